@@ -1,0 +1,1 @@
+//! Genuine and impostor scores to error rates with intervals

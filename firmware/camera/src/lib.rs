@@ -1,0 +1,1 @@
+//! Frames from V4L2 cameras, files and folders

@@ -1,0 +1,1 @@
+//! The model pack: manifest, hashes, licence, provenance, calibration

@@ -1,0 +1,110 @@
+//! What recognition decided, and why; whether the lock moves is the door's matter.
+
+use crate::score::Score;
+use crate::subject::SubjectId;
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+/// Why a person who was seen well is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DenyReason {
+    /// No subject reached the threshold.
+    NoMatch,
+    /// The gallery is empty.
+    NobodyEnrolled,
+    /// Two subjects matched, too close to tell apart.
+    Ambiguous,
+    /// Too many denials in a row: wait until the lockout ends.
+    LockedOut,
+}
+
+/// Why nothing can be said yet, and what the person can do better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryReason {
+    /// No face in the frame.
+    NoFace,
+    /// Several faces, and no one of them clearly in front.
+    SeveralFaces,
+    /// The face reaches over the frame's edge.
+    FaceCutOff,
+    /// Too few pixels between the eyes.
+    TooFar,
+    /// Turned or tilted away.
+    TurnToCamera,
+    /// Too little light on the face.
+    TooDark,
+    /// Too much light, or light from behind.
+    TooBright,
+    /// Out of focus or moving.
+    HoldStill,
+    /// More frames must agree.
+    Looking,
+}
+
+impl DenyReason {
+    /// What the operator reads.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NoMatch => "no enrolled person matches",
+            Self::NobodyEnrolled => "nobody is enrolled yet",
+            Self::Ambiguous => "two enrolled people match too closely",
+            Self::LockedOut => "locked out after repeated denials",
+        }
+    }
+}
+
+impl RetryReason {
+    /// What the person at the door reads: what to do.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NoFace => "no face seen",
+            Self::SeveralFaces => "one person at a time",
+            Self::FaceCutOff => "face cut off, move into the picture",
+            Self::TooFar => "come closer",
+            Self::TurnToCamera => "turn to the camera",
+            Self::TooDark => "too dark",
+            Self::TooBright => "too bright or light from behind",
+            Self::HoldStill => "blurred, hold still",
+            Self::Looking => "keep looking",
+        }
+    }
+}
+
+impl fmt::Display for DenyReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.text())
+    }
+}
+
+impl fmt::Display for RetryReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.text())
+    }
+}
+
+/// The outcome of recognition. Not access: the door may still refuse a granted subject.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// A subject is recognised.
+    Granted {
+        /// Who.
+        subject: SubjectId,
+        /// The best score of the frames that agreed.
+        score: Score,
+    },
+    /// Somebody was seen well enough, and is not let in.
+    Denied {
+        /// Why.
+        reason: DenyReason,
+    },
+    /// Nothing can be said yet.
+    Retry {
+        /// What would help.
+        reason: RetryReason,
+    },
+}

@@ -1,0 +1,84 @@
+//! Quality of one face picture: 0..=100 with named parts. It gates; it never edits a score.
+
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+/// The named parts of [`Quality`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QualityPart {
+    /// Edges are there: in focus, not moving.
+    Sharpness,
+    /// Turned to the camera.
+    Pose,
+    /// Neither dark, nor burnt out, nor without contrast.
+    Illumination,
+    /// Pixels between the eyes.
+    Size,
+    /// The whole face lies within the frame.
+    Occlusion,
+}
+
+impl QualityPart {
+    /// All parts, in the order in which a person is told about them: what moves them first.
+    pub const ALL: [Self; 5] = [Self::Occlusion, Self::Size, Self::Pose, Self::Illumination, Self::Sharpness];
+}
+
+impl fmt::Display for QualityPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Sharpness => "sharpness",
+            Self::Pose => "pose",
+            Self::Illumination => "illumination",
+            Self::Size => "size",
+            Self::Occlusion => "occlusion",
+        })
+    }
+}
+
+/// Quality of one face, each part 0 (unusable) to 100 (as good as it gets).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quality {
+    /// See [`QualityPart::Sharpness`].
+    pub sharpness: u8,
+    /// See [`QualityPart::Pose`].
+    pub pose: u8,
+    /// See [`QualityPart::Illumination`].
+    pub illumination: u8,
+    /// See [`QualityPart::Size`].
+    pub size: u8,
+    /// See [`QualityPart::Occlusion`].
+    pub occlusion: u8,
+}
+
+impl Quality {
+    /// One part's value.
+    #[must_use]
+    pub const fn part(&self, part: QualityPart) -> u8 {
+        match part {
+            QualityPart::Sharpness => self.sharpness,
+            QualityPart::Pose => self.pose,
+            QualityPart::Illumination => self.illumination,
+            QualityPart::Size => self.size,
+            QualityPart::Occlusion => self.occlusion,
+        }
+    }
+
+    /// The whole: its weakest part, since one bad part spoils a picture.
+    #[must_use]
+    pub fn overall(&self) -> u8 {
+        self.weakest().1
+    }
+
+    /// The weakest part and its value; of equals, the first in [`QualityPart::ALL`].
+    #[must_use]
+    pub fn weakest(&self) -> (QualityPart, u8) {
+        let mut weakest = (QualityPart::Occlusion, self.occlusion);
+        for part in QualityPart::ALL {
+            if self.part(part) < weakest.1 {
+                weakest = (part, self.part(part));
+            }
+        }
+        weakest
+    }
+}

@@ -1,0 +1,1 @@
+//! Pixels: bounded decoding, conversion, resize, crop

@@ -1,0 +1,1 @@
+//! Enrolled templates: the store and the exact matcher

@@ -1,0 +1,1 @@
+//! Dot products for AVX2, NEON and portable CPUs

@@ -1,0 +1,1 @@
+//! Detect, align, assess, embed
