@@ -1,1 +1,1 @@
-//! The one binary on the device
+//! The device.
