@@ -1,1 +1,15 @@
-//! The model pack: manifest, hashes, licence, provenance, calibration
+//! The model pack: a folder with `pack.toml` and ONNX files.
+//!
+//! A pack is trusted only whole. [`Pack::open`] reads the manifest, then every file, and compares its
+//! sha256 before anything in it is parsed. What a network wants as input, where it comes from and what
+//! its scores mean is data in the [`Manifest`], never code.
+
+mod error;
+mod manifest;
+mod pack;
+mod recipe;
+
+pub use error::{PackError, Problem};
+pub use manifest::{CalibrationTable, ChannelOrder, Layout, Manifest, NetFile, Preprocess};
+pub use pack::{MANIFEST_FILE, Pack, sha256_hex};
+pub use recipe::{Built, Recipe, RecipeError, RecipeNet};

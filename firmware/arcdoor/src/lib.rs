@@ -1,1 +1,38 @@
-//! The device.
+//! The device: the operator's commands and the loop at the door, as requests to one service.
+//!
+//! ```text
+//! arguments -> Cli -> Request -> Service -> Response -> a line of text or JSON
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`cli`] | the arguments, parsed to a [`Request`] |
+//! | [`message`] | [`Request`] and [`Response`]: what a socket will carry, too |
+//! | [`service`] | [`Service`]: the only one that opens pack, gallery and log |
+//! | [`engine`] | pack and recognizer for photos and frames |
+//! | [`source`] | frames from a camera or a replay |
+//! | [`home`], [`settings`], [`log`] | the folder of all state, and two of its files |
+//! | [`doctor`] | what is wrong with this device, and what to do |
+//! | [`annotate`] | marked copies of photos |
+//! | [`text`] | responses for people |
+//! | [`error`] | [`Error`]: exit code and advice |
+#![forbid(unsafe_code)]
+
+pub mod annotate;
+pub mod cli;
+pub mod doctor;
+pub mod engine;
+pub mod error;
+pub mod home;
+pub mod log;
+pub mod message;
+pub mod run;
+pub mod service;
+pub mod settings;
+pub mod source;
+pub mod text;
+
+pub use error::Error;
+pub use home::Home;
+pub use message::{Request, Response};
+pub use service::{Outcome, Service};

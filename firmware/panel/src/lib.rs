@@ -1,1 +1,17 @@
-//! What people see: screens and annotated frames
+//! What people see: annotated frames now, the door's screens later.
+//!
+//! `no_std`, no allocation: every picture is a plain function that draws on an
+//! [`embedded_graphics::draw_target::DrawTarget`], so that a framebuffer, a PNG and a test's array all
+//! show the same.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`overlay`] | faces marked on a frame: box, landmarks, label |
+//! | `magnify` | the fonts' pixels as squares, so that labels are readable on photos of any size |
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod magnify;
+pub mod overlay;
+
+pub use overlay::{FaceMark, MarkKind, draw_overlay};

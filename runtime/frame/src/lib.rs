@@ -1,1 +1,21 @@
-//! Pixels: bounded decoding, conversion, resize, crop
+//! Pixels: bounded decoding of JPEG and PNG, camera formats, resizing, and RGB images to hold them.
+//!
+//! Everything that comes from outside is checked against [`ImageLimits`] before memory is set aside.
+
+mod convert;
+mod decode;
+mod error;
+mod exif;
+mod image;
+mod jpeg;
+mod limits;
+mod png;
+mod resize;
+
+pub use convert::{Converter, PixelFormat, RawFrame};
+pub use decode::{decode, read_image};
+pub use error::FrameError;
+pub use image::{RgbImage, RgbView};
+pub use limits::ImageLimits;
+pub use png::write_png;
+pub use resize::Resizer;

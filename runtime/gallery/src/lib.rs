@@ -1,1 +1,31 @@
-//! Enrolled templates: the store and the exact matcher
+//! Enrolled templates: the store and the exact matcher.
+//!
+//! A [`Gallery`] is a redb file and, in memory, a [`Matcher`] over the same templates. Every change is
+//! one durable transaction, and memory follows only after the commit: what was confirmed survives a power
+//! cut; of what was not, the next opening finds all or nothing.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `gallery` | [`Gallery`]: enrol, revoke, find |
+//! | `matcher` | [`Matcher`]: exact identify (1:N) and verify (1:1), f32 or int8 |
+//! | `disk` | [`Disk`]: the five operations that the store needs; [`FileDisk`], [`MemoryDisk`] |
+//! | `store`, `record` | the redb tables, and the bytes of each record |
+#![forbid(unsafe_code)]
+
+mod disk;
+mod error;
+mod file_disk;
+mod gallery;
+mod matcher;
+mod memory_disk;
+mod ranking;
+mod record;
+mod rows;
+mod store;
+
+pub use disk::Disk;
+pub use error::GalleryError;
+pub use file_disk::FileDisk;
+pub use gallery::{Gallery, MAX_SUBJECTS, Subject};
+pub use matcher::{Matcher, Precision};
+pub use memory_disk::MemoryDisk;

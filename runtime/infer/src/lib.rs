@@ -1,1 +1,17 @@
-//! A graph in, numbers out
+//! A graph in, numbers out.
+//!
+//! The only room that knows an inference engine. [`Net`] is an ONNX graph made ready for one input shape,
+//! shared and immutable; a [`Session`] runs it with buffers of its own. [`onnx`] rewrites foreign graphs
+//! into the plain form that packs hold; the device never calls it.
+#![forbid(unsafe_code)]
+
+mod cost;
+mod error;
+mod net;
+pub mod onnx;
+mod session;
+
+pub use cost::{Cost, cost};
+pub use error::InferError;
+pub use net::{MAX_ELEMENTS, MAX_ONNX_BYTES, MAX_OUTPUTS, Net, NetSpec};
+pub use session::Session;

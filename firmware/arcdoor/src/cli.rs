@@ -1,0 +1,295 @@
+//! The arguments: parsed to plain values, then handed to the service.
+
+use crate::doctor;
+use crate::error::{self, Error};
+use crate::home::Home;
+use crate::message::{Pictures, Request, Response};
+use crate::service::{Options, Outcome, Service};
+use crate::settings::DetectorName;
+use crate::text::{Printer, name_of};
+use arcdoor_core::SubjectName;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Recognises faces at a door, on the board beside the door.
+#[derive(Debug, Parser)]
+#[command(name = "arcdoor", version, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done or granted; 1 no match, denied or try again; 2 wrong usage; \
+    3 bad input; 4 pack or gallery refused; 5 device or file trouble.")]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Global {
+    /// Folder of all state: gallery, settings, log [default: /var/lib/arcdoor for root, else
+    /// ~/.local/state/arcdoor]
+    #[arg(long, global = true, value_name = "DIR", env = "ARCDOOR_HOME")]
+    home: Option<PathBuf>,
+    /// The pack: a name under models/packs/ or the home's packs/, or a folder [default: yunet-sface]
+    #[arg(long, global = true, value_name = "NAME|DIR", env = "ARCDOOR_PACK")]
+    pack: Option<String>,
+    /// Which detector looks for faces [default: as in settings.toml, else yunet]
+    #[arg(long, global = true, value_enum)]
+    detector: Option<DetectorName>,
+    /// Print one JSON object a line
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Store a person's templates, from photos or in front of the camera
+    Enrol {
+        /// The person's name
+        #[arg(value_parser = SubjectName::new)]
+        name: SubjectName,
+        #[command(flatten)]
+        from: FromArgs,
+    },
+    /// Who is it? (1:N)
+    Identify {
+        #[command(flatten)]
+        from: FromArgs,
+        /// Write marked copies (boxes, landmarks, names) as PNG into this folder
+        #[arg(long, value_name = "DIR")]
+        annotate: Option<PathBuf>,
+    },
+    /// Is it this person? (1:1)
+    Verify {
+        /// Who it should be
+        #[arg(value_parser = SubjectName::new)]
+        name: SubjectName,
+        #[command(flatten)]
+        from: FromArgs,
+    },
+    /// Everybody enrolled
+    List,
+    /// One subject
+    Show {
+        /// Who
+        #[arg(value_parser = SubjectName::new)]
+        name: SubjectName,
+    },
+    /// Remove a subject and its templates
+    Revoke {
+        /// Who
+        #[arg(value_parser = SubjectName::new)]
+        name: SubjectName,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Model packs
+    Pack {
+        #[command(subcommand)]
+        command: PackCommand,
+    },
+    /// Decide on frame after frame, until stopped
+    Run {
+        /// The camera [default: as in settings.toml, else /dev/video0]
+        #[arg(long, value_name = "SPEC", conflicts_with = "replay")]
+        camera: Option<String>,
+        /// Pictures of a folder, or one file, instead of a camera
+        #[arg(long, value_name = "DIR|FILE")]
+        replay: Option<PathBuf>,
+        /// Stop after so many frames
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        frames: Option<u64>,
+    },
+    /// What is wrong with this device, and what to do
+    Doctor,
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum PackCommand {
+    /// Whether a pack is whole: every problem, by name
+    Check {
+        /// The pack's folder [default: the chosen pack]
+        dir: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct FromArgs {
+    /// JPEG or PNG photos
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    image: Vec<PathBuf>,
+    /// The camera [default: as in settings.toml, else /dev/video0]
+    #[arg(long, value_name = "SPEC", num_args = 0..=1)]
+    camera: Option<Option<String>>,
+}
+
+impl FromArgs {
+    fn pictures(self) -> Pictures {
+        match self.camera {
+            Some(spec) => Pictures::Camera(spec),
+            None => Pictures::Images(self.image),
+        }
+    }
+}
+
+impl Command {
+    /// The request; none for what the service has no part in.
+    fn request(self) -> Result<Request, Shell> {
+        Ok(match self {
+            Self::Enrol { name, from } => Request::Enrol { name, from: from.pictures() },
+            Self::Identify { from, annotate } => Request::Identify { from: from.pictures(), annotate },
+            Self::Verify { name, from } => Request::Verify { name, from: from.pictures() },
+            Self::List => Request::List,
+            Self::Show { name } => Request::Show { name },
+            Self::Revoke { name, .. } => Request::Revoke { name },
+            Self::Pack { command: PackCommand::Check { dir } } => Request::PackCheck { dir },
+            Self::Run { replay: Some(path), frames, .. } => {
+                Request::Run { from: Pictures::Replay(path), frames }
+            }
+            Self::Run { camera, frames, .. } => Request::Run { from: Pictures::Camera(camera), frames },
+            Self::Doctor => Request::Doctor,
+            Self::Completions { shell } => return Err(shell),
+        })
+    }
+}
+
+/// Parses the process's arguments, asks the service, prints.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) if error.is_closed_output() => ExitCode::SUCCESS,
+        Err(error) => {
+            // A closed stderr leaves nobody to tell.
+            let _ = writeln!(io::stderr(), "arcdoor: {error}");
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<u8, Error> {
+    let Cli { global, command } = cli;
+    let sure = matches!(command, Command::Revoke { yes: true, .. });
+    let request = match command.request() {
+        Ok(request) => request,
+        Err(shell) => return completions(shell),
+    };
+    let home = Home::resolve(global.home)?;
+    let options = Options { pack: global.pack, detector: global.detector };
+    if let (Request::Revoke { name }, false) = (&request, sure) {
+        confirm(name)?;
+    }
+    let json = global.json || matches!(request, Request::Run { .. });
+    let mut printer = Printer::new(longest_name(&request));
+    let mut out = io::stdout().lock();
+    let mut print = |response: &Response| -> Result<(), Error> {
+        if json {
+            serde_json::to_writer(&mut out, response).map_err(io::Error::from)?;
+            writeln!(out)?;
+        } else {
+            printer.print(&mut out, response)?;
+        }
+        Ok(out.flush()?)
+    };
+    if matches!(request, Request::Doctor) {
+        return examine(&home, &options, &mut print);
+    }
+    let mut service = Service::open(home, options)?;
+    Ok(match service.handle(&request, &mut print)? {
+        Outcome::Done => error::DONE,
+        Outcome::Refused => error::REFUSED,
+        Outcome::Failed(code) => code,
+    })
+}
+
+/// Without a service: it must work where the settings are broken.
+fn examine(
+    home: &Home,
+    options: &Options,
+    print: &mut dyn FnMut(&Response) -> Result<(), Error>,
+) -> Result<u8, Error> {
+    let settings = crate::settings::Settings::read(&home.settings());
+    let mut code = error::DONE;
+    for finding in doctor::examine(home, settings.as_ref(), options.pack.as_deref()) {
+        print(&finding.response)?;
+        if code == error::DONE {
+            code = finding.code;
+        }
+    }
+    Ok(code)
+}
+
+fn completions(shell: Shell) -> Result<u8, Error> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "arcdoor", &mut script);
+    io::stdout().write_all(&script)?;
+    Ok(error::DONE)
+}
+
+fn confirm(name: &SubjectName) -> Result<(), Error> {
+    if !io::stdin().is_terminal() {
+        return Err(Error::Unconfirmed(name.clone()));
+    }
+    write!(io::stderr(), "Remove {name} and all templates? [y/N] ")?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Error::Declined) }
+}
+
+fn longest_name(request: &Request) -> usize {
+    match request {
+        Request::Identify { from: Pictures::Images(files), .. }
+        | Request::Verify { from: Pictures::Images(files), .. } => {
+            files.iter().map(|file| name_of(&file.to_string_lossy()).chars().count()).max().unwrap_or(0)
+        }
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(arguments: &[&str]) -> Request {
+        let cli = Cli::try_parse_from([&["arcdoor"], arguments].concat()).unwrap();
+        cli.command.request().unwrap()
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn arguments_become_requests() {
+        let name = SubjectName::new("Ada").unwrap();
+        let from = Pictures::Images(vec!["a.jpg".into(), "b.jpg".into()]);
+        assert_eq!(
+            request(&["enrol", "Ada", "--image", "a.jpg", "b.jpg"]),
+            Request::Enrol { name: name.clone(), from }
+        );
+        let from = Pictures::Camera(Some("/dev/video2".into()));
+        assert_eq!(
+            request(&["verify", "Ada", "--camera", "/dev/video2"]),
+            Request::Verify { name, from }
+        );
+        assert_eq!(
+            request(&["identify", "--camera", "--json"]),
+            Request::Identify { from: Pictures::Camera(None), annotate: None }
+        );
+        assert_eq!(
+            request(&["run", "--replay", "x", "--frames", "3"]),
+            Request::Run { from: Pictures::Replay("x".into()), frames: Some(3) }
+        );
+    }
+}

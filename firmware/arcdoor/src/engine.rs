@@ -1,0 +1,170 @@
+//! Pack and recognizer: a picture in, what was seen and decided out. The only module that knows how
+//! recognition is put together.
+
+use crate::error::Error;
+use crate::message::{Reason, Sight, Stages, Verdict, verdict};
+use crate::settings::Settings;
+use arcdoor_core::{Candidate, DenyReason, Faces, Millis, RetryReason, SubjectName, Template, Threshold};
+use arcdoor_frame::{ImageLimits, RgbImage, RgbView, read_image};
+use arcdoor_gallery::{Gallery, Subject};
+use arcdoor_models::Pack;
+use arcdoor_pipeline::{Enrolment, Policy, Recognizer, Step};
+use arcdoor_vision::{DetectSettings, Vision};
+use std::path::Path;
+
+/// Where the faces are; for marking a photo.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// All of them.
+    pub faces: Faces,
+    /// The one that was decided about.
+    pub chosen: Option<usize>,
+}
+
+/// Everything that turns pictures into decisions.
+pub struct Engine {
+    pack: Pack,
+    settings: Settings,
+    threshold: Threshold,
+    recognizer: Recognizer,
+    image: RgbImage,
+    limits: ImageLimits,
+}
+
+impl Engine {
+    /// Verifies the pack in `dir` and loads its networks. `policy` says how many frames must agree.
+    ///
+    /// # Errors
+    /// When the pack is refused, or has no threshold for the settings' target.
+    pub fn open(dir: &Path, settings: &Settings, policy: Policy) -> Result<Self, Error> {
+        let pack = Pack::open(dir)?;
+        let threshold = pack.threshold(settings.target_fmr)?;
+        let recognizer = recognizer(&pack, settings, threshold, policy)?;
+        let (image, limits) = (RgbImage::new(), ImageLimits::default());
+        Ok(Self { pack, settings: settings.clone(), threshold, recognizer, image, limits })
+    }
+
+    /// The pack.
+    #[must_use]
+    pub const fn pack(&self) -> &Pack {
+        &self.pack
+    }
+
+    /// A recognizer with nothing left of the old one: after a panic, whatever it held is not to be
+    /// trusted.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub fn renew(&mut self, policy: Policy) -> Result<(), Error> {
+        self.recognizer = recognizer(&self.pack, &self.settings, self.threshold, policy)?;
+        Ok(())
+    }
+
+    /// Reads a photo; it stays in [`Engine::image`].
+    ///
+    /// # Errors
+    /// When it cannot be read, is no JPEG or PNG, or is too large.
+    pub fn read(&mut self, path: &Path) -> Result<(), Error> {
+        read_image(path, &self.limits, &mut self.image)
+            .map_err(|source| Error::Photo { path: path.to_owned(), source })
+    }
+
+    /// The present picture; a camera writes here.
+    pub const fn image(&mut self) -> &mut RgbImage {
+        &mut self.image
+    }
+
+    /// Identifies the present picture by itself: nothing of an earlier one counts.
+    ///
+    /// # Errors
+    /// When a network fails.
+    pub fn still(&mut self, gallery: &Gallery) -> Result<(Seen, Sight), Error> {
+        self.recognizer.reset();
+        self.step(gallery, Millis(0))
+    }
+
+    /// Identifies the present picture as the next of a row.
+    ///
+    /// # Errors
+    /// When a network fails.
+    pub fn step(&mut self, gallery: &Gallery, now: Millis) -> Result<(Seen, Sight), Error> {
+        let step = self.recognizer.step(self.image.view(), gallery, now)?;
+        let best = step.seen.candidates.first().copied();
+        let sight = sight(&step, best, best.and_then(|best| gallery.subject(best.subject)));
+        Ok((seen(&step), sight))
+    }
+
+    /// Compares the present picture with one subject alone.
+    ///
+    /// # Errors
+    /// When a network fails.
+    pub fn verify(&mut self, gallery: &Gallery, subject: &Subject) -> Result<(Seen, Sight), Error> {
+        self.recognizer.reset();
+        let step = self.recognizer.step(self.image.view(), gallery, Millis(0))?;
+        let score = match self.recognizer.probe() {
+            Some(probe) => gallery.matcher().verify(subject.id, probe)?,
+            None => None,
+        };
+        let best = score.map(|score| Candidate { subject: subject.id, score });
+        let mut sight = sight(&step, best, Some(subject));
+        // Whoever else is enrolled has no say in a 1:1 comparison.
+        if let Some(score) = score {
+            let is_match = step.threshold.admits(score);
+            sight.decision = if is_match { Verdict::Granted } else { Verdict::Denied };
+            sight.reason = (!is_match).then_some(Reason::Deny(DenyReason::NoMatch));
+        }
+        Ok((seen(&step), sight))
+    }
+
+    /// Offers the present picture to an enrolment. `Some`: why it was not taken.
+    ///
+    /// # Errors
+    /// When a network fails.
+    pub fn offer(&mut self, enrolment: &mut Enrolment) -> Result<Option<RetryReason>, Error> {
+        let frame: RgbView<'_> = self.image.view();
+        Ok(enrolment.offer(&mut self.recognizer, frame)?)
+    }
+
+    /// The templates of an enrolment.
+    #[must_use]
+    pub fn finish(enrolment: Enrolment) -> Vec<Template> {
+        enrolment.finish()
+    }
+}
+
+fn recognizer(
+    pack: &Pack,
+    settings: &Settings,
+    threshold: Threshold,
+    policy: Policy,
+) -> Result<Recognizer, Error> {
+    let vision = Vision::from_pack(pack, settings.detector.into())?;
+    let detect = DetectSettings { min_face_px: settings.min_face_px, ..DetectSettings::default() };
+    Ok(Recognizer::new(vision, detect, threshold, policy))
+}
+
+fn seen(step: &Step) -> Seen {
+    Seen { faces: step.seen.faces.clone(), chosen: step.seen.chosen }
+}
+
+fn sight(step: &Step, best: Option<Candidate>, subject: Option<&Subject>) -> Sight {
+    let (decision, reason) = verdict(step.decision);
+    let times = step.seen.times;
+    Sight {
+        faces: step.seen.faces.len(),
+        candidate: subject.map(|subject| -> SubjectName { subject.name.clone() }),
+        subject: subject.map(|subject| subject.id),
+        score: best.map(|best| best.score.0),
+        threshold: step.threshold.value.0,
+        decision,
+        reason,
+        stages: Stages {
+            detect_us: times.detect_us,
+            landmarks_us: times.landmarks_us,
+            quality_us: times.quality_us,
+            align_us: times.align_us,
+            embed_us: times.embed_us,
+            match_us: step.seen.match_us,
+        },
+    }
+}

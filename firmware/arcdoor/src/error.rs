@@ -1,0 +1,170 @@
+//! What can go wrong, which exit code goes with it, and what to do.
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | done, or granted |
+//! | 1 | no match, denied, or try again |
+//! | 2 | wrong usage |
+//! | 3 | bad input |
+//! | 4 | pack or gallery refused |
+//! | 5 | device or file trouble |
+
+use arcdoor_camera::CameraError;
+use arcdoor_core::{CalibrationError, SubjectName};
+use arcdoor_frame::FrameError;
+use arcdoor_gallery::GalleryError;
+use arcdoor_models::PackError;
+use arcdoor_pipeline::PipelineError;
+use arcdoor_vision::VisionError;
+use std::io;
+use std::path::PathBuf;
+
+/// Done, or granted.
+pub const DONE: u8 = 0;
+/// No match, denied, or try again.
+pub const REFUSED: u8 = 1;
+/// Wrong usage.
+pub const USAGE: u8 = 2;
+/// Bad input.
+pub const INPUT: u8 = 3;
+/// Pack or gallery refused.
+pub const PACK: u8 = 4;
+/// Device or file trouble.
+pub const DEVICE: u8 = 5;
+
+/// Why a request failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A removal without a yes.
+    #[error("nothing was revoked: there is nobody to ask here; repeat with --yes to remove {0}")]
+    Unconfirmed(SubjectName),
+    /// The answer to the question was no.
+    #[error("nothing was revoked")]
+    Declined,
+    /// More photos than one request takes.
+    #[error("{0} photos are too many for one request: give at most {max}", max = crate::message::MAX_PHOTOS)]
+    TooManyPhotos(usize),
+    /// A photo cannot be read.
+    #[error("{}: {source}", path.display())]
+    Photo {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: FrameError,
+    },
+    /// Nobody of this name.
+    #[error("nobody named {0} is enrolled: `arcdoor list` shows who is")]
+    UnknownName(SubjectName),
+    /// The settings are wrong.
+    #[error("{}: {source}\ncorrect the file, or remove it to have the defaults", path.display())]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// No pack where it should be.
+    #[error(
+        "no pack {asked:?} ({}): build one with `cargo xtask pack yunet-sface`, copy it into packs/ in the \
+         home folder, or name its folder with --pack", places(looked)
+    )]
+    NoPack {
+        /// What was asked for.
+        asked: String,
+        /// Where it was looked for.
+        looked: Vec<PathBuf>,
+    },
+    /// The pack is broken.
+    #[error("{0}\nbuild it again with `cargo xtask pack NAME`, or take it from where you got it")]
+    Pack(#[from] PackError),
+    /// The pack's table has no such threshold.
+    #[error("target_fmr in settings.toml: {0}")]
+    Calibration(#[from] CalibrationError),
+    /// The gallery refused.
+    #[error(transparent)]
+    Gallery(#[from] GalleryError),
+    /// The pack's networks failed.
+    #[error("{0}; `arcdoor pack check` tells whether the pack is whole")]
+    Vision(#[from] VisionError),
+    /// Recognition failed.
+    #[error("{0}; `arcdoor pack check` tells whether the pack is whole")]
+    Pipeline(#[from] PipelineError),
+    /// Nothing says where the state lies.
+    #[error("no home folder: set HOME, or name one with --home DIR or ARCDOOR_HOME")]
+    NoHome,
+    /// A file or folder of ours.
+    #[error("{}: {source}; check the path, its permissions and the free space", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A marked copy cannot be written.
+    #[error("{}: {source}; check the folder given with --annotate", path.display())]
+    Annotate {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: FrameError,
+    },
+    /// The camera.
+    #[error("{0}; `arcdoor doctor` looks at the camera")]
+    Camera(#[from] CameraError),
+    /// The answers cannot be written.
+    #[error("the output cannot be written: {0}")]
+    Output(#[from] io::Error),
+    /// No usable frame came.
+    #[error("the camera gave no usable picture in {seconds} s ({advice}): look into the camera and repeat")]
+    NoView {
+        /// How long it looked.
+        seconds: u64,
+        /// What would have helped at last.
+        advice: &'static str,
+    },
+    /// Too many frames failed in a row.
+    #[error("{0} frames in a row failed: `arcdoor doctor` looks for the reason")]
+    FramesFail(u32),
+}
+
+fn places(looked: &[PathBuf]) -> String {
+    let names: Vec<String> = looked.iter().map(|dir| dir.display().to_string()).collect();
+    format!("looked at {}", names.join(", "))
+}
+
+impl Error {
+    /// The exit code.
+    #[must_use]
+    pub const fn code(&self) -> u8 {
+        match self {
+            Self::Unconfirmed(_) | Self::TooManyPhotos(_) => USAGE,
+            Self::Declined | Self::NoView { .. } => REFUSED,
+            Self::Photo { .. } | Self::UnknownName(_) | Self::Settings { .. } => INPUT,
+            Self::Gallery(
+                GalleryError::NameTaken(_)
+                | GalleryError::UnknownSubject(_)
+                | GalleryError::NoTemplates
+                | GalleryError::TooManyTemplates(_),
+            ) => INPUT,
+            Self::Gallery(GalleryError::Locked(_) | GalleryError::Closed | GalleryError::Io { .. }) => DEVICE,
+            Self::NoPack { .. }
+            | Self::Pack(_)
+            | Self::Calibration(_)
+            | Self::Gallery(_)
+            | Self::Vision(_)
+            | Self::Pipeline(_) => PACK,
+            Self::NoHome
+            | Self::File { .. }
+            | Self::Annotate { .. }
+            | Self::Camera(_)
+            | Self::Output(_)
+            | Self::FramesFail(_) => DEVICE,
+        }
+    }
+
+    /// Whether the reader of the answers went away, which is no fault.
+    #[must_use]
+    pub fn is_closed_output(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}

@@ -1,0 +1,294 @@
+//! What the service is asked, and what it answers. Field names are stable: `--json` prints responses as
+//! they are, one object a line, `kind` first.
+
+use arcdoor_core::{Decision, DenyReason, RetryReason, SubjectId, SubjectName};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Photos in one request.
+pub const MAX_PHOTOS: usize = 100_000;
+
+/// Where the pixels come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pictures {
+    /// JPEG or PNG files, each a photo of its own.
+    Images(Vec<PathBuf>),
+    /// A camera; none: the one of the settings.
+    Camera(Option<String>),
+    /// A file or a folder of pictures, as if they came from a camera.
+    Replay(PathBuf),
+}
+
+/// One command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// Store a person's templates.
+    Enrol {
+        /// Under which name; it must be free.
+        name: SubjectName,
+        /// Pictures of that person alone.
+        from: Pictures,
+    },
+    /// Who is it? (1:N)
+    Identify {
+        /// Pictures.
+        from: Pictures,
+        /// Folder for marked copies.
+        annotate: Option<PathBuf>,
+    },
+    /// Is it this person? (1:1)
+    Verify {
+        /// Who it should be.
+        name: SubjectName,
+        /// Pictures.
+        from: Pictures,
+    },
+    /// Everybody enrolled.
+    List,
+    /// One subject.
+    Show {
+        /// Who.
+        name: SubjectName,
+    },
+    /// Remove a subject and its templates.
+    Revoke {
+        /// Who.
+        name: SubjectName,
+    },
+    /// Whether a pack is whole.
+    PackCheck {
+        /// Its folder; none: the chosen pack.
+        dir: Option<PathBuf>,
+    },
+    /// Decide on frame after frame.
+    Run {
+        /// Frames.
+        from: Pictures,
+        /// Stop after so many frames.
+        frames: Option<u64>,
+    },
+    /// What is wrong with this device.
+    Doctor,
+}
+
+/// A [`Decision`] without what belongs to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Recognised.
+    Granted,
+    /// Seen well, not let in.
+    Denied,
+    /// Nothing can be said.
+    Retry,
+}
+
+impl Verdict {
+    /// As the JSON says it.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::Denied => "denied",
+            Self::Retry => "retry",
+        }
+    }
+}
+
+/// Why a decision is no grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Reason {
+    /// Why denied.
+    Deny(DenyReason),
+    /// Why to try again.
+    Retry(RetryReason),
+}
+
+impl Reason {
+    /// For people.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Deny(reason) => reason.text(),
+            Self::Retry(reason) => reason.text(),
+        }
+    }
+}
+
+/// Takes a decision apart.
+#[must_use]
+pub const fn verdict(decision: Decision) -> (Verdict, Option<Reason>) {
+    match decision {
+        Decision::Granted { .. } => (Verdict::Granted, None),
+        Decision::Denied { reason } => (Verdict::Denied, Some(Reason::Deny(reason))),
+        Decision::Retry { reason } => (Verdict::Retry, Some(Reason::Retry(reason))),
+    }
+}
+
+/// Microseconds by stage; 0 for a stage that did not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Stages {
+    /// Finding faces.
+    pub detect_us: u32,
+    /// Their landmarks.
+    pub landmarks_us: u32,
+    /// Quality.
+    pub quality_us: u32,
+    /// The warp to the template.
+    pub align_us: u32,
+    /// The embedder.
+    pub embed_us: u32,
+    /// The search in the gallery.
+    pub match_us: u32,
+}
+
+/// What was seen and decided on one picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sight {
+    /// Faces found.
+    pub faces: usize,
+    /// The best candidate's name; for `verify` the name that was asked for.
+    pub candidate: Option<SubjectName>,
+    /// Its id.
+    pub subject: Option<SubjectId>,
+    /// Its score, -1 to 1; none where no probe was made.
+    pub score: Option<f32>,
+    /// The least score that is a match.
+    pub threshold: f32,
+    /// What was decided.
+    pub decision: Verdict,
+    /// Why, where it was not granted.
+    pub reason: Option<Reason>,
+    /// How long each stage took.
+    #[serde(flatten)]
+    pub stages: Stages,
+}
+
+/// One picture of an enrolment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    /// The file, or the frame's number.
+    pub photo: String,
+    /// Why it was not taken; none: it was.
+    pub reason: Option<RetryReason>,
+}
+
+/// How a check of the doctor ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// Nothing to do.
+    Ok,
+    /// Works, with a drawback.
+    Warn,
+    /// Does not work.
+    Fail,
+}
+
+/// One answer; a request may have many.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Response {
+    /// An enrolment ended.
+    Enrolled {
+        /// Who.
+        name: SubjectName,
+        /// The new id; none: no picture was good enough, nothing was stored.
+        subject: Option<SubjectId>,
+        /// Templates stored.
+        templates: usize,
+        /// What became of each picture.
+        views: Vec<View>,
+    },
+    /// A photo was identified.
+    Identified {
+        /// The file, or the frame's number.
+        photo: String,
+        /// What was seen and decided.
+        #[serde(flatten)]
+        sight: Sight,
+        /// The marked copy.
+        annotated: Option<PathBuf>,
+    },
+    /// A photo was verified.
+    Verified {
+        /// The file, or the frame's number.
+        photo: String,
+        /// What was seen and decided.
+        #[serde(flatten)]
+        sight: Sight,
+    },
+    /// A frame of the loop.
+    Frame {
+        /// Its number, from 0.
+        frame: u64,
+        /// Milliseconds since the loop began.
+        at_ms: u64,
+        /// What was seen and decided.
+        #[serde(flatten)]
+        sight: Sight,
+        /// What went wrong with this frame; the decision is then no grant.
+        error: Option<String>,
+    },
+    /// A picture that could not be read or seen; the others go on.
+    Failed {
+        /// The file.
+        photo: String,
+        /// The exit code that goes with it.
+        code: u8,
+        /// Why, and what to do.
+        error: String,
+    },
+    /// An enrolled subject.
+    Subject {
+        /// Who.
+        name: SubjectName,
+        /// The id.
+        subject: SubjectId,
+        /// Templates stored.
+        templates: usize,
+        /// When, in seconds since 1970 (UTC).
+        enrolled_unix_s: u64,
+    },
+    /// A subject is gone.
+    Revoked {
+        /// Who it was.
+        name: SubjectName,
+        /// The id, never used again.
+        subject: SubjectId,
+        /// Templates removed.
+        templates: usize,
+    },
+    /// What is wrong with a pack; the exit code is 4.
+    PackProblem {
+        /// The folder.
+        dir: PathBuf,
+        /// The problem, and what to do.
+        problem: String,
+    },
+    /// A pack is whole.
+    PackWhole {
+        /// Its name.
+        name: String,
+        /// The folder.
+        dir: PathBuf,
+        /// The embedder's id.
+        model_id: String,
+        /// Values of a template.
+        dimension: usize,
+        /// File and licence of each network.
+        networks: Vec<[String; 2]>,
+    },
+    /// A check of the doctor.
+    Check {
+        /// What was looked at.
+        check: String,
+        /// How it is.
+        health: Health,
+        /// What was found, and what to do.
+        text: String,
+    },
+}

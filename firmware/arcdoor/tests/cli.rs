@@ -1,0 +1,203 @@
+//! The built binary, as its users call it.
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+struct Device {
+    home: tempfile::TempDir,
+}
+
+impl Device {
+    fn new() -> Self {
+        Self { home: tempfile::tempdir().unwrap() }
+    }
+
+    fn call(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_arcdoor"))
+            .env_remove("ARCDOOR_PACK")
+            .env("ARCDOOR_HOME", self.home.path().join("state"))
+            .current_dir(self.home.path())
+            .args(arguments)
+            .output()
+            .unwrap()
+    }
+
+    /// Exit code, stdout, stderr.
+    fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+        let output = self.call(arguments);
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    }
+
+    fn lines(&self, arguments: &[&str]) -> (i32, Vec<Value>) {
+        let (code, out, error) = self.run(&[arguments, &["--json"]].concat());
+        let parse = |line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}\n{error}"));
+        (code, out.lines().map(parse).collect())
+    }
+}
+
+#[test]
+fn every_command_has_help() {
+    let device = Device::new();
+    let commands: [&[&str]; 11] = [
+        &[],
+        &["enrol"],
+        &["identify"],
+        &["verify"],
+        &["list"],
+        &["show"],
+        &["revoke"],
+        &["pack", "check"],
+        &["run"],
+        &["doctor"],
+        &["completions"],
+    ];
+    for command in commands {
+        let (code, out, _) = device.run(&[command, &["--help"]].concat());
+        assert_eq!(code, 0, "{command:?}");
+        assert!(out.contains("Usage: arcdoor") && out.contains("--json"), "{command:?}: {out}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_code_2() {
+    let device = Device::new();
+    let wrong: [&[&str]; 9] = [
+        &[],
+        &["enroll", "Ada"],
+        &["enrol", "Ada"],
+        &["enrol", " ", "--image", "a.jpg"],
+        &["enrol", "Ada", "--image", "a.jpg", "--camera"],
+        &["identify"],
+        &["run", "--frames", "0"],
+        &["run", "--replay", "a", "--camera", "b"],
+        &["list", "--detector", "dlib"],
+    ];
+    for arguments in wrong {
+        let (code, _, error) = device.run(arguments);
+        assert_eq!(code, 2, "{arguments:?}: {error}");
+    }
+    let (code, _, error) = device.run(&["revoke", "Ada"]);
+    assert!(code == 2 && error.contains("--yes"), "{error}");
+}
+
+#[test]
+fn a_missing_pack_is_code_4_and_says_how_to_get_one() {
+    let device = Device::new();
+    for arguments in [&["identify", "--image", "a.jpg"][..], &["pack", "check"], &["run", "--replay", "x"]] {
+        let (code, out, error) = device.run(arguments);
+        assert_eq!((code, out.as_str()), (4, ""), "{arguments:?}: {error}");
+        assert!(error.contains("cargo xtask pack yunet-sface"), "{error}");
+    }
+    let (code, lines) = device.lines(&["pack", "check", "."]);
+    assert_eq!(code, 4);
+    assert!(lines.iter().all(|line| line["kind"] == "pack_problem") && !lines.is_empty());
+}
+
+#[test]
+fn wrong_settings_are_code_3_and_named() {
+    let device = Device::new();
+    let state = device.home.path().join("state");
+    std::fs::create_dir(&state).unwrap();
+    std::fs::write(state.join("settings.toml"), "min_face = 3").unwrap();
+    let (code, _, error) = device.run(&["list"]);
+    assert!(code == 3 && error.contains("min_face") && error.contains("settings.toml"), "{error}");
+    let (code, lines) = device.lines(&["doctor"]);
+    assert_eq!(code, 3);
+    assert!(lines.iter().any(|line| line["check"] == "settings" && line["health"] == "fail"));
+}
+
+#[test]
+fn an_empty_home_lists_nobody_and_is_not_made() {
+    let device = Device::new();
+    assert_eq!(device.run(&["list"]), (0, String::new(), String::new()));
+    assert_eq!(device.run(&["show", "Ada"]).0, 3);
+    assert_eq!(device.run(&["revoke", "Ada", "--yes"]).0, 3);
+    assert!(!device.home.path().join("state").exists());
+}
+
+#[test]
+fn the_doctor_names_what_is_missing_and_changes_nothing() {
+    let device = Device::new();
+    let (code, lines) = device.lines(&["doctor"]);
+    assert_eq!(code, 4, "{lines:?}");
+    let health = |check: &str| {
+        let line = lines.iter().find(|line| line["check"] == check).unwrap();
+        line["health"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((health("home").as_str(), health("pack").as_str()), ("ok", "fail"));
+    assert_eq!(health("gallery"), "warn");
+    assert!(!device.home.path().join("state").exists());
+}
+
+#[test]
+fn completions_know_the_commands() {
+    let device = Device::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let (code, out, _) = device.run(&["completions", shell]);
+        assert!(code == 0 && out.contains("identify") && out.contains("annotate"), "{shell}");
+    }
+}
+
+/// The pack and the demo's photos, where this machine has them.
+fn real() -> Option<(PathBuf, PathBuf)> {
+    let pack = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/packs/yunet-sface");
+    let cache = || {
+        let given = std::env::var_os("ARCDOOR_CACHE").map(PathBuf::from);
+        let xdg = || std::env::var_os("XDG_CACHE_HOME").map(|dir| PathBuf::from(dir).join("arcdoor"));
+        let home = || std::env::var_os("HOME").map(|dir| PathBuf::from(dir).join(".cache/arcdoor"));
+        given.or_else(xdg).or_else(home).map(|dir| dir.join("demo-photos"))
+    };
+    let photos = std::env::var_os("ARCDOOR_DEMO_PHOTOS").map(PathBuf::from).or_else(cache)?;
+    if pack.join("pack.toml").is_file() && photos.join("obama.jpg").is_file() {
+        return Some((pack, photos));
+    }
+    println!("skipped: no pack in {} or no photos in {}", pack.display(), photos.display());
+    None
+}
+
+#[test]
+fn a_person_is_enrolled_recognised_and_forgotten() {
+    let Some((pack, photos)) = real() else { return };
+    let device = Device::new();
+    let pack = pack.to_str().unwrap();
+    let photo = |name: &str| photos.join(name).to_str().unwrap().to_owned();
+    let (obama, other, biden) = (photo("obama.jpg"), photo("obama2.jpg"), photo("biden.jpg"));
+    let cut = photo("obama_partial_face.jpg");
+    let call = |arguments: &[&str]| device.lines(&[arguments, &["--pack", pack]].concat());
+
+    let (code, lines) = call(&["identify", "--image", &other]);
+    assert_eq!((code, lines[0]["reason"].as_str()), (1, Some("nobody_enrolled")));
+    let (code, lines) = call(&["enrol", "Barack", "--image", &obama]);
+    assert_eq!((code, lines[0]["templates"].as_u64()), (0, Some(1)), "{lines:?}");
+    assert_eq!(call(&["enrol", "Barack", "--image", &obama]).0, 3, "a name is used once");
+
+    let marked = device.home.path().join("marked");
+    let (code, lines) = call(&[
+        "identify", "--annotate", marked.to_str().unwrap(), "--image", &other, &biden, &cut, "missing.jpg",
+    ]);
+    assert_eq!(code, 3, "{lines:?}");
+    let decisions: Vec<_> = lines.iter().map(|line| line["decision"].as_str()).collect();
+    assert_eq!(decisions, [Some("granted"), Some("denied"), Some("retry"), None]);
+    assert_eq!(lines[0]["candidate"], "Barack");
+    assert_eq!(lines[2]["reason"], "face_cut_off");
+    assert_eq!((lines[3]["kind"].as_str(), lines[3]["code"].as_u64()), (Some("failed"), Some(3)));
+    assert!(lines[0]["score"].as_f64() >= lines[0]["threshold"].as_f64());
+    for field in ["detect_us", "landmarks_us", "quality_us", "align_us", "embed_us", "match_us"] {
+        assert!(lines[0][field].is_u64(), "{field}");
+    }
+    for line in &lines[..3] {
+        assert!(Path::new(line["annotated"].as_str().unwrap()).is_file());
+    }
+
+    assert_eq!(call(&["verify", "Barack", "--image", &other]).0, 0);
+    assert_eq!(call(&["verify", "Barack", "--image", &biden]).0, 1);
+    assert_eq!(call(&["verify", "Nobody", "--image", &biden]).0, 3);
+    assert_eq!(call(&["list"]).1.len(), 1);
+    assert_eq!(call(&["revoke", "Barack", "--yes"]).0, 0);
+    assert_eq!(call(&["identify", "--image", &other]).0, 1);
+
+    let log = std::fs::read_to_string(device.home.path().join("state/log.jsonl")).unwrap();
+    assert!(log.contains("enrolled") && log.contains("revoked") && !log.contains("Barack"), "{log}");
+}

@@ -1,0 +1,74 @@
+//! What can be wrong with a pack.
+
+use std::path::PathBuf;
+
+use arcdoor_core::CalibrationError;
+
+/// One thing that is wrong with a pack; `arcdoor pack check` lists all of them.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// The folder or a file in it cannot be read.
+    #[error("{file}: cannot be read: {cause}")]
+    Unreadable {
+        /// Name in the pack.
+        file: String,
+        /// The system's words.
+        cause: std::io::Error,
+    },
+    /// A file is larger than its limit.
+    #[error("{file}: larger than the {limit} bytes that are accepted")]
+    TooLarge {
+        /// Name in the pack.
+        file: String,
+        /// Limit in bytes.
+        limit: u64,
+    },
+    /// Not a regular file.
+    #[error("{file}: is no regular file")]
+    NotAFile {
+        /// Name in the pack.
+        file: String,
+    },
+    /// The manifest is no TOML of the expected form.
+    #[error("pack.toml: {0}")]
+    Manifest(String),
+    /// A file name that could leave the folder.
+    #[error("{field}: {file:?} is no plain file name; a pack's files lie in its own folder")]
+    FileName {
+        /// Which network.
+        field: &'static str,
+        /// As in the manifest.
+        file: String,
+    },
+    /// The bytes are not those that the manifest promises.
+    #[error("{file}: changed: its sha256 is {found}, the manifest says {expected}")]
+    Changed {
+        /// Name in the pack.
+        file: String,
+        /// Of the bytes there.
+        found: String,
+        /// Of the manifest.
+        expected: String,
+    },
+    /// A value of the manifest is out of its range.
+    #[error("{field}: {problem}")]
+    Value {
+        /// Where in the manifest.
+        field: String,
+        /// What is wrong, with the accepted range.
+        problem: String,
+    },
+    /// The calibration is no usable table.
+    #[error("calibration: {0}")]
+    Calibration(CalibrationError),
+}
+
+/// Why a pack is refused, whole.
+#[derive(Debug, thiserror::Error)]
+#[error("the pack {} is refused: {problem}", dir.display())]
+pub struct PackError {
+    /// The pack's folder.
+    pub dir: PathBuf,
+    /// The first thing that is wrong.
+    pub problem: Problem,
+}

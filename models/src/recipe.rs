@@ -1,0 +1,111 @@
+//! What a pack is built from: `models/recipes/NAME.toml`.
+
+use serde::Deserialize;
+
+use crate::manifest::{CalibrationTable, Manifest, NetFile, Preprocess};
+
+/// The format that [`Recipe::manifest`] writes.
+const FORMAT: u32 = 1;
+
+/// The text is no recipe.
+#[derive(Debug, thiserror::Error)]
+#[error("not a recipe: {0}")]
+pub struct RecipeError(String);
+
+/// A manifest before its networks are rewritten.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// The pack's name.
+    pub name: String,
+    /// What the pack is, in a sentence.
+    pub description: String,
+    /// Finds faces.
+    pub detector: RecipeNet,
+    /// Finds landmarks, where the detector does not.
+    #[serde(default)]
+    pub landmarks: Option<RecipeNet>,
+    /// Makes templates.
+    pub embedder: RecipeNet,
+    /// What the embedder's scores mean.
+    pub calibration: CalibrationTable,
+}
+
+/// One network of a [`Recipe`]; the fields that [`NetFile`] has too mean the same.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipeNet {
+    /// Plain name of the file to rewrite.
+    pub source_file: String,
+    /// Of that file, 64 hex digits.
+    pub source_sha256: String,
+    /// Name in the pack.
+    pub file: String,
+    /// Outputs by name.
+    pub outputs: Vec<String>,
+    /// Values of a template, for an embedder.
+    #[serde(default)]
+    pub dimension: Option<usize>,
+    /// SPDX expression.
+    pub licence: String,
+    /// Where it was taken from, and what is changed.
+    pub source: String,
+    /// What it was trained on, as far as its authors say.
+    pub training_data: String,
+    /// What the file to rewrite takes as input, before any normalisation of its own.
+    pub preprocess: Preprocess,
+}
+
+/// What only the rewritten network tells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Built {
+    /// Of the rewritten bytes, 64 hex digits.
+    pub sha256: String,
+    /// Multiply-accumulates of one run.
+    pub macs: u64,
+    /// Weights.
+    pub parameters: u64,
+    /// What the rewritten network takes as input.
+    pub preprocess: Preprocess,
+}
+
+impl Recipe {
+    /// Reads a recipe.
+    ///
+    /// # Errors
+    /// When a field is missing, unknown or of another type.
+    pub fn parse(text: &str) -> Result<Self, RecipeError> {
+        toml::from_str(text).map_err(|cause| RecipeError(cause.to_string().trim().to_owned()))
+    }
+
+    /// The manifest, once each network is built; `landmarks` where the recipe has that network.
+    #[must_use]
+    pub fn manifest(&self, detector: Built, landmarks: Option<Built>, embedder: Built) -> Manifest {
+        Manifest {
+            name: self.name.clone(),
+            format: FORMAT,
+            description: self.description.clone(),
+            detector: self.detector.built(detector),
+            landmarks: self.landmarks.as_ref().zip(landmarks).map(|(net, built)| net.built(built)),
+            embedder: self.embedder.built(embedder),
+            calibration: self.calibration.clone(),
+        }
+    }
+}
+
+impl RecipeNet {
+    fn built(&self, built: Built) -> NetFile {
+        NetFile {
+            file: self.file.clone(),
+            sha256: built.sha256,
+            outputs: self.outputs.clone(),
+            dimension: self.dimension,
+            macs: built.macs,
+            parameters: built.parameters,
+            licence: self.licence.clone(),
+            source: self.source.clone(),
+            training_data: self.training_data.clone(),
+            preprocess: built.preprocess,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Good packs open; anything else is refused whole, and the refusal names the culprit.
+
+use std::fs;
+use std::path::Path;
+
+use arcdoor_core::Fmr;
+use arcdoor_models::{Built, MANIFEST_FILE, Manifest, Pack, Problem, Recipe, sha256_hex};
+use tempfile::TempDir;
+
+const DETECTOR: &[u8] = b"detector's bytes";
+const EMBEDDER: &[u8] = b"embedder's bytes";
+
+fn recipe() -> Recipe {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes/yunet-sface.toml");
+    Recipe::parse(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn manifest() -> Manifest {
+    let recipe = recipe();
+    let built = |bytes: &[u8], net: &arcdoor_models::RecipeNet| Built {
+        sha256: sha256_hex(bytes),
+        macs: 1,
+        parameters: 1,
+        preprocess: net.preprocess.clone(),
+    };
+    recipe.manifest(built(DETECTOR, &recipe.detector), None, built(EMBEDDER, &recipe.embedder))
+}
+
+/// A good pack, its manifest's text changed by `edit`.
+fn pack_with(edit: impl Fn(String) -> String) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let text = manifest().to_toml().unwrap();
+    fs::write(dir.path().join(MANIFEST_FILE), edit(text)).unwrap();
+    fs::write(dir.path().join("yunet.onnx"), DETECTOR).unwrap();
+    fs::write(dir.path().join("sface.onnx"), EMBEDDER).unwrap();
+    dir
+}
+
+fn replaced(from: &'static str, to: &'static str) -> impl Fn(String) -> String {
+    move |text| {
+        assert!(text.contains(from), "{from} is not in {text}");
+        text.replacen(from, to, 1)
+    }
+}
+
+fn refusal(dir: &TempDir) -> String {
+    Pack::open(dir.path()).map(|_| ()).unwrap_err().to_string()
+}
+
+#[test]
+fn a_good_pack_opens_with_the_bytes_it_verified() {
+    let dir = pack_with(|text| text);
+    let pack = Pack::open(dir.path()).unwrap();
+    assert_eq!(pack.file_bytes(pack.detector()), DETECTOR);
+    assert_eq!(pack.file_bytes(pack.embedder()), EMBEDDER);
+    assert_eq!(pack.dimension(), 128);
+    assert_eq!(pack.manifest(), &manifest());
+    let threshold = pack.threshold(Fmr::new(1e-5).unwrap()).unwrap();
+    assert_eq!((threshold.value.0, threshold.model_id), (0.466, pack.model_id()));
+    assert!(pack.threshold(Fmr::new(1e-8).unwrap()).is_err());
+    assert!(Pack::check(dir.path()).is_empty());
+}
+
+#[test]
+fn any_changed_byte_of_a_network_refuses_the_pack_by_file_name() {
+    for at in 0..EMBEDDER.len() {
+        let dir = pack_with(|text| text);
+        let mut bytes = EMBEDDER.to_vec();
+        bytes[at] ^= 1;
+        fs::write(dir.path().join("sface.onnx"), bytes).unwrap();
+        let text = refusal(&dir);
+        assert!(text.contains("sface.onnx: changed"), "{text}");
+    }
+}
+
+#[test]
+fn a_missing_file_or_manifest_is_named() {
+    let dir = pack_with(|text| text);
+    fs::remove_file(dir.path().join("yunet.onnx")).unwrap();
+    assert!(refusal(&dir).contains("yunet.onnx: cannot be read"));
+    fs::remove_file(dir.path().join(MANIFEST_FILE)).unwrap();
+    assert!(refusal(&dir).contains("pack.toml: cannot be read"));
+}
+
+#[test]
+fn names_that_leave_the_folder_are_refused_and_never_opened() {
+    for name in ["../sface.onnx", "/etc/passwd", "a/b.onnx", "a\\\\b", "..", "", ".hidden"] {
+        let dir = pack_with(|text| text.replacen("\"sface.onnx\"", &format!("\"{name}\""), 1));
+        assert!(
+            matches!(&*Pack::check(dir.path()), [Problem::FileName { field: "embedder", .. }]),
+            "{name}: {:?}",
+            Pack::check(dir.path())
+        );
+    }
+}
+
+#[test]
+fn values_out_of_range_are_refused() {
+    for (from, to, named) in [
+        ("dimension = 128", "dimension = 4096", "embedder.dimension"),
+        ("dimension = 128", "", "embedder.dimension"),
+        ("width = 320", "width = 100000", "detector.preprocess"),
+        ("scale = [1.0, 1.0, 1.0]", "scale = [1.0, 0.0, 1.0]", "detector.preprocess"),
+        ("mean = [0.0, 0.0, 0.0]", "mean = [nan, 0.0, 0.0]", "detector.preprocess"),
+        ("format = 1", "format = 2", "format"),
+        ("threshold = 0.4", "threshold = 1.4", "calibration"),
+        ("layout = \"nchw\"", "layout = \"nhwc\"", "nhwc"),
+        ("format = 1", "format = 1\nsecret = 1", "secret"),
+        ("macs = 1", "macs = -1", "macs"),
+    ] {
+        let dir = pack_with(replaced(from, to));
+        let text = refusal(&dir);
+        assert!(text.contains(named), "{to}: {text}");
+    }
+}
+
+#[test]
+fn folders_and_huge_manifests_are_not_read() {
+    let dir = pack_with(|text| text);
+    fs::remove_file(dir.path().join("sface.onnx")).unwrap();
+    fs::create_dir(dir.path().join("sface.onnx")).unwrap();
+    assert!(refusal(&dir).contains("sface.onnx: is no regular file"));
+    let dir = pack_with(|text| format!("{text}\n#{}", " ".repeat(1 << 20)));
+    assert!(refusal(&dir).contains("pack.toml: larger"));
+}
+
+#[test]
+fn check_lists_everything_that_is_wrong() {
+    let dir = pack_with(replaced("dimension = 128", "dimension = 0"));
+    fs::write(dir.path().join("sface.onnx"), b"other").unwrap();
+    fs::remove_file(dir.path().join("yunet.onnx")).unwrap();
+    assert_eq!(Pack::check(dir.path()).len(), 3);
+}
+
+#[test]
+fn the_model_id_follows_whatever_changes_a_template_and_nothing_else() {
+    let id = |edit: fn(String) -> String| Pack::open(pack_with(edit).path()).unwrap().model_id();
+    let plain = id(|text| text);
+    assert_ne!(plain, id(|text| text.replace("channel_order = \"rgb\"", "channel_order = \"bgr\"")));
+    assert_ne!(plain, id(|text| text.replace("width = 112", "width = 96")));
+    assert_eq!(plain, id(|text| text.replace("Apache-2.0", "MIT")));
+    assert_eq!(plain, id(|text| text.replace("width = 320", "width = 640")));
+}

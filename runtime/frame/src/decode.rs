@@ -1,0 +1,44 @@
+//! Encoded pictures.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use crate::error::FrameError;
+use crate::image::RgbImage;
+use crate::limits::ImageLimits;
+use crate::{jpeg, png};
+
+const JPEG_MAGIC: [u8; 3] = [0xff, 0xd8, 0xff];
+const PNG_MAGIC: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
+
+/// Decodes a JPEG or PNG, told apart by their first bytes, and turns it the right way up.
+///
+/// # Errors
+/// When the bytes are too many, neither format, damaged, or the header asks for more than `limits`
+/// (found before memory is set aside). `out` is unspecified then.
+pub fn decode(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImage) -> Result<(), FrameError> {
+    limits.check_bytes(bytes.len())?;
+    if bytes.starts_with(&JPEG_MAGIC) {
+        jpeg::decode(bytes, limits, out)
+    } else if bytes.starts_with(&PNG_MAGIC) {
+        png::decode(bytes, limits, out)
+    } else {
+        Err(FrameError::UnknownFormat)
+    }
+}
+
+/// Reads and decodes a file.
+///
+/// # Errors
+/// As [`decode`]; also when the path is no regular file (a pipe would wait for ever) or unreadable.
+pub fn read_image(path: &Path, limits: &ImageLimits, out: &mut RgbImage) -> Result<(), FrameError> {
+    let failed = |cause| FrameError::File { path: path.to_path_buf(), cause };
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(FrameError::NotAFile(path.to_path_buf()));
+    }
+    let mut bytes = Vec::new();
+    let bound = limits.max_bytes as u64 + 1;
+    File::open(path).and_then(|file| file.take(bound).read_to_end(&mut bytes)).map_err(failed)?;
+    decode(&bytes, limits, out)
+}

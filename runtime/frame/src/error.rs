@@ -1,0 +1,78 @@
+//! What can be wrong with a picture.
+
+use std::path::PathBuf;
+
+/// Why a picture cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// Width, height or stride do not fit the bytes.
+    #[error("{width}x{height} pixels with {stride} bytes a row do not fit {bytes} bytes")]
+    Shape {
+        /// Pixels.
+        width: u32,
+        /// Pixels.
+        height: u32,
+        /// Bytes from row to row.
+        stride: usize,
+        /// Bytes there are.
+        bytes: usize,
+    },
+    /// The header asks for more than the limits allow; nothing was decoded.
+    #[error("the picture is {width}x{height}; at most {max_side} a side and {max_pixels} pixels are accepted: scale it down")]
+    TooLarge {
+        /// Pixels.
+        width: u64,
+        /// Pixels.
+        height: u64,
+        /// Longest side accepted.
+        max_side: u32,
+        /// Most pixels accepted.
+        max_pixels: u64,
+    },
+    /// More bytes than the limits allow.
+    #[error("the file is larger than the {limit} bytes that are accepted")]
+    TooManyBytes {
+        /// Limit in bytes.
+        limit: usize,
+    },
+    /// Neither JPEG nor PNG.
+    #[error("this is neither a JPEG nor a PNG picture; convert it to one of them")]
+    UnknownFormat,
+    /// A JPEG that does not decode.
+    #[error("the JPEG is damaged or of an unknown kind: {0}")]
+    Jpeg(String),
+    /// A PNG that does not decode.
+    #[error("the PNG is damaged or of an unknown kind: {0}")]
+    Png(String),
+    /// Scaling failed.
+    #[error("the picture cannot be scaled from {from:?} to {to:?}")]
+    Resize {
+        /// Width and height in pixels.
+        from: [u32; 2],
+        /// Width and height in pixels.
+        to: [u32; 2],
+    },
+    /// A camera format whose sizes must be even.
+    #[error("{width}x{height} is odd; {format} needs an even width{also_height}")]
+    Odd {
+        /// The format's name.
+        format: &'static str,
+        /// Pixels.
+        width: u32,
+        /// Pixels.
+        height: u32,
+        /// " and height", where that is so.
+        also_height: &'static str,
+    },
+    /// A folder, pipe or device.
+    #[error("{}: is no regular file", .0.display())]
+    NotAFile(PathBuf),
+    /// The file cannot be read or written.
+    #[error("{}: {cause}", path.display())]
+    File {
+        /// Where.
+        path: PathBuf,
+        /// The system's words.
+        cause: std::io::Error,
+    },
+}

@@ -1,0 +1,115 @@
+//! A file as a disk: locked for one process, readable by its owner only.
+
+use crate::disk::Disk;
+use crate::error::GalleryError;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// An exclusively locked regular file with mode 0600 (on Unix).
+#[derive(Debug)]
+pub struct FileDisk {
+    file: Mutex<File>,
+}
+
+impl FileDisk {
+    /// Opens an existing file.
+    ///
+    /// # Errors
+    /// [`GalleryError::Locked`] when it is in use; [`GalleryError::NotAGallery`] when it is no regular
+    /// file; [`GalleryError::Io`] when it cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, GalleryError> {
+        // Opening a FIFO would wait for ever, so the kind is looked at first.
+        if !path.metadata().map_err(io_error("opening"))?.is_file() {
+            return Err(GalleryError::NotAGallery);
+        }
+        Self::lock(path, OpenOptions::new().read(true).write(true))
+    }
+
+    /// Opens a file, or makes an empty one.
+    ///
+    /// # Errors
+    /// As [`FileDisk::open`].
+    pub fn create(path: &Path) -> Result<Self, GalleryError> {
+        if path.exists() {
+            return Self::open(path);
+        }
+        Self::lock(path, OpenOptions::new().read(true).write(true).create(true).truncate(false))
+    }
+
+    fn lock(path: &Path, options: &mut OpenOptions) -> Result<Self, GalleryError> {
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+        let file = options.open(path).map_err(io_error("opening"))?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => GalleryError::Locked(path.to_owned()),
+            TryLockError::Error(source) => GalleryError::Io { doing: "locking", source },
+        })?;
+        #[cfg(unix)]
+        keep_private(&file).map_err(io_error("protecting"))?;
+        Ok(Self { file: Mutex::new(file) })
+    }
+
+    fn file(&self) -> MutexGuard<'_, File> {
+        // The guarded file has no state that a panic could leave half changed: each call seeks anew.
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes away what a copy or a careless umask gave to others.
+#[cfg(unix)]
+fn keep_private(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut permissions = file.metadata()?.permissions();
+    if permissions.mode() & 0o077 != 0 {
+        permissions.set_mode(0o600);
+        file.set_permissions(permissions)?;
+    }
+    Ok(())
+}
+
+/// Moves a finished file to its place, so that the name never shows an unfinished one.
+pub(crate) fn publish(from: &Path, to: &Path) -> Result<(), GalleryError> {
+    std::fs::rename(from, to).map_err(io_error("naming"))?;
+    // Elsewhere a directory cannot be opened as a file.
+    #[cfg(unix)]
+    {
+        let folder = match to.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error("naming"))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn io_error(doing: &'static str) -> impl Fn(io::Error) -> GalleryError {
+    move |source| GalleryError::Io { doing, source }
+}
+
+impl Disk for FileDisk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file().metadata()?.len())
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let mut file = self.file();
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file().set_len(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file().sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut file = self.file();
+        file.seek(SeekFrom::Start(offset))?;
+        file.write_all(data)
+    }
+}

@@ -1,0 +1,274 @@
+//! Exact search over all templates in memory.
+
+use crate::error::GalleryError;
+use crate::ranking::Ranking;
+use crate::rows::Rows;
+use arcdoor_core::limits::MAX_DIMENSION;
+use arcdoor_core::{Candidates, ModelId, Score, SubjectId, Template};
+use arcdoor_kernels::{Isa, dot_f32, dot_f32_rows, dot_i8, dot_i8_rows};
+
+/// Rows scored at a time: their scores fit the first-level cache, on the stack.
+const BLOCK: usize = 128;
+
+/// How a matcher holds its templates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    /// 4 bytes a value; scores are exact but for f32 rounding.
+    #[default]
+    F32,
+    /// 1 byte a value with one scale a row: a quarter of the memory and of the time, and scores within
+    /// [`Matcher::error_bound`].
+    Int8,
+}
+
+#[derive(Debug)]
+enum Templates {
+    F32(Rows<f32>),
+    Int8 { rows: Rows<i8>, scales: Vec<f32>, largest: f32 },
+}
+
+/// Every template of a gallery in contiguous memory; a search reads all of them.
+#[derive(Debug)]
+pub struct Matcher {
+    model_id: ModelId,
+    dimension: usize,
+    isa: Isa,
+    templates: Templates,
+    /// Whose the row is.
+    subjects: Vec<SubjectId>,
+}
+
+impl Matcher {
+    /// An empty matcher for templates of `dimension` values by the embedder `model_id`.
+    ///
+    /// # Errors
+    /// When the dimension is not 1 to 512.
+    pub fn new(model_id: ModelId, dimension: usize, precision: Precision) -> Result<Self, GalleryError> {
+        if !(1..=MAX_DIMENSION).contains(&dimension) {
+            return Err(GalleryError::Dimension(dimension));
+        }
+        let templates = match precision {
+            Precision::F32 => Templates::F32(Rows::new(dimension)),
+            Precision::Int8 => {
+                Templates::Int8 { rows: Rows::new(dimension), scales: Vec::new(), largest: 0.0 }
+            }
+        };
+        Ok(Self { model_id, dimension, isa: Isa::detect(), templates, subjects: Vec::new() })
+    }
+
+    /// Templates held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.subjects.len()
+    }
+
+    /// Whether no template is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.subjects.is_empty()
+    }
+
+    /// How templates are held.
+    #[must_use]
+    pub const fn precision(&self) -> Precision {
+        match self.templates {
+            Templates::F32(_) => Precision::F32,
+            Templates::Int8 { .. } => Precision::Int8,
+        }
+    }
+
+    /// The instruction set it runs on.
+    #[must_use]
+    pub const fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Bytes of template memory that one identification reads.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match &self.templates {
+            Templates::F32(rows) => rows.bytes(),
+            Templates::Int8 { rows, scales, .. } => rows.bytes() + size_of_val(scales.as_slice()),
+        }
+    }
+
+    /// Makes room for `count` templates in all, so that adding them does not copy.
+    pub fn reserve(&mut self, count: usize) {
+        self.subjects.reserve(count.saturating_sub(self.len()));
+        match &mut self.templates {
+            Templates::F32(rows) => rows.reserve(count),
+            Templates::Int8 { rows, scales, .. } => {
+                scales.reserve(count.saturating_sub(scales.len()));
+                rows.reserve(count);
+            }
+        }
+    }
+
+    /// Adds one template of `subject`.
+    ///
+    /// # Errors
+    /// [`GalleryError::ForeignTemplate`] when another embedder made it.
+    pub fn push(&mut self, subject: SubjectId, template: &Template) -> Result<(), GalleryError> {
+        self.admit(template)?;
+        self.push_values(subject, template.values());
+        Ok(())
+    }
+
+    /// Adds `dimension` checked values.
+    pub(crate) fn push_values(&mut self, subject: SubjectId, values: &[f32]) {
+        match &mut self.templates {
+            Templates::F32(rows) => rows.push(values.iter().copied()),
+            Templates::Int8 { rows, scales, largest } => {
+                let scale = scale(values);
+                rows.push(values.iter().map(|&value| quantised(value, scale)));
+                scales.push(scale);
+                *largest = largest.max(scale);
+            }
+        }
+        self.subjects.push(subject);
+    }
+
+    /// Removes every template of `subject`; returns how many there were.
+    pub fn remove(&mut self, subject: SubjectId) -> usize {
+        let before = self.len();
+        for row in (0..before).rev() {
+            if self.subjects[row] != subject {
+                continue;
+            }
+            self.subjects.swap_remove(row);
+            match &mut self.templates {
+                Templates::F32(rows) => rows.swap_remove(row),
+                Templates::Int8 { rows, scales, .. } => {
+                    rows.swap_remove(row);
+                    scales.swap_remove(row);
+                }
+            }
+        }
+        before - self.len()
+    }
+
+    /// 1:N. Fills `out` with the closest subjects, best first, each with the best score of its templates;
+    /// equal scores by id. Compares with every template and allocates nothing.
+    ///
+    /// # Errors
+    /// [`GalleryError::ForeignTemplate`] when another embedder made the probe; `out` is then empty.
+    pub fn identify(&self, probe: &Template, out: &mut Candidates) -> Result<(), GalleryError> {
+        let mut ranking = Ranking::new(out);
+        self.admit(probe)?;
+        match &self.templates {
+            Templates::F32(rows) => self.identify_f32(rows, probe.values(), &mut ranking),
+            Templates::Int8 { rows, scales, .. } => {
+                self.identify_i8(rows, scales, probe.values(), &mut ranking);
+            }
+        }
+        Ok(())
+    }
+
+    /// 1:1. The best score of the subject's templates; `None` when it has none here.
+    ///
+    /// # Errors
+    /// [`GalleryError::ForeignTemplate`] when another embedder made the probe.
+    pub fn verify(&self, subject: SubjectId, probe: &Template) -> Result<Option<Score>, GalleryError> {
+        self.admit(probe)?;
+        let own = (0..self.len()).filter(|&row| self.subjects[row] == subject);
+        let best = match &self.templates {
+            Templates::F32(rows) => {
+                let probe = padded(probe.values());
+                own.map(|row| dot_f32(self.isa, &probe[..rows.stride()], rows.row(row))).reduce(f32::max)
+            }
+            Templates::Int8 { rows, scales, .. } => {
+                let (probe, scale) = padded_i8(probe.values());
+                own.map(|row| {
+                    let sum = dot_i8(self.isa, &probe[..rows.stride()], rows.row(row));
+                    sum as f32 * (scales[row] * scale)
+                })
+                .reduce(f32::max)
+            }
+        };
+        Ok(best.map(|score| Score(score.clamp(-1.0, 1.0))))
+    }
+
+    /// The most that a score may differ from the exact cosine, for this probe and every template held.
+    ///
+    /// Rounding to a step s changes each value by at most s/2 and a vector of D values by at most
+    /// e = s sqrt(D) / 2; with Cauchy-Schwarz the product of two unit vectors then changes by at most
+    /// `e_row + e_probe (1 + e_row)`. To that, the rounding of f32 sums is added. The usual error is far
+    /// smaller: about s / sqrt(6), as single errors cancel.
+    #[must_use]
+    pub fn error_bound(&self, probe: &Template) -> f32 {
+        let dimension = self.dimension as f32;
+        let rounding = dimension * f32::EPSILON;
+        match self.templates {
+            Templates::F32(_) => rounding,
+            Templates::Int8 { largest, .. } => {
+                let half_root = dimension.sqrt() / 2.0;
+                let (row, probe) = (largest * half_root, scale(probe.values()) * half_root);
+                row + probe * (1.0 + row) + rounding
+            }
+        }
+    }
+
+    fn identify_f32(&self, rows: &Rows<f32>, probe: &[f32], ranking: &mut Ranking<'_>) {
+        let (probe, stride) = (padded(probe), rows.stride());
+        let mut scores = [0.0; BLOCK];
+        for (rows, subjects) in rows.all().chunks(BLOCK * stride).zip(self.subjects.chunks(BLOCK)) {
+            let scores = &mut scores[..subjects.len()];
+            dot_f32_rows(self.isa, &probe[..stride], rows, scores);
+            rank(subjects, scores, ranking);
+        }
+    }
+
+    fn identify_i8(&self, rows: &Rows<i8>, scales: &[f32], probe: &[f32], ranking: &mut Ranking<'_>) {
+        let ((probe, scale), stride) = (padded_i8(probe), rows.stride());
+        let (mut sums, mut scores) = ([0; BLOCK], [0.0; BLOCK]);
+        let blocks = rows.all().chunks(BLOCK * stride).zip(self.subjects.chunks(BLOCK));
+        for ((rows, subjects), scales) in blocks.zip(scales.chunks(BLOCK)) {
+            let sums = &mut sums[..subjects.len()];
+            dot_i8_rows(self.isa, &probe[..stride], rows, sums);
+            for ((score, &sum), &row_scale) in scores.iter_mut().zip(&*sums).zip(scales) {
+                *score = sum as f32 * (row_scale * scale);
+            }
+            rank(subjects, &scores[..subjects.len()], ranking);
+        }
+    }
+
+    pub(crate) fn admit(&self, template: &Template) -> Result<(), GalleryError> {
+        if template.model_id() == self.model_id && template.values().len() == self.dimension {
+            Ok(())
+        } else {
+            Err(GalleryError::ForeignTemplate { template: template.model_id(), gallery: self.model_id })
+        }
+    }
+}
+
+fn rank(subjects: &[SubjectId], scores: &[f32], ranking: &mut Ranking<'_>) {
+    let mut floor = ranking.floor();
+    for (&subject, &score) in subjects.iter().zip(scores) {
+        let score = score.clamp(-1.0, 1.0);
+        if score >= floor {
+            ranking.offer(subject, score);
+            floor = ranking.floor();
+        }
+    }
+}
+
+/// The step between quantised values: the largest absolute value becomes 127.
+fn scale(values: &[f32]) -> f32 {
+    values.iter().fold(0.0_f32, |largest, value| largest.max(value.abs())) / 127.0
+}
+
+fn quantised(value: f32, scale: f32) -> i8 {
+    (value / scale).round() as i8
+}
+
+fn padded(values: &[f32]) -> [f32; MAX_DIMENSION] {
+    let mut padded = [0.0; MAX_DIMENSION];
+    padded[..values.len()].copy_from_slice(values);
+    padded
+}
+
+fn padded_i8(values: &[f32]) -> ([i8; MAX_DIMENSION], f32) {
+    let (mut padded, scale) = ([0; MAX_DIMENSION], scale(values));
+    padded.iter_mut().zip(values).for_each(|(place, &value)| *place = quantised(value, scale));
+    (padded, scale)
+}

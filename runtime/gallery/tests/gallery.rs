@@ -1,0 +1,239 @@
+//! What the store promises: nothing confirmed is lost, nothing foreign or broken is taken.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy exempts test functions only, not their helpers"
+)]
+
+use arcdoor_core::{Candidates, ModelId, SubjectId, SubjectName, Template};
+use arcdoor_gallery::{Gallery, GalleryError, MemoryDisk, Precision, Subject};
+use std::path::Path;
+
+const MODEL: ModelId = ModelId::new([1; 16]);
+const DIMENSION: usize = 16;
+
+fn name(text: &str) -> SubjectName {
+    SubjectName::new(text).unwrap()
+}
+
+/// A template that lies nearest to others of the same `axis`.
+fn template(axis: usize, tilt: f32) -> Template {
+    let mut values = [0.0; DIMENSION];
+    values[axis % DIMENSION] = 1.0;
+    values[(axis + 1) % DIMENSION] = tilt;
+    Template::new(MODEL, &values).unwrap()
+}
+
+fn open(disk: &MemoryDisk) -> Gallery {
+    Gallery::open_on(disk.clone(), MODEL, DIMENSION).unwrap()
+}
+
+fn best(gallery: &Gallery, probe: &Template) -> Option<SubjectId> {
+    let mut out = Candidates::new();
+    gallery.matcher().identify(probe, &mut out).unwrap();
+    out.first().map(|candidate| candidate.subject)
+}
+
+#[test]
+fn what_was_enrolled_is_there_after_opening_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gallery.redb");
+    let open = || Gallery::open(&path, MODEL, DIMENSION).unwrap();
+    let mut gallery = open();
+    let ada = gallery.enrol(&name("Ada"), &[template(0, 0.1), template(0, 0.2)], 77).unwrap();
+    let bob = gallery.enrol(&name("Bob"), &[template(4, 0.0)], 78).unwrap();
+    gallery.add_templates(bob, &[template(8, 0.0)]).unwrap();
+    let before = gallery.list().to_vec();
+    drop(gallery);
+
+    let mut gallery = open();
+    assert_eq!(gallery.list(), before);
+    let expected = Subject { id: ada, name: name("Ada"), templates: 2, enrolled_unix_s: 77 };
+    assert_eq!(gallery.find(&name("Ada")), Some(&expected));
+    assert_eq!(best(&gallery, &template(0, 0.0)), Some(ada));
+    assert_eq!(best(&gallery, &template(8, 0.3)), Some(bob));
+    gallery.set_precision(Precision::Int8).unwrap();
+    assert_eq!(best(&gallery, &template(8, 0.3)), Some(bob));
+    assert_eq!(gallery.revoke(bob).unwrap().name, name("Bob"));
+    drop(gallery);
+
+    let mut gallery = open();
+    assert_eq!((gallery.len(), gallery.matcher().len()), (1, 2));
+    assert_eq!(gallery.matcher().verify(bob, &template(8, 0.0)).unwrap(), None);
+    let carol = gallery.enrol(&name("Bob"), &[template(4, 0.0)], 79).unwrap();
+    assert!(carol > bob, "an id was used again");
+}
+
+#[test]
+fn a_refused_enrolment_changes_nothing() {
+    let disk = MemoryDisk::new();
+    let mut gallery = open(&disk);
+    let ada = gallery.enrol(&name("Ada"), &[template(0, 0.0)], 1).unwrap();
+    let changes = disk.changes();
+    let foreign = Template::new(ModelId::new([2; 16]), &[1.0; DIMENSION]).unwrap();
+    let short = Template::new(MODEL, &[1.0; 3]).unwrap();
+    let many = vec![template(1, 0.0); 17];
+    let bob = name("Bob");
+    assert!(matches!(gallery.enrol(&name("Ada"), &many[..1], 1), Err(GalleryError::NameTaken(_))));
+    assert!(matches!(gallery.enrol(&bob, &[], 1), Err(GalleryError::NoTemplates)));
+    assert!(matches!(gallery.enrol(&bob, &many, 1), Err(GalleryError::TooManyTemplates(17))));
+    assert!(matches!(gallery.add_templates(ada, &many[..16]), Err(GalleryError::TooManyTemplates(17))));
+    for bad in [foreign, short] {
+        let mixed = [template(0, 0.0), bad];
+        assert!(matches!(gallery.enrol(&bob, &mixed, 1), Err(GalleryError::ForeignTemplate { .. })));
+    }
+    let nobody = SubjectId(99);
+    assert!(matches!(gallery.revoke(nobody), Err(GalleryError::UnknownSubject(id)) if id == nobody));
+    assert_eq!((disk.changes(), gallery.len(), gallery.matcher().len()), (changes, 1, 1));
+}
+
+#[test]
+fn another_embedder_or_dimension_is_refused() {
+    let disk = MemoryDisk::new();
+    drop(open(&disk));
+    let other = ModelId::new([2; 16]);
+    let refused = Gallery::open_on(disk.clone(), other, DIMENSION).unwrap_err();
+    assert!(matches!(refused, GalleryError::OtherModel { gallery: MODEL, asked } if asked == other));
+    let refused = Gallery::open_on(disk, MODEL, 8).unwrap_err();
+    assert!(matches!(refused, GalleryError::OtherDimension { gallery: DIMENSION, asked: 8 }));
+}
+
+#[test]
+fn a_second_handle_is_told_that_the_gallery_is_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gallery.redb");
+    let first = Gallery::open(&path, MODEL, DIMENSION).unwrap();
+    let refused = Gallery::open(&path, MODEL, DIMENSION).unwrap_err();
+    assert!(matches!(&refused, GalleryError::Locked(held) if *held == path), "{refused}");
+    drop(first);
+    Gallery::open(&path, MODEL, DIMENSION).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_may_read_the_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gallery.redb");
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    drop(Gallery::open(&path, MODEL, DIMENSION).unwrap());
+    assert_eq!(mode(&path), 0o600);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    drop(Gallery::open(&path, MODEL, DIMENSION).unwrap());
+    assert_eq!(mode(&path), 0o600);
+}
+
+#[test]
+fn what_is_no_gallery_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    for contents in [&b""[..], b"x", &[0; 8192], b"these are my notes, and not a gallery"] {
+        std::fs::write(&path, contents).unwrap();
+        let refused = Gallery::open(&path, MODEL, DIMENSION).unwrap_err();
+        assert!(matches!(refused, GalleryError::NotAGallery), "{refused}");
+        assert_eq!(std::fs::read(&path).unwrap(), contents);
+    }
+    assert!(matches!(Gallery::open(folder.path(), MODEL, DIMENSION), Err(GalleryError::NotAGallery)));
+    let nowhere = folder.path().join("missing/gallery.redb");
+    assert!(matches!(Gallery::open(&nowhere, MODEL, DIMENSION), Err(GalleryError::Io { .. })));
+}
+
+/// A gallery with one subject, closed.
+fn prepared() -> MemoryDisk {
+    let disk = MemoryDisk::new();
+    open(&disk).enrol(&name("Ada"), &[template(0, 0.0)], 1).unwrap();
+    disk
+}
+
+fn names(gallery: &Gallery) -> Vec<&str> {
+    gallery.iter().map(|subject| subject.name.as_str()).collect()
+}
+
+/// The power goes after every possible change of an enrolment, with every later write lost, kept or torn.
+#[test]
+fn a_power_cut_leaves_the_old_gallery_or_the_new_one() {
+    let (mut old, mut new) = (0, 0);
+    for cut in 0.. {
+        let disk = prepared();
+        let mut gallery = open(&disk);
+        disk.fail_after(Some(cut));
+        let result = gallery.enrol(&name("Bob"), &[template(4, 0.0), template(5, 0.0)], 2);
+        for seed in 0..8 {
+            let after = open(&disk.power_cut(seed));
+            match names(&after)[..] {
+                ["Ada"] => old += 1,
+                ["Ada", "Bob"] => new += 1,
+                ref other => panic!("cut after {cut}: {other:?}"),
+            }
+            assert!(result.is_err() || after.len() == 2, "a confirmed enrolment was lost");
+            assert_eq!(after.matcher().len(), if after.len() == 2 { 3 } else { 1 });
+            assert_eq!(best(&after, &template(0, 0.1)), Some(SubjectId(1)));
+        }
+        if result.is_ok() {
+            break;
+        }
+        assert_eq!((gallery.len(), gallery.matcher().len()), (1, 1), "memory ran ahead of the disk");
+        assert!(gallery.enrol(&name("Eve"), &[template(6, 0.0)], 3).is_err(), "written after a failure");
+    }
+    assert!(old > 0 && new > 0, "the cuts missed one side: {old} old, {new} new");
+}
+
+#[test]
+fn a_power_cut_while_revoking_leaves_all_of_a_subject_or_nothing() {
+    for cut in 0.. {
+        let disk = prepared();
+        let mut gallery = open(&disk);
+        disk.fail_after(Some(cut));
+        let result = gallery.revoke(SubjectId(1));
+        for seed in 0..4 {
+            let after = open(&disk.power_cut(seed));
+            assert_eq!(after.len(), after.matcher().len());
+            assert!(result.is_err() || after.is_empty(), "a revoked subject came back");
+        }
+        if result.is_ok() {
+            break;
+        }
+        assert_eq!(gallery.len(), 1);
+    }
+}
+
+#[test]
+fn a_power_cut_while_a_file_is_made_leaves_no_gallery_or_an_empty_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gallery.redb");
+    // What an interrupted making leaves: the unfinished neighbour.
+    std::fs::write(folder.path().join("gallery.redb.new"), vec![0xa5; 10_000]).unwrap();
+    assert!(Gallery::open(&path, MODEL, DIMENSION).unwrap().is_empty());
+    assert!(!folder.path().join("gallery.redb.new").exists());
+}
+
+/// No cut and no changed byte makes it panic, and what opens is whole.
+#[test]
+fn cut_and_changed_files_are_refused_or_read_right() {
+    let disk = MemoryDisk::new();
+    let mut gallery = open(&disk);
+    for id in 0..20 {
+        gallery.enrol(&name(&format!("subject {id}")), &[template(id, 0.2)], 1).unwrap();
+    }
+    let expected = gallery.list().to_vec();
+    drop(gallery);
+    let bytes = disk.bytes();
+    let check = |bytes: Vec<u8>, what: String| {
+        let Ok(gallery) = Gallery::open_on(MemoryDisk::holding(bytes), MODEL, DIMENSION) else { return 1 };
+        assert_eq!(gallery.list(), expected, "{what}");
+        assert_eq!(gallery.matcher().len(), 20, "{what}");
+        0
+    };
+    let mut refused = 0;
+    for len in (1..bytes.len()).step_by(bytes.len() / 60) {
+        refused += check(bytes[..len].to_vec(), format!("cut to {len}"));
+    }
+    assert!(refused > 0, "no cut was found");
+    let used: Vec<usize> = (0..bytes.len()).filter(|&at| bytes[at] != 0).collect();
+    for &at in used.iter().step_by((used.len() / 400).max(1)) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 0x41;
+        refused += check(changed, format!("byte {at}"));
+    }
+    assert!(refused > 20, "changed bytes were not found: {refused}");
+}

@@ -1,0 +1,40 @@
+//! What a network costs, counted on its graph.
+
+use tract_onnx::prelude::*;
+use tract_onnx::tract_core::ops::{Cost as TractCost, TypedOp};
+
+use crate::error::InferError;
+use crate::net::{NetSpec, load_error, parse};
+use crate::onnx;
+
+/// Size of a network, for one run at one input shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// Multiply-accumulates of convolutions and matrix products; activations are not counted.
+    pub macs: u64,
+    /// Floating-point parameters.
+    pub parameters: u64,
+}
+
+/// Counts multiply-accumulates and parameters.
+///
+/// # Errors
+/// As [`Net::load`](crate::Net::load).
+pub fn cost(bytes: &[u8], spec: &NetSpec<'_>) -> Result<Cost, InferError> {
+    let model = parse(bytes, spec)?.into_typed().map_err(load_error)?;
+    let mut macs = 0_u64;
+    for node in model.nodes() {
+        let op: &dyn TypedOp = node.op.as_ref();
+        if !matches!(&*op.name(), "Conv" | "EinSum" | "MatMul") {
+            continue;
+        }
+        let facts = model.node_input_facts(node.id).map_err(load_error)?;
+        for (kind, count) in op.cost(&facts).map_err(load_error)? {
+            if matches!(kind, TractCost::FMA(_)) {
+                let count = count.to_i64().map_err(|error| InferError::Load(error.to_string()))?;
+                macs = macs.saturating_add(u64::try_from(count).unwrap_or(0));
+            }
+        }
+    }
+    Ok(Cost { macs, parameters: onnx::parameters(bytes)? })
+}

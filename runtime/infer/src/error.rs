@@ -1,0 +1,38 @@
+//! What can go wrong with a network.
+
+use crate::net::{MAX_ELEMENTS, MAX_ONNX_BYTES, MAX_OUTPUTS};
+
+/// Why a network was refused, or failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InferError {
+    /// No bytes, or too many.
+    #[error("an ONNX file of {0} bytes; from 1 to {MAX_ONNX_BYTES} are accepted: check the pack's files")]
+    FileSize(usize),
+    /// A zero or absurd input shape.
+    #[error(
+        "input shape {0:?} (batch, channels, height, width): each must be at least 1, all together at most \
+         {MAX_ELEMENTS} values; correct the input size in pack.toml"
+    )]
+    InputShape([usize; 4]),
+    /// No outputs were asked for, or too many.
+    #[error("{0} outputs asked for; from 1 to {MAX_OUTPUTS} are possible: correct `outputs` in pack.toml")]
+    OutputCount(usize),
+    /// The graph has no such output.
+    #[error("the network has no output named {0:?}: correct `outputs` in pack.toml, or rebuild the pack")]
+    NoSuchOutput(String),
+    /// The graph wants another number of inputs than one.
+    #[error("the network has {0} inputs, not one: build its pack with `arcdoor-lab pack build`")]
+    Inputs(usize),
+    /// The engine cannot read or prepare the graph.
+    #[error("the network cannot be loaded ({0}): the file is broken or uses operators that we do not run")]
+    Load(String),
+    /// The engine failed while running.
+    #[error("the network failed while running ({0}): check the pack with `arcdoor pack check`")]
+    Run(String),
+    /// An output holds no plain f32 values.
+    #[error("output {0:?} holds no 32-bit floats: this network cannot be used")]
+    OutputType(String),
+    /// The file is no ONNX file that can be rewritten.
+    #[error("the ONNX file cannot be rewritten: {0}")]
+    Rewrite(String),
+}

@@ -1,0 +1,91 @@
+//! Rewriting foreign ONNX graphs into the plain form that packs hold.
+//!
+//! Only the making of packs calls this. Each pass computes the same function as before, up to rounding:
+//!
+//! | pass | effect |
+//! |---|---|
+//! | constants | `Constant` nodes become initializers; initializers are no inputs |
+//! | dequantise | `DequantizeLinear` and `Reshape` of constants become f32 initializers |
+//! | identities | `Identity` and inference-time `Dropout` vanish |
+//! | normalisation | a leading `Sub`, `Mul` or `Div` becomes the manifest's mean and scale |
+//! | batch norm | `BatchNormalization` is folded into its neighbouring `Conv` or `Gemm` |
+//! | `PReLU` | becomes `Max` and `Mul`, which tract fuses and runs about twice as fast |
+
+mod batch_norm;
+mod constants;
+mod dequantise;
+mod graph;
+mod identities;
+mod normalisation;
+mod prelu;
+#[cfg(test)]
+mod tests;
+
+use crate::error::InferError;
+use graph::Graph;
+
+/// The result of [`simplify`].
+#[derive(Debug, Clone)]
+pub struct Simplified {
+    /// The rewritten file.
+    pub onnx: Vec<u8>,
+    /// What was taken off the front of the graph: x' = (x - mean) * scale, a value for each channel.
+    pub input_norm: Option<InputNorm>,
+    /// What was done.
+    pub report: Report,
+}
+
+/// Input normalisation, per channel: x' = (x - mean) * scale.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct InputNorm {
+    /// Subtracted first.
+    pub mean: [f32; 3],
+    /// Multiplied afterwards.
+    pub scale: [f32; 3],
+}
+
+/// Counts of rewritten nodes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Graph inputs that were constants.
+    pub inputs_dropped: usize,
+    /// `DequantizeLinear` nodes.
+    pub dequantised: usize,
+    /// `Reshape` nodes of constants.
+    pub reshaped: usize,
+    /// `Identity` and `Dropout` nodes.
+    pub identities: usize,
+    /// `BatchNormalization` nodes folded.
+    pub batch_norms: usize,
+    /// `PRelu` nodes as `Max(x, a x)`, where no slope exceeds 1.
+    pub prelu_max: usize,
+    /// `PRelu` nodes as `relu(x) - a relu(-x)`.
+    pub prelu_relu: usize,
+    /// Nodes left.
+    pub nodes: usize,
+}
+
+/// Rewrites a graph; see the module's table.
+///
+/// # Errors
+/// When the bytes are no ONNX file, or hold a quantisation or a shape that contradicts itself.
+pub fn simplify(onnx: &[u8]) -> Result<Simplified, InferError> {
+    let mut graph = Graph::decode(onnx)?;
+    let mut report = Report { inputs_dropped: graph.inputs_dropped, ..Report::default() };
+    constants::absorb(&mut graph)?;
+    report.identities = identities::remove(&mut graph);
+    report.dequantised = dequantise::dequantise(&mut graph)?;
+    report.reshaped = dequantise::reshape(&mut graph)?;
+    let input_norm = normalisation::take(&mut graph);
+    report.batch_norms = batch_norm::fold(&mut graph);
+    (report.prelu_max, report.prelu_relu) = prelu::rewrite(&mut graph);
+    graph.prune();
+    report.nodes = graph.nodes.len();
+    Ok(Simplified { onnx: graph.encode(), input_norm, report })
+}
+
+/// Floating-point parameters in the file's initializers.
+pub(crate) fn parameters(onnx: &[u8]) -> Result<u64, InferError> {
+    let graph = Graph::decode(onnx)?;
+    Ok(graph.constants.values().filter_map(|c| c.f32()).map(|values| values.len() as u64).sum())
+}

@@ -1,0 +1,148 @@
+//! `BatchNormalization` at inference is a scale and a shift a channel; its neighbour's weights take both.
+
+use super::graph::{Constant, Graph, float, int};
+
+/// y = x * scale + shift, a pair for each channel.
+struct Affine {
+    scale: Vec<f64>,
+    shift: Vec<f64>,
+}
+
+/// Folds what can be folded; returns how many.
+pub(super) fn fold(graph: &mut Graph) -> usize {
+    let before = graph.nodes.len();
+    let mut index = 0;
+    while index < graph.nodes.len() {
+        let is_norm = graph.nodes[index].op_type == "BatchNormalization";
+        let folded =
+            is_norm && (into_producer(graph, index).is_some() || into_gemm_behind(graph, index).is_some());
+        if !folded {
+            index += 1;
+        }
+    }
+    before - graph.nodes.len()
+}
+
+fn affine(graph: &Graph, index: usize) -> Option<Affine> {
+    let node = &graph.nodes[index];
+    if node.output.len() != 1 || int(node, "training_mode", 0) != 0 {
+        return None;
+    }
+    let epsilon = f64::from(float(node, "epsilon", 1e-5));
+    let part = |i| graph.constant_f32(node, i);
+    let (gamma, beta, mean, variance) = (part(1)?, part(2)?, part(3)?, part(4)?);
+    let n = gamma.len();
+    if [beta.len(), mean.len(), variance.len()] != [n; 3] {
+        return None;
+    }
+    let scale: Vec<f64> =
+        (0..n).map(|c| f64::from(gamma[c]) / (f64::from(variance[c]) + epsilon).sqrt()).collect();
+    let shift = (0..n).map(|c| f64::from(beta[c]) - f64::from(mean[c]) * scale[c]).collect();
+    Some(Affine { scale, shift })
+}
+
+/// Conv or Gemm before: its output channels are scaled and shifted.
+fn into_producer(graph: &mut Graph, index: usize) -> Option<()> {
+    let affine = affine(graph, index)?;
+    let input = graph.nodes[index].input.first()?.clone();
+    let output = graph.nodes[index].output.first()?.clone();
+    let producer = graph.producer(&input)?;
+    if graph.only_reader(&input) != Some(index) {
+        return None;
+    }
+    let node = &graph.nodes[producer];
+    let weight = graph.constant(node, 1)?;
+    let channel_axis = match &*node.op_type {
+        "Conv" => 0,
+        "Gemm" if plain_gemm(graph, producer) => usize::from(int(node, "transB", 0) == 0),
+        _ => return None,
+    };
+    let channels = *weight.dims.get(channel_axis)?;
+    if affine.scale.len() != channels {
+        return None;
+    }
+    let bias = match node.input.get(2).filter(|name| !name.is_empty()) {
+        Some(_) => graph.constant_f32(node, 2).filter(|bias| bias.len() == channels)?.to_vec(),
+        None => vec![0.0; channels],
+    };
+    let inner: usize = weight.dims[channel_axis + 1..].iter().product();
+    let scaled = weight.f32()?.iter().enumerate();
+    let scaled = scaled.map(|(i, &w)| (f64::from(w) * affine.scale[i / inner % channels]) as f32).collect();
+    let shifted = bias.iter().enumerate();
+    let shifted = shifted.map(|(c, &b)| (f64::from(b) * affine.scale[c] + affine.shift[c]) as f32).collect();
+    let weight = Constant::new_f32(&weight.dims.clone(), scaled);
+    set_weights(graph, producer, weight, Constant::new_f32(&[channels], shifted));
+    graph.nodes[producer].output = vec![output];
+    graph.nodes.remove(index);
+    Some(())
+}
+
+/// Flatten and Gemm behind: its input columns are scaled, and the shifts go into its bias.
+fn into_gemm_behind(graph: &mut Graph, index: usize) -> Option<()> {
+    let affine = affine(graph, index)?;
+    let input = graph.nodes[index].input.first()?.clone();
+    let output = graph.nodes[index].output.first()?.clone();
+    let flatten = graph.only_reader(&output)?;
+    if graph.nodes[flatten].op_type != "Flatten" || int(&graph.nodes[flatten], "axis", 1) != 1 {
+        return None;
+    }
+    let gemm = graph.only_reader(graph.nodes[flatten].output.first()?)?;
+    let node = &graph.nodes[gemm];
+    if node.op_type != "Gemm"
+        || !plain_gemm(graph, gemm)
+        || node.input.first() != graph.nodes[flatten].output.first()
+    {
+        return None;
+    }
+    let weight = graph.constant(node, 1)?;
+    let &[first, second] = &*weight.dims else { return None };
+    let by_rows = int(node, "transB", 0) != 0;
+    let (outputs, columns) = if by_rows { (first, second) } else { (second, first) };
+    let channels = affine.scale.len();
+    if channels == 0 || columns % channels != 0 {
+        return None;
+    }
+    let area = columns / channels;
+    let mut bias = match node.input.get(2).filter(|name| !name.is_empty()) {
+        Some(_) => graph
+            .constant_f32(node, 2)
+            .filter(|b| b.len() == outputs)?
+            .iter()
+            .map(|&b| f64::from(b))
+            .collect(),
+        None => vec![0.0_f64; outputs],
+    };
+    let mut scaled = Vec::with_capacity(outputs * columns);
+    for (i, &w) in weight.f32()?.iter().enumerate() {
+        let (row, column) = if by_rows { (i / columns, i % columns) } else { (i % outputs, i / outputs) };
+        let channel = column / area;
+        bias[row] += f64::from(w) * affine.shift[channel];
+        scaled.push((f64::from(w) * affine.scale[channel]) as f32);
+    }
+    let weight = Constant::new_f32(&[first, second], scaled);
+    let bias = Constant::new_f32(&[outputs], bias.iter().map(|&b| b as f32).collect());
+    set_weights(graph, gemm, weight, bias);
+    graph.rename_readers(&output, &input);
+    graph.nodes.remove(index);
+    Some(())
+}
+
+/// `A B + C` without factors and with `A` as it is.
+fn plain_gemm(graph: &Graph, index: usize) -> bool {
+    let node = &graph.nodes[index];
+    let unit = |name| (float(node, name, 1.0) - 1.0).abs() < f32::EPSILON;
+    int(node, "transA", 0) == 0 && unit("alpha") && unit("beta")
+}
+
+/// Under new names, since another node may read the old weights.
+fn set_weights(graph: &mut Graph, index: usize, weight: Constant, bias: Constant) {
+    let made = graph.nodes[index].output.first().cloned().unwrap_or_default();
+    let names = [format!("{made}.folded_weight"), format!("{made}.folded_bias")];
+    let node = &mut graph.nodes[index];
+    node.input.resize(3, String::new());
+    node.input[1].clone_from(&names[0]);
+    node.input[2].clone_from(&names[1]);
+    let [weight_name, bias_name] = names;
+    graph.constants.insert(weight_name, weight);
+    graph.constants.insert(bias_name, bias);
+}

@@ -1,0 +1,194 @@
+//! Quantised weights become f32.
+
+use tract_onnx::pb::NodeProto;
+
+use super::graph::{Constant, Graph, Values, int};
+use crate::error::InferError;
+
+/// Replaces every `DequantizeLinear` of a constant; returns how many.
+pub(super) fn dequantise(graph: &mut Graph) -> Result<usize, InferError> {
+    replace(graph, "DequantizeLinear", |graph, node| {
+        let Some(data) = graph.constant(node, 0) else { return Ok(None) };
+        let scale = graph.constant(node, 1);
+        let zero = graph.constant(node, 2);
+        dequantised(node, data, scale, zero).map(Some).ok_or_else(|| {
+            InferError::Rewrite(format!("quantisation of {:?} contradicts itself", node.input.first()))
+        })
+    })
+}
+
+/// Replaces every `Reshape` of a constant; returns how many.
+pub(super) fn reshape(graph: &mut Graph) -> Result<usize, InferError> {
+    replace(graph, "Reshape", |graph, node| {
+        let (Some(data), Some(shape)) = (graph.constant(node, 0), graph.constant(node, 1)) else {
+            return Ok(None);
+        };
+        let dims = shape.i64().and_then(|shape| resolved(&data.dims, shape, int(node, "allowzero", 0) != 0));
+        match dims {
+            Some(dims) => Ok(Some(Constant { dims, values: data.values.clone() })),
+            None => Err(InferError::Rewrite(format!("{:?} cannot be reshaped", node.input.first()))),
+        }
+    })
+}
+
+/// Computes nodes of one kind whose inputs are constant, and drops them.
+fn replace(
+    graph: &mut Graph,
+    op: &str,
+    compute: impl Fn(&Graph, &NodeProto) -> Result<Option<Constant>, InferError>,
+) -> Result<usize, InferError> {
+    let before = graph.nodes.len();
+    let nodes = std::mem::take(&mut graph.nodes);
+    let mut kept = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let result = if node.op_type == op { compute(graph, &node)? } else { None };
+        match (result, node.output.first()) {
+            (Some(constant), Some(output)) => drop(graph.constants.insert(output.clone(), constant)),
+            _ => kept.push(node),
+        }
+    }
+    graph.nodes = kept;
+    Ok(before - graph.nodes.len())
+}
+
+/// `(value - zero point) * scale`, with one scale for all, one for each index along `axis`, or (operator
+/// set 21) one for each block of `block_size` along `axis`. `None` where the shapes do not fit.
+fn dequantised(
+    node: &NodeProto,
+    data: &Constant,
+    scale: Option<&Constant>,
+    zero: Option<&Constant>,
+) -> Option<Constant> {
+    let values = integers(data)?;
+    let scale = scale?;
+    let scales = scale.f32()?;
+    let zeros = match zero {
+        Some(zero) => integers(zero)?,
+        None => vec![0.0; scales.len()],
+    };
+    if zeros.len() != scales.len() {
+        return None;
+    }
+    if scales.len() == 1 {
+        let all = values.iter().map(|v| (v - zeros[0]) * scales[0]).collect();
+        return Some(Constant::new_f32(&data.dims, all));
+    }
+    let rank = data.dims.len();
+    let axis = int(node, "axis", 1);
+    let axis =
+        usize::try_from(if axis < 0 { axis + rank as i64 } else { axis }).ok().filter(|&a| a < rank)?;
+    let block = usize::try_from(int(node, "block_size", 0)).ok()?;
+    let along = data.dims[axis];
+    let inner: usize = data.dims[axis + 1..].iter().product();
+    let (blocks, outer_stride, inner_stride, block) = if block == 0 {
+        (along, 0, 0, 1)
+    } else {
+        let blocks = along.div_ceil(block);
+        let fits = scale.dims.len() == rank
+            && scale
+                .dims
+                .iter()
+                .zip(&data.dims)
+                .enumerate()
+                .all(|(i, (&s, &d))| s == if i == axis { blocks } else { d });
+        if !fits {
+            return None;
+        }
+        (blocks, blocks * inner, 1, block)
+    };
+    if block == 1 && outer_stride == 0 && scales.len() != blocks {
+        return None;
+    }
+    let step = if outer_stride == 0 { 1 } else { inner };
+    let result = values.iter().enumerate().map(|(i, v)| {
+        let (outer, at, within) = (i / (along * inner), i / inner % along, i % inner);
+        let k = outer * outer_stride + at / block * step + within * inner_stride;
+        (v - zeros[k]) * scales[k]
+    });
+    Some(Constant::new_f32(&data.dims, result.collect()))
+}
+
+fn integers(constant: &Constant) -> Option<Vec<f32>> {
+    match &constant.values {
+        Values::I8(values) => Some(values.iter().map(|&v| f32::from(v)).collect()),
+        Values::U8(values) => Some(values.iter().map(|&v| f32::from(v)).collect()),
+        _ => None,
+    }
+}
+
+/// ONNX's reading of a shape: 0 keeps a dimension, -1 takes what is left.
+fn resolved(from: &[usize], shape: &[i64], allow_zero: bool) -> Option<Vec<usize>> {
+    let count: usize = from.iter().product();
+    let mut dims = Vec::with_capacity(shape.len());
+    let mut open = None;
+    for (i, &side) in shape.iter().enumerate() {
+        dims.push(match side {
+            -1 if open.is_none() => {
+                open = Some(i);
+                1
+            }
+            0 if !allow_zero => *from.get(i)?,
+            side => usize::try_from(side).ok()?,
+        });
+    }
+    let known = dims.iter().try_fold(1_usize, |n, &d| n.checked_mul(d))?;
+    if let Some(open) = open {
+        dims[open] = count.checked_div(known)?;
+    }
+    (dims.iter().try_fold(1_usize, |n, &d| n.checked_mul(d))? == count).then_some(dims)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onnx::graph;
+    use tract_onnx::pb::AttributeProto;
+
+    fn linear(axis: i64, block: i64) -> NodeProto {
+        let attribute = |name: &str, i| AttributeProto { name: name.into(), i, ..AttributeProto::default() };
+        NodeProto {
+            attribute: vec![attribute("axis", axis), attribute("block_size", block)],
+            ..graph::node("DequantizeLinear", &["x", "s", "z"], "y")
+        }
+    }
+
+    fn i8s(dims: &[usize], values: &[i8]) -> Constant {
+        Constant { dims: dims.to_vec(), values: Values::I8(values.to_vec()) }
+    }
+
+    fn run(axis: i64, block: i64, data: &Constant, scale: &[usize], s: &[f32], z: &[i8]) -> Option<Vec<f32>> {
+        let (scales, zeros) = (Constant::new_f32(scale, s.to_vec()), i8s(scale, z));
+        dequantised(&linear(axis, block), data, Some(&scales), Some(&zeros))?.f32().map(<[f32]>::to_vec)
+    }
+
+    #[test]
+    fn blocks_may_end_short_and_run_along_any_axis() {
+        let data = i8s(&[2, 3], &[1, 2, 3, 4, 5, 6]);
+        let rows = run(1, 2, &data, &[2, 2], &[1.0, 10.0, 100.0, 1000.0], &[0, 1, 2, 3]);
+        assert_eq!(rows, Some(vec![1.0, 2.0, 20.0, 200.0, 300.0, 3000.0]));
+        let columns = run(-2, 2, &data, &[1, 3], &[1.0, 10.0, 100.0], &[0, 0, 1]);
+        assert_eq!(columns, Some(vec![1.0, 20.0, 200.0, 4.0, 50.0, 500.0]));
+    }
+
+    #[test]
+    fn one_scale_for_all_or_one_an_index() {
+        let data = i8s(&[2, 2], &[-1, 2, 3, 4]);
+        assert_eq!(run(1, 0, &data, &[], &[2.0], &[1]), Some(vec![-4.0, 2.0, 4.0, 6.0]));
+        assert_eq!(run(0, 0, &data, &[2], &[1.0, 10.0], &[0, 0]), Some(vec![-1.0, 2.0, 30.0, 40.0]));
+    }
+
+    #[test]
+    fn scales_that_do_not_fit_are_refused() {
+        let data = i8s(&[2, 3], &[0; 6]);
+        assert_eq!(run(1, 0, &data, &[2], &[1.0, 1.0], &[0, 0]), None);
+        assert_eq!(run(1, 2, &data, &[2], &[1.0, 1.0], &[0, 0]), None);
+        assert_eq!(run(5, 0, &data, &[3], &[1.0; 3], &[0; 3]), None);
+    }
+
+    #[test]
+    fn shapes_are_resolved_as_onnx_says() {
+        assert_eq!(resolved(&[2, 6], &[0, 2, -1], false), Some(vec![2, 2, 3]));
+        assert_eq!(resolved(&[2, 6], &[5, -1], false), None);
+        assert_eq!(resolved(&[2, 6], &[-1, -1], false), None);
+    }
+}

@@ -1,0 +1,270 @@
+//! A graph that passes can rewrite: nodes in order, constants by name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use prost::Message;
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::type_proto::Value;
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto};
+
+use crate::error::InferError;
+use crate::net::MAX_ONNX_BYTES;
+
+/// Most values of one constant: 256 MiB of f32, far above any network that fits a pack.
+const MAX_VALUES: usize = 64 << 20;
+/// The operator set written where every operator left means the same in it.
+const PLAIN_OPSET: i64 = 13;
+/// The file format's version that came with that operator set.
+const PLAIN_IR: i64 = 7;
+/// Operators whose definition did not change between [`PLAIN_OPSET`] and 21 for what is left of a graph.
+const PLAIN_OPERATORS: [&str; 24] = [
+    "Add",
+    "AveragePool",
+    "BatchNormalization",
+    "Clip",
+    "Concat",
+    "Conv",
+    "Div",
+    "Flatten",
+    "Gemm",
+    "GlobalAveragePool",
+    "LeakyRelu",
+    "MatMul",
+    "Max",
+    "MaxPool",
+    "Mul",
+    "Neg",
+    "PRelu",
+    "Relu",
+    "Reshape",
+    "Sigmoid",
+    "Softmax",
+    "Sub",
+    "Tanh",
+    "Transpose",
+];
+
+/// The values of a constant.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Values {
+    F32(Vec<f32>),
+    I8(Vec<i8>),
+    U8(Vec<u8>),
+    I64(Vec<i64>),
+    /// A type that no pass looks into.
+    Opaque(Box<TensorProto>),
+}
+
+/// A constant tensor.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Constant {
+    pub(super) dims: Vec<usize>,
+    pub(super) values: Values,
+}
+
+impl Constant {
+    pub(super) fn new_f32(dims: &[usize], values: Vec<f32>) -> Self {
+        Self { dims: dims.to_vec(), values: Values::F32(values) }
+    }
+
+    pub(super) fn f32(&self) -> Option<&[f32]> {
+        if let Values::F32(values) = &self.values { Some(values) } else { None }
+    }
+
+    pub(super) fn i64(&self) -> Option<&[i64]> {
+        if let Values::I64(values) = &self.values { Some(values) } else { None }
+    }
+
+    /// Reads a tensor and checks that it holds as many values as its dims say.
+    pub(super) fn read(tensor: &TensorProto) -> Result<Self, InferError> {
+        let broken = || InferError::Rewrite(format!("constant {:?} contradicts its own shape", tensor.name));
+        let dims: Vec<usize> = tensor
+            .dims
+            .iter()
+            .map(|&d| usize::try_from(d))
+            .collect::<Result<_, _>>()
+            .map_err(|_| broken())?;
+        let count = dims.iter().try_fold(1_usize, |n, &d| n.checked_mul(d)).filter(|&n| n <= MAX_VALUES);
+        let count = count.ok_or_else(broken)?;
+        if !tensor.external_data.is_empty() {
+            return Err(InferError::Rewrite(format!("constant {:?} lies in another file", tensor.name)));
+        }
+        let raw = &tensor.raw_data;
+        let values = match DataType::try_from(tensor.data_type) {
+            Ok(DataType::Float) if raw.is_empty() => Values::F32(tensor.float_data.clone()),
+            Ok(DataType::Float) => Values::F32(numbers(raw, f32::from_le_bytes)),
+            Ok(DataType::Int64) if raw.is_empty() => Values::I64(tensor.int64_data.clone()),
+            Ok(DataType::Int64) => Values::I64(numbers(raw, i64::from_le_bytes)),
+            Ok(DataType::Int8) if raw.is_empty() => {
+                Values::I8(tensor.int32_data.iter().map(|&v| v as i8).collect())
+            }
+            Ok(DataType::Int8) => Values::I8(numbers(raw, i8::from_le_bytes)),
+            Ok(DataType::Uint8) if raw.is_empty() => {
+                Values::U8(tensor.int32_data.iter().map(|&v| v as u8).collect())
+            }
+            Ok(DataType::Uint8) => Values::U8(raw.clone()),
+            _ => return Ok(Self { dims, values: Values::Opaque(Box::new(tensor.clone())) }),
+        };
+        let found = match &values {
+            Values::F32(v) => v.len(),
+            Values::I8(v) => v.len(),
+            Values::U8(v) => v.len(),
+            Values::I64(v) => v.len(),
+            Values::Opaque(_) => count,
+        };
+        if found == count { Ok(Self { dims, values }) } else { Err(broken()) }
+    }
+
+    fn write(&self, name: &str) -> TensorProto {
+        let (kind, raw_data) = match &self.values {
+            Values::F32(v) => (DataType::Float, v.iter().flat_map(|v| v.to_le_bytes()).collect()),
+            Values::I64(v) => (DataType::Int64, v.iter().flat_map(|v| v.to_le_bytes()).collect()),
+            Values::I8(v) => (DataType::Int8, v.iter().map(|&v| v as u8).collect()),
+            Values::U8(v) => (DataType::Uint8, v.clone()),
+            Values::Opaque(tensor) => return TensorProto { name: name.to_owned(), ..(**tensor).clone() },
+        };
+        let dims = self.dims.iter().map(|&d| d as i64).collect();
+        TensorProto {
+            name: name.to_owned(),
+            dims,
+            data_type: kind as i32,
+            raw_data,
+            ..TensorProto::default()
+        }
+    }
+}
+
+fn numbers<const N: usize, T>(raw: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
+    // A remainder shows as a count that contradicts the shape.
+    let (chunks, rest) = raw.as_chunks::<N>();
+    if rest.is_empty() { chunks.iter().map(|&chunk| read(chunk)).collect() } else { Vec::new() }
+}
+
+/// A model, opened for rewriting.
+pub(super) struct Graph {
+    model: ModelProto,
+    /// In an order in which each comes after what it reads.
+    pub(super) nodes: Vec<NodeProto>,
+    pub(super) constants: BTreeMap<String, Constant>,
+    /// Names of the true inputs.
+    pub(super) inputs: Vec<String>,
+    /// Names of the outputs.
+    pub(super) outputs: Vec<String>,
+    pub(super) inputs_dropped: usize,
+}
+
+impl Graph {
+    pub(super) fn decode(onnx: &[u8]) -> Result<Self, InferError> {
+        if onnx.is_empty() || onnx.len() > MAX_ONNX_BYTES {
+            return Err(InferError::FileSize(onnx.len()));
+        }
+        let mut model = ModelProto::decode(onnx).map_err(|e| InferError::Rewrite(format!("no ONNX: {e}")))?;
+        let graph = model.graph.as_mut().ok_or_else(|| InferError::Rewrite("it holds no graph".into()))?;
+        let mut constants = BTreeMap::new();
+        for tensor in std::mem::take(&mut graph.initializer) {
+            constants.insert(tensor.name.clone(), Constant::read(&tensor)?);
+        }
+        let before = graph.input.len();
+        graph.input.retain(|input| !constants.contains_key(&input.name));
+        let inputs_dropped = before - graph.input.len();
+        let inputs = graph.input.iter().map(|input| input.name.clone()).collect();
+        let outputs = graph.output.iter().map(|output| output.name.clone()).collect();
+        let nodes = std::mem::take(&mut graph.node);
+        Ok(Self { model, nodes, constants, inputs, outputs, inputs_dropped })
+    }
+
+    /// The constant that input `index` of a node is fed with.
+    pub(super) fn constant(&self, node: &NodeProto, index: usize) -> Option<&Constant> {
+        self.constants.get(node.input.get(index)?)
+    }
+
+    pub(super) fn constant_f32(&self, node: &NodeProto, index: usize) -> Option<&[f32]> {
+        self.constant(node, index)?.f32()
+    }
+
+    /// The node that makes `name`.
+    pub(super) fn producer(&self, name: &str) -> Option<usize> {
+        self.nodes.iter().position(|node| node.output.iter().any(|output| output == name))
+    }
+
+    /// The only reader of `name`, where there is exactly one and `name` is no output of the graph.
+    pub(super) fn only_reader(&self, name: &str) -> Option<usize> {
+        if self.outputs.iter().any(|output| output == name) {
+            return None;
+        }
+        let reads = |node: &NodeProto| node.input.iter().filter(|input| *input == name).count();
+        let mut readers = self.nodes.iter().enumerate().filter(|(_, node)| reads(node) > 0);
+        let (index, node) = readers.next()?;
+        (readers.next().is_none() && reads(node) == 1).then_some(index)
+    }
+
+    /// Lets every reader of `old` read `new`.
+    pub(super) fn rename_readers(&mut self, old: &str, new: &str) {
+        let inputs = self.nodes.iter_mut().flat_map(|node| node.input.iter_mut());
+        inputs.filter(|input| *input == old).for_each(|input| new.clone_into(input));
+    }
+
+    /// Forgets constants that nothing reads.
+    pub(super) fn prune(&mut self) {
+        let read: BTreeSet<&String> = self.nodes.iter().flat_map(|node| &node.input).collect();
+        let outputs = &self.outputs;
+        self.constants.retain(|name, _| read.contains(name) || outputs.contains(name));
+    }
+
+    pub(super) fn encode(mut self) -> Vec<u8> {
+        let plain = self.nodes.iter().all(is_plain);
+        let mut graph = self.model.graph.take().unwrap_or_default();
+        graph.node = self.nodes;
+        graph.initializer = self.constants.iter().map(|(name, constant)| constant.write(name)).collect();
+        forget_shapes(&mut graph);
+        self.model.graph = Some(graph);
+        if plain {
+            self.model.ir_version = PLAIN_IR;
+            self.model.opset_import =
+                vec![OperatorSetIdProto { domain: String::new(), version: PLAIN_OPSET }];
+        }
+        self.model.encode_to_vec()
+    }
+}
+
+fn is_plain(node: &NodeProto) -> bool {
+    // Later versions of Resize added attributes; without them it means the same.
+    let plain_resize = node.op_type == "Resize"
+        && !node
+            .attribute
+            .iter()
+            .any(|a| matches!(&*a.name, "antialias" | "axes" | "keep_aspect_ratio_policy"));
+    // BatchNormalization in training mode has further outputs.
+    plain_resize || (PLAIN_OPERATORS.contains(&&*node.op_type) && node.output.len() == 1)
+}
+
+/// The pack chooses the input size: heights and widths that the file declares would only contradict it.
+fn forget_shapes(graph: &mut GraphProto) {
+    graph.value_info.clear();
+    for output in &mut graph.output {
+        if let Some(Value::TensorType(tensor)) = output.r#type.as_mut().and_then(|t| t.value.as_mut()) {
+            tensor.shape = None;
+        }
+    }
+}
+
+/// An integer attribute, or what ONNX assumes without it.
+pub(super) fn int(node: &NodeProto, name: &str, default: i64) -> i64 {
+    node.attribute.iter().find(|a| a.name == name).map_or(default, |a| a.i)
+}
+
+/// A float attribute, or what ONNX assumes without it.
+pub(super) fn float(node: &NodeProto, name: &str, default: f32) -> f32 {
+    node.attribute.iter().find(|a| a.name == name).map_or(default, |a| a.f)
+}
+
+/// A node without attributes, named after its output.
+pub(super) fn node(op: &str, inputs: &[&str], output: &str) -> NodeProto {
+    NodeProto {
+        input: inputs.iter().map(|&input| input.to_owned()).collect(),
+        output: vec![output.to_owned()],
+        name: output.to_owned(),
+        op_type: op.to_owned(),
+        ..NodeProto::default()
+    }
+}

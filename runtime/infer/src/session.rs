@@ -1,0 +1,81 @@
+//! One runner of a network, with its buffers.
+
+use std::sync::Arc;
+
+use tract_onnx::prelude::*;
+use tract_onnx::tract_core::model::{TypedSimplePlan, TypedSimpleState};
+
+use crate::error::InferError;
+use crate::net::load_error;
+
+/// Runs one [`Net`](crate::Net); keeps the input buffer and the engine's state between runs. Not for
+/// sharing between threads: each thread makes its own.
+pub struct Session {
+    state: TypedSimpleState,
+    input: Arc<Tensor>,
+    names: Arc<[String]>,
+    outputs: TVec<TValue>,
+}
+
+impl Session {
+    pub(crate) fn new(
+        plan: &Arc<TypedSimplePlan>,
+        input: [usize; 4],
+        names: Arc<[String]>,
+    ) -> Result<Self, InferError> {
+        let state = plan.spawn().map_err(load_error)?;
+        let input = Arc::new(Tensor::zero::<f32>(&input).map_err(load_error)?);
+        Ok(Self { state, input, names, outputs: TVec::new() })
+    }
+
+    /// The input values, batch by channel by row by column; they stay as they were written last.
+    pub fn input_mut(&mut self) -> &mut [f32] {
+        // An output that passes the input through would still hold it; the copy is then ours alone.
+        let tensor = Arc::make_mut(&mut self.input);
+        // The tensor was made as plain f32, so neither step can fail.
+        match tensor.as_plain_ram_storage_mut() {
+            Some(_) => tensor
+                .to_plain_array_view_mut::<f32>()
+                .ok()
+                .and_then(|view| view.into_slice())
+                .unwrap_or_default(),
+            None => &mut [],
+        }
+    }
+
+    /// Runs the network on the present input.
+    ///
+    /// # Errors
+    /// When the engine fails or an output holds no f32 values; outputs are then empty.
+    pub fn run(&mut self) -> Result<(), InferError> {
+        self.outputs.clear();
+        let input = TValue::from_const(Arc::clone(&self.input));
+        let outputs = self.state.run(tvec!(input)).map_err(|error| InferError::Run(format!("{error:#}")))?;
+        for (output, name) in outputs.iter().zip(self.names.iter()) {
+            if output.try_as_plain_ram().and_then(|view| view.as_slice::<f32>()).is_err() {
+                return Err(InferError::OutputType(name.clone()));
+            }
+        }
+        self.outputs = outputs;
+        Ok(())
+    }
+
+    /// Values of the output `index` of the last run; empty before the first run or beyond the last output.
+    #[must_use]
+    pub fn output(&self, index: usize) -> &[f32] {
+        let values = self.outputs.get(index).and_then(|output| output.as_plain_ram());
+        values.and_then(|view| view.as_slice::<f32>().ok()).unwrap_or_default()
+    }
+
+    /// Shape of the output `index` of the last run; empty before the first run.
+    #[must_use]
+    pub fn output_shape(&self, index: usize) -> &[usize] {
+        self.outputs.get(index).map(|output| output.shape()).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("outputs", &self.names).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,170 @@
+//! Alignment: the similarity that takes a face's landmarks to the ArcFace template, and the warp along it.
+
+use crate::error::VisionError;
+use crate::preprocess::Channels;
+use arcdoor_core::{Landmarks5, Point};
+use arcdoor_frame::RgbView;
+
+/// Where the five landmarks lie in an aligned crop of 112 x 112 pixels (InsightFace's `arcface_dst`,
+/// python-package/insightface/utils/face_align.py).
+pub const ARCFACE_112: [Point; 5] = [
+    Point::new(38.2946, 51.6963),
+    Point::new(73.5318, 51.5014),
+    Point::new(56.0252, 71.7366),
+    Point::new(41.5493, 92.3655),
+    Point::new(70.7299, 92.2041),
+];
+
+/// The side of the crop that [`ARCFACE_112`] is drawn in.
+pub const TEMPLATE_SIDE: u32 = 112;
+
+/// Rotation, uniform scale and translation: `x' = a x - b y + tx`, `y' = b x + a y + ty`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Similarity {
+    /// Scale times the cosine of the angle.
+    pub a: f64,
+    /// Scale times the sine of the angle.
+    pub b: f64,
+    /// Shift to the right.
+    pub tx: f64,
+    /// Shift downwards.
+    pub ty: f64,
+}
+
+impl Similarity {
+    /// The similarity without reflection that takes `from` to `to` with the least sum of squared
+    /// distances; `None` where the points of either set coincide or are not finite.
+    ///
+    /// In the plane the minimum has a closed form, equal to that of Umeyama ("Least-squares estimation
+    /// of transformation parameters between two point patterns", PAMI 1991) where his determinant is
+    /// positive: with centred p and q, `a = sum(p . q) / sum |p|^2`, `b = sum(p x q) / sum |p|^2`.
+    #[must_use]
+    pub fn between(from: &[Point; 5], to: &[Point; 5]) -> Option<Self> {
+        let (p0, q0) = (mean(from), mean(to));
+        let (mut dot, mut cross, mut spread) = (0.0, 0.0, 0.0);
+        for (p, q) in from.iter().zip(to) {
+            let (px, py) = (f64::from(p.x) - p0[0], f64::from(p.y) - p0[1]);
+            let (qx, qy) = (f64::from(q.x) - q0[0], f64::from(q.y) - q0[1]);
+            dot += px * qx + py * qy;
+            cross += px * qy - py * qx;
+            spread += px * px + py * py;
+        }
+        let (a, b) = (dot / spread, cross / spread);
+        let found = Self { a, b, tx: q0[0] - a * p0[0] + b * p0[1], ty: q0[1] - b * p0[0] - a * p0[1] };
+        let usable = spread > 1e-6 && a * a + b * b > 1e-12 && found.tx.is_finite() && found.ty.is_finite();
+        usable.then_some(found)
+    }
+
+    /// The similarity to the ArcFace template drawn in a crop of `side` x `side` pixels.
+    ///
+    /// # Errors
+    /// When the landmarks coincide or are not finite.
+    pub fn to_template(landmarks: &Landmarks5, side: u32) -> Result<Self, VisionError> {
+        let factor = side as f32 / TEMPLATE_SIDE as f32;
+        let template = ARCFACE_112.map(|p| Point::new(p.x * factor, p.y * factor));
+        Self::between(&landmarks.0, &template).ok_or(VisionError::Landmarks)
+    }
+
+    /// Where `p` goes.
+    #[must_use]
+    pub fn apply(&self, p: Point) -> Point {
+        let (x, y) = (f64::from(p.x), f64::from(p.y));
+        Point::new((self.a * x - self.b * y + self.tx) as f32, (self.b * x + self.a * y + self.ty) as f32)
+    }
+
+    /// The way back.
+    #[must_use]
+    pub fn inverse(&self) -> Self {
+        let square = self.a * self.a + self.b * self.b;
+        let (a, b) = (self.a / square, -self.b / square);
+        Self { a, b, tx: -(a * self.tx - b * self.ty), ty: -(b * self.tx + a * self.ty) }
+    }
+}
+
+fn mean(points: &[Point; 5]) -> [f64; 2] {
+    let sum = points.iter().fold([0.0, 0.0], |s, p| [s[0] + f64::from(p.x), s[1] + f64::from(p.y)]);
+    sum.map(|v| v / points.len() as f64)
+}
+
+/// Warps `frame` along `to_crop` into `out`: three planes of `side` x `side`, bilinear, black beyond the
+/// frame, `(value - mean) * scale` in the order of `channels`. One pass, nothing allocated.
+///
+/// # Panics
+/// When `out` is shorter than `3 * side * side`.
+pub fn warp(frame: RgbView<'_>, to_crop: &Similarity, channels: &Channels, side: u32, out: &mut [f32]) {
+    let plane = (side * side) as usize;
+    sample_each(frame, to_crop, side, |index, rgb, _| {
+        for channel in 0..3 {
+            out[channel * plane + index] = channels.value(channel, rgb);
+        }
+    });
+}
+
+/// Calls `each(index, rgb, inside)` for every pixel of the crop, row by row; `inside` says whether the
+/// pixel's source lies in the frame.
+pub(crate) fn sample_each(
+    frame: RgbView<'_>,
+    to_crop: &Similarity,
+    side: u32,
+    mut each: impl FnMut(usize, [f32; 3], bool),
+) {
+    let back = to_crop.inverse();
+    let last = [f64::from(frame.width() - 1), f64::from(frame.height() - 1)];
+    let mut index = 0;
+    for row in 0..side {
+        let y = f64::from(row);
+        let (x0, y0) = (back.tx - back.b * y, back.ty + back.a * y);
+        for column in 0..side {
+            let x = f64::from(column);
+            let (sx, sy) = (x0 + back.a * x, y0 + back.b * x);
+            let inside = sx >= 0.0 && sy >= 0.0 && sx <= last[0] && sy <= last[1];
+            let rgb = if sx >= 0.0 && sy >= 0.0 && sx < last[0] && sy < last[1] {
+                interior(frame, sx, sy)
+            } else {
+                bordered(frame, sx, sy)
+            };
+            each(index, rgb, inside);
+            index += 1;
+        }
+    }
+}
+
+/// Bilinear where all four neighbours lie in the frame.
+#[inline]
+fn interior(frame: RgbView<'_>, x: f64, y: f64) -> [f32; 3] {
+    let (column, row) = (x as u32, y as u32);
+    let (fx, fy) = ((x - f64::from(column)) as f32, (y - f64::from(row)) as f32);
+    let at = column as usize * 3;
+    let above = &frame.row(row)[at..at + 6];
+    let below = &frame.row(row + 1)[at..at + 6];
+    core::array::from_fn(|c| {
+        let top = f32::from(above[c]) + fx * (f32::from(above[c + 3]) - f32::from(above[c]));
+        let bottom = f32::from(below[c]) + fx * (f32::from(below[c + 3]) - f32::from(below[c]));
+        top + fy * (bottom - top)
+    })
+}
+
+/// Bilinear with black neighbours beyond the frame.
+#[cold]
+fn bordered(frame: RgbView<'_>, x: f64, y: f64) -> [f32; 3] {
+    let (width, height) = (i64::from(frame.width()), i64::from(frame.height()));
+    if !(x > -1.0 && y > -1.0 && x < width as f64 && y < height as f64) {
+        return [0.0; 3];
+    }
+    let (column, row) = (x.floor() as i64, y.floor() as i64);
+    let (fx, fy) = ((x - x.floor()) as f32, (y - y.floor()) as f32);
+    let mut rgb = [0.0; 3];
+    for (dx, dy, weight) in
+        [(0, 0, (1.0 - fx) * (1.0 - fy)), (1, 0, fx * (1.0 - fy)), (0, 1, (1.0 - fx) * fy), (1, 1, fx * fy)]
+    {
+        let (px, py) = (column + dx, row + dy);
+        if (0..width).contains(&px) && (0..height).contains(&py) {
+            let pixel = &frame.row(py as u32)[px as usize * 3..][..3];
+            rgb.iter_mut().zip(pixel).for_each(|(sum, &v)| *sum += weight * f32::from(v));
+        }
+    }
+    rgb
+}
+
+#[cfg(test)]
+mod tests;

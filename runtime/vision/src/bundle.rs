@@ -1,0 +1,178 @@
+//! Detector, landmarker and embedder behind one value.
+
+use crate::detect::{DetectSettings, Detector, Landmarker};
+use crate::embedder::Embedder;
+use crate::error::VisionError;
+use crate::quality::{Assessment, assess};
+use crate::seetaface::SeetaFace;
+use crate::yunet::YuNet;
+use arcdoor_core::{Face, Faces, Landmarks5, ModelId, Template};
+use arcdoor_frame::RgbView;
+use arcdoor_models::Pack;
+use serde::{Deserialize, Serialize};
+use std::time::Instant;
+
+/// Faces narrower than this in the detector's input get their landmarks from a closer look: one pixel
+/// of the input is otherwise several of the frame.
+const CLOSER_BELOW_NET_PX: f32 = 48.0;
+
+/// Which detector looks for faces; the landmarks come from the pack either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DetectorKind {
+    /// The pack's YuNet.
+    #[default]
+    Yunet,
+    /// SeetaFace through rustface.
+    Rustface,
+}
+
+/// How long the last run of each stage took, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StageTimes {
+    /// Finding faces in the frame.
+    pub detect_us: u32,
+    /// Landmarks of faces that had none, or only coarse ones.
+    pub landmarks_us: u32,
+    /// Warping the face to the template.
+    pub align_us: u32,
+    /// Assessing quality.
+    pub quality_us: u32,
+    /// The embedder.
+    pub embed_us: u32,
+}
+
+impl StageTimes {
+    /// All stages together.
+    #[must_use]
+    pub fn total_us(&self) -> u32 {
+        [self.detect_us, self.landmarks_us, self.align_us, self.quality_us, self.embed_us]
+            .iter()
+            .fold(0, |sum, &us| sum.saturating_add(us))
+    }
+}
+
+/// Everything that recognition does with pixels. Not `Send`: make it in the thread that uses it.
+pub struct Vision {
+    yunet: YuNet,
+    seetaface: Option<SeetaFace>,
+    embedder: Embedder,
+    times: StageTimes,
+}
+
+impl Vision {
+    /// From a verified pack.
+    ///
+    /// # Errors
+    /// When a network cannot be loaded or the pack's detector is no YuNet.
+    pub fn from_pack(pack: &Pack, kind: DetectorKind) -> Result<Self, VisionError> {
+        let seetaface = match kind {
+            DetectorKind::Yunet => None,
+            DetectorKind::Rustface => Some(SeetaFace::new()?),
+        };
+        Ok(Self {
+            yunet: YuNet::from_pack(pack)?,
+            seetaface,
+            embedder: Embedder::from_pack(pack)?,
+            times: StageTimes::default(),
+        })
+    }
+
+    /// Loads what frames of this size need, so that the first frame is as fast as the others.
+    ///
+    /// # Errors
+    /// When a network cannot be loaded.
+    pub fn prepare(&mut self, width: u32, height: u32, settings: &DetectSettings) -> Result<(), VisionError> {
+        self.yunet.prepare(width, height, settings)
+    }
+
+    /// Puts the faces of `frame` into `out`, best detector score first, with landmarks wherever a face
+    /// was confirmed by them. The largest face's landmarks get a closer look where the detector saw it
+    /// small.
+    ///
+    /// # Errors
+    /// When the settings are out of range or a network fails.
+    pub fn see(
+        &mut self,
+        frame: RgbView<'_>,
+        settings: &DetectSettings,
+        out: &mut Faces,
+    ) -> Result<(), VisionError> {
+        self.times = StageTimes::default();
+        let start = Instant::now();
+        match &mut self.seetaface {
+            Some(seetaface) => seetaface.detect(frame, settings, out)?,
+            None => self.yunet.detect(frame, settings, out)?,
+        }
+        self.times.detect_us = micros(start);
+        let start = Instant::now();
+        for face in out.iter_mut().filter(|face| face.landmarks.is_none()) {
+            face.landmarks = self.yunet.landmarks(frame, &face.rect)?;
+        }
+        if self.seetaface.is_none() {
+            self.look_closer(frame, settings, out)?;
+        }
+        self.times.landmarks_us = micros(start);
+        Ok(())
+    }
+
+    fn look_closer(
+        &mut self,
+        frame: RgbView<'_>,
+        settings: &DetectSettings,
+        faces: &mut Faces,
+    ) -> Result<(), VisionError> {
+        let scale = self.yunet.net_scale(frame, settings)?;
+        let largest = faces.iter_mut().max_by(|a, b| a.rect.area().total_cmp(&b.rect.area()));
+        if let Some(face) = largest.filter(|face| face.rect.w * scale < CLOSER_BELOW_NET_PX)
+            && let Some(landmarks) = self.yunet.landmarks(frame, &face.rect)?
+        {
+            face.landmarks = Some(landmarks);
+        }
+        Ok(())
+    }
+
+    /// The quality of one face of `frame`.
+    pub fn assess(&mut self, frame: RgbView<'_>, face: &Face) -> Assessment {
+        let start = Instant::now();
+        let assessment = assess(frame, face);
+        self.times.quality_us = micros(start);
+        assessment
+    }
+
+    /// The template of the face with these landmarks.
+    ///
+    /// # Errors
+    /// When the landmarks coincide, the network fails, or its answer is no template.
+    pub fn embed(&mut self, frame: RgbView<'_>, landmarks: &Landmarks5) -> Result<Template, VisionError> {
+        let start = Instant::now();
+        self.embedder.align(frame, landmarks)?;
+        self.times.align_us = micros(start);
+        let start = Instant::now();
+        let template = self.embedder.run();
+        self.times.embed_us = micros(start);
+        template
+    }
+
+    /// How long each stage took since the last [`see`](Self::see) began; 0 for what has not run since.
+    #[must_use]
+    pub const fn times(&self) -> &StageTimes {
+        &self.times
+    }
+
+    /// Whose templates [`embed`](Self::embed) makes.
+    #[must_use]
+    pub const fn model_id(&self) -> ModelId {
+        self.embedder.model_id()
+    }
+
+    /// Values of a template.
+    #[must_use]
+    pub const fn dimension(&self) -> usize {
+        self.embedder.dimension()
+    }
+}
+
+fn micros(start: Instant) -> u32 {
+    u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,90 @@
+//! The embedder: an aligned face in, a template out.
+
+use crate::align::{Similarity, warp};
+use crate::error::VisionError;
+use crate::preprocess::Channels;
+use arcdoor_core::{Landmarks5, ModelId, Template};
+use arcdoor_frame::RgbView;
+use arcdoor_infer::{Net, NetSpec, Session};
+use arcdoor_models::Pack;
+
+/// Input sides that the ArcFace template is drawn at, in pixels.
+const SIDES: core::ops::RangeInclusive<u32> = 16..=512;
+
+/// A pack's embedder, ready to run. Not `Send` where the engine's sessions are not.
+pub struct Embedder {
+    session: Session,
+    channels: Channels,
+    side: u32,
+    dimension: usize,
+    model_id: ModelId,
+}
+
+impl Embedder {
+    /// From a verified pack.
+    ///
+    /// # Errors
+    /// When the input is no usable square or the network cannot be loaded.
+    pub fn from_pack(pack: &Pack) -> Result<Self, VisionError> {
+        let file = pack.embedder();
+        let (width, height) = (file.preprocess.width, file.preprocess.height);
+        if width != height || !SIDES.contains(&width) {
+            return Err(VisionError::EmbedderInput { width, height });
+        }
+        let output = file.outputs.first().map_or("", String::as_str);
+        let side = width as usize;
+        let spec = NetSpec { input: [1, 3, side, side], outputs: &[output] };
+        let session = Net::load(pack.file_bytes(file), &spec)?.session()?;
+        Ok(Self {
+            session,
+            channels: Channels::new(&file.preprocess),
+            side: width,
+            dimension: pack.dimension(),
+            model_id: pack.model_id(),
+        })
+    }
+
+    /// Whose templates it makes.
+    #[must_use]
+    pub const fn model_id(&self) -> ModelId {
+        self.model_id
+    }
+
+    /// Values of a template.
+    #[must_use]
+    pub const fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// The template of the face with these landmarks.
+    ///
+    /// # Errors
+    /// When the landmarks coincide, the network fails, or its answer is no template.
+    pub fn embed(&mut self, frame: RgbView<'_>, landmarks: &Landmarks5) -> Result<Template, VisionError> {
+        self.align(frame, landmarks)?;
+        self.run()
+    }
+
+    /// First half of [`embed`](Self::embed): warps the face into the network's input.
+    ///
+    /// # Errors
+    /// When the landmarks coincide or are not finite.
+    pub fn align(&mut self, frame: RgbView<'_>, landmarks: &Landmarks5) -> Result<(), VisionError> {
+        let to_crop = Similarity::to_template(landmarks, self.side)?;
+        warp(frame, &to_crop, &self.channels, self.side, self.session.input_mut());
+        Ok(())
+    }
+
+    /// Second half of [`embed`](Self::embed): the template of what was aligned last.
+    ///
+    /// # Errors
+    /// When the network fails or its answer is no template.
+    pub fn run(&mut self) -> Result<Template, VisionError> {
+        self.session.run()?;
+        let embedding = self.session.output(0);
+        if embedding.len() != self.dimension {
+            return Err(VisionError::EmbedderOutput { found: embedding.len(), expected: self.dimension });
+        }
+        Ok(Template::new(self.model_id, embedding)?)
+    }
+}

@@ -1,0 +1,109 @@
+//! A part of a frame, scaled into the top-left corner of a network's input; the rest stays black.
+
+use crate::detect::Region;
+use crate::error::VisionError;
+use crate::preprocess::Channels;
+use arcdoor_core::Point;
+use arcdoor_frame::{Resizer, RgbImage, RgbView};
+
+/// Where a region went: network pixels to frame pixels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Placement {
+    origin: Point,
+    per_net_px: Point,
+}
+
+impl Placement {
+    pub(crate) fn new(region: &Region, scaled: [u32; 2]) -> Self {
+        Self {
+            origin: Point::new(region.x as f32, region.y as f32),
+            per_net_px: Point::new(region.w as f32 / scaled[0] as f32, region.h as f32 / scaled[1] as f32),
+        }
+    }
+
+    pub(crate) fn point(&self, p: Point) -> Point {
+        Point::new(self.origin.x + p.x * self.per_net_px.x, self.origin.y + p.y * self.per_net_px.y)
+    }
+
+    pub(crate) fn size(&self, w: f32, h: f32) -> [f32; 2] {
+        [w * self.per_net_px.x, h * self.per_net_px.y]
+    }
+}
+
+/// Scales and letterboxes; keeps its buffers.
+pub(crate) struct Letterbox {
+    resizer: Resizer,
+    scaled: RgbImage,
+}
+
+impl Letterbox {
+    pub(crate) fn new() -> Self {
+        Self { resizer: Resizer::new(), scaled: RgbImage::new() }
+    }
+
+    /// The region of `frame` at `size` pixels, each at least 1.
+    pub(crate) fn scale<'a>(
+        &'a mut self,
+        frame: RgbView<'a>,
+        region: &Region,
+        size: [u32; 2],
+    ) -> Result<RgbView<'a>, VisionError> {
+        // `Region` lies within its frame, so this is never `None`.
+        let part = frame.crop(region.x, region.y, region.w, region.h).ok_or(VisionError::Region)?;
+        if [part.width(), part.height()] == size {
+            return Ok(part);
+        }
+        self.scaled.reshape(size[0], size[1]);
+        self.resizer.resize(part, &mut self.scaled)?;
+        Ok(self.scaled.view())
+    }
+
+    /// Fills `input` (three planes of `net[0]` x `net[1]`) with the region at `size` pixels, which must
+    /// fit into `net`.
+    pub(crate) fn fill(
+        &mut self,
+        frame: RgbView<'_>,
+        region: &Region,
+        size: [u32; 2],
+        net: [usize; 2],
+        channels: &Channels,
+        input: &mut [f32],
+    ) -> Result<Placement, VisionError> {
+        let view = self.scale(frame, region, size)?;
+        let (width, plane) = (net[0], net[0] * net[1]);
+        for (index, values) in input.chunks_exact_mut(plane).enumerate().take(3) {
+            let (source, mean, scale) = (channels.source[index], channels.mean[index], channels.scale[index]);
+            let black = -mean * scale;
+            for (y, row) in values.chunks_exact_mut(width).enumerate() {
+                let filled = if y < size[1] as usize { size[0] as usize } else { 0 };
+                if filled > 0 {
+                    let pixels = view.row(y as u32).chunks_exact(3);
+                    for (value, pixel) in row.iter_mut().zip(pixels) {
+                        *value = (f32::from(pixel[source]) - mean) * scale;
+                    }
+                }
+                row[filled..].fill(black);
+            }
+        }
+        Ok(Placement::new(region, size))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_region_lands_top_left_in_channel_order_and_the_rest_is_black() {
+        let data: Vec<u8> = (0..4 * 4 * 3).collect();
+        let frame = RgbView::new(&data, 4, 4, 12).unwrap();
+        let region = Region { x: 1, y: 2, w: 2, h: 1 };
+        let channels = Channels { source: [2, 1, 0], mean: [1.0; 3], scale: [2.0; 3] };
+        let mut input = [9.0; 3 * 3 * 2];
+        let placed = Letterbox::new().fill(frame, &region, [2, 1], [3, 2], &channels, &mut input).unwrap();
+        // Pixel (1, 2) is 27, 28, 29.
+        assert_eq!(input[..6], [56.0, 62.0, -2.0, -2.0, -2.0, -2.0]);
+        assert_eq!(input[12..14], [52.0, 58.0]);
+        assert_eq!(placed.point(Point::new(1.0, 0.0)), Point::new(2.0, 2.0));
+    }
+}

@@ -1,0 +1,387 @@
+//! The way of a frame, stage by stage; the peers run the same pictures in between.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use arcdoor_core::{Candidates, Face, Faces, SubjectName, Template};
+use arcdoor_frame::{ImageLimits, Resizer, RgbImage, read_image};
+use arcdoor_gallery::{Gallery, MemoryDisk};
+use arcdoor_infer::{Net, NetSpec};
+use arcdoor_models::{NetFile, Pack};
+use arcdoor_vision::{DetectSettings, YuNet};
+use serde::Serialize;
+
+use crate::allocations::{Allocations, during};
+use crate::footprint;
+use crate::peer::{Peer, Setting};
+use crate::sight::{DetectorName, open_pack};
+use crate::stats::{Random, median};
+
+/// All pictures are brought to a camera's frame: the size decides the cost of detection.
+const FRAME: [u32; 2] = [640, 480];
+const STAGES: [&str; 7] = ["detect", "landmarks", "quality", "align", "embed", "match", "frame"];
+/// Rounds that are not counted: caches, clocks and buffers settle.
+const WARM_UP: usize = 3;
+const OURS: &str = "arcdoor";
+
+#[derive(clap::Args)]
+pub(crate) struct BenchFrameArgs {
+    /// Photos with a face each
+    #[arg(required = true, value_name = "PHOTO")]
+    photos: Vec<PathBuf>,
+    #[arg(long, value_name = "DIR", default_value = "models/packs/yunet-sface")]
+    pack: PathBuf,
+    #[arg(long, value_enum, default_value_t = DetectorName::Yunet)]
+    detector: DetectorName,
+    /// The least width of a face, pixels of a 640x480 frame [default: the detectors' own]
+    #[arg(long)]
+    min_face: Option<u32>,
+    /// Subjects in the gallery
+    #[arg(long, default_value_t = 1000)]
+    subjects: usize,
+    #[arg(long, default_value_t = 25)]
+    rounds: usize,
+    /// A Python with OpenCV and onnxruntime, to measure the peers in between; without it, only ours runs
+    #[arg(long, value_name = "FILE")]
+    python: Option<PathBuf>,
+    /// Also write the rows as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// One line of the table, and of the JSON array.
+#[derive(Serialize)]
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) engine: String,
+    pub(crate) threads: usize,
+    pub(crate) median_ms: Option<f64>,
+    pub(crate) min_ms: Option<f64>,
+    pub(crate) ratio_best_peer: Option<f64>,
+    pub(crate) best_peer: Option<String>,
+    /// Each frame after warm-up; only ours are counted.
+    pub(crate) allocations: Option<Allocations>,
+    /// What is no time: sizes.
+    pub(crate) bytes: Option<u64>,
+}
+
+impl Row {
+    pub(crate) fn new(name: &str, engine: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            engine: engine.to_owned(),
+            threads: 1,
+            median_ms: None,
+            min_ms: None,
+            ratio_best_peer: None,
+            best_peer: None,
+            allocations: None,
+            bytes: None,
+        }
+    }
+
+    pub(crate) fn timed(mut self, ms: &[f64]) -> Self {
+        self.median_ms = median(ms);
+        self.min_ms = ms.iter().copied().min_by(f64::total_cmp);
+        self
+    }
+
+    pub(crate) fn sized(mut self, bytes: u64) -> Self {
+        self.bytes = Some(bytes);
+        self
+    }
+}
+
+/// Milliseconds by engine and stage, one value for each photo and round.
+type Times = BTreeMap<(String, String), Vec<f64>>;
+
+pub(crate) fn run(args: BenchFrameArgs) -> Result<()> {
+    ensure!(args.rounds >= 3, "--rounds is at least 3: a median of less says nothing");
+    let began = Instant::now();
+    let pack = open_pack(&args.pack)?;
+    let mut settings = DetectSettings::default();
+    settings.min_face_px = args.min_face.unwrap_or(settings.min_face_px);
+    let mut frames = Frames::read(&args.photos[..1])?;
+    let mut ours = Ours::open(&args, &pack, settings)?;
+    ours.frame(&frames.pictures[0])?;
+    let first = began.elapsed().as_secs_f64() * 1e3;
+    let mut rows = vec![Row::new("start-up to first decision, in process", OURS).timed(&[first])];
+
+    frames.extend(&args.photos[1..])?;
+    let kept = frames.with_faces(&mut ours)?;
+    ensure!(!kept.is_empty(), "no face with landmarks on any photo; give portraits, or a smaller --min-face");
+    let (times, allocations) = rounds(&args, &pack, &mut ours, &kept)?;
+    rows.extend(staged(&times, &allocations));
+    rows.extend(engine_allocations(&pack, &ours, &kept[0])?);
+    rows.extend(footprint::rows(&args.pack, &args.photos[0])?);
+
+    let input = ours.detector_input(&kept[0])?;
+    println!(
+        "{} frames of {}x{}, detector {} at {}x{}, {} subjects, {} rounds, 1 thread\n",
+        kept.len(),
+        FRAME[0],
+        FRAME[1],
+        args.detector.text(),
+        input[0],
+        input[1],
+        args.subjects,
+        args.rounds
+    );
+    print_rows(&rows);
+    if let Some(path) = &args.json {
+        let text = serde_json::to_vec_pretty(&rows)?;
+        fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The photos as a camera would give them.
+struct Frames {
+    pictures: Vec<RgbImage>,
+    resizer: Resizer,
+}
+
+impl Frames {
+    fn read(photos: &[PathBuf]) -> Result<Self> {
+        let mut frames = Self { pictures: Vec::new(), resizer: Resizer::new() };
+        frames.extend(photos)?;
+        Ok(frames)
+    }
+
+    /// Fits each photo into a frame; the rest stays black.
+    fn extend(&mut self, photos: &[PathBuf]) -> Result<()> {
+        let (mut image, mut small) = (RgbImage::new(), RgbImage::new());
+        for photo in photos {
+            read_image(photo, &ImageLimits::default(), &mut image)
+                .with_context(|| format!("cannot read {}", photo.display()))?;
+            let sides = [image.width(), image.height()];
+            let scale = (0..2).map(|i| FRAME[i] as f32 / sides[i] as f32).fold(f32::MAX, f32::min);
+            let [w, h] = [0, 1].map(|i| ((sides[i] as f32 * scale) as u32).clamp(1, FRAME[i]));
+            small.reshape(w, h);
+            self.resizer.resize(image.view(), &mut small)?;
+            let mut frame = RgbImage::with_size(FRAME[0], FRAME[1]);
+            let (left, top) = ((FRAME[0] - w) as usize / 2, (FRAME[1] - h) as usize / 2);
+            for y in 0..h {
+                let start = ((top + y as usize) * FRAME[0] as usize + left) * 3;
+                frame.data_mut()[start..start + w as usize * 3].copy_from_slice(small.view().row(y));
+            }
+            self.pictures.push(frame);
+        }
+        Ok(())
+    }
+
+    fn with_faces(self, ours: &mut Ours) -> Result<Vec<RgbImage>> {
+        let mut kept = Vec::new();
+        for picture in self.pictures {
+            if ours.frame(&picture)?.is_some() {
+                kept.push(picture);
+            }
+        }
+        Ok(kept)
+    }
+}
+
+/// Our path, with everything it reuses.
+struct Ours {
+    vision: arcdoor_vision::Vision,
+    /// Only for asking what input a frame needs.
+    yunet: YuNet,
+    settings: DetectSettings,
+    gallery: Gallery,
+    faces: Faces,
+    candidates: Candidates,
+}
+
+/// What one frame took: milliseconds and allocations by stage, in the order of [`STAGES`].
+type Taken = [(f64, Allocations); STAGES.len()];
+
+impl Ours {
+    fn open(args: &BenchFrameArgs, pack: &Pack, settings: DetectSettings) -> Result<Self> {
+        let vision = arcdoor_vision::Vision::from_pack(pack, args.detector.kind())?;
+        let mut gallery = Gallery::open_on(MemoryDisk::new(), pack.model_id(), vision.dimension())?;
+        let mut random = Random(1);
+        for subject in 0..args.subjects {
+            let values: Vec<f32> = (0..vision.dimension()).map(|_| random.signed()).collect();
+            let template = Template::new(pack.model_id(), &values)?;
+            gallery.enrol(&SubjectName::new(&format!("subject {subject}"))?, &[template])?;
+        }
+        let yunet = YuNet::from_pack(pack)?;
+        Ok(Self { vision, yunet, settings, gallery, faces: Faces::new(), candidates: Candidates::new() })
+    }
+
+    /// One frame's whole way; `None` where no face with landmarks was found.
+    fn frame(&mut self, picture: &RgbImage) -> Result<Option<Taken>> {
+        let frame = picture.view();
+        let began = Instant::now();
+        let (result, seeing) = during(|| self.vision.see(frame, &self.settings, &mut self.faces));
+        result?;
+        let largest = self.faces.iter().filter(|face| face.landmarks.is_some());
+        let largest = largest.max_by(|a, b| a.rect.area().total_cmp(&b.rect.area())).cloned();
+        let Some((face, landmarks)) = largest.and_then(|face: Face| Some((face.clone(), face.landmarks?))) else {
+            return Ok(None);
+        };
+        let (_, assessing) = during(|| self.vision.assess(frame, &face));
+        let (template, embedding) = during(|| self.vision.embed(frame, &landmarks));
+        let template = template?;
+        self.candidates.clear();
+        let matching = Instant::now();
+        let (result, comparing) = during(|| self.gallery.matcher().identify(&template, &mut self.candidates));
+        result?;
+        let matched = matching.elapsed().as_secs_f64() * 1e3;
+        let total = began.elapsed().as_secs_f64() * 1e3;
+        let (times, ms) = (*self.vision.times(), |us: u32| f64::from(us) / 1e3);
+        let none = Allocations::default();
+        let parts = [seeing, assessing, embedding, comparing];
+        let sum = Allocations {
+            count: parts.iter().map(|part| part.count).sum(),
+            bytes: parts.iter().map(|part| part.bytes).sum(),
+        };
+        Ok(Some([
+            (ms(times.detect_us), seeing),
+            (ms(times.landmarks_us), none),
+            (ms(times.quality_us), assessing),
+            (ms(times.align_us), none),
+            (ms(times.embed_us), embedding),
+            (matched, comparing),
+            (total, sum),
+        ]))
+    }
+
+    /// Width and height of what the detector's network really sees of this frame.
+    fn detector_input(&self, picture: &RgbImage) -> Result<[u32; 2]> {
+        let scale = self.yunet.net_scale(picture.view(), &self.settings)?;
+        Ok(FRAME.map(|side| ((side as f32 * scale).round() as u32).next_multiple_of(32)))
+    }
+}
+
+/// Interleaved rounds: one of ours over all frames, one of the peers', and so on.
+fn rounds(
+    args: &BenchFrameArgs,
+    pack: &Pack,
+    ours: &mut Ours,
+    frames: &[RgbImage],
+) -> Result<(Times, Vec<Allocations>)> {
+    let mut peer = match &args.python {
+        Some(python) => {
+            let input = ours.detector_input(&frames[0])?;
+            Some(Peer::start(python, &Setting::of(pack, input), frames)?)
+        }
+        None => None,
+    };
+    let (mut times, mut worst) = (Times::new(), vec![Allocations::default(); STAGES.len()]);
+    for round in 0..WARM_UP + args.rounds {
+        for picture in frames {
+            let Some(taken) = ours.frame(picture)? else { continue };
+            if round < WARM_UP {
+                continue;
+            }
+            for ((stage, (ms, allocations)), worst) in STAGES.iter().zip(taken).zip(&mut worst) {
+                times.entry((OURS.to_owned(), (*stage).to_owned())).or_default().push(ms);
+                if allocations.count > worst.count {
+                    *worst = allocations;
+                }
+            }
+        }
+        if let Some(peer) = &mut peer {
+            for (engine, stages) in peer.round()? {
+                for (stage, ms) in stages.into_iter().filter(|_| round >= WARM_UP) {
+                    times.entry((engine.clone(), stage)).or_default().extend(ms);
+                }
+            }
+        }
+    }
+    Ok((times, worst))
+}
+
+/// A row for each stage and engine; ours beside the best peer.
+fn staged(times: &Times, allocations: &[Allocations]) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (stage, allocations) in STAGES.iter().zip(allocations) {
+        let mut of_stage: Vec<Row> = Vec::new();
+        for ((engine, _), ms) in times.iter().filter(|((_, name), _)| name == stage) {
+            of_stage.push(Row::new(stage, engine).timed(ms));
+        }
+        let peers = of_stage.iter().filter(|row| row.engine != OURS);
+        let best = peers.min_by(|a, b| a.median_ms.unwrap_or(f64::MAX).total_cmp(&b.median_ms.unwrap_or(f64::MAX)));
+        let best = best.and_then(|row| Some((row.engine.clone(), row.median_ms?)));
+        if let Some(row) = of_stage.iter_mut().find(|row| row.engine == OURS) {
+            row.allocations = Some(*allocations);
+            row.ratio_best_peer = best.as_ref().and_then(|(_, ms)| Some(row.median_ms? / ms));
+            row.best_peer = best.map(|(engine, _)| engine);
+        }
+        of_stage.sort_by_key(|row| row.engine != OURS);
+        rows.extend(of_stage);
+    }
+    rows
+}
+
+/// What the network engine alone allocates in one run: the share of the above that is not our own code's.
+fn engine_allocations(pack: &Pack, ours: &Ours, picture: &RgbImage) -> Result<Vec<Row>> {
+    let [w, h] = ours.detector_input(picture)?.map(|side| side as usize);
+    let embedder = pack.embedder();
+    let side = [embedder.preprocess.width, embedder.preprocess.height].map(|side| side as usize);
+    let one = |name: &str, file: &NetFile, input: [usize; 4]| -> Result<Row> {
+        let outputs: Vec<&str> = file.outputs.iter().map(String::as_str).collect();
+        let mut session = Net::load(pack.file_bytes(file), &NetSpec { input, outputs: &outputs })?.session()?;
+        for _ in 0..WARM_UP {
+            session.run()?;
+        }
+        let (result, allocations) = during(|| session.run());
+        result?;
+        Ok(Row { allocations: Some(allocations), ..Row::new(name, "tract") })
+    };
+    Ok(vec![
+        one("the detector's network alone", pack.detector(), [1, 3, h, w])?,
+        one("the embedder's network alone", embedder, [1, 3, side[1], side[0]])?,
+    ])
+}
+
+fn print_rows(rows: &[Row]) {
+    println!(
+        "{:<40} {:<12} {:>10} {:>10} {:>8} {:<12} {:>8} {:>12}",
+        "", "engine", "median ms", "min ms", "/ best", "peer", "allocs", "bytes"
+    );
+    let ms = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.3}"));
+    for row in rows {
+        let ratio = row.ratio_best_peer.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+        let allocations = row.allocations.map_or_else(|| "-".to_owned(), |a| a.count.to_string());
+        let bytes = row.allocations.map(|a| a.bytes).or(row.bytes);
+        println!(
+            "{:<40} {:<12} {:>10} {:>10} {ratio:>8} {:<12} {allocations:>8} {:>12}",
+            row.name,
+            row.engine,
+            ms(row.median_ms),
+            ms(row.min_ms),
+            row.best_peer.as_deref().unwrap_or("-"),
+            bytes.map_or_else(|| "-".to_owned(), |bytes| bytes.to_string()),
+        );
+    }
+}
+
+/// The folder that a running binary lies in: its siblings are what cargo built with it.
+pub(crate) fn beside_us(name: &str) -> Option<PathBuf> {
+    let path = std::env::current_exe().ok()?.parent().map(Path::to_path_buf)?.join(name);
+    path.is_file().then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ours_is_set_beside_the_best_peer() {
+        let key = |engine: &str| (engine.to_owned(), "embed".to_owned());
+        let times = Times::from([
+            (key(OURS), vec![4.0, 6.0, 5.0]),
+            (key("opencv"), vec![3.0, 2.0, 2.5]),
+            (key("onnxruntime"), vec![9.0]),
+        ]);
+        let rows = staged(&times, &[Allocations::default(); STAGES.len()]);
+        assert_eq!((rows[0].engine.as_str(), rows[0].best_peer.as_deref()), (OURS, Some("opencv")));
+        assert_eq!((rows[0].median_ms, rows[0].min_ms, rows[0].ratio_best_peer), (Some(5.0), Some(4.0), Some(2.0)));
+        assert!(rows[1..].iter().all(|row| row.ratio_best_peer.is_none()));
+    }
+}

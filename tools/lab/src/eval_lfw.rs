@@ -1,0 +1,349 @@
+//! Verification on Labelled Faces in the Wild by the whole path: detect, landmarks, align, embed.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use arcdoor_core::Template;
+use arcdoor_models::Pack;
+use arcdoor_vision::DetectSettings;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::det;
+use crate::lfw::{Lfw, Pair, stem};
+use crate::sight::{DetectorName, Sight, open_pack};
+use crate::stats::{Share, best_threshold, score_at_far};
+
+/// Below every cosine: what a pair scores of which a photo gave no template. Never accepted, always counted.
+const NEVER: f32 = -2.0;
+const RATES: [f64; 4] = [1e-3, 1e-4, 1e-5, 1e-6];
+/// The highest impostor pairs that the report names, so that mislabels can be looked at.
+const NAMED: usize = 30;
+
+#[derive(clap::Args)]
+pub(crate) struct EvalLfwArgs {
+    /// The photos, one folder for each person
+    #[arg(long, value_name = "DIR")]
+    images: PathBuf,
+    /// The pairs to report on, such as pairsDevTest.txt
+    #[arg(long, value_name = "FILE")]
+    pairs: PathBuf,
+    /// The pairs to choose the threshold on [default: pairsDevTrain.txt beside --pairs]
+    #[arg(long, value_name = "FILE")]
+    choose: Option<PathBuf>,
+    /// Suspected mislabels among the impostor pairs; the figures are printed without them, too
+    #[arg(long, value_name = "FILE")]
+    suspects: Option<PathBuf>,
+    /// The suspects' score from which on they are left out
+    #[arg(long, default_value_t = 0.6)]
+    suspects_above: f32,
+    /// Where scores.json, report.md and det.svg go
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[arg(long, value_name = "DIR", default_value = "models/packs/yunet-sface")]
+    pack: PathBuf,
+    #[arg(long, value_enum, default_value_t = DetectorName::Yunet)]
+    detector: DetectorName,
+    /// The least score of a face, 0..=1, for YuNet
+    #[arg(long, default_value_t = 0.6)]
+    min_score: f32,
+    /// The least width of a face, pixels
+    #[arg(long, default_value_t = 20)]
+    min_face: u32,
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+}
+
+/// What scores.json holds.
+#[derive(Serialize)]
+struct Report {
+    pack: String,
+    model_id: String,
+    detector: &'static str,
+    photos: usize,
+    people: usize,
+    failures_to_acquire: Vec<String>,
+    seconds: f64,
+    threads: usize,
+    chosen_threshold: f32,
+    chosen_accuracy: f64,
+    accuracy: Share,
+    genuine: usize,
+    impostors: usize,
+    all_pairs: Vec<Operating>,
+    without_suspects: Option<Vec<Operating>>,
+    suspects_left_out: usize,
+    highest_impostors: Vec<(String, String, f32)>,
+    pair_scores: Vec<(String, String, bool, f32)>,
+    genuine_scores: Vec<f32>,
+}
+
+/// True accepts at one false accept rate.
+#[derive(Serialize)]
+struct Operating {
+    far: f64,
+    threshold: f32,
+    /// The interval is over people, with the threshold held.
+    tar: Share,
+}
+
+pub(crate) fn run(args: EvalLfwArgs) -> Result<()> {
+    ensure!((1..=64).contains(&args.threads), "--threads lies in 1..=64");
+    let pack = open_pack(&args.pack)?;
+    let lfw = Lfw::open(&args.images)?;
+    let choose = args.choose.clone().unwrap_or_else(|| args.pairs.with_file_name("pairsDevTrain.txt"));
+    let (choose, pairs) = (lfw.pairs(&choose)?, lfw.pairs(&args.pairs)?);
+    let suspects = match &args.suspects {
+        Some(list) => Some(lfw.suspects(list, args.suspects_above)?),
+        None => None,
+    };
+    fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+
+    let began = Instant::now();
+    let templates = templates(&args, &pack, &lfw)?;
+    let seconds = began.elapsed().as_secs_f64();
+    let report = measure(&args, &pack, &lfw, &templates, (&choose, &pairs), suspects.as_ref(), seconds)?;
+    let text = markdown(&report);
+    print!("{text}");
+    fs::write(args.out.join("report.md"), &text)?;
+    fs::write(args.out.join("scores.json"), serde_json::to_vec(&report)?)?;
+    eprintln!("written: report.md, scores.json, det.svg in {}", args.out.display());
+    Ok(())
+}
+
+/// The template of every photo, `None` where no face could be had.
+fn templates(args: &EvalLfwArgs, pack: &Pack, lfw: &Lfw) -> Result<Vec<Option<Template>>> {
+    let settings =
+        DetectSettings { min_face_px: args.min_face, min_score: args.min_score, ..DetectSettings::default() };
+    let bar = ProgressBar::new(lfw.photos.len() as u64);
+    bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} photos, {per_sec}, {eta} left")?);
+    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let done = Mutex::new(vec![None; lfw.photos.len()]);
+    let work = || -> Result<()> {
+        let mut sight = Sight::open(pack, args.detector, settings.clone())?;
+        while !stop.load(Ordering::Relaxed) {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(photo) = lfw.photos.get(index) else { break };
+            let template = sight.template_at_centre(&photo.path)?;
+            done.lock().unwrap_or_else(std::sync::PoisonError::into_inner)[index] = template;
+            bar.inc(1);
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let run = || work().inspect_err(|_| stop.store(true, Ordering::Relaxed));
+        let workers: Vec<_> = (0..args.threads).map(|_| scope.spawn(run)).collect();
+        workers.into_iter().try_for_each(|worker| match worker.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    })?;
+    bar.finish_and_clear();
+    Ok(done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+}
+
+fn score(templates: &[Option<Template>], a: usize, b: usize) -> Result<f32> {
+    match (&templates[a], &templates[b]) {
+        (Some(a), Some(b)) => Ok(a.score(b)?.0),
+        _ => Ok(NEVER),
+    }
+}
+
+fn measure(
+    args: &EvalLfwArgs,
+    pack: &Pack,
+    lfw: &Lfw,
+    templates: &[Option<Template>],
+    (choose, pairs): (&[Pair], &[Pair]),
+    suspects: Option<&HashSet<(usize, usize)>>,
+    seconds: f64,
+) -> Result<Report> {
+    let (chosen_threshold, chosen_accuracy) = chosen(templates, choose)?;
+    let name = |index: usize| stem(&lfw.photos[index].path);
+    let (mut right, mut pair_scores) = (0, Vec::new());
+    for pair in pairs {
+        let score = score(templates, pair.a, pair.b)?;
+        right += usize::from((score >= chosen_threshold) == pair.same);
+        pair_scores.push((name(pair.a), name(pair.b), pair.same, score));
+    }
+    let mut all = AllPairs::of(lfw, templates, suspects)?;
+    let (genuine, impostors) = (all.genuine.len(), all.impostors.len() + all.suspects.len());
+    let without_suspects = suspects.map(|_| all.operating());
+    let suspects_left_out = all.suspects.len();
+    all.take_suspects_in();
+    let mut genuine_scores: Vec<f32> = all.genuine.iter().map(|(_, score)| *score).collect();
+    genuine_scores.sort_by(|a, b| b.total_cmp(a));
+    let title = format!("LFW, all pairs: {} with {}", pack.name(), args.detector.text());
+    fs::write(args.out.join("det.svg"), det::svg(&title, &genuine_scores, &all.impostors))?;
+    Ok(Report {
+        pack: pack.name().to_owned(),
+        model_id: pack.model_id().to_string(),
+        detector: args.detector.text(),
+        photos: lfw.photos.len(),
+        people: lfw.people,
+        failures_to_acquire: (0..templates.len()).filter(|i| templates[*i].is_none()).map(name).collect(),
+        seconds,
+        threads: args.threads,
+        chosen_threshold,
+        chosen_accuracy,
+        accuracy: Share::of(right, pairs.len()),
+        genuine,
+        impostors,
+        all_pairs: all.operating(),
+        without_suspects,
+        suspects_left_out,
+        highest_impostors: all.highest.iter().map(|(score, a, b)| (name(*a), name(*b), *score)).collect(),
+        pair_scores,
+        genuine_scores,
+    })
+}
+
+/// The threshold that decides most of `pairs` right, and the share it does.
+fn chosen(templates: &[Option<Template>], pairs: &[Pair]) -> Result<(f32, f64)> {
+    let (mut scored, mut unscored) = (Vec::new(), (0, 0));
+    for pair in pairs {
+        match (score(templates, pair.a, pair.b)?, pair.same) {
+            (NEVER, true) => unscored.0 += 1,
+            (NEVER, false) => unscored.1 += 1,
+            (score, same) => scored.push((score, same)),
+        }
+    }
+    Ok(best_threshold(&scored, unscored))
+}
+
+/// The scores of every photo against every other.
+struct AllPairs {
+    people: usize,
+    /// (person, score)
+    genuine: Vec<(usize, f32)>,
+    /// Highest first; without the suspects until they are taken in.
+    impostors: Vec<f32>,
+    suspects: Vec<f32>,
+    /// The highest impostors, suspects among them.
+    highest: Vec<(f32, usize, usize)>,
+}
+
+impl AllPairs {
+    fn of(lfw: &Lfw, templates: &[Option<Template>], suspects: Option<&HashSet<(usize, usize)>>) -> Result<Self> {
+        let count = templates.len();
+        let (mut genuine, mut left_out) = (Vec::new(), Vec::new());
+        let mut impostors = Vec::with_capacity(count * count.saturating_sub(1) / 2);
+        let mut highest: Vec<(f32, usize, usize)> = Vec::new();
+        for a in 0..count {
+            for b in a + 1..count {
+                let score = score(templates, a, b)?;
+                if lfw.photos[a].person == lfw.photos[b].person {
+                    genuine.push((lfw.photos[a].person, score));
+                    continue;
+                }
+                if highest.len() < NAMED || highest.last().is_some_and(|last| score > last.0) {
+                    let place = highest.partition_point(|other| other.0 >= score);
+                    highest.insert(place, (score, a, b));
+                    highest.truncate(NAMED);
+                }
+                let suspect = suspects.is_some_and(|suspects| suspects.contains(&(a, b)));
+                if suspect { left_out.push(score) } else { impostors.push(score) }
+            }
+        }
+        ensure!(!genuine.is_empty() && !impostors.is_empty(), "no pairs of one kind among the photos");
+        impostors.sort_unstable_by(|a, b| b.total_cmp(a));
+        Ok(Self { people: lfw.people, genuine, impostors, suspects: left_out, highest })
+    }
+
+    fn take_suspects_in(&mut self) {
+        self.impostors.append(&mut self.suspects);
+        self.impostors.sort_unstable_by(|a, b| b.total_cmp(a));
+    }
+
+    fn operating(&self) -> Vec<Operating> {
+        let at = |far: &f64| {
+            let threshold = score_at_far(&self.impostors, *far);
+            let mut by_person = vec![(0, 0); self.people];
+            for (person, score) in &self.genuine {
+                by_person[*person].0 += usize::from(*score > threshold);
+                by_person[*person].1 += 1;
+            }
+            by_person.retain(|(_, total)| *total > 0);
+            Operating { far: *far, threshold, tar: Share::of_groups(&by_person) }
+        };
+        RATES.iter().map(at).collect()
+    }
+}
+
+fn markdown(report: &Report) -> String {
+    let mut out = format!(
+        "# LFW: {} with {}\n\n{} photos of {} people; failures to acquire: {} (they stay in every denominator); \
+         {:.0} s on {} threads, {:.1} photos/s.\n\n\
+         Threshold {:.3}, chosen on other pairs ({:.2} % right there): **accuracy {}** on {} pairs.\n\n\
+         All pairs, {} genuine and {} impostor (95 % intervals over people, threshold held):\n\n",
+        report.pack,
+        report.detector,
+        report.photos,
+        report.people,
+        report.failures_to_acquire.len(),
+        report.seconds,
+        report.threads,
+        report.photos as f64 / report.seconds,
+        report.chosen_threshold,
+        100.0 * report.chosen_accuracy,
+        report.accuracy.percent(),
+        report.pair_scores.len(),
+        report.genuine,
+        report.impostors,
+    );
+    table(&mut out, &report.all_pairs);
+    if let Some(rows) = &report.without_suspects {
+        let _ = write!(out, "\nWithout {} pairs that look like mislabels:\n\n", report.suspects_left_out);
+        table(&mut out, rows);
+    }
+    if !report.failures_to_acquire.is_empty() {
+        let _ = writeln!(out, "\nNo face with landmarks in: {}", report.failures_to_acquire.join(", "));
+    }
+    out
+}
+
+fn table(out: &mut String, rows: &[Operating]) {
+    out.push_str("| FAR | threshold | TAR |\n|---|---|---|\n");
+    for row in rows {
+        let _ = writeln!(out, "| {:e} | {:.3} | {} |", row.far, row.threshold, row.tar.percent());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lfw::Photo;
+    use arcdoor_core::ModelId;
+
+    fn template(values: &[f32]) -> Option<Template> {
+        Some(Template::new(ModelId::new([1; 16]), values).unwrap())
+    }
+
+    #[test]
+    fn a_photo_without_a_face_counts_as_a_miss() {
+        let templates = [template(&[1.0, 0.0]), None];
+        let pairs = [Pair { a: 0, b: 1, same: true }, Pair { a: 0, b: 1, same: false }];
+        assert_eq!(chosen(&templates, &pairs).unwrap().1, 0.5);
+        assert_eq!(score(&templates, 0, 1).unwrap(), NEVER);
+    }
+
+    #[test]
+    fn suspects_leave_the_impostors_and_come_back() {
+        let people = [0, 0, 1, 2];
+        let lfw = Lfw::of_photos(people.iter().map(|p| Photo { path: PathBuf::new(), person: *p }).collect(), 3);
+        let templates =
+            [template(&[1.0, 0.0]), template(&[1.0, 0.1]), template(&[0.9, 0.2]), template(&[0.0, 1.0])];
+        let suspects = HashSet::from([(0, 2)]);
+        let mut all = AllPairs::of(&lfw, &templates, Some(&suspects)).unwrap();
+        assert_eq!((all.genuine.len(), all.impostors.len(), all.suspects.len()), (1, 4, 1));
+        all.take_suspects_in();
+        assert_eq!(all.impostors.len(), 5);
+        assert!(all.impostors.windows(2).all(|pair| pair[0] >= pair[1]));
+    }
+}

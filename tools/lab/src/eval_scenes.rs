@@ -1,0 +1,362 @@
+//! Ordinary photos: faces found and missed by both detectors, people identified among strangers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use arcdoor_core::{Candidates, Face, Rect, SubjectName, Template, Threshold};
+use arcdoor_gallery::Gallery;
+use arcdoor_models::Pack;
+use arcdoor_vision::DetectSettings;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::lfw::Lfw;
+use crate::scenes::{People, hits, read_truth, union};
+use crate::sight::{DetectorName, Sight, open_pack, photos_in};
+use crate::stats::Share;
+
+#[derive(clap::Args)]
+pub(crate) struct EvalScenesArgs {
+    /// The photos
+    #[arg(long, value_name = "DIR")]
+    images: PathBuf,
+    /// Every face on them (photo, x, y, w, h); without it, a face is what either detector found
+    #[arg(long, value_name = "FILE")]
+    truth: Option<PathBuf>,
+    /// Who is on them (photo, person, enrol or probe); without it, nobody is identified
+    #[arg(long, value_name = "FILE")]
+    people: Option<PathBuf>,
+    /// LFW's photos: one each of the first people is enrolled as a stranger, the others knock unenrolled
+    #[arg(long, value_name = "DIR", requires = "people")]
+    strangers: Option<PathBuf>,
+    /// How many strangers are enrolled, and how many more knock
+    #[arg(long, default_value_t = 1000)]
+    stranger_count: usize,
+    /// Where report.md and scenes.json go
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[arg(long, value_name = "DIR", default_value = "models/packs/yunet-sface")]
+    pack: PathBuf,
+    /// The least width of a face, pixels
+    #[arg(long, default_value_t = 20)]
+    min_face: u32,
+    /// The least score of a face, 0..=1, for YuNet
+    #[arg(long, default_value_t = 0.6)]
+    min_score: f32,
+}
+
+/// What scenes.json holds.
+#[derive(Serialize)]
+struct Report {
+    pack: String,
+    truth: &'static str,
+    photos: Vec<PhotoRow>,
+    identification: Vec<Identified>,
+}
+
+#[derive(Serialize)]
+struct PhotoRow {
+    photo: String,
+    width: u32,
+    height: u32,
+    faces: usize,
+    /// In the order of [`DetectorName::ALL`].
+    detectors: Vec<Found>,
+}
+
+#[derive(Serialize)]
+struct Found {
+    detector: &'static str,
+    found: usize,
+    missed: usize,
+    extra: usize,
+    landmarks: usize,
+}
+
+/// Identification by one detector's boxes at one threshold.
+#[derive(Serialize)]
+struct Identified {
+    detector: &'static str,
+    fmr: f64,
+    threshold: f32,
+    enrolled: usize,
+    strangers: usize,
+    /// Of (photo, person on it), how many were not found out.
+    misses: usize,
+    chances: usize,
+    missed: Vec<(String, String)>,
+    /// Faces on the probe photos named as somebody who is not on that photo.
+    wrong_names: usize,
+    probe_faces: usize,
+    /// Of unenrolled strangers who knocked, how many were let in as somebody.
+    let_in: usize,
+    knocked: usize,
+}
+
+pub(crate) fn run(args: EvalScenesArgs) -> Result<()> {
+    let pack = open_pack(&args.pack)?;
+    fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+    let truth = args.truth.as_deref().map(read_truth).transpose()?;
+    let mut sights = Vec::new();
+    for name in DetectorName::ALL {
+        sights.push((name, Sight::open(&pack, name, settings(&args))?));
+    }
+    let photos = detect(&args, truth.as_ref(), &mut sights)?;
+    let mut identification = Vec::new();
+    if let Some(list) = &args.people {
+        let people = People::read(list)?;
+        for (name, sight) in &mut sights {
+            identification.extend(identify(&args, &pack, &people, *name, sight)?);
+        }
+    }
+    let truth = if truth.is_some() { "listed" } else { "what either detector found" };
+    let report = Report { pack: pack.name().to_owned(), truth, photos, identification };
+    let text = markdown(&report);
+    print!("{text}");
+    fs::write(args.out.join("report.md"), &text)?;
+    fs::write(args.out.join("scenes.json"), serde_json::to_vec_pretty(&report)?)?;
+    Ok(())
+}
+
+fn settings(args: &EvalScenesArgs) -> DetectSettings {
+    DetectSettings { min_face_px: args.min_face, min_score: args.min_score, ..DetectSettings::default() }
+}
+
+fn progress(len: usize, what: &str) -> Result<ProgressBar> {
+    let bar = ProgressBar::new(len as u64).with_message(what.to_owned());
+    Ok(bar.with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}, {eta} left")?))
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn detect(
+    args: &EvalScenesArgs,
+    truth: Option<&BTreeMap<String, Vec<Rect>>>,
+    sights: &mut [(DetectorName, Sight)],
+) -> Result<Vec<PhotoRow>> {
+    let paths = photos_in(&args.images)?;
+    let bar = progress(paths.len(), "photos")?;
+    let mut rows = Vec::new();
+    for path in &paths {
+        let (mut boxes, mut landmarks, mut size) = (Vec::new(), Vec::new(), (0, 0));
+        for (_, sight) in sights.iter_mut() {
+            let faces = sight.look(path)?;
+            boxes.push(faces.iter().map(|face| face.rect).collect::<Vec<_>>());
+            landmarks.push(faces.iter().filter(|face| face.landmarks.is_some()).count());
+            size = sight.size();
+        }
+        let photo = file_name(path);
+        let faces = match truth {
+            Some(truth) => truth.get(&photo).cloned().unwrap_or_default(),
+            None => union(&boxes),
+        };
+        let found = |index: usize| {
+            let hits = hits(&faces, &boxes[index]);
+            Found {
+                detector: sights[index].0.text(),
+                found: hits,
+                missed: faces.len() - hits,
+                extra: boxes[index].len() - hits,
+                landmarks: landmarks[index],
+            }
+        };
+        let detectors = (0..sights.len()).map(found).collect();
+        rows.push(PhotoRow { photo, width: size.0, height: size.1, faces: faces.len(), detectors });
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(rows)
+}
+
+/// The template of the largest face with landmarks.
+fn largest(sight: &mut Sight, path: &Path) -> Result<Option<Template>> {
+    let faces = sight.look(path)?.iter().filter(|face| face.landmarks.is_some());
+    let largest = faces.max_by(|a, b| a.rect.area().total_cmp(&b.rect.area())).cloned();
+    match largest.and_then(|face: Face| face.landmarks) {
+        Some(landmarks) => sight.embed(&landmarks).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// One photo each of the first people who give a template: those to enrol, and those who only knock.
+fn strangers(args: &EvalScenesArgs, sight: &mut Sight) -> Result<(Vec<Template>, Vec<Template>)> {
+    let Some(dir) = &args.strangers else { return Ok((Vec::new(), Vec::new())) };
+    let lfw = Lfw::open(dir)?;
+    let bar = progress(2 * args.stranger_count, "strangers")?;
+    let (mut found, mut last) = (Vec::new(), None);
+    for photo in &lfw.photos {
+        if last == Some(photo.person) {
+            continue;
+        }
+        last = Some(photo.person);
+        found.extend(sight.template_at_centre(&photo.path)?);
+        bar.inc(1);
+        if found.len() == 2 * args.stranger_count {
+            break;
+        }
+    }
+    bar.finish_and_clear();
+    ensure!(found.len() > args.stranger_count, "{} has fewer people than asked for", dir.display());
+    let knocking = found.split_off(args.stranger_count);
+    Ok((found, knocking))
+}
+
+/// The best candidate for each of `probes`: the subject's name and the score.
+fn best(gallery: &Gallery, probes: &[Template]) -> Result<Vec<(String, f32)>> {
+    let mut candidates = Candidates::new();
+    let mut out = Vec::new();
+    for probe in probes {
+        candidates.clear();
+        gallery.matcher().identify(probe, &mut candidates)?;
+        let candidate = candidates.first().context("an empty gallery")?;
+        let subject = gallery.subject(candidate.subject).context("the matcher names nobody's subject")?;
+        out.push((subject.name.to_string(), candidate.score.0));
+    }
+    Ok(out)
+}
+
+fn identify(
+    args: &EvalScenesArgs,
+    pack: &Pack,
+    people: &People,
+    detector: DetectorName,
+    sight: &mut Sight,
+) -> Result<Vec<Identified>> {
+    let (enrolled_strangers, knocking) = strangers(args, sight)?;
+    let file = args.out.join(format!("gallery-{}.redb", detector.text()));
+    if file.exists() {
+        fs::remove_file(&file)?;
+    }
+    let dimension = pack.embedder().dimension.context("the pack's embedder has no dimension")?;
+    let mut gallery = Gallery::open(&file, pack.model_id(), dimension)?;
+    let mut templates: BTreeMap<&str, Vec<Template>> = BTreeMap::new();
+    for (photo, person) in &people.enrolled {
+        let template = largest(sight, &args.images.join(photo))?;
+        templates.entry(person).or_default().extend(template);
+    }
+    for (person, templates) in templates.iter().filter(|(_, templates)| !templates.is_empty()) {
+        gallery.enrol(&SubjectName::new(person)?, templates)?;
+    }
+    for (index, template) in enrolled_strangers.iter().enumerate() {
+        gallery.enrol(&SubjectName::new(&format!("stranger {index}"))?, std::slice::from_ref(template))?;
+    }
+    let mut seen = Vec::new();
+    for (photo, expected) in &people.probes {
+        let faces = sight.look(&args.images.join(photo))?.to_vec();
+        let mut probes = Vec::new();
+        for landmarks in faces.iter().filter_map(|face| face.landmarks) {
+            probes.push(sight.embed(&landmarks)?);
+        }
+        seen.push((photo.as_str(), expected, best(&gallery, &probes)?));
+    }
+    let knocked = best(&gallery, &knocking)?;
+    let row = |threshold: Threshold| {
+        let mut row = count(&seen, &knocked, &threshold);
+        row.detector = detector.text();
+        row.enrolled = gallery.len();
+        row.strangers = enrolled_strangers.len();
+        row
+    };
+    let rows = pack.calibration().rows().iter().map(|row| Ok(pack.threshold(row.fmr)?));
+    rows.map(|threshold| threshold.map(row)).collect()
+}
+
+type SeenPhoto<'a> = (&'a str, &'a BTreeSet<String>, Vec<(String, f32)>);
+
+fn count(seen: &[SeenPhoto<'_>], knocked: &[(String, f32)], threshold: &Threshold) -> Identified {
+    let admitted = |score: f32| threshold.admits(arcdoor_core::Score(score));
+    let (mut missed, mut chances, mut wrong_names, mut probe_faces) = (Vec::new(), 0, 0, 0);
+    for (photo, expected, names) in seen {
+        let named: Vec<&str> = names.iter().filter(|(_, s)| admitted(*s)).map(|(name, _)| name.as_str()).collect();
+        chances += expected.len();
+        probe_faces += names.len();
+        wrong_names += named.iter().filter(|name| !expected.contains(**name)).count();
+        for person in expected.iter().filter(|person| !named.contains(&person.as_str())) {
+            missed.push(((*photo).to_owned(), person.clone()));
+        }
+    }
+    Identified {
+        detector: "",
+        fmr: threshold.target.get(),
+        threshold: threshold.value.0,
+        enrolled: 0,
+        strangers: 0,
+        misses: missed.len(),
+        chances,
+        missed,
+        wrong_names,
+        probe_faces,
+        let_in: knocked.iter().filter(|(_, score)| admitted(*score)).count(),
+        knocked: knocked.len(),
+    }
+}
+
+fn markdown(report: &Report) -> String {
+    let mut out = format!("# Scenes: {}\n\nFaces: {}.\n\n| photo | size | faces |", report.pack, report.truth);
+    for name in DetectorName::ALL {
+        let _ = write!(out, " {0} found | {0} missed | {0} extra | {0} landmarks |", name.text());
+    }
+    out.push_str("\n|---|---|---|");
+    out.push_str(&"---|".repeat(4 * DetectorName::ALL.len()));
+    out.push('\n');
+    let mut sums = vec![[0_usize; 4]; DetectorName::ALL.len()];
+    for row in &report.photos {
+        let _ = write!(out, "| {} | {}x{} | {} |", row.photo, row.width, row.height, row.faces);
+        for (sum, found) in sums.iter_mut().zip(&row.detectors) {
+            let cells = [found.found, found.missed, found.extra, found.landmarks];
+            cell_row(&mut out, &cells);
+            sum.iter_mut().zip(cells).for_each(|(sum, cell)| *sum += cell);
+        }
+        out.push('\n');
+    }
+    let _ = write!(out, "| **all** | | {} |", report.photos.iter().map(|row| row.faces).sum::<usize>());
+    sums.iter().for_each(|sum| cell_row(&mut out, sum));
+    out.push_str("\n\n");
+    if !report.identification.is_empty() {
+        identification(&mut out, &report.identification);
+    }
+    out
+}
+
+fn cell_row(out: &mut String, cells: &[usize]) {
+    for cell in cells {
+        let _ = write!(out, " {cell} |");
+    }
+}
+
+fn identification(out: &mut String, rows: &[Identified]) {
+    let _ = writeln!(
+        out,
+        "Gallery: {} subjects, {} of them strangers. FNIR: people on a probe photo who were not named there. \
+         Wrong names: faces named as somebody not on their photo. FPIR: unenrolled strangers named as \
+         somebody.\n\n| detector | FMR | threshold | FNIR | wrong names | FPIR |\n|---|---|---|---|---|---|",
+        rows[0].enrolled, rows[0].strangers
+    );
+    for row in rows {
+        let _ = writeln!(
+            out,
+            "| {} | {:e} | {:.3} | {}/{} = {} | {}/{} | {}/{} = {} |",
+            row.detector,
+            row.fmr,
+            row.threshold,
+            row.misses,
+            row.chances,
+            Share::of(row.misses, row.chances).percent(),
+            row.wrong_names,
+            row.probe_faces,
+            row.let_in,
+            row.knocked,
+            Share::of(row.let_in, row.knocked).percent(),
+        );
+    }
+    out.push('\n');
+    for row in rows.iter().filter(|row| !row.missed.is_empty()) {
+        let missed: Vec<_> = row.missed.iter().map(|(photo, person)| format!("{person} in {photo}")).collect();
+        let _ = writeln!(out, "Missed with {} at {:e}: {}\n", row.detector, row.fmr, missed.join(", "));
+    }
+}

@@ -1,0 +1,81 @@
+//! What the device pays beside time: memory, start-up, the binary's size.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::bench_frame::{Row, beside_us};
+
+const STARTS: usize = 5;
+
+/// Peak memory of this process so far, start-up of the real binary, and sizes of what cargo has built.
+pub(crate) fn rows(pack: &Path, photo: &Path) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    if let Some(bytes) = peak_memory() {
+        rows.push(Row::new("peak resident memory of this bench", "arcdoor").sized(bytes));
+    }
+    let Some(arcdoor) = beside_us("arcdoor") else {
+        eprintln!("no arcdoor beside this binary: its start-up and size are left out");
+        return Ok(rows);
+    };
+    match start_up(&arcdoor, pack, photo) {
+        Ok(ms) => rows.push(Row::new("arcdoor identify, process start to end", "arcdoor").timed(&ms)),
+        Err(error) => eprintln!("arcdoor's start-up could not be measured: {error:#}"),
+    }
+    let dist = arcdoor.parent().and_then(Path::parent).map(|target| target.join("dist/arcdoor"));
+    for (name, path) in [("size of arcdoor, release", Some(arcdoor)), ("size of arcdoor, dist", dist)] {
+        if let Some(size) = path.and_then(|path| fs::metadata(path).ok()) {
+            rows.push(Row::new(name, "arcdoor").sized(size.len()));
+        }
+    }
+    Ok(rows)
+}
+
+/// `VmHWM` of proc(5), in bytes; `None` where there is no such file.
+fn peak_memory() -> Option<u64> {
+    parse_peak(&fs::read_to_string("/proc/self/status").ok()?)
+}
+
+fn parse_peak(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+/// Milliseconds of `arcdoor identify` on a gallery of one, from start to end.
+fn start_up(arcdoor: &Path, pack: &Path, photo: &Path) -> Result<Vec<f64>> {
+    let home = std::env::temp_dir().join(format!("arcdoor-bench-{}", std::process::id()));
+    let pack = fs::canonicalize(pack)?;
+    let run = |words: &[&str]| {
+        let mut command = Command::new(arcdoor);
+        command.arg("--home").arg(&home).arg("--pack").arg(&pack).args(words).arg(photo);
+        let output = command.stdin(Stdio::null()).output().context("cannot start arcdoor")?;
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        // 0 is granted and 1 is not: both are decisions.
+        anyhow::ensure!(matches!(output.status.code(), Some(0 | 1)), "arcdoor {}: {said}", words.join(" "));
+        Ok(())
+    };
+    let measured = run(&["enrol", "Bench", "--image"]).and_then(|()| {
+        let once = |_| {
+            let began = Instant::now();
+            run(&["identify", "--image"]).map(|()| began.elapsed().as_secs_f64() * 1e3)
+        };
+        (0..STARTS).map(once).collect()
+    });
+    // Nothing of it is kept, and where it cannot be removed it harms nothing.
+    let _ = fs::remove_dir_all(home);
+    measured
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_peak_is_read_in_bytes() {
+        assert_eq!(parse_peak("Name:\tx\nVmHWM:\t   2048 kB\nVmRSS:\t 9 kB\n"), Some(2048 * 1024));
+        assert_eq!(parse_peak("VmRSS:\t 9 kB\n"), None);
+    }
+}

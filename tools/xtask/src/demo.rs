@@ -1,0 +1,148 @@
+//! `cargo xtask demo`: real people recognised and strangers refused, from nothing but this repository.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+
+use crate::{cargo, fetch, pack};
+
+const PACK: &str = "yunet-sface";
+const SUBJECT: &str = "Barack Obama";
+const ENROLLED_FROM: &str = "obama.jpg";
+
+/// What must come out for each photo; the demo fails where anything else does.
+const EXPECTED: [(&str, &str); 7] = [
+    ("obama2.jpg", "granted"),
+    ("obama3.jpg", "granted"),
+    ("32bit.png", "granted"),
+    ("obama_partial_face.jpg", "retry"),
+    ("obama_partial_face2.jpg", "retry"),
+    ("biden.jpg", "denied"),
+    ("astronaut.png", "denied"),
+];
+
+/// The fields read of `arcdoor identify --json`.
+#[derive(Deserialize)]
+struct Row {
+    faces: usize,
+    candidate: Option<String>,
+    score: Option<f32>,
+    threshold: f32,
+    decision: String,
+    reason: Option<String>,
+    detect_us: u32,
+    landmarks_us: u32,
+    quality_us: u32,
+    align_us: u32,
+    embed_us: u32,
+    match_us: u32,
+}
+
+/// Fetches pack and photos, enrols one person, identifies the other photos and prints the table.
+pub(crate) fn run(out: Option<PathBuf>) -> Result<()> {
+    let out = out.unwrap_or_else(|| cargo::target_dir().join("demo"));
+    eprintln!("building arcdoor (the first time takes some minutes) ...");
+    cargo::build_binaries()?;
+    pack::build(PACK, None)?;
+    let photos = fetch::demo_photos()?;
+    let pictures = out.join("pictures");
+    let home = out.join("home");
+    for dir in [&home, &pictures] {
+        if dir.exists() {
+            fs::remove_dir_all(dir).with_context(|| format!("cannot empty {}", dir.display()))?;
+        }
+        fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    }
+    // An empty folder that others may read is refused as a home; let arcdoor make its own.
+    fs::remove_dir(&home)?;
+
+    let arcdoor = || arcdoor(&home);
+    cargo::check(arcdoor().args(["enrol", SUBJECT, "--image"]).arg(photos.join(ENROLLED_FROM)))?;
+    println!();
+    header();
+    let mut surprises = Vec::new();
+    for (photo, expected) in EXPECTED {
+        let row = identify(arcdoor(), &photos.join(photo), &pictures)?;
+        print_row(photo, &row);
+        if row.decision != expected {
+            surprises.push(format!("{photo}: expected {expected}, got {}", row.decision));
+        }
+        if expected == "granted" && row.candidate.as_deref() != Some(SUBJECT) {
+            surprises.push(format!("{photo}: granted to {:?}", row.candidate));
+        }
+        if expected == "retry" && row.reason.is_none() {
+            surprises.push(format!("{photo}: a retry without a reason"));
+        }
+    }
+    println!("\nannotated pictures: {}", pictures.display());
+    ensure!(surprises.is_empty(), "not every photo had its expected outcome:\n{}", surprises.join("\n"));
+    println!("every photo had its expected outcome");
+    Ok(())
+}
+
+/// The device's own binary, on the demo's gallery and pack.
+fn arcdoor(home: &Path) -> Command {
+    let mut command = Command::new(cargo::binary("arcdoor"));
+    command.current_dir(cargo::root()).arg("--home").arg(home).args(["--pack", PACK]);
+    command
+}
+
+fn identify(mut arcdoor: Command, photo: &Path, pictures: &Path) -> Result<Row> {
+    let output = arcdoor
+        .args(["--json", "identify", "--image"])
+        .arg(photo)
+        .arg("--annotate")
+        .arg(pictures)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start arcdoor")?;
+    // 0 is granted and 1 is not; everything else is trouble, and already on the terminal.
+    if !matches!(output.status.code(), Some(0 | 1)) {
+        bail!("arcdoor identify {} ended with {}", photo.display(), output.status);
+    }
+    let text = String::from_utf8(output.stdout).context("arcdoor wrote something that is not text")?;
+    serde_json::from_str(text.trim()).with_context(|| format!("cannot read what arcdoor printed: {text}"))
+}
+
+fn header() {
+    println!(
+        "{:<24} {:>5}  {:<14} {:>6} {:>9}  {:<38} {:>7} {:>9} {:>7} {:>6} {:>6} {:>6}",
+        "photo",
+        "faces",
+        "best candidate",
+        "score",
+        "threshold",
+        "decision",
+        "detect",
+        "landmarks",
+        "quality",
+        "align",
+        "embed",
+        "match"
+    );
+}
+
+/// One line of the table; the times are milliseconds.
+fn print_row(photo: &str, row: &Row) {
+    let ms = |us: u32| f64::from(us) / 1000.0;
+    let score = row.score.map_or_else(|| "-".to_owned(), |score| format!("{score:.3}"));
+    let decision = match &row.reason {
+        Some(reason) => format!("{}: {reason}", row.decision),
+        None => row.decision.clone(),
+    };
+    println!(
+        "{photo:<24} {:>5}  {:<14} {score:>6} {:>9.3}  {decision:<38} {:>7.1} {:>9.1} {:>7.1} {:>6.1} {:>6.1} {:>6.1}",
+        row.faces,
+        row.candidate.as_deref().unwrap_or("-"),
+        row.threshold,
+        ms(row.detect_us),
+        ms(row.landmarks_us),
+        ms(row.quality_us),
+        ms(row.align_us),
+        ms(row.embed_us),
+        ms(row.match_us),
+    );
+}

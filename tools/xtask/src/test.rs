@@ -1,0 +1,47 @@
+//! `cargo xtask test`: everything that must hold before a change goes in.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::{cargo, deps, fetch, pack};
+
+type Step = (&'static str, fn() -> Result<()>);
+
+const STEPS: [Step; 6] = [
+    ("format", || cargo::run(&["fmt", "--all", "--check"])),
+    ("import rules", deps::run),
+    ("model pack and photos", || {
+        pack::build("yunet-sface", None)?;
+        fetch::demo_photos().map(drop)
+    }),
+    ("clippy", || {
+        cargo::run(&["clippy", "--release", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])
+    }),
+    ("tests", tests),
+    ("docs", || {
+        let mut doc = cargo::command();
+        doc.args(["doc", "--release", "--locked", "--workspace", "--no-deps"]);
+        cargo::check(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    }),
+];
+
+/// Runs every step; the first that fails ends it.
+pub(crate) fn run() -> Result<()> {
+    let start = Instant::now();
+    for (name, step) in STEPS {
+        eprintln!("== {name}");
+        let began = Instant::now();
+        step().with_context(|| format!("{name} failed"))?;
+        eprintln!("== {name}: passed in {:.0} s", began.elapsed().as_secs_f64());
+    }
+    println!("cargo xtask test: {} steps passed in {:.0} s", STEPS.len(), start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// The suites that want real photos find them through `ARCDOOR_DEMO_PHOTOS`; so none of them skips here.
+fn tests() -> Result<()> {
+    let mut test = cargo::command();
+    test.args(["test", "--release", "--locked", "--workspace", "--no-fail-fast"]);
+    cargo::check(test.env("ARCDOOR_DEMO_PHOTOS", fetch::demo_photos()?))
+}
