@@ -12,6 +12,22 @@ use crate::exif;
 use crate::image::RgbImage;
 use crate::limits::ImageLimits;
 
+/// Start of image.
+const SOI: [u8; 2] = [0xff, 0xd8];
+/// The APP0 segment of motion JPEG in AVI files (Microsoft's DIB format for JPEG). It tells a decoder to
+/// take the tables of ITU-T T.81, K.3 to K.6, wherever the picture brings none, as many cameras do.
+const AVI1: [u8; 9] = *b"\xff\xe0\x00\x07AVI1\x00";
+
+/// Copies a camera's JPEG and marks it as motion JPEG, so that missing Huffman tables are no error.
+pub(crate) fn with_standard_tables(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
+    let rest = bytes.strip_prefix(&SOI).ok_or(FrameError::UnknownFormat)?;
+    out.clear();
+    out.extend_from_slice(&SOI);
+    out.extend_from_slice(&AVI1);
+    out.extend_from_slice(rest);
+    Ok(())
+}
+
 /// Decodes a JPEG to RGB, turned as its EXIF block says.
 pub(crate) fn decode(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImage) -> Result<(), FrameError> {
     // The decoder is well fuzzed; should a crafted file still make it panic, it is a damaged file.

@@ -1,0 +1,130 @@
+//! Known patterns through every camera format.
+
+use arcdoor_frame::{Converter, ImageLimits, PixelFormat, RawFrame, RgbImage};
+
+const WHITE: [u8; 3] = [235, 128, 128];
+const RED: [u8; 3] = [81, 90, 240];
+const BLUE: [u8; 3] = [41, 240, 110];
+const BLACK: [u8; 3] = [16, 128, 128];
+
+fn convert(raw: &RawFrame<'_>) -> Result<RgbImage, arcdoor_frame::FrameError> {
+    let mut out = RgbImage::new();
+    Converter::default().to_rgb(raw, &mut out).map(|()| out)
+}
+
+fn near(found: [u8; 3], wanted: [u8; 3]) {
+    let far = found.iter().zip(wanted).any(|(f, w)| f.abs_diff(w) > 3);
+    assert!(!far, "{found:?} instead of {wanted:?}");
+}
+
+#[test]
+fn yuyv_shows_colour_bars_through_padding() {
+    let mut data = Vec::new();
+    for _ in 0..2 {
+        for [y, u, v] in [WHITE, RED, BLUE, BLACK] {
+            data.extend([y, u, y, v]);
+        }
+        data.extend([0xaa; 8]);
+    }
+    let raw = RawFrame { format: PixelFormat::Yuyv, width: 8, height: 2, stride: 24, data: &data };
+    let out = convert(&raw).unwrap();
+    for (x, wanted) in [(0, [255; 3]), (2, [255, 0, 0]), (5, [0, 0, 255]), (7, [0; 3])] {
+        near(out.view().pixel(x, 0), wanted);
+        near(out.view().pixel(x, 1), wanted);
+    }
+}
+
+#[test]
+fn nv12_takes_its_colour_from_the_second_plane() {
+    let mut data = vec![0xaa; 8 * 4 + 8 * 2];
+    for y in 0..4 {
+        for x in 0..6 {
+            data[y * 8 + x] = if x < 2 { RED[0] } else { BLUE[0] };
+        }
+    }
+    for y in 0..2 {
+        for x in 0..3 {
+            let colour = if x == 0 { RED } else { BLUE };
+            data[32 + y * 8 + x * 2..][..2].copy_from_slice(&colour[1..]);
+        }
+    }
+    let raw = RawFrame { format: PixelFormat::Nv12, width: 6, height: 4, stride: 8, data: &data };
+    let out = convert(&raw).unwrap();
+    near(out.view().pixel(1, 3), [255, 0, 0]);
+    near(out.view().pixel(4, 0), [0, 0, 255]);
+}
+
+#[test]
+fn grey_and_plain_orders_are_exact_at_odd_sizes() {
+    let data: Vec<u8> = (0..60).collect();
+    let grey = RawFrame { format: PixelFormat::Grey, width: 3, height: 3, stride: 5, data: &data };
+    assert_eq!(convert(&grey).unwrap().view().pixel(2, 1), [7; 3]);
+    let bgr = RawFrame { format: PixelFormat::Bgr8, width: 3, height: 2, stride: 11, data: &data };
+    assert_eq!(convert(&bgr).unwrap().view().pixel(1, 1), [16, 15, 14]);
+    let rgb = RawFrame { format: PixelFormat::Rgb8, ..bgr };
+    assert_eq!(convert(&rgb).unwrap().view().pixel(1, 1), [14, 15, 16]);
+}
+
+fn jpeg(width: u16, height: u16) -> Vec<u8> {
+    let pixels: Vec<u8> =
+        (0..height).flat_map(|y| (0..width).flat_map(move |x| [x as u8 * 3, y as u8 * 5, 90])).collect();
+    let mut encoded = Vec::new();
+    let encoder = jpeg_encoder::Encoder::new(&mut encoded, 95);
+    encoder.encode(&pixels, width, height, jpeg_encoder::ColorType::Rgb).unwrap();
+    encoded
+}
+
+/// Takes every define-Huffman-table segment out, as many cameras do.
+fn without_tables(jpeg: &[u8]) -> Vec<u8> {
+    let mut out = jpeg[..2].to_vec();
+    let mut at = 2;
+    while jpeg[at + 1] != 0xda {
+        let length = 2 + usize::from(u16::from_be_bytes([jpeg[at + 2], jpeg[at + 3]]));
+        if jpeg[at + 1] != 0xc4 {
+            out.extend(&jpeg[at..at + length]);
+        }
+        at += length;
+    }
+    out.extend(&jpeg[at..]);
+    out
+}
+
+#[test]
+fn mjpeg_decodes_the_same_with_and_without_huffman_tables() {
+    let (whole, bare) = (jpeg(64, 48), without_tables(&jpeg(64, 48)));
+    assert!(bare.len() < whole.len());
+    let raw = RawFrame { format: PixelFormat::Mjpeg, width: 64, height: 48, stride: 0, data: &whole };
+    let out = convert(&raw).unwrap();
+    near(out.view().pixel(32, 24), [96, 120, 90]);
+    assert_eq!(convert(&RawFrame { data: &bare, ..raw }).unwrap(), out);
+}
+
+#[test]
+fn mjpeg_of_another_size_than_agreed_is_refused() {
+    let data = jpeg(64, 48);
+    let raw = RawFrame { format: PixelFormat::Mjpeg, width: 48, height: 64, stride: 0, data: &data };
+    assert!(convert(&raw).is_err());
+}
+
+#[test]
+fn short_odd_empty_and_huge_frames_are_refused() {
+    use PixelFormat::{Bgr8, Grey, Mjpeg, Nv12, Rgb8, Yuyv};
+    let data = [0_u8; 47];
+    for format in [Rgb8, Bgr8, Yuyv, Nv12, Grey, Mjpeg] {
+        for (width, height, stride) in [(8, 8, 24), (0, 4, 8), (4, 0, 8), (60_000, 60_000, 180_000), (4, 2, 1)]
+        {
+            let raw = RawFrame { format, width, height, stride, data: &data };
+            assert!(convert(&raw).is_err(), "{format:?} {width}x{height} {stride}");
+        }
+    }
+    for (format, width, height) in [(Yuyv, 3, 2), (Nv12, 3, 2), (Nv12, 2, 3)] {
+        let raw = RawFrame { format, width, height, stride: 8, data: &data };
+        assert!(convert(&raw).unwrap_err().to_string().contains("even"));
+    }
+}
+
+#[test]
+fn stride_overflow_is_refused() {
+    let raw = RawFrame { format: PixelFormat::Nv12, width: 2, height: 2, stride: usize::MAX, data: &[0; 64] };
+    assert!(Converter::new(ImageLimits::default()).to_rgb(&raw, &mut RgbImage::new()).is_err());
+}

@@ -1,0 +1,140 @@
+//! Files from outside: good, damaged, oversized and no files at all.
+
+use std::path::Path;
+
+use arcdoor_frame::{FrameError, ImageLimits, RgbImage, decode, read_image, write_png};
+use proptest::prelude::*;
+
+fn gradient(width: u32, height: u32) -> RgbImage {
+    let mut image = RgbImage::with_size(width, height);
+    for (i, pixel) in image.data_mut().chunks_exact_mut(3).enumerate() {
+        let (x, y) = (i as u32 % width, i as u32 / width);
+        pixel.copy_from_slice(&[(x * 4) as u8, (y * 4) as u8, 60]);
+    }
+    image
+}
+
+fn jpeg(image: &RgbImage, exif: Option<u8>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut out, 98);
+    if let Some(orientation) = exif {
+        let mut block = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
+        block.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
+        encoder.add_app_segment(1, block).unwrap();
+    }
+    let (width, height) = (image.width() as u16, image.height() as u16);
+    encoder.encode(image.view().data(), width, height, jpeg_encoder::ColorType::Rgb).unwrap();
+    out
+}
+
+fn open(bytes: &[u8]) -> Result<RgbImage, FrameError> {
+    let mut out = RgbImage::new();
+    decode(bytes, &ImageLimits::default(), &mut out).map(|()| out)
+}
+
+#[test]
+fn a_png_comes_back_as_it_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.png");
+    let image = gradient(17, 9);
+    write_png(&path, image.view()).unwrap();
+    let mut again = RgbImage::new();
+    read_image(&path, &ImageLimits::default(), &mut again).unwrap();
+    assert_eq!(again, image);
+}
+
+#[test]
+fn exif_orientation_turns_a_telephone_picture_upright() {
+    let image = gradient(48, 32);
+    let corner = |orientation| {
+        let out = open(&jpeg(&image, Some(orientation))).unwrap();
+        let [r, g, _] = out.view().pixel(2, 2);
+        ((out.width(), out.height()), (r > 90, g > 60))
+    };
+    assert_eq!(corner(1), ((48, 32), (false, false)));
+    assert_eq!(corner(3), ((48, 32), (true, true)), "upside down");
+    assert_eq!(corner(6), ((32, 48), (false, true)), "bottom left comes to the top left");
+    assert_eq!(corner(8), ((32, 48), (true, false)), "top right comes to the top left");
+    assert_eq!(corner(99), ((48, 32), (false, false)), "an unknown value changes nothing");
+}
+
+#[test]
+fn a_header_of_3_6_gigapixels_is_refused_by_its_header() {
+    let mut file = jpeg(&gradient(16, 16), None);
+    let sof = file.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
+    file[sof + 5..sof + 9].copy_from_slice(&[0xea, 0x60, 0xea, 0x60]);
+    assert!(matches!(open(&file), Err(FrameError::TooLarge { width: 60_000, height: 60_000, .. })));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.png");
+    write_png(&path, gradient(4, 4).view()).unwrap();
+    let mut png = std::fs::read(&path).unwrap();
+    png[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
+    let crc = crc32(&png[12..29]);
+    png[29..33].copy_from_slice(&crc.to_be_bytes());
+    assert!(matches!(open(&png), Err(FrameError::TooLarge { width: 60_000, height: 60_000, .. })));
+}
+
+/// The checksum of PNG chunks (ISO 3309).
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |c, _| if c & 1 == 1 { 0xedb8_8320 ^ (c >> 1) } else { c >> 1 })
+    })
+}
+
+#[test]
+fn every_truncation_ends_in_an_error_or_a_picture_of_the_right_size() {
+    let file = jpeg(&gradient(40, 24), None);
+    for end in 0..file.len() {
+        if let Ok(image) = open(&file[..end]) {
+            assert_eq!((image.width(), image.height()), (40, 24), "cut at {end}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_picture_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut out = RgbImage::new();
+    let mut read = |path: &Path| read_image(path, &ImageLimits::default(), &mut out).unwrap_err();
+    assert!(matches!(read(folder.path()), FrameError::NotAFile(_)));
+    assert!(matches!(read(Path::new("/dev/zero")), FrameError::NotAFile(_)));
+    let absent = folder.path().join("absent.jpg");
+    assert!(read(&absent).to_string().contains("absent.jpg"));
+    let text = folder.path().join("x.jpg");
+    std::fs::write(&text, "not a picture").unwrap();
+    assert!(matches!(read(&text), FrameError::UnknownFormat));
+    std::fs::write(&text, "").unwrap();
+    assert!(matches!(read(&text), FrameError::UnknownFormat));
+}
+
+#[test]
+fn a_file_above_the_byte_limit_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.jpg");
+    std::fs::write(&path, jpeg(&gradient(64, 64), None)).unwrap();
+    let limits = ImageLimits { max_bytes: 100, ..ImageLimits::default() };
+    let error = read_image(&path, &limits, &mut RgbImage::new()).unwrap_err();
+    assert!(matches!(error, FrameError::TooManyBytes { limit: 100 }));
+}
+
+proptest! {
+    #[test]
+    fn damaged_bytes_never_panic(edits in prop::collection::vec((2_usize..2_000, any::<u8>()), 1..20)) {
+        let mut file = jpeg(&gradient(40, 24), Some(6));
+        for (at, byte) in edits {
+            let at = at % (file.len() - 2) + 2;
+            file[at] = byte;
+        }
+        let _ = open(&file);
+    }
+
+    #[test]
+    fn arbitrary_bytes_after_a_magic_never_panic(
+        png in any::<bool>(),
+        tail in prop::collection::vec(any::<u8>(), 0..400),
+    ) {
+        let mut bytes = if png { b"\x89PNG\r\n\x1a\n".to_vec() } else { vec![0xff, 0xd8, 0xff] };
+        bytes.extend(tail);
+        let _ = open(&bytes);
+    }
+}
