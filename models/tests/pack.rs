@@ -1,4 +1,10 @@
 //! Good packs open; anything else is refused whole, and the refusal names the culprit.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy exempts test functions only, not their helpers"
+)]
 
 use std::fs;
 use std::path::Path;

@@ -279,10 +279,7 @@ mod tests {
             Request::Enrol { name: name.clone(), from }
         );
         let from = Pictures::Camera(Some("/dev/video2".into()));
-        assert_eq!(
-            request(&["verify", "Ada", "--camera", "/dev/video2"]),
-            Request::Verify { name, from }
-        );
+        assert_eq!(request(&["verify", "Ada", "--camera", "/dev/video2"]), Request::Verify { name, from });
         assert_eq!(
             request(&["identify", "--camera", "--json"]),
             Request::Identify { from: Pictures::Camera(None), annotate: None }

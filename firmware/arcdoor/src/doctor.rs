@@ -49,9 +49,10 @@ pub fn examine(home: &Home, settings: Result<&Settings, &Error>, pack: Option<&s
         Ok(pack) => {
             findings.push(ok("pack", format!("{} in {}", pack.name(), pack.dir().display())));
             findings.push(match pack.threshold(chosen.target_fmr) {
-                Ok(threshold) => {
-                    ok("threshold", format!("{} for a false match rate of {}", threshold.value, threshold.target))
-                }
+                Ok(threshold) => ok(
+                    "threshold",
+                    format!("{} for a false match rate of {}", threshold.value, threshold.target),
+                ),
                 Err(error) => fail("threshold", &error.into()),
             });
             findings.push(examine_gallery(home, &pack));

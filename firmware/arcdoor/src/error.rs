@@ -66,7 +66,8 @@ pub enum Error {
     /// No pack where it should be.
     #[error(
         "no pack {asked:?} ({}): build one with `cargo xtask pack yunet-sface`, copy it into packs/ in the \
-         home folder, or name its folder with --pack", places(looked)
+         home folder, or name its folder with --pack",
+        places(looked)
     )]
     NoPack {
         /// What was asked for.

@@ -22,7 +22,8 @@ impl Home {
     /// # Errors
     /// When nothing says where it should be.
     pub fn resolve(asked: Option<PathBuf>) -> Result<Self, Error> {
-        let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let absolute =
+            |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let is_root = rustix::process::geteuid().is_root();
         asked
             .or_else(|| is_root.then(|| PathBuf::from("/var/lib/arcdoor")))

@@ -103,7 +103,8 @@ mod tests {
         for subject in 0..200 {
             log.append(&Entry::Revoked { subject: SubjectId(subject) }).unwrap();
         }
-        let mut files: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut files: Vec<_> =
+            fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
         assert_eq!(files, [rotated(&log.path), log.path.clone()]);
         assert!(files.iter().all(|file| fs::metadata(file).unwrap().len() <= 1000));

@@ -148,7 +148,9 @@ impl Service {
                 }
                 offer_photos(&mut engine, &mut enrolment, files)?
             }
-            Pictures::Camera(_) | Pictures::Replay(_) => self.offer_frames(&mut engine, &mut enrolment, from)?,
+            Pictures::Camera(_) | Pictures::Replay(_) => {
+                self.offer_frames(&mut engine, &mut enrolment, from)?
+            }
         };
         let templates = Engine::finish(enrolment);
         let mut subject = None;
@@ -327,7 +329,11 @@ impl Service {
             name: pack.name().to_owned(),
             model_id: pack.model_id().to_string(),
             dimension: pack.dimension(),
-            networks: pack.manifest().nets().map(|(_, net)| [net.file.clone(), net.licence.clone()]).collect(),
+            networks: pack
+                .manifest()
+                .nets()
+                .map(|(_, net)| [net.file.clone(), net.licence.clone()])
+                .collect(),
             dir,
         })?;
         Ok(Outcome::Done)
@@ -352,7 +358,11 @@ impl Service {
     }
 }
 
-fn offer_photos(engine: &mut Engine, enrolment: &mut Enrolment, files: &[PathBuf]) -> Result<Vec<View>, Error> {
+fn offer_photos(
+    engine: &mut Engine,
+    enrolment: &mut Enrolment,
+    files: &[PathBuf],
+) -> Result<Vec<View>, Error> {
     let mut views = Vec::with_capacity(files.len());
     for (index, file) in files.iter().enumerate() {
         if files.len() > 1 {

@@ -40,7 +40,9 @@ impl Printer {
             Response::Enrolled { name, subject, templates, views } => {
                 views.iter().try_for_each(|view| print_view(out, view))?;
                 match subject {
-                    Some(id) => writeln!(out, "{name} is enrolled as subject {id} with {templates} template(s)"),
+                    Some(id) => {
+                        writeln!(out, "{name} is enrolled as subject {id} with {templates} template(s)")
+                    }
                     None => writeln!(out, "{name} is not enrolled: no picture was good enough"),
                 }
             }

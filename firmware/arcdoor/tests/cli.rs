@@ -1,4 +1,10 @@
 //! The built binary, as its users call it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy exempts test functions only, not their helpers"
+)]
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -175,7 +181,14 @@ fn a_person_is_enrolled_recognised_and_forgotten() {
 
     let marked = device.home.path().join("marked");
     let (code, lines) = call(&[
-        "identify", "--annotate", marked.to_str().unwrap(), "--image", &other, &biden, &cut, "missing.jpg",
+        "identify",
+        "--annotate",
+        marked.to_str().unwrap(),
+        "--image",
+        &other,
+        &biden,
+        &cut,
+        "missing.jpg",
     ]);
     assert_eq!(code, 3, "{lines:?}");
     let decisions: Vec<_> = lines.iter().map(|line| line["decision"].as_str()).collect();

@@ -1,4 +1,10 @@
 //! Marks on a small target that fails the test when it is asked for a pixel beyond itself.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy exempts test functions only, not their helpers"
+)]
 
 use arcdoor_core::{Landmarks5, Point, Rect};
 use arcdoor_panel::{FaceMark, MarkKind, draw_overlay};

@@ -18,7 +18,9 @@ pub enum FrameError {
         bytes: usize,
     },
     /// The header asks for more than the limits allow; nothing was decoded.
-    #[error("the picture is {width}x{height}; at most {max_side} a side and {max_pixels} pixels are accepted: scale it down")]
+    #[error(
+        "the picture is {width}x{height}; at most {max_side} a side and {max_pixels} pixels are accepted: scale it down"
+    )]
     TooLarge {
         /// Pixels.
         width: u64,

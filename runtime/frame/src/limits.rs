@@ -27,9 +27,12 @@ impl ImageLimits {
             && pixels.is_some_and(|pixels| (1..=self.max_pixels).contains(&pixels));
         match (u32::try_from(width), u32::try_from(height)) {
             (Ok(w), Ok(h)) if fits => Ok((w, h)),
-            _ => {
-                Err(FrameError::TooLarge { width, height, max_side: self.max_side, max_pixels: self.max_pixels })
-            }
+            _ => Err(FrameError::TooLarge {
+                width,
+                height,
+                max_side: self.max_side,
+                max_pixels: self.max_pixels,
+            }),
         }
     }
 

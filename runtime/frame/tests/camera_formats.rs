@@ -1,5 +1,12 @@
 //! Known patterns through every camera format.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy exempts test functions only, not their helpers"
+)]
+
 use arcdoor_frame::{Converter, ImageLimits, PixelFormat, RawFrame, RgbImage};
 
 const WHITE: [u8; 3] = [235, 128, 128];
@@ -111,7 +118,8 @@ fn short_odd_empty_and_huge_frames_are_refused() {
     use PixelFormat::{Bgr8, Grey, Mjpeg, Nv12, Rgb8, Yuyv};
     let data = [0_u8; 47];
     for format in [Rgb8, Bgr8, Yuyv, Nv12, Grey, Mjpeg] {
-        for (width, height, stride) in [(8, 8, 24), (0, 4, 8), (4, 0, 8), (60_000, 60_000, 180_000), (4, 2, 1)]
+        for (width, height, stride) in
+            [(8, 8, 24), (0, 4, 8), (4, 0, 8), (60_000, 60_000, 180_000), (4, 2, 1)]
         {
             let raw = RawFrame { format, width, height, stride, data: &data };
             assert!(convert(&raw).is_err(), "{format:?} {width}x{height} {stride}");

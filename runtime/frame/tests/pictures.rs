@@ -1,5 +1,12 @@
 //! Files from outside: good, damaged, oversized and no files at all.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy exempts test functions only, not their helpers"
+)]
+
 use std::path::Path;
 
 use arcdoor_frame::{FrameError, ImageLimits, RgbImage, decode, read_image, write_png};

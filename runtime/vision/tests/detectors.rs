@@ -3,6 +3,12 @@
 //! The photos (face_recognition's test images and scikit-image's astronaut) are not in this repository:
 //! `ARCDOOR_DEMO_PHOTOS` names a folder that holds them. YuNet needs a pack: `ARCDOOR_PACK` names its
 //! folder, else `models/packs/yunet-sface` is taken. What is missing is printed and skipped.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy exempts test functions only, not their helpers"
+)]
 
 use arcdoor_core::{Face, Faces, Rect, RetryReason};
 use arcdoor_frame::{ImageLimits, RgbImage, RgbView, read_image};

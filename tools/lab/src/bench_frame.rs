@@ -18,7 +18,8 @@ use crate::allocations::{Allocations, during};
 use crate::footprint;
 use crate::peer::{Peer, Setting};
 use crate::sight::{DetectorName, open_pack};
-use crate::stats::{Random, median};
+use crate::stats::median;
+use arcdoor_calib::Random;
 
 /// All pictures are brought to a camera's frame: the size decides the cost of detection.
 const FRAME: [u32; 2] = [640, 480];
@@ -206,7 +207,7 @@ impl Ours {
         for subject in 0..args.subjects {
             let values: Vec<f32> = (0..vision.dimension()).map(|_| random.signed()).collect();
             let template = Template::new(pack.model_id(), &values)?;
-            gallery.enrol(&SubjectName::new(&format!("subject {subject}"))?, &[template])?;
+            gallery.enrol(&SubjectName::new(&format!("subject {subject}"))?, &[template], 0)?;
         }
         let yunet = YuNet::from_pack(pack)?;
         Ok(Self { vision, yunet, settings, gallery, faces: Faces::new(), candidates: Candidates::new() })
@@ -220,7 +221,8 @@ impl Ours {
         result?;
         let largest = self.faces.iter().filter(|face| face.landmarks.is_some());
         let largest = largest.max_by(|a, b| a.rect.area().total_cmp(&b.rect.area())).cloned();
-        let Some((face, landmarks)) = largest.and_then(|face: Face| Some((face.clone(), face.landmarks?))) else {
+        let Some((face, landmarks)) = largest.and_then(|face: Face| Some((face, face.landmarks?)))
+        else {
             return Ok(None);
         };
         let (_, assessing) = during(|| self.vision.assess(frame, &face));
@@ -305,7 +307,8 @@ fn staged(times: &Times, allocations: &[Allocations]) -> Vec<Row> {
             of_stage.push(Row::new(stage, engine).timed(ms));
         }
         let peers = of_stage.iter().filter(|row| row.engine != OURS);
-        let best = peers.min_by(|a, b| a.median_ms.unwrap_or(f64::MAX).total_cmp(&b.median_ms.unwrap_or(f64::MAX)));
+        let best =
+            peers.min_by(|a, b| a.median_ms.unwrap_or(f64::MAX).total_cmp(&b.median_ms.unwrap_or(f64::MAX)));
         let best = best.and_then(|row| Some((row.engine.clone(), row.median_ms?)));
         if let Some(row) = of_stage.iter_mut().find(|row| row.engine == OURS) {
             row.allocations = Some(*allocations);
@@ -325,7 +328,8 @@ fn engine_allocations(pack: &Pack, ours: &Ours, picture: &RgbImage) -> Result<Ve
     let side = [embedder.preprocess.width, embedder.preprocess.height].map(|side| side as usize);
     let one = |name: &str, file: &NetFile, input: [usize; 4]| -> Result<Row> {
         let outputs: Vec<&str> = file.outputs.iter().map(String::as_str).collect();
-        let mut session = Net::load(pack.file_bytes(file), &NetSpec { input, outputs: &outputs })?.session()?;
+        let mut session =
+            Net::load(pack.file_bytes(file), &NetSpec { input, outputs: &outputs })?.session()?;
         for _ in 0..WARM_UP {
             session.run()?;
         }
@@ -381,7 +385,10 @@ mod tests {
         ]);
         let rows = staged(&times, &[Allocations::default(); STAGES.len()]);
         assert_eq!((rows[0].engine.as_str(), rows[0].best_peer.as_deref()), (OURS, Some("opencv")));
-        assert_eq!((rows[0].median_ms, rows[0].min_ms, rows[0].ratio_best_peer), (Some(5.0), Some(4.0), Some(2.0)));
+        assert_eq!(
+            (rows[0].median_ms, rows[0].min_ms, rows[0].ratio_best_peer),
+            (Some(5.0), Some(4.0), Some(2.0))
+        );
         assert!(rows[1..].iter().all(|row| row.ratio_best_peer.is_none()));
     }
 }

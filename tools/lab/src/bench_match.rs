@@ -1,6 +1,7 @@
 //! The matcher's speed beside the machine's memory and, where a Python has it, faiss-cpu.
 
 use anyhow::{Context, bail};
+use arcdoor_calib::Random;
 use arcdoor_core::{Candidates, ModelId, SubjectId, Template};
 use arcdoor_gallery::{Matcher, Precision};
 use serde::{Deserialize, Serialize};
@@ -120,13 +121,13 @@ impl Case {
         let mut matcher = Matcher::new(MODEL, self.dimension, self.precision)?;
         matcher.reserve(self.rows);
         for id in 0..self.rows {
-            matcher.push(SubjectId(u32::try_from(id)?), &random.template(self.dimension)?)?;
+            matcher.push(SubjectId(u32::try_from(id)?), &template(&mut random, self.dimension)?)?;
         }
         let buffer: Vec<u64> = (0..matcher.bytes() as u64 / 8).collect();
         let mut out = Candidates::new();
         let (mut search_ms, mut stream_ms) = (Vec::new(), Vec::new());
         for turn in 0..WARM_UP + self.repeats {
-            let probe = random.template(self.dimension)?;
+            let probe = template(&mut random, self.dimension)?;
             let search = time_ms(|| matcher.identify(black_box(&probe), &mut out));
             search.1?;
             black_box(&out);
@@ -219,20 +220,8 @@ fn stream_sum(buffer: &[u64]) -> u64 {
     sums.iter().fold(0, |sum, part| sum.wrapping_add(*part))
 }
 
-/// Splitmix64: the same gallery in every run.
-struct Random(u64);
-
-impl Random {
-    fn value(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 40) as f32 / (1 << 23) as f32 - 1.0
-    }
-
-    fn template(&mut self, dimension: usize) -> anyhow::Result<Template> {
-        let values: Vec<f32> = (0..dimension).map(|_| self.value()).collect();
-        Ok(Template::new(MODEL, &values)?)
-    }
+/// Uniform values, made unit length; the same gallery in every run.
+fn template(random: &mut Random, dimension: usize) -> anyhow::Result<Template> {
+    let values: Vec<f32> = (0..dimension).map(|_| random.signed()).collect();
+    Ok(Template::new(MODEL, &values)?)
 }

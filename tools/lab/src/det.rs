@@ -21,7 +21,10 @@ pub(crate) fn svg(title: &str, genuine: &[f32], impostors: &[f32]) -> String {
     for (fmr, fnmr) in curve(genuine, impostors) {
         let _ = write!(points, "{:.1},{:.1} ", across(fmr), down(fnmr));
     }
-    let _ = writeln!(out, "<polyline points=\"{points}\" fill=\"none\" stroke=\"#06c\" stroke-width=\"2\"/>\n</svg>");
+    let _ = writeln!(
+        out,
+        "<polyline points=\"{points}\" fill=\"none\" stroke=\"#06c\" stroke-width=\"2\"/>\n</svg>"
+    );
     out
 }
 
@@ -34,7 +37,7 @@ pub(crate) fn curve(genuine: &[f32], impostors: &[f32]) -> Vec<(f64, f64)> {
         if fmr * (impostors.len() as f64) < 1.0 {
             continue;
         }
-        let limit = crate::stats::score_at_far(impostors, fmr);
+        let limit = arcdoor_calib::score_at_far(impostors, fmr);
         let accepted = genuine.partition_point(|score| *score > limit);
         points.push((fmr, 1.0 - accepted as f64 / genuine.len() as f64));
     }

@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::det;
 use crate::lfw::{Lfw, Pair, stem};
 use crate::sight::{DetectorName, Sight, open_pack};
-use crate::stats::{Share, best_threshold, score_at_far};
+use arcdoor_calib::{Share, best_threshold, score_at_far};
 
 /// Below every cosine: what a pair scores of which a photo gave no template. Never accepted, always counted.
 const NEVER: f32 = -2.0;
@@ -126,7 +126,7 @@ fn templates(args: &EvalLfwArgs, pack: &Pack, lfw: &Lfw) -> Result<Vec<Option<Te
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let done = Mutex::new(vec![None; lfw.photos.len()]);
     let work = || -> Result<()> {
-        let mut sight = Sight::open(pack, args.detector, settings.clone())?;
+        let mut sight = Sight::open(pack, args.detector, *settings)?;
         while !stop.load(Ordering::Relaxed) {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(photo) = lfw.photos.get(index) else { break };
@@ -230,7 +230,11 @@ struct AllPairs {
 }
 
 impl AllPairs {
-    fn of(lfw: &Lfw, templates: &[Option<Template>], suspects: Option<&HashSet<(usize, usize)>>) -> Result<Self> {
+    fn of(
+        lfw: &Lfw,
+        templates: &[Option<Template>],
+        suspects: Option<&HashSet<(usize, usize)>>,
+    ) -> Result<Self> {
         let count = templates.len();
         let (mut genuine, mut left_out) = (Vec::new(), Vec::new());
         let mut impostors = Vec::with_capacity(count * count.saturating_sub(1) / 2);
@@ -336,7 +340,8 @@ mod tests {
     #[test]
     fn suspects_leave_the_impostors_and_come_back() {
         let people = [0, 0, 1, 2];
-        let lfw = Lfw::of_photos(people.iter().map(|p| Photo { path: PathBuf::new(), person: *p }).collect(), 3);
+        let lfw =
+            Lfw::of_photos(people.iter().map(|p| Photo { path: PathBuf::new(), person: *p }).collect(), 3);
         let templates =
             [template(&[1.0, 0.0]), template(&[1.0, 0.1]), template(&[0.9, 0.2]), template(&[0.0, 1.0])];
         let suspects = HashSet::from([(0, 2)]);

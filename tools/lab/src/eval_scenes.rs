@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::lfw::Lfw;
 use crate::scenes::{People, hits, read_truth, union};
 use crate::sight::{DetectorName, Sight, open_pack, photos_in};
-use crate::stats::Share;
+use arcdoor_calib::Share;
 
 #[derive(clap::Args)]
 pub(crate) struct EvalScenesArgs {
@@ -240,10 +240,10 @@ fn identify(
         templates.entry(person).or_default().extend(template);
     }
     for (person, templates) in templates.iter().filter(|(_, templates)| !templates.is_empty()) {
-        gallery.enrol(&SubjectName::new(person)?, templates)?;
+        gallery.enrol(&SubjectName::new(person)?, templates, 0)?;
     }
     for (index, template) in enrolled_strangers.iter().enumerate() {
-        gallery.enrol(&SubjectName::new(&format!("stranger {index}"))?, std::slice::from_ref(template))?;
+        gallery.enrol(&SubjectName::new(&format!("stranger {index}"))?, std::slice::from_ref(template), 0)?;
     }
     let mut seen = Vec::new();
     for (photo, expected) in &people.probes {
@@ -272,7 +272,8 @@ fn count(seen: &[SeenPhoto<'_>], knocked: &[(String, f32)], threshold: &Threshol
     let admitted = |score: f32| threshold.admits(arcdoor_core::Score(score));
     let (mut missed, mut chances, mut wrong_names, mut probe_faces) = (Vec::new(), 0, 0, 0);
     for (photo, expected, names) in seen {
-        let named: Vec<&str> = names.iter().filter(|(_, s)| admitted(*s)).map(|(name, _)| name.as_str()).collect();
+        let named: Vec<&str> =
+            names.iter().filter(|(_, s)| admitted(*s)).map(|(name, _)| name.as_str()).collect();
         chances += expected.len();
         probe_faces += names.len();
         wrong_names += named.iter().filter(|name| !expected.contains(**name)).count();
@@ -297,7 +298,8 @@ fn count(seen: &[SeenPhoto<'_>], knocked: &[(String, f32)], threshold: &Threshol
 }
 
 fn markdown(report: &Report) -> String {
-    let mut out = format!("# Scenes: {}\n\nFaces: {}.\n\n| photo | size | faces |", report.pack, report.truth);
+    let mut out =
+        format!("# Scenes: {}\n\nFaces: {}.\n\n| photo | size | faces |", report.pack, report.truth);
     for name in DetectorName::ALL {
         let _ = write!(out, " {0} found | {0} missed | {0} extra | {0} landmarks |", name.text());
     }
@@ -356,7 +358,8 @@ fn identification(out: &mut String, rows: &[Identified]) {
     }
     out.push('\n');
     for row in rows.iter().filter(|row| !row.missed.is_empty()) {
-        let missed: Vec<_> = row.missed.iter().map(|(photo, person)| format!("{person} in {photo}")).collect();
+        let missed: Vec<_> =
+            row.missed.iter().map(|(photo, person)| format!("{person} in {photo}")).collect();
         let _ = writeln!(out, "Missed with {} at {:e}: {}\n", row.detector, row.fmr, missed.join(", "));
     }
 }

@@ -71,7 +71,11 @@ impl Lfw {
             let (a, b) = (self.numbered(one).with_context(place)?, self.numbered(other).with_context(place)?);
             pairs.push(Pair { a, b, same });
         }
-        ensure!(pairs.iter().any(|p| p.same) && pairs.iter().any(|p| !p.same), "{} lacks a kind of pair", list.display());
+        ensure!(
+            pairs.iter().any(|p| p.same) && pairs.iter().any(|p| !p.same),
+            "{} lacks a kind of pair",
+            list.display()
+        );
         Ok(pairs)
     }
 
@@ -98,7 +102,10 @@ impl Lfw {
     }
 
     fn named(&self, stem: &str) -> Result<usize> {
-        self.by_stem.get(stem).copied().with_context(|| format!("there is no photo {stem}; is --images right?"))
+        self.by_stem
+            .get(stem)
+            .copied()
+            .with_context(|| format!("there is no photo {stem}; is --images right?"))
     }
 }
 

@@ -35,7 +35,9 @@ impl People {
     pub(crate) fn read(list: &Path) -> Result<Self> {
         let mut people = Self::default();
         for (place, fields) in rows(list)? {
-            let [photo, person, role] = &fields[..] else { bail!("{place}: expected photo, person and role") };
+            let [photo, person, role] = &fields[..] else {
+                bail!("{place}: expected photo, person and role")
+            };
             match (role_of(role), person.as_str()) {
                 (None, _) => bail!("{place}: the role {role} is neither enrol nor probe"),
                 (Some(Role::Enrol), "-") => bail!("{place}: nobody to enrol"),
@@ -134,8 +136,11 @@ mod tests {
     #[test]
     fn people_are_read_by_role() {
         let list = std::env::temp_dir().join(format!("arcdoor-people-{}.tsv", std::process::id()));
-        fs::write(&list, "photo\tperson\trole\na.jpg\tAnn\tenrol\nb.jpg\tAnn\tprobe\nb.jpg\tBob\tprobe\nc.jpg\t-\tprobe\n")
-            .unwrap();
+        fs::write(
+            &list,
+            "photo\tperson\trole\na.jpg\tAnn\tenrol\nb.jpg\tAnn\tprobe\nb.jpg\tBob\tprobe\nc.jpg\t-\tprobe\n",
+        )
+        .unwrap();
         let people = People::read(&list).unwrap();
         assert_eq!(people.enrolled, [("a.jpg".to_owned(), "Ann".to_owned())]);
         assert_eq!((people.probes["b.jpg"].len(), people.probes["c.jpg"].len()), (2, 0));

@@ -128,7 +128,8 @@ mod tests {
 
     #[test]
     fn allowed_arrows_pass() {
-        let map = metadata(&[("arcdoor-core", &["serde"]), ("arcdoor-infer", &["arcdoor-core", "tract-onnx"])]);
+        let map =
+            metadata(&[("arcdoor-core", &["serde"]), ("arcdoor-infer", &["arcdoor-core", "tract-onnx"])]);
         assert!(violations(&map).is_empty());
     }
 

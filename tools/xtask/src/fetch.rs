@@ -117,7 +117,16 @@ pub(crate) fn package(pin: &Pin) -> Result<PathBuf> {
     match &pin.kind {
         Kind::Wheel => drop(pip.args(["--only-binary", ":all:"])),
         Kind::BoundWheel { python, abi, platforms } => {
-            pip.args(["--only-binary", ":all:", "--implementation", "cp", "--python-version", python, "--abi", abi]);
+            pip.args([
+                "--only-binary",
+                ":all:",
+                "--implementation",
+                "cp",
+                "--python-version",
+                python,
+                "--abi",
+                abi,
+            ]);
             for platform in *platforms {
                 pip.args(["--platform", platform]);
             }
@@ -147,7 +156,9 @@ fn find_pinned(dir: &Path, pin: &Pin) -> Result<Option<PathBuf>> {
 fn build_tools() -> Result<PathBuf> {
     let dir = cache_dir()?.join("build-tools");
     let requirements = cache_dir()?.join("build-tools.txt");
-    if fs::read_to_string(&requirements).is_ok_and(|text| text == BUILD_TOOLS) && dir.join("setuptools").is_dir() {
+    if fs::read_to_string(&requirements).is_ok_and(|text| text == BUILD_TOOLS)
+        && dir.join("setuptools").is_dir()
+    {
         return Ok(dir);
     }
     fs::write(&requirements, BUILD_TOOLS)?;
@@ -180,7 +191,8 @@ pub(crate) fn demo_photos() -> Result<PathBuf> {
         return Ok(dir);
     }
     fs::create_dir_all(&dir)?;
-    let names: Vec<_> = PORTRAITS.iter().map(|name| format!("face_recognition-1.3.0/tests/test_images/{name}")).collect();
+    let names: Vec<_> =
+        PORTRAITS.iter().map(|name| format!("face_recognition-1.3.0/tests/test_images/{name}")).collect();
     untar(&package(&FACE_RECOGNITION)?, &names, &dir)?;
     unzip(&package(&SCIKIT_IMAGE)?, &[&format!("skimage/data/{ASTRONAUT}")], &dir)?;
     Ok(dir)
@@ -191,7 +203,8 @@ pub(crate) fn unzip(archive: &Path, members: &[&str], dir: &Path) -> Result<()> 
     let file = File::open(archive).with_context(|| format!("cannot open {}", archive.display()))?;
     let mut zip = zip::ZipArchive::new(file).with_context(|| format!("{} is no zip", archive.display()))?;
     for member in members {
-        let entry = zip.by_name(member).with_context(|| format!("{} holds no {member}", archive.display()))?;
+        let entry =
+            zip.by_name(member).with_context(|| format!("{} holds no {member}", archive.display()))?;
         write_bounded(entry, &dir.join(last_name(member)))?;
     }
     Ok(())

