@@ -4,7 +4,7 @@
 //!
 //! | pass | effect |
 //! |---|---|
-//! | constants | `Constant` nodes become initializers; initializers are no inputs |
+//! | constants | `Constant` nodes become initializers; initializers, and what nothing reads, are no inputs |
 //! | dequantise | `DequantizeLinear` and `Reshape` of constants become f32 initializers |
 //! | identities | `Identity` and inference-time `Dropout` vanish |
 //! | normalisation | a leading `Sub`, `Mul` or `Div` becomes the manifest's mean and scale |
@@ -47,7 +47,7 @@ pub struct InputNorm {
 /// Counts of rewritten nodes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Graph inputs that were constants.
+    /// Graph inputs that were constants, or that nothing reads.
     pub inputs_dropped: usize,
     /// `DequantizeLinear` nodes.
     pub dequantised: usize,

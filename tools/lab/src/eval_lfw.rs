@@ -126,7 +126,7 @@ fn templates(args: &EvalLfwArgs, pack: &Pack, lfw: &Lfw) -> Result<Vec<Option<Te
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let done = Mutex::new(vec![None; lfw.photos.len()]);
     let work = || -> Result<()> {
-        let mut sight = Sight::open(pack, args.detector, *settings)?;
+        let mut sight = Sight::open(pack, args.detector, settings)?;
         while !stop.load(Ordering::Relaxed) {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(photo) = lfw.photos.get(index) else { break };

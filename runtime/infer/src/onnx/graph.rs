@@ -165,7 +165,8 @@ impl Graph {
             constants.insert(tensor.name.clone(), Constant::read(&tensor)?);
         }
         let before = graph.input.len();
-        graph.input.retain(|input| !constants.contains_key(&input.name));
+        let read: BTreeSet<&String> = graph.node.iter().flat_map(|node| &node.input).collect();
+        graph.input.retain(|input| read.contains(&input.name) && !constants.contains_key(&input.name));
         let inputs_dropped = before - graph.input.len();
         let inputs = graph.input.iter().map(|input| input.name.clone()).collect();
         let outputs = graph.output.iter().map(|output| output.name.clone()).collect();

@@ -156,6 +156,15 @@ fn a_simplified_embedder_computes_the_same() {
 }
 
 #[test]
+fn inputs_that_nothing_reads_vanish() {
+    let mut file = ModelProto::decode(&*small_embedder(1, 1.0, true)).unwrap();
+    file.graph.as_mut().unwrap().input.push(value("left over", &[1]));
+    let file = file.encode_to_vec();
+    assert!(matches!(Net::load(&file, &SPEC), Err(InferError::Inputs(2))));
+    Net::load(&simplify(&file).unwrap().onnx, &SPEC).unwrap();
+}
+
+#[test]
 fn simplifying_twice_changes_nothing() {
     let once = simplify(&small_embedder(1, 1.0, true)).unwrap().onnx;
     let twice = simplify(&once).unwrap();
