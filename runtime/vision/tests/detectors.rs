@@ -149,7 +149,8 @@ fn landmarks_come_from_the_box_of_either_detector() {
         let mut landmarker = YuNet::from_pack(&pack).unwrap();
         let near = landmarker.landmarks(image.view(), &rect).unwrap().unwrap();
         for (a, b) in near.0.iter().zip(&marks.0) {
-            assert!((a.x - b.x).hypot(a.y - b.y) < 6.0, "{}: {near:?} {marks:?}", detector.name());
+            // YuNet's points wander by up to 6 % of the face's width with the scale it runs at.
+            assert!((a.x - b.x).hypot(a.y - b.y) < 0.1 * rect.w, "{}: {near:?} {marks:?}", detector.name());
         }
     });
     let wall = Rect::new(0.0, 300.0, 80.0, 80.0);

@@ -221,8 +221,7 @@ impl Ours {
         result?;
         let largest = self.faces.iter().filter(|face| face.landmarks.is_some());
         let largest = largest.max_by(|a, b| a.rect.area().total_cmp(&b.rect.area())).cloned();
-        let Some((face, landmarks)) = largest.and_then(|face: Face| Some((face, face.landmarks?)))
-        else {
+        let Some((face, landmarks)) = largest.and_then(|face: Face| Some((face, face.landmarks?))) else {
             return Ok(None);
         };
         let (_, assessing) = during(|| self.vision.assess(frame, &face));
