@@ -39,6 +39,8 @@ pub enum RetryReason {
     TooBright,
     /// Out of focus or moving.
     HoldStill,
+    /// Not the person of the pictures before.
+    SomebodyElse,
     /// More frames must agree.
     Looking,
 }
@@ -69,6 +71,7 @@ impl RetryReason {
             Self::TooDark => "too dark",
             Self::TooBright => "too bright or light from behind",
             Self::HoldStill => "blurred, hold still",
+            Self::SomebodyElse => "not the person of the pictures before",
             Self::Looking => "keep looking",
         }
     }

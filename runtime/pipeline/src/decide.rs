@@ -1,0 +1,146 @@
+//! From what was seen to what it means: a pure function of state, observation, time and rules.
+
+use arcdoor_core::{Candidate, Decision, DenyReason, Millis, Rect, Threshold};
+use serde::{Deserialize, Serialize};
+
+use crate::observation::Observation;
+use crate::policy::{Lockout, MAX_DENIALS, Policy};
+use crate::track::{Track, Vote};
+
+/// What a decision is held against.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Rules {
+    /// The least score of a match.
+    pub threshold: Threshold,
+    /// How much has to agree.
+    pub policy: Policy,
+}
+
+/// All that is remembered from frame to frame.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    track: Option<Track>,
+    /// Times of the denials that still count towards a lockout.
+    denials: heapless::Vec<Millis, MAX_DENIALS>,
+    lockout: Option<Locked>,
+}
+
+/// A lockout in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Locked {
+    since: Millis,
+    until: Millis,
+}
+
+impl State {
+    /// Whether recognition is locked out at `now`. A clock that ran backwards does not prolong a lockout
+    /// beyond its length.
+    #[must_use]
+    pub fn is_locked_out(&self, now: Millis) -> bool {
+        self.lockout.is_some_and(|lockout| now < lockout.until)
+    }
+
+    /// Moves a lockout back to a clock that ran backwards, so that it ends at all.
+    fn follow_clock(&mut self, now: Millis) {
+        if let Some(lockout) = &mut self.lockout
+            && now < lockout.since
+        {
+            let length = lockout.until.since(lockout.since);
+            *lockout = Locked { since: now, until: now.plus(length) };
+        }
+        self.denials.iter_mut().for_each(|denial| *denial = (*denial).min(now));
+    }
+
+    fn note_denial(&mut self, now: Millis, rules: &Lockout) {
+        self.denials.retain(|denial| now.since(*denial) <= rules.within_ms);
+        if self.denials.is_full() {
+            self.denials.remove(0);
+        }
+        // There is room: the line above made it.
+        let _ = self.denials.push(now);
+        if self.denials.len() >= usize::from(rules.after) {
+            self.denials.clear();
+            self.lockout = Some(Locked { since: now, until: now.plus(rules.for_ms) });
+        }
+    }
+}
+
+/// Decides about one more frame. The same state, observation, time and rules give the same answer.
+///
+/// A subject is granted while `agree` of the last `of` frames of one track name it and the newest one is
+/// among them. A face is denied once `of` frames named nobody often enough. During a lockout nobody is.
+#[must_use]
+pub fn decide(state: &State, observation: &Observation, now: Millis, rules: &Rules) -> (State, Decision) {
+    let mut state = state.clone();
+    state.follow_clock(now);
+    if !state.is_locked_out(now) {
+        state.lockout = None;
+    }
+    let decision = match observation {
+        Observation::Nobody { reason } => {
+            let gap_ms = rules.policy.fields().gap_ms;
+            state.track = state.track.filter(|track| track.is_alive(now, gap_ms));
+            Decision::Retry { reason: *reason }
+        }
+        // Neither votes nor a track that could be taken over afterwards.
+        _ if state.lockout.is_some() => {
+            state.track = None;
+            Decision::Denied { reason: DenyReason::LockedOut }
+        }
+        Observation::Unclear { rect, reason } => {
+            follow(&mut state, *rect, now, &rules.policy);
+            Decision::Retry { reason: *reason }
+        }
+        Observation::Face { rect, contenders } => {
+            let vote = vote(contenders, rules);
+            judge(&mut state, *rect, vote, now, &rules.policy)
+        }
+    };
+    (state, decision)
+}
+
+/// The track that a face at `rect` belongs to, moved there; a new one where it cannot be the old face.
+fn follow<'a>(state: &'a mut State, rect: Rect, now: Millis, policy: &Policy) -> &'a mut Track {
+    let gap_ms = policy.fields().gap_ms;
+    let old = state.track.take().filter(|track| track.continues(&rect, now, gap_ms));
+    let track = state.track.insert(old.unwrap_or_else(|| Track::new(rect, now)));
+    track.move_to(rect, now);
+    track
+}
+
+fn vote(contenders: &[Candidate], rules: &Rules) -> Vote {
+    let Some(best) = contenders.first() else { return Vote::Nobody(DenyReason::NobodyEnrolled) };
+    if !rules.threshold.admits(best.score) {
+        return Vote::Nobody(DenyReason::NoMatch);
+    }
+    let margin = rules.policy.fields().margin;
+    let contests =
+        |other: &&Candidate| rules.threshold.admits(other.score) && best.score.0 - other.score.0 < margin;
+    match contenders.iter().skip(1).find(contests) {
+        Some(_) => Vote::Nobody(DenyReason::Ambiguous),
+        None => Vote::Subject(best.subject, best.score),
+    }
+}
+
+fn judge(state: &mut State, rect: Rect, vote: Vote, now: Millis, policy: &Policy) -> Decision {
+    use arcdoor_core::RetryReason::Looking;
+    let fields = policy.fields();
+    let track = follow(state, rect, now, policy);
+    track.vote(vote, fields.of);
+    if let Vote::Subject(subject, _) = vote {
+        let (count, score) = track.votes_for(subject);
+        if count >= usize::from(fields.agree) {
+            return Decision::Granted { subject, score };
+        }
+    }
+    if track.votes() < usize::from(fields.of) {
+        return Decision::Retry { reason: Looking };
+    }
+    // The newest frame names somebody whom too few others name: neither a grant nor a stranger.
+    let Vote::Nobody(reason) = vote else { return Decision::Retry { reason: Looking } };
+    let counts = track.counts_denial(fields.of) && reason != DenyReason::NobodyEnrolled;
+    if let Some(lockout) = fields.lockout.filter(|_| counts) {
+        state.note_denial(now, &lockout);
+    }
+    Decision::Denied { reason }
+}

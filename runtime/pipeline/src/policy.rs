@@ -1,0 +1,119 @@
+//! How much has to agree before a decision stands.
+
+use serde::{Deserialize, Serialize};
+
+/// The longest window that votes are kept for, in frames.
+pub const MAX_WINDOW: usize = 16;
+/// The most denials that a lockout may wait for.
+pub const MAX_DENIALS: usize = 32;
+
+/// When repeated denials close the recognition for everybody, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lockout {
+    /// Denials that lead to it, 1 to 32.
+    pub after: u8,
+    /// They count for so long, milliseconds.
+    pub within_ms: u64,
+    /// It lasts so long, milliseconds.
+    pub for_ms: u64,
+}
+
+/// What is wrong with a policy.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum PolicyError {
+    /// k of n does not make sense.
+    #[error("agree = {agree} of {of} frames cannot be; 1 <= agree <= of <= {MAX_WINDOW}")]
+    Window {
+        /// k.
+        agree: u8,
+        /// n.
+        of: u8,
+    },
+    /// The margin is no difference of scores.
+    #[error("margin = {0} is no difference of scores; it lies within 0 to 1")]
+    Margin(f32),
+    /// The number of denials is out of range.
+    #[error("lockout.after = {0} cannot be; it lies within 1 to {MAX_DENIALS}")]
+    Lockout(u8),
+}
+
+/// The rules of [`decide`](crate::decide). As a table of a settings file, every key has a default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Fields", into = "Fields")]
+pub struct Policy {
+    fields: Fields,
+}
+
+/// The keys of a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Fields {
+    /// So many frames must name the same subject (k) ...
+    pub agree: u8,
+    /// ... of the last so many that show the face well (n).
+    pub of: u8,
+    /// A face that was not seen for so long is a new one, milliseconds.
+    pub gap_ms: u64,
+    /// A second subject whose score is this near to the best one's makes the match ambiguous.
+    pub margin: f32,
+    /// Without it there is no lockout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lockout: Option<Lockout>,
+}
+
+impl Default for Fields {
+    /// For a door: three of five frames agree; five denials within a minute lock out for half a minute.
+    fn default() -> Self {
+        let lockout = Some(Lockout { after: 5, within_ms: 60_000, for_ms: 30_000 });
+        Self { agree: 3, of: 5, gap_ms: 1_000, margin: 0.02, lockout }
+    }
+}
+
+impl Policy {
+    /// A policy from its keys.
+    ///
+    /// # Errors
+    /// When a value is out of its range.
+    pub fn new(fields: Fields) -> Result<Self, PolicyError> {
+        let Fields { agree, of, margin, lockout, .. } = fields;
+        if agree == 0 || agree > of || usize::from(of) > MAX_WINDOW {
+            return Err(PolicyError::Window { agree, of });
+        }
+        if !(0.0..=1.0).contains(&margin) {
+            return Err(PolicyError::Margin(margin));
+        }
+        match lockout {
+            Some(Lockout { after, .. }) if after == 0 || usize::from(after) > MAX_DENIALS => {
+                Err(PolicyError::Lockout(after))
+            }
+            _ => Ok(Self { fields }),
+        }
+    }
+
+    /// One picture decides by itself, and nothing locks out: for photos.
+    #[must_use]
+    pub fn still() -> Self {
+        Self { fields: Fields { agree: 1, of: 1, lockout: None, ..Fields::default() } }
+    }
+
+    /// The keys, each within its range.
+    #[must_use]
+    pub const fn fields(&self) -> &Fields {
+        &self.fields
+    }
+}
+
+impl TryFrom<Fields> for Policy {
+    type Error = PolicyError;
+
+    fn try_from(fields: Fields) -> Result<Self, PolicyError> {
+        Self::new(fields)
+    }
+}
+
+impl From<Policy> for Fields {
+    fn from(policy: Policy) -> Self {
+        policy.fields
+    }
+}

@@ -1,0 +1,263 @@
+//! What a door may rely on, whatever is held before its camera.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy exempts test functions only, not their helpers"
+)]
+
+use arcdoor_core::{
+    CalibrationId, Candidate, Decision, DenyReason, Fmr, Millis, ModelId, Rect, RetryReason, Score,
+    SubjectId, Threshold,
+};
+use arcdoor_pipeline::{
+    Fields, Lockout, MAX_DENIALS, Observation, Policy, Rules, State, TraceEntry, decide, replay,
+};
+use proptest::prelude::*;
+
+const LIMIT: f32 = 0.5;
+const LOCKED: Decision = Decision::Denied { reason: DenyReason::LockedOut };
+const STRANGER: Decision = Decision::Denied { reason: DenyReason::NoMatch };
+const LOOKING: Decision = Decision::Retry { reason: RetryReason::Looking };
+
+fn rules(fields: Fields) -> Rules {
+    let threshold = Threshold {
+        value: Score(LIMIT),
+        target: Fmr::new(1e-4).unwrap(),
+        model_id: ModelId::new([1; 16]),
+        calibration_id: CalibrationId::new([2; 16]),
+    };
+    Rules { threshold, policy: Policy::new(fields).unwrap() }
+}
+
+fn door() -> Rules {
+    let lockout = Some(Lockout { after: 2, within_ms: 10_000, for_ms: 3_000 });
+    rules(Fields { agree: 3, of: 5, gap_ms: 1_000, margin: 0.02, lockout })
+}
+
+fn face_at(x: f32, scores: &[(u32, f32)]) -> Observation {
+    let contenders = scores.iter().map(|&(id, s)| Candidate { subject: SubjectId(id), score: Score(s) });
+    Observation::Face { rect: Rect::new(x, 0.0, 100.0, 100.0), contenders: contenders.collect() }
+}
+
+fn face(id: u32, score: f32) -> Observation {
+    face_at(0.0, &[(id, score)])
+}
+
+/// Decides a row of (time, observation).
+fn run(rules: &Rules, frames: &[(u64, Observation)]) -> Vec<Decision> {
+    let mut state = State::default();
+    let mut decisions = Vec::new();
+    for (now, observation) in frames {
+        let decision;
+        (state, decision) = decide(&state, observation, Millis(*now), rules);
+        decisions.push(decision);
+    }
+    decisions
+}
+
+fn every_100_ms(frames: impl IntoIterator<Item = Observation>) -> Vec<(u64, Observation)> {
+    frames.into_iter().enumerate().map(|(i, frame)| (i as u64 * 100, frame)).collect()
+}
+
+#[test]
+fn three_frames_that_agree_grant_with_their_best_score() {
+    let frames = every_100_ms([face(7, 0.6), face(7, 0.8), face(9, 0.1), face(7, 0.7)]);
+    let granted = Decision::Granted { subject: SubjectId(7), score: Score(0.8) };
+    assert_eq!(run(&door(), &frames), [LOOKING, LOOKING, LOOKING, granted]);
+}
+
+#[test]
+fn a_photo_decides_by_itself_and_never_locks_out() {
+    let still = Rules { policy: Policy::still(), ..door() };
+    let frames = every_100_ms((0..50).map(|_| face(7, 0.2)));
+    assert!(run(&still, &frames).iter().all(|decision| *decision == STRANGER));
+    let granted = Decision::Granted { subject: SubjectId(7), score: Score(LIMIT) };
+    assert_eq!(run(&still, &[(0, face(7, LIMIT))]), [granted]);
+}
+
+#[test]
+fn who_takes_the_place_of_a_granted_person_is_not_granted() {
+    let mut frames: Vec<_> = (0..5).map(|_| face(7, 0.9)).collect();
+    frames.push(face(7, 0.1));
+    assert!(!matches!(run(&door(), &every_100_ms(frames))[5], Decision::Granted { .. }));
+}
+
+#[test]
+fn votes_do_not_pass_to_a_face_elsewhere_or_after_a_gap() {
+    let elsewhere = [(0, face(7, 0.9)), (100, face(7, 0.9)), (200, face_at(300.0, &[(7, 0.9)]))];
+    assert_eq!(run(&door(), &elsewhere)[2], LOOKING);
+    let later = [(0, face(7, 0.9)), (100, face(7, 0.9)), (1_101, face(7, 0.9))];
+    assert_eq!(run(&door(), &later)[2], LOOKING);
+}
+
+#[test]
+fn two_subjects_too_close_are_ambiguous_and_one_below_the_threshold_is_no_rival() {
+    let still = Rules { policy: Policy::still(), ..door() };
+    let decision = |scores: &[(u32, f32)]| run(&still, &[(0, face_at(0.0, scores))])[0];
+    assert_eq!(decision(&[(1, 0.60), (2, 0.59)]), Decision::Denied { reason: DenyReason::Ambiguous });
+    assert!(matches!(decision(&[(1, 0.60), (2, 0.55)]), Decision::Granted { .. }));
+    assert!(matches!(decision(&[(1, 0.505), (2, 0.495)]), Decision::Granted { .. }));
+    assert_eq!(decision(&[]), Decision::Denied { reason: DenyReason::NobodyEnrolled });
+    assert_eq!(decision(&[(1, f32::NAN)]), STRANGER);
+}
+
+#[test]
+fn an_unclear_frame_neither_votes_nor_ends_the_track() {
+    let unclear =
+        Observation::Unclear { rect: Rect::new(0.0, 0.0, 100.0, 100.0), reason: RetryReason::TurnToCamera };
+    let frames = [face(7, 0.9), face(7, 0.9), unclear, face(7, 0.9)];
+    let decisions = run(&door(), &every_100_ms(frames));
+    assert_eq!(decisions[2], Decision::Retry { reason: RetryReason::TurnToCamera });
+    assert!(matches!(decisions[3], Decision::Granted { .. }));
+}
+
+#[test]
+fn repeated_denials_lock_everybody_out_until_the_time_is_over() {
+    let mut frames = every_100_ms((0..10).map(|_| face(7, 0.1)));
+    frames.extend([(1_000, face(7, 0.9)), (3_899, face(7, 0.9))]);
+    frames.extend([(3_900, face(7, 0.9)), (4_000, face(7, 0.9)), (4_100, face(7, 0.9))]);
+    let decisions = run(&door(), &frames);
+    assert_eq!(decisions[4], STRANGER);
+    assert_eq!(decisions[9], STRANGER, "the second attempt, which locks out");
+    assert_eq!(decisions[10..12], [LOCKED, LOCKED]);
+    assert_eq!(decisions[12..14], [LOOKING, LOOKING], "nothing seen during a lockout counts");
+    assert!(matches!(decisions[14], Decision::Granted { .. }));
+}
+
+#[test]
+fn denials_far_apart_and_an_empty_gallery_do_not_lock_out() {
+    let mut frames = Vec::new();
+    for attempt in 0..6 {
+        frames.extend((0..5).map(|frame| (attempt * 11_000 + frame * 100, face(7, 0.1))));
+    }
+    assert!(!run(&door(), &frames).contains(&LOCKED));
+    let nobody = every_100_ms((0..60).map(|_| face_at(0.0, &[])));
+    assert!(!run(&door(), &nobody).contains(&LOCKED));
+}
+
+#[test]
+fn a_clock_set_back_does_not_prolong_a_lockout() {
+    let mut frames: Vec<_> = (0..10).map(|i| (9_000_000 + i * 100, face(7, 0.1))).collect();
+    frames.extend([(0, face(7, 0.9)), (2_999, face(7, 0.9)), (3_001, face(7, 0.9))]);
+    let decisions = run(&door(), &frames);
+    assert_eq!(decisions[10..], [LOCKED, LOCKED, LOOKING]);
+}
+
+#[test]
+fn policies_out_of_range_are_refused_from_a_file_too() {
+    for text in [
+        r#"{"agree":0}"#,
+        r#"{"agree":6,"of":5}"#,
+        r#"{"of":17}"#,
+        r#"{"margin":-0.1}"#,
+        r#"{"lockout":{"after":0,"within_ms":1,"for_ms":1}}"#,
+        r#"{"lockout":{"after":33,"within_ms":1,"for_ms":1}}"#,
+        r#"{"frames":5}"#,
+    ] {
+        assert!(serde_json::from_str::<Policy>(text).is_err(), "{text}");
+    }
+    assert_eq!(serde_json::from_str::<Policy>("{}").unwrap(), Policy::default());
+}
+
+fn any_observation() -> impl Strategy<Value = Observation> {
+    let rect = (0_u8..3).prop_map(|place| Rect::new(f32::from(place) * 150.0, 0.0, 100.0, 100.0));
+    let contenders = prop::collection::vec((0_u32..3, 0.3_f32..0.8), 0..3).prop_map(|mut drawn| {
+        drawn.sort_by(|a, b| b.1.total_cmp(&a.1));
+        drawn.dedup_by_key(|candidate| candidate.0);
+        drawn.iter().map(|&(id, s)| Candidate { subject: SubjectId(id), score: Score(s) }).collect()
+    });
+    prop_oneof![
+        1 => Just(Observation::Nobody { reason: RetryReason::NoFace }),
+        1 => rect.clone().prop_map(|rect| Observation::Unclear { rect, reason: RetryReason::TooDark }),
+        6 => (rect, contenders).prop_map(|(rect, contenders)| Observation::Face { rect, contenders }),
+    ]
+}
+
+/// Frames with their times; now and then the clock jumps, also backwards.
+fn any_trace() -> impl Strategy<Value = Vec<(u64, Observation)>> {
+    prop::collection::vec((any_observation(), 0_u64..400, 0_u8..40), 1..120).prop_map(|drawn| {
+        let mut now = 50_000_u64;
+        let mut at = |step: u64, jump: u8| {
+            now = match jump {
+                0 => now.saturating_sub(20_000),
+                1 => now + 20_000,
+                _ => now + step,
+            };
+            now
+        };
+        drawn.into_iter().map(|(observation, step, jump)| (at(step, jump), observation)).collect()
+    })
+}
+
+fn names(observation: &Observation, wanted: SubjectId) -> bool {
+    match observation {
+        Observation::Face { contenders, .. } => {
+            contenders.first().is_some_and(|best| best.subject == wanted && best.score.0 >= LIMIT)
+        }
+        _ => false,
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_grant_has_its_votes_among_the_last_faces_at_that_place(frames in any_trace()) {
+        let decisions = run(&door(), &frames);
+        for (end, decision) in decisions.iter().enumerate() {
+            let Decision::Granted { subject, .. } = decision else { continue };
+            let Observation::Face { rect: place, .. } = &frames[end].1 else { panic!("granted without a face") };
+            let here = |frame: &&(u64, Observation)| {
+                matches!(&frame.1, Observation::Face { rect, .. } if rect == place)
+            };
+            let last = frames[..=end].iter().rev().filter(here).take(5);
+            prop_assert!(last.filter(|frame| names(&frame.1, *subject)).count() >= 3);
+            prop_assert!(names(&frames[end].1, *subject));
+        }
+    }
+
+    #[test]
+    fn a_trace_through_json_replays_exactly(frames in any_trace()) {
+        let decisions = run(&door(), &frames);
+        let lines: Vec<String> = frames
+            .iter()
+            .zip(&decisions)
+            .map(|((now, observation), decision)| {
+                let (now, observation) = (Millis(*now), observation.clone());
+                serde_json::to_string(&TraceEntry { now, observation, decision: *decision }).unwrap()
+            })
+            .collect();
+        let mut entries: Vec<TraceEntry> =
+            lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        replay(&entries, &door()).unwrap();
+        let last = entries.len() - 1;
+        entries[last].decision = Decision::Retry { reason: RetryReason::HoldStill };
+        prop_assert_eq!(replay(&entries, &door()).unwrap_err().index, last);
+    }
+
+    #[test]
+    fn a_lockout_always_ends(frames in any_trace(), wait in 0_u64..100_000) {
+        let mut state = State::default();
+        for (now, observation) in &frames {
+            (state, _) = decide(&state, observation, Millis(*now), &door());
+        }
+        let start = wait;
+        for now in [start, start + 3_000] {
+            (state, _) = decide(&state, &Observation::Nobody { reason: RetryReason::NoFace }, Millis(now), &door());
+        }
+        prop_assert!(!state.is_locked_out(Millis(start + 3_000)));
+    }
+
+    #[test]
+    fn the_state_stays_small(frames in any_trace()) {
+        let longest = rules(Fields {
+            agree: 16,
+            of: 16,
+            lockout: Some(Lockout { after: 32, within_ms: u64::MAX, for_ms: u64::MAX }),
+            ..Fields::default()
+        });
+        let mut state = State::default();
+        for (now, observation) in frames.iter().chain(&frames).chain(&frames) {
+            (state, _) = decide(&state, observation, Millis(*now), &longest);
+        }
+        prop_assert!(serde_json::to_string(&state).unwrap().len() < 16 * 80 + MAX_DENIALS * 21 + 300);
+    }
+}
