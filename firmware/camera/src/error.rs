@@ -1,0 +1,92 @@
+//! What can be wrong with a camera.
+
+use std::path::PathBuf;
+
+use arcdoor_frame::FrameError;
+use nokhwa::NokhwaError;
+
+/// Why there is no frame.
+#[derive(Debug, thiserror::Error)]
+pub enum CameraError {
+    /// The words after `@` are no size.
+    #[error("{0:?} names no camera: write DEVICE or DEVICE@WIDTHxHEIGHT, such as /dev/video0@1280x720")]
+    Spec(String),
+    /// The device file cannot be opened.
+    #[error("{device}: {cause}{}", advice(cause))]
+    Open {
+        /// The device file.
+        device: String,
+        /// The system's words.
+        cause: std::io::Error,
+    },
+    /// The file is there, but captures nothing.
+    #[error("{0}: this is no camera that streams pictures; `ls -l /dev/v4l/by-id` shows those there are")]
+    NotACamera(String),
+    /// No format of the camera's is one of ours.
+    #[error("{device}: the camera offers {offered}; it must offer YUYV, NV12, MJPEG, RGB, BGR or GREY")]
+    NoFormat {
+        /// The device file.
+        device: String,
+        /// Its formats' four-letter codes.
+        offered: String,
+    },
+    /// A step of the capture failed.
+    #[error("{device}: {step} failed: {cause}{}", advice(cause))]
+    Device {
+        /// The device file.
+        device: String,
+        /// The V4L2 request.
+        step: &'static str,
+        /// The system's words.
+        cause: std::io::Error,
+    },
+    /// No frame came in time.
+    #[error("{device}: no frame for {waited_ms} ms; check the cable and whether another program uses it")]
+    Stalled {
+        /// The device file.
+        device: String,
+        /// Milliseconds waited.
+        waited_ms: u64,
+    },
+    /// A nokhwa backend failed.
+    #[error("{0}")]
+    Backend(#[from] NokhwaError),
+    /// This system has no V4L2.
+    #[error("live cameras need Linux; `--replay` reads pictures from a folder")]
+    NotLinux,
+    /// A folder or file to replay is missing or unreadable.
+    #[error("{}: {cause}", path.display())]
+    Replay {
+        /// Where.
+        path: PathBuf,
+        /// The system's words.
+        cause: std::io::Error,
+    },
+    /// A folder to replay holds no picture.
+    #[error("{}: no .jpg, .jpeg or .png file in this folder", .0.display())]
+    NoPictures(PathBuf),
+    /// One picture of a replay is damaged; the next call goes on with the one after it.
+    #[error("{}: {cause}", path.display())]
+    Picture {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        cause: FrameError,
+    },
+    /// A camera's frame does not convert.
+    #[error("the camera's frame cannot be used: {0}")]
+    Frame(#[from] FrameError),
+}
+
+/// What to do about a system error, where that is known.
+fn advice(cause: &std::io::Error) -> &'static str {
+    match cause.kind() {
+        std::io::ErrorKind::PermissionDenied => "; add the user to the group `video`",
+        std::io::ErrorKind::NotFound => "; is the camera plugged in? `ls /dev/video*` shows what there is",
+        std::io::ErrorKind::ResourceBusy => "; another program uses the camera",
+        _ if cause.raw_os_error() == Some(rustix::io::Errno::NODEV.raw_os_error()) => {
+            "; the camera was unplugged"
+        }
+        _ => "",
+    }
+}

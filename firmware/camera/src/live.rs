@@ -1,0 +1,109 @@
+//! A live camera, through nokhwa.
+
+use std::time::Duration;
+
+use arcdoor_frame::{Converter, PixelFormat, RawFrame, RgbImage};
+use nokhwa::Camera;
+use nokhwa_core::types::FrameFormat;
+
+use crate::error::CameraError;
+use crate::source::Source;
+
+/// Opens a live camera: `DEVICE` or `DEVICE@WIDTHxHEIGHT`, such as `/dev/video0@1280x720`. A frame is waited
+/// for until `timeout`, then it is an error.
+///
+/// # Errors
+/// When the words name no camera, or it cannot be opened or started.
+#[cfg(target_os = "linux")]
+pub fn open(spec: &str, timeout: Duration) -> Result<Live, CameraError> {
+    use nokhwa_core::types::CameraIndex;
+
+    let (device, wanted) = parse(spec)?;
+    let backend = crate::v4l2::V4l2Backend::open(device, wanted, timeout)?;
+    let index = CameraIndex::String(device.to_owned());
+    Live::new(Camera::with_custom(index, crate::v4l2::API, Box::new(backend)))
+}
+
+/// As on Linux, where alone there are live cameras.
+///
+/// # Errors
+/// Always.
+#[cfg(not(target_os = "linux"))]
+pub fn open(_: &str, _: Duration) -> Result<Live, CameraError> {
+    Err(CameraError::NotLinux)
+}
+
+#[cfg(target_os = "linux")]
+fn parse(spec: &str) -> Result<(&str, crate::v4l2::Wanted), CameraError> {
+    use crate::v4l2::Wanted;
+
+    let wrong = || CameraError::Spec(spec.to_owned());
+    let (device, size) = spec.split_once('@').map_or((spec, None), |(device, size)| (device, Some(size)));
+    if device.is_empty() {
+        return Err(wrong());
+    }
+    let Some(size) = size else { return Ok((device, Wanted::default())) };
+    let (width, height) = size.split_once('x').ok_or_else(wrong)?;
+    let side = |text: &str| text.parse().ok().filter(|side| (16..=16_384).contains(side)).ok_or_else(wrong);
+    Ok((device, Wanted { width: side(width)?, height: side(height)? }))
+}
+
+/// Any camera of nokhwa's as a [`Source`].
+pub struct Live {
+    camera: Camera,
+    converter: Converter,
+}
+
+impl Live {
+    /// Starts a camera.
+    ///
+    /// # Errors
+    /// When its stream cannot be started.
+    pub fn new(mut camera: Camera) -> Result<Self, CameraError> {
+        camera.open_stream()?;
+        Ok(Self { camera, converter: Converter::default() })
+    }
+}
+
+impl Source for Live {
+    fn next_frame(&mut self, out: &mut RgbImage) -> Result<bool, CameraError> {
+        let agreed = self.camera.camera_format();
+        let (width, height) = (agreed.width(), agreed.height());
+        let data = self.camera.frame_raw()?;
+        let (format, pixel_bytes) = from_nokhwa(agreed.format());
+        let raw = RawFrame { format, width, height, stride: width as usize * pixel_bytes, data: &data };
+        self.converter.to_rgb(&raw, out)?;
+        Ok(true)
+    }
+}
+
+/// Our name of a format, and the bytes of a pixel in a row.
+const fn from_nokhwa(format: FrameFormat) -> (PixelFormat, usize) {
+    match format {
+        FrameFormat::MJPEG => (PixelFormat::Mjpeg, 0),
+        FrameFormat::YUYV => (PixelFormat::Yuyv, 2),
+        FrameFormat::NV12 => (PixelFormat::Nv12, 1),
+        FrameFormat::GRAY => (PixelFormat::Grey, 1),
+        FrameFormat::RAWRGB => (PixelFormat::Rgb8, 3),
+        FrameFormat::RAWBGR => (PixelFormat::Bgr8, 3),
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+    use crate::v4l2::Wanted;
+
+    #[test]
+    fn a_camera_is_named_by_its_file_and_perhaps_a_size() {
+        assert_eq!(parse("/dev/video0").unwrap(), ("/dev/video0", Wanted::default()));
+        let wanted = Wanted { width: 1280, height: 720 };
+        assert_eq!(parse("/dev/video2@1280x720").unwrap(), ("/dev/video2", wanted));
+        for wrong in
+            ["", "@640x480", "/dev/video0@", "/dev/video0@640", "/dev/video0@0x480", "/dev/video0@axb"]
+        {
+            assert!(matches!(parse(wrong), Err(CameraError::Spec(_))), "{wrong}");
+        }
+    }
+}
