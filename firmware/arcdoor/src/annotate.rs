@@ -9,6 +9,7 @@ use embedded_graphics::Pixel;
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{OriginDimensions, Size};
 use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
+use embedded_graphics::prelude::PointsIter;
 use embedded_graphics::primitives::Rectangle;
 use std::path::{Path, PathBuf};
 

@@ -140,7 +140,7 @@ fn recognizer(
 ) -> Result<Recognizer, Error> {
     let vision = Vision::from_pack(pack, settings.detector.into())?;
     let detect = DetectSettings { min_face_px: settings.min_face_px, ..DetectSettings::default() };
-    Ok(Recognizer::new(vision, detect, threshold, policy))
+    Ok(Recognizer::new(vision, detect, threshold, policy)?)
 }
 
 fn seen(step: &Step) -> Seen {

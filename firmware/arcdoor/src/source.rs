@@ -30,7 +30,8 @@ impl Frames {
             Pictures::Images(files) => Self::Photos(files.iter().cloned().collect()),
             Pictures::Replay(path) => Self::Source(Box::new(Replay::open(path)?)),
             Pictures::Camera(spec) => {
-                Self::Source(arcdoor_camera::open(spec.as_deref().unwrap_or(&settings.camera))?)
+                let spec = spec.as_deref().unwrap_or(&settings.camera);
+                Self::Source(Box::new(arcdoor_camera::open(spec, FRAME_TIMEOUT)?))
             }
         })
     }
@@ -41,7 +42,7 @@ impl Frames {
     /// When none came in time or the device failed.
     pub fn next(&mut self, out: &mut RgbImage) -> Result<bool, Error> {
         match self {
-            Self::Source(source) => Ok(source.next_frame(FRAME_TIMEOUT, out)?),
+            Self::Source(source) => Ok(source.next_frame(out)?),
             Self::Photos(files) => {
                 let Some(path) = files.pop_front() else { return Ok(false) };
                 arcdoor_frame::read_image(&path, &arcdoor_frame::ImageLimits::default(), out)
