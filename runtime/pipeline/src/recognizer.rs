@@ -161,6 +161,8 @@ impl Recognizer {
         gate: &QualityGate,
         seen: &mut Seen,
     ) -> Result<Looked, PipelineError> {
+        // Loading a network for a new frame size is no part of the stages' times.
+        self.prepare(frame.width(), frame.height())?;
         self.vision.see(frame, &self.detect, &mut seen.faces)?;
         let chosen = match choose(&seen.faces) {
             Ok(chosen) => chosen,

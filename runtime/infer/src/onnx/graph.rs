@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message;
 use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Side};
 use tract_onnx::pb::type_proto::Value;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto};
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
 
 use crate::error::InferError;
 use crate::net::MAX_ONNX_BYTES;
@@ -215,9 +216,10 @@ impl Graph {
     pub(super) fn encode(mut self) -> Vec<u8> {
         let plain = self.nodes.iter().all(is_plain);
         let mut graph = self.model.graph.take().unwrap_or_default();
+        self.nodes.iter_mut().for_each(drop_default_zeros);
         graph.node = self.nodes;
         graph.initializer = self.constants.iter().map(|(name, constant)| constant.write(name)).collect();
-        forget_shapes(&mut graph);
+        free_shapes(&mut graph);
         self.model.graph = Some(graph);
         if plain {
             self.model.ir_version = PLAIN_IR;
@@ -226,6 +228,16 @@ impl Graph {
         }
         self.model.encode_to_vec()
     }
+}
+
+/// Attributes that are 0 where a node has none.
+const DEFAULT_ZERO: [&str; 6] =
+    ["ceil_mode", "count_include_pad", "storage_order", "training_mode", "transA", "transB"];
+
+/// The message types used here write no zeros, which leaves an attribute without its value; OpenCV refuses
+/// such a node, though the default says the same.
+fn drop_default_zeros(node: &mut NodeProto) {
+    node.attribute.retain(|a| a.i != 0 || !DEFAULT_ZERO.contains(&&*a.name));
 }
 
 fn is_plain(node: &NodeProto) -> bool {
@@ -239,14 +251,28 @@ fn is_plain(node: &NodeProto) -> bool {
     plain_resize || (PLAIN_OPERATORS.contains(&&*node.op_type) && node.output.len() == 1)
 }
 
-/// The pack chooses the input size: heights and widths that the file declares would only contradict it.
-fn forget_shapes(graph: &mut GraphProto) {
+/// The pack chooses the input size: heights and widths that the file declares would only contradict it. The
+/// number of axes stays, since other engines insist on it.
+fn free_shapes(graph: &mut GraphProto) {
     graph.value_info.clear();
-    for output in &mut graph.output {
-        if let Some(Value::TensorType(tensor)) = output.r#type.as_mut().and_then(|t| t.value.as_mut()) {
-            tensor.shape = None;
+    for input in &mut graph.input {
+        for (axis, name) in dims(input).iter_mut().skip(2).zip(["height", "width"]) {
+            axis.value = Some(Side::DimParam(name.to_owned()));
         }
     }
+    for output in &mut graph.output {
+        let name = output.name.clone();
+        for (index, axis) in dims(output).iter_mut().enumerate().skip(1) {
+            axis.value = Some(Side::DimParam(format!("{name}_{index}")));
+        }
+    }
+}
+
+fn dims(info: &mut ValueInfoProto) -> &mut [Dimension] {
+    let Some(Value::TensorType(tensor)) = info.r#type.as_mut().and_then(|t| t.value.as_mut()) else {
+        return &mut [];
+    };
+    tensor.shape.as_mut().map_or(&mut [], |shape| &mut shape.dim)
 }
 
 /// An integer attribute, or what ONNX assumes without it.
