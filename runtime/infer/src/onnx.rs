@@ -84,6 +84,20 @@ pub fn simplify(onnx: &[u8]) -> Result<Simplified, InferError> {
     Ok(Simplified { onnx: graph.encode(), input_norm, report })
 }
 
+/// The same graph with its weights as numbers and nothing else changed: what [`simplify`]'s result is to be
+/// compared with where no engine runs the file as it is.
+///
+/// # Errors
+/// As [`simplify`].
+pub fn dequantise(onnx: &[u8]) -> Result<Vec<u8>, InferError> {
+    let mut graph = Graph::decode(onnx)?;
+    constants::absorb(&mut graph)?;
+    dequantise::dequantise(&mut graph)?;
+    dequantise::reshape(&mut graph)?;
+    graph.prune();
+    Ok(graph.encode())
+}
+
 /// Floating-point parameters in the file's initializers.
 pub(crate) fn parameters(onnx: &[u8]) -> Result<u64, InferError> {
     let graph = Graph::decode(onnx)?;

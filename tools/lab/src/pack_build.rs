@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use arcdoor_calib::Random;
 use arcdoor_infer::{Net, NetSpec, onnx};
 use arcdoor_models::{Built, MANIFEST_FILE, Pack, Preprocess, Recipe, RecipeNet, sha256_hex};
 
@@ -52,7 +53,7 @@ pub(crate) fn run(args: PackBuildArgs) -> Result<()> {
     Ok(())
 }
 
-/// Rewrites one network, runs it once, and writes it.
+/// Rewrites one network, compares it with the original, and writes it.
 fn build_net(net: &RecipeNet, source: &Path, out: &Path) -> Result<Built> {
     let path = source.join(&net.source_file);
     let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -69,8 +70,7 @@ fn build_net(net: &RecipeNet, source: &Path, out: &Path) -> Result<Built> {
     let outputs: Vec<&str> = net.outputs.iter().map(String::as_str).collect();
     let spec = NetSpec { input: [1, 3, input.height as usize, input.width as usize], outputs: &outputs };
     let cost = arcdoor_infer::cost(&simple.onnx, &spec)?;
-    try_out(&simple.onnx, &spec, net.dimension)
-        .with_context(|| format!("{} is not usable", path.display()))?;
+    compare(&bytes, &simple, &spec, net).with_context(|| format!("{} is not usable", path.display()))?;
     write(&out.join(&net.file), &simple.onnx)?;
     println!(
         "{}: {:.1} MMAC, {} parameters, {:?}",
@@ -87,25 +87,47 @@ fn build_net(net: &RecipeNet, source: &Path, out: &Path) -> Result<Built> {
     })
 }
 
-/// Each output must answer with finite numbers, an embedder with as many as its recipe says.
-fn try_out(bytes: &[u8], spec: &NetSpec<'_>, dimension: Option<usize>) -> Result<()> {
-    let mut session = Net::load(bytes, spec)?.session()?;
-    session
-        .input_mut()
-        .iter_mut()
-        .zip((0..=255_u8).cycle())
-        .for_each(|(value, x)| *value = f32::from(x) / 255.0);
-    session.run()?;
-    for (index, name) in spec.outputs.iter().enumerate() {
-        let output = session.output(index);
-        ensure!(
-            !output.is_empty() && output.iter().all(|v| v.is_finite()),
-            "output {name} is empty or not finite"
-        );
-        let expected = dimension.unwrap_or(output.len());
-        ensure!(output.len() == expected, "output {name} has {} values, not {expected}", output.len());
+/// How alike the outputs of the rewritten network must be to those of the original, as a cosine.
+const LEAST_COSINE: f64 = 0.9999;
+/// Inputs that both are run on.
+const TRIALS: u64 = 8;
+
+/// Runs the original, dequantised and otherwise as it came, beside the rewritten network: each output must
+/// be finite, of the recipe's dimension, and agree.
+fn compare(original: &[u8], simple: &onnx::Simplified, spec: &NetSpec<'_>, net: &RecipeNet) -> Result<()> {
+    let mut before = Net::load(&onnx::dequantise(original)?, spec)?.session()?;
+    let mut after = Net::load(&simple.onnx, spec)?.session()?;
+    let plane = spec.input[2] * spec.input[3];
+    let one = Preprocess { mean: [0.0; 3], scale: [1.0; 3], ..net.preprocess.clone() };
+    let norm = with_norm(&one, simple.input_norm);
+    for trial in 0..TRIALS {
+        let mut random = Random(trial);
+        let inputs = before.input_mut().iter_mut().zip(after.input_mut());
+        for (index, (raw, normed)) in inputs.enumerate() {
+            let pixel = 127.5 + 127.5 * random.signed();
+            *raw = (pixel - net.preprocess.mean[index / plane]) * net.preprocess.scale[index / plane];
+            *normed = (*raw - norm.mean[index / plane]) * norm.scale[index / plane];
+        }
+        before.run()?;
+        after.run()?;
+        for (index, name) in spec.outputs.iter().enumerate() {
+            let (a, b) = (before.output(index), after.output(index));
+            let expected = net.dimension.unwrap_or(a.len());
+            ensure!(b.len() == expected, "output {name} has {} values, not {expected}", b.len());
+            ensure!(b.iter().all(|v| v.is_finite()), "output {name} is not finite");
+            let cosine = cosine(a, b);
+            ensure!(cosine >= LEAST_COSINE, "output {name} changed with the rewriting: cosine {cosine:.6}");
+        }
     }
     Ok(())
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot =
+        |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum() };
+    let norms = (dot(a, a) * dot(b, b)).sqrt();
+    // Outputs that are all zero agree.
+    if norms == 0.0 { f64::from(u8::from(dot(a, a) == dot(b, b))) } else { dot(a, b) / norms }
 }
 
 /// First the recipe's normalisation, then what was taken off the graph: one mean and one scale do both.
