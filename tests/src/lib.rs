@@ -1,1 +1,57 @@
-//! Whole-system tests
+//! What the whole-system tests share: a pack and photos, where this machine has them.
+//!
+//! `cargo xtask test` fetches both first, so nothing skips there.
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+use std::path::{Path, PathBuf};
+
+use arcdoor_frame::{ImageLimits, Resizer, RgbImage, read_image, write_png};
+
+/// The pack's folder and the demo's photos.
+pub struct Real {
+    /// `models/packs/yunet-sface`.
+    pub pack: PathBuf,
+    photos: PathBuf,
+}
+
+impl Real {
+    /// `None`, with a word about it, where one of them is missing.
+    #[must_use]
+    pub fn find() -> Option<Self> {
+        let pack = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/packs/yunet-sface");
+        let photos = std::env::var_os("ARCDOOR_DEMO_PHOTOS").map(PathBuf::from).unwrap_or_default();
+        if pack.join("pack.toml").is_file() && photos.join("obama.jpg").is_file() {
+            return Some(Self { pack, photos });
+        }
+        println!("skipped: `cargo xtask test` sets up {} and ARCDOOR_DEMO_PHOTOS", pack.display());
+        None
+    }
+
+    /// One of the demo's photos.
+    #[must_use]
+    pub fn photo(&self, name: &str) -> PathBuf {
+        self.photos.join(name)
+    }
+
+    /// A part of a photo around its subject's head, as a 320 x 320 frame; `dx` moves the view, in pixels of
+    /// the photo.
+    #[must_use]
+    pub fn frame(&self, name: &str, dx: u32) -> RgbImage {
+        let mut image = RgbImage::new();
+        read_image(&self.photo(name), &ImageLimits::default(), &mut image).unwrap();
+        // All of these are portraits with the head in the upper half.
+        let side = image.width() - 20;
+        let part = image.view().crop(dx, 0, side, side).unwrap();
+        let mut frame = RgbImage::with_size(320, 320);
+        Resizer::new().resize(part, &mut frame).unwrap();
+        frame
+    }
+}
+
+/// Writes frames as a folder that replays in this order.
+pub fn write_frames(folder: &Path, frames: &[RgbImage]) {
+    std::fs::create_dir_all(folder).unwrap();
+    for (index, frame) in frames.iter().enumerate() {
+        write_png(&folder.join(format!("{index:04}.png")), frame.view()).unwrap();
+    }
+}
