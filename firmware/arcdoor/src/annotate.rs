@@ -4,46 +4,8 @@ use crate::engine::Seen;
 use crate::error::Error;
 use crate::message::{Sight, Verdict};
 use arcdoor_frame::{RgbImage, write_png};
-use arcdoor_panel::{FaceMark, MarkKind, draw_overlay};
-use embedded_graphics::Pixel;
-use embedded_graphics::draw_target::DrawTarget;
-use embedded_graphics::geometry::{OriginDimensions, Size};
-use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
-use embedded_graphics::prelude::PointsIter;
-use embedded_graphics::primitives::Rectangle;
+use arcdoor_panel::{FaceMark, MarkKind, RgbCanvas, draw_overlay};
 use std::path::{Path, PathBuf};
-
-/// An image as a draw target; pixels beyond it are dropped.
-struct Canvas<'a> {
-    pixels: &'a mut [u8],
-    size: Size,
-}
-
-impl OriginDimensions for Canvas<'_> {
-    fn size(&self) -> Size {
-        self.size
-    }
-}
-
-impl DrawTarget for Canvas<'_> {
-    type Color = Rgb888;
-    type Error = core::convert::Infallible;
-
-    fn draw_iter<I: IntoIterator<Item = Pixel<Rgb888>>>(&mut self, pixels: I) -> Result<(), Self::Error> {
-        for Pixel(at, colour) in pixels {
-            let (Ok(x), Ok(y)) = (u32::try_from(at.x), u32::try_from(at.y)) else { continue };
-            if x < self.size.width && y < self.size.height {
-                let at = (y as usize * self.size.width as usize + x as usize) * 3;
-                self.pixels[at..at + 3].copy_from_slice(&[colour.r(), colour.g(), colour.b()]);
-            }
-        }
-        Ok(())
-    }
-
-    fn fill_solid(&mut self, area: &Rectangle, colour: Rgb888) -> Result<(), Self::Error> {
-        self.draw_iter(area.points().map(|at| Pixel(at, colour)))
-    }
-}
 
 /// Marks `image` in place and writes it as PNG to `path`.
 ///
@@ -65,9 +27,10 @@ pub fn annotate(image: &mut RgbImage, seen: &Seen, sight: &Sight, path: &Path) -
             }
         })
         .collect();
-    let size = Size::new(image.width(), image.height());
-    let mut canvas = Canvas { pixels: image.data_mut(), size };
-    let Ok(()) = draw_overlay(&mut canvas, &marks);
+    let (width, height) = (image.width(), image.height());
+    if let Some(mut canvas) = RgbCanvas::new(image.data_mut(), width, height) {
+        let Ok(()) = draw_overlay(&mut canvas, &marks);
+    }
     write_png(path, image.view()).map_err(|source| Error::Annotate { path: path.to_owned(), source })
 }
 

@@ -6,12 +6,15 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`canvas`] | a picture's bytes to draw on |
 //! | [`overlay`] | faces marked on a frame: box, landmarks, label |
 //! | `magnify` | the fonts' pixels as squares, so that labels are readable on photos of any size |
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod canvas;
 mod magnify;
 pub mod overlay;
 
+pub use canvas::RgbCanvas;
 pub use overlay::{FaceMark, MarkKind, draw_overlay};
