@@ -8,8 +8,10 @@ use nokhwa::NokhwaError;
 /// Why there is no frame.
 #[derive(Debug, thiserror::Error)]
 pub enum CameraError {
-    /// The words after `@` are no size.
-    #[error("{0:?} names no camera: write DEVICE or DEVICE@WIDTHxHEIGHT, such as /dev/video0@1280x720")]
+    /// The words after `@` are no mode.
+    #[error(
+        "{0:?} names no camera: write DEVICE, DEVICE@WIDTHxHEIGHT or DEVICE@WIDTHxHEIGHT@RATE, such as /dev/video0@1280x720@15"
+    )]
     Spec(String),
     /// The device file cannot be opened.
     #[error("{device}: {cause}{}", advice(cause))]

@@ -9,8 +9,9 @@ use nokhwa_core::types::FrameFormat;
 use crate::error::CameraError;
 use crate::source::Source;
 
-/// Opens a live camera: `DEVICE` or `DEVICE@WIDTHxHEIGHT`, such as `/dev/video0@1280x720`. A frame is waited
-/// for until `timeout`, then it is an error.
+/// Opens a live camera: `DEVICE`, `DEVICE@WIDTHxHEIGHT` or `DEVICE@WIDTHxHEIGHT@RATE`, such as
+/// `/dev/video0@1280x720@7.5`; the nearest mode that the camera has is taken. A frame is waited for until
+/// `timeout`, then it is an error.
 ///
 /// # Errors
 /// When the words name no camera, or it cannot be opened or started.
@@ -38,14 +39,19 @@ fn parse(spec: &str) -> Result<(&str, crate::v4l2::Wanted), CameraError> {
     use crate::v4l2::Wanted;
 
     let wrong = || CameraError::Spec(spec.to_owned());
-    let (device, size) = spec.split_once('@').map_or((spec, None), |(device, size)| (device, Some(size)));
-    if device.is_empty() {
-        return Err(wrong());
+    let mut parts = spec.split('@');
+    let device = parts.next().filter(|device| !device.is_empty()).ok_or_else(wrong)?;
+    let mut wanted = Wanted::default();
+    if let Some(size) = parts.next() {
+        let (width, height) = size.split_once('x').ok_or_else(wrong)?;
+        let side =
+            |text: &str| text.parse().ok().filter(|side| (16..=16_384).contains(side)).ok_or_else(wrong);
+        (wanted.width, wanted.height) = (side(width)?, side(height)?);
     }
-    let Some(size) = size else { return Ok((device, Wanted::default())) };
-    let (width, height) = size.split_once('x').ok_or_else(wrong)?;
-    let side = |text: &str| text.parse().ok().filter(|side| (16..=16_384).contains(side)).ok_or_else(wrong);
-    Ok((device, Wanted { width: side(width)?, height: side(height)? }))
+    if let Some(rate) = parts.next() {
+        wanted.rate = rate.parse().ok().filter(|rate| (0.01..=1000.0).contains(rate)).ok_or_else(wrong)?;
+    }
+    if parts.next().is_some() { Err(wrong()) } else { Ok((device, wanted)) }
 }
 
 /// Any camera of nokhwa's as a [`Source`].
@@ -98,12 +104,14 @@ mod tests {
     #[test]
     fn a_camera_is_named_by_its_file_and_perhaps_a_size() {
         assert_eq!(parse("/dev/video0").unwrap(), ("/dev/video0", Wanted::default()));
-        let wanted = Wanted { width: 1280, height: 720 };
+        let wanted = Wanted { width: 1280, height: 720, rate: 30.0 };
         assert_eq!(parse("/dev/video2@1280x720").unwrap(), ("/dev/video2", wanted));
-        for wrong in
-            ["", "@640x480", "/dev/video0@", "/dev/video0@640", "/dev/video0@0x480", "/dev/video0@axb"]
-        {
-            assert!(matches!(parse(wrong), Err(CameraError::Spec(_))), "{wrong}");
+        let slow = Wanted { rate: 7.5, ..wanted };
+        assert_eq!(parse("/dev/video2@1280x720@7.5").unwrap(), ("/dev/video2", slow));
+        for mode in ["", "640", "0x480", "axb", "640x480@", "640x480@0", "640x480@nan", "640x480@5@5"] {
+            let wrong = format!("/dev/video0@{mode}");
+            assert!(matches!(parse(&wrong), Err(CameraError::Spec(_))), "{wrong}");
         }
+        assert!(parse("").is_err() && parse("@640x480").is_err());
     }
 }

@@ -7,6 +7,7 @@ mod deps;
 mod fetch;
 mod pack;
 mod peers;
+mod qemu;
 mod test;
 
 use std::path::PathBuf;
@@ -42,11 +43,22 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
+    /// Slower tests on a real kernel, in an emulator
+    Qemu {
+        #[command(subcommand)]
+        what: Qemu,
+    },
     /// Benchmarks beside their peers
     Bench {
         #[command(subcommand)]
         what: Bench,
     },
+}
+
+#[derive(Subcommand)]
+enum Qemu {
+    /// The V4L2 capture on the kernel's virtual camera: formats, rates, stall, unplugging
+    Camera,
 }
 
 #[derive(Subcommand)]
@@ -71,6 +83,7 @@ fn main() -> ExitCode {
         Command::Test => test::run(),
         Command::Deps => deps::run(),
         Command::Pack { name, out } => pack::build(&name, out),
+        Command::Qemu { what: Qemu::Camera } => qemu::camera(),
         Command::Bench { what: Bench::Frame { json } } => bench::frame(json),
         Command::Bench { what: Bench::Match { json } } => bench::match_(json),
     };

@@ -57,16 +57,14 @@ impl V4l2Backend {
 
     fn change(&mut self, wanted: CameraFormat) -> Result<(), CameraError> {
         let Resolution { width_x: width, height_y: height } = wanted.resolution();
-        let all = self.device.modes(Wanted { width, height })?;
+        let near = Wanted { width, height, rate: f64::from(wanted.frame_rate()) };
+        let all = self.device.modes(near)?;
         let code = |mode: &&Mode| mode.code.pixel_format().map(to_nokhwa) == Some(wanted.format());
         let of_format: Vec<Mode> = all.iter().filter(code).copied().collect();
-        let rate = Rate { frames: wanted.frame_rate(), seconds: 1 };
-        let mode = choose(&of_format, Wanted { width, height })
-            .map(|mode| Mode { width, height, rate: Some(rate), ..mode })
-            .ok_or_else(|| CameraError::NoFormat {
-                device: self.device.path().to_owned(),
-                offered: format!("no {}", wanted.format()),
-            })?;
+        let mode = choose(&of_format, near).ok_or_else(|| CameraError::NoFormat {
+            device: self.device.path().to_owned(),
+            offered: format!("no {}", wanted.format()),
+        })?;
         let was_open = self.stream.take().is_some();
         (self.mode, self.pixels, self.stride) = set(&self.device, &mode)?;
         if was_open { self.start() } else { Ok(()) }

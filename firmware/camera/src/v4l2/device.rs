@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn the_nearest_size_of_a_range_is_one_of_its_steps() {
-        let wanted = Wanted { width: 645, height: 5000 };
+        let wanted = Wanted { width: 645, height: 5000, ..Wanted::default() };
         assert_eq!(nearest(&[320, 1920, 16, 200, 1080, 8], wanted), [640, 1080]);
         assert_eq!(nearest(&[800, 700, 0, 10, 10, 0], wanted), [800, 10], "a driver that contradicts itself");
     }

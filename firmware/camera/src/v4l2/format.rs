@@ -39,23 +39,22 @@ const FORMATS: [(FourCc, PixelFormat); 7] = [
 ];
 
 /// The picture that is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Wanted {
     /// Pixels.
     pub width: u32,
     /// Pixels.
     pub height: u32,
+    /// Frames a second; need not be whole.
+    pub rate: f64,
 }
 
 impl Default for Wanted {
-    /// 640 x 480: every camera has it, and a face at arm's length is some 100 pixels wide.
+    /// 640 x 480 at 30 a second: every camera has it, and a face at arm's length is some 100 pixels wide.
     fn default() -> Self {
-        Self { width: 640, height: 480 }
+        Self { width: 640, height: 480, rate: 30.0 }
     }
 }
-
-/// The rate above which more frames are of no use to a door.
-const ENOUGH_FPS: f64 = 30.0;
 
 /// Frames in a second as the exact fraction that the driver gave: 15/2 is 7.5 a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,18 +79,18 @@ pub(super) struct Mode {
     pub(super) rate: Option<Rate>,
 }
 
-/// The mode nearest in size to what is wanted; of those, colour before grey, then the fastest up to 30 a
-/// second, then the cheapest to convert. `None` where no mode can be converted.
+/// The mode nearest in size to what is wanted; of those, colour before grey, then the nearest rate, then the
+/// cheapest to convert. `None` where no mode can be converted.
 pub(super) fn choose(offered: &[Mode], wanted: Wanted) -> Option<Mode> {
     let usable = offered.iter().filter(|mode| mode.code.pixel_format().is_some());
     let distance = |mode: &Mode| mode.width.abs_diff(wanted.width) + mode.height.abs_diff(wanted.height);
     let is_grey = |mode: &Mode| mode.code.pixel_format() == Some(PixelFormat::Grey);
-    let slowness = |mode: &Mode| ENOUGH_FPS - mode.rate.map_or(0.0, Rate::per_second).min(ENOUGH_FPS);
+    let off_rate = |mode: &Mode| (mode.rate.map_or(0.0, Rate::per_second) - wanted.rate).abs();
     let cost = |mode: &Mode| FORMATS.iter().position(|(code, _)| *code == mode.code);
     let by_rank = |a: &&Mode, b: &&Mode| {
         (distance(a), is_grey(a))
             .cmp(&(distance(b), is_grey(b)))
-            .then(slowness(a).total_cmp(&slowness(b)))
+            .then(off_rate(a).total_cmp(&off_rate(b)))
             .then(cost(a).cmp(&cost(b)))
     };
     usable.min_by(by_rank).copied()
@@ -106,22 +105,22 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_size_then_colour_then_speed_then_cost() {
-        let wanted = Wanted { width: 640, height: 480 };
+    fn the_nearest_size_then_colour_then_rate_then_cost() {
+        let wanted = Wanted::default();
         let all = [
             mode(b"H264", 640, 480, 30, 1),
-            mode(b"GREY", 640, 480, 60, 1),
+            mode(b"GREY", 640, 480, 30, 1),
             mode(b"YUYV", 640, 480, 15, 2),
             mode(b"MJPG", 640, 480, 30, 1),
             mode(b"YUYV", 1280, 720, 30, 1),
-            mode(b"YUYV", 640, 480, 60, 1),
+            mode(b"YUYV", 640, 480, 60, 2),
         ];
-        assert_eq!(choose(&all, wanted), Some(all[5]), "60 a second is no better than 30, but cheaper");
+        assert_eq!(choose(&all, wanted), Some(all[5]), "the same rate, but cheaper");
         assert_eq!(choose(&all[..5], wanted), Some(all[3]));
-        assert_eq!(choose(&all[..3], wanted), Some(all[2]), "7.5 frames a second of colour");
+        assert_eq!(choose(&all, Wanted { rate: 7.5, ..wanted }), Some(all[2]), "a rate need not be whole");
         assert_eq!(choose(&all[..2], wanted), Some(all[1]));
         assert_eq!(choose(&all[..1], wanted), None);
-        assert_eq!(choose(&all, Wanted { width: 1920, height: 1080 }), Some(all[4]));
+        assert_eq!(choose(&all, Wanted { width: 1920, height: 1080, rate: 60.0 }), Some(all[4]));
     }
 
     #[test]
