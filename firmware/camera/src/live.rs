@@ -19,6 +19,11 @@ use crate::source::Source;
 pub fn open(spec: &str, timeout: Duration) -> Result<Live, CameraError> {
     use nokhwa_core::types::CameraIndex;
 
+    #[cfg(feature = "nokhwa-v4l")]
+    if let Some(index) = spec.strip_prefix("nokhwa:") {
+        let index = index.parse().map_err(|_| CameraError::Spec(spec.to_owned()))?;
+        return Live::new(Camera::new(CameraIndex::Index(index), nokhwa_wants())?);
+    }
     let (device, wanted) = parse(spec)?;
     let backend = crate::v4l2::V4l2Backend::open(device, wanted, timeout)?;
     let index = CameraIndex::String(device.to_owned());
@@ -32,6 +37,16 @@ pub fn open(spec: &str, timeout: Duration) -> Result<Live, CameraError> {
 #[cfg(not(target_os = "linux"))]
 pub fn open(_: &str, _: Duration) -> Result<Live, CameraError> {
     Err(CameraError::NotLinux)
+}
+
+/// What is asked of nokhwa's own capture: any format that converts, at its fastest.
+#[cfg(feature = "nokhwa-v4l")]
+fn nokhwa_wants() -> nokhwa::utils::RequestedFormat<'static> {
+    use nokhwa::utils::{RequestedFormat, RequestedFormatType};
+
+    const FORMATS: [FrameFormat; 5] =
+        [FrameFormat::RAWRGB, FrameFormat::RAWBGR, FrameFormat::YUYV, FrameFormat::NV12, FrameFormat::MJPEG];
+    RequestedFormat::with_formats(RequestedFormatType::AbsoluteHighestFrameRate, &FORMATS)
 }
 
 #[cfg(target_os = "linux")]

@@ -17,10 +17,11 @@ use crate::error::CameraError;
 
 /// Buffers that the driver fills in turn.
 const BUFFERS: u32 = 4;
-/// Answers of one enumeration that are read; a driver that never ends must not hold us.
-const MOST_ANSWERS: u32 = 64;
-/// Modes that are read in all.
-const MOST_MODES: usize = 1024;
+/// Answers of one enumeration that are read; a driver that never ends must not hold us. The longest known
+/// are vivid's 90 formats.
+const MOST_ANSWERS: u32 = 256;
+/// Modes that are kept.
+const MOST_MODES: usize = 4096;
 
 /// An open camera.
 #[derive(Debug, Clone)]
@@ -58,17 +59,20 @@ impl Device {
         move |errno| CameraError::Device { device: device.clone(), step, cause: errno.into() }
     }
 
-    /// Every format with each of its sizes and rates; of sizes given as a range, the one nearest to
-    /// `wanted`.
+    /// Every format that can be converted, with each of its sizes and rates; of sizes given as a range, the
+    /// one nearest to `wanted`. Of the other formats, the name alone.
     pub(super) fn modes(&self, wanted: Wanted) -> Result<Vec<Mode>, CameraError> {
         let mut modes = Vec::new();
         for index in 0..MOST_ANSWERS {
             match sys::format(self.fd(), index).map_err(self.failed("listing formats"))? {
-                Some(code) => self.modes_of(code, wanted, &mut modes),
+                Some(code) if code.pixel_format().is_some() => self.modes_of(code, wanted, &mut modes),
+                Some(code) => modes.push(Mode { code, width: 0, height: 0, rate: None }),
                 None => break,
             }
+            if modes.len() >= MOST_MODES {
+                break;
+            }
         }
-        modes.truncate(MOST_MODES);
         Ok(modes)
     }
 
