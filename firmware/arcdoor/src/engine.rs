@@ -139,7 +139,8 @@ fn recognizer(
     policy: Policy,
 ) -> Result<Recognizer, Error> {
     let vision = Vision::from_pack(pack, settings.detector.into())?;
-    let detect = DetectSettings { min_face_px: settings.min_face_px, ..DetectSettings::default() };
+    let (min_face_px, region) = (settings.min_face_px, settings.region);
+    let detect = DetectSettings { min_face_px, region, ..DetectSettings::default() };
     Ok(Recognizer::new(vision, detect, threshold, policy)?)
 }
 

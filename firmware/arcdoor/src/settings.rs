@@ -4,12 +4,20 @@
 //! pack = "yunet-sface"      # a name under packs/, or a folder
 //! detector = "yunet"        # or "seetaface"
 //! min_face_px = 40          # faces narrower than this are not looked for
+//! region = { x = 0, y = 100, w = 640, h = 380 }   # look here alone, frame pixels; default: everywhere
 //! target_fmr = 1e-5         # false match rate of one comparison; gives the threshold
-//! camera = "/dev/video0"    # what `--camera` without a value means
+//! camera = "/dev/video0"    # what `--camera` without a value means; also DEVICE@WIDTHxHEIGHT@RATE
+//!
+//! [policy]                  # of `run`
+//! agree = 3                 # so many frames must name the same subject
+//! of = 5                    # of the last so many
+//! gap_ms = 1000             # a face unseen for so long is a new one
+//! margin = 0.02             # a rival this near makes a match ambiguous
+//! lockout = { after = 5, within_ms = 60000, for_ms = 30000 }   # for_ms = 0: none
 //! ```
 
 use crate::error::Error;
-use arcdoor_core::Fmr;
+use arcdoor_core::{Fmr, Rect};
 use arcdoor_vision::DetectorKind;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use std::io::{ErrorKind, Read};
@@ -48,6 +56,9 @@ pub struct Settings {
     /// Narrowest face that is looked for, in frame pixels, 16 to 4096.
     #[serde(deserialize_with = "face_width")]
     pub min_face_px: u32,
+    /// Where faces are looked for, in frame pixels; everywhere without it. A smaller region costs less.
+    #[serde(deserialize_with = "region", skip_serializing_if = "Option::is_none")]
+    pub region: Option<Rect>,
     /// The false match rate that the threshold is taken for.
     pub target_fmr: Fmr,
     /// The camera that `--camera` without a value means.
@@ -63,6 +74,7 @@ impl Default for Settings {
             pack: "yunet-sface".to_owned(),
             detector: DetectorName::Yunet,
             min_face_px: 40,
+            region: None,
             target_fmr: Fmr::new(1e-5).expect("1e-5 is a rate"),
             camera: "/dev/video0".to_owned(),
             policy: PolicySettings::default(),
@@ -79,6 +91,16 @@ fn face_width<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Erro
         Ok(width)
     } else {
         Err(D::Error::custom("min_face_px lies within 16 to 4096 pixels"))
+    }
+}
+
+fn region<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Rect>, D::Error> {
+    let Some(rect) = Option::<Rect>::deserialize(deserializer)? else { return Ok(None) };
+    let sides = [rect.x, rect.y, rect.w, rect.h];
+    if sides.iter().all(|side| (0.0..=16_384.0).contains(side)) && rect.w >= 16.0 && rect.h >= 16.0 {
+        Ok(Some(rect))
+    } else {
+        Err(D::Error::custom("region lies within 0 to 16384 pixels and is at least 16 wide and high"))
     }
 }
 
@@ -119,15 +141,29 @@ mod tests {
     fn missing_keys_take_their_default() {
         assert_eq!(read("").unwrap(), Settings::default());
         assert_eq!(Settings::read(Path::new("/nonexistent/settings.toml")).unwrap(), Settings::default());
-        let some = read("detector = \"seetaface\"\nmin_face_px = 80\ntarget_fmr = 1e-4").unwrap();
+        let text = "detector = \"seetaface\"\nmin_face_px = 80\ntarget_fmr = 1e-4\n\
+                    region = { x = 0, y = 100, w = 640, h = 380 }\n[policy]\nagree = 2";
+        let some = read(text).unwrap();
         assert_eq!((some.detector, some.min_face_px), (DetectorName::Seetaface, 80));
+        assert_eq!(some.region, Some(Rect::new(0.0, 100.0, 640.0, 380.0)));
+        assert_eq!((some.policy.fields().agree, some.policy.fields().of), (2, 5));
         let back = toml::to_string(&some).unwrap();
         assert_eq!(read(&back).unwrap(), some);
     }
 
+    const BAD_REGION: &str = "region = { x = 0, y = -1, w = 9, h = 9 }";
+
     #[test]
     fn unknown_keys_and_wrong_values_are_refused() {
-        for bad in ["min_face = 3", "min_face_px = 3", "target_fmr = 0.0", "detector = \"dlib\"", "["] {
+        for bad in [
+            "min_face = 3",
+            "min_face_px = 3",
+            "target_fmr = 0.0",
+            "detector = \"dlib\"",
+            "[",
+            BAD_REGION,
+            "policy.of = 99",
+        ] {
             let error = read(bad).unwrap_err();
             assert!(matches!(error, Error::Settings { .. }), "{bad}: {error}");
             assert_eq!(error.code(), 3);
