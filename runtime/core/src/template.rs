@@ -3,6 +3,7 @@
 use crate::limits::MAX_DIMENSION;
 use crate::model_id::ModelId;
 use crate::score::Score;
+use zeroize::Zeroize as _;
 
 /// Why an embedding is no template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +24,13 @@ pub enum TemplateError {
 pub struct Template {
     model_id: ModelId,
     values: heapless::Vec<f32, MAX_DIMENSION>,
+}
+
+/// A template is personal data: it does not outlive its use in memory.
+impl Drop for Template {
+    fn drop(&mut self) {
+        self.values.zeroize();
+    }
 }
 
 impl Template {

@@ -59,12 +59,23 @@ pub enum GalleryError {
     /// The gallery or its numbering is used up.
     #[error("the gallery is full: revoke subjects who left")]
     Full,
+    /// A template that cannot be rotated.
+    #[error(transparent)]
+    Template(#[from] arcdoor_core::TemplateError),
+    /// Another key sealed the gallery.
+    #[error("this is not the key of the gallery: give the passphrase or key file that it was made with")]
+    OtherKey,
+    /// The system has no random numbers.
+    #[error("the system gives no random numbers ({0}): without them nothing can be sealed")]
+    NoRandom(String),
     /// Not a gallery file.
     #[error("not a gallery: move the file away, or name another one")]
     NotAGallery,
-    /// Written by a newer arcdoor.
-    #[error("the gallery has format {found}, this arcdoor reads format {known}: update arcdoor")]
-    NewerFormat {
+    /// Written by another arcdoor.
+    #[error(
+        "the gallery has format {found}, this arcdoor reads format {known}: use the arcdoor that wrote it"
+    )]
+    OtherFormat {
         /// The file's format.
         found: u32,
         /// The format that this code reads.

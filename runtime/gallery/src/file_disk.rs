@@ -84,6 +84,20 @@ pub(crate) fn publish(from: &Path, to: &Path) -> Result<(), GalleryError> {
     Ok(())
 }
 
+/// Overwrites a file with zeros, durably, and cuts it to nothing.
+pub(crate) fn overwrite(file: &mut File) -> io::Result<()> {
+    static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+    let mut left = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(0))?;
+    while left > 0 {
+        let part = left.min(ZEROS.len() as u64);
+        file.write_all(&ZEROS[..part as usize])?;
+        left -= part;
+    }
+    file.sync_all()?;
+    file.set_len(0)
+}
+
 pub(crate) fn io_error(doing: &'static str) -> impl Fn(io::Error) -> GalleryError {
     move |source| GalleryError::Io { doing, source }
 }

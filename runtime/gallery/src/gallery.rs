@@ -1,15 +1,18 @@
-//! Enrolled subjects: what is on the disk, and the same in memory.
+//! Enrolled subjects: what is on the disk, and the same in memory, rotated by the gallery's key in both.
 
 use crate::disk::Disk;
 use crate::error::GalleryError;
-use crate::file_disk::{FileDisk, publish};
+use crate::file_disk::{FileDisk, io_error, overwrite, publish};
+use crate::key::GalleryKey;
 use crate::matcher::{Matcher, Precision};
 use crate::record::{Meta, SubjectRecord};
-use crate::store::Store;
+use crate::store::{Entry, Store};
+use crate::transform::Transform;
 use arcdoor_core::limits::{MAX_DIMENSION, MAX_TEMPLATES_PER_SUBJECT};
-use arcdoor_core::{ModelId, SubjectId, SubjectName, Template};
+use arcdoor_core::{Candidates, ModelId, Score, SubjectId, SubjectName, Template};
 use std::fmt;
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 /// Subjects that one gallery holds.
 pub const MAX_SUBJECTS: usize = 100_000;
@@ -30,6 +33,7 @@ pub struct Subject {
 /// The enrolled subjects of one embedder. Open, it holds its file's lock.
 pub struct Gallery {
     store: Store,
+    transform: Transform,
     meta: Meta,
     /// By id.
     subjects: Vec<Subject>,
@@ -38,34 +42,44 @@ pub struct Gallery {
 
 impl Gallery {
     /// Opens the gallery at `path`, or makes an empty one (mode 0600 on Unix), for templates of
-    /// `dimension` values (1 to 512) by the embedder `model_id`. A power cut while it is made leaves no
-    /// file at `path`.
+    /// `dimension` values (1 to 512) by the embedder `model_id`, sealed under `key`. A power cut while it is
+    /// made leaves no file at `path`.
     ///
     /// # Errors
-    /// When the file is in use, damaged, no gallery, or of another embedder or dimension, or the disk
+    /// When the file is in use, damaged, no gallery, or of another key, embedder or dimension, or the disk
     /// fails.
-    pub fn open(path: &Path, model_id: ModelId, dimension: usize) -> Result<Self, GalleryError> {
+    pub fn open(
+        path: &Path,
+        key: &GalleryKey,
+        model_id: ModelId,
+        dimension: usize,
+    ) -> Result<Self, GalleryError> {
         if !path.exists() {
-            Self::create(path, model_id, dimension)?;
+            Self::create(path, key, model_id, dimension)?;
         }
         let disk = FileDisk::open(path)?;
         // Only a file that something else made or cut is empty: ours appear whole.
         if disk.len().map_err(|source| GalleryError::Io { doing: "reading", source })? == 0 {
             return Err(GalleryError::NotAGallery);
         }
-        Self::open_on(disk, model_id, dimension)
+        Self::open_on(disk, key, model_id, dimension)
     }
 
     /// As [`Gallery::open`], on any disk; an empty disk becomes an empty gallery.
     ///
     /// # Errors
     /// As [`Gallery::open`].
-    pub fn open_on(disk: impl Disk, model_id: ModelId, dimension: usize) -> Result<Self, GalleryError> {
+    pub fn open_on(
+        disk: impl Disk,
+        key: &GalleryKey,
+        model_id: ModelId,
+        dimension: usize,
+    ) -> Result<Self, GalleryError> {
         if !(1..=MAX_DIMENSION).contains(&dimension) {
             return Err(GalleryError::Dimension(dimension));
         }
         let fresh = Meta { model_id, dimension: dimension as u32, next_id: 1, subjects: 0, templates: 0 };
-        let store = Store::open(disk, &fresh)?;
+        let (store, derived) = Store::open(disk, &fresh, key)?;
         let meta = store.meta()?;
         if meta.model_id != model_id {
             return Err(GalleryError::OtherModel { gallery: meta.model_id, asked: model_id });
@@ -76,24 +90,143 @@ impl Gallery {
         }
         let subjects = load_subjects(&store, &meta)?;
         let matcher = load_matcher(&store, &meta, &subjects, Precision::F32)?;
-        Ok(Self { store, meta, subjects, matcher })
+        let transform = Transform::new(&derived.transform, dimension);
+        Ok(Self { store, transform, meta, subjects, matcher })
     }
 
     /// Makes an empty gallery beside `path` and moves it there whole.
-    fn create(path: &Path, model_id: ModelId, dimension: usize) -> Result<(), GalleryError> {
-        let mut unfinished = path.as_os_str().to_owned();
-        unfinished.push(".new");
-        let disk = FileDisk::create(unfinished.as_ref())?;
+    fn create(
+        path: &Path,
+        key: &GalleryKey,
+        model_id: ModelId,
+        dimension: usize,
+    ) -> Result<(), GalleryError> {
+        let unfinished = unfinished(path);
+        let disk = FileDisk::create(&unfinished)?;
         // Another process may have finished between our look and our lock; its file is then the one
         // that we hold, and must not be emptied.
         if path.exists() {
             return Ok(());
         }
         disk.set_len(0).map_err(|source| GalleryError::Io { doing: "writing", source })?;
-        let gallery = Self::open_on(disk, model_id, dimension)?;
-        publish(unfinished.as_ref(), path)?;
+        let gallery = Self::open_on(disk, key, model_id, dimension)?;
+        publish(&unfinished, path)?;
         drop(gallery);
         Ok(())
+    }
+
+    /// Writes the whole gallery anew under `key` (the same or another) and puts it in the place of `path`,
+    /// the file that it was opened from; then overwrites what the old file held, freed pages too. Until the
+    /// new file has the name, a power cut leaves the old gallery; from then on, the new one.
+    ///
+    /// A power cut between the two leaves the old file's blocks on the disk, unnamed and not overwritten;
+    /// and flash memory may keep copies that no program reaches. `key` should then be a new one, and the old
+    /// one forgotten.
+    ///
+    /// # Errors
+    /// When the disk fails or is full; the old gallery is then still there.
+    pub fn rewrite(self, path: &Path, key: &GalleryKey) -> Result<Self, GalleryError> {
+        let unfinished = unfinished(path);
+        let disk = FileDisk::create(&unfinished)?;
+        disk.set_len(0).map_err(io_error("writing"))?;
+        let new = self.copy_to(disk, key)?;
+        // We hold the old file's lock until it has no name any more.
+        let mut old = File::options().write(true).open(path).map_err(io_error("opening"))?;
+        publish(&unfinished, path)?;
+        drop(self);
+        overwrite(&mut old).map_err(io_error("overwriting"))?;
+        Ok(new)
+    }
+
+    /// Copies every subject, ids included, to an empty disk under `key`: an export, when the key is made
+    /// from a passphrase.
+    ///
+    /// # Errors
+    /// When the disk is not empty or fails.
+    pub fn copy_to(&self, disk: impl Disk, key: &GalleryKey) -> Result<Self, GalleryError> {
+        let mut copy = Self::open_on(disk, key, self.meta.model_id, self.dimension())?;
+        if copy.meta.next_id != 1 {
+            return Err(GalleryError::NotAGallery);
+        }
+        let taken = self.take_out(&self.subjects)?;
+        copy.put(&taken, self.meta.next_id)?;
+        Ok(copy)
+    }
+
+    /// Enrols the subjects of another gallery under new ids, all in one change; whose name is taken is left
+    /// out, and listed.
+    ///
+    /// # Errors
+    /// When the other gallery is of another embedder, this one would be too full, or the disk fails.
+    pub fn import(&mut self, other: &Self) -> Result<Vec<SubjectName>, GalleryError> {
+        if (other.model_id(), other.dimension()) != (self.model_id(), self.dimension()) {
+            return Err(GalleryError::OtherModel { gallery: other.model_id(), asked: self.model_id() });
+        }
+        let (known, new): (Vec<Subject>, Vec<Subject>) =
+            other.subjects.iter().cloned().partition(|subject| self.find(&subject.name).is_some());
+        if self.len() + new.len() > MAX_SUBJECTS {
+            return Err(GalleryError::Full);
+        }
+        let mut taken = other.take_out(&new)?;
+        let next_id = self.meta.next_id.checked_add(taken.len() as u32).ok_or(GalleryError::Full)?;
+        for ((subject, _), id) in taken.iter_mut().zip(self.meta.next_id..) {
+            subject.id = SubjectId(id);
+        }
+        self.put(&taken, next_id)?;
+        Ok(known.into_iter().map(|subject| subject.name).collect())
+    }
+
+    /// Subjects with their templates as the embedder made them.
+    fn take_out(&self, subjects: &[Subject]) -> Result<Vec<(Subject, Vec<Template>)>, GalleryError> {
+        let mut taken: Vec<_> = subjects.iter().map(|subject| (subject.clone(), Vec::new())).collect();
+        self.store.templates(self.dimension(), |id, _, values| {
+            if let Ok(at) = taken.binary_search_by_key(&id, |(subject, _)| subject.id) {
+                let template = Template::new(self.meta.model_id, values)?;
+                taken[at].1.push(self.transform.undo(&template)?);
+            }
+            Ok(())
+        })?;
+        Ok(taken)
+    }
+
+    /// Adds subjects whose ids lie above all that are here.
+    fn put(&mut self, taken: &[(Subject, Vec<Template>)], next_id: u32) -> Result<(), GalleryError> {
+        let mut rotated = Vec::with_capacity(taken.len());
+        for (_, templates) in taken {
+            rotated.push(self.rotated(templates)?);
+        }
+        let entries: Vec<Entry<'_>> = taken
+            .iter()
+            .zip(&rotated)
+            .map(|((subject, _), templates)| Entry {
+                id: subject.id,
+                record: SubjectRecord {
+                    name: subject.name.clone(),
+                    enrolled_unix_s: subject.enrolled_unix_s,
+                    templates: templates.len() as u16,
+                },
+                first: 0,
+                templates,
+            })
+            .collect();
+        let added: usize = rotated.iter().map(Vec::len).sum();
+        let meta = Meta {
+            next_id,
+            subjects: self.meta.subjects + taken.len() as u32,
+            templates: self.meta.templates + added as u32,
+            ..self.meta
+        };
+        self.store.put(&meta, &entries)?;
+        self.meta = meta;
+        for (entry, (subject, _)) in entries.iter().zip(taken) {
+            self.subjects.push(subject.clone());
+            entry.templates.iter().for_each(|t| self.matcher.push_values(entry.id, t.values()));
+        }
+        Ok(())
+    }
+
+    fn rotated(&self, templates: &[Template]) -> Result<Vec<Template>, GalleryError> {
+        templates.iter().map(|template| Ok(self.transform.apply(template)?)).collect()
     }
 
     /// Enrols a subject under a new id. Once this returns `Ok`, a power cut does not undo it; after an
@@ -116,21 +249,11 @@ impl Gallery {
             return Err(GalleryError::Full);
         }
         let id = SubjectId(self.meta.next_id);
-        let meta = Meta {
-            next_id: self.meta.next_id.checked_add(1).ok_or(GalleryError::Full)?,
-            subjects: self.meta.subjects + 1,
-            templates: self.meta.templates + templates.len() as u32,
-            ..self.meta
-        };
-        let record = SubjectRecord {
-            name: name.clone(),
-            enrolled_unix_s: now_unix_s,
-            templates: templates.len() as u16,
-        };
-        self.store.put(&meta, id, &record, 0, templates)?;
-        self.meta = meta;
-        self.subjects.push(subject(id, record));
-        templates.iter().for_each(|template| self.matcher.push_values(id, template.values()));
+        let next_id = self.meta.next_id.checked_add(1).ok_or(GalleryError::Full)?;
+        let templates = templates.to_vec();
+        let subject =
+            Subject { id, name: name.clone(), templates: templates.len(), enrolled_unix_s: now_unix_s };
+        self.put(&[(subject, templates)], next_id)?;
         Ok(id)
     }
 
@@ -149,7 +272,8 @@ impl Gallery {
             enrolled_unix_s: self.subjects[at].enrolled_unix_s,
             templates: (held + templates.len()) as u16,
         };
-        self.store.put(&meta, id, &record, held as u16, templates)?;
+        let templates = self.rotated(templates)?;
+        self.store.put(&meta, &[Entry { id, record, first: held as u16, templates: &templates }])?;
         self.meta = meta;
         self.subjects[at].templates += templates.len();
         templates.iter().for_each(|template| self.matcher.push_values(id, template.values()));
@@ -221,10 +345,28 @@ impl Gallery {
         self.meta.dimension as usize
     }
 
-    /// The search over all templates.
+    /// The subjects nearest to `probe`, best first, each once (1:N). Allocates nothing.
+    ///
+    /// # Errors
+    /// When another embedder made the probe.
+    pub fn identify(&self, probe: &Template, out: &mut Candidates) -> Result<(), GalleryError> {
+        self.matcher.admit(probe)?;
+        self.matcher.identify(&self.transform.apply(probe)?, out)
+    }
+
+    /// The best score of `probe` against one subject's templates (1:1); `None` where nobody has that id.
+    ///
+    /// # Errors
+    /// When another embedder made the probe.
+    pub fn verify(&self, id: SubjectId, probe: &Template) -> Result<Option<Score>, GalleryError> {
+        self.matcher.admit(probe)?;
+        self.matcher.verify(id, &self.transform.apply(probe)?)
+    }
+
+    /// Templates held.
     #[must_use]
-    pub const fn matcher(&self) -> &Matcher {
-        &self.matcher
+    pub fn templates(&self) -> usize {
+        self.matcher.len()
     }
 
     /// Holds the templates in memory as `precision` from now on, read anew from the store, which always
@@ -254,6 +396,13 @@ impl Gallery {
         }
         templates.iter().try_for_each(|template| self.matcher.admit(template))
     }
+}
+
+/// Where a file is made before it gets its name.
+fn unfinished(path: &Path) -> PathBuf {
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".new");
+    unfinished.into()
 }
 
 /// Names and templates are personal data: they stay out of logs.

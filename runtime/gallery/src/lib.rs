@@ -1,6 +1,7 @@
 //! Enrolled templates: the store and the exact matcher.
 //!
-//! A [`Gallery`] is a redb file and, in memory, a [`Matcher`] over the same templates. Every change is
+//! A [`Gallery`] is a redb file and, in memory, a [`Matcher`] over the same templates. Every record lies
+//! under XChaCha20-Poly1305, and templates are rotated, both by the gallery's key. Every change is
 //! one durable transaction, and memory follows only after the commit: what was confirmed survives a power
 //! cut; of what was not, the next opening finds all or nothing.
 //!
@@ -9,6 +10,7 @@
 //! | `gallery` | [`Gallery`]: enrol, revoke, find |
 //! | `matcher` | [`Matcher`]: exact identify (1:N) and verify (1:1), f32 or int8 |
 //! | `disk` | [`Disk`]: the five operations that the store needs; [`FileDisk`], [`MemoryDisk`] |
+//! | `key`, `sealer`, `transform` | [`GalleryKey`], the sealed records, the rotation of templates |
 //! | `store`, `record` | the redb tables, and the bytes of each record |
 #![forbid(unsafe_code)]
 
@@ -16,16 +18,20 @@ mod disk;
 mod error;
 mod file_disk;
 mod gallery;
+mod key;
 mod matcher;
 mod memory_disk;
 mod ranking;
 mod record;
 mod rows;
+mod sealer;
 mod store;
+mod transform;
 
 pub use disk::Disk;
 pub use error::GalleryError;
 pub use file_disk::FileDisk;
 pub use gallery::{Gallery, MAX_SUBJECTS, Subject};
+pub use key::{GalleryKey, KEY_BYTES};
 pub use matcher::{Matcher, Precision};
 pub use memory_disk::MemoryDisk;

@@ -1,18 +1,22 @@
-//! The bytes of each record, little-endian, each ending with a checksum over its key and contents.
+//! The bytes of each record, little-endian. All but the first lie under the gallery's key.
 //!
 //! | record | bytes |
 //! |---|---|
-//! | meta | format u32, embedder id 16, dimension u32, next id u32, subjects u32, templates u32 |
+//! | header (open) | format u32, salt 16, check 16 |
+//! | meta | embedder id 16, dimension u32, next id u32, subjects u32, templates u32 |
 //! | subject | enrolled (Unix seconds) u64, templates u16, name in UTF-8 |
-//! | template | dimension x f32 |
+//! | template | dimension x f32, rotated by the gallery's key |
 //!
-//! The checksum (FNV-1a, 64 bits, <http://www.isthe.com/chongo/tech/comp/fnv/>) finds decay, not malice.
+//! What stays visible without the key: how many subjects and templates there are, their numbers, and the
+//! length of each name.
 
 use crate::error::GalleryError;
+use crate::key::{CHECK_BYTES, SALT_BYTES};
+use crate::sealer::Sealer;
 use arcdoor_core::{ModelId, SubjectId, SubjectName};
+use zeroize::{Zeroize as _, Zeroizing};
 
-pub(crate) const FORMAT: u32 = 1;
-const CHECKSUM_BYTES: usize = 8;
+pub(crate) const FORMAT: u32 = 2;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Meta {
@@ -34,53 +38,76 @@ fn damaged(what: &str) -> GalleryError {
     GalleryError::Damaged(what.to_owned())
 }
 
-fn checksum(key: &[u8], contents: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    let fnv = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    key.iter().chain(contents).fold(0xcbf2_9ce4_8422_2325, fnv).to_le_bytes()
+/// The first record, which says which key opens the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) salt: [u8; SALT_BYTES],
+    pub(crate) check: [u8; CHECK_BYTES],
 }
 
-fn seal(key: &[u8], mut contents: Vec<u8>) -> Vec<u8> {
-    let sum = checksum(key, &contents);
-    contents.extend(sum);
-    contents
-}
-
-fn unseal<'a>(key: &[u8], bytes: &'a [u8], what: &str) -> Result<&'a [u8], GalleryError> {
-    match bytes.split_last_chunk::<CHECKSUM_BYTES>() {
-        Some((contents, sum)) if *sum == checksum(key, contents) => Ok(contents),
-        _ => Err(damaged(what)),
-    }
-}
-
-fn template_key(id: SubjectId, index: u16) -> [u8; 6] {
-    let ([a, b, c, d], [e, f]) = (id.0.to_le_bytes(), index.to_le_bytes());
-    [a, b, c, d, e, f]
-}
-
-impl Meta {
+impl Header {
     pub(crate) fn to_bytes(self) -> Vec<u8> {
-        let mut bytes = FORMAT.to_le_bytes().to_vec();
-        bytes.extend(self.model_id.bytes());
-        for number in [self.dimension, self.next_id, self.subjects, self.templates] {
-            bytes.extend(number.to_le_bytes());
-        }
-        seal(b"meta", bytes)
+        [&FORMAT.to_le_bytes()[..], &self.salt, &self.check].concat()
     }
 
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, GalleryError> {
-        let contents = unseal(b"meta", bytes, "its first record")?;
-        let (format, rest) = contents.split_first_chunk::<4>().ok_or_else(|| damaged("its format"))?;
+        let what = "its first record";
+        let (format, rest) = bytes.split_first_chunk::<4>().ok_or_else(|| damaged(what))?;
         let found = u32::from_le_bytes(*format);
-        if found > FORMAT {
-            return Err(GalleryError::NewerFormat { found, known: FORMAT });
+        if found != FORMAT {
+            return Err(GalleryError::OtherFormat { found, known: FORMAT });
         }
-        let (model_id, rest) = rest.split_first_chunk::<16>().ok_or_else(|| damaged("its embedder"))?;
+        let (salt, check) = rest.split_first_chunk::<SALT_BYTES>().ok_or_else(|| damaged(what))?;
+        let check = check.try_into().map_err(|_| damaged(what))?;
+        Ok(Self { salt: *salt, check })
+    }
+}
+
+/// Where a record lies; it is authenticated with the record.
+enum Place {
+    Meta,
+    Subject(SubjectId),
+    Template(SubjectId, u16),
+}
+
+impl Place {
+    fn bytes(&self) -> [u8; 7] {
+        let (kind, id, index) = match self {
+            Self::Meta => (0, 0, 0),
+            Self::Subject(id) => (1, id.0, 0),
+            Self::Template(id, index) => (2, id.0, *index),
+        };
+        let ([a, b, c, d], [e, f]) = (id.to_le_bytes(), index.to_le_bytes());
+        [kind, a, b, c, d, e, f]
+    }
+
+    fn seal(&self, sealer: &Sealer, contents: &[u8]) -> Result<Vec<u8>, GalleryError> {
+        sealer.seal(&self.bytes(), contents)
+    }
+
+    fn open(&self, sealer: &Sealer, bytes: &[u8], what: &str) -> Result<Zeroizing<Vec<u8>>, GalleryError> {
+        sealer.open(&self.bytes(), bytes).ok_or_else(|| damaged(what))
+    }
+}
+
+impl Meta {
+    pub(crate) fn seal(&self, sealer: &Sealer) -> Result<Vec<u8>, GalleryError> {
+        let mut bytes = self.model_id.bytes().to_vec();
+        for number in [self.dimension, self.next_id, self.subjects, self.templates] {
+            bytes.extend(number.to_le_bytes());
+        }
+        Place::Meta.seal(sealer, &bytes)
+    }
+
+    pub(crate) fn open(sealer: &Sealer, bytes: &[u8]) -> Result<Self, GalleryError> {
+        let contents = Place::Meta.open(sealer, bytes, "its second record")?;
+        let (model_id, rest) = contents.split_first_chunk::<16>().ok_or_else(|| damaged("its embedder"))?;
         let (numbers, rest) = rest.as_chunks::<4>();
         let [dimension, next_id, subjects, templates] = *numbers else {
-            return Err(damaged("its first record's length"));
+            return Err(damaged("its second record's length"));
         };
         if !rest.is_empty() {
-            return Err(damaged("its first record's length"));
+            return Err(damaged("its second record's length"));
         }
         Ok(Self {
             model_id: ModelId::new(*model_id),
@@ -93,16 +120,16 @@ impl Meta {
 }
 
 impl SubjectRecord {
-    pub(crate) fn to_bytes(&self, id: SubjectId) -> Vec<u8> {
+    pub(crate) fn seal(&self, sealer: &Sealer, id: SubjectId) -> Result<Vec<u8>, GalleryError> {
         let mut bytes = self.enrolled_unix_s.to_le_bytes().to_vec();
         bytes.extend(self.templates.to_le_bytes());
         bytes.extend(self.name.as_str().as_bytes());
-        seal(&id.0.to_le_bytes(), bytes)
+        Place::Subject(id).seal(sealer, &bytes)
     }
 
-    pub(crate) fn parse(id: SubjectId, bytes: &[u8]) -> Result<Self, GalleryError> {
+    pub(crate) fn open(sealer: &Sealer, id: SubjectId, bytes: &[u8]) -> Result<Self, GalleryError> {
         let what = "a subject's record";
-        let contents = unseal(&id.0.to_le_bytes(), bytes, what)?;
+        let contents = Place::Subject(id).open(sealer, bytes, what)?;
         let (enrolled, rest) = contents.split_first_chunk::<8>().ok_or_else(|| damaged(what))?;
         let (templates, name) = rest.split_first_chunk::<2>().ok_or_else(|| damaged(what))?;
         let name = str::from_utf8(name).map_err(|_| damaged("a subject's name"))?;
@@ -114,19 +141,27 @@ impl SubjectRecord {
     }
 }
 
-pub(crate) fn template_bytes(id: SubjectId, index: u16, values: &[f32]) -> Vec<u8> {
-    let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    seal(&template_key(id, index), bytes)
+pub(crate) fn seal_template(
+    sealer: &Sealer,
+    id: SubjectId,
+    index: u16,
+    values: &[f32],
+) -> Result<Vec<u8>, GalleryError> {
+    let mut bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let sealed = Place::Template(id, index).seal(sealer, &bytes);
+    bytes.zeroize();
+    sealed
 }
 
 /// Reads a template into `values`, whose length is the gallery's dimension.
-pub(crate) fn parse_template(
+pub(crate) fn open_template(
+    sealer: &Sealer,
     id: SubjectId,
     index: u16,
     bytes: &[u8],
     values: &mut [f32],
 ) -> Result<(), GalleryError> {
-    let contents = unseal(&template_key(id, index), bytes, "a template")?;
+    let contents = Place::Template(id, index).open(sealer, bytes, "a template")?;
     let (floats, rest) = contents.as_chunks::<4>();
     if floats.len() != values.len() || !rest.is_empty() {
         return Err(damaged("a template's length"));
@@ -142,26 +177,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_changed_byte_or_a_foreign_key_is_found() {
+    fn a_record_is_read_where_it_was_written_and_nowhere_else() {
+        let sealer = Sealer::new(&[5; 32]);
         let meta =
             Meta { model_id: ModelId::new([7; 16]), dimension: 2, next_id: 3, subjects: 1, templates: 1 };
         let subject =
             SubjectRecord { name: SubjectName::new("Ada").unwrap(), enrolled_unix_s: 9, templates: 1 };
-        assert_eq!(Meta::parse(&meta.to_bytes()).unwrap(), meta);
-        assert_eq!(SubjectRecord::parse(SubjectId(1), &subject.to_bytes(SubjectId(1))).unwrap(), subject);
-        assert!(SubjectRecord::parse(SubjectId(2), &subject.to_bytes(SubjectId(1))).is_err());
-        for at in 0..meta.to_bytes().len() {
-            let mut bytes = meta.to_bytes();
-            bytes[at] ^= 1;
-            assert!(Meta::parse(&bytes).is_err(), "byte {at}");
-        }
+        assert_eq!(Meta::open(&sealer, &meta.seal(&sealer).unwrap()).unwrap(), meta);
+        let sealed = subject.seal(&sealer, SubjectId(1)).unwrap();
+        assert_eq!(SubjectRecord::open(&sealer, SubjectId(1), &sealed).unwrap(), subject);
+        assert!(SubjectRecord::open(&sealer, SubjectId(2), &sealed).is_err());
         let mut values = [0.0; 2];
-        let bytes = template_bytes(SubjectId(1), 0, &[0.6, 0.8]);
-        assert!(parse_template(SubjectId(1), 0, &bytes, &mut values).is_ok());
+        let sealed = seal_template(&sealer, SubjectId(1), 0, &[0.6, 0.8]).unwrap();
+        assert!(open_template(&sealer, SubjectId(1), 0, &sealed, &mut values).is_ok());
         assert_eq!(values, [0.6, 0.8]);
-        assert!(parse_template(SubjectId(1), 1, &bytes, &mut values).is_err());
-        assert!(parse_template(SubjectId(1), 0, &bytes, &mut [0.0; 3]).is_err());
-        let long = template_bytes(SubjectId(1), 0, &[3.0, 4.0]);
-        assert!(parse_template(SubjectId(1), 0, &long, &mut values).is_err());
+        assert!(open_template(&sealer, SubjectId(1), 1, &sealed, &mut values).is_err());
+        assert!(open_template(&sealer, SubjectId(1), 0, &sealed, &mut [0.0; 3]).is_err());
+        let long = seal_template(&sealer, SubjectId(1), 0, &[3.0, 4.0]).unwrap();
+        assert!(open_template(&sealer, SubjectId(1), 0, &long, &mut values).is_err());
+    }
+
+    #[test]
+    fn another_format_is_named() {
+        let header = Header { salt: [1; SALT_BYTES], check: [2; CHECK_BYTES] };
+        assert_eq!(Header::parse(&header.to_bytes()).unwrap(), header);
+        let mut newer = header.to_bytes();
+        newer[0] = 9;
+        let refused = Header::parse(&newer).unwrap_err();
+        assert!(matches!(refused, GalleryError::OtherFormat { found: 9, known: FORMAT }));
+        assert!(Header::parse(&header.to_bytes()[..30]).is_err());
     }
 }

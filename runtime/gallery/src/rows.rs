@@ -1,17 +1,19 @@
 //! Rows of equal length, one after the other, each on a 64-byte boundary.
 
+use zeroize::{DefaultIsZeroes, Zeroize as _};
+
 const LINE_BYTES: usize = 64;
 
 /// Contiguous rows; a row of `dimension` values is followed by zeros up to `stride`.
 #[derive(Debug)]
-pub(crate) struct Rows<T> {
+pub(crate) struct Rows<T: DefaultIsZeroes> {
     values: Vec<T>,
     start: usize,
     stride: usize,
     count: usize,
 }
 
-impl<T: Copy + Default> Rows<T> {
+impl<T: DefaultIsZeroes> Rows<T> {
     /// Values of `T` in a cache line.
     const LINE: usize = LINE_BYTES / size_of::<T>();
 
@@ -47,7 +49,7 @@ impl<T: Copy + Default> Rows<T> {
         let misaligned = values.as_ptr().addr() % LINE_BYTES / size_of::<T>();
         let start = (Self::LINE - misaligned) % Self::LINE;
         values[start..start + self.count * self.stride].copy_from_slice(self.all());
-        self.values.fill(T::default());
+        self.values.as_mut_slice().zeroize();
         self.values = values;
         self.start = start;
     }
@@ -69,8 +71,14 @@ impl<T: Copy + Default> Rows<T> {
         let last = self.start + (self.count - 1) * self.stride;
         let at = self.start + index * self.stride;
         self.values.copy_within(last..last + self.stride, at);
-        self.values[last..last + self.stride].fill(T::default());
+        self.values[last..last + self.stride].zeroize();
         self.count -= 1;
+    }
+}
+
+impl<T: DefaultIsZeroes> Drop for Rows<T> {
+    fn drop(&mut self) {
+        self.values.as_mut_slice().zeroize();
     }
 }
 

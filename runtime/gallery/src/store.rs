@@ -2,13 +2,16 @@
 
 use crate::disk::{Backend, Disk};
 use crate::error::GalleryError;
-use crate::record::{Meta, SubjectRecord, parse_template, template_bytes};
+use crate::key::{Derived, GalleryKey, SALT_BYTES, fill_random};
+use crate::record::{Header, Meta, SubjectRecord, open_template, seal_template};
+use crate::sealer::Sealer;
 use arcdoor_core::limits::{MAX_DIMENSION, MAX_TEMPLATES_PER_SUBJECT};
 use arcdoor_core::{SubjectId, Template};
 use redb::{Builder, Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, TableError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+const HEADER_KEY: &str = "header";
 const META_KEY: &str = "gallery";
 const SUBJECTS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("subjects");
 const TEMPLATES: TableDefinition<'_, (u32, u16), &[u8]> = TableDefinition::new("templates");
@@ -18,41 +21,53 @@ const CACHE_BYTES: usize = 4 << 20;
 /// What every redb file begins with.
 const MAGIC: &[u8; 9] = b"redb\x1a\x0a\xa9\x0d\x0a";
 
+/// A subject as it is written: its record, and templates from an index on, rotated.
+pub(crate) struct Entry<'a> {
+    pub(crate) id: SubjectId,
+    pub(crate) record: SubjectRecord,
+    pub(crate) first: u16,
+    pub(crate) templates: &'a [Template],
+}
+
 pub(crate) struct Store {
     database: Database,
+    sealer: Sealer,
 }
 
 type Change<'a> = dyn Fn(&redb::WriteTransaction) -> Result<(), redb::Error> + 'a;
 
 impl Store {
-    /// Opens what `disk` holds; an empty disk becomes an empty gallery of `fresh`.
-    pub(crate) fn open(disk: impl Disk, fresh: &Meta) -> Result<Self, GalleryError> {
+    /// Opens what `disk` holds; an empty disk becomes an empty gallery of `fresh`. What else the key is in
+    /// this gallery comes with it.
+    pub(crate) fn open(
+        disk: impl Disk,
+        fresh: &Meta,
+        key: &GalleryKey,
+    ) -> Result<(Self, Derived), GalleryError> {
         check_magic(&disk)?;
         let backend = Backend::new(disk);
         let database = guarded("opening", || {
             Ok(Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(backend.clone())?)
         })?;
-        let store = Self::checked(database, &backend)?;
-        guarded("opening", || {
-            if store.has_no_tables()? {
-                store.transact(&|transaction| {
-                    transaction.open_table(SUBJECTS)?;
-                    transaction.open_table(TEMPLATES)?;
-                    put_meta(transaction, fresh)
-                })?;
-            }
-            Ok(())
-        })?;
-        Ok(store)
+        let database = Self::checked(database, &backend)?;
+        if guarded("opening", || Ok(database.begin_read()?.list_tables()?.next().is_none()))? {
+            begin(&database, fresh, key)?;
+        }
+        let header = Header::parse(&read_meta(&database, HEADER_KEY)?)?;
+        let (derived, sealer) = key.derive(&header.salt);
+        if derived.check != header.check {
+            return Err(GalleryError::OtherKey);
+        }
+        Ok((Self { database, sealer }, derived))
     }
 
     /// Reads every page against its checksum, because redb's asserts (in destructors, too, where a panic
     /// ends the process) rely on whole pages. A damaged database is therefore never dropped, but left
     /// without its disk.
-    fn checked<D: Disk>(mut database: Database, backend: &Backend<D>) -> Result<Self, GalleryError> {
+    fn checked<D: Disk>(mut database: Database, backend: &Backend<D>) -> Result<Database, GalleryError> {
         let whole = guarded("checking", || Ok(database.check_integrity()?));
         if let Ok(true) = whole {
-            return Ok(Self { database });
+            return Ok(database);
         }
         backend.take_away();
         std::mem::forget(database);
@@ -60,14 +75,7 @@ impl Store {
     }
 
     pub(crate) fn meta(&self) -> Result<Meta, GalleryError> {
-        let bytes = guarded("reading", || {
-            let table = match self.database.begin_read()?.open_table(META) {
-                Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-                table => table?,
-            };
-            Ok(table.get(META_KEY)?.map(|bytes| bytes.value().to_vec()))
-        })?;
-        Meta::parse(&bytes.ok_or(GalleryError::NotAGallery)?)
+        Meta::open(&self.sealer, &read_meta(&self.database, META_KEY)?)
     }
 
     /// Every subject, by id.
@@ -78,7 +86,7 @@ impl Store {
             for entry in self.database.begin_read()?.open_table(SUBJECTS)?.iter()? {
                 let (id, bytes) = entry?;
                 let id = SubjectId(id.value());
-                match SubjectRecord::parse(id, bytes.value()) {
+                match SubjectRecord::open(&self.sealer, id, bytes.value()) {
                     Ok(record) => subjects.push((id, record)),
                     Err(error) => {
                         outcome = Err(error);
@@ -105,8 +113,8 @@ impl Store {
                 let (key, bytes) = entry?;
                 let (id, index) = key.value();
                 let id = SubjectId(id);
-                outcome =
-                    parse_template(id, index, bytes.value(), values).and_then(|()| each(id, index, values));
+                outcome = open_template(&self.sealer, id, index, bytes.value(), values)
+                    .and_then(|()| each(id, index, values));
                 if outcome.is_err() {
                     break;
                 }
@@ -116,23 +124,28 @@ impl Store {
         outcome
     }
 
-    /// Writes a subject and adds templates from index `first` on.
-    pub(crate) fn put(
-        &self,
-        meta: &Meta,
-        id: SubjectId,
-        record: &SubjectRecord,
-        first: u16,
-        templates: &[Template],
-    ) -> Result<(), GalleryError> {
+    /// Writes subjects and their templates, all or none.
+    pub(crate) fn put(&self, meta: &Meta, entries: &[Entry<'_>]) -> Result<(), GalleryError> {
+        // Sealed before the transaction, which knows redb's errors only.
+        let sealed_meta = meta.seal(&self.sealer)?;
+        let mut subjects = Vec::with_capacity(entries.len());
+        let mut templates = Vec::new();
+        for Entry { id, record, first, templates: given } in entries {
+            subjects.push((id.0, record.seal(&self.sealer, *id)?));
+            for (index, template) in (*first..).zip(*given) {
+                templates.push(((id.0, index), seal_template(&self.sealer, *id, index, template.values())?));
+            }
+        }
         guarded("writing", || {
-            self.transact(&|transaction| {
-                put_meta(transaction, meta)?;
-                transaction.open_table(SUBJECTS)?.insert(id.0, record.to_bytes(id).as_slice())?;
+            transact(&self.database, &|transaction| {
+                transaction.open_table(META)?.insert(META_KEY, sealed_meta.as_slice())?;
+                let mut table = transaction.open_table(SUBJECTS)?;
+                for (id, bytes) in &subjects {
+                    table.insert(id, bytes.as_slice())?;
+                }
                 let mut table = transaction.open_table(TEMPLATES)?;
-                for (index, template) in (first..).zip(templates) {
-                    let bytes = template_bytes(id, index, template.values());
-                    table.insert((id.0, index), bytes.as_slice())?;
+                for (place, bytes) in &templates {
+                    table.insert(place, bytes.as_slice())?;
                 }
                 Ok(())
             })
@@ -141,9 +154,10 @@ impl Store {
 
     /// Removes a subject and its templates.
     pub(crate) fn remove(&self, meta: &Meta, id: SubjectId) -> Result<(), GalleryError> {
+        let sealed_meta = meta.seal(&self.sealer)?;
         guarded("writing", || {
-            self.transact(&|transaction| {
-                put_meta(transaction, meta)?;
+            transact(&self.database, &|transaction| {
+                transaction.open_table(META)?.insert(META_KEY, sealed_meta.as_slice())?;
                 transaction.open_table(SUBJECTS)?.remove(id.0)?;
                 let mut table = transaction.open_table(TEMPLATES)?;
                 for index in 0..MAX_TEMPLATES_PER_SUBJECT as u16 {
@@ -153,23 +167,44 @@ impl Store {
             })
         })
     }
-
-    fn has_no_tables(&self) -> Result<bool, redb::Error> {
-        Ok(self.database.begin_read()?.list_tables()?.next().is_none())
-    }
-
-    fn transact(&self, change: &Change<'_>) -> Result<(), redb::Error> {
-        let mut transaction = self.database.begin_write()?;
-        // The second sync lets the header name a commit only after all of it lies on the disk.
-        transaction.set_two_phase_commit(true);
-        change(&transaction)?;
-        transaction.commit()?;
-        Ok(())
-    }
 }
 
-fn put_meta(transaction: &redb::WriteTransaction, meta: &Meta) -> Result<(), redb::Error> {
-    transaction.open_table(META)?.insert(META_KEY, meta.to_bytes().as_slice())?;
+/// Writes the first records of a new gallery.
+fn begin(database: &Database, fresh: &Meta, key: &GalleryKey) -> Result<(), GalleryError> {
+    let mut salt = [0; SALT_BYTES];
+    fill_random(&mut salt)?;
+    let (derived, sealer) = key.derive(&salt);
+    let header = Header { salt, check: derived.check }.to_bytes();
+    let meta = fresh.seal(&sealer)?;
+    guarded("opening", || {
+        transact(database, &|transaction| {
+            transaction.open_table(SUBJECTS)?;
+            transaction.open_table(TEMPLATES)?;
+            let mut table = transaction.open_table(META)?;
+            table.insert(HEADER_KEY, header.as_slice())?;
+            table.insert(META_KEY, meta.as_slice())?;
+            Ok(())
+        })
+    })
+}
+
+fn read_meta(database: &Database, key: &str) -> Result<Vec<u8>, GalleryError> {
+    let bytes = guarded("reading", || {
+        let table = match database.begin_read()?.open_table(META) {
+            Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+            table => table?,
+        };
+        Ok(table.get(key)?.map(|bytes| bytes.value().to_vec()))
+    })?;
+    bytes.ok_or(GalleryError::NotAGallery)
+}
+
+fn transact(database: &Database, change: &Change<'_>) -> Result<(), redb::Error> {
+    let mut transaction = database.begin_write()?;
+    // The second sync lets the header name a commit only after all of it lies on the disk.
+    transaction.set_two_phase_commit(true);
+    change(&transaction)?;
+    transaction.commit()?;
     Ok(())
 }
 

@@ -6,11 +6,15 @@
 )]
 
 use arcdoor_core::{Candidates, ModelId, SubjectId, SubjectName, Template};
-use arcdoor_gallery::{Gallery, GalleryError, MemoryDisk, Precision, Subject};
+use arcdoor_gallery::{Gallery, GalleryError, GalleryKey, KEY_BYTES, MemoryDisk, Precision, Subject};
 use std::path::Path;
 
 const MODEL: ModelId = ModelId::new([1; 16]);
 const DIMENSION: usize = 16;
+
+fn key(byte: u8) -> GalleryKey {
+    GalleryKey::new(&[byte; KEY_BYTES])
+}
 
 fn name(text: &str) -> SubjectName {
     SubjectName::new(text).unwrap()
@@ -25,12 +29,12 @@ fn template(axis: usize, tilt: f32) -> Template {
 }
 
 fn open(disk: &MemoryDisk) -> Gallery {
-    Gallery::open_on(disk.clone(), MODEL, DIMENSION).unwrap()
+    Gallery::open_on(disk.clone(), &key(1), MODEL, DIMENSION).unwrap()
 }
 
 fn best(gallery: &Gallery, probe: &Template) -> Option<SubjectId> {
     let mut out = Candidates::new();
-    gallery.matcher().identify(probe, &mut out).unwrap();
+    gallery.identify(probe, &mut out).unwrap();
     out.first().map(|candidate| candidate.subject)
 }
 
@@ -38,7 +42,7 @@ fn best(gallery: &Gallery, probe: &Template) -> Option<SubjectId> {
 fn what_was_enrolled_is_there_after_opening_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gallery.redb");
-    let open = || Gallery::open(&path, MODEL, DIMENSION).unwrap();
+    let open = || Gallery::open(&path, &key(1), MODEL, DIMENSION).unwrap();
     let mut gallery = open();
     let ada = gallery.enrol(&name("Ada"), &[template(0, 0.1), template(0, 0.2)], 77).unwrap();
     let bob = gallery.enrol(&name("Bob"), &[template(4, 0.0)], 78).unwrap();
@@ -58,8 +62,8 @@ fn what_was_enrolled_is_there_after_opening_again() {
     drop(gallery);
 
     let mut gallery = open();
-    assert_eq!((gallery.len(), gallery.matcher().len()), (1, 2));
-    assert_eq!(gallery.matcher().verify(bob, &template(8, 0.0)).unwrap(), None);
+    assert_eq!((gallery.len(), gallery.templates()), (1, 2));
+    assert_eq!(gallery.verify(bob, &template(8, 0.0)).unwrap(), None);
     let carol = gallery.enrol(&name("Bob"), &[template(4, 0.0)], 79).unwrap();
     assert!(carol > bob, "an id was used again");
 }
@@ -84,7 +88,7 @@ fn a_refused_enrolment_changes_nothing() {
     }
     let nobody = SubjectId(99);
     assert!(matches!(gallery.revoke(nobody), Err(GalleryError::UnknownSubject(id)) if id == nobody));
-    assert_eq!((disk.changes(), gallery.len(), gallery.matcher().len()), (changes, 1, 1));
+    assert_eq!((disk.changes(), gallery.len(), gallery.templates()), (changes, 1, 1));
 }
 
 #[test]
@@ -92,9 +96,9 @@ fn another_embedder_or_dimension_is_refused() {
     let disk = MemoryDisk::new();
     drop(open(&disk));
     let other = ModelId::new([2; 16]);
-    let refused = Gallery::open_on(disk.clone(), other, DIMENSION).unwrap_err();
+    let refused = Gallery::open_on(disk.clone(), &key(1), other, DIMENSION).unwrap_err();
     assert!(matches!(refused, GalleryError::OtherModel { gallery: MODEL, asked } if asked == other));
-    let refused = Gallery::open_on(disk, MODEL, 8).unwrap_err();
+    let refused = Gallery::open_on(disk, &key(1), MODEL, 8).unwrap_err();
     assert!(matches!(refused, GalleryError::OtherDimension { gallery: DIMENSION, asked: 8 }));
 }
 
@@ -102,11 +106,11 @@ fn another_embedder_or_dimension_is_refused() {
 fn a_second_handle_is_told_that_the_gallery_is_in_use() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gallery.redb");
-    let first = Gallery::open(&path, MODEL, DIMENSION).unwrap();
-    let refused = Gallery::open(&path, MODEL, DIMENSION).unwrap_err();
+    let first = Gallery::open(&path, &key(1), MODEL, DIMENSION).unwrap();
+    let refused = Gallery::open(&path, &key(1), MODEL, DIMENSION).unwrap_err();
     assert!(matches!(&refused, GalleryError::Locked(held) if *held == path), "{refused}");
     drop(first);
-    Gallery::open(&path, MODEL, DIMENSION).unwrap();
+    Gallery::open(&path, &key(1), MODEL, DIMENSION).unwrap();
 }
 
 #[cfg(unix)]
@@ -116,10 +120,10 @@ fn only_the_owner_may_read_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gallery.redb");
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
-    drop(Gallery::open(&path, MODEL, DIMENSION).unwrap());
+    drop(Gallery::open(&path, &key(1), MODEL, DIMENSION).unwrap());
     assert_eq!(mode(&path), 0o600);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-    drop(Gallery::open(&path, MODEL, DIMENSION).unwrap());
+    drop(Gallery::open(&path, &key(1), MODEL, DIMENSION).unwrap());
     assert_eq!(mode(&path), 0o600);
 }
 
@@ -129,13 +133,16 @@ fn what_is_no_gallery_is_refused_and_left_alone() {
     let path = folder.path().join("notes.txt");
     for contents in [&b""[..], b"x", &[0; 8192], b"these are my notes, and not a gallery"] {
         std::fs::write(&path, contents).unwrap();
-        let refused = Gallery::open(&path, MODEL, DIMENSION).unwrap_err();
+        let refused = Gallery::open(&path, &key(1), MODEL, DIMENSION).unwrap_err();
         assert!(matches!(refused, GalleryError::NotAGallery), "{refused}");
         assert_eq!(std::fs::read(&path).unwrap(), contents);
     }
-    assert!(matches!(Gallery::open(folder.path(), MODEL, DIMENSION), Err(GalleryError::NotAGallery)));
+    assert!(matches!(
+        Gallery::open(folder.path(), &key(1), MODEL, DIMENSION),
+        Err(GalleryError::NotAGallery)
+    ));
     let nowhere = folder.path().join("missing/gallery.redb");
-    assert!(matches!(Gallery::open(&nowhere, MODEL, DIMENSION), Err(GalleryError::Io { .. })));
+    assert!(matches!(Gallery::open(&nowhere, &key(1), MODEL, DIMENSION), Err(GalleryError::Io { .. })));
 }
 
 /// A gallery with one subject, closed.
@@ -166,13 +173,13 @@ fn a_power_cut_leaves_the_old_gallery_or_the_new_one() {
                 ref other => panic!("cut after {cut}: {other:?}"),
             }
             assert!(result.is_err() || after.len() == 2, "a confirmed enrolment was lost");
-            assert_eq!(after.matcher().len(), if after.len() == 2 { 3 } else { 1 });
+            assert_eq!(after.templates(), if after.len() == 2 { 3 } else { 1 });
             assert_eq!(best(&after, &template(0, 0.1)), Some(SubjectId(1)));
         }
         if result.is_ok() {
             break;
         }
-        assert_eq!((gallery.len(), gallery.matcher().len()), (1, 1), "memory ran ahead of the disk");
+        assert_eq!((gallery.len(), gallery.templates()), (1, 1), "memory ran ahead of the disk");
         assert!(gallery.enrol(&name("Eve"), &[template(6, 0.0)], 3).is_err(), "written after a failure");
     }
     assert!(old > 0 && new > 0, "the cuts missed one side: {old} old, {new} new");
@@ -187,7 +194,7 @@ fn a_power_cut_while_revoking_leaves_all_of_a_subject_or_nothing() {
         let result = gallery.revoke(SubjectId(1));
         for seed in 0..4 {
             let after = open(&disk.power_cut(seed));
-            assert_eq!(after.len(), after.matcher().len());
+            assert_eq!(after.len(), after.templates());
             assert!(result.is_err() || after.is_empty(), "a revoked subject came back");
         }
         if result.is_ok() {
@@ -203,7 +210,7 @@ fn a_power_cut_while_a_file_is_made_leaves_no_gallery_or_an_empty_one() {
     let path = folder.path().join("gallery.redb");
     // What an interrupted making leaves: the unfinished neighbour.
     std::fs::write(folder.path().join("gallery.redb.new"), vec![0xa5; 10_000]).unwrap();
-    assert!(Gallery::open(&path, MODEL, DIMENSION).unwrap().is_empty());
+    assert!(Gallery::open(&path, &key(1), MODEL, DIMENSION).unwrap().is_empty());
     assert!(!folder.path().join("gallery.redb.new").exists());
 }
 
@@ -219,9 +226,11 @@ fn cut_and_changed_files_are_refused_or_read_right() {
     drop(gallery);
     let bytes = disk.bytes();
     let check = |bytes: Vec<u8>, what: String| {
-        let Ok(gallery) = Gallery::open_on(MemoryDisk::holding(bytes), MODEL, DIMENSION) else { return 1 };
+        let Ok(gallery) = Gallery::open_on(MemoryDisk::holding(bytes), &key(1), MODEL, DIMENSION) else {
+            return 1;
+        };
         assert_eq!(gallery.list(), expected, "{what}");
-        assert_eq!(gallery.matcher().len(), 20, "{what}");
+        assert_eq!(gallery.templates(), 20, "{what}");
         0
     };
     let mut refused = 0;

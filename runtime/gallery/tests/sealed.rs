@@ -1,0 +1,180 @@
+//! What lies on the disk says nothing without the key, and keys can be changed without losing anybody.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy exempts test functions only, not their helpers"
+)]
+
+use arcdoor_core::{Candidates, ModelId, SubjectId, SubjectName, Template};
+use arcdoor_gallery::{FileDisk, Gallery, GalleryError, GalleryKey, KEY_BYTES, MemoryDisk};
+use std::path::Path;
+
+const MODEL: ModelId = ModelId::new([1; 16]);
+const DIMENSION: usize = 16;
+
+fn key(byte: u8) -> GalleryKey {
+    GalleryKey::new(&[byte; KEY_BYTES])
+}
+
+fn name(text: &str) -> SubjectName {
+    SubjectName::new(text).unwrap()
+}
+
+fn template(axis: usize) -> Template {
+    let mut values = [0.01; DIMENSION];
+    values[axis % DIMENSION] = 1.0;
+    Template::new(MODEL, &values).unwrap()
+}
+
+fn open(disk: &MemoryDisk, byte: u8) -> Result<Gallery, GalleryError> {
+    Gallery::open_on(disk.clone(), &key(byte), MODEL, DIMENSION)
+}
+
+/// Ada and Bob with two templates each, under key 1.
+fn fill(gallery: &mut Gallery) {
+    gallery.enrol(&name("Ada Lovelace"), &[template(0), template(1)], 5).unwrap();
+    gallery.enrol(&name("Bob Babbage"), &[template(4), template(5)], 6).unwrap();
+}
+
+fn filled() -> MemoryDisk {
+    let disk = MemoryDisk::new();
+    fill(&mut open(&disk, 1).unwrap());
+    disk
+}
+
+fn best(gallery: &Gallery, probe: &Template) -> (SubjectId, f32) {
+    let mut out = Candidates::new();
+    gallery.identify(probe, &mut out).unwrap();
+    (out[0].subject, out[0].score.0)
+}
+
+fn contains(bytes: &[u8], needle: &[u8]) -> bool {
+    bytes.windows(needle.len()).any(|window| window == needle)
+}
+
+#[test]
+fn neither_names_nor_templates_lie_open() {
+    let bytes = filled().bytes();
+    assert!(contains(&bytes, b"redb"), "the test looks at the right bytes");
+    for word in ["Ada", "Lovelace", "Bob"] {
+        assert!(!contains(&bytes, word.as_bytes()), "{word}");
+    }
+    for value in template(0).values() {
+        assert!(!contains(&bytes, &value.to_le_bytes()), "{value}");
+    }
+}
+
+#[test]
+fn another_key_is_told_from_damage() {
+    let disk = filled();
+    assert!(matches!(open(&disk, 2), Err(GalleryError::OtherKey)));
+    let gallery = open(&disk, 1).unwrap();
+    assert!((best(&gallery, &template(0)).1 - 1.0).abs() < 1e-5, "scores are those of the embedder");
+}
+
+#[test]
+fn a_copy_under_another_key_has_the_same_people_and_no_common_bytes() {
+    let gallery = open(&filled(), 1).unwrap();
+    let disk = MemoryDisk::new();
+    let copy = gallery.copy_to(disk.clone(), &key(2)).unwrap();
+    assert_eq!(copy.list(), gallery.list());
+    drop(copy);
+    assert!(matches!(open(&disk, 1), Err(GalleryError::OtherKey)));
+    let mut copy = open(&disk, 2).unwrap();
+    for axis in [0, 1, 4, 5] {
+        let (a, b) = (best(&gallery, &template(axis)), best(&copy, &template(axis)));
+        assert!(a.0 == b.0 && (a.1 - b.1).abs() < 1e-5);
+    }
+    let next = copy.enrol(&name("Eve"), &[template(8)], 7).unwrap();
+    assert_eq!(next, SubjectId(3), "ids go on where they were");
+    assert!(copy.copy_to(disk, &key(2)).is_err(), "never over something");
+}
+
+#[test]
+fn an_import_adds_who_is_new_and_lists_who_is_not() {
+    let other = open(&filled(), 1).unwrap();
+    let disk = MemoryDisk::new();
+    let mut gallery = open(&disk, 3).unwrap();
+    gallery.enrol(&name("Bob Babbage"), &[template(9)], 1).unwrap();
+    assert_eq!(gallery.import(&other).unwrap(), [name("Bob Babbage")]);
+    drop(gallery);
+    let gallery = open(&disk, 3).unwrap();
+    assert_eq!((gallery.len(), gallery.templates()), (2, 3));
+    assert_eq!(best(&gallery, &template(1)).0, gallery.find(&name("Ada Lovelace")).unwrap().id);
+    let foreign = Gallery::open_on(MemoryDisk::new(), &key(3), ModelId::new([2; 16]), DIMENSION).unwrap();
+    assert!(open(&filled(), 1).unwrap().import(&foreign).is_err());
+}
+
+/// Cuts the power at every change that an import and a copy make.
+#[test]
+fn a_power_cut_leaves_an_import_or_a_copy_whole_or_undone() {
+    let other = open(&filled(), 1).unwrap();
+    let mut cuts = 0;
+    for cut in 0.. {
+        let disk = MemoryDisk::new();
+        let mut gallery = open(&disk, 3).unwrap();
+        disk.fail_after(Some(cut));
+        let result = gallery.import(&other);
+        for seed in 0..6 {
+            let after = open(&disk.power_cut(seed), 3).unwrap();
+            assert!(matches!((after.len(), after.templates()), (0, 0) | (2, 4)), "{}", after.len());
+            assert!(result.is_err() || after.len() == 2);
+            cuts += 1;
+        }
+        if result.is_ok() {
+            break;
+        }
+    }
+    for cut in 0.. {
+        let disk = MemoryDisk::new();
+        disk.fail_after(Some(cut));
+        let result = other.copy_to(disk.clone(), &key(2));
+        for seed in 0..6 {
+            // What was not finished may be no gallery at all; it never has a name of its own then.
+            if let Ok(after) = open(&disk.power_cut(seed), 2) {
+                assert!(matches!((after.len(), after.templates()), (0, 0) | (2, 4)));
+                assert!(result.is_err() || after.len() == 2);
+            } else {
+                assert!(result.is_err(), "a confirmed copy was lost");
+            }
+            cuts += 1;
+        }
+        if result.is_ok() {
+            break;
+        }
+    }
+    println!("power cuts: {cuts}");
+    assert!(cuts > 50, "{cuts}");
+}
+
+#[test]
+fn a_full_disk_while_rewriting_leaves_the_old_gallery() {
+    let other = open(&filled(), 1).unwrap();
+    let disk = MemoryDisk::new();
+    disk.fail_after(Some(3));
+    assert!(other.copy_to(disk, &key(2)).is_err());
+    assert_eq!(other.len(), 2);
+}
+
+fn open_file(path: &Path, byte: u8) -> Result<Gallery, GalleryError> {
+    Gallery::open(path, &key(byte), MODEL, DIMENSION)
+}
+
+#[test]
+fn rewriting_changes_the_key_and_overwrites_what_was_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gallery.redb");
+    let witness = folder.path().join("old");
+    let mut gallery = open_file(&path, 1).unwrap();
+    fill(&mut gallery);
+    // A second name for the old file shows what became of its bytes.
+    std::fs::hard_link(&path, &witness).unwrap();
+    assert!(std::fs::metadata(&witness).unwrap().len() > 0);
+    let gallery = gallery.rewrite(&path, &key(2)).unwrap();
+    assert_eq!(std::fs::metadata(&witness).unwrap().len(), 0);
+    assert!(matches!(FileDisk::open(&path), Err(GalleryError::Locked(_))), "the new file is held");
+    drop(gallery);
+    assert!(matches!(open_file(&path, 1), Err(GalleryError::OtherKey)));
+    assert_eq!(open_file(&path, 2).unwrap().len(), 2);
+    assert!(!folder.path().join("gallery.redb.new").exists());
+}
