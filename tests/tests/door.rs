@@ -8,7 +8,7 @@ use arcdoor::service::Options;
 use arcdoor::{Home, Outcome, Request, Response, Service};
 use arcdoor_core::{Decision, Fmr, Millis, Score, SubjectName};
 use arcdoor_frame::RgbImage;
-use arcdoor_gallery::{Gallery, MemoryDisk};
+use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
 use arcdoor_models::Pack;
 use arcdoor_pipeline::{Enrolment, Policy, Recognizer, TraceEntry, replay};
 use arcdoor_tests::{Real, write_frames};
@@ -75,7 +75,7 @@ fn who_is_revoked_is_a_stranger_at_once_and_after_a_restart() {
     let mut first = service(&home, &real.pack);
     enrol(&mut first, real.photo("obama.jpg"));
     assert_eq!(ask(&mut service(&home, &real.pack), &seen()).1[0]["decision"], "granted");
-    ask(&mut first, &Request::Revoke { name: SubjectName::new("Barack").unwrap() });
+    ask(&mut first, &Request::Revoke { name: SubjectName::new("Barack").unwrap(), erase: false });
     assert_eq!(ask(&mut first, &seen()).1[0]["reason"], "nobody_enrolled");
     assert_eq!(ask(&mut service(&home, &real.pack), &seen()).1[0]["reason"], "nobody_enrolled");
 }
@@ -88,7 +88,13 @@ fn a_recorded_visit_replays_exactly_and_shows_what_another_threshold_would_do() 
     let threshold = pack.threshold(Fmr::new(1e-5).unwrap()).unwrap();
     let detect = DetectSettings::default();
     let mut recognizer = Recognizer::new(vision, detect, threshold, Policy::default()).unwrap();
-    let mut gallery = Gallery::open_on(MemoryDisk::new(), pack.model_id(), pack.dimension()).unwrap();
+    let mut gallery = Gallery::open_on(
+        MemoryDisk::new(),
+        &GalleryKey::generate().unwrap(),
+        pack.model_id(),
+        pack.dimension(),
+    )
+    .unwrap();
     let mut enrolment = Enrolment::new();
     assert_eq!(enrolment.offer(&mut recognizer, real.frame("obama.jpg", 10).view()).unwrap(), None);
     gallery.enrol(&SubjectName::new("Barack").unwrap(), &enrolment.finish(), 0).unwrap();

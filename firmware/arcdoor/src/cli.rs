@@ -3,6 +3,7 @@
 use crate::doctor;
 use crate::error::{self, Error};
 use crate::home::Home;
+use crate::keys::KeySource;
 use crate::message::{Pictures, Request, Response};
 use crate::service::{Options, Outcome, Service};
 use crate::settings::DetectorName;
@@ -85,6 +86,24 @@ enum Command {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+        /// Also write the gallery anew under a new key and overwrite what the old file held
+        #[arg(long)]
+        erase: bool,
+    },
+    /// Write everybody to a file sealed with a passphrase, to move or to keep
+    Export {
+        /// The file; it must not be there yet
+        file: PathBuf,
+    },
+    /// Enrol everybody of an exported file whose name is free here
+    Import {
+        /// The file
+        file: PathBuf,
+    },
+    /// The gallery's key
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
     },
     /// Model packs
     Pack {
@@ -121,6 +140,16 @@ enum PackCommand {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    /// Seal the gallery anew under a new key; templates that leaked before no longer match
+    Change {
+        /// Where the new key comes from
+        #[arg(long, value_name = "SOURCE")]
+        to: KeySource,
+    },
+}
+
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct FromArgs {
@@ -150,7 +179,10 @@ impl Command {
             Self::Verify { name, from } => Request::Verify { name, from: from.pictures() },
             Self::List => Request::List,
             Self::Show { name } => Request::Show { name },
-            Self::Revoke { name, .. } => Request::Revoke { name },
+            Self::Revoke { name, erase, .. } => Request::Revoke { name, erase },
+            Self::Export { file } => Request::Export { file },
+            Self::Import { file } => Request::Import { file },
+            Self::Key { command: KeyCommand::Change { to } } => Request::KeyChange { to },
             Self::Pack { command: PackCommand::Check { dir } } => Request::PackCheck { dir },
             Self::Run { replay: Some(path), frames, .. } => {
                 Request::Run { from: Pictures::Replay(path), frames }
@@ -186,7 +218,7 @@ fn run(cli: Cli) -> Result<u8, Error> {
     };
     let home = Home::resolve(global.home)?;
     let options = Options { pack: global.pack, detector: global.detector };
-    if let (Request::Revoke { name }, false) = (&request, sure) {
+    if let (Request::Revoke { name, .. }, false) = (&request, sure) {
         confirm(name)?;
     }
     let json = global.json || matches!(request, Request::Run { .. });

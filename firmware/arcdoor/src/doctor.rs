@@ -2,9 +2,9 @@
 
 use crate::error::Error;
 use crate::home::Home;
+use crate::keys::{KeySource, Keys};
 use crate::message::{Health, Response};
 use crate::settings::Settings;
-use arcdoor_gallery::Gallery;
 use arcdoor_models::Pack;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -55,6 +55,7 @@ pub fn examine(home: &Home, settings: Result<&Settings, &Error>, pack: Option<&s
                 ),
                 Err(error) => fail("threshold", &error.into()),
             });
+            findings.push(examine_key(home));
             findings.push(examine_gallery(home, &pack));
         }
         Err(error) => {
@@ -99,12 +100,22 @@ fn examine_gallery(home: &Home, pack: &Pack) -> Finding {
     if !path.exists() {
         return warn("gallery", "nobody is enrolled yet: arcdoor enrol NAME --camera".to_owned());
     }
-    match Gallery::open(&path, pack.model_id(), pack.dimension()) {
+    match Keys::of(home).open(pack.model_id(), pack.dimension()) {
         Ok(gallery) if gallery.is_empty() => {
             warn("gallery", "nobody is enrolled yet: arcdoor enrol NAME --camera".to_owned())
         }
         Ok(gallery) => ok("gallery", format!("{} subjects", gallery.len())),
-        Err(error) => fail("gallery", &error.into()),
+        Err(error) => fail("gallery", &error),
+    }
+}
+
+/// Which key is in use and what it does not protect.
+fn examine_key(home: &Home) -> Finding {
+    match Keys::of(home).source() {
+        Ok(Some(source @ KeySource::File)) => warn("key", source.text().to_owned()),
+        Ok(Some(source)) => ok("key", source.text().to_owned()),
+        Ok(None) => ok("key", "none yet: the first enrolment makes a key file".to_owned()),
+        Err(error) => fail("key", &error),
     }
 }
 

@@ -102,7 +102,7 @@ impl Engine {
         self.recognizer.reset();
         let step = self.recognizer.step(self.image.view(), gallery, Millis(0))?;
         let score = match self.recognizer.probe() {
-            Some(probe) => gallery.matcher().verify(subject.id, probe)?,
+            Some(probe) => gallery.verify(subject.id, probe)?,
             None => None,
         };
         let best = score.map(|score| Candidate { subject: subject.id, score });

@@ -90,6 +90,42 @@ pub enum Error {
     /// Recognition failed.
     #[error("{0}; `arcdoor pack check` tells whether the pack is whole")]
     Pipeline(#[from] PipelineError),
+    /// A sealed gallery and nothing to open it.
+    #[error(
+        "the gallery is sealed, and its key is missing: bring back {}, or start with the credential or          passphrase that it was sealed with",
+        .0.display()
+    )]
+    NoKey(PathBuf),
+    /// A key file of another length or with other characters.
+    #[error("{}: not a key; it holds 64 hexadecimal digits or 32 bytes", .0.display())]
+    BadKey(PathBuf),
+    /// No systemd credential.
+    #[error(
+        "there is no credential {name:?}: start arcdoor as a systemd service with          LoadCredentialEncrypted={name}:FILE",
+        name = crate::keys::CREDENTIAL
+    )]
+    NoCredential,
+    /// Nobody to ask for the passphrase.
+    #[error(
+        "the gallery is sealed with a passphrase and there is nobody to ask: name a file that holds it in {}",
+        crate::passphrase::PASSPHRASE_FILE
+    )]
+    NoPassphrase,
+    /// A new passphrase that would be guessed.
+    #[error("a passphrase has at least {} characters", crate::passphrase::LEAST_CHARS)]
+    ShortPassphrase,
+    /// Mistyped.
+    #[error("the two passphrases differ; nothing was changed")]
+    PassphrasesDiffer,
+    /// The gallery says something strange about its key.
+    #[error("the gallery asks for a key in a way that this arcdoor does not know or a board cannot do")]
+    Hint,
+    /// There is nothing to export or to seal.
+    #[error("nobody is enrolled yet: arcdoor enrol NAME --camera")]
+    NobodyEnrolled,
+    /// A file that must not be overwritten.
+    #[error("{}: there is such a file already; name another", .0.display())]
+    Exists(PathBuf),
     /// Nothing says where the state lies.
     #[error("no home folder: set HOME, or name one with --home DIR or ARCDOOR_HOME")]
     NoHome,
@@ -139,6 +175,11 @@ impl Error {
     pub const fn code(&self) -> u8 {
         match self {
             Self::Unconfirmed(_) | Self::TooManyPhotos(_) => USAGE,
+            Self::ShortPassphrase
+            | Self::PassphrasesDiffer
+            | Self::Exists(_)
+            | Self::BadKey(_)
+            | Self::NobodyEnrolled => INPUT,
             Self::Declined | Self::NoView { .. } => REFUSED,
             Self::Photo { .. } | Self::UnknownName(_) | Self::Settings { .. } => INPUT,
             Self::Gallery(
@@ -148,6 +189,7 @@ impl Error {
                 | GalleryError::TooManyTemplates(_),
             ) => INPUT,
             Self::Gallery(GalleryError::Locked(_) | GalleryError::Closed | GalleryError::Io { .. }) => DEVICE,
+            Self::NoKey(_) | Self::NoCredential | Self::NoPassphrase | Self::Hint => PACK,
             Self::NoPack { .. }
             | Self::Pack(_)
             | Self::Calibration(_)

@@ -3,7 +3,8 @@
 //! | file | holds |
 //! |---|---|
 //! | `settings.toml` | what the installer chose; see [`settings`](crate::settings) |
-//! | `gallery.redb` | the enrolled templates |
+//! | `gallery.redb` | the enrolled templates, sealed |
+//! | `gallery.key` | the gallery's key, where nothing stronger is used; see [`keys`](crate::keys) |
 //! | `log.jsonl`, `log.1.jsonl` | decisions and enrolments; see [`log`](crate::log) |
 //! | `packs/NAME/` | installed packs |
 
@@ -68,6 +69,12 @@ impl Home {
     #[must_use]
     pub fn gallery(&self) -> PathBuf {
         self.0.join("gallery.redb")
+    }
+
+    /// The gallery's key, where it lies in a file.
+    #[must_use]
+    pub fn key(&self) -> PathBuf {
+        self.0.join("gallery.key")
     }
 
     /// The log's file.

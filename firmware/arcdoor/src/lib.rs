@@ -12,6 +12,7 @@
 //! | [`engine`] | pack and recognizer for photos and frames |
 //! | [`source`] | frames from a camera or a replay |
 //! | [`home`], [`settings`], [`log`] | the folder of all state, and two of its files |
+//! | [`keys`], [`passphrase`] | where the gallery's key comes from |
 //! | [`doctor`] | what is wrong with this device, and what to do |
 //! | [`annotate`] | marked copies of photos |
 //! | [`text`] | responses for people |
@@ -24,8 +25,10 @@ pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod home;
+pub mod keys;
 pub mod log;
 pub mod message;
+pub mod passphrase;
 pub mod run;
 pub mod service;
 pub mod settings;

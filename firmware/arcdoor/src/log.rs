@@ -2,6 +2,7 @@
 //! (ids only, so that revoking leaves nothing behind); bounded by one rotation.
 
 use crate::error::Error;
+use crate::keys::KeySource;
 use crate::message::{Reason, Verdict};
 use arcdoor_core::SubjectId;
 use serde::Serialize;
@@ -27,6 +28,21 @@ pub enum Entry {
     Revoked {
         /// Who.
         subject: SubjectId,
+    },
+    /// Everybody was written to a file.
+    Exported {
+        /// How many.
+        subjects: usize,
+    },
+    /// Subjects came from a file.
+    Imported {
+        /// How many.
+        subjects: usize,
+    },
+    /// The gallery was sealed under a new key.
+    KeyChanged {
+        /// Where it comes from.
+        source: KeySource,
     },
     /// Recognition decided.
     Decision {

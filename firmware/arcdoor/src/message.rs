@@ -1,6 +1,7 @@
 //! What the service is asked, and what it answers. Field names are stable: `--json` prints responses as
 //! they are, one object a line, `kind` first.
 
+use crate::keys::KeySource;
 use arcdoor_core::{Decision, DenyReason, RetryReason, SubjectId, SubjectName};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -56,6 +57,23 @@ pub enum Request {
     Revoke {
         /// Who.
         name: SubjectName,
+        /// Whether what the disk still holds of it is overwritten.
+        erase: bool,
+    },
+    /// Write everybody to a file sealed with a passphrase.
+    Export {
+        /// The new file.
+        file: PathBuf,
+    },
+    /// Enrol everybody of such a file.
+    Import {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Seal the gallery under a new key.
+    KeyChange {
+        /// Where the new key comes from.
+        to: KeySource,
     },
     /// Whether a pack is whole.
     PackCheck {
@@ -261,6 +279,31 @@ pub enum Response {
         subject: SubjectId,
         /// Templates removed.
         templates: usize,
+        /// Whether the old file was overwritten.
+        erased: bool,
+        /// What is left of the subject, and where.
+        remains: Vec<String>,
+    },
+    /// Everybody was written to a file.
+    Exported {
+        /// The file.
+        file: PathBuf,
+        /// How many.
+        subjects: usize,
+    },
+    /// Subjects came from a file.
+    Imported {
+        /// How many are new here.
+        subjects: usize,
+        /// Whose name was taken, and who was left out.
+        skipped: Vec<SubjectName>,
+    },
+    /// The gallery is under a new key.
+    KeyChanged {
+        /// Where it comes from.
+        source: KeySource,
+        /// What it protects.
+        text: String,
     },
     /// What is wrong with a pack; the exit code is 4.
     PackProblem {

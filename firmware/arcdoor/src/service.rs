@@ -4,8 +4,10 @@ use crate::annotate;
 use crate::engine::Engine;
 use crate::error::{Error, PACK};
 use crate::home::Home;
+use crate::keys::{KeySource, Keys};
 use crate::log::{Entry, Log};
 use crate::message::{MAX_PHOTOS, Pictures, Request, Response, Sight, Verdict, View};
+use crate::passphrase::{self, Kdf};
 use crate::run::{self, Loop};
 use crate::settings::{DetectorName, Settings};
 use crate::source::Frames;
@@ -103,7 +105,10 @@ impl Service {
             Request::Verify { name, from } => self.verify(name, from, answer),
             Request::List => self.list(answer),
             Request::Show { name } => self.show(name, answer),
-            Request::Revoke { name } => self.revoke(name, answer),
+            Request::Revoke { name, erase } => self.revoke(name, *erase, answer),
+            Request::Export { file } => self.export(file, answer),
+            Request::Import { file } => self.import(file, answer),
+            Request::KeyChange { to } => self.change_key(*to, answer),
             Request::PackCheck { dir } => self.pack_check(dir.as_deref(), answer),
             Request::Run { from, frames } => self.run(from, *frames, answer),
             Request::Doctor => self.doctor(answer),
@@ -122,7 +127,7 @@ impl Service {
 
     fn gallery(&self, pack: &Pack) -> Result<Gallery, Error> {
         self.home.create()?;
-        Ok(Gallery::open(&self.home.gallery(), pack.model_id(), pack.dimension())?)
+        Keys::of(&self.home).open(pack.model_id(), pack.dimension())
     }
 
     /// For commands that need no network. None: nobody was ever enrolled, and nothing is made.
@@ -303,13 +308,64 @@ impl Service {
         Ok(Outcome::Done)
     }
 
-    fn revoke(&self, name: &SubjectName, answer: Answer<'_>) -> Result<Outcome, Error> {
+    fn revoke(&self, name: &SubjectName, erase: bool, answer: Answer<'_>) -> Result<Outcome, Error> {
         let unknown = || Error::UnknownName(name.clone());
         let mut gallery = self.enrolled()?.ok_or_else(unknown)?;
         let id = gallery.find(name).ok_or_else(unknown)?.id;
         let Subject { id, name, templates, .. } = gallery.revoke(id)?;
         self.log.append(&Entry::Revoked { subject: id })?;
-        answer(&Response::Revoked { name, subject: id, templates })?;
+        let mut remains = vec![format!("the log keeps what subject {id} did, without the name")];
+        if erase {
+            let keys = Keys::of(&self.home);
+            let source = keys.source()?.unwrap_or(KeySource::File);
+            keys.change(gallery, source)?;
+            remains.push(
+                "flash memory may keep overwritten blocks for a while, sealed under a key that is gone"
+                    .to_owned(),
+            );
+            if source == KeySource::Credential {
+                remains.push("the credential is as before: give arcdoor a new one, too".to_owned());
+            }
+        } else {
+            remains.push("the gallery's free pages keep sealed templates until --erase".to_owned());
+        }
+        remains.push("files made by `arcdoor export` keep the subject until you delete them".to_owned());
+        answer(&Response::Revoked { name, subject: id, templates, erased: erase, remains })?;
+        Ok(Outcome::Done)
+    }
+
+    fn export(&self, file: &Path, answer: Answer<'_>) -> Result<Outcome, Error> {
+        let gallery = self.enrolled()?.ok_or(Error::NobodyEnrolled)?;
+        if file.exists() {
+            return Err(Error::Exists(file.to_owned()));
+        }
+        let kdf = Kdf::fresh()?;
+        let key = kdf.key(&passphrase::ask_new()?)?;
+        gallery.export(file, &key, &kdf.to_hint())?;
+        self.log.append(&Entry::Exported { subjects: gallery.len() })?;
+        answer(&Response::Exported { file: file.to_owned(), subjects: gallery.len() })?;
+        Ok(Outcome::Done)
+    }
+
+    fn import(&self, file: &Path, answer: Answer<'_>) -> Result<Outcome, Error> {
+        let pack = Pack::open(&self.pack_dir()?)?;
+        let kdf = Kdf::from_hint(&Gallery::hint(file)?)?;
+        let key = kdf.key(&passphrase::ask("Passphrase of the exported file")?)?;
+        let other = Gallery::open(file, &key, pack.model_id(), pack.dimension())?;
+        let mut gallery = self.gallery(&pack)?;
+        let before = gallery.len();
+        let skipped = gallery.import(&other)?;
+        let subjects = gallery.len() - before;
+        self.log.append(&Entry::Imported { subjects })?;
+        answer(&Response::Imported { subjects, skipped })?;
+        Ok(Outcome::Done)
+    }
+
+    fn change_key(&self, to: KeySource, answer: Answer<'_>) -> Result<Outcome, Error> {
+        let gallery = self.enrolled()?.ok_or(Error::NobodyEnrolled)?;
+        Keys::of(&self.home).change(gallery, to)?;
+        self.log.append(&Entry::KeyChanged { source: to })?;
+        answer(&Response::KeyChanged { source: to, text: to.text().to_owned() })?;
         Ok(Outcome::Done)
     }
 

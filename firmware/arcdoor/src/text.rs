@@ -50,9 +50,19 @@ impl Printer {
                 let when = date(*enrolled_unix_s);
                 writeln!(out, "{subject:>6}  {:<WIDEST$}  {templates:>2} template(s)  {when}", name.as_str())
             }
-            Response::Revoked { name, subject, templates } => {
-                writeln!(out, "{name} (subject {subject}) is revoked: {templates} template(s) removed")
+            Response::Revoked { name, subject, templates, remains, .. } => {
+                writeln!(out, "{name} (subject {subject}) is revoked: {templates} template(s) removed")?;
+                remains.iter().try_for_each(|text| writeln!(out, "  {text}"))
             }
+            Response::Exported { file, subjects } => {
+                writeln!(out, "{subjects} subject(s) exported to {}", file.display())
+            }
+            Response::Imported { subjects, skipped } => {
+                let known = |name| writeln!(out, "  {name}: left out, there is a subject of this name here");
+                skipped.iter().try_for_each(known)?;
+                writeln!(out, "{subjects} subject(s) imported")
+            }
+            Response::KeyChanged { text, .. } => writeln!(out, "the gallery is under a new key: {text}"),
             Response::PackProblem { problem, .. } => writeln!(out, "  {problem}"),
             Response::PackWhole { name, dir, model_id, dimension, networks } => {
                 writeln!(out, "pack {name} in {} is whole", dir.display())?;

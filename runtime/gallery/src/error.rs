@@ -65,6 +65,9 @@ pub enum GalleryError {
     /// Another key sealed the gallery.
     #[error("this is not the key of the gallery: give the passphrase or key file that it was made with")]
     OtherKey,
+    /// A hint that is too long.
+    #[error("a gallery's hint has at most 64 bytes, not {0}")]
+    Hint(usize),
     /// The system has no random numbers.
     #[error("the system gives no random numbers ({0}): without them nothing can be sealed")]
     NoRandom(String),

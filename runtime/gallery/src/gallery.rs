@@ -6,7 +6,7 @@ use crate::file_disk::{FileDisk, io_error, overwrite, publish};
 use crate::key::GalleryKey;
 use crate::matcher::{Matcher, Precision};
 use crate::record::{Meta, SubjectRecord};
-use crate::store::{Entry, Store};
+use crate::store::{self, Entry, Store};
 use crate::transform::Transform;
 use arcdoor_core::limits::{MAX_DIMENSION, MAX_TEMPLATES_PER_SUBJECT};
 use arcdoor_core::{Candidates, ModelId, Score, SubjectId, SubjectName, Template};
@@ -16,6 +16,9 @@ use std::path::{Path, PathBuf};
 
 /// Subjects that one gallery holds.
 pub const MAX_SUBJECTS: usize = 100_000;
+
+/// Bytes of a hint.
+pub const MAX_HINT_BYTES: usize = 64;
 
 /// An enrolled person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,11 +78,21 @@ impl Gallery {
         model_id: ModelId,
         dimension: usize,
     ) -> Result<Self, GalleryError> {
+        Self::open_with(disk, key, &[], model_id, dimension)
+    }
+
+    fn open_with(
+        disk: impl Disk,
+        key: &GalleryKey,
+        hint: &[u8],
+        model_id: ModelId,
+        dimension: usize,
+    ) -> Result<Self, GalleryError> {
         if !(1..=MAX_DIMENSION).contains(&dimension) {
             return Err(GalleryError::Dimension(dimension));
         }
         let fresh = Meta { model_id, dimension: dimension as u32, next_id: 1, subjects: 0, templates: 0 };
-        let (store, derived) = Store::open(disk, &fresh, key)?;
+        let (store, derived) = Store::open(disk, &fresh, key, hint)?;
         let meta = store.meta()?;
         if meta.model_id != model_id {
             return Err(GalleryError::OtherModel { gallery: meta.model_id, asked: model_id });
@@ -125,11 +138,11 @@ impl Gallery {
     ///
     /// # Errors
     /// When the disk fails or is full; the old gallery is then still there.
-    pub fn rewrite(self, path: &Path, key: &GalleryKey) -> Result<Self, GalleryError> {
+    pub fn rewrite(self, path: &Path, key: &GalleryKey, hint: &[u8]) -> Result<Self, GalleryError> {
         let unfinished = unfinished(path);
         let disk = FileDisk::create(&unfinished)?;
         disk.set_len(0).map_err(io_error("writing"))?;
-        let new = self.copy_to(disk, key)?;
+        let new = self.copy_to(disk, key, hint)?;
         // We hold the old file's lock until it has no name any more.
         let mut old = File::options().write(true).open(path).map_err(io_error("opening"))?;
         publish(&unfinished, path)?;
@@ -138,13 +151,33 @@ impl Gallery {
         Ok(new)
     }
 
-    /// Copies every subject, ids included, to an empty disk under `key`: an export, when the key is made
-    /// from a passphrase.
+    /// Copies every subject to a new file; see [`Gallery::copy_to`]. A power cut leaves no file at `path`.
     ///
     /// # Errors
-    /// When the disk is not empty or fails.
-    pub fn copy_to(&self, disk: impl Disk, key: &GalleryKey) -> Result<Self, GalleryError> {
-        let mut copy = Self::open_on(disk, key, self.meta.model_id, self.dimension())?;
+    /// When there is such a file, or the disk fails or is full.
+    pub fn export(&self, path: &Path, key: &GalleryKey, hint: &[u8]) -> Result<(), GalleryError> {
+        let unfinished = unfinished(path);
+        let disk = FileDisk::create(&unfinished)?;
+        disk.set_len(0).map_err(io_error("writing"))?;
+        let copy = self.copy_to(disk, key, hint)?;
+        if path.exists() {
+            return Err(io_error("naming")(std::io::ErrorKind::AlreadyExists.into()));
+        }
+        publish(&unfinished, path)?;
+        drop(copy);
+        Ok(())
+    }
+
+    /// Copies every subject, ids included, to an empty disk under `key`: an export, when the key is made
+    /// from a passphrase. `hint` (at most 64 bytes) lies open in the copy and says how to come by its key.
+    ///
+    /// # Errors
+    /// When the disk is not empty or fails, or the hint is too long.
+    pub fn copy_to(&self, disk: impl Disk, key: &GalleryKey, hint: &[u8]) -> Result<Self, GalleryError> {
+        if hint.len() > MAX_HINT_BYTES {
+            return Err(GalleryError::Hint(hint.len()));
+        }
+        let mut copy = Self::open_with(disk, key, hint, self.meta.model_id, self.dimension())?;
         if copy.meta.next_id != 1 {
             return Err(GalleryError::NotAGallery);
         }
@@ -174,6 +207,14 @@ impl Gallery {
         }
         self.put(&taken, next_id)?;
         Ok(known.into_iter().map(|subject| subject.name).collect())
+    }
+
+    /// What the gallery at `path` says of how to come by its key; empty where it says nothing.
+    ///
+    /// # Errors
+    /// When the file is in use, damaged or no gallery.
+    pub fn hint(path: &Path) -> Result<Vec<u8>, GalleryError> {
+        store::hint(FileDisk::open(path)?)
     }
 
     /// Subjects with their templates as the embedder made them.

@@ -31,7 +31,7 @@ mod transform;
 pub use disk::Disk;
 pub use error::GalleryError;
 pub use file_disk::FileDisk;
-pub use gallery::{Gallery, MAX_SUBJECTS, Subject};
+pub use gallery::{Gallery, MAX_HINT_BYTES, MAX_SUBJECTS, Subject};
 pub use key::{GalleryKey, KEY_BYTES};
 pub use matcher::{Matcher, Precision};
 pub use memory_disk::MemoryDisk;

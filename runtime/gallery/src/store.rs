@@ -13,6 +13,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const HEADER_KEY: &str = "header";
 const META_KEY: &str = "gallery";
+/// Open beside the header: how to come by the key, such as a password hash's salt.
+const HINT_KEY: &str = "hint";
 const SUBJECTS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("subjects");
 const TEMPLATES: TableDefinition<'_, (u32, u16), &[u8]> = TableDefinition::new("templates");
 
@@ -43,15 +45,11 @@ impl Store {
         disk: impl Disk,
         fresh: &Meta,
         key: &GalleryKey,
+        hint: &[u8],
     ) -> Result<(Self, Derived), GalleryError> {
-        check_magic(&disk)?;
-        let backend = Backend::new(disk);
-        let database = guarded("opening", || {
-            Ok(Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(backend.clone())?)
-        })?;
-        let database = Self::checked(database, &backend)?;
+        let database = database(disk)?;
         if guarded("opening", || Ok(database.begin_read()?.list_tables()?.next().is_none()))? {
-            begin(&database, fresh, key)?;
+            begin(&database, fresh, key, hint)?;
         }
         let header = Header::parse(&read_meta(&database, HEADER_KEY)?)?;
         let (derived, sealer) = key.derive(&header.salt);
@@ -170,7 +168,7 @@ impl Store {
 }
 
 /// Writes the first records of a new gallery.
-fn begin(database: &Database, fresh: &Meta, key: &GalleryKey) -> Result<(), GalleryError> {
+fn begin(database: &Database, fresh: &Meta, key: &GalleryKey, hint: &[u8]) -> Result<(), GalleryError> {
     let mut salt = [0; SALT_BYTES];
     fill_random(&mut salt)?;
     let (derived, sealer) = key.derive(&salt);
@@ -183,9 +181,29 @@ fn begin(database: &Database, fresh: &Meta, key: &GalleryKey) -> Result<(), Gall
             let mut table = transaction.open_table(META)?;
             table.insert(HEADER_KEY, header.as_slice())?;
             table.insert(META_KEY, meta.as_slice())?;
+            table.insert(HINT_KEY, hint)?;
             Ok(())
         })
     })
+}
+
+/// The hint of the gallery on `disk`, for which no key is needed.
+pub(crate) fn hint(disk: impl Disk) -> Result<Vec<u8>, GalleryError> {
+    if disk.len().map_err(|source| GalleryError::Io { doing: "reading", source })? == 0 {
+        return Err(GalleryError::NotAGallery);
+    }
+    let database = database(disk)?;
+    Header::parse(&read_meta(&database, HEADER_KEY)?)?;
+    read_meta(&database, HINT_KEY)
+}
+
+fn database(disk: impl Disk) -> Result<Database, GalleryError> {
+    check_magic(&disk)?;
+    let backend = Backend::new(disk);
+    let database = guarded("opening", || {
+        Ok(Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(backend.clone())?)
+    })?;
+    Store::checked(database, &backend)
 }
 
 fn read_meta(database: &Database, key: &str) -> Result<Vec<u8>, GalleryError> {

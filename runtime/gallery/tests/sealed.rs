@@ -76,7 +76,7 @@ fn another_key_is_told_from_damage() {
 fn a_copy_under_another_key_has_the_same_people_and_no_common_bytes() {
     let gallery = open(&filled(), 1).unwrap();
     let disk = MemoryDisk::new();
-    let copy = gallery.copy_to(disk.clone(), &key(2)).unwrap();
+    let copy = gallery.copy_to(disk.clone(), &key(2), b"salt").unwrap();
     assert_eq!(copy.list(), gallery.list());
     drop(copy);
     assert!(matches!(open(&disk, 1), Err(GalleryError::OtherKey)));
@@ -87,7 +87,7 @@ fn a_copy_under_another_key_has_the_same_people_and_no_common_bytes() {
     }
     let next = copy.enrol(&name("Eve"), &[template(8)], 7).unwrap();
     assert_eq!(next, SubjectId(3), "ids go on where they were");
-    assert!(copy.copy_to(disk, &key(2)).is_err(), "never over something");
+    assert!(copy.copy_to(disk, &key(2), &[]).is_err(), "never over something");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_power_cut_leaves_an_import_or_a_copy_whole_or_undone() {
     for cut in 0.. {
         let disk = MemoryDisk::new();
         disk.fail_after(Some(cut));
-        let result = other.copy_to(disk.clone(), &key(2));
+        let result = other.copy_to(disk.clone(), &key(2), b"salt");
         for seed in 0..6 {
             // What was not finished may be no gallery at all; it never has a name of its own then.
             if let Ok(after) = open(&disk.power_cut(seed), 2) {
@@ -152,7 +152,7 @@ fn a_full_disk_while_rewriting_leaves_the_old_gallery() {
     let other = open(&filled(), 1).unwrap();
     let disk = MemoryDisk::new();
     disk.fail_after(Some(3));
-    assert!(other.copy_to(disk, &key(2)).is_err());
+    assert!(other.copy_to(disk, &key(2), &[]).is_err());
     assert_eq!(other.len(), 2);
 }
 
@@ -170,10 +170,11 @@ fn rewriting_changes_the_key_and_overwrites_what_was_there() {
     // A second name for the old file shows what became of its bytes.
     std::fs::hard_link(&path, &witness).unwrap();
     assert!(std::fs::metadata(&witness).unwrap().len() > 0);
-    let gallery = gallery.rewrite(&path, &key(2)).unwrap();
+    let gallery = gallery.rewrite(&path, &key(2), b"from a passphrase").unwrap();
     assert_eq!(std::fs::metadata(&witness).unwrap().len(), 0);
     assert!(matches!(FileDisk::open(&path), Err(GalleryError::Locked(_))), "the new file is held");
     drop(gallery);
+    assert_eq!(Gallery::hint(&path).unwrap(), b"from a passphrase", "readable without a key");
     assert!(matches!(open_file(&path, 1), Err(GalleryError::OtherKey)));
     assert_eq!(open_file(&path, 2).unwrap().len(), 2);
     assert!(!folder.path().join("gallery.redb.new").exists());

@@ -147,7 +147,7 @@ impl Recognizer {
             Looked::Face(face, template) => (face, template),
         };
         let start = Instant::now();
-        gallery.matcher().identify(&template, &mut seen.candidates)?;
+        gallery.identify(&template, &mut seen.candidates)?;
         seen.match_us = u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX);
         self.probe = Some(template);
         let contenders: Contenders = seen.candidates.iter().take(2).copied().collect();

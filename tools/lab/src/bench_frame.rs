@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use arcdoor_core::{Candidates, Face, Faces, SubjectName, Template};
 use arcdoor_frame::{ImageLimits, Resizer, RgbImage, read_image};
-use arcdoor_gallery::{Gallery, MemoryDisk};
+use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
 use arcdoor_infer::{Net, NetSpec};
 use arcdoor_models::{NetFile, Pack};
 use arcdoor_vision::{DetectSettings, YuNet};
@@ -202,7 +202,12 @@ type Taken = [(f64, Allocations); STAGES.len()];
 impl Ours {
     fn open(args: &BenchFrameArgs, pack: &Pack, settings: DetectSettings) -> Result<Self> {
         let vision = arcdoor_vision::Vision::from_pack(pack, args.detector.kind())?;
-        let mut gallery = Gallery::open_on(MemoryDisk::new(), pack.model_id(), vision.dimension())?;
+        let mut gallery = Gallery::open_on(
+            MemoryDisk::new(),
+            &GalleryKey::generate()?,
+            pack.model_id(),
+            vision.dimension(),
+        )?;
         let mut random = Random(1);
         for subject in 0..args.subjects {
             let values: Vec<f32> = (0..vision.dimension()).map(|_| random.signed()).collect();
@@ -229,7 +234,7 @@ impl Ours {
         let template = template?;
         self.candidates.clear();
         let matching = Instant::now();
-        let (result, comparing) = during(|| self.gallery.matcher().identify(&template, &mut self.candidates));
+        let (result, comparing) = during(|| self.gallery.identify(&template, &mut self.candidates));
         result?;
         let matched = matching.elapsed().as_secs_f64() * 1e3;
         let total = began.elapsed().as_secs_f64() * 1e3;

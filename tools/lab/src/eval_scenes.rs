@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use arcdoor_core::{Candidates, Face, Rect, SubjectName, Template, Threshold};
-use arcdoor_gallery::Gallery;
+use arcdoor_gallery::{Gallery, GalleryKey};
 use arcdoor_models::Pack;
 use arcdoor_vision::DetectSettings;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -212,7 +212,7 @@ fn best(gallery: &Gallery, probes: &[Template]) -> Result<Vec<(String, f32)>> {
     let mut out = Vec::new();
     for probe in probes {
         candidates.clear();
-        gallery.matcher().identify(probe, &mut candidates)?;
+        gallery.identify(probe, &mut candidates)?;
         let candidate = candidates.first().context("an empty gallery")?;
         let subject = gallery.subject(candidate.subject).context("the matcher names nobody's subject")?;
         out.push((subject.name.to_string(), candidate.score.0));
@@ -233,7 +233,7 @@ fn identify(
         fs::remove_file(&file)?;
     }
     let dimension = pack.embedder().dimension.context("the pack's embedder has no dimension")?;
-    let mut gallery = Gallery::open(&file, pack.model_id(), dimension)?;
+    let mut gallery = Gallery::open(&file, &GalleryKey::generate()?, pack.model_id(), dimension)?;
     let mut templates: BTreeMap<&str, Vec<Template>> = BTreeMap::new();
     for (photo, person) in &people.enrolled {
         let template = largest(sight, &args.images.join(photo))?;
