@@ -310,15 +310,15 @@ impl Service {
 
     fn revoke(&self, name: &SubjectName, erase: bool, answer: Answer<'_>) -> Result<Outcome, Error> {
         let unknown = || Error::UnknownName(name.clone());
+        // Asked before the gallery is open, since its file is then held.
+        let source = Keys::of(&self.home).source()?.unwrap_or(KeySource::File);
         let mut gallery = self.enrolled()?.ok_or_else(unknown)?;
         let id = gallery.find(name).ok_or_else(unknown)?.id;
         let Subject { id, name, templates, .. } = gallery.revoke(id)?;
         self.log.append(&Entry::Revoked { subject: id })?;
         let mut remains = vec![format!("the log keeps what subject {id} did, without the name")];
         if erase {
-            let keys = Keys::of(&self.home);
-            let source = keys.source()?.unwrap_or(KeySource::File);
-            keys.change(gallery, source)?;
+            Keys::of(&self.home).change(gallery, source)?;
             remains.push(
                 "flash memory may keep overwritten blocks for a while, sealed under a key that is gone"
                     .to_owned(),

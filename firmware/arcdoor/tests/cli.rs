@@ -6,47 +6,15 @@
     reason = "clippy exempts test functions only, not their helpers"
 )]
 
-use serde_json::Value;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod common;
 
-struct Device {
-    home: tempfile::TempDir,
-}
-
-impl Device {
-    fn new() -> Self {
-        Self { home: tempfile::tempdir().unwrap() }
-    }
-
-    fn call(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_arcdoor"))
-            .env_remove("ARCDOOR_PACK")
-            .env("ARCDOOR_HOME", self.home.path().join("state"))
-            .current_dir(self.home.path())
-            .args(arguments)
-            .output()
-            .unwrap()
-    }
-
-    /// Exit code, stdout, stderr.
-    fn run(&self, arguments: &[&str]) -> (i32, String, String) {
-        let output = self.call(arguments);
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-    }
-
-    fn lines(&self, arguments: &[&str]) -> (i32, Vec<Value>) {
-        let (code, out, error) = self.run(&[arguments, &["--json"]].concat());
-        let parse = |line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}\n{error}"));
-        (code, out.lines().map(parse).collect())
-    }
-}
+use common::{Device, real};
+use std::path::Path;
 
 #[test]
 fn every_command_has_help() {
     let device = Device::new();
-    let commands: [&[&str]; 11] = [
+    let commands: [&[&str]; 14] = [
         &[],
         &["enrol"],
         &["identify"],
@@ -54,6 +22,9 @@ fn every_command_has_help() {
         &["list"],
         &["show"],
         &["revoke"],
+        &["export"],
+        &["import"],
+        &["key", "change"],
         &["pack", "check"],
         &["run"],
         &["doctor"],
@@ -144,23 +115,6 @@ fn completions_know_the_commands() {
         let (code, out, _) = device.run(&["completions", shell]);
         assert!(code == 0 && out.contains("identify") && out.contains("annotate"), "{shell}");
     }
-}
-
-/// The pack and the demo's photos, where this machine has them.
-fn real() -> Option<(PathBuf, PathBuf)> {
-    let pack = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/packs/yunet-sface");
-    let cache = || {
-        let given = std::env::var_os("ARCDOOR_CACHE").map(PathBuf::from);
-        let xdg = || std::env::var_os("XDG_CACHE_HOME").map(|dir| PathBuf::from(dir).join("arcdoor"));
-        let home = || std::env::var_os("HOME").map(|dir| PathBuf::from(dir).join(".cache/arcdoor"));
-        given.or_else(xdg).or_else(home).map(|dir| dir.join("demo-photos"))
-    };
-    let photos = std::env::var_os("ARCDOOR_DEMO_PHOTOS").map(PathBuf::from).or_else(cache)?;
-    if pack.join("pack.toml").is_file() && photos.join("obama.jpg").is_file() {
-        return Some((pack, photos));
-    }
-    println!("skipped: no pack in {} or no photos in {}", pack.display(), photos.display());
-    None
 }
 
 #[test]

@@ -1,0 +1,142 @@
+//! Who holds the key sees the gallery, and nobody else does.
+#![allow(clippy::unwrap_used, reason = "clippy exempts test functions only, not their helpers")]
+
+mod common;
+
+use common::{Device, real};
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+
+/// A device on which one person is enrolled from a photo.
+struct Enrolled {
+    device: Device,
+    pack: String,
+    photo: String,
+}
+
+impl Enrolled {
+    fn new() -> Option<Self> {
+        let (pack, photos) = real()?;
+        let text = |path: PathBuf| path.to_str().unwrap().to_owned();
+        let enrolled =
+            Self { device: Device::new(), pack: text(pack), photo: text(photos.join("obama.jpg")) };
+        assert_eq!(enrolled.call(&["enrol", "Barack", "--image", &enrolled.photo]).0, 0);
+        Some(enrolled)
+    }
+
+    fn call(&self, arguments: &[&str]) -> (i32, Vec<Value>) {
+        self.device.lines(&[arguments, &["--pack", &self.pack]].concat())
+    }
+
+    fn names(&self) -> (i32, usize) {
+        let (code, lines) = self.call(&["list"]);
+        (code, lines.len())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.device.home.path().join("state").join(name)
+    }
+
+    fn passphrase(&self, text: &str) {
+        fs::write(self.device.home.path().join("passphrase"), text).unwrap();
+    }
+
+    fn health(&self, check: &str) -> (String, String) {
+        let (_, lines) = self.call(&["doctor"]);
+        let line = lines.iter().find(|line| line["check"] == check).unwrap();
+        (line["health"].as_str().unwrap().to_owned(), line["text"].as_str().unwrap().to_owned())
+    }
+}
+
+#[test]
+fn a_key_file_opens_the_gallery_and_the_doctor_says_what_it_is_worth() {
+    use std::os::unix::fs::PermissionsExt;
+    let Some(enrolled) = Enrolled::new() else { return };
+    let mode = fs::metadata(enrolled.path("gallery.key")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let gallery = fs::read(enrolled.path("gallery.redb")).unwrap();
+    assert!(!gallery.windows(6).any(|window| window == b"Barack"), "the name lies open");
+    let (health, text) = enrolled.health("key");
+    assert!(health == "warn" && text.contains("protects nothing"), "{text}");
+
+    let key = fs::read(enrolled.path("gallery.key")).unwrap();
+    fs::remove_file(enrolled.path("gallery.key")).unwrap();
+    assert_eq!(enrolled.names().0, 4, "no key, no gallery");
+    assert!(!enrolled.path("gallery.key").exists(), "a new key would open nothing");
+    fs::write(enrolled.path("gallery.key"), "not a key").unwrap();
+    assert_eq!(enrolled.names().0, 3);
+    fs::write(enrolled.path("gallery.key"), [b'a'; 64]).unwrap();
+    assert_eq!(enrolled.names().0, 4, "another key");
+    fs::write(enrolled.path("gallery.key"), key).unwrap();
+    assert_eq!(enrolled.names(), (0, 1));
+}
+
+#[test]
+fn the_key_changes_to_a_passphrase_and_back_and_a_cut_in_between_is_mended() {
+    let Some(enrolled) = Enrolled::new() else { return };
+    enrolled.passphrase("too short");
+    assert_eq!(enrolled.call(&["key", "change", "--to", "passphrase"]).0, 3);
+    assert_eq!(enrolled.names(), (0, 1));
+    enrolled.passphrase("correct horse battery\n");
+    assert_eq!(enrolled.call(&["key", "change", "--to", "passphrase"]).0, 0);
+    assert!(!enrolled.path("gallery.key").exists());
+    assert_eq!(enrolled.names(), (0, 1));
+    assert_eq!(enrolled.health("key").0, "ok");
+    enrolled.passphrase("incorrect horse battery");
+    assert_eq!(enrolled.names().0, 4);
+    enrolled.passphrase("correct horse battery");
+    assert_eq!(enrolled.call(&["key", "change", "--to", "file"]).0, 0);
+    enrolled.passphrase("");
+    assert_eq!(enrolled.names(), (0, 1));
+    // The power went after the gallery was sealed anew and before its key got its name.
+    fs::rename(enrolled.path("gallery.key"), enrolled.path("gallery.key.new")).unwrap();
+    assert_eq!(enrolled.names(), (0, 1));
+    assert!(enrolled.path("gallery.key").exists() && !enrolled.path("gallery.key.new").exists());
+    // It went before: the staged key opens nothing and harms nothing.
+    fs::write(enrolled.path("gallery.key.new"), [b'a'; 64]).unwrap();
+    assert_eq!(enrolled.names(), (0, 1));
+    assert_eq!(enrolled.call(&["key", "change", "--to", "credential"]).0, 4, "there is none");
+    assert_eq!(enrolled.names(), (0, 1));
+}
+
+#[test]
+fn erasing_leaves_neither_the_person_nor_the_old_key() {
+    let Some(enrolled) = Enrolled::new() else { return };
+    let old = fs::read(enrolled.path("gallery.key")).unwrap();
+    let (code, lines) = enrolled.call(&["revoke", "Barack", "--erase", "--yes"]);
+    assert_eq!((code, lines[0]["erased"].as_bool()), (0, Some(true)), "{lines:?}");
+    assert!(lines[0]["remains"].as_array().unwrap().len() >= 3);
+    assert_ne!(fs::read(enrolled.path("gallery.key")).unwrap(), old);
+    assert_eq!(enrolled.names(), (0, 0));
+    let found = enrolled.call(&["identify", "--image", &enrolled.photo]).1;
+    assert_eq!(found[0]["reason"], "nobody_enrolled");
+}
+
+#[test]
+fn an_export_moves_to_another_device_and_keeps_its_secret() {
+    let (Some(first), Some(second)) = (Enrolled::new(), Enrolled::new()) else { return };
+    let file = first.device.home.path().join("people.arcdoor");
+    let file = file.to_str().unwrap();
+    first.passphrase("a rather long passphrase");
+    assert_eq!(first.call(&["export", file]).0, 0);
+    assert_eq!(first.call(&["export", file]).0, 3, "never over a file");
+    assert!(!fs::read(file).unwrap().windows(6).any(|window| window == b"Barack"));
+
+    second.passphrase("another long passphrase");
+    assert_eq!(second.call(&["import", file]).0, 4);
+    second.passphrase("a rather long passphrase");
+    let (code, lines) = second.call(&["import", file]);
+    assert_eq!((code, lines[0]["subjects"].as_u64()), (0, Some(0)), "the name is taken");
+    assert_eq!(lines[0]["skipped"][0], "Barack");
+    assert_eq!(second.call(&["revoke", "Barack", "--yes"]).0, 0);
+    assert_eq!(second.call(&["import", file]).1[0]["subjects"], 1);
+    let found = second.call(&["identify", "--image", &second.photo]).1;
+    assert_eq!(
+        (found[0]["decision"].as_str(), found[0]["candidate"].as_str()),
+        (Some("granted"), Some("Barack"))
+    );
+    assert_eq!(second.call(&["import", "missing.arcdoor"]).0, 5);
+    fs::write(second.path("junk"), b"junk").unwrap();
+    assert_eq!(second.call(&["import", second.path("junk").to_str().unwrap()]).0, 4);
+}
