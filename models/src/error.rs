@@ -40,6 +40,19 @@ pub enum Problem {
         /// As in the manifest.
         file: String,
     },
+    /// There is no signature where one is wanted.
+    #[error(
+        "pack.toml.minisig: missing; a pack must be signed by a key of `trusted_keys` in settings.toml: take a \
+         signed one, sign it with `arcdoor-lab pack sign`, or allow unsigned packs on purpose \
+         (--allow-unsigned-pack, or allow_unsigned_packs = true)"
+    )]
+    Unsigned,
+    /// Signed by somebody else.
+    #[error("pack.toml.minisig: signed by a key that is not among `trusted_keys` in settings.toml")]
+    UnknownSigner,
+    /// The signature is not over this manifest.
+    #[error("pack.toml.minisig: does not fit pack.toml; one of them was changed")]
+    Signature,
     /// The bytes are not those that the manifest promises.
     #[error("{file}: changed: its sha256 is {found}, the manifest says {expected}")]
     Changed {

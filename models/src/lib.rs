@@ -2,14 +2,17 @@
 //!
 //! A pack is trusted only whole. [`Pack::open`] reads the manifest, then every file, and compares its
 //! sha256 before anything in it is parsed. What a network wants as input, where it comes from and what
-//! its scores mean is data in the [`Manifest`], never code.
+//! its scores mean is data in the [`Manifest`], never code. [`Pack::open_signed`] also wants the manifest to
+//! be signed by somebody who is trusted.
 
 mod error;
 mod manifest;
 mod pack;
 mod recipe;
+mod trust;
 
 pub use error::{PackError, Problem};
 pub use manifest::{CalibrationTable, ChannelOrder, Layout, Manifest, NetFile, Preprocess};
 pub use pack::{MANIFEST_FILE, Pack, sha256_hex};
 pub use recipe::{Built, Recipe, RecipeError, RecipeNet};
+pub use trust::{SIGNATURE_FILE, TrustedKey, TrustedKeyError};

@@ -9,11 +9,14 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{PackError, Problem};
 use crate::manifest::{Manifest, NetFile};
+use crate::trust::{self, SIGNATURE_FILE, TrustedKey};
 
 /// The manifest's file name.
 pub const MANIFEST_FILE: &str = "pack.toml";
 /// Largest manifest, in bytes.
 const MAX_MANIFEST_BYTES: u64 = 64 << 10;
+/// Largest signature, in bytes; its comments are free text.
+const MAX_SIGNATURE_BYTES: u64 = 4 << 10;
 /// Largest network, in bytes; the engine's own limit.
 const MAX_NET_BYTES: u64 = 64 << 20;
 
@@ -28,24 +31,36 @@ pub struct Pack {
 }
 
 impl Pack {
-    /// Reads and verifies the pack in `dir`.
+    /// Reads the pack in `dir` and verifies its hashes; whoever made it.
     ///
     /// # Errors
     /// The first thing that is wrong; the pack is refused whole.
     pub fn open(dir: &Path) -> Result<Self, PackError> {
-        Self::read(dir)
-            .map_err(|mut problems| PackError { dir: dir.to_path_buf(), problem: problems.swap_remove(0) })
+        refused_first(dir, Self::read(dir, None))
+    }
+
+    /// As [`Pack::open`], and only where one of `keys` signed the manifest; that is looked at before anything
+    /// is parsed.
+    ///
+    /// # Errors
+    /// As [`Pack::open`]; also when the pack is not signed, or by nobody of `keys`.
+    pub fn open_signed(dir: &Path, keys: &[TrustedKey]) -> Result<Self, PackError> {
+        refused_first(dir, Self::read(dir, Some(keys)))
     }
 
     /// Everything that is wrong with the pack in `dir`; empty for a good one. Does not load the networks.
+    /// Whether it is signed matters where there are `keys`.
     #[must_use]
-    pub fn check(dir: &Path) -> Vec<Problem> {
-        Self::read(dir).err().unwrap_or_default()
+    pub fn check(dir: &Path, keys: Option<&[TrustedKey]>) -> Vec<Problem> {
+        Self::read(dir, keys).err().unwrap_or_default()
     }
 
     /// Never an empty list of problems.
-    fn read(dir: &Path) -> Result<Self, Vec<Problem>> {
+    fn read(dir: &Path, keys: Option<&[TrustedKey]>) -> Result<Self, Vec<Problem>> {
         let text = read_bounded(dir, MANIFEST_FILE, MAX_MANIFEST_BYTES).map_err(|problem| vec![problem])?;
+        if let Some(keys) = keys {
+            check_signature(dir, &text, keys).map_err(|problem| vec![problem])?;
+        }
         let text =
             String::from_utf8(text).map_err(|_| vec![Problem::Manifest("is no UTF-8 text".to_owned())])?;
         let manifest: Manifest = toml::from_str(&text)
@@ -153,6 +168,21 @@ impl Pack {
     pub fn threshold(&self, target: Fmr) -> Result<Threshold, CalibrationError> {
         self.calibration.threshold(target)
     }
+}
+
+fn refused_first(dir: &Path, read: Result<Pack, Vec<Problem>>) -> Result<Pack, PackError> {
+    read.map_err(|mut problems| PackError { dir: dir.to_path_buf(), problem: problems.swap_remove(0) })
+}
+
+fn check_signature(dir: &Path, manifest: &[u8], keys: &[TrustedKey]) -> Result<(), Problem> {
+    let signature =
+        read_bounded(dir, SIGNATURE_FILE, MAX_SIGNATURE_BYTES).map_err(|problem| match problem {
+            Problem::Unreadable { cause, .. } if cause.kind() == std::io::ErrorKind::NotFound => {
+                Problem::Unsigned
+            }
+            problem => problem,
+        })?;
+    trust::verify(manifest, &signature, keys)
 }
 
 /// The id covers all that makes two templates comparable: the network's bytes and its preprocessing.

@@ -10,7 +10,9 @@ use std::fs;
 use std::path::Path;
 
 use arcdoor_core::Fmr;
-use arcdoor_models::{Built, MANIFEST_FILE, Manifest, Pack, Problem, Recipe, sha256_hex};
+use arcdoor_models::{
+    Built, MANIFEST_FILE, Manifest, Pack, Problem, Recipe, SIGNATURE_FILE, TrustedKey, sha256_hex,
+};
 use tempfile::TempDir;
 
 const DETECTOR: &[u8] = b"detector's bytes";
@@ -64,7 +66,7 @@ fn a_good_pack_opens_with_the_bytes_it_verified() {
     let threshold = pack.threshold(Fmr::new(1e-5).unwrap()).unwrap();
     assert_eq!((threshold.value.0, threshold.model_id), (0.466, pack.model_id()));
     assert!(pack.threshold(Fmr::new(1e-8).unwrap()).is_err());
-    assert!(Pack::check(dir.path()).is_empty());
+    assert!(Pack::check(dir.path(), None).is_empty());
 }
 
 #[test]
@@ -93,9 +95,9 @@ fn names_that_leave_the_folder_are_refused_and_never_opened() {
     for name in ["../sface.onnx", "/etc/passwd", "a/b.onnx", "a\\\\b", "..", "", ".hidden"] {
         let dir = pack_with(|text| text.replacen("\"sface.onnx\"", &format!("\"{name}\""), 1));
         assert!(
-            matches!(&*Pack::check(dir.path()), [Problem::FileName { field: "embedder", .. }]),
+            matches!(&*Pack::check(dir.path(), None), [Problem::FileName { field: "embedder", .. }]),
             "{name}: {:?}",
-            Pack::check(dir.path())
+            Pack::check(dir.path(), None)
         );
     }
 }
@@ -135,7 +137,7 @@ fn check_lists_everything_that_is_wrong() {
     let dir = pack_with(replaced("dimension = 128", "dimension = 0"));
     fs::write(dir.path().join("sface.onnx"), b"other").unwrap();
     fs::remove_file(dir.path().join("yunet.onnx")).unwrap();
-    assert_eq!(Pack::check(dir.path()).len(), 3);
+    assert_eq!(Pack::check(dir.path(), None).len(), 3);
 }
 
 #[test]
@@ -146,4 +148,50 @@ fn the_model_id_follows_whatever_changes_a_template_and_nothing_else() {
     assert_ne!(plain, id(|text| text.replace("width = 112", "width = 96")));
     assert_eq!(plain, id(|text| text.replace("Apache-2.0", "MIT")));
     assert_eq!(plain, id(|text| text.replace("width = 320", "width = 640")));
+}
+
+fn sign(dir: &Path, pair: &minisign::KeyPair) {
+    let manifest = fs::read(dir.join(MANIFEST_FILE)).unwrap();
+    let signature = minisign::sign(Some(&pair.pk), &pair.sk, &manifest[..], None, None).unwrap();
+    fs::write(dir.join(SIGNATURE_FILE), signature.into_string()).unwrap();
+}
+
+fn trusted(pair: &minisign::KeyPair) -> TrustedKey {
+    TrustedKey::new(&pair.pk.to_base64()).unwrap()
+}
+
+#[test]
+fn only_a_pack_signed_by_a_trusted_key_opens_as_signed() {
+    let [ours, theirs] = [0; 2].map(|_| minisign::KeyPair::generate_unencrypted_keypair().unwrap());
+    let keys = [trusted(&theirs), trusted(&ours)];
+    let dir = pack_with(|text| text);
+    let problem = |keys: &[TrustedKey]| Pack::open_signed(dir.path(), keys).map(drop).unwrap_err().problem;
+    assert!(matches!(problem(&keys), Problem::Unsigned));
+    sign(dir.path(), &ours);
+    Pack::open_signed(dir.path(), &keys).unwrap();
+    assert!(Pack::check(dir.path(), Some(&keys)).is_empty());
+    assert!(matches!(problem(&keys[..1]), Problem::UnknownSigner));
+    assert!(matches!(problem(&[]), Problem::UnknownSigner), "nobody is trusted");
+
+    // One byte of the manifest, which stays good TOML.
+    let path = dir.path().join(MANIFEST_FILE);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{text}\n")).unwrap();
+    assert!(matches!(problem(&keys), Problem::Signature));
+    fs::write(&path, &text).unwrap();
+    fs::write(dir.path().join("sface.onnx"), b"other").unwrap();
+    assert!(matches!(problem(&keys), Problem::Changed { .. }), "the hashes are looked at, too");
+    fs::write(dir.path().join("sface.onnx"), EMBEDDER).unwrap();
+
+    let signature = fs::read(dir.path().join(SIGNATURE_FILE)).unwrap();
+    for at in 0..signature.len() {
+        let mut changed = signature.clone();
+        changed[at] ^= 1;
+        fs::write(dir.path().join(SIGNATURE_FILE), changed).unwrap();
+        // The first line is a comment that nobody signs.
+        let refused = Pack::open_signed(dir.path(), &keys).is_err();
+        assert!(refused || at < 80, "byte {at}");
+    }
+    fs::write(dir.path().join(SIGNATURE_FILE), vec![b'x'; 1 << 20]).unwrap();
+    assert!(matches!(problem(&keys), Problem::TooLarge { .. }));
 }

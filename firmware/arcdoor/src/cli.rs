@@ -36,6 +36,9 @@ struct Global {
     /// The pack: a name under models/packs/ or the home's packs/, or a folder [default: yunet-sface]
     #[arg(long, global = true, value_name = "NAME|DIR", env = "ARCDOOR_PACK")]
     pack: Option<String>,
+    /// Take a pack that no trusted key signed, such as one that you built yourself
+    #[arg(long, global = true, env = "ARCDOOR_ALLOW_UNSIGNED_PACK")]
+    allow_unsigned_pack: bool,
     /// Which detector looks for faces [default: as in settings.toml, else yunet]
     #[arg(long, global = true, value_enum)]
     detector: Option<DetectorName>,
@@ -217,7 +220,8 @@ fn run(cli: Cli) -> Result<u8, Error> {
         Err(shell) => return completions(shell),
     };
     let home = Home::resolve(global.home)?;
-    let options = Options { pack: global.pack, detector: global.detector };
+    let allow_unsigned_pack = global.allow_unsigned_pack;
+    let options = Options { pack: global.pack, detector: global.detector, allow_unsigned_pack };
     if let (Request::Revoke { name, .. }, false) = (&request, sure) {
         confirm(name)?;
     }
@@ -250,7 +254,10 @@ fn examine(
     options: &Options,
     print: &mut dyn FnMut(&Response) -> Result<(), Error>,
 ) -> Result<u8, Error> {
-    let settings = crate::settings::Settings::read(&home.settings());
+    let settings = crate::settings::Settings::read(&home.settings()).map(|mut settings| {
+        settings.allow_unsigned_packs |= options.allow_unsigned_pack;
+        settings
+    });
     let mut code = error::DONE;
     for finding in doctor::examine(home, settings.as_ref(), options.pack.as_deref()) {
         print(&finding.response)?;

@@ -45,9 +45,16 @@ pub fn examine(home: &Home, settings: Result<&Settings, &Error>, pack: Option<&s
         Ok(_) => ok("settings", "none: the defaults hold".to_owned()),
         Err(error) => fail("settings", error),
     });
-    match open_pack(home, pack.unwrap_or(&chosen.pack)) {
+    match open_pack(home, chosen, pack.unwrap_or(&chosen.pack)) {
         Ok(pack) => {
-            findings.push(ok("pack", format!("{} in {}", pack.name(), pack.dir().display())));
+            let place = format!("{} in {}", pack.name(), pack.dir().display());
+            findings.push(match chosen.pack_keys() {
+                Some(_) => ok("pack", format!("{place}, signed by a trusted key")),
+                None => warn(
+                    "pack",
+                    format!("{place}; unsigned packs are allowed: who can write there chooses who is let in"),
+                ),
+            });
             findings.push(match pack.threshold(chosen.target_fmr) {
                 Ok(threshold) => ok(
                     "threshold",
@@ -67,8 +74,8 @@ pub fn examine(home: &Home, settings: Result<&Settings, &Error>, pack: Option<&s
     findings
 }
 
-fn open_pack(home: &Home, asked: &str) -> Result<Pack, Error> {
-    Ok(Pack::open(&home.pack(asked)?)?)
+fn open_pack(home: &Home, settings: &Settings, asked: &str) -> Result<Pack, Error> {
+    settings.open_pack(&home.pack(asked)?)
 }
 
 fn examine_home(home: &Home) -> Finding {

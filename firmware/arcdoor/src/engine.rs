@@ -37,7 +37,7 @@ impl Engine {
     /// # Errors
     /// When the pack is refused, or has no threshold for the settings' target.
     pub fn open(dir: &Path, settings: &Settings, policy: Policy) -> Result<Self, Error> {
-        let pack = Pack::open(dir)?;
+        let pack = settings.open_pack(dir)?;
         let threshold = pack.threshold(settings.target_fmr)?;
         let recognizer = recognizer(&pack, settings, threshold, policy)?;
         let (image, limits) = (RgbImage::new(), ImageLimits::default());

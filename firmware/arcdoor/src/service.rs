@@ -62,6 +62,8 @@ pub struct Options {
     pub pack: Option<String>,
     /// The detector.
     pub detector: Option<DetectorName>,
+    /// Whether an unsigned pack is taken, whatever the settings say.
+    pub allow_unsigned_pack: bool,
 }
 
 /// Who takes the answers, one by one; its error ends the request.
@@ -83,6 +85,7 @@ impl Service {
         let mut settings = Settings::read(&home.settings())?;
         settings.pack = options.pack.unwrap_or(settings.pack);
         settings.detector = options.detector.unwrap_or(settings.detector);
+        settings.allow_unsigned_packs |= options.allow_unsigned_pack;
         let log = Log::new(home.log());
         Ok(Self { home, settings, log })
     }
@@ -135,7 +138,7 @@ impl Service {
         if !self.home.gallery().exists() {
             return Ok(None);
         }
-        self.gallery(&Pack::open(&self.pack_dir()?)?).map(Some)
+        self.gallery(&self.settings.open_pack(&self.pack_dir()?)?).map(Some)
     }
 
     fn enrol(&self, name: &SubjectName, from: &Pictures, answer: Answer<'_>) -> Result<Outcome, Error> {
@@ -348,7 +351,7 @@ impl Service {
     }
 
     fn import(&self, file: &Path, answer: Answer<'_>) -> Result<Outcome, Error> {
-        let pack = Pack::open(&self.pack_dir()?)?;
+        let pack = self.settings.open_pack(&self.pack_dir()?)?;
         let kdf = Kdf::from_hint(&Gallery::hint(file)?)?;
         let key = kdf.key(&passphrase::ask("Passphrase of the exported file")?)?;
         let other = Gallery::open(file, &key, pack.model_id(), pack.dimension())?;
@@ -371,7 +374,7 @@ impl Service {
 
     fn pack_check(&self, dir: Option<&Path>, answer: Answer<'_>) -> Result<Outcome, Error> {
         let dir = dir.map_or_else(|| self.pack_dir(), |dir| Ok(dir.to_owned()))?;
-        let problems = Pack::check(&dir);
+        let problems = Pack::check(&dir, self.settings.pack_keys());
         for problem in &problems {
             answer(&Response::PackProblem { dir: dir.clone(), problem: problem.to_string() })?;
         }

@@ -8,6 +8,9 @@
 //! target_fmr = 1e-5         # false match rate of one comparison; gives the threshold
 //! camera = "/dev/video0"    # what `--camera` without a value means; also DEVICE@WIDTHxHEIGHT@RATE
 //!
+//! trusted_keys = ["RW..."]        # whose packs are taken: minisign public keys
+//! allow_unsigned_packs = false    # true: packs need no signature
+//!
 //! [policy]                  # of `run`
 //! agree = 3                 # so many frames must name the same subject
 //! of = 5                    # of the last so many
@@ -18,6 +21,7 @@
 
 use crate::error::Error;
 use arcdoor_core::{Fmr, Rect};
+use arcdoor_models::{Pack, TrustedKey};
 use arcdoor_vision::DetectorKind;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use std::io::{ErrorKind, Read};
@@ -63,6 +67,10 @@ pub struct Settings {
     pub target_fmr: Fmr,
     /// The camera that `--camera` without a value means.
     pub camera: String,
+    /// Whose signatures on packs are taken.
+    pub trusted_keys: Vec<TrustedKey>,
+    /// Whether a pack needs no signature.
+    pub allow_unsigned_packs: bool,
     /// How many frames must agree, and when the door locks out.
     pub policy: PolicySettings,
 }
@@ -77,6 +85,8 @@ impl Default for Settings {
             region: None,
             target_fmr: Fmr::new(1e-5).expect("1e-5 is a rate"),
             camera: "/dev/video0".to_owned(),
+            trusted_keys: Vec::new(),
+            allow_unsigned_packs: false,
             policy: PolicySettings::default(),
         }
     }
@@ -105,6 +115,23 @@ fn region<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Rect>, D:
 }
 
 impl Settings {
+    /// Opens the pack in `dir`, if these settings trust it.
+    ///
+    /// # Errors
+    /// When it is broken, or not signed as the settings want it.
+    pub fn open_pack(&self, dir: &Path) -> Result<Pack, Error> {
+        Ok(match self.pack_keys() {
+            Some(keys) => Pack::open_signed(dir, keys)?,
+            None => Pack::open(dir)?,
+        })
+    }
+
+    /// Who must have signed a pack; `None` where nobody need.
+    #[must_use]
+    pub fn pack_keys(&self) -> Option<&[TrustedKey]> {
+        (!self.allow_unsigned_packs).then_some(&self.trusted_keys)
+    }
+
     /// Reads the file; the defaults where there is none.
     ///
     /// # Errors

@@ -168,3 +168,19 @@ fn a_person_is_enrolled_recognised_and_forgotten() {
     let log = std::fs::read_to_string(device.home.path().join("state/log.jsonl")).unwrap();
     assert!(log.contains("enrolled") && log.contains("revoked") && !log.contains("Barack"), "{log}");
 }
+
+#[test]
+fn a_pack_that_nobody_trusted_signed_is_refused_unless_allowed_on_purpose() {
+    let Some((pack, photos)) = real() else { return };
+    let device = Device::new();
+    let photo = photos.join("obama.jpg");
+    let words = ["identify", "--pack", pack.to_str().unwrap(), "--image", photo.to_str().unwrap()];
+    let strict = |extra: &[&str]| {
+        let mut command = device.command(&[&words, extra].concat());
+        let output = command.env_remove("ARCDOOR_ALLOW_UNSIGNED_PACK").output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, error) = strict(&[]);
+    assert!(code == Some(4) && error.contains("pack.toml.minisig: missing"), "{error}");
+    assert_eq!(strict(&["--allow-unsigned-pack"]).0, Some(1), "nobody is enrolled");
+}

@@ -51,6 +51,7 @@ fn start_up(arcdoor: &Path, pack: &Path, photo: &Path) -> Result<Vec<f64>> {
     let run = |words: &[&str]| {
         let mut command = Command::new(arcdoor);
         command.arg("--home").arg(&home).arg("--pack").arg(&pack).args(words).arg(photo);
+        command.env("ARCDOOR_ALLOW_UNSIGNED_PACK", "true");
         let output = command.stdin(Stdio::null()).output().context("cannot start arcdoor")?;
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         // 0 is granted and 1 is not: both are decisions.

@@ -9,6 +9,7 @@ mod eval_scenes;
 mod footprint;
 mod lfw;
 mod pack_build;
+mod pack_sign;
 mod peer;
 mod scenes;
 mod sight;
@@ -65,6 +66,10 @@ enum Bench {
 enum Pack {
     /// Make a pack from a recipe and the files that it names
     Build(pack_build::PackBuildArgs),
+    /// Make a pair of minisign keys for signing packs
+    Keygen(pack_sign::KeygenArgs),
+    /// Sign a pack's manifest, and with it every file's hash
+    Sign(pack_sign::PackSignArgs),
 }
 
 fn main() -> ExitCode {
@@ -74,6 +79,8 @@ fn main() -> ExitCode {
         Command::Bench { what: Bench::Frame(args) } => bench_frame::run(args),
         Command::Bench { what: Bench::Match(args) } => bench_match::run(args),
         Command::Pack { what: Pack::Build(args) } => pack_build::run(args),
+        Command::Pack { what: Pack::Keygen(args) } => pack_sign::keygen(args),
+        Command::Pack { what: Pack::Sign(args) } => pack_sign::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
