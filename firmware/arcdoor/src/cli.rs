@@ -141,6 +141,11 @@ enum PackCommand {
         /// The pack's folder [default: the chosen pack]
         dir: Option<PathBuf>,
     },
+    /// Copy a pack into the home's packs, if a trusted key signed it
+    Install {
+        /// The pack's folder
+        dir: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -187,6 +192,7 @@ impl Command {
             Self::Import { file } => Request::Import { file },
             Self::Key { command: KeyCommand::Change { to } } => Request::KeyChange { to },
             Self::Pack { command: PackCommand::Check { dir } } => Request::PackCheck { dir },
+            Self::Pack { command: PackCommand::Install { dir } } => Request::PackInstall { dir },
             Self::Run { replay: Some(path), frames, .. } => {
                 Request::Run { from: Pictures::Replay(path), frames }
             }

@@ -123,6 +123,9 @@ pub enum Error {
     /// There is nothing to export or to seal.
     #[error("nobody is enrolled yet: arcdoor enrol NAME --camera")]
     NobodyEnrolled,
+    /// A pack whose name cannot be a folder.
+    #[error("{0:?} is no name for a pack; it has letters, digits, dots, dashes and underscores")]
+    PackName(String),
     /// A file that must not be overwritten.
     #[error("{}: there is such a file already; name another", .0.display())]
     Exists(PathBuf),
@@ -189,7 +192,7 @@ impl Error {
                 | GalleryError::TooManyTemplates(_),
             ) => INPUT,
             Self::Gallery(GalleryError::Locked(_) | GalleryError::Closed | GalleryError::Io { .. }) => DEVICE,
-            Self::NoKey(_) | Self::NoCredential | Self::NoPassphrase | Self::Hint => PACK,
+            Self::NoKey(_) | Self::NoCredential | Self::NoPassphrase | Self::Hint | Self::PackName(_) => PACK,
             Self::NoPack { .. }
             | Self::Pack(_)
             | Self::Calibration(_)

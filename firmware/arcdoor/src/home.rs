@@ -71,6 +71,12 @@ impl Home {
         self.0.join("gallery.redb")
     }
 
+    /// The installed packs.
+    #[must_use]
+    pub fn packs(&self) -> PathBuf {
+        self.0.join("packs")
+    }
+
     /// The gallery's key, where it lies in a file.
     #[must_use]
     pub fn key(&self) -> PathBuf {

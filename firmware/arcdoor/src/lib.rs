@@ -13,6 +13,7 @@
 //! | [`source`] | frames from a camera or a replay |
 //! | [`home`], [`settings`], [`log`] | the folder of all state, and two of its files |
 //! | [`keys`], [`passphrase`] | where the gallery's key comes from |
+//! | [`install`] | a pack into the home folder |
 //! | [`doctor`] | what is wrong with this device, and what to do |
 //! | [`annotate`] | marked copies of photos |
 //! | [`text`] | responses for people |
@@ -25,6 +26,7 @@ pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod home;
+pub mod install;
 pub mod keys;
 pub mod log;
 pub mod message;

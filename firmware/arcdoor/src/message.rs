@@ -80,6 +80,11 @@ pub enum Request {
         /// Its folder; none: the chosen pack.
         dir: Option<PathBuf>,
     },
+    /// Copy a pack into the home folder.
+    PackInstall {
+        /// Its folder.
+        dir: PathBuf,
+    },
     /// Decide on frame after frame.
     Run {
         /// Frames.

@@ -4,6 +4,7 @@ use crate::annotate;
 use crate::engine::Engine;
 use crate::error::{Error, PACK};
 use crate::home::Home;
+use crate::install::install;
 use crate::keys::{KeySource, Keys};
 use crate::log::{Entry, Log};
 use crate::message::{MAX_PHOTOS, Pictures, Request, Response, Sight, Verdict, View};
@@ -113,6 +114,10 @@ impl Service {
             Request::Import { file } => self.import(file, answer),
             Request::KeyChange { to } => self.change_key(*to, answer),
             Request::PackCheck { dir } => self.pack_check(dir.as_deref(), answer),
+            Request::PackInstall { dir } => {
+                let dir = install(&self.home, &self.settings, dir)?.dir().to_owned();
+                self.pack_check(Some(&dir), answer)
+            }
             Request::Run { from, frames } => self.run(from, *frames, answer),
             Request::Doctor => self.doctor(answer),
         }

@@ -14,7 +14,7 @@ use std::path::Path;
 #[test]
 fn every_command_has_help() {
     let device = Device::new();
-    let commands: [&[&str]; 14] = [
+    let commands: [&[&str]; 15] = [
         &[],
         &["enrol"],
         &["identify"],
@@ -26,6 +26,7 @@ fn every_command_has_help() {
         &["import"],
         &["key", "change"],
         &["pack", "check"],
+        &["pack", "install"],
         &["run"],
         &["doctor"],
         &["completions"],
@@ -183,4 +184,33 @@ fn a_pack_that_nobody_trusted_signed_is_refused_unless_allowed_on_purpose() {
     let (code, error) = strict(&[]);
     assert!(code == Some(4) && error.contains("pack.toml.minisig: missing"), "{error}");
     assert_eq!(strict(&["--allow-unsigned-pack"]).0, Some(1), "nobody is enrolled");
+}
+
+#[test]
+fn a_pack_is_installed_whole_and_replaced_only_by_a_good_one() {
+    let Some((pack, photos)) = real() else { return };
+    let device = Device::new();
+    let photo = photos.join("obama.jpg");
+    let identify = || device.run(&["identify", "--image", photo.to_str().unwrap()]).0;
+    assert_eq!(identify(), 4, "no pack yet");
+    assert_eq!(device.run(&["pack", "install", pack.to_str().unwrap()]).0, 0);
+    assert_eq!(identify(), 1);
+
+    let bad = device.home.path().join("bad");
+    std::fs::create_dir(&bad).unwrap();
+    for entry in std::fs::read_dir(&pack).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, bad.join(path.file_name().unwrap())).unwrap();
+    }
+    let manifest = std::fs::read_to_string(bad.join("pack.toml")).unwrap();
+    std::fs::write(bad.join("pack.toml"), manifest.replace("name = \"yunet-sface\"", "name = \"../x\""))
+        .unwrap();
+    assert_eq!(device.run(&["pack", "install", bad.to_str().unwrap()]).0, 4);
+    std::fs::write(bad.join("pack.toml"), manifest).unwrap();
+    std::fs::write(bad.join("yunet.onnx"), b"other").unwrap();
+    assert_eq!(device.run(&["pack", "install", bad.to_str().unwrap()]).0, 4);
+    assert_eq!(identify(), 1, "the good one is still there");
+    assert_eq!(device.run(&["pack", "install", pack.to_str().unwrap()]).0, 0, "the same again");
+    let packs = std::fs::read_dir(device.home.path().join("state/packs")).unwrap();
+    assert_eq!(packs.count(), 1, "nothing half-done is left");
 }
