@@ -5,6 +5,7 @@ use crate::home::Home;
 use crate::keys::{KeySource, Keys};
 use crate::message::{Health, Response};
 use crate::settings::Settings;
+use arcdoor_calib::gallery_threshold;
 use arcdoor_models::Pack;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -55,15 +56,8 @@ pub fn examine(home: &Home, settings: Result<&Settings, &Error>, pack: Option<&s
                     format!("{place}; unsigned packs are allowed: who can write there chooses who is let in"),
                 ),
             });
-            findings.push(match pack.threshold(chosen.target_fmr) {
-                Ok(threshold) => ok(
-                    "threshold",
-                    format!("{} for a false match rate of {}", threshold.value, threshold.target),
-                ),
-                Err(error) => fail("threshold", &error.into()),
-            });
             findings.push(examine_key(home));
-            findings.push(examine_gallery(home, &pack));
+            findings.extend(examine_gallery(home, chosen, &pack));
         }
         Err(error) => {
             findings.push(fail("pack", &error));
@@ -102,17 +96,51 @@ fn examine_home(home: &Home) -> Finding {
     ok("home", format!("{dir}, mode {mode:03o}"))
 }
 
-fn examine_gallery(home: &Home, pack: &Pack) -> Finding {
-    let path = home.gallery();
-    if !path.exists() {
-        return warn("gallery", "nobody is enrolled yet: arcdoor enrol NAME --camera".to_owned());
+fn examine_gallery(home: &Home, settings: &Settings, pack: &Pack) -> Vec<Finding> {
+    let nobody = || warn("gallery", "nobody is enrolled yet: arcdoor enrol NAME --camera".to_owned());
+    if !home.gallery().exists() {
+        return vec![nobody(), examine_threshold(settings, pack, 0)];
     }
     match Keys::of(home).open(pack.model_id(), pack.dimension()) {
-        Ok(gallery) if gallery.is_empty() => {
-            warn("gallery", "nobody is enrolled yet: arcdoor enrol NAME --camera".to_owned())
+        Ok(gallery) => {
+            let (subjects, templates) = (gallery.len(), gallery.templates());
+            let found = ok("gallery", format!("{subjects} subjects, {templates} templates"));
+            let found = if gallery.is_empty() { nobody() } else { found };
+            vec![found, examine_threshold(settings, pack, templates)]
         }
-        Ok(gallery) => ok("gallery", format!("{} subjects", gallery.len())),
-        Err(error) => fail("gallery", &error),
+        Err(error) => vec![fail("gallery", &error)],
+    }
+}
+
+/// What the threshold promises at this size of the gallery, and what that costs.
+fn examine_threshold(settings: &Settings, pack: &Pack, templates: usize) -> Finding {
+    let target = settings.target_fpir;
+    let single = match pack.threshold(settings.target_fmr) {
+        Ok(single) => single,
+        Err(error) => return fail("threshold", &error.into()),
+    };
+    match gallery_threshold(pack.calibration(), target, templates.max(1)) {
+        Ok(at) => {
+            let text = format!(
+                "1:N {:.3}: of strangers, {:.2} % are taken for somebody (target {:.2} %); of the enrolled, \
+                 {:.1} % are not recognised at once, on photos like those of the calibration; 1:1 {:.3} for a \
+                 false match rate of {}",
+                at.threshold.value.0,
+                100.0 * at.fpir,
+                100.0 * target,
+                100.0 * at.fnir,
+                single.value.0,
+                single.target,
+            );
+            if at.is_met {
+                ok("threshold", text)
+            } else {
+                let advice = "the gallery has outgrown what this pack can tell apart: let people show a card \
+                              or enter a PIN first (1:1), or accept a higher target_fpir";
+                warn("threshold", format!("{text}; {advice}"))
+            }
+        }
+        Err(error) => fail("threshold", &error.into()),
     }
 }
 

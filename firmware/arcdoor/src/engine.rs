@@ -4,6 +4,7 @@
 use crate::error::Error;
 use crate::message::{Reason, Sight, Stages, Verdict, verdict};
 use crate::settings::Settings;
+use arcdoor_calib::gallery_threshold;
 use arcdoor_core::{Candidate, DenyReason, Faces, Millis, RetryReason, SubjectName, Template, Threshold};
 use arcdoor_frame::{ImageLimits, RgbImage, RgbView, read_image};
 use arcdoor_gallery::{Gallery, Subject};
@@ -25,7 +26,10 @@ pub struct Seen {
 pub struct Engine {
     pack: Pack,
     settings: Settings,
+    /// Of one comparison.
     threshold: Threshold,
+    /// Of a search in the gallery, once one is followed.
+    search: Option<Threshold>,
     recognizer: Recognizer,
     image: RgbImage,
     limits: ImageLimits,
@@ -41,7 +45,7 @@ impl Engine {
         let threshold = pack.threshold(settings.target_fmr)?;
         let recognizer = recognizer(&pack, settings, threshold, policy)?;
         let (image, limits) = (RgbImage::new(), ImageLimits::default());
-        Ok(Self { pack, settings: settings.clone(), threshold, recognizer, image, limits })
+        Ok(Self { pack, settings: settings.clone(), threshold, search: None, recognizer, image, limits })
     }
 
     /// The pack.
@@ -50,13 +54,25 @@ impl Engine {
         &self.pack
     }
 
+    /// Takes the threshold that a gallery of this size asks for: strangers are compared with all of it.
+    ///
+    /// # Errors
+    /// When the pack's calibration has none.
+    pub fn follow(&mut self, gallery: &Gallery) -> Result<(), Error> {
+        let (calibration, target) = (self.pack.calibration(), self.settings.target_fpir);
+        let search = gallery_threshold(calibration, target, gallery.templates())?.threshold;
+        self.search = Some(search);
+        Ok(self.recognizer.set_threshold(search)?)
+    }
+
     /// A recognizer with nothing left of the old one: after a panic, whatever it held is not to be
     /// trusted.
     ///
     /// # Errors
     /// As [`Engine::open`].
     pub fn renew(&mut self, policy: Policy) -> Result<(), Error> {
-        self.recognizer = recognizer(&self.pack, &self.settings, self.threshold, policy)?;
+        let threshold = self.search.unwrap_or(self.threshold);
+        self.recognizer = recognizer(&self.pack, &self.settings, threshold, policy)?;
         Ok(())
     }
 

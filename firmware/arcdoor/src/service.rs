@@ -214,6 +214,7 @@ impl Service {
         answer: Answer<'_>,
     ) -> Result<Outcome, Error> {
         let (mut engine, gallery) = self.engine(Policy::still())?;
+        engine.follow(&gallery)?;
         if let Some(dir) = annotate {
             std::fs::create_dir_all(dir).map_err(|source| Error::File { path: dir.to_owned(), source })?;
         }
@@ -404,7 +405,8 @@ impl Service {
     }
 
     fn run(&self, from: &Pictures, frames: Option<u64>, answer: Answer<'_>) -> Result<Outcome, Error> {
-        let (engine, gallery) = self.engine(self.settings.policy)?;
+        let (mut engine, gallery) = self.engine(self.settings.policy)?;
+        engine.follow(&gallery)?;
         let source = Frames::open(from, &self.settings)?;
         Loop::new(engine, source, &gallery, &self.log, self.settings.policy).run(frames, answer)
     }

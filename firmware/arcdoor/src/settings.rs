@@ -5,7 +5,8 @@
 //! detector = "yunet"        # or "seetaface"
 //! min_face_px = 40          # faces narrower than this are not looked for
 //! region = { x = 0, y = 100, w = 640, h = 380 }   # look here alone, frame pixels; default: everywhere
-//! target_fmr = 1e-5         # false match rate of one comparison; gives the threshold
+//! target_fpir = 0.01        # of strangers at the whole gallery, so many may be taken for somebody (1:N)
+//! target_fmr = 1e-5         # false match rate of one comparison (1:1)
 //! camera = "/dev/video0"    # what `--camera` without a value means; also DEVICE@WIDTHxHEIGHT@RATE
 //!
 //! trusted_keys = ["RW..."]        # whose packs are taken: minisign public keys
@@ -63,7 +64,11 @@ pub struct Settings {
     /// Where faces are looked for, in frame pixels; everywhere without it. A smaller region costs less.
     #[serde(deserialize_with = "region", skip_serializing_if = "Option::is_none")]
     pub region: Option<Rect>,
-    /// The false match rate that the threshold is taken for.
+    /// The share of strangers that may be taken for somebody, 1e-6 to 0.5; the threshold of identification
+    /// follows the gallery's size.
+    #[serde(deserialize_with = "fpir")]
+    pub target_fpir: f64,
+    /// The false match rate of one comparison: of `verify`, and of an enrolment's views among each other.
     pub target_fmr: Fmr,
     /// The camera that `--camera` without a value means.
     pub camera: String,
@@ -83,6 +88,7 @@ impl Default for Settings {
             detector: DetectorName::Yunet,
             min_face_px: 40,
             region: None,
+            target_fpir: 0.01,
             target_fmr: Fmr::new(1e-5).expect("1e-5 is a rate"),
             camera: "/dev/video0".to_owned(),
             trusted_keys: Vec::new(),
@@ -101,6 +107,15 @@ fn face_width<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Erro
         Ok(width)
     } else {
         Err(D::Error::custom("min_face_px lies within 16 to 4096 pixels"))
+    }
+}
+
+fn fpir<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let rate = f64::deserialize(deserializer)?;
+    if (1e-6..=0.5).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err(D::Error::custom("target_fpir lies within 1e-6 to 0.5"))
     }
 }
 
@@ -186,6 +201,7 @@ mod tests {
             "min_face = 3",
             "min_face_px = 3",
             "target_fmr = 0.0",
+            "target_fpir = 0.0",
             "detector = \"dlib\"",
             "[",
             BAD_REGION,

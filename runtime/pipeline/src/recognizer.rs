@@ -86,6 +86,19 @@ impl Recognizer {
         Ok(self.vision.prepare(width, height, &self.detect)?)
     }
 
+    /// Holds scores against another threshold from now on, such as that of a gallery that has grown.
+    ///
+    /// # Errors
+    /// When it was calibrated for another embedder.
+    pub fn set_threshold(&mut self, threshold: Threshold) -> Result<(), PipelineError> {
+        let embedder = self.vision.model_id();
+        if threshold.model_id != embedder {
+            return Err(PipelineError::Threshold { threshold: threshold.model_id, embedder });
+        }
+        self.rules.threshold = threshold;
+        Ok(())
+    }
+
     /// What decisions are held against.
     #[must_use]
     pub const fn rules(&self) -> &Rules {
