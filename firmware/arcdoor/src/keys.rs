@@ -9,6 +9,7 @@
 use crate::error::Error;
 use crate::home::Home;
 use crate::passphrase::{self, Kdf};
+use arcdoor_core::ModelId;
 use arcdoor_gallery::{Gallery, GalleryError, GalleryKey, KEY_BYTES};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
@@ -50,6 +51,9 @@ impl KeySource {
     }
 }
 
+/// Tries a key.
+type Opener<'a> = dyn Fn(&GalleryKey) -> Result<Gallery, GalleryError> + 'a;
+
 /// The keys of one home folder.
 pub struct Keys<'a> {
     home: &'a Home,
@@ -81,16 +85,29 @@ impl<'a> Keys<'a> {
     ///
     /// # Errors
     /// When there is no key for it, the key is another one's, or the gallery refuses.
-    pub fn open(&self, model_id: arcdoor_core::ModelId, dimension: usize) -> Result<Gallery, Error> {
+    pub fn open(&self, model_id: ModelId, dimension: usize) -> Result<Gallery, Error> {
         let path = self.home.gallery();
-        let open = |key: &GalleryKey| Gallery::open(&path, key, model_id, dimension);
+        self.try_keys(&|key| Gallery::open(&path, key, model_id, dimension))
+    }
+
+    /// Opens the gallery that is there, whatever its embedder: for all that needs no pack.
+    ///
+    /// # Errors
+    /// As [`Keys::open`].
+    pub fn open_existing(&self) -> Result<Gallery, Error> {
+        let path = self.home.gallery();
+        self.try_keys(&|key| Gallery::open_existing(&path, key))
+    }
+
+    fn try_keys(&self, open: &Opener<'_>) -> Result<Gallery, Error> {
+        let path = self.home.gallery();
         match self.source()? {
             Some(KeySource::Credential) => match open(&read_credential()?) {
                 // Until `key change --to credential` has run, the gallery is still under its old key.
-                Err(GalleryError::OtherKey) => self.open_without_credential(&open),
+                Err(GalleryError::OtherKey) => self.open_without_credential(open),
                 result => Ok(result?),
             },
-            Some(_) => self.open_without_credential(&open),
+            Some(_) => self.open_without_credential(open),
             None if path.exists() => Err(Error::NoKey(self.home.key())),
             None => {
                 let key = GalleryKey::generate()?;
@@ -100,10 +117,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    fn open_without_credential(
-        &self,
-        open: &dyn Fn(&GalleryKey) -> Result<Gallery, GalleryError>,
-    ) -> Result<Gallery, Error> {
+    fn open_without_credential(&self, open: &Opener<'_>) -> Result<Gallery, Error> {
         let hint = Gallery::hint(&self.home.gallery()).or_else(|error| match error {
             GalleryError::Io { source, .. } if source.kind() == ErrorKind::NotFound => Ok(Vec::new()),
             error => Err(error),

@@ -143,7 +143,7 @@ impl Service {
         if !self.home.gallery().exists() {
             return Ok(None);
         }
-        self.gallery(&self.settings.open_pack(&self.pack_dir()?)?).map(Some)
+        Keys::of(&self.home).open_existing().map(Some)
     }
 
     fn enrol(&self, name: &SubjectName, from: &Pictures, answer: Answer<'_>) -> Result<Outcome, Error> {

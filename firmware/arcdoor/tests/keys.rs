@@ -140,3 +140,15 @@ fn an_export_moves_to_another_device_and_keeps_its_secret() {
     fs::write(second.path("junk"), b"junk").unwrap();
     assert_eq!(second.call(&["import", second.path("junk").to_str().unwrap()]).0, 4);
 }
+
+#[test]
+fn whoever_leaves_can_be_revoked_without_a_pack() {
+    let Some(enrolled) = Enrolled::new() else { return };
+    let lines = |arguments: &[&str]| enrolled.device.lines(arguments);
+    assert_eq!(lines(&["list"]).1[0]["name"], "Barack");
+    assert_eq!(lines(&["show", "Barack"]).0, 0);
+    enrolled.passphrase("a rather long passphrase");
+    assert_eq!(lines(&["export", "people.arcdoor"]).0, 0);
+    assert_eq!(lines(&["revoke", "Barack", "--erase", "--yes"]).0, 0);
+    assert_eq!(lines(&["list"]), (0, Vec::new()));
+}

@@ -3,7 +3,7 @@
 use crate::disk::Disk;
 use crate::error::GalleryError;
 use crate::file_disk::{FileDisk, io_error, overwrite, publish};
-use crate::key::GalleryKey;
+use crate::key::{Derived, GalleryKey};
 use crate::matcher::{Matcher, Precision};
 use crate::record::{Meta, SubjectRecord};
 use crate::store::{self, Entry, Store};
@@ -81,6 +81,20 @@ impl Gallery {
         Self::open_with(disk, key, &[], model_id, dimension)
     }
 
+    /// Opens the gallery at `path` whatever its embedder is: to list, to revoke, to export. What it is asked
+    /// to compare must still be of its embedder.
+    ///
+    /// # Errors
+    /// As [`Gallery::open`]; also when there is no such file.
+    pub fn open_existing(path: &Path, key: &GalleryKey) -> Result<Self, GalleryError> {
+        let disk = FileDisk::open(path)?;
+        if disk.len().map_err(io_error("reading"))? == 0 {
+            return Err(GalleryError::NotAGallery);
+        }
+        let (store, derived) = Store::open(disk, None, key, &[])?;
+        Self::load(store, &derived)
+    }
+
     fn open_with(
         disk: impl Disk,
         key: &GalleryKey,
@@ -92,7 +106,7 @@ impl Gallery {
             return Err(GalleryError::Dimension(dimension));
         }
         let fresh = Meta { model_id, dimension: dimension as u32, next_id: 1, subjects: 0, templates: 0 };
-        let (store, derived) = Store::open(disk, &fresh, key, hint)?;
+        let (store, derived) = Store::open(disk, Some(&fresh), key, hint)?;
         let meta = store.meta()?;
         if meta.model_id != model_id {
             return Err(GalleryError::OtherModel { gallery: meta.model_id, asked: model_id });
@@ -100,6 +114,15 @@ impl Gallery {
         if meta.dimension as usize != dimension {
             let gallery = meta.dimension as usize;
             return Err(GalleryError::OtherDimension { gallery, asked: dimension });
+        }
+        Self::load(store, &derived)
+    }
+
+    fn load(store: Store, derived: &Derived) -> Result<Self, GalleryError> {
+        let meta = store.meta()?;
+        let dimension = meta.dimension as usize;
+        if !(1..=MAX_DIMENSION).contains(&dimension) {
+            return Err(GalleryError::Damaged("its dimension".to_owned()));
         }
         let subjects = load_subjects(&store, &meta)?;
         let matcher = load_matcher(&store, &meta, &subjects, Precision::F32)?;

@@ -39,17 +39,17 @@ pub(crate) struct Store {
 type Change<'a> = dyn Fn(&redb::WriteTransaction) -> Result<(), redb::Error> + 'a;
 
 impl Store {
-    /// Opens what `disk` holds; an empty disk becomes an empty gallery of `fresh`. What else the key is in
-    /// this gallery comes with it.
+    /// Opens what `disk` holds; an empty disk becomes an empty gallery of `fresh`, where there is one. What
+    /// else the key is in this gallery comes with it.
     pub(crate) fn open(
         disk: impl Disk,
-        fresh: &Meta,
+        fresh: Option<&Meta>,
         key: &GalleryKey,
         hint: &[u8],
     ) -> Result<(Self, Derived), GalleryError> {
         let database = database(disk)?;
         if guarded("opening", || Ok(database.begin_read()?.list_tables()?.next().is_none()))? {
-            begin(&database, fresh, key, hint)?;
+            begin(&database, fresh.ok_or(GalleryError::NotAGallery)?, key, hint)?;
         }
         let header = Header::parse(&read_meta(&database, HEADER_KEY)?)?;
         let (derived, sealer) = key.derive(&header.salt);

@@ -106,7 +106,9 @@ pub(crate) fn run(args: EvalLfwArgs) -> Result<()> {
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
 
     let began = Instant::now();
-    let templates = templates(&args, &pack, &lfw)?;
+    let settings =
+        DetectSettings { min_face_px: args.min_face, min_score: args.min_score, ..DetectSettings::default() };
+    let templates = templates(&pack, &lfw, args.detector, settings, args.threads)?;
     let seconds = began.elapsed().as_secs_f64();
     let report = measure(&args, &pack, &lfw, &templates, (&choose, &pairs), suspects.as_ref(), seconds)?;
     let text = markdown(&report);
@@ -118,15 +120,19 @@ pub(crate) fn run(args: EvalLfwArgs) -> Result<()> {
 }
 
 /// The template of every photo, `None` where no face could be had.
-fn templates(args: &EvalLfwArgs, pack: &Pack, lfw: &Lfw) -> Result<Vec<Option<Template>>> {
-    let settings =
-        DetectSettings { min_face_px: args.min_face, min_score: args.min_score, ..DetectSettings::default() };
+pub(crate) fn templates(
+    pack: &Pack,
+    lfw: &Lfw,
+    detector: DetectorName,
+    settings: DetectSettings,
+    threads: usize,
+) -> Result<Vec<Option<Template>>> {
     let bar = ProgressBar::new(lfw.photos.len() as u64);
     bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} photos, {per_sec}, {eta} left")?);
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let done = Mutex::new(vec![None; lfw.photos.len()]);
     let work = || -> Result<()> {
-        let mut sight = Sight::open(pack, args.detector, settings)?;
+        let mut sight = Sight::open(pack, detector, settings)?;
         while !stop.load(Ordering::Relaxed) {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(photo) = lfw.photos.get(index) else { break };
@@ -138,7 +144,7 @@ fn templates(args: &EvalLfwArgs, pack: &Pack, lfw: &Lfw) -> Result<Vec<Option<Te
     };
     std::thread::scope(|scope| {
         let run = || work().inspect_err(|_| stop.store(true, Ordering::Relaxed));
-        let workers: Vec<_> = (0..args.threads).map(|_| scope.spawn(run)).collect();
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
         workers.into_iter().try_for_each(|worker| match worker.join() {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),

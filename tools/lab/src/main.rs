@@ -4,6 +4,7 @@ mod allocations;
 mod bench_frame;
 mod bench_match;
 mod det;
+mod eval_gallery;
 mod eval_lfw;
 mod eval_scenes;
 mod footprint;
@@ -50,6 +51,8 @@ enum Command {
 enum Eval {
     /// Labelled Faces in the Wild: verification on the given pairs and on all pairs
     Lfw(eval_lfw::EvalLfwArgs),
+    /// Strangers and enrolled people at galleries of several sizes, the threshold from a target
+    Gallery(eval_gallery::EvalGalleryArgs),
     /// Ordinary photos of several people: faces found and missed, people identified among strangers
     Scenes(eval_scenes::EvalScenesArgs),
 }
@@ -75,6 +78,7 @@ enum Pack {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Eval { what: Eval::Lfw(args) } => eval_lfw::run(args),
+        Command::Eval { what: Eval::Gallery(args) } => eval_gallery::run(args),
         Command::Eval { what: Eval::Scenes(args) } => eval_scenes::run(args),
         Command::Bench { what: Bench::Frame(args) } => bench_frame::run(args),
         Command::Bench { what: Bench::Match(args) } => bench_match::run(args),
