@@ -34,11 +34,22 @@ pub(crate) fn fit(region: &Region, min_face: f32) -> Fit {
     fit_side(region, rung, wanted.max(1.0))
 }
 
-/// The region at rung `rung` of [`SIDES`], enlarged to at most `max_scale`.
-pub(crate) fn fit_side(region: &Region, rung: usize, max_scale: f32) -> Fit {
-    let side = SIDES[rung];
+/// The region in the smallest square, enlarged to at most `max_scale`: one input for all closer looks, cut
+/// by the frame's edge or not, so that none of them has to load another.
+pub(crate) fn fit_square(region: &Region, max_scale: f32) -> Fit {
+    let side = SIDES[0];
+    Fit { index: 0, net: [side, side], scaled: scaled(region, side, max_scale) }
+}
+
+fn scaled(region: &Region, side: usize, max_scale: f32) -> [u32; 2] {
     let scale = (side as f32 / region.longest() as f32).min(max_scale);
-    let scaled = [region.w, region.h].map(|v| ((v as f32 * scale).round() as u32).clamp(1, side as u32));
+    [region.w, region.h].map(|v| ((v as f32 * scale).round() as u32).clamp(1, side as u32))
+}
+
+/// The region at rung `rung` of [`SIDES`], enlarged to at most `max_scale`.
+fn fit_side(region: &Region, rung: usize, max_scale: f32) -> Fit {
+    let side = SIDES[rung];
+    let scaled = scaled(region, side, max_scale);
     let short = (side * 3 / 4).next_multiple_of(MULTIPLE);
     let shape = match scaled.map(|v| v as usize <= short) {
         [_, true] => 1,

@@ -18,7 +18,7 @@ use arcdoor_frame::RgbView;
 use arcdoor_infer::{Net, NetSpec, Session};
 use arcdoor_models::Pack;
 use decode::{Level, MAX_CANDIDATES, STRIDES};
-use ladder::{Fit, INPUTS, fit, fit_side};
+use ladder::{Fit, INPUTS, fit, fit_square};
 
 /// Outputs of the network.
 const OUTPUTS: usize = 12;
@@ -80,7 +80,7 @@ impl YuNet {
         if let Some(region) = Region::within(&settings.region.unwrap_or(whole), width, height) {
             self.load(&fit(&region, settings.min_face()))?;
         }
-        self.load(&fit_side(&Region { x: 0, y: 0, w: 1, h: 1 }, 0, f32::MAX))
+        self.load(&fit_square(&Region { x: 0, y: 0, w: 1, h: 1 }, f32::MAX))
     }
 
     /// Network pixels a frame pixel that `settings` lead to in `frame`; 0 where nothing is searched.
@@ -159,7 +159,7 @@ impl Landmarker for YuNet {
         let Some(region) = Region::within(&crop, frame.width(), frame.height()) else { return Ok(None) };
         // A face cut by the frame's edge leaves a narrow crop: the scale follows the face, not the crop.
         let most = ladder::SIDES[0] as f32 / side;
-        self.run(frame, &region, &fit_side(&region, 0, most), LANDMARK_MIN_SCORE)?;
+        self.run(frame, &region, &fit_square(&region, most), LANDMARK_MIN_SCORE)?;
         suppress(&mut self.candidates, &mut self.near);
         let nearest = self.near.iter().max_by(|a, b| a.rect.iou(rect).total_cmp(&b.rect.iou(rect)));
         Ok(nearest.filter(|face| face.rect.iou(rect) >= LANDMARK_MIN_IOU).and_then(|face| face.landmarks))
