@@ -64,7 +64,7 @@ fn a_good_pack_opens_with_the_bytes_it_verified() {
     assert_eq!(pack.dimension(), 128);
     assert_eq!(pack.manifest(), &manifest());
     let threshold = pack.threshold(Fmr::new(1e-5).unwrap()).unwrap();
-    assert_eq!((threshold.value.0, threshold.model_id), (0.466, pack.model_id()));
+    assert_eq!((threshold.value.0, threshold.model_id), (0.471, pack.model_id()));
     assert!(pack.threshold(Fmr::new(1e-8).unwrap()).is_err());
     assert!(Pack::check(dir.path(), None).is_empty());
 }
