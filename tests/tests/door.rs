@@ -33,7 +33,7 @@ fn ask(service: &mut Service, request: &Request) -> (Outcome, Vec<serde_json::Va
 fn enrol(service: &mut Service, photo: PathBuf) {
     let name = SubjectName::new("Barack").unwrap();
     let from = Pictures::Images(vec![photo]);
-    assert_eq!(ask(service, &Request::Enrol { name, from }).0, Outcome::Done);
+    assert_eq!(ask(service, &Request::Enrol { name, from, duplicate: false }).0, Outcome::Done);
 }
 
 /// The enrolled man for six frames, nobody for three, another man for seven.

@@ -56,6 +56,9 @@ enum Command {
         name: SubjectName,
         #[command(flatten)]
         from: FromArgs,
+        /// Enrol although the face is enrolled under another name, such as a twin's
+        #[arg(long)]
+        duplicate: bool,
     },
     /// Who is it? (1:N)
     Identify {
@@ -182,7 +185,9 @@ impl Command {
     /// The request; none for what the service has no part in.
     fn request(self) -> Result<Request, Shell> {
         Ok(match self {
-            Self::Enrol { name, from } => Request::Enrol { name, from: from.pictures() },
+            Self::Enrol { name, from, duplicate } => {
+                Request::Enrol { name, from: from.pictures(), duplicate }
+            }
             Self::Identify { from, annotate } => Request::Identify { from: from.pictures(), annotate },
             Self::Verify { name, from } => Request::Verify { name, from: from.pictures() },
             Self::List => Request::List,
@@ -321,7 +326,7 @@ mod tests {
         let from = Pictures::Images(vec!["a.jpg".into(), "b.jpg".into()]);
         assert_eq!(
             request(&["enrol", "Ada", "--image", "a.jpg", "b.jpg"]),
-            Request::Enrol { name: name.clone(), from }
+            Request::Enrol { name: name.clone(), from, duplicate: false }
         );
         let from = Pictures::Camera(Some("/dev/video2".into()));
         assert_eq!(request(&["verify", "Ada", "--camera", "/dev/video2"]), Request::Verify { name, from });

@@ -5,7 +5,9 @@ use crate::error::Error;
 use crate::message::{Reason, Sight, Stages, Verdict, verdict};
 use crate::settings::Settings;
 use arcdoor_calib::gallery_threshold;
-use arcdoor_core::{Candidate, DenyReason, Faces, Millis, RetryReason, SubjectName, Template, Threshold};
+use arcdoor_core::{
+    Candidate, Candidates, DenyReason, Faces, Millis, RetryReason, SubjectName, Template, Threshold,
+};
 use arcdoor_frame::{ImageLimits, RgbImage, RgbView, read_image};
 use arcdoor_gallery::{Gallery, Subject};
 use arcdoor_models::Pack;
@@ -139,6 +141,25 @@ impl Engine {
     pub fn offer(&mut self, enrolment: &mut Enrolment) -> Result<Option<RetryReason>, Error> {
         let frame: RgbView<'_> = self.image.view();
         Ok(enrolment.offer(&mut self.recognizer, frame)?)
+    }
+
+    /// The enrolled subject that one of these templates matches as well as `verify` asks for.
+    ///
+    /// # Errors
+    /// When the gallery is of another embedder.
+    pub fn known<'a>(
+        &self,
+        gallery: &'a Gallery,
+        templates: &[Template],
+    ) -> Result<Option<&'a Subject>, Error> {
+        let mut candidates = Candidates::new();
+        for template in templates {
+            gallery.identify(template, &mut candidates)?;
+            if let Some(best) = candidates.first().filter(|best| self.threshold.admits(best.score)) {
+                return Ok(gallery.subject(best.subject));
+            }
+        }
+        Ok(None)
     }
 
     /// The templates of an enrolment.

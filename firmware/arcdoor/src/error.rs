@@ -120,6 +120,12 @@ pub enum Error {
     /// The gallery says something strange about its key.
     #[error("the gallery asks for a key in a way that this arcdoor does not know or a board cannot do")]
     Hint,
+    /// The face is enrolled already.
+    #[error(
+        "this face is already enrolled as {0}: revoke {0} first, or, if this is really somebody else, repeat \
+         with --duplicate; either may then be taken for the other"
+    )]
+    Duplicate(SubjectName),
     /// There is nothing to export or to seal.
     #[error("nobody is enrolled yet: arcdoor enrol NAME --camera")]
     NobodyEnrolled,
@@ -182,7 +188,8 @@ impl Error {
             | Self::PassphrasesDiffer
             | Self::Exists(_)
             | Self::BadKey(_)
-            | Self::NobodyEnrolled => INPUT,
+            | Self::NobodyEnrolled
+            | Self::Duplicate(_) => INPUT,
             Self::Declined | Self::NoView { .. } => REFUSED,
             Self::Photo { .. } | Self::UnknownName(_) | Self::Settings { .. } => INPUT,
             Self::Gallery(

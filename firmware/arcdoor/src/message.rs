@@ -31,6 +31,8 @@ pub enum Request {
         name: SubjectName,
         /// Pictures of that person alone.
         from: Pictures,
+        /// Whether a face that is enrolled under another name is taken.
+        duplicate: bool,
     },
     /// Who is it? (1:N)
     Identify {

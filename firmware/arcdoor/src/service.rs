@@ -104,7 +104,7 @@ impl Service {
             return Err(Error::TooManyPhotos(files.len()));
         }
         match request {
-            Request::Enrol { name, from } => self.enrol(name, from, answer),
+            Request::Enrol { name, from, duplicate } => self.enrol(name, from, *duplicate, answer),
             Request::Identify { from, annotate } => self.identify(from, annotate.as_deref(), answer),
             Request::Verify { name, from } => self.verify(name, from, answer),
             Request::List => self.list(answer),
@@ -146,7 +146,13 @@ impl Service {
         Keys::of(&self.home).open_existing().map(Some)
     }
 
-    fn enrol(&self, name: &SubjectName, from: &Pictures, answer: Answer<'_>) -> Result<Outcome, Error> {
+    fn enrol(
+        &self,
+        name: &SubjectName,
+        from: &Pictures,
+        duplicate: bool,
+        answer: Answer<'_>,
+    ) -> Result<Outcome, Error> {
         let (mut engine, mut gallery) = self.engine(Policy::still())?;
         // Before anybody looks into the camera for nothing.
         if gallery.find(name).is_some() {
@@ -166,6 +172,9 @@ impl Service {
             }
         };
         let templates = Engine::finish(enrolment);
+        if !duplicate && let Some(known) = engine.known(&gallery, &templates)? {
+            return Err(Error::Duplicate(known.name.clone()));
+        }
         let mut subject = None;
         if !templates.is_empty() {
             let id = gallery.enrol(name, &templates, unix_seconds())?;

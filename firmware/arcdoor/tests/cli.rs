@@ -133,6 +133,10 @@ fn a_person_is_enrolled_recognised_and_forgotten() {
     let (code, lines) = call(&["enrol", "Barack", "--image", &obama]);
     assert_eq!((code, lines[0]["templates"].as_u64()), (0, Some(1)), "{lines:?}");
     assert_eq!(call(&["enrol", "Barack", "--image", &obama]).0, 3, "a name is used once");
+    let twice = device.run(&["enrol", "Somebody", "--image", &other, "--pack", pack]);
+    assert!(twice.0 == 3 && twice.2.contains("already enrolled as Barack"), "{}", twice.2);
+    assert_eq!(call(&["enrol", "Twin", "--duplicate", "--image", &other]).0, 0);
+    assert_eq!(call(&["revoke", "Twin", "--yes"]).0, 0);
 
     let marked = device.home.path().join("marked");
     let (code, lines) = call(&[
