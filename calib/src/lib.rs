@@ -1,10 +1,12 @@
 //! Genuine and impostor scores to thresholds and error rates with their intervals.
 
+mod binomial;
 mod fpir;
 mod random;
 mod rates;
 mod share;
 
+pub use binomial::clopper_pearson;
 pub use fpir::{GalleryThreshold, fmr_for_fpir, fpir_for_fmr, gallery_threshold};
 pub use random::Random;
 pub use rates::{best_threshold, score_at_far};
