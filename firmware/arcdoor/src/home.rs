@@ -77,12 +77,6 @@ impl Home {
         self.0.join("packs")
     }
 
-    /// The gallery's key, where it lies in a file.
-    #[must_use]
-    pub fn key(&self) -> PathBuf {
-        self.0.join("gallery.key")
-    }
-
     /// The log's file.
     #[must_use]
     pub fn log(&self) -> PathBuf {

@@ -10,16 +10,18 @@ use crate::error::Error;
 use crate::home::Home;
 use crate::passphrase::{self, Kdf};
 use arcdoor_core::ModelId;
-use arcdoor_gallery::{Gallery, GalleryError, GalleryKey, KEY_BYTES};
+use arcdoor_gallery::{FileFolder, Folder, Gallery, GalleryError, GalleryKey, KEY_BYTES};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// The name of the systemd credential.
 pub const CREDENTIAL: &str = "arcdoor-gallery";
+
+/// 64 digits and a line's end.
+const MAX_KEY_FILE_BYTES: usize = 2 * KEY_BYTES + 2;
 
 /// Where a key comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -54,16 +56,32 @@ impl KeySource {
 /// Tries a key.
 type Opener<'a> = dyn Fn(&GalleryKey) -> Result<Gallery, GalleryError> + 'a;
 
-/// The keys of one home folder.
-pub struct Keys<'a> {
-    home: &'a Home,
+const GALLERY: &str = "gallery.redb";
+const KEY: &str = "gallery.key";
+/// A key that is not in use yet.
+const STAGED: &str = "gallery.key.new";
+
+/// The gallery of a folder, and the keys to it.
+#[derive(Debug)]
+pub struct Keys<F> {
+    folder: F,
+    /// For messages.
+    dir: PathBuf,
 }
 
-impl<'a> Keys<'a> {
+impl Keys<FileFolder> {
     /// Of this home.
     #[must_use]
-    pub const fn of(home: &'a Home) -> Self {
-        Self { home }
+    pub fn of(home: &Home) -> Self {
+        Self::new(FileFolder::new(home.dir()), home.dir())
+    }
+}
+
+impl<F: Folder> Keys<F> {
+    /// Of any folder, which messages call `dir`.
+    #[must_use]
+    pub fn new(folder: F, dir: &Path) -> Self {
+        Self { folder, dir: dir.to_owned() }
     }
 
     /// Which source is in use; `None` before the first enrolment. Asks nobody for anything.
@@ -74,10 +92,10 @@ impl<'a> Keys<'a> {
         if credential_path().is_some() {
             return Ok(Some(KeySource::Credential));
         }
-        if self.home.gallery().exists() && !Gallery::hint(&self.home.gallery())?.is_empty() {
+        if !self.hint()?.is_empty() {
             return Ok(Some(KeySource::Passphrase));
         }
-        let has_file = self.home.key().exists() || staged(&self.home.key()).exists();
+        let has_file = self.folder.exists(KEY) || self.folder.exists(STAGED);
         Ok(has_file.then_some(KeySource::File))
     }
 
@@ -86,8 +104,7 @@ impl<'a> Keys<'a> {
     /// # Errors
     /// When there is no key for it, the key is another one's, or the gallery refuses.
     pub fn open(&self, model_id: ModelId, dimension: usize) -> Result<Gallery, Error> {
-        let path = self.home.gallery();
-        self.try_keys(&|key| Gallery::open(&path, key, model_id, dimension))
+        self.try_keys(&|key| Gallery::open_in(&self.folder, GALLERY, key, model_id, dimension))
     }
 
     /// Opens the gallery that is there, whatever its embedder: for all that needs no pack.
@@ -95,12 +112,10 @@ impl<'a> Keys<'a> {
     /// # Errors
     /// As [`Keys::open`].
     pub fn open_existing(&self) -> Result<Gallery, Error> {
-        let path = self.home.gallery();
-        self.try_keys(&|key| Gallery::open_existing(&path, key))
+        self.try_keys(&|key| Gallery::open_existing(&self.folder, GALLERY, key))
     }
 
     fn try_keys(&self, open: &Opener<'_>) -> Result<Gallery, Error> {
-        let path = self.home.gallery();
         match self.source()? {
             Some(KeySource::Credential) => match open(&read_credential()?) {
                 // Until `key change --to credential` has run, the gallery is still under its old key.
@@ -108,38 +123,44 @@ impl<'a> Keys<'a> {
                 result => Ok(result?),
             },
             Some(_) => self.open_without_credential(open),
-            None if path.exists() => Err(Error::NoKey(self.home.key())),
+            None if self.folder.exists(GALLERY) => Err(Error::NoKey(self.dir.join(KEY))),
             None => {
-                let key = GalleryKey::generate()?;
-                write_key(&self.home.key(), &key)?;
-                Ok(open(&key)?)
+                self.stage(&GalleryKey::generate()?)?;
+                self.open_without_credential(open)
             }
         }
     }
 
     fn open_without_credential(&self, open: &Opener<'_>) -> Result<Gallery, Error> {
-        let hint = Gallery::hint(&self.home.gallery()).or_else(|error| match error {
-            GalleryError::Io { source, .. } if source.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-            error => Err(error),
-        })?;
+        let hint = self.hint()?;
         if !hint.is_empty() {
             let passphrase = passphrase::ask("Passphrase of the gallery")?;
             return Ok(open(&Kdf::from_hint(&hint)?.key(&passphrase)?)?);
         }
-        let (current, next) = (self.home.key(), staged(&self.home.key()));
-        // The power may have gone between the change of the gallery and that of the file's name.
-        for path in [&current, &next] {
-            let Some(key) = read_key(path)? else { continue };
-            match open(&key) {
-                Err(GalleryError::OtherKey) => {}
-                Ok(gallery) if path == &next => {
-                    publish(&next, &current)?;
+        // The power may have gone between the change of the gallery and that of the key's name.
+        let mut refused = Error::NoKey(self.dir.join(KEY));
+        for name in [KEY, STAGED] {
+            let opened = match self.read_key(name) {
+                Ok(Some(key)) => open(&key).map_err(Error::from),
+                Ok(None) => continue,
+                Err(error) => Err(error),
+            };
+            match opened {
+                Ok(gallery) if name == STAGED => {
+                    self.folder.publish(STAGED, KEY)?;
                     return Ok(gallery);
                 }
-                result => return Ok(result?),
+                Ok(gallery) => return Ok(gallery),
+                Err(error @ (Error::Gallery(GalleryError::OtherKey) | Error::BadKey(_))) => refused = error,
+                Err(error) => return Err(error),
             }
         }
-        if current.exists() { Err(GalleryError::OtherKey.into()) } else { Err(Error::NoKey(current)) }
+        // What was cut while the very first key was written never sealed anything.
+        if self.folder.exists(GALLERY) || self.folder.exists(KEY) {
+            return Err(refused);
+        }
+        self.stage(&GalleryKey::generate()?)?;
+        self.open_without_credential(open)
     }
 
     /// Seals the gallery anew under a new key from `source`. A power cut at any instant leaves it under the
@@ -148,34 +169,43 @@ impl<'a> Keys<'a> {
     /// # Errors
     /// When there is no such source, the passphrase is too short, or the disk fails.
     pub fn change(&self, gallery: Gallery, source: KeySource) -> Result<Gallery, Error> {
-        let (path, file) = (self.home.gallery(), self.home.key());
-        match source {
+        let rewrite = |key: &GalleryKey, hint: &[u8]| gallery.rewrite(&self.folder, GALLERY, key, hint);
+        let gallery = match source {
             KeySource::File => {
                 let key = GalleryKey::generate()?;
-                write_key(&staged(&file), &key)?;
-                let gallery = gallery.rewrite(&path, &key, &[])?;
-                wipe(&file)?;
-                publish(&staged(&file), &file)?;
-                Ok(gallery)
+                self.stage(&key)?;
+                rewrite(&key, &[])?
             }
             KeySource::Passphrase => {
                 let kdf = Kdf::fresh()?;
                 let key = kdf.key(&passphrase::ask_new()?)?;
-                let gallery = gallery.rewrite(&path, &key, &kdf.to_hint())?;
-                wipe(&file)?;
-                Ok(gallery)
+                rewrite(&key, &kdf.to_hint())?
             }
-            KeySource::Credential => {
-                let gallery = gallery.rewrite(&path, &read_credential()?, &[])?;
-                wipe(&file)?;
-                Ok(gallery)
-            }
+            KeySource::Credential => rewrite(&read_credential()?, &[])?,
+        };
+        self.folder.wipe(KEY)?;
+        if source == KeySource::File {
+            self.folder.publish(STAGED, KEY)?;
+        } else {
+            self.folder.wipe(STAGED)?;
         }
+        Ok(gallery)
     }
-}
 
-fn staged(path: &Path) -> PathBuf {
-    path.with_extension("key.new")
+    fn hint(&self) -> Result<Vec<u8>, Error> {
+        if self.folder.exists(GALLERY) { Ok(Gallery::hint(&self.folder, GALLERY)?) } else { Ok(Vec::new()) }
+    }
+
+    /// Writes a key that the gallery does not have yet.
+    fn stage(&self, key: &GalleryKey) -> Result<(), Error> {
+        Ok(self.folder.store(STAGED, to_hex(key).as_bytes())?)
+    }
+
+    fn read_key(&self, name: &str) -> Result<Option<GalleryKey>, Error> {
+        let failed = |source| Error::File { path: self.dir.join(name), source };
+        let bytes = self.folder.peek(name, MAX_KEY_FILE_BYTES).map_err(failed)?.map(Zeroizing::new);
+        bytes.map(|bytes| parse_key(&bytes).ok_or_else(|| Error::BadKey(self.dir.join(name)))).transpose()
+    }
 }
 
 fn credential_path() -> Option<PathBuf> {
@@ -185,74 +215,141 @@ fn credential_path() -> Option<PathBuf> {
 
 fn read_credential() -> Result<GalleryKey, Error> {
     let path = credential_path().ok_or(Error::NoCredential)?;
-    read_key(&path)?.ok_or(Error::NoCredential)
+    let failed = |source| Error::File { path: path.clone(), source };
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_KEY_FILE_BYTES));
+    let file = File::open(&path).map_err(failed)?;
+    file.take(MAX_KEY_FILE_BYTES as u64).read_to_end(&mut bytes).map_err(failed)?;
+    parse_key(&bytes).ok_or_else(|| Error::BadKey(path.clone()))
 }
 
-/// A key in a file: 64 hexadecimal digits, or 32 bytes. `None` where there is no file.
-fn read_key(path: &Path) -> Result<Option<GalleryKey>, Error> {
-    let failed = |source| Error::File { path: path.to_owned(), source };
-    let file = match File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        file => file.map_err(failed)?,
-    };
-    let mut bytes = Zeroizing::new(Vec::with_capacity(2 * KEY_BYTES + 2));
-    file.take(2 * KEY_BYTES as u64 + 2).read_to_end(&mut bytes).map_err(failed)?;
-    if let Ok(key) = <&[u8; KEY_BYTES]>::try_from(bytes.as_slice()) {
-        return Ok(Some(GalleryKey::new(key)));
+/// 64 hexadecimal digits and white space, or 32 bytes.
+fn parse_key(bytes: &[u8]) -> Option<GalleryKey> {
+    if let Ok(key) = <&[u8; KEY_BYTES]>::try_from(bytes) {
+        return Some(GalleryKey::new(key));
+    }
+    let (pairs, rest) = bytes.trim_ascii_end().as_chunks::<2>();
+    if pairs.len() != KEY_BYTES || !rest.is_empty() {
+        return None;
     }
     let mut key = Zeroizing::new([0; KEY_BYTES]);
-    let digits = bytes.trim_ascii_end();
-    let (pairs, rest) = digits.as_chunks::<2>();
-    let parsed = pairs.len() == KEY_BYTES
-        && rest.is_empty()
-        && pairs.iter().zip(key.iter_mut()).all(|(pair, byte)| match (digit(pair[0]), digit(pair[1])) {
-            (Some(high), Some(low)) => {
-                *byte = high << 4 | low;
-                true
-            }
-            _ => false,
-        });
-    if parsed { Ok(Some(GalleryKey::new(&key))) } else { Err(Error::BadKey(path.to_owned())) }
+    for (pair, byte) in pairs.iter().zip(key.iter_mut()) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(GalleryKey::new(&key))
 }
 
 fn digit(c: u8) -> Option<u8> {
     char::from(c).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
-/// Writes a key, durably, readable by its owner only.
-fn write_key(path: &Path, key: &GalleryKey) -> Result<(), Error> {
-    let failed = |source| Error::File { path: path.to_owned(), source };
+fn to_hex(key: &GalleryKey) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(2 * KEY_BYTES + 1));
     for byte in key.bytes() {
         text.push_str(&format!("{byte:02x}"));
     }
     text.push('\n');
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-    sync_folder(path)
+    text
 }
 
-fn publish(from: &Path, to: &Path) -> Result<(), Error> {
-    fs::rename(from, to).map_err(|source| Error::File { path: to.to_owned(), source })?;
-    sync_folder(to)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arcdoor_core::{SubjectName, Template};
+    use arcdoor_gallery::MemoryFolder;
+    use std::io::Write as _;
 
-/// Overwrites a key file and removes it; none is fine.
-fn wipe(path: &Path) -> Result<(), Error> {
-    let failed = |source| Error::File { path: path.to_owned(), source };
-    let mut file = match OpenOptions::new().write(true).open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        file => file.map_err(failed)?,
-    };
-    file.write_all(&[b'0'; 2 * KEY_BYTES]).and_then(|()| file.sync_all()).map_err(failed)?;
-    fs::remove_file(path).map_err(failed)?;
-    sync_folder(path)
-}
+    const MODEL: ModelId = ModelId::new([1; 16]);
 
-fn sync_folder(path: &Path) -> Result<(), Error> {
-    let Some(folder) = path.parent() else { return Ok(()) };
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|source| Error::File { path: folder.to_owned(), source })
+    fn keys(folder: &MemoryFolder) -> Keys<MemoryFolder> {
+        Keys::new(folder.clone(), Path::new(""))
+    }
+
+    fn open(folder: &MemoryFolder) -> Result<Gallery, Error> {
+        keys(folder).open(MODEL, 2)
+    }
+
+    fn folder() -> MemoryFolder {
+        let folder = MemoryFolder::new();
+        let template = Template::new(MODEL, &[0.6, 0.8]).unwrap();
+        open(&folder).unwrap().enrol(&SubjectName::new("Ada").unwrap(), &[template], 1).unwrap();
+        folder
+    }
+
+    /// Runs `work` again and again, cut after every change, and hands over what could be left.
+    fn cut_everywhere(
+        what: &str,
+        begin: impl Fn() -> MemoryFolder,
+        work: impl Fn(&MemoryFolder) -> Result<(), Error>,
+        check: impl Fn(&MemoryFolder),
+    ) {
+        let mut cuts = 0;
+        for cut in 0.. {
+            let folder = begin();
+            folder.fail_after(Some(cut));
+            let done = work(&folder).is_ok();
+            for seed in 0..16 {
+                check(&folder.power_cut(seed));
+                cuts += 1;
+            }
+            if done {
+                break;
+            }
+        }
+        let _ = writeln!(std::io::stderr(), "power cuts, {what}: {cuts}");
+        assert!(cuts > 500, "{what}: {cuts}");
+    }
+
+    #[test]
+    fn a_power_cut_before_the_first_enrolment_costs_nothing() {
+        cut_everywhere(
+            "first key and gallery",
+            MemoryFolder::new,
+            |folder| open(folder).map(drop),
+            |left| {
+                assert!(open(left).unwrap().is_empty());
+                assert!(left.exists(KEY) && !left.exists(STAGED));
+            },
+        );
+    }
+
+    #[test]
+    fn a_power_cut_while_the_key_changes_leaves_the_gallery_and_the_key_to_it() {
+        cut_everywhere(
+            "changing the key",
+            folder,
+            |folder| {
+                let keys = keys(folder);
+                keys.change(keys.open(MODEL, 2)?, KeySource::File).map(drop)
+            },
+            |left| {
+                assert_eq!(open(left).unwrap().len(), 1);
+                let keys = keys(left);
+                keys.change(keys.open_existing().unwrap(), KeySource::File).unwrap();
+                assert!(!left.exists("gallery.redb.old") && !left.exists(STAGED));
+                assert_eq!(open(left).unwrap().len(), 1);
+            },
+        );
+    }
+
+    #[test]
+    fn a_gallery_without_its_key_is_not_made_anew() {
+        let folder = folder();
+        folder.remove(KEY).unwrap();
+        assert!(matches!(open(&folder), Err(Error::NoKey(_))));
+        folder.store(KEY, b"not a key").unwrap();
+        assert!(matches!(open(&folder), Err(Error::BadKey(_))));
+        folder.store(KEY, to_hex(&GalleryKey::new(&[3; KEY_BYTES])).as_bytes()).unwrap();
+        assert!(matches!(open(&folder), Err(Error::Gallery(GalleryError::OtherKey))));
+    }
+
+    #[test]
+    fn a_key_is_read_as_digits_or_bytes() {
+        let key = GalleryKey::new(&[0xa7; KEY_BYTES]);
+        for bytes in [to_hex(&key).as_bytes(), key.bytes(), to_hex(&key).trim_end().as_bytes()] {
+            assert_eq!(parse_key(bytes).unwrap().bytes(), key.bytes());
+        }
+        for bytes in [&b""[..], &[0; 31], &[b'g'; 64], &[b'0'; 63], &[b'0'; 66]] {
+            assert!(parse_key(bytes).is_none());
+        }
+    }
 }

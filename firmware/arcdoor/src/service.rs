@@ -14,7 +14,7 @@ use crate::settings::{DetectorName, Settings};
 use crate::source::Frames;
 use arcdoor_core::SubjectName;
 use arcdoor_core::limits::MAX_TEMPLATES_PER_SUBJECT;
-use arcdoor_gallery::{Gallery, Subject};
+use arcdoor_gallery::{FileFolder, Gallery, Subject};
 use arcdoor_models::Pack;
 use arcdoor_pipeline::{Enrolment, Policy};
 use std::io::{IsTerminal, Write};
@@ -367,7 +367,8 @@ impl Service {
 
     fn import(&self, file: &Path, answer: Answer<'_>) -> Result<Outcome, Error> {
         let pack = self.settings.open_pack(&self.pack_dir()?)?;
-        let kdf = Kdf::from_hint(&Gallery::hint(file)?)?;
+        let (folder, name) = FileFolder::split(file)?;
+        let kdf = Kdf::from_hint(&Gallery::hint(&folder, name)?)?;
         let key = kdf.key(&passphrase::ask("Passphrase of the exported file")?)?;
         let other = Gallery::open(file, &key, pack.model_id(), pack.dimension())?;
         let mut gallery = self.gallery(&pack)?;

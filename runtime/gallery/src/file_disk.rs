@@ -69,35 +69,6 @@ fn keep_private(file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Moves a finished file to its place, so that the name never shows an unfinished one.
-pub(crate) fn publish(from: &Path, to: &Path) -> Result<(), GalleryError> {
-    std::fs::rename(from, to).map_err(io_error("naming"))?;
-    // Elsewhere a directory cannot be opened as a file.
-    #[cfg(unix)]
-    {
-        let folder = match to.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error("naming"))?;
-    }
-    Ok(())
-}
-
-/// Overwrites a file with zeros, durably, and cuts it to nothing.
-pub(crate) fn overwrite(file: &mut File) -> io::Result<()> {
-    static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
-    let mut left = file.seek(SeekFrom::End(0))?;
-    file.seek(SeekFrom::Start(0))?;
-    while left > 0 {
-        let part = left.min(ZEROS.len() as u64);
-        file.write_all(&ZEROS[..part as usize])?;
-        left -= part;
-    }
-    file.sync_all()?;
-    file.set_len(0)
-}
-
 pub(crate) fn io_error(doing: &'static str) -> impl Fn(io::Error) -> GalleryError {
     move |source| GalleryError::Io { doing, source }
 }

@@ -2,7 +2,8 @@
 
 use crate::disk::Disk;
 use crate::error::GalleryError;
-use crate::file_disk::{FileDisk, io_error, overwrite, publish};
+use crate::file_disk::io_error;
+use crate::folder::{FileFolder, Folder};
 use crate::key::{Derived, GalleryKey};
 use crate::matcher::{Matcher, Precision};
 use crate::record::{Meta, SubjectRecord};
@@ -11,8 +12,7 @@ use crate::transform::Transform;
 use arcdoor_core::limits::{MAX_DIMENSION, MAX_TEMPLATES_PER_SUBJECT};
 use arcdoor_core::{Candidates, ModelId, Score, SubjectId, SubjectName, Template};
 use std::fmt;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Subjects that one gallery holds.
 pub const MAX_SUBJECTS: usize = 100_000;
@@ -57,15 +57,27 @@ impl Gallery {
         model_id: ModelId,
         dimension: usize,
     ) -> Result<Self, GalleryError> {
-        if !path.exists() {
-            Self::create(path, key, model_id, dimension)?;
+        let (folder, name) = FileFolder::split(path)?;
+        Self::open_in(&folder, name, key, model_id, dimension)
+    }
+
+    /// As [`Gallery::open`], the file `name` of `folder`.
+    ///
+    /// # Errors
+    /// As [`Gallery::open`].
+    pub fn open_in(
+        folder: &impl Folder,
+        name: &str,
+        key: &GalleryKey,
+        model_id: ModelId,
+        dimension: usize,
+    ) -> Result<Self, GalleryError> {
+        if !folder.exists(name) {
+            Self::create(folder, name, key, model_id, dimension)?;
         }
-        let disk = FileDisk::open(path)?;
-        // Only a file that something else made or cut is empty: ours appear whole.
-        if disk.len().map_err(|source| GalleryError::Io { doing: "reading", source })? == 0 {
-            return Err(GalleryError::NotAGallery);
-        }
-        Self::open_on(disk, key, model_id, dimension)
+        let gallery = Self::open_on(whole(folder, name)?, key, model_id, dimension)?;
+        finish_rewriting(folder, name)?;
+        Ok(gallery)
     }
 
     /// As [`Gallery::open`], on any disk; an empty disk becomes an empty gallery.
@@ -81,18 +93,16 @@ impl Gallery {
         Self::open_with(disk, key, &[], model_id, dimension)
     }
 
-    /// Opens the gallery at `path` whatever its embedder is: to list, to revoke, to export. What it is asked
-    /// to compare must still be of its embedder.
+    /// Opens the gallery `name` of `folder` whatever its embedder is: to list, to revoke, to export. What it
+    /// is asked to compare must still be of its embedder.
     ///
     /// # Errors
     /// As [`Gallery::open`]; also when there is no such file.
-    pub fn open_existing(path: &Path, key: &GalleryKey) -> Result<Self, GalleryError> {
-        let disk = FileDisk::open(path)?;
-        if disk.len().map_err(io_error("reading"))? == 0 {
-            return Err(GalleryError::NotAGallery);
-        }
-        let (store, derived) = Store::open(disk, None, key, &[])?;
-        Self::load(store, &derived)
+    pub fn open_existing(folder: &impl Folder, name: &str, key: &GalleryKey) -> Result<Self, GalleryError> {
+        let (store, derived) = Store::open(whole(folder, name)?, None, key, &[])?;
+        let gallery = Self::load(store, &derived)?;
+        finish_rewriting(folder, name)?;
+        Ok(gallery)
     }
 
     fn open_with(
@@ -130,47 +140,52 @@ impl Gallery {
         Ok(Self { store, transform, meta, subjects, matcher })
     }
 
-    /// Makes an empty gallery beside `path` and moves it there whole.
+    /// Makes an empty gallery under another name and moves it to its own, whole.
     fn create(
-        path: &Path,
+        folder: &impl Folder,
+        name: &str,
         key: &GalleryKey,
         model_id: ModelId,
         dimension: usize,
     ) -> Result<(), GalleryError> {
-        let unfinished = unfinished(path);
-        let disk = FileDisk::create(&unfinished)?;
+        let disk = folder.open(&unfinished(name), true)?;
         // Another process may have finished between our look and our lock; its file is then the one
         // that we hold, and must not be emptied.
-        if path.exists() {
+        if folder.exists(name) {
             return Ok(());
         }
-        disk.set_len(0).map_err(|source| GalleryError::Io { doing: "writing", source })?;
+        disk.set_len(0).map_err(io_error("writing"))?;
         let gallery = Self::open_on(disk, key, model_id, dimension)?;
-        publish(&unfinished, path)?;
+        folder.publish(&unfinished(name), name)?;
         drop(gallery);
         Ok(())
     }
 
-    /// Writes the whole gallery anew under `key` (the same or another) and puts it in the place of `path`,
-    /// the file that it was opened from; then overwrites what the old file held, freed pages too. Until the
-    /// new file has the name, a power cut leaves the old gallery; from then on, the new one.
+    /// Writes the whole gallery anew under `key` (the same or another) and puts it in the place of the file
+    /// that it was opened from, `name` of `folder`; then overwrites what the old file held, freed pages too.
+    /// Until the new file has the name, a power cut leaves the old gallery; from then on, the new one, and
+    /// the next opening overwrites the old file.
     ///
-    /// A power cut between the two leaves the old file's blocks on the disk, unnamed and not overwritten;
-    /// and flash memory may keep copies that no program reaches. `key` should then be a new one, and the old
-    /// one forgotten.
+    /// Flash memory may keep copies that no program reaches: `key` should be a new one, and the old one
+    /// forgotten.
     ///
     /// # Errors
     /// When the disk fails or is full; the old gallery is then still there.
-    pub fn rewrite(self, path: &Path, key: &GalleryKey, hint: &[u8]) -> Result<Self, GalleryError> {
-        let unfinished = unfinished(path);
-        let disk = FileDisk::create(&unfinished)?;
+    pub fn rewrite(
+        self,
+        folder: &impl Folder,
+        name: &str,
+        key: &GalleryKey,
+        hint: &[u8],
+    ) -> Result<Self, GalleryError> {
+        let disk = folder.open(&unfinished(name), true)?;
         disk.set_len(0).map_err(io_error("writing"))?;
         let new = self.copy_to(disk, key, hint)?;
-        // We hold the old file's lock until it has no name any more.
-        let mut old = File::options().write(true).open(path).map_err(io_error("opening"))?;
-        publish(&unfinished, path)?;
+        // So that the old file is found again, whenever the power goes.
+        folder.link(name, &replaced(name)).and_then(|()| folder.sync()).map_err(io_error("naming"))?;
+        folder.publish(&unfinished(name), name)?;
         drop(self);
-        overwrite(&mut old).map_err(io_error("overwriting"))?;
+        folder.wipe(&replaced(name))?;
         Ok(new)
     }
 
@@ -179,14 +194,14 @@ impl Gallery {
     /// # Errors
     /// When there is such a file, or the disk fails or is full.
     pub fn export(&self, path: &Path, key: &GalleryKey, hint: &[u8]) -> Result<(), GalleryError> {
-        let unfinished = unfinished(path);
-        let disk = FileDisk::create(&unfinished)?;
+        let (folder, name) = FileFolder::split(path)?;
+        let disk = folder.open(&unfinished(name), true)?;
         disk.set_len(0).map_err(io_error("writing"))?;
         let copy = self.copy_to(disk, key, hint)?;
-        if path.exists() {
+        if folder.exists(name) {
             return Err(io_error("naming")(std::io::ErrorKind::AlreadyExists.into()));
         }
-        publish(&unfinished, path)?;
+        folder.publish(&unfinished(name), name)?;
         drop(copy);
         Ok(())
     }
@@ -232,12 +247,12 @@ impl Gallery {
         Ok(known.into_iter().map(|subject| subject.name).collect())
     }
 
-    /// What the gallery at `path` says of how to come by its key; empty where it says nothing.
+    /// What the gallery `name` of `folder` says of how to come by its key; empty where it says nothing.
     ///
     /// # Errors
     /// When the file is in use, damaged or no gallery.
-    pub fn hint(path: &Path) -> Result<Vec<u8>, GalleryError> {
-        store::hint(FileDisk::open(path)?)
+    pub fn hint(folder: &impl Folder, name: &str) -> Result<Vec<u8>, GalleryError> {
+        store::hint(folder.open(name, false)?)
     }
 
     /// Subjects with their templates as the embedder made them.
@@ -463,10 +478,31 @@ impl Gallery {
 }
 
 /// Where a file is made before it gets its name.
-fn unfinished(path: &Path) -> PathBuf {
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(".new");
-    unfinished.into()
+fn unfinished(name: &str) -> String {
+    format!("{name}.new")
+}
+
+/// The second name of a file that is being replaced.
+fn replaced(name: &str) -> String {
+    format!("{name}.old")
+}
+
+/// Does what a power cut left undone when the gallery was rewritten; the caller holds it open.
+fn finish_rewriting(folder: &impl Folder, name: &str) -> Result<(), GalleryError> {
+    let old = replaced(name);
+    if !folder.exists(&old) {
+        return Ok(());
+    }
+    if folder.same(name, &old).map_err(io_error("reading"))? {
+        return folder.remove(&old).and_then(|()| folder.sync()).map_err(io_error("naming"));
+    }
+    folder.wipe(&old)
+}
+
+/// A gallery's disk; only one that something else made or cut is empty, since ours appear whole.
+fn whole<F: Folder>(folder: &F, name: &str) -> Result<F::Disk, GalleryError> {
+    let disk = folder.open(name, false)?;
+    if disk.len().map_err(io_error("reading"))? == 0 { Err(GalleryError::NotAGallery) } else { Ok(disk) }
 }
 
 /// Names and templates are personal data: they stay out of logs.

@@ -10,6 +10,7 @@
 //! | `gallery` | [`Gallery`]: enrol, revoke, find |
 //! | `matcher` | [`Matcher`]: exact identify (1:N) and verify (1:1), f32 or int8 |
 //! | `disk` | [`Disk`]: the five operations that the store needs; [`FileDisk`], [`MemoryDisk`] |
+//! | `folder` | [`Folder`]: names of disks, for changes of more than one file; [`FileFolder`], [`MemoryFolder`] |
 //! | `key`, `sealer`, `transform` | [`GalleryKey`], the sealed records, the rotation of templates |
 //! | `store`, `record` | the redb tables, and the bytes of each record |
 #![forbid(unsafe_code)]
@@ -17,10 +18,12 @@
 mod disk;
 mod error;
 mod file_disk;
+mod folder;
 mod gallery;
 mod key;
 mod matcher;
 mod memory_disk;
+mod memory_folder;
 mod ranking;
 mod record;
 mod rows;
@@ -31,7 +34,9 @@ mod transform;
 pub use disk::Disk;
 pub use error::GalleryError;
 pub use file_disk::FileDisk;
+pub use folder::{FileFolder, Folder};
 pub use gallery::{Gallery, MAX_HINT_BYTES, MAX_SUBJECTS, Subject};
 pub use key::{GalleryKey, KEY_BYTES};
 pub use matcher::{Matcher, Precision};
 pub use memory_disk::MemoryDisk;
+pub use memory_folder::MemoryFolder;

@@ -20,9 +20,41 @@ struct State {
     /// As of the last sync.
     durable: Vec<u8>,
     pending: Vec<Change>,
-    /// Changes (writes, lengths, syncs) that still succeed; none: all do.
+    budget: Budget,
+}
+
+/// How many changes (writes, lengths, syncs) still succeed. Clones share the count.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Budget(Arc<Mutex<Count>>);
+
+#[derive(Debug, Default)]
+struct Count {
+    /// None: all succeed.
     left: Option<u64>,
     changes: u64,
+}
+
+impl Budget {
+    pub(crate) fn fail_after(&self, changes: Option<u64>) {
+        self.state().left = changes;
+    }
+
+    pub(crate) fn count(&self) -> io::Result<()> {
+        let mut count = self.state();
+        count.changes += 1;
+        match &mut count.left {
+            Some(0) => Err(io::Error::other("the disk was told to fail")),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, Count> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Debug)]
@@ -53,12 +85,12 @@ impl MemoryDisk {
     /// Writes, changes of length and syncs so far.
     #[must_use]
     pub fn changes(&self) -> u64 {
-        self.state().changes
+        self.state().budget.state().changes
     }
 
     /// Lets `changes` more of them succeed; from then on every one fails, until `None`.
     pub fn fail_after(&self, changes: Option<u64>) {
-        self.state().left = changes;
+        self.state().budget.fail_after(changes);
     }
 
     /// A new disk with what could be left if the power went now: all that was synced and, chosen by
@@ -82,6 +114,15 @@ impl MemoryDisk {
             }
         }
         Self::holding(bytes)
+    }
+
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(crate) fn counted_by(self, budget: Budget) -> Self {
+        self.state().budget = budget;
+        self
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -110,20 +151,6 @@ fn range(offset: u64, len: usize) -> io::Result<(usize, usize)> {
     Ok((start, start.checked_add(len).ok_or(io::ErrorKind::FileTooLarge)?))
 }
 
-impl State {
-    fn count(&mut self) -> io::Result<()> {
-        self.changes += 1;
-        match &mut self.left {
-            Some(0) => Err(io::Error::other("the disk was told to fail")),
-            Some(left) => {
-                *left -= 1;
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-}
-
 impl Disk for MemoryDisk {
     fn len(&self) -> io::Result<u64> {
         Ok(self.state().bytes.len() as u64)
@@ -139,7 +166,7 @@ impl Disk for MemoryDisk {
     fn set_len(&self, len: u64) -> io::Result<()> {
         let (len, _) = range(len, 0)?;
         let mut state = self.state();
-        state.count()?;
+        state.budget.count()?;
         state.bytes.resize(len, 0);
         state.pending.push(Change::Length(len));
         Ok(())
@@ -147,7 +174,7 @@ impl Disk for MemoryDisk {
 
     fn sync(&self) -> io::Result<()> {
         let mut state = self.state();
-        state.count()?;
+        state.budget.count()?;
         state.durable = state.bytes.clone();
         state.pending.clear();
         Ok(())
@@ -156,7 +183,7 @@ impl Disk for MemoryDisk {
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let (start, _) = range(offset, data.len())?;
         let mut state = self.state();
-        state.count()?;
+        state.budget.count()?;
         put(&mut state.bytes, start, data);
         state.pending.push(Change::Write(start, data.to_vec()));
         Ok(())

@@ -146,64 +146,6 @@ fn what_is_no_gallery_is_refused_and_left_alone() {
 }
 
 /// A gallery with one subject, closed.
-fn prepared() -> MemoryDisk {
-    let disk = MemoryDisk::new();
-    open(&disk).enrol(&name("Ada"), &[template(0, 0.0)], 1).unwrap();
-    disk
-}
-
-fn names(gallery: &Gallery) -> Vec<&str> {
-    gallery.iter().map(|subject| subject.name.as_str()).collect()
-}
-
-/// The power goes after every possible change of an enrolment, with every later write lost, kept or torn.
-#[test]
-fn a_power_cut_leaves_the_old_gallery_or_the_new_one() {
-    let (mut old, mut new) = (0, 0);
-    for cut in 0.. {
-        let disk = prepared();
-        let mut gallery = open(&disk);
-        disk.fail_after(Some(cut));
-        let result = gallery.enrol(&name("Bob"), &[template(4, 0.0), template(5, 0.0)], 2);
-        for seed in 0..8 {
-            let after = open(&disk.power_cut(seed));
-            match names(&after)[..] {
-                ["Ada"] => old += 1,
-                ["Ada", "Bob"] => new += 1,
-                ref other => panic!("cut after {cut}: {other:?}"),
-            }
-            assert!(result.is_err() || after.len() == 2, "a confirmed enrolment was lost");
-            assert_eq!(after.templates(), if after.len() == 2 { 3 } else { 1 });
-            assert_eq!(best(&after, &template(0, 0.1)), Some(SubjectId(1)));
-        }
-        if result.is_ok() {
-            break;
-        }
-        assert_eq!((gallery.len(), gallery.templates()), (1, 1), "memory ran ahead of the disk");
-        assert!(gallery.enrol(&name("Eve"), &[template(6, 0.0)], 3).is_err(), "written after a failure");
-    }
-    assert!(old > 0 && new > 0, "the cuts missed one side: {old} old, {new} new");
-}
-
-#[test]
-fn a_power_cut_while_revoking_leaves_all_of_a_subject_or_nothing() {
-    for cut in 0.. {
-        let disk = prepared();
-        let mut gallery = open(&disk);
-        disk.fail_after(Some(cut));
-        let result = gallery.revoke(SubjectId(1));
-        for seed in 0..4 {
-            let after = open(&disk.power_cut(seed));
-            assert_eq!(after.len(), after.templates());
-            assert!(result.is_err() || after.is_empty(), "a revoked subject came back");
-        }
-        if result.is_ok() {
-            break;
-        }
-        assert_eq!(gallery.len(), 1);
-    }
-}
-
 #[test]
 fn a_power_cut_while_a_file_is_made_leaves_no_gallery_or_an_empty_one() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,0 +1,186 @@
+//! The folder of a gallery and its key: where files get and lose their names.
+
+use crate::disk::Disk;
+use crate::error::GalleryError;
+use crate::file_disk::{FileDisk, io_error};
+use std::fmt::Debug;
+use std::io::{self, ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
+/// Names of disks. What is made, renamed or removed survives a power cut from [`Folder::sync`] on; of what
+/// was not synced, the first changes may survive and the later ones not.
+pub trait Folder: Debug {
+    /// A file of this folder.
+    type Disk: Disk;
+
+    /// Whether something has this name.
+    fn exists(&self, name: &str) -> bool;
+
+    /// Opens the file `name` for this handle only, or makes it, empty, where `create` says so.
+    ///
+    /// # Errors
+    /// [`GalleryError::Locked`] when it is in use; [`GalleryError::NotAGallery`] when it is no regular file;
+    /// [`GalleryError::Io`] when it cannot be opened.
+    fn open(&self, name: &str, create: bool) -> Result<Self::Disk, GalleryError>;
+
+    /// The first `max` bytes of the file `name`, whoever has it open; `None` where there is none.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn peek(&self, name: &str, max: usize) -> io::Result<Option<Vec<u8>>>;
+
+    /// Gives the file `from` the name `to`, whichever file had that.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Gives the file `from` a second name, which must be free.
+    ///
+    /// # Errors
+    /// When the disk fails or the file system knows no second names.
+    fn link(&self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Whether both names are of one file.
+    ///
+    /// # Errors
+    /// When one is no name.
+    fn same(&self, one: &str, other: &str) -> io::Result<bool>;
+
+    /// Takes away the name.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn remove(&self, name: &str) -> io::Result<()>;
+
+    /// Makes every change of names durable.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn sync(&self) -> io::Result<()>;
+
+    /// Renames, durably.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn publish(&self, from: &str, to: &str) -> Result<(), GalleryError> {
+        self.rename(from, to).and_then(|()| self.sync()).map_err(io_error("naming"))
+    }
+
+    /// Writes the whole small file `name`, durably. A power cut may leave the name with a part of `bytes`;
+    /// so write under a name that nobody reads, and [`Folder::publish`].
+    ///
+    /// # Errors
+    /// When the disk fails or is full.
+    fn store(&self, name: &str, bytes: &[u8]) -> Result<(), GalleryError> {
+        let disk = self.open(name, true)?;
+        let written = disk.set_len(0).and_then(|()| disk.write(0, bytes)).and_then(|()| disk.sync());
+        written.and_then(|()| self.sync()).map_err(io_error("writing"))
+    }
+
+    /// Overwrites the file `name` and removes it, durably; none is fine.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn wipe(&self, name: &str) -> Result<(), GalleryError> {
+        if !self.exists(name) {
+            return Ok(());
+        }
+        overwrite(&self.open(name, false)?)?;
+        self.remove(name).and_then(|()| self.sync()).map_err(io_error("removing"))
+    }
+}
+
+/// Overwrites with zeros, durably, and cuts to nothing.
+fn overwrite(disk: &impl Disk) -> Result<(), GalleryError> {
+    let zeros = || {
+        let len = disk.len()?;
+        for offset in (0..len).step_by(ZEROS.len()) {
+            let part = (len - offset).min(ZEROS.len() as u64) as usize;
+            disk.write(offset, &ZEROS[..part])?;
+        }
+        disk.sync()?;
+        disk.set_len(0)
+    };
+    zeros().map_err(io_error("overwriting"))
+}
+
+/// A folder of the file system.
+#[derive(Debug, Clone)]
+pub struct FileFolder(PathBuf);
+
+impl FileFolder {
+    /// The folder at `path`; it must exist before it is used.
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// The folder and the name of a file.
+    ///
+    /// # Errors
+    /// When the path ends in no name, or in one that is not UTF-8.
+    pub fn split(path: &Path) -> Result<(Self, &str), GalleryError> {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.ok_or_else(|| io_error("opening")(ErrorKind::InvalidFilename.into()))?;
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        Ok((Self::new(folder), name))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Folder for FileFolder {
+    type Disk = FileDisk;
+
+    fn exists(&self, name: &str) -> bool {
+        self.path(name).exists()
+    }
+
+    fn open(&self, name: &str, create: bool) -> Result<FileDisk, GalleryError> {
+        let path = self.path(name);
+        if create { FileDisk::create(&path) } else { FileDisk::open(&path) }
+    }
+
+    fn peek(&self, name: &str, max: usize) -> io::Result<Option<Vec<u8>>> {
+        let file = match std::fs::File::open(self.path(name)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let mut bytes = Vec::with_capacity(max);
+        file.take(max as u64).read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        std::fs::rename(self.path(from), self.path(to))
+    }
+
+    fn link(&self, from: &str, to: &str) -> io::Result<()> {
+        std::fs::hard_link(self.path(from), self.path(to))
+    }
+
+    fn same(&self, one: &str, other: &str) -> io::Result<bool> {
+        use std::os::unix::fs::MetadataExt as _;
+        let file = |name| {
+            let metadata = std::fs::symlink_metadata(self.path(name))?;
+            Ok::<_, io::Error>((metadata.dev(), metadata.ino()))
+        };
+        Ok(file(one)? == file(other)?)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        std::fs::remove_file(self.path(name))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        std::fs::File::open(&self.0)?.sync_all()
+    }
+}

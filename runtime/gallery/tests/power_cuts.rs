@@ -1,0 +1,205 @@
+//! The power goes at every single change of a file or a name, with the later writes lost, kept or torn: the
+//! last confirmed state is there, or the new one, never a mixture.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy exempts test functions only, not their helpers"
+)]
+
+use arcdoor_core::{Candidates, ModelId, SubjectId, SubjectName, Template};
+use arcdoor_gallery::{Folder, Gallery, GalleryError, GalleryKey, KEY_BYTES, MemoryDisk, MemoryFolder};
+use std::io::Write as _;
+
+const MODEL: ModelId = ModelId::new([1; 16]);
+const DIMENSION: usize = 16;
+/// What could be left after one cut.
+const OUTCOMES: u64 = 16;
+
+fn key(byte: u8) -> GalleryKey {
+    GalleryKey::new(&[byte; KEY_BYTES])
+}
+
+fn name(text: &str) -> SubjectName {
+    SubjectName::new(text).unwrap()
+}
+
+fn template(axis: usize) -> Template {
+    let mut values = [0.01; DIMENSION];
+    values[axis % DIMENSION] = 1.0;
+    Template::new(MODEL, &values).unwrap()
+}
+
+fn open(disk: &MemoryDisk) -> Result<Gallery, GalleryError> {
+    Gallery::open_on(disk.clone(), &key(1), MODEL, DIMENSION)
+}
+
+fn open_in(folder: &MemoryFolder, byte: u8) -> Result<Gallery, GalleryError> {
+    Gallery::open_in(folder, "gallery", &key(byte), MODEL, DIMENSION)
+}
+
+/// Ada with one template, Bob with two.
+fn fill(gallery: &mut Gallery) {
+    gallery.enrol(&name("Ada"), &[template(0)], 5).unwrap();
+    gallery.enrol(&name("Bob"), &[template(4), template(5)], 6).unwrap();
+}
+
+fn filled() -> MemoryDisk {
+    let disk = MemoryDisk::new();
+    fill(&mut open(&disk).unwrap());
+    disk
+}
+
+/// Names and templates, which stand for a whole state.
+fn state(gallery: &Gallery) -> Vec<(String, usize)> {
+    gallery.iter().map(|subject| (subject.name.to_string(), subject.templates)).collect()
+}
+
+/// Straight to stderr, which the test runner shows of passing tests, too.
+fn counted(what: &str, cuts: u64) {
+    let _ = writeln!(std::io::stderr(), "power cuts, {what}: {cuts}");
+    assert!(cuts >= 6 * OUTCOMES, "{what}: only {cuts} cuts");
+}
+
+/// Makes one change to a filled gallery, cut everywhere, and looks at what is left.
+fn cut_everywhere(what: &str, change: impl Fn(&mut Gallery) -> Result<(), GalleryError>) {
+    let mut gallery = open(&filled()).unwrap();
+    let before = state(&gallery);
+    change(&mut gallery).unwrap();
+    let after = state(&gallery);
+    let (mut old, mut new, mut done) = (0, 0, false);
+    for cut in 0.. {
+        let disk = filled();
+        let mut gallery = open(&disk).unwrap();
+        disk.fail_after(Some(cut));
+        done = change(&mut gallery).is_ok();
+        for seed in 0..OUTCOMES {
+            let left = open(&disk.power_cut(seed)).unwrap();
+            let found = state(&left);
+            assert!(found == before || found == after, "{what}, cut {cut}: {found:?}");
+            assert!(!done || found == after, "{what}: a confirmed change was lost");
+            assert_eq!(left.templates(), found.iter().map(|(_, templates)| templates).sum::<usize>());
+            *if found == after { &mut new } else { &mut old } += 1;
+        }
+        if done {
+            break;
+        }
+        assert_eq!(state(&gallery), before, "{what}: memory ran ahead of the disk");
+        assert!(gallery.enrol(&name("Eve"), &[template(6)], 3).is_err(), "written after a failure");
+    }
+    assert!(done && old > 0 && new > 0, "{what}: the cuts missed one side: {old} old, {new} new");
+    counted(what, old + new);
+}
+
+#[test]
+fn enrolling() {
+    cut_everywhere("enrolling", |gallery| {
+        gallery.enrol(&name("Cid"), &[template(8), template(9)], 2).map(drop)
+    });
+}
+
+#[test]
+fn enrolling_more_views() {
+    cut_everywhere("adding templates", |gallery| gallery.add_templates(SubjectId(1), &[template(1)]));
+}
+
+#[test]
+fn revoking() {
+    cut_everywhere("revoking", |gallery| gallery.revoke(SubjectId(2)).map(drop));
+}
+
+#[test]
+fn importing() {
+    let disk = MemoryDisk::new();
+    let mut other = open(&disk).unwrap();
+    other.enrol(&name("Eve"), &[template(10), template(11)], 7).unwrap();
+    other.enrol(&name("Fay"), &[template(12)], 8).unwrap();
+    cut_everywhere("importing", |gallery| gallery.import(&other).map(drop));
+}
+
+#[test]
+fn copying() {
+    let (other, mut cuts) = (open(&filled()).unwrap(), 0);
+    for cut in 0.. {
+        let disk = MemoryDisk::new();
+        disk.fail_after(Some(cut));
+        let done = other.copy_to(disk.clone(), &key(1), b"salt").is_ok();
+        for seed in 0..OUTCOMES {
+            // What was not finished may be no gallery at all; it never has a name of its own then.
+            match open(&disk.power_cut(seed)) {
+                Ok(left) if !left.is_empty() => assert_eq!(state(&left), state(&other)),
+                _ => assert!(!done, "a confirmed copy was lost"),
+            }
+            cuts += 1;
+        }
+        if done {
+            break;
+        }
+    }
+    counted("copying", cuts);
+}
+
+#[test]
+fn making_a_gallery() {
+    let mut cuts = 0;
+    for cut in 0.. {
+        let folder = MemoryFolder::new();
+        folder.fail_after(Some(cut));
+        let done = open_in(&folder, 1).is_ok();
+        for seed in 0..OUTCOMES {
+            let left = folder.power_cut(seed);
+            assert!(!done || left.exists("gallery"));
+            assert!(open_in(&left, 1).unwrap().is_empty(), "the next opening makes it");
+            cuts += 1;
+        }
+        if done {
+            break;
+        }
+    }
+    counted("making a gallery", cuts);
+}
+
+#[test]
+fn rewriting() {
+    let mut cuts = 0;
+    for cut in 0.. {
+        let folder = MemoryFolder::new();
+        fill(&mut open_in(&folder, 1).unwrap());
+        folder.fail_after(Some(cut));
+        let result =
+            open_in(&folder, 1).and_then(|gallery| gallery.rewrite(&folder, "gallery", &key(2), &[]));
+        let done = result.is_ok();
+        drop(result);
+        for seed in 0..OUTCOMES {
+            let left = folder.power_cut(seed);
+            let gallery = match (open_in(&left, 1), open_in(&left, 2)) {
+                (Ok(gallery), Err(GalleryError::OtherKey)) if !done => gallery,
+                (Err(GalleryError::OtherKey), Ok(gallery)) => gallery,
+                (old, new) => panic!("cut {cut}, seed {seed}: {old:?} and {new:?}"),
+            };
+            assert_eq!((gallery.len(), gallery.templates()), (2, 3));
+            assert!(!left.exists("gallery.old"), "the next opening overwrites the old file");
+            cuts += 1;
+        }
+        if done {
+            break;
+        }
+    }
+    counted("rewriting", cuts);
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_the_next_change_works_again() {
+    let disk = filled();
+    let mut gallery = open(&disk).unwrap();
+    disk.fail_after(Some(0));
+    assert!(matches!(gallery.enrol(&name("Cid"), &[template(8)], 1), Err(GalleryError::Io { .. })));
+    assert_eq!(gallery.len(), 2);
+    let mut out = Candidates::new();
+    gallery.identify(&template(0), &mut out).unwrap();
+    assert_eq!(out[0].subject, SubjectId(1), "the door goes on");
+    drop(gallery);
+    disk.fail_after(None);
+    let mut gallery = open(&disk).unwrap();
+    gallery.enrol(&name("Cid"), &[template(8)], 1).unwrap();
+    assert_eq!(gallery.len(), 3);
+}
