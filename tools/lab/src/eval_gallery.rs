@@ -14,11 +14,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use arcdoor_calib::{Random, Share, fmr_for_fpir, score_at_far};
 use arcdoor_core::Template;
-use arcdoor_vision::DetectSettings;
 
-use crate::eval_lfw::templates;
 use crate::lfw::Lfw;
-use crate::sight::{DetectorName, open_pack};
+use crate::templates::{PathArgs, photos};
 
 /// Impostor pairs that must lie above a threshold for it to be taken from the data.
 const LEAST_ABOVE: f64 = 10.0;
@@ -49,10 +47,8 @@ pub(crate) struct EvalGalleryArgs {
     /// Where gallery.md goes
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    #[arg(long, value_name = "DIR", default_value = "models/packs/yunet-sface")]
-    pack: PathBuf,
-    #[arg(long, default_value_t = 2)]
-    threads: usize,
+    #[command(flatten)]
+    path: PathArgs,
 }
 
 /// Templates by person.
@@ -60,7 +56,7 @@ type People<'a> = Vec<Vec<&'a Template>>;
 
 /// Runs the protocol and prints its table.
 pub(crate) fn run(args: EvalGalleryArgs) -> Result<()> {
-    let (pack, lfw) = (open_pack(&args.pack)?, Lfw::open(&args.images)?);
+    let (pack, lfw) = (args.path.open_pack()?, Lfw::open(&args.images)?);
     let choosers: BTreeSet<usize> = lfw
         .pairs(&args.choose)?
         .iter()
@@ -69,8 +65,7 @@ pub(crate) fn run(args: EvalGalleryArgs) -> Result<()> {
     let suspects =
         args.suspects.as_ref().map(|list| lfw.suspects(list, 0.6)).transpose()?.unwrap_or_default();
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
-    let settings = DetectSettings { min_face_px: 20, min_score: 0.6, ..DetectSettings::default() };
-    let made = templates(&pack, &lfw, DetectorName::Yunet, settings, args.threads)?;
+    let made = args.path.templates(&pack, &photos(&lfw))?;
     let mut impostors = Vec::new();
     for (a, first) in made.iter().enumerate() {
         for (b, second) in made.iter().enumerate().skip(a + 1) {

@@ -4,20 +4,16 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use arcdoor_core::Template;
 use arcdoor_models::Pack;
-use arcdoor_vision::DetectSettings;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::det;
 use crate::lfw::{Lfw, Pair, stem};
-use crate::sight::{DetectorName, Sight, open_pack};
+use crate::templates::{PathArgs, photos};
 use arcdoor_calib::{Share, best_threshold, score_at_far};
 
 /// Below every cosine: what a pair scores of which a photo gave no template. Never accepted, always counted.
@@ -46,18 +42,8 @@ pub(crate) struct EvalLfwArgs {
     /// Where scores.json, report.md and det.svg go
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    #[arg(long, value_name = "DIR", default_value = "models/packs/yunet-sface")]
-    pack: PathBuf,
-    #[arg(long, value_enum, default_value_t = DetectorName::Yunet)]
-    detector: DetectorName,
-    /// The least score of a face, 0..=1, for YuNet
-    #[arg(long, default_value_t = 0.6)]
-    min_score: f32,
-    /// The least width of a face, pixels
-    #[arg(long, default_value_t = 20)]
-    min_face: u32,
-    #[arg(long, default_value_t = 2)]
-    threads: usize,
+    #[command(flatten)]
+    path: PathArgs,
 }
 
 /// What scores.json holds.
@@ -94,8 +80,7 @@ struct Operating {
 }
 
 pub(crate) fn run(args: EvalLfwArgs) -> Result<()> {
-    ensure!((1..=64).contains(&args.threads), "--threads lies in 1..=64");
-    let pack = open_pack(&args.pack)?;
+    let pack = args.path.open_pack()?;
     let lfw = Lfw::open(&args.images)?;
     let choose = args.choose.clone().unwrap_or_else(|| args.pairs.with_file_name("pairsDevTrain.txt"));
     let (choose, pairs) = (lfw.pairs(&choose)?, lfw.pairs(&args.pairs)?);
@@ -106,9 +91,7 @@ pub(crate) fn run(args: EvalLfwArgs) -> Result<()> {
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
 
     let began = Instant::now();
-    let settings =
-        DetectSettings { min_face_px: args.min_face, min_score: args.min_score, ..DetectSettings::default() };
-    let templates = templates(&pack, &lfw, args.detector, settings, args.threads)?;
+    let templates = args.path.templates(&pack, &photos(&lfw))?;
     let seconds = began.elapsed().as_secs_f64();
     let report = measure(&args, &pack, &lfw, &templates, (&choose, &pairs), suspects.as_ref(), seconds)?;
     let text = markdown(&report);
@@ -117,41 +100,6 @@ pub(crate) fn run(args: EvalLfwArgs) -> Result<()> {
     fs::write(args.out.join("scores.json"), serde_json::to_vec(&report)?)?;
     eprintln!("written: report.md, scores.json, det.svg in {}", args.out.display());
     Ok(())
-}
-
-/// The template of every photo, `None` where no face could be had.
-pub(crate) fn templates(
-    pack: &Pack,
-    lfw: &Lfw,
-    detector: DetectorName,
-    settings: DetectSettings,
-    threads: usize,
-) -> Result<Vec<Option<Template>>> {
-    let bar = ProgressBar::new(lfw.photos.len() as u64);
-    bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} photos, {per_sec}, {eta} left")?);
-    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let done = Mutex::new(vec![None; lfw.photos.len()]);
-    let work = || -> Result<()> {
-        let mut sight = Sight::open(pack, detector, settings)?;
-        while !stop.load(Ordering::Relaxed) {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(photo) = lfw.photos.get(index) else { break };
-            let template = sight.template_at_centre(&photo.path)?;
-            done.lock().unwrap_or_else(std::sync::PoisonError::into_inner)[index] = template;
-            bar.inc(1);
-        }
-        Ok(())
-    };
-    std::thread::scope(|scope| {
-        let run = || work().inspect_err(|_| stop.store(true, Ordering::Relaxed));
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
-        workers.into_iter().try_for_each(|worker| match worker.join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
-        })
-    })?;
-    bar.finish_and_clear();
-    Ok(done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
 }
 
 fn score(templates: &[Option<Template>], a: usize, b: usize) -> Result<f32> {
@@ -185,17 +133,17 @@ fn measure(
     all.take_suspects_in();
     let mut genuine_scores: Vec<f32> = all.genuine.iter().map(|(_, score)| *score).collect();
     genuine_scores.sort_by(|a, b| b.total_cmp(a));
-    let title = format!("LFW, all pairs: {} with {}", pack.name(), args.detector.text());
+    let title = format!("LFW, all pairs: {} with {}", pack.name(), args.path.detector.text());
     fs::write(args.out.join("det.svg"), det::svg(&title, &genuine_scores, &all.impostors))?;
     Ok(Report {
         pack: pack.name().to_owned(),
         model_id: pack.model_id().to_string(),
-        detector: args.detector.text(),
+        detector: args.path.detector.text(),
         photos: lfw.photos.len(),
         people: lfw.people,
         failures_to_acquire: (0..templates.len()).filter(|i| templates[*i].is_none()).map(name).collect(),
         seconds,
-        threads: args.threads,
+        threads: args.path.threads,
         chosen_threshold,
         chosen_accuracy,
         accuracy: Share::of(right, pairs.len()),

@@ -3,10 +3,12 @@
 mod allocations;
 mod bench_frame;
 mod bench_match;
+mod crops;
 mod det;
 mod eval_gallery;
 mod eval_lfw;
 mod eval_scenes;
+mod features;
 mod footprint;
 mod lfw;
 mod pack_build;
@@ -15,6 +17,7 @@ mod peer;
 mod scenes;
 mod sight;
 mod stats;
+mod templates;
 
 use std::process::ExitCode;
 

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use arcdoor_core::{Face, Faces, Landmarks5, Template};
-use arcdoor_frame::{ImageLimits, RgbImage, read_image};
+use arcdoor_frame::{ImageLimits, RgbImage, decode, read_image};
 use arcdoor_models::Pack;
+use arcdoor_vision::align::{ARCFACE_112, TEMPLATE_SIDE};
 use arcdoor_vision::{DetectSettings, DetectorKind, Vision};
 use clap::ValueEnum;
 
@@ -68,6 +69,14 @@ impl Sight {
     /// The template of a face in the photo last looked at.
     pub(crate) fn embed(&mut self, landmarks: &Landmarks5) -> Result<Template> {
         Ok(self.vision.embed(self.image.view(), landmarks)?)
+    }
+
+    /// The template of a crop that is aligned to the ArcFace template already.
+    pub(crate) fn template_of_crop(&mut self, bytes: &[u8]) -> Result<Template> {
+        decode(bytes, &ImageLimits::default(), &mut self.image)?;
+        let side = TEMPLATE_SIDE;
+        ensure!(self.size() == (side, side), "an aligned crop is {side}x{side}, not {:?}", self.size());
+        self.embed(&Landmarks5(ARCFACE_112))
     }
 
     /// The template of the face nearest the photo's centre; `None` where there is no face with landmarks.
