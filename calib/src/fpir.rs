@@ -66,7 +66,7 @@ fn tmr(calibration: &Calibration, fmr: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arcdoor_core::{CalibrationId, CalibrationRow, ModelId};
+    use arcdoor_core::{Basis, CalibrationId, CalibrationRow, ModelId};
 
     fn table(rows: &[(f64, f32, f64)]) -> Calibration {
         let rows: Vec<_> = rows
@@ -77,6 +77,7 @@ mod tests {
                 fmr_low: fmr / 2.0,
                 fmr_high: fmr * 2.0,
                 tmr,
+                basis: Basis::Counted,
             })
             .collect();
         Calibration::new(ModelId::new([1; 16]), CalibrationId::new([2; 16]), &rows).unwrap()
@@ -112,5 +113,19 @@ mod tests {
     fn a_table_of_one_row_has_one_threshold() {
         let one = table(&[(1e-4, 0.4, 0.98)]);
         assert_eq!(gallery_threshold(&one, 0.01, 100_000).unwrap().fnir, 1.0 - 0.98);
+    }
+
+    #[test]
+    fn a_fit_carries_its_mark_to_the_gallery_and_is_gone_without() {
+        let mut rows = table(&[(1e-4, 0.4, 0.98), (1e-5, 0.5, 0.95), (1e-6, 0.7, 0.5)]).rows().to_vec();
+        rows[2].basis = Basis::TailFit;
+        let table = Calibration::new(ModelId::new([1; 16]), CalibrationId::new([2; 16]), &rows).unwrap();
+        let fitted = gallery_threshold(&table, 0.01, 5000).unwrap();
+        assert!(fitted.is_met && fitted.threshold.basis == Basis::TailFit && fitted.fpir < 0.0101);
+        let counted = gallery_threshold(&table.counted(), 0.01, 5000).unwrap();
+        assert!(!counted.is_met && counted.threshold.basis == Basis::Counted);
+        assert_eq!(counted.threshold.value.0, 0.5);
+        assert!(counted.fpir > 0.04, "5000 comparisons at 1e-5");
+        assert_eq!(gallery_threshold(&table, 0.01, 100).unwrap().threshold.basis, Basis::Counted);
     }
 }

@@ -2,12 +2,18 @@
 
 mod binomial;
 mod fpir;
+mod impostors;
 mod random;
 mod rates;
 mod share;
+mod tail;
 
 pub use binomial::clopper_pearson;
 pub use fpir::{GalleryThreshold, fmr_for_fpir, fpir_for_fmr, gallery_threshold};
+pub use impostors::{
+    Comparison, Counted, Impostors, LEAST_ABOVE, TAIL_REACH, TAIL_SHARE, TailCheck, rounded_up,
+};
 pub use random::Random;
 pub use rates::{best_threshold, score_at_far};
 pub use share::Share;
+pub use tail::{LEAST_EXCEEDANCES, TailFit};

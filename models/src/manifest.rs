@@ -105,6 +105,18 @@ pub struct CalibrationTable {
     pub genuine: u64,
     /// Impostor comparisons.
     pub impostor: u64,
+    /// How scores became rows and intervals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    /// The day it was made, YYYY-MM-DD.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
+    /// Impostor comparisons that look like mislabels and are not counted.
+    #[serde(default)]
+    pub suspects_left_out: u64,
+    /// What the rows whose basis is `tail_fit` rest on; such rows need it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail_fit: Option<String>,
     /// Highest rate first.
     pub rows: Vec<CalibrationRow>,
 }
@@ -142,6 +154,10 @@ impl Manifest {
         }
         if !self.embedder.dimension.is_some_and(|dimension| (8..=MAX_DIMENSION).contains(&dimension)) {
             found.push(value("embedder.dimension", &format!("must be 8..={MAX_DIMENSION}")));
+        }
+        let table = &self.calibration;
+        if table.tail_fit.is_none() && table.rows.iter().any(|row| !row.basis.is_counted()) {
+            found.push(value("calibration.tail_fit", "must say what the rows with basis tail_fit rest on"));
         }
         found
     }

@@ -208,6 +208,7 @@ fn calibration(manifest: &Manifest) -> Result<Calibration, CalibrationError> {
         for number in [row.fmr.get(), f64::from(row.threshold), row.fmr_low, row.fmr_high, row.tmr] {
             hasher.update(number.to_le_bytes());
         }
+        hasher.update([u8::from(row.basis.is_counted())]);
     }
     let id = CalibrationId::new(first_16(&hasher.finalize()));
     Calibration::new(model_id(&manifest.embedder), id, &table.rows)

@@ -112,6 +112,8 @@ fn values_out_of_range_are_refused() {
         ("mean = [0.0, 0.0, 0.0]", "mean = [nan, 0.0, 0.0]", "detector.preprocess"),
         ("format = 1", "format = 2", "format"),
         ("threshold = 0.4", "threshold = 1.4", "calibration"),
+        ("threshold = 0.4", "basis = \"tail_fit\"\nthreshold = 0.4", "calibration.tail_fit"),
+        ("threshold = 0.4", "basis = \"guess\"\nthreshold = 0.4", "guess"),
         ("layout = \"nchw\"", "layout = \"nhwc\"", "nhwc"),
         ("format = 1", "format = 1\nsecret = 1", "secret"),
         ("macs = 1", "macs = -1", "macs"),

@@ -36,5 +36,5 @@ pub use quality::{Quality, QualityPart};
 pub use score::{Candidate, Candidates, Score};
 pub use subject::{SubjectId, SubjectName, SubjectNameError};
 pub use template::{Template, TemplateError};
-pub use threshold::{Calibration, CalibrationError, CalibrationRow, Fmr, FmrError, Threshold};
+pub use threshold::{Basis, Calibration, CalibrationError, CalibrationRow, Fmr, FmrError, Threshold};
 pub use time::Millis;

@@ -44,6 +44,26 @@ impl<'de> Deserialize<'de> for Fmr {
     }
 }
 
+/// What a false match rate rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// Impostor comparisons above the threshold were counted.
+    #[default]
+    Counted,
+    /// The rate lies below what the data can count: a distribution fitted to the highest impostor scores
+    /// says so.
+    TailFit,
+}
+
+impl Basis {
+    /// Whether the data themselves say so.
+    #[must_use]
+    pub const fn is_counted(&self) -> bool {
+        matches!(self, Self::Counted)
+    }
+}
+
 /// What a score must reach, and where that number comes from; never a bare number.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
@@ -55,6 +75,9 @@ pub struct Threshold {
     pub model_id: ModelId,
     /// The table it was taken from.
     pub calibration_id: CalibrationId,
+    /// What that rate rests on.
+    #[serde(default, skip_serializing_if = "Basis::is_counted")]
+    pub basis: Basis,
 }
 
 impl Threshold {
@@ -65,7 +88,7 @@ impl Threshold {
     }
 }
 
-/// One measured point of a calibration.
+/// One point of a calibration.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CalibrationRow {
@@ -79,6 +102,9 @@ pub struct CalibrationRow {
     pub fmr_high: f64,
     /// True match rate (1 - FNMR) seen at that score, 0..=1.
     pub tmr: f64,
+    /// What the false match rate rests on.
+    #[serde(default, skip_serializing_if = "Basis::is_counted")]
+    pub basis: Basis,
 }
 
 /// Why a table is no calibration, or has no threshold for a target.
@@ -93,6 +119,9 @@ pub enum CalibrationError {
     /// An interval that does not hold its own rate.
     #[error("row {0}: the interval does not hold the rate, or TMR lies outside 0..=1")]
     Interval(usize),
+    /// A fit continues what was counted, never the other way round.
+    #[error("row {0}: the first row is counted, and no counted row lies below one from a tail fit")]
+    Basis(usize),
     /// The data do not reach so low a rate.
     #[error(
         "the pack's calibration supports false match rates down to {least}, not {asked}: ask for a \
@@ -141,6 +170,10 @@ impl Calibration {
             if index > 0 && (rate >= rows[index - 1].fmr.get() || row.threshold < rows[index - 1].threshold) {
                 return Err(CalibrationError::Order(index));
             }
+            let counted_before = index == 0 || rows[index - 1].basis.is_counted();
+            if (index == 0 && !row.basis.is_counted()) || (row.basis.is_counted() && !counted_before) {
+                return Err(CalibrationError::Basis(index));
+            }
         }
         Ok(Self { model_id, id, rows: held })
     }
@@ -163,27 +196,38 @@ impl Calibration {
         &self.rows
     }
 
+    /// The table without the rows of a tail fit: targets below the counted ones have no threshold then.
+    #[must_use]
+    pub fn counted(&self) -> Self {
+        let mut table = self.clone();
+        table.rows.retain(|row| row.basis.is_counted());
+        table
+    }
+
     /// The threshold for `target`: linear in log10(rate) between rows; a target above the first row
     /// takes that row (never a laxer one).
     ///
     /// # Errors
     /// When the table does not reach down to `target`: it is never extrapolated.
     pub fn threshold(&self, target: Fmr) -> Result<Threshold, CalibrationError> {
-        let value = self.value_at(target)?;
-        Ok(Threshold { value: Score(value), target, model_id: self.model_id, calibration_id: self.id })
+        let (value, basis) = self.value_at(target)?;
+        let (model_id, calibration_id) = (self.model_id, self.id);
+        Ok(Threshold { value: Score(value), target, model_id, calibration_id, basis })
     }
 
-    fn value_at(&self, target: Fmr) -> Result<f32, CalibrationError> {
+    /// Between a counted row and one from a fit, the fit has its say.
+    fn value_at(&self, target: Fmr) -> Result<(f32, Basis), CalibrationError> {
         let rows = &self.rows;
         if target >= rows[0].fmr {
-            return Ok(rows[0].threshold);
+            return Ok((rows[0].threshold, rows[0].basis));
         }
         for pair in rows.windows(2) {
             let (high, low) = (&pair[0], &pair[1]);
             if target >= low.fmr {
                 let span = libm::log10(high.fmr.get()) - libm::log10(low.fmr.get());
                 let part = (libm::log10(high.fmr.get()) - libm::log10(target.get())) / span;
-                return Ok(high.threshold + (low.threshold - high.threshold) * part as f32);
+                let basis = if target == high.fmr { high.basis } else { low.basis };
+                return Ok((high.threshold + (low.threshold - high.threshold) * part as f32, basis));
             }
         }
         Err(CalibrationError::Unsupported { asked: target, least: rows[rows.len() - 1].fmr })
@@ -201,6 +245,7 @@ mod tests {
             fmr_low: fmr / 2.0,
             fmr_high: (fmr * 2.0).min(1.0),
             tmr: 0.9,
+            basis: Basis::Counted,
         }
     }
 
@@ -227,5 +272,20 @@ mod tests {
         assert_eq!(table(&[row(1e-3, f32::NAN)]), Err(CalibrationError::Order(0)));
         let off = CalibrationRow { fmr_low: 0.5, ..row(1e-3, 0.3) };
         assert_eq!(table(&[off]), Err(CalibrationError::Interval(0)));
+    }
+    #[test]
+    fn a_fit_is_marked_goes_below_counts_and_can_be_left_out() {
+        let fitted = |fmr, threshold| CalibrationRow { basis: Basis::TailFit, ..row(fmr, threshold) };
+        let table_of = |rows: &[CalibrationRow]| table(rows);
+        let marked = table_of(&[row(1e-4, 0.3), row(1e-5, 0.4), fitted(1e-6, 0.5)]).unwrap();
+        let basis = |table: &Calibration, fmr| table.threshold(Fmr::new(fmr).unwrap()).map(|t| t.basis);
+        assert_eq!(basis(&marked, 1e-5), Ok(Basis::Counted));
+        assert_eq!(basis(&marked, 9e-6), Ok(Basis::TailFit));
+        assert_eq!(basis(&marked, 1e-6), Ok(Basis::TailFit));
+        assert!(matches!(basis(&marked.counted(), 9e-6), Err(CalibrationError::Unsupported { .. })));
+        assert_eq!(marked.counted().rows().len(), 2);
+        assert_eq!(table_of(&[fitted(1e-4, 0.3)]), Err(CalibrationError::Basis(0)));
+        let back = table_of(&[row(1e-4, 0.3), fitted(1e-5, 0.4), row(1e-6, 0.5)]);
+        assert_eq!(back, Err(CalibrationError::Basis(2)));
     }
 }

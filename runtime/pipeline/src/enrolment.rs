@@ -85,6 +85,7 @@ mod tests {
             target: Fmr::new(1e-3).unwrap(),
             model_id: MODEL,
             calibration_id: CalibrationId::new([0; 16]),
+            basis: arcdoor_core::Basis::Counted,
         }
     }
 

@@ -25,6 +25,7 @@ fn rules(fields: Fields) -> Rules {
         target: Fmr::new(1e-4).unwrap(),
         model_id: ModelId::new([1; 16]),
         calibration_id: CalibrationId::new([2; 16]),
+        basis: arcdoor_core::Basis::Counted,
     };
     Rules { threshold, policy: Policy::new(fields).unwrap() }
 }

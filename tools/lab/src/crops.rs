@@ -25,7 +25,8 @@ pub(crate) struct Crop {
 /// The first crop of each person (by name), at most `most` of them.
 pub(crate) fn first_of_each(archive: &Path, most: usize) -> Result<Vec<Crop>> {
     let place = || format!("cannot read {}", archive.display());
-    let mut zip = ZipArchive::new(BufReader::new(File::open(archive).with_context(place)?)).with_context(place)?;
+    let mut zip =
+        ZipArchive::new(BufReader::new(File::open(archive).with_context(place)?)).with_context(place)?;
     ensure!(zip.len() <= MAX_ENTRIES, "{} holds more than {MAX_ENTRIES} files", archive.display());
     let mut names: Vec<String> = zip.file_names().map(str::to_owned).collect();
     names.sort();

@@ -46,7 +46,8 @@ impl Features {
         let mut file = BufReader::new(File::open(path).with_context(place)?);
         let mut line = String::new();
         file.by_ref().take(MAX_HEAD_BYTES).read_line(&mut line).with_context(place)?;
-        let head: Head = serde_json::from_str(&line).with_context(|| format!("{} is no feature file", place()))?;
+        let head: Head =
+            serde_json::from_str(&line).with_context(|| format!("{} is no feature file", place()))?;
         ensure!(head.format == 1, "{}: format {}; this lab reads format 1", place(), head.format);
         ensure!(
             head.made_by == features.made_by,
@@ -64,7 +65,8 @@ impl Features {
                 for (value, four) in values.iter_mut().zip(bytes.chunks_exact(4)) {
                     *value = f32::from_le_bytes([four[0], four[1], four[2], four[3]]);
                 }
-                template = Some(Template::new(model_id, &values).with_context(|| format!("{}: {name}", place()))?);
+                template =
+                    Some(Template::new(model_id, &values).with_context(|| format!("{}: {name}", place()))?);
             }
             features.known.insert(name, template);
         }
@@ -83,7 +85,8 @@ impl Features {
     pub(crate) fn write(&self) -> Result<()> {
         let mut known: Vec<(&String, &Option<Template>)> = self.known.iter().collect();
         known.sort_by_key(|(name, _)| *name);
-        let dimension = known.iter().find_map(|(_, template)| template.as_ref()).map_or(1, |t| t.values().len());
+        let dimension =
+            known.iter().find_map(|(_, template)| template.as_ref()).map_or(1, |t| t.values().len());
         let photos = known.iter().map(|(name, template)| ((*name).clone(), template.is_some())).collect();
         let head = Head { format: 1, made_by: self.made_by.clone(), dimension, photos };
         let part = self.path.with_extension("part");

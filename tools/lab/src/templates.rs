@@ -113,7 +113,9 @@ impl PathArgs {
                 let Some((name, picture)) = pictures.get(index) else { break };
                 let template = match picture {
                     Picture::Photo(path) => sight.template_at_centre(path)?,
-                    Picture::Crop(bytes) => Some(sight.template_of_crop(bytes).with_context(|| name.clone())?),
+                    Picture::Crop(bytes) => {
+                        Some(sight.template_of_crop(bytes).with_context(|| name.clone())?)
+                    }
                 };
                 done.lock().unwrap_or_else(std::sync::PoisonError::into_inner)[index] = template;
                 bar.inc(1);
