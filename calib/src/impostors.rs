@@ -83,6 +83,12 @@ impl Impostors {
         Self { sorted: comparisons, people }
     }
 
+    /// These and others of the same people.
+    #[must_use]
+    pub fn with(&self, others: &[Comparison]) -> Self {
+        Self::new([&self.sorted, others].concat(), self.people)
+    }
+
     /// How many.
     #[must_use]
     pub fn len(&self) -> usize {

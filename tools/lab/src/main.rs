@@ -3,6 +3,9 @@
 mod allocations;
 mod bench_frame;
 mod bench_match;
+mod calibrate;
+mod calibrate_report;
+mod calibrate_rows;
 mod crops;
 mod det;
 mod eval_gallery;
@@ -15,6 +18,7 @@ mod pack_build;
 mod pack_sign;
 mod peer;
 mod scenes;
+mod score_file;
 mod sight;
 mod stats;
 mod templates;
@@ -38,6 +42,8 @@ enum Command {
         #[command(subcommand)]
         what: Eval,
     },
+    /// A pack's table from false match rate to threshold, with intervals, from photos or scores
+    Calibrate(calibrate::CalibrateArgs),
     /// Speed and memory of our own code; `cargo xtask bench` sets the peers beside it
     Bench {
         #[command(subcommand)]
@@ -85,6 +91,7 @@ fn main() -> ExitCode {
         Command::Eval { what: Eval::Scenes(args) } => eval_scenes::run(args),
         Command::Bench { what: Bench::Frame(args) } => bench_frame::run(args),
         Command::Bench { what: Bench::Match(args) } => bench_match::run(args),
+        Command::Calibrate(args) => calibrate::run(args),
         Command::Pack { what: Pack::Build(args) } => pack_build::run(args),
         Command::Pack { what: Pack::Keygen(args) } => pack_sign::keygen(args),
         Command::Pack { what: Pack::Sign(args) } => pack_sign::run(args),

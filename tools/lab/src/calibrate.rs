@@ -1,0 +1,221 @@
+//! `arcdoor-lab calibrate`: scores to the calibration table of a pack.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
+use arcdoor_calib::{Comparison, Impostors};
+use arcdoor_core::{Fmr, Template};
+use arcdoor_models::CalibrationTable;
+use serde::Serialize;
+
+use crate::calibrate_report::report;
+use crate::calibrate_rows::{Choice, Made, choose};
+use crate::lfw::Lfw;
+use crate::score_file::{self, Scores};
+use crate::templates::{PathArgs, photos};
+
+/// Below every cosine: what a pair scores of which a photo gave no template.
+const NEVER: f32 = -2.0;
+
+/// Arguments of `calibrate`.
+#[derive(clap::Args)]
+pub(crate) struct CalibrateArgs {
+    /// The photos, one folder for each person; all their pairs are compared
+    #[arg(long, value_name = "DIR", required_unless_present = "scores", conflicts_with = "scores")]
+    images: Option<PathBuf>,
+    /// Only people of these pairs give the thresholds, such as pairsDevTrain.txt [default: all]
+    #[arg(long, value_name = "FILE", requires = "images")]
+    choose: Option<PathBuf>,
+    /// People of these pairs are reported on, and must be others, such as pairsDevTest.txt
+    #[arg(long, value_name = "FILE", requires = "choose")]
+    report: Option<PathBuf>,
+    /// Scores instead of photos: JSON lines {"score": F, "genuine": BOOL, "people": ["A", "B"]}
+    #[arg(long, value_name = "FILE")]
+    scores: Option<PathBuf>,
+    /// All impostor scores of a site, JSON lines {"score": F}: they can only make thresholds stricter
+    #[arg(long, value_name = "FILE")]
+    site: Option<PathBuf>,
+    /// Suspected mislabels among the impostor pairs: left out, counted, and shown beside
+    #[arg(long, value_name = "FILE", requires = "images")]
+    suspects: Option<PathBuf>,
+    /// The suspects' score from which on they are left out
+    #[arg(long, default_value_t = 0.6)]
+    suspects_above: f32,
+    /// False match rates, highest first
+    #[arg(long, value_delimiter = ',', default_values_t = [1e-4, 1e-5])]
+    targets: Vec<f64>,
+    /// Targets below what the data can count come from a fit of the highest scores, and are marked so
+    #[arg(long)]
+    tail_fit: bool,
+    /// What the scores are of, for the table [default: the folder or file]
+    #[arg(long, value_name = "TEXT")]
+    data: Option<String>,
+    /// Where calibration.toml and calibration.md go
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    path: PathArgs,
+}
+
+/// The table as a recipe has it.
+#[derive(Serialize)]
+struct Section<'a> {
+    calibration: &'a CalibrationTable,
+}
+
+/// Everything that is counted.
+pub(crate) struct Data {
+    /// Gives the thresholds; suspects left out.
+    pub(crate) chosen: Scores,
+    /// Scores of the suspects that were left out.
+    pub(crate) suspects: Vec<Comparison>,
+    /// Other people, to report on; with the suspects among them, which are left out too.
+    pub(crate) reported: Option<(Scores, usize)>,
+    pub(crate) site: Option<Impostors>,
+    /// What the scores are of.
+    pub(crate) text: String,
+}
+
+pub(crate) fn run(args: CalibrateArgs) -> Result<()> {
+    ensure!((1..=32).contains(&args.targets.len()), "a table has 1 to 32 targets");
+    let mut targets = Vec::new();
+    for target in &args.targets {
+        targets.push(Fmr::new(*target).context("--targets")?);
+    }
+    ensure!(targets.windows(2).all(|pair| pair[0] > pair[1]), "--targets fall, such as 1e-4,1e-5");
+    fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+    let data = gather(&args)?;
+    let made = choose(&targets, &data, args.tail_fit)?;
+    let text = report(&data, &made, args.suspects_above);
+    print!("{text}");
+    fs::write(args.out.join("calibration.md"), &text)?;
+    let refused: Vec<String> = made.iter().filter_map(Made::refusal).collect();
+    if !refused.is_empty() {
+        bail!("no table was written:\n  {}", refused.join("\n  "));
+    }
+    let table = table(&data, &made, &args)?;
+    fs::write(args.out.join("calibration.toml"), toml::to_string(&Section { calibration: &table })?)?;
+    eprintln!("written: calibration.toml, calibration.md in {}", args.out.display());
+    Ok(())
+}
+
+fn gather(args: &CalibrateArgs) -> Result<Data> {
+    let site = args.site.as_ref().map(|file| score_file::read(file)).transpose()?;
+    ensure!(site.as_ref().is_none_or(|site| site.genuine.is_empty()), "--site takes impostor scores alone");
+    let site = site.map(|site| site.impostors);
+    let data = match (&args.images, &args.scores) {
+        (Some(images), _) => of_photos(args, &Lfw::open(images)?, site)?,
+        (None, Some(file)) => {
+            let text = args.data.clone().unwrap_or_else(|| file.display().to_string());
+            Data { chosen: score_file::read(file)?, suspects: Vec::new(), reported: None, site, text }
+        }
+        (None, None) => bail!("name --images or --scores"),
+    };
+    let (genuine, impostors) = (data.chosen.genuine.len(), data.chosen.impostors.len());
+    ensure!(genuine > 0 && impostors > 0, "{genuine} genuine and {impostors} impostor scores: both are needed");
+    Ok(data)
+}
+
+fn of_photos(args: &CalibrateArgs, lfw: &Lfw, site: Option<Impostors>) -> Result<Data> {
+    let pack = args.path.open_pack()?;
+    let people = |list: &PathBuf| -> Result<BTreeSet<usize>> {
+        let pairs = lfw.pairs(list)?;
+        Ok(pairs.iter().flat_map(|pair| [pair.a, pair.b].map(|photo| lfw.photos[photo].person)).collect())
+    };
+    let choosers = args.choose.as_ref().map(people).transpose()?;
+    let reported = args.report.as_ref().map(people).transpose()?;
+    if let (Some(choosers), Some(reported)) = (&choosers, &reported) {
+        let both = choosers.intersection(reported).count();
+        ensure!(both == 0, "{both} people are in both lists: a report on them proves nothing");
+    }
+    let suspects = match &args.suspects {
+        Some(list) => lfw.suspects(list, args.suspects_above)?,
+        None => HashSet::new(),
+    };
+    let templates = args.path.templates(&pack, &photos(lfw))?;
+    let choosers = choosers.unwrap_or_else(|| (0..lfw.people).collect());
+    let (chosen, left_out) = compare(lfw, &templates, &choosers, &suspects)?;
+    let reported = match reported {
+        Some(people) => {
+            let (scores, left_out) = compare(lfw, &templates, &people, &suspects)?;
+            Some((scores, left_out.len()))
+        }
+        None => None,
+    };
+    let shots = lfw.photos.iter().filter(|photo| choosers.contains(&photo.person)).count();
+    let what = args.data.clone().unwrap_or_else(|| args.images.iter().map(|dir| dir.display().to_string()).collect());
+    let text = format!("{what}: all pairs of {shots} photos of {} people, pack {}", choosers.len(), pack.name());
+    Ok(Data { chosen, suspects: left_out, reported, site, text })
+}
+
+/// All pairs of photos of some people; suspects apart. Who has no template matches nobody, and counts.
+fn compare(
+    lfw: &Lfw,
+    templates: &[Option<Template>],
+    people: &BTreeSet<usize>,
+    suspects: &HashSet<(usize, usize)>,
+) -> Result<(Scores, Vec<Comparison>)> {
+    // Numbered from 0: the bootstrap draws from all numbers.
+    let mut numbers = vec![None; lfw.people];
+    people.iter().enumerate().for_each(|(number, person)| numbers[*person] = Some(number as u32));
+    let shots: Vec<(usize, u32)> = lfw
+        .photos
+        .iter()
+        .enumerate()
+        .filter_map(|(photo, shot)| numbers[shot.person].map(|number| (photo, number)))
+        .collect();
+    let (mut genuine, mut left_out) = (Vec::new(), Vec::new());
+    let mut impostors = Vec::with_capacity(shots.len() * shots.len() / 2);
+    for (index, &(a, p)) in shots.iter().enumerate() {
+        for &(b, q) in &shots[index + 1..] {
+            let score = match (&templates[a], &templates[b]) {
+                (Some(a), Some(b)) => a.score(b)?.0,
+                _ => NEVER,
+            };
+            let comparison = Comparison { score, people: [p, q] };
+            if p == q {
+                genuine.push((p, score));
+            } else if suspects.contains(&(a.min(b), a.max(b))) {
+                left_out.push(comparison);
+            } else {
+                impostors.push(comparison);
+            }
+        }
+    }
+    let people = people.len();
+    Ok((Scores { genuine, impostors: Impostors::new(impostors, people), people }, left_out))
+}
+
+fn table(data: &Data, made: &[Made], args: &CalibrateArgs) -> Result<CalibrationTable> {
+    let rows = made.iter().filter_map(Made::row).collect();
+    let fits = made.iter().find_map(|made| match &made.choice {
+        Choice::Fitted { text, .. } => Some(text.clone()),
+        _ => None,
+    });
+    let over = if data.chosen.people > 0 {
+        "the wider of Clopper-Pearson (as if comparisons were independent) and a bootstrap over people (500 \
+         rounds; comparisons of one person depend on each other)"
+    } else {
+        "Clopper-Pearson as if comparisons were independent; who is compared is not known, so that true \
+         intervals are wider"
+    };
+    let site = if data.site.is_some() { "; thresholds raised where a site's own impostors ask for it" } else { "" };
+    let table = CalibrationTable {
+        data: data.text.clone(),
+        genuine: data.chosen.genuine.len() as u64,
+        impostor: data.chosen.impostors.len() as u64,
+        protocol: Some(format!("arcdoor-lab calibrate; cosine, one photo against one; 95 % intervals: {over}{site}")),
+        // UTC; the first ten characters are the day.
+        date: Some(jiff::Timestamp::now().to_string().chars().take(10).collect()),
+        suspects_left_out: data.suspects.len() as u64,
+        tail_fit: fits,
+        rows,
+    };
+    ensure!(args.targets.len() == table.rows.len(), "a target has no row");
+    // What a device would refuse is not written.
+    let ids = (arcdoor_core::ModelId::new([0; 16]), arcdoor_core::CalibrationId::new([0; 16]));
+    arcdoor_core::Calibration::new(ids.0, ids.1, &table.rows).context("the rows are no calibration")?;
+    Ok(table)
+}

@@ -1,0 +1,175 @@
+//! What `calibrate` prints.
+
+use std::fmt::Write as _;
+
+use arcdoor_calib::{Impostors, Share};
+
+use crate::calibrate::Data;
+use crate::calibrate_rows::{Choice, Made, tmr};
+
+/// The whole report as Markdown.
+pub(crate) fn report(data: &Data, made: &[Made], suspects_above: f32) -> String {
+    let (scores, impostors) = (&data.chosen, &data.chosen.impostors);
+    let mut out = format!(
+        "# Calibration\n\n{}. {} genuine and {} impostor comparisons.\n\nComparisons that share a person depend \
+         on each other; Clopper-Pearson takes them for independent, and is too narrow for that. ",
+        data.text,
+        scores.genuine.len(),
+        impostors.len(),
+    );
+    out.push_str(if scores.people > 0 {
+        "Beside it stands a bootstrap over people; the table keeps the outer ends of both.\n"
+    } else {
+        "The scores do not say who is compared, so that nothing stands beside it: name `people` in them.\n"
+    });
+    let _ = writeln!(
+        out,
+        "Above the highest score, {:.5}, there is no error: with 95 % confidence FMR < {:.1e} there (rule of \
+         three, as if independent).\n",
+        impostors.highest().unwrap_or(f32::NAN),
+        impostors.rule_of_three(),
+    );
+    rows(&mut out, made);
+    for row in made {
+        match &row.choice {
+            Choice::Refused { why } => drop(writeln!(out, "\n**Refused**: {why}.")),
+            Choice::Fitted { text, .. } => drop(writeln!(out, "\nTail fit at {}: {text}.", row.target)),
+            Choice::Counted { .. } => {}
+        }
+    }
+    suspects(&mut out, data, made, suspects_above);
+    if let Some((reported, left_out)) = &data.reported {
+        let _ = writeln!(
+            out,
+            "\n## On other people\n\n{} people, {} genuine and {} impostor comparisons, {left_out} suspects left \
+             out; none of these people gave a threshold.\n",
+            reported.people,
+            reported.genuine.len(),
+            reported.impostors.len(),
+        );
+        rates(&mut out, made, &reported.impostors, Some((&reported.genuine, reported.people)));
+    }
+    if let Some(site) = &data.site {
+        let _ = writeln!(
+            out,
+            "\n## At the site\n\n{} impostor comparisons. Thresholds are raised where they support it.\n",
+            site.len()
+        );
+        rates(&mut out, made, site, None);
+    }
+    out
+}
+
+fn rows(out: &mut String, made: &[Made]) {
+    out.push_str(
+        "| FMR | threshold | errors | Clopper-Pearson | over people | TMR | basis |\n|---|---|---|---|---|---|---|\n",
+    );
+    for row in made {
+        let tmr = row.tmr.as_ref().map(Share::percent).unwrap_or_default();
+        let _ = match &row.choice {
+            Choice::Counted { threshold, counted, by_site } => writeln!(
+                out,
+                "| {} | {threshold:.5} | {} | {} | {} | {tmr} | counted{} |",
+                row.target,
+                counted.hits,
+                interval(counted.independent),
+                counted.over_people.map(interval).unwrap_or_default(),
+                if *by_site { " at the site" } else { "" },
+            ),
+            Choice::Fitted { threshold, interval: over, .. } => writeln!(
+                out,
+                "| {} | {threshold:.5} | - | - | {} | {tmr} | **tail fit** |",
+                row.target,
+                interval(*over)
+            ),
+            Choice::Refused { .. } => writeln!(out, "| {} | - | - | - | - | - | refused |", row.target),
+        };
+    }
+}
+
+/// The thresholds' rates elsewhere.
+fn rates(out: &mut String, made: &[Made], impostors: &Impostors, genuine: Option<(&[(u32, f32)], usize)>) {
+    out.push_str(
+        "| target | threshold | errors | FMR | Clopper-Pearson | over people | FNMR |\n|---|---|---|---|---|---|---|\n",
+    );
+    let thresholds: Vec<_> = made.iter().filter_map(|row| Some((row, row.threshold()?))).collect();
+    let counted = impostors.counted(&thresholds.iter().map(|(_, threshold)| *threshold).collect::<Vec<_>>());
+    for ((row, threshold), counted) in thresholds.into_iter().zip(counted) {
+        let fnmr = genuine.map(|(genuine, people)| missed(tmr(genuine, people, threshold))).unwrap_or_default();
+        let mark = if matches!(row.choice, Choice::Fitted { .. }) { " (tail fit)" } else { "" };
+        let _ = writeln!(
+            out,
+            "| {}{mark} | {threshold:.5} | {} | {:.2e} | {} | {} | {fnmr} |",
+            row.target,
+            counted.hits,
+            counted.hits as f64 / impostors.len().max(1) as f64,
+            interval(counted.independent),
+            counted.over_people.map(interval).unwrap_or_default(),
+        );
+    }
+}
+
+/// What the suspects would change.
+fn suspects(out: &mut String, data: &Data, made: &[Made], above: f32) {
+    if data.suspects.is_empty() {
+        out.push_str("\nNo suspected mislabels were left out.\n");
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "\n## Suspected mislabels\n\n{} comparisons of two names that look like one person (listed, at or above \
+         {above}) are left out above. With them:\n\n| FMR | threshold without | with | TMR without | with |\n\
+         |---|---|---|---|---|",
+        data.suspects.len()
+    );
+    let with = data.chosen.impostors.with(&data.suspects);
+    for row in made {
+        let tmr_at = |threshold| tmr(&data.chosen.genuine, data.chosen.people, threshold).percent();
+        let without = row.threshold().map_or_else(|| "-".to_owned(), |threshold| format!("{threshold:.5}"));
+        let tmr_without = row.threshold().map(tmr_at).unwrap_or_default();
+        let (with, tmr_with) = match with.threshold(row.target.get()) {
+            Some(threshold) => (format!("{threshold:.5}"), tmr_at(threshold)),
+            None => ("not supported".to_owned(), String::new()),
+        };
+        let _ = writeln!(out, "| {} | {without} | {with} | {tmr_without} | {tmr_with} |", row.target);
+    }
+}
+
+fn interval((low, high): (f64, f64)) -> String {
+    format!("{low:.2e} to {high:.2e}")
+}
+
+fn missed(tmr: Share) -> String {
+    Share { value: 1.0 - tmr.value, low: 1.0 - tmr.high, high: 1.0 - tmr.low }.percent()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calibrate_rows::choose;
+    use crate::score_file::Scores;
+    use arcdoor_calib::Comparison;
+    use arcdoor_core::Fmr;
+
+    fn unknown(scores: impl IntoIterator<Item = f32>) -> Impostors {
+        Impostors::new(scores.into_iter().map(|score| Comparison { score, people: [0; 2] }).collect(), 0)
+    }
+
+    #[test]
+    fn the_report_shows_refusals_suspects_and_the_rule_of_three() {
+        let chosen = Scores {
+            genuine: vec![(0, 0.9)],
+            impostors: unknown((0..1000).map(|i| i as f32 / 2000.0)),
+            people: 0,
+        };
+        let suspects = vec![Comparison { score: 0.95, people: [0; 2] }; 5];
+        let data = Data { chosen, suspects, reported: None, site: Some(unknown([0.1; 100])), text: "X".to_owned() };
+        let targets = [1e-2, 1e-3].map(|rate| Fmr::new(rate).unwrap());
+        let text = report(&data, &choose(&targets, &data, false).unwrap(), 0.6);
+        for part in ["FMR < 3.0e-3", "**Refused**: 1e-3", "5 comparisons of two names", "At the site", "refused |"] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+        // Without the suspects the limit is 0.4945; the five raise it by five places.
+        assert!(text.contains("| 1e-2 | 0.49451 | 0.49701 |"), "{text}");
+    }
+}
