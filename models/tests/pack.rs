@@ -9,7 +9,7 @@
 use std::fs;
 use std::path::Path;
 
-use arcdoor_core::Fmr;
+use arcdoor_core::{Basis, Fmr};
 use arcdoor_models::{
     Built, MANIFEST_FILE, Manifest, Pack, Problem, Recipe, SIGNATURE_FILE, TrustedKey, sha256_hex,
 };
@@ -64,7 +64,10 @@ fn a_good_pack_opens_with_the_bytes_it_verified() {
     assert_eq!(pack.dimension(), 128);
     assert_eq!(pack.manifest(), &manifest());
     let threshold = pack.threshold(Fmr::new(1e-5).unwrap()).unwrap();
-    assert_eq!((threshold.value.0, threshold.model_id), (0.471, pack.model_id()));
+    assert_eq!((threshold.value.0, threshold.model_id), (0.469_81, pack.model_id()));
+    assert_eq!(threshold.basis, Basis::Counted);
+    let fitted = pack.threshold(Fmr::new(1.5e-6).unwrap()).unwrap();
+    assert_eq!(fitted.basis, Basis::TailFit);
     assert!(pack.threshold(Fmr::new(1e-8).unwrap()).is_err());
     assert!(Pack::check(dir.path(), None).is_empty());
 }
@@ -112,7 +115,8 @@ fn values_out_of_range_are_refused() {
         ("mean = [0.0, 0.0, 0.0]", "mean = [nan, 0.0, 0.0]", "detector.preprocess"),
         ("format = 1", "format = 2", "format"),
         ("threshold = 0.4", "threshold = 1.4", "calibration"),
-        ("threshold = 0.4", "basis = \"tail_fit\"\nthreshold = 0.4", "calibration.tail_fit"),
+        ("tail_fit = \"", "# \"", "calibration.tail_fit"),
+        ("threshold = 0.4", "basis = \"tail_fit\"\nthreshold = 0.4", "first row"),
         ("threshold = 0.4", "basis = \"guess\"\nthreshold = 0.4", "guess"),
         ("layout = \"nchw\"", "layout = \"nhwc\"", "nhwc"),
         ("format = 1", "format = 1\nsecret = 1", "secret"),

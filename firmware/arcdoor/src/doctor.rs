@@ -6,7 +6,9 @@ use crate::keys::{KeySource, Keys};
 use crate::message::{Health, Response};
 use crate::settings::Settings;
 use arcdoor_calib::gallery_threshold;
+use arcdoor_core::{Basis, Calibration, CalibrationError};
 use arcdoor_models::Pack;
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
@@ -114,34 +116,55 @@ fn examine_gallery(home: &Home, settings: &Settings, pack: &Pack) -> Vec<Finding
 
 /// What the threshold promises at this size of the gallery, and what that costs.
 fn examine_threshold(settings: &Settings, pack: &Pack, templates: usize) -> Finding {
-    let target = settings.target_fpir;
-    let single = match pack.threshold(settings.target_fmr) {
-        Ok(single) => single,
-        Err(error) => return fail("threshold", &error.into()),
-    };
-    match gallery_threshold(pack.calibration(), target, templates.max(1)) {
-        Ok(at) => {
-            let text = format!(
-                "1:N {:.3}: of strangers, {:.2} % are taken for somebody (target {:.2} %); of the enrolled, \
-                 {:.1} % are not recognised at once, on photos like those of the calibration; 1:1 {:.3} for a \
-                 false match rate of {}",
-                at.threshold.value.0,
-                100.0 * at.fpir,
-                100.0 * target,
-                100.0 * at.fnir,
-                single.value.0,
-                single.target,
-            );
-            if at.is_met {
-                ok("threshold", text)
-            } else {
-                let advice = "the gallery has outgrown what this pack can tell apart: let people show a card \
-                              or enter a PIN first (1:1), or accept a higher target_fpir";
-                warn("threshold", format!("{text}; {advice}"))
-            }
-        }
+    match threshold_text(settings, &settings.calibration(pack), pack.calibration(), templates.max(1)) {
+        Ok((text, true)) => ok("threshold", text),
+        Ok((text, false)) => warn("threshold", text),
         Err(error) => fail("threshold", &error.into()),
     }
+}
+
+/// The text, and whether the target is met. `whole` also has the rows that the settings leave out.
+fn threshold_text(
+    settings: &Settings,
+    taken: &Calibration,
+    whole: &Calibration,
+    templates: usize,
+) -> Result<(String, bool), CalibrationError> {
+    let target = settings.target_fpir;
+    let single = taken.threshold(settings.target_fmr)?;
+    let at = gallery_threshold(taken, target, templates)?;
+    let mut text = format!(
+        "1:N {:.3}{}: of strangers, {:.2} % are taken for somebody (target {:.2} %); of the enrolled, {:.1} % are \
+         not recognised at once, on photos like those of the calibration; 1:1 {:.3}{} for a false match rate of {}",
+        at.threshold.value.0,
+        mark(at.threshold.basis),
+        100.0 * at.fpir,
+        100.0 * target,
+        100.0 * at.fnir,
+        single.value.0,
+        mark(single.basis),
+        single.target,
+    );
+    if !at.is_met {
+        text.push_str(
+            "; the gallery has outgrown what this pack can tell apart: let people show a card or enter a PIN first \
+             (1:1), or accept a higher target_fpir",
+        );
+        let fitted = gallery_threshold(whole, target, templates)?;
+        if fitted.is_met {
+            let _ = write!(
+                text,
+                "; {:.3} from the pack's tail fit would reach the target on the word of that fit: allow_tail_fit = \
+                 true takes it",
+                fitted.threshold.value.0
+            );
+        }
+    }
+    Ok((text, at.is_met))
+}
+
+fn mark(basis: Basis) -> &'static str {
+    if basis.is_counted() { "" } else { " (from a tail fit, not counted)" }
 }
 
 /// Which key is in use and what it does not protect.
@@ -169,5 +192,58 @@ fn examine_camera(spec: &str) -> Finding {
             let advice = "plug one in, or set `camera` in settings.toml; photos and --replay work without";
             warn("camera", format!("{spec}: {error}: {advice}"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arcdoor_core::{CalibrationId, CalibrationRow, Fmr, ModelId};
+
+    fn text(allow_tail_fit: bool, templates: usize) -> (String, bool) {
+        let row = |fmr, threshold, tmr, basis| CalibrationRow {
+            fmr: Fmr::new(fmr).unwrap(),
+            threshold,
+            fmr_low: fmr / 2.0,
+            fmr_high: fmr * 2.0,
+            tmr,
+            basis,
+        };
+        let rows = [
+            row(1e-4, 0.42, 0.98, Basis::Counted),
+            row(1e-5, 0.47, 0.96, Basis::Counted),
+            row(1e-6, 0.53, 0.9, Basis::TailFit),
+        ];
+        let whole = Calibration::new(ModelId::new([1; 16]), CalibrationId::new([2; 16]), &rows).unwrap();
+        let taken = if allow_tail_fit { whole.clone() } else { whole.counted() };
+        threshold_text(&Settings::default(), &taken, &whole, templates).unwrap()
+    }
+
+    #[test]
+    fn a_small_gallery_meets_its_target_and_its_price_is_named() {
+        let (text, is_met) = text(false, 100);
+        assert!(is_met, "{text}");
+        for part in
+            ["1:N 0.420:", "1.00 % are taken", "of the enrolled, 2.0 %", "1:1 0.470 for", "rate of 1e-5"]
+        {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text.contains("tail fit") && !text.contains("PIN"), "{text}");
+    }
+
+    #[test]
+    fn an_outgrown_gallery_is_told_of_card_and_pin_and_of_the_fit_it_does_not_take() {
+        let (text, is_met) = text(false, 5000);
+        assert!(!is_met && text.contains("1:N 0.470:") && text.contains("4.88 % are taken"), "{text}");
+        assert!(text.contains("card") && text.contains("PIN"), "{text}");
+        assert!(text.contains("allow_tail_fit"), "{text}");
+    }
+
+    #[test]
+    fn a_fit_that_is_taken_is_marked_and_ends_too() {
+        let (taken, is_met) = text(true, 5000);
+        assert!(is_met && taken.contains("(from a tail fit, not counted): of strangers, 1.00 %"), "{taken}");
+        let (outgrown, is_met) = text(true, 50_000);
+        assert!(!is_met && outgrown.contains("PIN") && !outgrown.contains("allow_tail_fit"), "{outgrown}");
     }
 }

@@ -44,7 +44,7 @@ impl Engine {
     /// When the pack is refused, or has no threshold for the settings' target.
     pub fn open(dir: &Path, settings: &Settings, policy: Policy) -> Result<Self, Error> {
         let pack = settings.open_pack(dir)?;
-        let threshold = pack.threshold(settings.target_fmr)?;
+        let threshold = settings.calibration(&pack).threshold(settings.target_fmr)?;
         let recognizer = recognizer(&pack, settings, threshold, policy)?;
         let (image, limits) = (RgbImage::new(), ImageLimits::default());
         Ok(Self { pack, settings: settings.clone(), threshold, search: None, recognizer, image, limits })
@@ -61,8 +61,8 @@ impl Engine {
     /// # Errors
     /// When the pack's calibration has none.
     pub fn follow(&mut self, gallery: &Gallery) -> Result<(), Error> {
-        let (calibration, target) = (self.pack.calibration(), self.settings.target_fpir);
-        let search = gallery_threshold(calibration, target, gallery.templates())?.threshold;
+        let (calibration, target) = (self.settings.calibration(&self.pack), self.settings.target_fpir);
+        let search = gallery_threshold(&calibration, target, gallery.templates())?.threshold;
         self.search = Some(search);
         Ok(self.recognizer.set_threshold(search)?)
     }
@@ -194,6 +194,7 @@ fn sight(step: &Step, best: Option<Candidate>, subject: Option<&Subject>) -> Sig
         subject: subject.map(|subject| subject.id),
         score: best.map(|best| best.score.0),
         threshold: step.threshold.value.0,
+        threshold_basis: step.threshold.basis,
         decision,
         reason,
         stages: Stages {

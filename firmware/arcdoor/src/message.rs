@@ -2,7 +2,7 @@
 //! they are, one object a line, `kind` first.
 
 use crate::keys::KeySource;
-use arcdoor_core::{Decision, DenyReason, RetryReason, SubjectId, SubjectName};
+use arcdoor_core::{Basis, Decision, DenyReason, RetryReason, SubjectId, SubjectName};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -183,6 +183,9 @@ pub struct Sight {
     pub score: Option<f32>,
     /// The least score that is a match.
     pub threshold: f32,
+    /// What that threshold rests on, where it was not counted.
+    #[serde(default, skip_serializing_if = "Basis::is_counted")]
+    pub threshold_basis: Basis,
     /// What was decided.
     pub decision: Verdict,
     /// Why, where it was not granted.

@@ -114,6 +114,7 @@ fn nothing() -> Sight {
         subject: None,
         score: None,
         threshold: 1.0,
+        threshold_basis: arcdoor_core::Basis::Counted,
         decision: Verdict::Retry,
         reason: Some(Reason::Retry(RetryReason::Looking)),
         stages: Stages::default(),

@@ -7,6 +7,7 @@
 //! region = { x = 0, y = 100, w = 640, h = 380 }   # look here alone, frame pixels; default: everywhere
 //! target_fpir = 0.01        # of strangers at the whole gallery, so many may be taken for somebody (1:N)
 //! target_fmr = 1e-5         # false match rate of one comparison (1:1)
+//! allow_tail_fit = false    # true: thresholds may rest on a fit where the pack's data cannot count
 //! camera = "/dev/video0"    # what `--camera` without a value means; also DEVICE@WIDTHxHEIGHT@RATE
 //!
 //! trusted_keys = ["RW..."]        # whose packs are taken: minisign public keys
@@ -21,7 +22,7 @@
 //! ```
 
 use crate::error::Error;
-use arcdoor_core::{Fmr, Rect};
+use arcdoor_core::{Calibration, Fmr, Rect};
 use arcdoor_models::{Pack, TrustedKey};
 use arcdoor_vision::DetectorKind;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
@@ -70,6 +71,8 @@ pub struct Settings {
     pub target_fpir: f64,
     /// The false match rate of one comparison: of `verify`, and of an enrolment's views among each other.
     pub target_fmr: Fmr,
+    /// Whether thresholds may come from rows of the pack's calibration that rest on a tail fit.
+    pub allow_tail_fit: bool,
     /// The camera that `--camera` without a value means.
     pub camera: String,
     /// Whose signatures on packs are taken.
@@ -90,6 +93,7 @@ impl Default for Settings {
             region: None,
             target_fpir: 0.01,
             target_fmr: Fmr::new(1e-5).expect("1e-5 is a rate"),
+            allow_tail_fit: false,
             camera: "/dev/video0".to_owned(),
             trusted_keys: Vec::new(),
             allow_unsigned_packs: false,
@@ -139,6 +143,12 @@ impl Settings {
             Some(keys) => Pack::open_signed(dir, keys)?,
             None => Pack::open(dir)?,
         })
+    }
+
+    /// The pack's calibration, without the rows of a tail fit unless these settings allow them.
+    #[must_use]
+    pub fn calibration(&self, pack: &Pack) -> Calibration {
+        if self.allow_tail_fit { pack.calibration().clone() } else { pack.calibration().counted() }
     }
 
     /// Who must have signed a pack; `None` where nobody need.

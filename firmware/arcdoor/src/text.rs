@@ -108,7 +108,7 @@ impl Printer {
         {
             write!(out, " {:>width$.1}", f64::from(us) / 1000.0)?;
         }
-        writeln!(out)
+        writeln!(out, "{}", if sight.threshold_basis.is_counted() { "" } else { "  threshold: tail fit" })
     }
 }
 

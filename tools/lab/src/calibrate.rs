@@ -114,7 +114,10 @@ fn gather(args: &CalibrateArgs) -> Result<Data> {
         (None, None) => bail!("name --images or --scores"),
     };
     let (genuine, impostors) = (data.chosen.genuine.len(), data.chosen.impostors.len());
-    ensure!(genuine > 0 && impostors > 0, "{genuine} genuine and {impostors} impostor scores: both are needed");
+    ensure!(
+        genuine > 0 && impostors > 0,
+        "{genuine} genuine and {impostors} impostor scores: both are needed"
+    );
     Ok(data)
 }
 
@@ -145,8 +148,12 @@ fn of_photos(args: &CalibrateArgs, lfw: &Lfw, site: Option<Impostors>) -> Result
         None => None,
     };
     let shots = lfw.photos.iter().filter(|photo| choosers.contains(&photo.person)).count();
-    let what = args.data.clone().unwrap_or_else(|| args.images.iter().map(|dir| dir.display().to_string()).collect());
-    let text = format!("{what}: all pairs of {shots} photos of {} people, pack {}", choosers.len(), pack.name());
+    let what = args
+        .data
+        .clone()
+        .unwrap_or_else(|| args.images.iter().map(|dir| dir.display().to_string()).collect());
+    let text =
+        format!("{what}: all pairs of {shots} photos of {} people, pack {}", choosers.len(), pack.name());
     Ok(Data { chosen, suspects: left_out, reported, site, text })
 }
 
@@ -201,12 +208,15 @@ fn table(data: &Data, made: &[Made], args: &CalibrateArgs) -> Result<Calibration
         "Clopper-Pearson as if comparisons were independent; who is compared is not known, so that true \
          intervals are wider"
     };
-    let site = if data.site.is_some() { "; thresholds raised where a site's own impostors ask for it" } else { "" };
+    let site =
+        if data.site.is_some() { "; thresholds raised where a site's own impostors ask for it" } else { "" };
     let table = CalibrationTable {
         data: data.text.clone(),
         genuine: data.chosen.genuine.len() as u64,
         impostor: data.chosen.impostors.len() as u64,
-        protocol: Some(format!("arcdoor-lab calibrate; cosine, one photo against one; 95 % intervals: {over}{site}")),
+        protocol: Some(format!(
+            "arcdoor-lab calibrate; cosine, one photo against one; 95 % intervals: {over}{site}"
+        )),
         // UTC; the first ten characters are the day.
         date: Some(jiff::Timestamp::now().to_string().chars().take(10).collect()),
         suspects_left_out: data.suspects.len() as u64,

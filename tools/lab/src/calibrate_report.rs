@@ -95,7 +95,8 @@ fn rates(out: &mut String, made: &[Made], impostors: &Impostors, genuine: Option
     let thresholds: Vec<_> = made.iter().filter_map(|row| Some((row, row.threshold()?))).collect();
     let counted = impostors.counted(&thresholds.iter().map(|(_, threshold)| *threshold).collect::<Vec<_>>());
     for ((row, threshold), counted) in thresholds.into_iter().zip(counted) {
-        let fnmr = genuine.map(|(genuine, people)| missed(tmr(genuine, people, threshold))).unwrap_or_default();
+        let fnmr =
+            genuine.map(|(genuine, people)| missed(tmr(genuine, people, threshold))).unwrap_or_default();
         let mark = if matches!(row.choice, Choice::Fitted { .. }) { " (tail fit)" } else { "" };
         let _ = writeln!(
             out,
@@ -163,10 +164,13 @@ mod tests {
             people: 0,
         };
         let suspects = vec![Comparison { score: 0.95, people: [0; 2] }; 5];
-        let data = Data { chosen, suspects, reported: None, site: Some(unknown([0.1; 100])), text: "X".to_owned() };
+        let data =
+            Data { chosen, suspects, reported: None, site: Some(unknown([0.1; 100])), text: "X".to_owned() };
         let targets = [1e-2, 1e-3].map(|rate| Fmr::new(rate).unwrap());
         let text = report(&data, &choose(&targets, &data, false).unwrap(), 0.6);
-        for part in ["FMR < 3.0e-3", "**Refused**: 1e-3", "5 comparisons of two names", "At the site", "refused |"] {
+        for part in
+            ["FMR < 3.0e-3", "**Refused**: 1e-3", "5 comparisons of two names", "At the site", "refused |"]
+        {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
         // Without the suspects the limit is 0.4945; the five raise it by five places.

@@ -96,7 +96,9 @@ pub(crate) fn choose(targets: &[Fmr], data: &Data, may_fit: bool) -> Result<Vec<
 /// A site's impostors can only make a threshold stricter, and only where they are enough for the target.
 fn raised(choice: Choice, target: Fmr, site: Option<&Impostors>) -> Choice {
     let Some(site) = site else { return choice };
-    let (Choice::Counted { threshold, .. } | Choice::Fitted { threshold, .. }) = choice else { return choice };
+    let (Choice::Counted { threshold, .. } | Choice::Fitted { threshold, .. }) = choice else {
+        return choice;
+    };
     match site.threshold(target.get()) {
         Some(own) if own > threshold => match site.counted(&[own])[..] {
             [counted] => Choice::Counted { threshold: own, counted, by_site: true },
@@ -232,7 +234,8 @@ mod tests {
     fn a_site_raises_thresholds_and_never_lowers_them() {
         let base = || impostors(100_000, 100, 0.02);
         let plain = choose(&rates(&[1e-3]), &data(base(), 100, None), false).unwrap();
-        let alike = |scale| choose(&rates(&[1e-3]), &data(base(), 100, Some(impostors(20_000, 50, scale))), false);
+        let alike =
+            |scale| choose(&rates(&[1e-3]), &data(base(), 100, Some(impostors(20_000, 50, scale))), false);
         let (raised, same) = (alike(0.03).unwrap(), alike(0.01).unwrap());
         assert!(raised[0].threshold() > plain[0].threshold());
         assert!(matches!(raised[0].choice, Choice::Counted { by_site: true, .. }));
@@ -245,7 +248,9 @@ mod tests {
     fn rows_have_few_digits_and_their_interval_only_grows() {
         let data = data(impostors(1_000_000, 300, 0.02), 300, None);
         let made = choose(&rates(&[1e-4]), &data, false).unwrap();
-        let (row, Choice::Counted { counted, .. }) = (made[0].row().unwrap(), &made[0].choice) else { panic!() };
+        let (row, Choice::Counted { counted, .. }) = (made[0].row().unwrap(), &made[0].choice) else {
+            panic!()
+        };
         let (low, high) = counted.outer();
         assert!(row.fmr_low <= low && high <= row.fmr_high && row.fmr_high < high * 1.002, "{row:?}");
         assert!(format!("{:?}", row.fmr_low).len() <= 10, "{row:?}");

@@ -1,27 +1,29 @@
 //! `arcdoor-lab eval gallery`: what a target for strangers is worth at galleries of several sizes.
 //!
-//! Protocol: thresholds come from all impostor pairs of the people in `--choose` (LFW's DevTrain). Galleries
-//! hold one photo each of the *other* people; their further photos are the mated probes, and people who are
-//! not enrolled are the strangers, one photo each. Where the other people do not suffice, people of
-//! `--choose` fill the gallery; they are never probes. Each size is drawn several times; intervals are
-//! bootstrapped over the people who probe.
+//! Protocol: thresholds are those that a device takes from the pack's calibration for a gallery of that size.
+//! Galleries hold one photo each of people who are not in `--choose` (the people of the calibration); their
+//! further photos are the mated probes, and such people who are not enrolled are the strangers, one photo
+//! each. Where they do not suffice, people of `--choose` and then aligned crops (`--fill`) fill the gallery;
+//! fillers are never probes. Each size is drawn several times; intervals are bootstrapped over the people who
+//! probe. Suspected mislabels are not compared; the rate with them stands beside.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use arcdoor_calib::{Random, Share, fmr_for_fpir, score_at_far};
-use arcdoor_core::Template;
+use arcdoor_calib::{Random, Share, gallery_threshold};
+use arcdoor_core::{Calibration, Template};
 
-use crate::lfw::Lfw;
-use crate::templates::{PathArgs, photos};
+use crate::crops::first_of_each;
+use crate::lfw::{Lfw, stem};
+use crate::templates::{PathArgs, crops, photos};
 
-/// Impostor pairs that must lie above a threshold for it to be taken from the data.
-const LEAST_ABOVE: f64 = 10.0;
 /// Strangers that must be left at every size.
-const LEAST_STRANGERS: usize = 200;
+const LEAST_STRANGERS: usize = 400;
+/// False positives that are named, so that mislabels can be looked at.
+const NAMED: usize = 20;
 
 /// Arguments of `eval gallery`.
 #[derive(clap::Args)]
@@ -29,12 +31,21 @@ pub(crate) struct EvalGalleryArgs {
     /// The photos, one folder for each person
     #[arg(long, value_name = "DIR")]
     images: PathBuf,
-    /// Pairs of the people who give the thresholds, such as pairsDevTrain.txt
+    /// Pairs of the people whom the pack's calibration was chosen on, such as pairsDevTrain.txt: fillers only
     #[arg(long, value_name = "FILE")]
     choose: PathBuf,
-    /// Suspected mislabels among the impostor pairs, left out of the choice of thresholds
+    /// Zip archives of aligned 112x112 crops, one folder for each person, that fill galleries further, in order
+    #[arg(long, value_name = "ZIP", value_delimiter = ',')]
+    fill: Vec<PathBuf>,
+    /// Suspected mislabels among the impostor pairs: not compared, and shown beside
     #[arg(long, value_name = "FILE")]
     suspects: Option<PathBuf>,
+    /// The suspects' score from which on they are left out
+    #[arg(long, default_value_t = 0.6)]
+    suspects_above: f32,
+    /// Take thresholds from rows of a tail fit, too
+    #[arg(long)]
+    tail_fit: bool,
     /// Subjects enrolled
     #[arg(long, value_delimiter = ',', default_values_t = [10, 100, 1000, 5000])]
     sizes: Vec<usize>,
@@ -51,134 +62,222 @@ pub(crate) struct EvalGalleryArgs {
     path: PathArgs,
 }
 
-/// Templates by person.
-type People<'a> = Vec<Vec<&'a Template>>;
+/// One picture's template.
+struct Shot {
+    name: String,
+    /// Its photo's number, for suspects; none of a crop.
+    photo: Option<usize>,
+    template: Template,
+}
+
+/// Shots by person, nobody without any.
+type People = Vec<Vec<Shot>>;
+
+/// Everybody who may be enrolled or probe.
+struct World {
+    others: People,
+    /// The calibration's people, then the crops of each archive.
+    fillers: Vec<(String, People)>,
+    suspects: HashSet<(usize, usize)>,
+}
 
 /// Runs the protocol and prints its table.
 pub(crate) fn run(args: EvalGalleryArgs) -> Result<()> {
-    let (pack, lfw) = (args.path.open_pack()?, Lfw::open(&args.images)?);
-    let choosers: BTreeSet<usize> = lfw
-        .pairs(&args.choose)?
-        .iter()
-        .flat_map(|pair| [lfw.photos[pair.a].person, lfw.photos[pair.b].person])
-        .collect();
-    let suspects =
-        args.suspects.as_ref().map(|list| lfw.suspects(list, 0.6)).transpose()?.unwrap_or_default();
+    for target in &args.targets {
+        ensure!((1e-9..0.5).contains(target), "a target lies within 1e-9 to 0.5, not at {target}");
+    }
+    ensure!(!args.sizes.contains(&0), "a gallery has one subject at least");
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
-    let made = args.path.templates(&pack, &photos(&lfw))?;
-    let mut impostors = Vec::new();
-    for (a, first) in made.iter().enumerate() {
-        for (b, second) in made.iter().enumerate().skip(a + 1) {
-            let [p, q] = [a, b].map(|photo| lfw.photos[photo].person);
-            if p == q || !choosers.contains(&p) || !choosers.contains(&q) || suspects.contains(&(a, b)) {
-                continue;
-            }
-            if let (Some(first), Some(second)) = (first, second) {
-                impostors.push(first.score(second)?.0);
-            }
-        }
-    }
-    impostors.sort_unstable_by(|a, b| b.total_cmp(a));
-    let mut people: [BTreeMap<usize, Vec<&Template>>; 2] = Default::default();
-    for (photo, template) in lfw.photos.iter().zip(&made) {
-        let of = &mut people[usize::from(choosers.contains(&photo.person))];
-        of.entry(photo.person).or_default().extend(template);
-    }
-    let [others, choosers] =
-        people.map(|of| of.into_values().filter(|t| !t.is_empty()).collect::<People<'_>>());
-    let text = table(&args, &others, &choosers, &impostors)?;
+    let pack = args.path.open_pack()?;
+    let world = World::open(&args)?;
+    let calibration = pack.calibration();
+    let calibration = if args.tail_fit { calibration.clone() } else { calibration.counted() };
+    let text = table(&args, &world, &calibration, &pack.manifest().calibration.data)?;
     print!("{text}");
     fs::write(args.out.join("gallery.md"), text)?;
     Ok(())
 }
 
-fn table(
-    args: &EvalGalleryArgs,
-    others: &People<'_>,
-    choosers: &People<'_>,
-    impostors: &[f32],
-) -> Result<String> {
+impl World {
+    fn open(args: &EvalGalleryArgs) -> Result<Self> {
+        let (pack, lfw) = (args.path.open_pack()?, Lfw::open(&args.images)?);
+        let choosers: BTreeSet<usize> = lfw
+            .pairs(&args.choose)?
+            .iter()
+            .flat_map(|pair| [lfw.photos[pair.a].person, lfw.photos[pair.b].person])
+            .collect();
+        let suspects = args.suspects.as_ref().map(|list| lfw.suspects(list, args.suspects_above));
+        let made = args.path.templates(&pack, &photos(&lfw))?;
+        let mut people: [BTreeMap<usize, Vec<Shot>>; 2] = Default::default();
+        for (number, (photo, template)) in lfw.photos.iter().zip(made).enumerate() {
+            let of = &mut people[usize::from(choosers.contains(&photo.person))];
+            let name = stem(&photo.path);
+            let shot = template.map(|template| Shot { name, photo: Some(number), template });
+            of.entry(photo.person).or_default().extend(shot);
+        }
+        let [others, choosers] =
+            people.map(|of| of.into_values().filter(|shots| !shots.is_empty()).collect::<People>());
+        ensure!(others.len() > LEAST_STRANGERS, "{} people are not in --choose; too few", others.len());
+        let own = others.len() - LEAST_STRANGERS;
+        let most = args.sizes.iter().copied().max().unwrap_or(0);
+        let mut missing = most.saturating_sub(own + choosers.len());
+        let mut fillers = vec![("of the calibration's people".to_owned(), choosers)];
+        for archive in args.fill.iter().filter(|_| missing > 0) {
+            let (name, found) = (stem(archive), first_of_each(archive, missing)?);
+            let made = args.path.templates(&pack, &crops(&found))?;
+            let filling: People = found
+                .into_iter()
+                .zip(made)
+                .filter_map(|(crop, template)| {
+                    Some(vec![Shot { name: crop.name, photo: None, template: template? }])
+                })
+                .collect();
+            missing = missing.saturating_sub(filling.len());
+            fillers.push((name, filling));
+        }
+        Ok(Self { others, fillers, suspects: suspects.transpose()?.unwrap_or_default() })
+    }
+
+    /// The first shots of `count` fillers, source by source, each in an order that the seed decides.
+    fn filling(&self, count: usize, seed: u64) -> Vec<&Shot> {
+        let of_source = |people: &People| {
+            shuffled(people.len(), seed).into_iter().map(|person| &people[person][0]).collect::<Vec<_>>()
+        };
+        self.fillers.iter().flat_map(|(_, people)| of_source(people)).take(count).collect()
+    }
+
+    fn is_suspect(&self, a: &Shot, b: &Shot) -> bool {
+        let pair = a.photo.zip(b.photo).map(|(a, b)| (a.min(b), a.max(b)));
+        pair.is_some_and(|pair| self.suspects.contains(&pair))
+    }
+
+    /// How many fillers come from each source, in words.
+    fn sources(&self, mut count: usize) -> String {
+        let mut parts = Vec::new();
+        for (name, people) in &self.fillers {
+            let taken = count.min(people.len());
+            count -= taken;
+            if taken > 0 {
+                parts.push(format!("{taken} {name}"));
+            }
+        }
+        if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+    }
+}
+
+fn table(args: &EvalGalleryArgs, world: &World, calibration: &Calibration, data: &str) -> Result<String> {
     let mut text = format!(
-        "# Strangers at galleries of several sizes\n\nThresholds from {} impostor pairs of {} people. Reported \
-         on {} other people; {} draws of each size.\n\n| subjects | of them fillers | target FPIR | FMR | \
-         threshold | FPIR | FNIR |\n|---|---|---|---|---|---|---|\n",
-        impostors.len(),
-        choosers.len(),
-        others.len(),
+        "# Strangers at galleries of several sizes\n\nThresholds as a device takes them from the pack's \
+         calibration ({data}). Reported on {} other people; {} draws of each size; 95 % intervals over people.\n\n\
+         | subjects | of them fillers | target FPIR | threshold | FPIR promised | FPIR, unseen strangers | with \
+         suspects | FNIR promised | FNIR |\n|---|---|---|---|---|---|---|---|---|\n",
+        world.others.len(),
         args.draws,
     );
-    let most = others.len().saturating_sub(LEAST_STRANGERS);
+    let there: usize = world.fillers.iter().map(|(_, people)| people.len()).sum();
+    let most = world.others.len() - LEAST_STRANGERS;
+    let mut named = BTreeMap::new();
     for &size in &args.sizes {
         let own = size.min(most);
-        if size - own > choosers.len() {
-            let there = own + choosers.len();
-            writeln!(text, "| {size} | | | | | not measured: there are {there} people to enrol | |")?;
+        let sources = world.sources(size - own);
+        if size - own > there {
+            let there = own + there;
+            writeln!(text, "| {size} | | | | | not measured: there are {there} people to enrol | | | |")?;
             continue;
         }
         for &target in &args.targets {
-            ensure!((1e-9..0.5).contains(&target), "a target lies within 1e-9 to 0.5, not at {target}");
-            let fmr = fmr_for_fpir(target, size);
-            write!(text, "| {size} | {} | {target} | {fmr:.2e} | ", size - own)?;
-            if fmr * (impostors.len() as f64) < LEAST_ABOVE {
-                let needed = (LEAST_ABOVE / fmr).ceil();
-                writeln!(text, "the data do not support it: it needs {needed:.1e} impostor pairs | | |")?;
-                continue;
-            }
-            let threshold = score_at_far(impostors, fmr);
-            let (fpir, fnir) = rates(args.draws, own, size - own, threshold, others, choosers)?;
-            writeln!(text, "{threshold:.3} | {} | {} |", fpir.percent(), fnir.percent())?;
+            let at = gallery_threshold(calibration, target, size)?;
+            let rates = rates(args.draws, own, size - own, at.threshold.value.0, world, &mut named)?;
+            writeln!(
+                text,
+                "| {size} | {sources} | {target} | {:.3}{} | {:.2} %{} | {} | {} | {:.2} % | {} |",
+                at.threshold.value.0,
+                if at.threshold.basis.is_counted() { "" } else { " (tail fit)" },
+                100.0 * at.fpir,
+                if at.is_met { "" } else { ": **target not met**" },
+                rates.fpir.percent(),
+                rates.fpir_with_suspects.percent(),
+                100.0 * at.fnir,
+                rates.fnir.percent(),
+            )?;
         }
+    }
+    text.push_str(
+        "\nThe highest false positives, suspects aside:\n\n| stranger | taken for | score |\n|---|---|---|\n",
+    );
+    let mut named: Vec<((String, String), f32)> = named.into_iter().collect();
+    named.sort_by(|a, b| b.1.total_cmp(&a.1));
+    for ((stranger, subject), score) in named.iter().take(NAMED) {
+        writeln!(text, "| {stranger} | {subject} | {score:.3} |")?;
     }
     Ok(text)
 }
 
-/// FPIR and FNIR over several galleries of `own` other people and `fillers`.
+/// What was seen at one size and threshold.
+struct Rates {
+    fpir: Share,
+    fpir_with_suspects: Share,
+    fnir: Share,
+}
+
+/// Rates over several galleries of `own` other people and `fillers`; `named` gets the false positives.
 fn rates(
     draws: u32,
     own: usize,
     fillers: usize,
     threshold: f32,
-    others: &People<'_>,
-    choosers: &People<'_>,
-) -> Result<(Share, Share)> {
-    let (mut false_positives, mut misses) = (vec![(0, 0); others.len()], vec![(0, 0); others.len()]);
+    world: &World,
+    named: &mut BTreeMap<(String, String), f32>,
+) -> Result<Rates> {
+    let none = || vec![(0, 0); world.others.len()];
+    let [mut positives, mut with_suspects, mut misses] = [none(), none(), none()];
     for draw in 0..draws {
-        let order = shuffled(others.len(), u64::from(draw));
+        let order = shuffled(world.others.len(), u64::from(draw));
         let (enrolled, strangers) = order.split_at(own);
-        let filling = shuffled(choosers.len(), u64::from(draw));
-        let gallery: Vec<&Template> = enrolled
-            .iter()
-            .map(|&person| others[person][0])
-            .chain(filling[..fillers].iter().map(|&person| choosers[person][0]))
-            .collect();
+        let mut gallery: Vec<&Shot> = enrolled.iter().map(|&person| &world.others[person][0]).collect();
+        gallery.extend(world.filling(fillers, u64::from(draw)));
         for &person in strangers {
-            let (_, score) = best(&gallery, others[person][0])?;
-            false_positives[person].0 += usize::from(score > threshold);
-            false_positives[person].1 += 1;
+            let probe = &world.others[person][0];
+            let (best, suspected) = best(world, &gallery, probe)?;
+            let is_positive = best.1 >= threshold;
+            if is_positive {
+                named.insert((probe.name.clone(), gallery[best.0].name.clone()), best.1);
+            }
+            count(&mut positives[person], is_positive);
+            count(&mut with_suspects[person], is_positive || suspected >= threshold);
         }
         for (place, &person) in enrolled.iter().enumerate() {
-            for probe in &others[person][1..] {
-                let (found, score) = best(&gallery, probe)?;
-                misses[person].0 += usize::from(found != place || score <= threshold);
-                misses[person].1 += 1;
+            for probe in &world.others[person][1..] {
+                let ((found, score), _) = best(world, &gallery, probe)?;
+                count(&mut misses[person], found != place || score < threshold);
             }
         }
     }
     let share = |groups: Vec<(usize, usize)>| {
         Share::of_groups(&groups.into_iter().filter(|group| group.1 > 0).collect::<Vec<_>>())
     };
-    Ok((share(false_positives), share(misses)))
+    Ok(Rates { fpir: share(positives), fpir_with_suspects: share(with_suspects), fnir: share(misses) })
 }
 
-fn best(gallery: &[&Template], probe: &Template) -> Result<(usize, f32)> {
-    let mut best = (0, f32::NEG_INFINITY);
-    for (place, template) in gallery.iter().enumerate() {
-        let score = template.score(probe)?.0;
+fn count(of: &mut (usize, usize), is_hit: bool) {
+    of.0 += usize::from(is_hit);
+    of.1 += 1;
+}
+
+/// The best place and its score, suspects aside; and the best score of a suspect.
+fn best(world: &World, gallery: &[&Shot], probe: &Shot) -> Result<((usize, f32), f32)> {
+    let (mut best, mut suspected) = ((0, f32::NEG_INFINITY), f32::NEG_INFINITY);
+    for (place, shot) in gallery.iter().enumerate() {
+        let score = shot.template.score(&probe.template)?.0;
         if score > best.1 {
-            best = (place, score);
+            if world.is_suspect(shot, probe) {
+                suspected = suspected.max(score);
+            } else {
+                best = (place, score);
+            }
         }
     }
-    Ok(best)
+    Ok((best, suspected))
 }
 
 /// 0..count in an order that the seed decides (Fisher and Yates).
@@ -188,4 +287,59 @@ fn shuffled(count: usize, seed: u64) -> Vec<usize> {
         order.swap(last, (random.next_u64() % (last as u64 + 1)) as usize);
     }
     order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arcdoor_core::ModelId;
+
+    fn shot(photo: usize, angle: f32) -> Shot {
+        let template = Template::new(ModelId::new([1; 16]), &[angle.cos(), angle.sin()]).unwrap();
+        Shot { name: format!("{photo}"), photo: Some(photo), template }
+    }
+
+    /// Two people who look alike (0 and 1), one who does not, and a filler; each has two photos.
+    fn world(suspects: HashSet<(usize, usize)>) -> World {
+        let person =
+            |number: usize, angle| vec![shot(10 * number, angle), shot(10 * number + 1, angle + 0.01)];
+        let others = vec![person(0, 0.0), person(1, 0.1), person(2, 1.5)];
+        let fillers = vec![("fillers".to_owned(), vec![person(3, -1.5)])];
+        World { others, fillers, suspects }
+    }
+
+    #[test]
+    fn strangers_who_look_alike_count_and_suspects_stand_beside() {
+        let (mut named, draws) = (BTreeMap::new(), 300);
+        let seen = rates(draws, 1, 1, 0.9, &world(HashSet::new()), &mut named).unwrap();
+        // Of three pairs of enrolled and stranger, one is alike: a third of the attempts, each order as likely.
+        assert!((seen.fpir.value - 1.0 / 3.0).abs() < 0.08, "{:?}", seen.fpir);
+        assert_eq!((seen.fpir.value, seen.fnir.value), (seen.fpir_with_suspects.value, 0.0));
+        assert_eq!(named.len(), 2);
+        let beside = rates(draws, 1, 1, 0.9, &world(HashSet::from([(0, 10)])), &mut named).unwrap();
+        assert_eq!((beside.fpir.value, beside.fpir_with_suspects.value), (0.0, seen.fpir.value));
+    }
+
+    #[test]
+    fn somebody_else_s_match_is_a_miss() {
+        let mut world = world(HashSet::new());
+        world.fillers[0].1[0][0] = shot(30, 0.011);
+        let seen = rates(50, 2, 1, 0.5, &world, &mut BTreeMap::new()).unwrap();
+        assert!(
+            seen.fnir.value > 0.2 && seen.fnir.value < 0.6,
+            "person 0 is taken for the filler: {:?}",
+            seen.fnir
+        );
+        assert_eq!(rates(5, 1, 1, 1.1, &world, &mut BTreeMap::new()).unwrap().fnir.value, 1.0);
+    }
+
+    #[test]
+    fn fillers_come_source_by_source() {
+        let mut world = world(HashSet::new());
+        world.fillers.push(("more".to_owned(), vec![vec![shot(40, 0.0)], vec![shot(50, 0.0)]]));
+        assert_eq!(world.sources(2), "1 fillers, 1 more");
+        assert_eq!(world.filling(2, 1).len(), 2);
+        assert_eq!(world.filling(1, 1)[0].name, "30");
+        assert_eq!(world.sources(0), "none");
+    }
 }

@@ -46,7 +46,11 @@ pub(crate) fn read(path: &Path) -> Result<Scores> {
         let place = || format!("{}, line {number}", path.display());
         line.clear();
         if file.by_ref().take(MAX_LINE_BYTES).read_line(&mut line).with_context(place)? == 0 {
-            return Ok(Scores { genuine, impostors: Impostors::new(impostors, numbers.len()), people: numbers.len() });
+            return Ok(Scores {
+                genuine,
+                impostors: Impostors::new(impostors, numbers.len()),
+                people: numbers.len(),
+            });
         }
         if line.trim().is_empty() {
             continue;
@@ -54,7 +58,11 @@ pub(crate) fn read(path: &Path) -> Result<Scores> {
         let found: Line = serde_json::from_str(&line).with_context(place)?;
         ensure!((-1.0..=1.0).contains(&found.score), "{}: a score lies within -1 to 1", place());
         let has_names = *named.get_or_insert(found.people.is_some());
-        ensure!(has_names == found.people.is_some(), "{}: name the people on every line, or on none", place());
+        ensure!(
+            has_names == found.people.is_some(),
+            "{}: name the people on every line, or on none",
+            place()
+        );
         let people = found.people.map_or([0; 2], |names| {
             names.map(|name| {
                 let next = numbers.len() as u32;
