@@ -122,7 +122,10 @@ impl World {
         let most = args.sizes.iter().copied().max().unwrap_or(0);
         let mut missing = most.saturating_sub(own + choosers.len());
         let mut fillers = vec![("of the calibration's people".to_owned(), choosers)];
-        for archive in args.fill.iter().filter(|_| missing > 0) {
+        for archive in &args.fill {
+            if missing == 0 {
+                break;
+            }
             let (name, found) = (stem(archive), first_of_each(archive, missing)?);
             let made = args.path.templates(&pack, &crops(&found))?;
             let filling: People = found
@@ -140,10 +143,12 @@ impl World {
 
     /// The first shots of `count` fillers, source by source, each in an order that the seed decides.
     fn filling(&self, count: usize, seed: u64) -> Vec<&Shot> {
-        let of_source = |people: &People| {
-            shuffled(people.len(), seed).into_iter().map(|person| &people[person][0]).collect::<Vec<_>>()
-        };
-        self.fillers.iter().flat_map(|(_, people)| of_source(people)).take(count).collect()
+        let mut filling = Vec::new();
+        for (_, people) in &self.fillers {
+            filling.extend(shuffled(people.len(), seed).into_iter().map(|person| &people[person][0]));
+        }
+        filling.truncate(count);
+        filling
     }
 
     fn is_suspect(&self, a: &Shot, b: &Shot) -> bool {
