@@ -48,6 +48,30 @@ impl Real {
     }
 }
 
+/// The device's binary as it was last built; `cargo xtask test` builds it first.
+#[must_use]
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let folder = test.ancestors().nth(2).unwrap();
+    let binary = folder.join("arcdoor");
+    assert!(binary.is_file(), "build it first: cargo build --release --workspace --bins");
+    binary
+}
+
+/// The inputs that the fuzz targets begin with, and those that were findings once.
+#[must_use]
+pub fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let read = |path: PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        (name, std::fs::read(&path).unwrap())
+    };
+    let mut inputs: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| read(entry.unwrap().path())).collect();
+    inputs.sort();
+    inputs
+}
+
 /// Writes frames as a folder that replays in this order.
 pub fn write_frames(folder: &Path, frames: &[RgbImage]) {
     std::fs::create_dir_all(folder).unwrap();

@@ -146,6 +146,14 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
+    /// A file that holds something else than it should.
+    #[error("{}: {problem}", path.display())]
+    BadFile {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong, and what it should be.
+        problem: &'static str,
+    },
     /// A marked copy cannot be written.
     #[error("{}: {source}; check the folder given with --annotate", path.display())]
     Annotate {
@@ -188,8 +196,12 @@ impl Error {
             | Self::PassphrasesDiffer
             | Self::Exists(_)
             | Self::BadKey(_)
+            | Self::BadFile { .. }
             | Self::NobodyEnrolled
             | Self::Duplicate(_) => INPUT,
+            Self::Camera(
+                CameraError::Picture { .. } | CameraError::Replay { .. } | CameraError::NoPictures(_),
+            ) => INPUT,
             Self::Declined | Self::NoView { .. } => REFUSED,
             Self::Photo { .. } | Self::UnknownName(_) | Self::Settings { .. } => INPUT,
             Self::Gallery(

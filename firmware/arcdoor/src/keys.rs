@@ -202,7 +202,10 @@ impl<F: Folder> Keys<F> {
     }
 
     fn read_key(&self, name: &str) -> Result<Option<GalleryKey>, Error> {
-        let failed = |source| Error::File { path: self.dir.join(name), source };
+        let failed = |source: std::io::Error| match source.kind() {
+            std::io::ErrorKind::InvalidInput => Error::BadKey(self.dir.join(name)),
+            _ => Error::File { path: self.dir.join(name), source },
+        };
         let bytes = self.folder.peek(name, MAX_KEY_FILE_BYTES).map_err(failed)?.map(Zeroizing::new);
         bytes.map(|bytes| parse_key(&bytes).ok_or_else(|| Error::BadKey(self.dir.join(name)))).transpose()
     }

@@ -11,7 +11,8 @@ use zeroize::Zeroizing;
 pub const PASSPHRASE_FILE: &str = "ARCDOOR_PASSPHRASE_FILE";
 /// Characters below which a new passphrase is refused.
 pub const LEAST_CHARS: usize = 12;
-const MAX_BYTES: u64 = 1024;
+/// Longest passphrase, in bytes.
+pub const MAX_BYTES: u64 = 1024;
 const VERSION: u8 = 1;
 const SALT_BYTES: usize = 16;
 /// RFC 9106's second recommended option, for devices with little memory: 64 MiB, 3 passes; one lane,
@@ -87,10 +88,20 @@ impl Kdf {
 pub fn ask(prompt: &str) -> Result<Zeroizing<String>, Error> {
     let given = std::env::var_os(PASSPHRASE_FILE).filter(|path| !path.is_empty());
     if let Some(path) = given.map(PathBuf::from) {
-        let mut text = Zeroizing::new(String::new());
+        let bad = |problem| Error::BadFile { path: path.clone(), problem };
+        // Opening a pipe that nobody writes to would wait for ever.
+        if std::fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(bad("is no regular file; put the passphrase into one"));
+        }
+        let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES as usize + 1));
         std::fs::File::open(&path)
-            .and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text))
-            .map_err(|source| Error::File { path, source })?;
+            .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+            .map_err(|source| Error::File { path: path.clone(), source })?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(bad("is longer than the 1,024 bytes that a passphrase may have"));
+        }
+        let text = str::from_utf8(&bytes).map_err(|_| bad("is no UTF-8 text"))?;
+        let mut text = Zeroizing::new(text.to_owned());
         let end = text.trim_end_matches(['\r', '\n']).len();
         text.truncate(end);
         return Ok(text);

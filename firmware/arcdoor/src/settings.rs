@@ -29,7 +29,8 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-const MAX_BYTES: u64 = 64 * 1024;
+/// Largest file, in bytes.
+pub const MAX_BYTES: u64 = 64 * 1024;
 
 /// Which detector looks for faces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
@@ -163,16 +164,22 @@ impl Settings {
     /// When it cannot be read, is larger than 64 KiB, or holds an unknown key or a wrong value.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::File { path: path.to_owned(), source };
+        // Opening a pipe would wait for ever.
+        if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(Error::BadFile { path: path.to_owned(), problem: "is no regular file" });
+        }
         let file = match std::fs::File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(failed(error)),
         };
-        let mut text = String::new();
-        file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
-        if text.len() as u64 > MAX_BYTES {
-            return Err(failed(std::io::Error::new(ErrorKind::FileTooLarge, "settings end at 64 KiB")));
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+        let bad = |problem| Error::BadFile { path: path.to_owned(), problem };
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(bad("is larger than the 64 KiB that settings may have"));
         }
+        let text = String::from_utf8(bytes).map_err(|_| bad("is no UTF-8 text"))?;
         toml::from_str(&text)
             .map_err(|source| Error::Settings { path: path.to_owned(), source: Box::new(source) })
     }

@@ -92,6 +92,7 @@ impl Converter {
         }
     }
 
+    /// Many cameras leave the end of a picture out, so that is no error here; quality looks at what came.
     fn mjpeg(&mut self, raw: &RawFrame<'_>, out: &mut RgbImage) -> Result<(), FrameError> {
         self.limits.check_bytes(raw.data.len())?;
         jpeg::with_standard_tables(raw.data, &mut self.with_tables)?;

@@ -15,11 +15,14 @@ const PNG_MAGIC: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 /// Decodes a JPEG or PNG, told apart by their first bytes, and turns it the right way up.
 ///
 /// # Errors
-/// When the bytes are too many, neither format, damaged, or the header asks for more than `limits`
+/// When the bytes are too many, neither format, damaged, cut off, or the header asks for more than `limits`
 /// (found before memory is set aside). `out` is unspecified then.
 pub fn decode(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImage) -> Result<(), FrameError> {
     limits.check_bytes(bytes.len())?;
     if bytes.starts_with(&JPEG_MAGIC) {
+        if !jpeg::is_whole(bytes) {
+            return Err(FrameError::CutOff);
+        }
         jpeg::decode(bytes, limits, out)
     } else if bytes.starts_with(&PNG_MAGIC) {
         png::decode(bytes, limits, out)

@@ -40,6 +40,9 @@ pub enum FrameError {
     /// Neither JPEG nor PNG.
     #[error("this is neither a JPEG nor a PNG picture; convert it to one of them")]
     UnknownFormat,
+    /// A JPEG without its end; the missing part would be grey, and a face in it somebody's guess.
+    #[error("the JPEG ends before its picture does: copy it again from where it came from")]
+    CutOff,
     /// A JPEG that does not decode.
     #[error("the JPEG is damaged or of an unknown kind: {0}")]
     Jpeg(String),

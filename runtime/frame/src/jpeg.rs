@@ -28,6 +28,23 @@ pub(crate) fn with_standard_tables(bytes: &[u8], out: &mut Vec<u8>) -> Result<()
     Ok(())
 }
 
+/// Whether the bytes reach the picture's end. Without it, the decoder makes up the rest of the picture.
+pub(crate) fn is_whole(bytes: &[u8]) -> bool {
+    let mut at = SOI.len();
+    loop {
+        // Stuffed zeros, fill bytes and restarts belong to the picture's data.
+        let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 1 | 0xd0..=0xd7 | 0xff);
+        let Some(found) = bytes.get(at..).and_then(|rest| rest.windows(2).position(is_marker)) else {
+            return false;
+        };
+        match bytes.get(at + found + 1..) {
+            Some([0xd9, ..]) => return true,
+            Some([_, high, low, ..]) => at += found + 2 + usize::from(u16::from_be_bytes([*high, *low])),
+            _ => return false,
+        }
+    }
+}
+
 /// Decodes a JPEG to RGB, turned as its EXIF block says.
 pub(crate) fn decode(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImage) -> Result<(), FrameError> {
     // The decoder is well fuzzed; should a crafted file still make it panic, it is a damaged file.

@@ -106,6 +106,23 @@ fn mjpeg_decodes_the_same_with_and_without_huffman_tables() {
     assert_eq!(convert(&RawFrame { data: &bare, ..raw }).unwrap(), out);
 }
 
+/// A frame without its end is taken; nothing of the frame before it may show where the rest is missing.
+#[test]
+fn a_cut_mjpeg_frame_shows_nothing_of_the_frame_before() {
+    let whole = jpeg(64, 48);
+    let scan = whole.windows(2).position(|w| w == [0xff, 0xda]).unwrap() + 12;
+    for end in scan..whole.len() {
+        let data = &whole[..end];
+        let raw = RawFrame { format: PixelFormat::Mjpeg, width: 64, height: 48, stride: 0, data };
+        let [after_black, after_white] = [0, 255].map(|before| {
+            let mut out = RgbImage::with_size(64, 48);
+            out.data_mut().fill(before);
+            Converter::default().to_rgb(&raw, &mut out).map(|()| out).ok()
+        });
+        assert_eq!(after_black, after_white, "cut at {end}");
+    }
+}
+
 #[test]
 fn mjpeg_of_another_size_than_agreed_is_refused() {
     let data = jpeg(64, 48);

@@ -89,12 +89,14 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn every_truncation_ends_in_an_error_or_a_picture_of_the_right_size() {
-    let file = jpeg(&gradient(40, 24), None);
-    for end in 0..file.len() {
-        if let Ok(image) = open(&file[..end]) {
-            assert_eq!((image.width(), image.height()), (40, 24), "cut at {end}");
+fn every_truncation_is_an_error_and_what_follows_the_end_is_not() {
+    for exif in [None, Some(6)] {
+        let file = jpeg(&gradient(40, 24), exif);
+        for end in 0..file.len() {
+            assert!(open(&file[..end]).is_err(), "cut at {end}");
         }
+        assert!(matches!(open(&file[..file.len() - 2]), Err(FrameError::CutOff)));
+        assert_eq!(open(&[&file[..], b"appended by a telephone"].concat()).unwrap(), open(&file).unwrap());
     }
 }
 

@@ -150,6 +150,10 @@ impl Folder for FileFolder {
     }
 
     fn peek(&self, name: &str, max: usize) -> io::Result<Option<Vec<u8>>> {
+        // Opening a pipe would wait for ever.
+        if std::fs::metadata(self.path(name)).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(ErrorKind::InvalidInput.into());
+        }
         let file = match std::fs::File::open(self.path(name)) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             file => file?,

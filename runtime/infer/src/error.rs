@@ -1,5 +1,6 @@
 //! What can go wrong with a network.
 
+use crate::limits::MAX_WINDOW;
 use crate::net::{MAX_ELEMENTS, MAX_ONNX_BYTES, MAX_OUTPUTS};
 
 /// Why a network was refused, or failed.
@@ -23,6 +24,49 @@ pub enum InferError {
     /// The graph wants another number of inputs than one.
     #[error("the network has {0} inputs, not one: build its pack with `arcdoor-lab pack build`")]
     Inputs(usize),
+    /// The bytes are no ONNX file.
+    #[error("not an ONNX file: {0}")]
+    NotOnnx(String),
+    /// More of something than is taken.
+    #[error("the network has more than {most} {what}: it is too large for a door, or made to do harm")]
+    TooMuch {
+        /// Of what.
+        what: &'static str,
+        /// How many are taken.
+        most: usize,
+    },
+    /// A constant of another file, of a strange type, or not as large as it says.
+    #[error(
+        "constant {0:?} contradicts its own shape, is too large or lies in another file: rebuild the pack"
+    )]
+    Constant(String),
+    /// An operator that is not run.
+    #[error(
+        "node {node:?} is a {operator}, which is not run here: build its pack with `arcdoor-lab pack build`"
+    )]
+    Operator {
+        /// The node's name.
+        node: String,
+        /// What it is.
+        operator: String,
+    },
+    /// Graphs within the graph.
+    #[error("the network holds functions or graphs within its nodes, which are not run here")]
+    Subgraph,
+    /// A number out of its range.
+    #[error("attribute {attribute:?} of node {node:?} is out of range (windows have 0 or 1 to {MAX_WINDOW})")]
+    Attribute {
+        /// The node's name.
+        node: String,
+        /// The attribute's name.
+        attribute: String,
+    },
+    /// A cycle, a missing or doubled value, or a computation without the input.
+    #[error(
+        "node {0:?} reads what nothing before it makes, makes what is made already, or does not depend on the \
+         input: build its pack with `arcdoor-lab pack build`"
+    )]
+    Order(String),
     /// The engine cannot read or prepare the graph.
     #[error("the network cannot be loaded ({0}): the file is broken or uses operators that we do not run")]
     Load(String),

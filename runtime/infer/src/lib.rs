@@ -7,11 +7,15 @@
 
 mod cost;
 mod error;
+mod limits;
 mod net;
 pub mod onnx;
 mod session;
+mod wire;
 
 pub use cost::{Cost, cost};
 pub use error::InferError;
+pub use limits::{MAX_CONSTANT_VALUES, MAX_NODES, MAX_WINDOW};
 pub use net::{MAX_ELEMENTS, MAX_ONNX_BYTES, MAX_OUTPUTS, Net, NetSpec};
 pub use session::Session;
+pub use wire::MAX_FIELDS;

@@ -6,6 +6,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::model::TypedSimplePlan;
 
 use crate::error::InferError;
+use crate::limits;
 use crate::session::Session;
 
 /// Largest ONNX file that is read, in bytes.
@@ -51,8 +52,11 @@ impl Net {
     /// # Errors
     /// When the file or the shape is out of bounds, the graph cannot be run, or an output is missing.
     pub fn load(onnx: &[u8], spec: &NetSpec<'_>) -> Result<Self, InferError> {
-        let model = parse(onnx, spec)?;
-        let plan = model.into_optimized().and_then(IntoRunnable::into_runnable).map_err(load_error)?;
+        let plan = limits::guarded(|| {
+            let model = parse(onnx, spec)?.into_typed().map_err(load_error)?;
+            limits::check_shapes(&model)?;
+            model.into_optimized().and_then(IntoRunnable::into_runnable).map_err(load_error)
+        })?;
         let outputs = spec.outputs.iter().map(|&name| name.to_owned()).collect();
         Ok(Self { plan, input: spec.input, outputs })
     }
@@ -90,12 +94,11 @@ impl std::fmt::Debug for Net {
 /// The graph with its input shape fixed and its outputs selected.
 pub(crate) fn parse(onnx: &[u8], spec: &NetSpec<'_>) -> Result<InferenceModel, InferError> {
     spec.check()?;
-    if onnx.is_empty() || onnx.len() > MAX_ONNX_BYTES {
-        return Err(InferError::FileSize(onnx.len()));
-    }
+    let proto = limits::decode(onnx)?;
+    limits::check(&proto)?;
     // Declared shapes of inner values are stale once the input shape is ours.
     let reader = tract_onnx::onnx().with_ignore_value_info(true);
-    let mut model = reader.model_for_read(&mut &*onnx).map_err(load_error)?;
+    let mut model = reader.model_for_proto_model(&proto).map_err(load_error)?;
     let inputs = model.input_outlets().map_err(load_error)?.len();
     if inputs != 1 {
         return Err(InferError::Inputs(inputs));

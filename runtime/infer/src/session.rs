@@ -6,6 +6,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::model::{TypedSimplePlan, TypedSimpleState};
 
 use crate::error::InferError;
+use crate::limits;
 use crate::net::load_error;
 
 /// Runs one [`Net`](crate::Net); keeps the input buffer and the engine's state between runs. Not for
@@ -50,7 +51,10 @@ impl Session {
     pub fn run(&mut self) -> Result<(), InferError> {
         self.outputs.clear();
         let input = TValue::from_const(Arc::clone(&self.input));
-        let outputs = self.state.run(tvec!(input)).map_err(|error| InferError::Run(format!("{error:#}")))?;
+        // What the engine asserts about a crafted network ends the run, not the process.
+        let outputs = limits::guarded(|| {
+            self.state.run(tvec!(input)).map_err(|error| InferError::Run(format!("{error:#}")))
+        })?;
         for (output, name) in outputs.iter().zip(self.names.iter()) {
             if output.try_as_plain_ram().and_then(|view| view.as_slice::<f32>()).is_err() {
                 return Err(InferError::OutputType(name.clone()));

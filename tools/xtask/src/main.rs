@@ -5,6 +5,7 @@ mod cargo;
 mod demo;
 mod deps;
 mod fetch;
+mod fuzz;
 mod pack;
 mod peers;
 mod qemu;
@@ -42,6 +43,14 @@ enum Command {
         /// Where to write it [default: models/packs/NAME]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+    },
+    /// Look for inputs that break what reads bytes from outside (needs `cargo install cargo-fuzz`)
+    Fuzz {
+        /// One target: image, pack, gallery, message, graph, network [default: all, one after the other]
+        target: Option<String>,
+        /// How long each target runs
+        #[arg(long, value_name = "N", default_value_t = 60)]
+        seconds: u32,
     },
     /// Slower tests on a real kernel, in an emulator
     Qemu {
@@ -83,6 +92,7 @@ fn main() -> ExitCode {
         Command::Test => test::run(),
         Command::Deps => deps::run(),
         Command::Pack { name, out } => pack::build(&name, out),
+        Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Command::Qemu { what: Qemu::Camera } => qemu::camera(),
         Command::Bench { what: Bench::Frame { json } } => bench::frame(json),
         Command::Bench { what: Bench::Match { json } } => bench::match_(json),

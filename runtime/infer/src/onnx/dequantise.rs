@@ -43,7 +43,7 @@ fn replace(
     for node in nodes {
         let result = if node.op_type == op { compute(graph, &node)? } else { None };
         match (result, node.output.first()) {
-            (Some(constant), Some(output)) => drop(graph.constants.insert(output.clone(), constant)),
+            (Some(constant), Some(output)) => graph.make(output, constant)?,
             _ => kept.push(node),
         }
     }

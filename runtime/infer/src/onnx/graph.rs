@@ -2,17 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prost::Message;
+use prost::Message as _;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Side};
 use tract_onnx::pb::type_proto::Value;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
 
 use crate::error::InferError;
-use crate::net::MAX_ONNX_BYTES;
+use crate::limits::{self, MAX_CONSTANT_VALUES};
 
-/// Most values of one constant: 256 MiB of f32, far above any network that fits a pack.
-const MAX_VALUES: usize = 64 << 20;
 /// The operator set written where every operator left means the same in it.
 const PLAIN_OPSET: i64 = 13;
 /// The file format's version that came with that operator set.
@@ -85,7 +83,8 @@ impl Constant {
             .map(|&d| usize::try_from(d))
             .collect::<Result<_, _>>()
             .map_err(|_| broken())?;
-        let count = dims.iter().try_fold(1_usize, |n, &d| n.checked_mul(d)).filter(|&n| n <= MAX_VALUES);
+        let count =
+            dims.iter().try_fold(1_usize, |n, &d| n.checked_mul(d)).filter(|&n| n <= MAX_CONSTANT_VALUES);
         let count = count.ok_or_else(broken)?;
         if !tensor.external_data.is_empty() {
             return Err(InferError::Rewrite(format!("constant {:?} lies in another file", tensor.name)));
@@ -152,15 +151,15 @@ pub(super) struct Graph {
     /// Names of the outputs.
     pub(super) outputs: Vec<String>,
     pub(super) inputs_dropped: usize,
+    /// Values of the constants that passes made.
+    made: usize,
 }
 
 impl Graph {
     pub(super) fn decode(onnx: &[u8]) -> Result<Self, InferError> {
-        if onnx.is_empty() || onnx.len() > MAX_ONNX_BYTES {
-            return Err(InferError::FileSize(onnx.len()));
-        }
-        let mut model = ModelProto::decode(onnx).map_err(|e| InferError::Rewrite(format!("no ONNX: {e}")))?;
-        let graph = model.graph.as_mut().ok_or_else(|| InferError::Rewrite("it holds no graph".into()))?;
+        let mut model = limits::decode(onnx)?;
+        let graph =
+            model.graph.as_mut().ok_or_else(|| InferError::NotOnnx("it holds no graph".to_owned()))?;
         let mut constants = BTreeMap::new();
         for tensor in std::mem::take(&mut graph.initializer) {
             constants.insert(tensor.name.clone(), Constant::read(&tensor)?);
@@ -172,7 +171,17 @@ impl Graph {
         let inputs = graph.input.iter().map(|input| input.name.clone()).collect();
         let outputs = graph.output.iter().map(|output| output.name.clone()).collect();
         let nodes = std::mem::take(&mut graph.node);
-        Ok(Self { model, nodes, constants, inputs, outputs, inputs_dropped })
+        Ok(Self { model, nodes, constants, inputs, outputs, inputs_dropped, made: 0 })
+    }
+
+    /// Takes a constant that a pass made; a chain of them must not fill the memory.
+    pub(super) fn make(&mut self, name: &str, constant: Constant) -> Result<(), InferError> {
+        self.made = self.made.saturating_add(constant.dims.iter().product());
+        if self.made > MAX_CONSTANT_VALUES {
+            return Err(InferError::TooMuch { what: "values of constants", most: MAX_CONSTANT_VALUES });
+        }
+        self.constants.insert(name.to_owned(), constant);
+        Ok(())
     }
 
     /// The constant that input `index` of a node is fed with.

@@ -1,0 +1,114 @@
+//! How much memory a protobuf file will take, from a walk over it that takes none.
+//!
+//! An empty message costs two bytes in a file and some two hundred in memory, so the bytes of a file bound
+//! nothing.
+
+use crate::error::InferError;
+
+/// Most fields of all messages of one file, and integers in packed lists: some 64 MiB in memory.
+pub const MAX_FIELDS: usize = 1 << 18;
+/// Deepest message; a plain network's lies six deep.
+const MAX_DEPTH: usize = 16;
+
+/// The messages of ONNX that hold messages.
+#[derive(Clone, Copy)]
+enum Kind {
+    Model,
+    Graph,
+    Node,
+    Attribute,
+    Tensor,
+    Value,
+    Type,
+    TensorType,
+    Shape,
+    Sparse,
+    Annotation,
+    Training,
+    Function,
+}
+
+impl Kind {
+    /// What a field with a length is: a message that holds others, or nothing to look into.
+    const fn of(self, field: u64) -> Option<Self> {
+        Some(match (self, field) {
+            (Self::Model, 7) | (Self::Attribute, 6 | 11) | (Self::Training, 1 | 2) => Self::Graph,
+            (Self::Graph, 1) | (Self::Function, 7) => Self::Node,
+            (Self::Node, 5) | (Self::Function, 11) => Self::Attribute,
+            (Self::Graph, 5) | (Self::Attribute, 5 | 10) | (Self::Sparse, 1 | 2) => Self::Tensor,
+            (Self::Graph, 11..=13) | (Self::Function, 12) => Self::Value,
+            (Self::Value, 2) | (Self::Attribute, 14 | 15) | (Self::Type, 4 | 5 | 9) => Self::Type,
+            (Self::Type, 1 | 8) => Self::TensorType,
+            (Self::TensorType, 2) => Self::Shape,
+            (Self::Graph, 15) | (Self::Attribute, 22 | 23) => Self::Sparse,
+            (Self::Graph, 14) => Self::Annotation,
+            (Self::Model, 20) => Self::Training,
+            (Self::Model, 25) => Self::Function,
+            // Bytes, or a message of two numbers or texts, which is no larger than the field it lies in.
+            _ => return None,
+        })
+    }
+
+    /// Whether a field with a length is a list of integers, which grow eightfold in memory.
+    const fn is_packed(self, field: u64) -> bool {
+        matches!((self, field), (Self::Tensor, 1 | 5 | 7 | 11) | (Self::Attribute, 8))
+    }
+}
+
+/// That the file is made of fields, not too many, and not too deep.
+pub(crate) fn check(file: &[u8]) -> Result<(), InferError> {
+    let mut left = MAX_FIELDS;
+    walk(file, Kind::Model, MAX_DEPTH, &mut left)
+}
+
+fn walk(mut bytes: &[u8], kind: Kind, depth: usize, left: &mut usize) -> Result<(), InferError> {
+    while !bytes.is_empty() {
+        spend(left, 1)?;
+        let (key, rest) = varint(bytes)?;
+        let payload;
+        (payload, bytes) = match key & 7 {
+            0 => (None, varint(rest)?.1),
+            1 => (None, rest.get(8..).ok_or_else(cut)?),
+            5 => (None, rest.get(4..).ok_or_else(cut)?),
+            2 => {
+                let (length, rest) = varint(rest)?;
+                let length = usize::try_from(length).map_err(|_| cut())?;
+                let (payload, rest) = rest.split_at_checked(length).ok_or_else(cut)?;
+                (Some(payload), rest)
+            }
+            _ => return Err(InferError::NotOnnx("a field of an unknown type".to_owned())),
+        };
+        let Some(payload) = payload else { continue };
+        let field = key >> 3;
+        if kind.is_packed(field) {
+            spend(left, payload.len())?;
+        }
+        match kind.of(field) {
+            None => {}
+            Some(_) if depth == 0 => return Err(InferError::TooMuch { what: "levels", most: MAX_DEPTH }),
+            Some(inner) => walk(payload, inner, depth - 1, left)?,
+        }
+    }
+    Ok(())
+}
+
+fn spend(left: &mut usize, fields: usize) -> Result<(), InferError> {
+    *left = left.checked_sub(fields).ok_or(InferError::TooMuch { what: "fields", most: MAX_FIELDS })?;
+    Ok(())
+}
+
+fn cut() -> InferError {
+    InferError::NotOnnx("it ends within a field".to_owned())
+}
+
+/// A number of seven bits a byte, the least first.
+fn varint(bytes: &[u8]) -> Result<(u64, &[u8]), InferError> {
+    let mut value = 0;
+    for (index, &byte) in bytes.iter().take(10).enumerate() {
+        value |= u64::from(byte & 0x7f).checked_shl(7 * index as u32).unwrap_or(0);
+        if byte < 0x80 {
+            return Ok((value, &bytes[index + 1..]));
+        }
+    }
+    Err(cut())
+}

@@ -1,0 +1,151 @@
+//! A gallery's file.
+//!
+//! | first byte | what follows |
+//! |---|---|
+//! | 0 | the file itself |
+//! | 1 | changes to a good gallery: offset u24, count u8, bytes |
+//! | 2 | records in whole pages: table u8, key u8, index u8, length u8, bytes |
+
+use arcdoor_core::{Candidates, ModelId, SubjectName, Template};
+use arcdoor_gallery::{Gallery, GalleryKey, KEY_BYTES, MemoryDisk};
+use redb::{Builder, TableDefinition};
+use std::sync::{Arc, Mutex, OnceLock};
+
+const MODEL: ModelId = ModelId::new([7; 16]);
+const DIMENSION: usize = 8;
+const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+const SUBJECTS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("subjects");
+const TEMPLATES: TableDefinition<'_, (u32, u16), &[u8]> = TableDefinition::new("templates");
+
+/// Whatever comes in: an error, or a gallery that answers and can be changed.
+pub(crate) fn run(bytes: &[u8]) {
+    let file = match bytes.split_first() {
+        Some((0, file)) => file.to_vec(),
+        Some((1, changes)) => changed(good().to_vec(), changes),
+        Some((2, records)) => match crafted(records) {
+            Some(file) => file,
+            None => return,
+        },
+        _ => return,
+    };
+    use_it(MemoryDisk::holding(file));
+}
+
+fn use_it(disk: MemoryDisk) {
+    let Ok(mut gallery) = Gallery::open_on(disk.clone(), &key(), MODEL, DIMENSION) else { return };
+    let probe = template(1);
+    let mut candidates = Candidates::new();
+    let _ = gallery.identify(&probe, &mut candidates);
+    let ids: Vec<_> = gallery.iter().map(|subject| subject.id).collect();
+    for id in ids {
+        let _ = gallery.verify(id, &probe);
+        let _ = gallery.revoke(id);
+    }
+    if let Ok(name) = SubjectName::new("Eve") {
+        let _ = gallery.enrol(&name, &[probe], 1);
+    }
+}
+
+fn key() -> GalleryKey {
+    GalleryKey::new(&[9; KEY_BYTES])
+}
+
+#[allow(clippy::unwrap_used, reason = "a template of ones")]
+fn template(seed: u8) -> Template {
+    let values: [f32; DIMENSION] = std::array::from_fn(|i| if i == usize::from(seed) { 9.0 } else { 1.0 });
+    Template::new(MODEL, &values).unwrap()
+}
+
+/// Three subjects, of whom one was revoked.
+#[allow(clippy::unwrap_used, reason = "on a disk that does not fail")]
+fn good() -> &'static [u8] {
+    static GOOD: OnceLock<Vec<u8>> = OnceLock::new();
+    GOOD.get_or_init(|| {
+        let disk = MemoryDisk::new();
+        let mut gallery = Gallery::open_on(disk.clone(), &key(), MODEL, DIMENSION).unwrap();
+        for (seed, name) in [(1, "Ada"), (2, "Bob"), (3, "Cleo")] {
+            gallery.enrol(&SubjectName::new(name).unwrap(), &[template(seed), template(4)], 1).unwrap();
+        }
+        let gone = gallery.list()[1].id;
+        gallery.revoke(gone).unwrap();
+        drop(gallery);
+        disk.bytes()
+    })
+}
+
+fn changed(mut file: Vec<u8>, mut changes: &[u8]) -> Vec<u8> {
+    while let [a, b, c, count, rest @ ..] = changes {
+        let at = usize::from(*a) | usize::from(*b) << 8 | usize::from(*c) << 16;
+        let (bytes, rest) = rest.split_at(usize::from(*count).min(rest.len()));
+        if bytes.is_empty() {
+            file.truncate(at);
+        }
+        for (place, byte) in file.iter_mut().skip(at).zip(bytes) {
+            *place = *byte;
+        }
+        changes = rest;
+    }
+    file
+}
+
+/// A database with these records, and a good one's where none is given.
+fn crafted(mut records: &[u8]) -> Option<Vec<u8>> {
+    let memory = Memory::default();
+    let database = Builder::new().create_with_backend(memory.clone()).ok()?;
+    let transaction = database.begin_write().ok()?;
+    let header = [&2_u32.to_le_bytes()[..], &[1; 32]].concat();
+    transaction.open_table(META).ok()?.insert("header", header.as_slice()).ok()?;
+    while let [table, key, index, count, rest @ ..] = records {
+        let (bytes, rest) = rest.split_at(usize::from(*count).min(rest.len()));
+        match table % 5 {
+            0 => drop(transaction.open_table(META).ok()?.insert("header", bytes).ok()?),
+            1 => drop(transaction.open_table(META).ok()?.insert("gallery", bytes).ok()?),
+            2 => drop(transaction.open_table(META).ok()?.insert("hint", bytes).ok()?),
+            3 => drop(transaction.open_table(SUBJECTS).ok()?.insert(u32::from(*key), bytes).ok()?),
+            _ => {
+                let place = (u32::from(*key), u16::from(*index));
+                drop(transaction.open_table(TEMPLATES).ok()?.insert(place, bytes).ok()?);
+            }
+        }
+        records = rest;
+    }
+    transaction.commit().ok()?;
+    drop(database);
+    let bytes = memory.0.lock().ok()?;
+    Some(bytes.clone())
+}
+
+/// A disk of redb's whose bytes can be had.
+#[derive(Debug, Clone, Default)]
+struct Memory(Arc<Mutex<Vec<u8>>>);
+
+impl Memory {
+    fn with<T>(&self, work: impl FnOnce(&mut Vec<u8>) -> T) -> std::io::Result<T> {
+        Ok(work(&mut *self.0.lock().map_err(|_| std::io::ErrorKind::Other)?))
+    }
+}
+
+impl redb::StorageBackend for Memory {
+    fn len(&self) -> std::io::Result<u64> {
+        self.with(|bytes| bytes.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+        let start = offset as usize;
+        self.with(|bytes| bytes.get(start..start + out.len()).map(|from| out.copy_from_slice(from)))?
+            .ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
+    }
+
+    fn set_len(&self, len: u64) -> std::io::Result<()> {
+        self.with(|bytes| bytes.resize(len as usize, 0))
+    }
+
+    fn sync_data(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+        let start = offset as usize;
+        self.with(|bytes| bytes[start..start + data.len()].copy_from_slice(data))
+    }
+}

@@ -1,0 +1,132 @@
+//! `docs/limits.md` says what the constants say, and the edges are where it says.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy exempts test functions only, not their helpers"
+)]
+
+use arcdoor::message::MAX_PHOTOS;
+use arcdoor_core::limits;
+use arcdoor_core::{ModelId, SubjectName, Template};
+use arcdoor_frame::{FrameError, ImageLimits};
+use arcdoor_gallery::{Gallery, GalleryError, GalleryKey, MAX_SUBJECTS, MemoryDisk};
+use arcdoor_infer::{InferError, Net, NetSpec};
+
+/// With commas between thousands, as the table has it.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[test]
+fn the_page_says_what_the_constants_say() {
+    let page = include_str!("../../docs/limits.md");
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| "))
+        .map(|line| line.split(" | ").collect())
+        .collect();
+    let image = ImageLimits::default();
+    let said: [(&str, &[usize]); 19] = [
+        ("an encoded photo", &[image.max_bytes >> 20, image.max_side as usize, image.max_pixels as usize]),
+        ("photos in one request", &[MAX_PHOTOS]),
+        ("faces in one frame", &[limits::MAX_FACES]),
+        ("values of a template", &[limits::MAX_DIMENSION]),
+        ("templates of a subject", &[limits::MAX_TEMPLATES_PER_SUBJECT]),
+        ("subjects of a gallery", &[MAX_SUBJECTS]),
+        ("candidates of an identification", &[limits::MAX_CANDIDATES]),
+        ("bytes of a name", &[limits::MAX_NAME_BYTES]),
+        ("rows of a calibration", &[limits::MAX_CALIBRATION_ROWS]),
+        ("a pack's manifest", &[arcdoor_infer::MAX_ONNX_BYTES >> 20]),
+        ("values of a network's input", &[arcdoor_infer::MAX_ELEMENTS, arcdoor_infer::MAX_OUTPUTS]),
+        (
+            "nodes of a network",
+            &[arcdoor_infer::MAX_NODES, arcdoor_infer::MAX_CONSTANT_VALUES, arcdoor_infer::MAX_FIELDS],
+        ),
+        ("a kernel, stride", &[arcdoor_infer::MAX_WINDOW as usize]),
+        ("settings.toml", &[(arcdoor::settings::MAX_BYTES >> 10) as usize]),
+        ("the log", &[(arcdoor::log::MAX_BYTES >> 20) as usize]),
+        ("frames that may fail", &[arcdoor::run::MOST_FAILURES as usize]),
+        ("denials that `run` logs", &[arcdoor::run::MOST_DENIALS_LOGGED as usize]),
+        ("wait for one camera frame", &[arcdoor::source::FRAME_TIMEOUT.as_secs() as usize]),
+        ("a passphrase", &[arcdoor::passphrase::LEAST_CHARS, arcdoor::passphrase::MAX_BYTES as usize]),
+    ];
+    for (what, numbers) in said {
+        let row = rows.iter().find(|row| row[0].starts_with(what));
+        let row = row.unwrap_or_else(|| panic!("docs/limits.md has no row {what:?}"));
+        let words: Vec<&str> = row[1].split([' ', ';']).map(|word| word.trim_matches(',')).collect();
+        for number in numbers {
+            assert!(
+                words.contains(&&*grouped(*number)),
+                "{what}: {} is not in {:?}",
+                grouped(*number),
+                row[1]
+            );
+        }
+    }
+}
+
+/// A PNG header of these sides, which is all that is looked at.
+fn sides(width: u32, height: u32) -> Result<(), FrameError> {
+    let mut chunk = b"IHDR".to_vec();
+    chunk.extend(width.to_be_bytes());
+    chunk.extend(height.to_be_bytes());
+    chunk.extend([8, 2, 0, 0, 0]);
+    let crc = !chunk.iter().fold(!0_u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |c, _| if c & 1 == 1 { 0xedb8_8320 ^ (c >> 1) } else { c >> 1 })
+    });
+    let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\x0d".to_vec();
+    png.extend(chunk);
+    png.extend(crc.to_be_bytes());
+    png.extend(b"\0\0\0\0IDAT\x35\xaf\x06\x1e");
+    arcdoor_frame::decode(&png, &ImageLimits::default(), &mut arcdoor_frame::RgbImage::new())
+}
+
+#[test]
+fn a_picture_at_the_limit_is_looked_into_and_one_past_it_is_not() {
+    let is_too_large = |result: Result<(), FrameError>| matches!(result, Err(FrameError::TooLarge { .. }));
+    for (width, height, refused) in [
+        (16_384, 1, false),
+        (16_385, 1, true),
+        (1, 16_385, true),
+        (10_000, 5_000, false),
+        (10_000, 5_001, true),
+        (1, 1, false),
+    ] {
+        assert_eq!(is_too_large(sides(width, height)), refused, "{width} x {height}");
+    }
+}
+
+#[test]
+fn a_subject_takes_16_templates_and_a_name_64_bytes() {
+    let model = ModelId::new([1; 16]);
+    let key = GalleryKey::new(&[1; 32]);
+    let mut gallery = Gallery::open_on(MemoryDisk::new(), &key, model, 8).unwrap();
+    let template = Template::new(model, &[1.0; 8]).unwrap();
+    let name = |length: usize| SubjectName::new(&"a".repeat(length));
+    let many = vec![template; limits::MAX_TEMPLATES_PER_SUBJECT + 1];
+    assert!(name(limits::MAX_NAME_BYTES + 1).is_err());
+    let longest = name(limits::MAX_NAME_BYTES).unwrap();
+    assert!(matches!(gallery.enrol(&longest, &many, 1), Err(GalleryError::TooManyTemplates(17))));
+    let id = gallery.enrol(&longest, &many[1..], 1).unwrap();
+    assert!(matches!(gallery.add_templates(id, &many[..1]), Err(GalleryError::TooManyTemplates(17))));
+    assert!(Template::new(model, &[1.0; limits::MAX_DIMENSION]).is_ok());
+    assert!(Template::new(model, &[1.0; limits::MAX_DIMENSION + 1]).is_err());
+}
+
+#[test]
+fn an_input_at_the_limit_is_asked_for_and_one_past_it_is_not() {
+    let load = |side: usize| {
+        let spec = NetSpec { input: [1, 1, side, 1 << 12], outputs: &["y"] };
+        Net::load(b"\x08\x07", &spec).map(drop)
+    };
+    assert!(matches!(load(1 << 12), Err(InferError::NotOnnx(_))));
+    assert!(matches!(load((1 << 12) + 1), Err(InferError::InputShape(_))));
+}
