@@ -3,9 +3,10 @@
 
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::log::{Entry, Log};
+use crate::journal::Journal;
+use crate::log::By;
 use crate::message::{Reason, Response, Sight, Stages, Verdict};
-use crate::service::{Answer, Outcome};
+use crate::service::{Answer, Outcome, unix_seconds};
 use crate::source::Frames;
 use arcdoor_core::{Millis, RetryReason, SubjectId};
 use arcdoor_gallery::Gallery;
@@ -13,28 +14,17 @@ use arcdoor_pipeline::Policy;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
+/// How often probes whose time is over are looked for, where nobody is granted.
+const SWEEP_MS: u64 = 3_600_000;
 /// Frames that may fail in a row.
 const MOST_FAILURES: u32 = 30;
-
-/// The log's line for a decision.
-#[must_use]
-pub fn entry(by: &'static str, sight: &Sight) -> Entry {
-    Entry::Decision {
-        by,
-        decision: sight.decision,
-        reason: sight.reason,
-        subject: sight.subject,
-        score: sight.score,
-        threshold: sight.threshold,
-    }
-}
 
 /// The loop's state.
 pub struct Loop<'a> {
     engine: Engine,
     frames: Frames,
     gallery: &'a Gallery,
-    log: &'a Log,
+    journal: &'a Journal,
     policy: Policy,
     /// What was logged last: a person who stands there is one entry.
     logged: Option<(Verdict, Option<Reason>, Option<SubjectId>)>,
@@ -48,10 +38,10 @@ impl<'a> Loop<'a> {
         engine: Engine,
         frames: Frames,
         gallery: &'a Gallery,
-        log: &'a Log,
+        journal: &'a Journal,
         policy: Policy,
     ) -> Self {
-        Self { engine, frames, gallery, log, policy, logged: None, failures: 0 }
+        Self { engine, frames, gallery, journal, policy, logged: None, failures: 0 }
     }
 
     /// Runs until the frames end, or `most` of them are done.
@@ -60,12 +50,16 @@ impl<'a> Loop<'a> {
     /// When the camera fails, an answer cannot be given, the log cannot be written, or 30 frames in a
     /// row fail.
     pub fn run(mut self, most: Option<u64>, answer: Answer<'_>) -> Result<Outcome, Error> {
-        let start = Instant::now();
+        let (start, mut swept_ms) = (Instant::now(), 0);
         for frame in 0..most.unwrap_or(u64::MAX) {
             if !self.frames.next(self.engine.image())? {
                 break;
             }
             let at_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+            if at_ms - swept_ms >= SWEEP_MS {
+                swept_ms = at_ms;
+                self.journal.probes.sweep(unix_seconds())?;
+            }
             let (sight, error) = self.decide(Millis(at_ms))?;
             self.note(&sight)?;
             answer(&Response::Frame { frame, at_ms, sight, error })?;
@@ -99,7 +93,7 @@ impl<'a> Loop<'a> {
         if sight.decision == Verdict::Retry {
             self.logged = None;
         } else if self.logged != Some(now) {
-            self.log.append(&entry("run", sight))?;
+            self.journal.decided(By::Run, sight, self.gallery, self.engine.probe())?;
             self.logged = Some(now);
         }
         Ok(())
