@@ -105,6 +105,14 @@ impl Probes {
         self.write(oldest.unwrap_or(0), &bytes, false)
     }
 
+    /// Whose probes are kept.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn moments(&self) -> Result<Vec<Moment>, Error> {
+        Ok(self.read()?.into_iter().flatten().map(|slot| slot.moment).collect())
+    }
+
     /// The sealed probe of a moment, if it is still kept.
     ///
     /// # Errors
@@ -192,8 +200,7 @@ mod tests {
     }
 
     fn numbers(probes: &Probes) -> Vec<u64> {
-        let mut numbers: Vec<_> =
-            probes.read().unwrap().iter().flatten().map(|slot| slot.moment.number).collect();
+        let mut numbers: Vec<_> = probes.moments().unwrap().iter().map(|moment| moment.number).collect();
         numbers.sort_unstable();
         numbers
     }

@@ -28,13 +28,11 @@ impl Service {
         };
         let mut records = self.journal.log.read()?;
         records.retain(|record| wanted.is_none() || subject_of(&record.entry) == wanted);
+        let kept = self.journal.probes.moments()?;
         let shown = records.len().saturating_sub(count);
         for record in records.drain(shown..) {
             let name = name(gallery, subject_of(&record.entry));
-            let probe = match granted(&record) {
-                Some(moment) => self.journal.probes.find(moment)?.is_some(),
-                None => false,
-            };
+            let probe = granted(&record).is_some_and(|moment| kept.contains(&moment));
             answer(&Response::LogEntry { record, name, probe })?;
         }
         Ok(Outcome::Done)

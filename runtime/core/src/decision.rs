@@ -55,7 +55,7 @@ impl DenyReason {
             Self::NoMatch => "no enrolled person matches",
             Self::NobodyEnrolled => "nobody is enrolled yet",
             Self::Ambiguous => "two enrolled people match too closely",
-            Self::NotThisPerson => "as near to somebody reported as not this person",
+            Self::NotThisPerson => "like somebody reported as another",
             Self::LockedOut => "locked out after repeated denials",
         }
     }

@@ -212,7 +212,17 @@ fn who_was_taken_for_a_subject_is_known_until_it_is_forgotten() {
     let ada = gallery.enrol(&name("Ada"), &[template(0, 0.0)], 1).unwrap();
     let bob = gallery.enrol(&name("Bob"), &[template(4, 0.0)], 1).unwrap();
     assert_eq!(gallery.impostor(ada, &template(0, 1.0)).unwrap(), None);
+    let found = |gallery: &Gallery| -> Vec<_> {
+        let identify = |axis| {
+            let mut out = Candidates::new();
+            gallery.identify(&template(axis, 0.7), &mut out).unwrap();
+            out
+        };
+        (0..DIMENSION).map(identify).collect()
+    };
+    let before = found(&gallery);
     gallery.deny(ada, &[template(0, 1.0), template(0, 2.0)]).unwrap();
+    assert_eq!(found(&gallery), before, "nobody is a candidate because of them, or with another score");
     assert!(matches!(
         gallery.deny(ada, &vec![template(1, 0.0); 15]),
         Err(GalleryError::TooManyImpostors(17))
