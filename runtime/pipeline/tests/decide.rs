@@ -240,7 +240,8 @@ proptest! {
         }).collect();
         for (without, with) in run(&rules, &frames).iter().zip(run(&rules, &reported)) {
             if let Decision::Granted { subject, .. } = with {
-                prop_assert!(matches!(without, Decision::Granted { subject: same, .. } if *same == subject));
+                let same = matches!(without, Decision::Granted { subject: same, .. } if *same == subject);
+                prop_assert!(same, "{:?} without the reports", without);
             }
         }
     }
