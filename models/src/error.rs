@@ -29,6 +29,17 @@ pub enum Problem {
         /// Name in the pack.
         file: String,
     },
+    /// The archive cannot be read.
+    #[error("is no pack's archive (a plain tar file): {0}")]
+    Archive(std::io::Error),
+    /// An entry of the archive that no pack has.
+    #[error("{entry:?}: {problem}; an archive holds a pack's files and nothing else")]
+    Entry {
+        /// Its path.
+        entry: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// The manifest is no TOML of the expected form.
     #[error("pack.toml: {0}")]
     Manifest(String),

@@ -19,6 +19,10 @@ pub struct Manifest {
     pub name: String,
     /// Version of this format; 1.
     pub format: u32,
+    /// Which of the packs of this name it is: a later one has a higher number, and a device does not go back
+    /// by itself. 0 where nothing is said.
+    #[serde(default)]
+    pub version: u64,
     /// What the pack is, in a sentence.
     pub description: String,
     /// Finds faces.
@@ -146,6 +150,10 @@ impl Manifest {
         if self.format != 1 {
             found.push(value("format", "this arcdoor reads format 1"));
         }
+        // TOML's integers end there.
+        if i64::try_from(self.version).is_err() {
+            found.push(value("version", "must be 0..=9223372036854775807"));
+        }
         if !is_plain(&self.name) {
             found.push(value("name", "must be a plain name of at most 64 letters, digits, '-', '_' or '.'"));
         }
@@ -192,7 +200,7 @@ fn value(field: &str, problem: &str) -> Problem {
 }
 
 /// A name that cannot leave its folder on any system.
-fn is_plain(name: &str) -> bool {
+pub(crate) fn is_plain(name: &str) -> bool {
     let letters = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     (1..=64).contains(&name.len()) && name.bytes().all(letters) && !name.starts_with('.')
 }

@@ -14,11 +14,11 @@ use crate::trust::{self, SIGNATURE_FILE, TrustedKey};
 /// The manifest's file name.
 pub const MANIFEST_FILE: &str = "pack.toml";
 /// Largest manifest, in bytes.
-const MAX_MANIFEST_BYTES: u64 = 64 << 10;
+pub(crate) const MAX_MANIFEST_BYTES: u64 = 64 << 10;
 /// Largest signature, in bytes; its comments are free text.
-const MAX_SIGNATURE_BYTES: u64 = 4 << 10;
+pub(crate) const MAX_SIGNATURE_BYTES: u64 = 4 << 10;
 /// Largest network, in bytes; the engine's own limit.
-const MAX_NET_BYTES: u64 = 64 << 20;
+pub(crate) const MAX_NET_BYTES: u64 = 64 << 20;
 
 /// A pack whose every byte is what its manifest promises.
 pub struct Pack {
@@ -109,6 +109,13 @@ impl Pack {
     #[must_use]
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// Its files, the manifest first; a signature aside.
+    #[must_use]
+    pub fn files(&self) -> Vec<String> {
+        let nets = self.manifest.nets().map(|(_, net)| net.file.clone());
+        [MANIFEST_FILE.to_owned()].into_iter().chain(nets).collect()
     }
 
     /// Finds faces.

@@ -18,6 +18,9 @@ pub struct RecipeError(String);
 pub struct Recipe {
     /// The pack's name.
     pub name: String,
+    /// Which of the packs of this name it makes; raised with every change that goes to devices.
+    #[serde(default)]
+    pub version: u64,
     /// What the pack is, in a sentence.
     pub description: String,
     /// Finds faces.
@@ -84,6 +87,7 @@ impl Recipe {
         Manifest {
             name: self.name.clone(),
             format: FORMAT,
+            version: self.version,
             description: self.description.clone(),
             detector: self.detector.built(detector),
             landmarks: self.landmarks.as_ref().zip(landmarks).map(|(net, built)| net.built(built)),

@@ -52,12 +52,22 @@ enum Command {
     /// Store a person's templates, from photos or in front of the camera
     Enrol {
         /// The person's name
-        #[arg(value_parser = SubjectName::new)]
-        name: SubjectName,
+        #[arg(value_parser = SubjectName::new, required_unless_present = "not")]
+        name: Option<SubjectName>,
         #[command(flatten)]
         from: FromArgs,
+        /// Keep the views that this person has, and store more
+        #[arg(long, requires = "name")]
+        add: bool,
+        /// Store these views in the place of those that this person has
+        #[arg(long, requires = "name", conflicts_with = "add")]
+        replace: bool,
+        /// The pictures show somebody who was taken for NAME: deny that from now on
+        #[arg(long, value_name = "NAME", value_parser = SubjectName::new,
+              conflicts_with_all = ["name", "add", "replace", "duplicate"])]
+        not: Option<SubjectName>,
         /// Enrol although the face is enrolled under another name, such as a twin's
-        #[arg(long)]
+        #[arg(long, conflicts_with_all = ["add", "replace"])]
         duplicate: bool,
     },
     /// Who is it? (1:N)
@@ -95,6 +105,24 @@ enum Command {
         /// Also write the gallery anew under a new key and overwrite what the old file held
         #[arg(long)]
         erase: bool,
+        /// Keep the subject; remove only who was reported as not this person
+        #[arg(long, conflicts_with = "erase")]
+        not: bool,
+    },
+    /// What happened: decisions, enrolments, keys
+    #[command(args_conflicts_with_subcommands = true)]
+    Log {
+        /// So many of the newest entries
+        #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+        count: usize,
+        /// Only entries about this subject
+        #[arg(long, value_name = "NAME", value_parser = SubjectName::new)]
+        of: Option<SubjectName>,
+        /// Names instead of subjects' numbers (opens the gallery)
+        #[arg(long)]
+        names: bool,
+        #[command(subcommand)]
+        command: Option<LogCommand>,
     },
     /// Write everybody to a file sealed with a passphrase, to move or to keep
     Export {
@@ -146,14 +174,31 @@ enum PackCommand {
     },
     /// Copy a pack into the home's packs, if a trusted key signed it
     Install {
-        /// The pack's folder
+        /// The pack's folder, or one file as `arcdoor-lab pack bundle` makes it
+        #[arg(value_name = "FILE|DIR")]
         dir: PathBuf,
+        /// Take it although a later version is installed
+        #[arg(long)]
+        older: bool,
     },
 }
 
 #[derive(Debug, Subcommand)]
+enum LogCommand {
+    /// That grant was wrong: whoever it was is denied being that subject from now on
+    Wrong {
+        /// The entry's number, as `arcdoor log` prints it
+        entry: u64,
+    },
+    /// What those who were taken for somebody score: impostor scores of this site, for `arcdoor-lab calibrate`
+    Impostors,
+}
+
+#[derive(Debug, Subcommand)]
 enum KeyCommand {
-    /// Seal the gallery anew under a new key; templates that leaked before no longer match
+    /// Issue every template anew under a new key from the same source; what leaked before matches no more
+    Renew,
+    /// Seal the gallery anew under a new key from another source, as `renew` does
     Change {
         /// Where the new key comes from
         #[arg(long, value_name = "SOURCE")]
@@ -183,11 +228,22 @@ impl FromArgs {
 
 impl Command {
     /// The request; none for what the service has no part in.
-    fn request(self) -> Result<Request, Shell> {
+    fn request(self) -> Result<Request, Option<Shell>> {
         Ok(match self {
-            Self::Enrol { name, from, duplicate } => {
-                Request::Enrol { name, from: from.pictures(), duplicate }
+            Self::Enrol { name, from, add, replace, not, duplicate } => {
+                let from = from.pictures();
+                match (name, not) {
+                    (_, Some(name)) => Request::NotThisPerson { name, from },
+                    (Some(name), None) if add || replace => Request::ReEnrol { name, from, add },
+                    (Some(name), None) => Request::Enrol { name, from, duplicate },
+                    // clap wants one of the two.
+                    (None, None) => return Err(None),
+                }
             }
+            Self::Log { command: Some(LogCommand::Wrong { entry }), .. } => Request::LogWrong { entry },
+            Self::Log { command: Some(LogCommand::Impostors), .. } => Request::LogImpostors,
+            Self::Log { count, of, names, .. } => Request::Log { count, of, names },
+            Self::Revoke { name, not: true, .. } => Request::ForgetImpostors { name },
             Self::Identify { from, annotate } => Request::Identify { from: from.pictures(), annotate },
             Self::Verify { name, from } => Request::Verify { name, from: from.pictures() },
             Self::List => Request::List,
@@ -197,13 +253,16 @@ impl Command {
             Self::Import { file } => Request::Import { file },
             Self::Key { command: KeyCommand::Change { to } } => Request::KeyChange { to },
             Self::Pack { command: PackCommand::Check { dir } } => Request::PackCheck { dir },
-            Self::Pack { command: PackCommand::Install { dir } } => Request::PackInstall { dir },
+            Self::Key { command: KeyCommand::Renew } => Request::KeyRenew,
+            Self::Pack { command: PackCommand::Install { dir, older } } => {
+                Request::PackInstall { dir, older }
+            }
             Self::Run { replay: Some(path), frames, .. } => {
                 Request::Run { from: Pictures::Replay(path), frames }
             }
             Self::Run { camera, frames, .. } => Request::Run { from: Pictures::Camera(camera), frames },
             Self::Doctor => Request::Doctor,
-            Self::Completions { shell } => return Err(shell),
+            Self::Completions { shell } => return Err(Some(shell)),
         })
     }
 }
@@ -228,7 +287,8 @@ fn run(cli: Cli) -> Result<u8, Error> {
     let sure = matches!(command, Command::Revoke { yes: true, .. });
     let request = match command.request() {
         Ok(request) => request,
-        Err(shell) => return completions(shell),
+        Err(Some(shell)) => return completions(shell),
+        Err(None) => return Ok(error::USAGE),
     };
     let home = Home::resolve(global.home)?;
     let allow_unsigned_pack = global.allow_unsigned_pack;

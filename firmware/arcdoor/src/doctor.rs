@@ -11,6 +11,10 @@ use arcdoor_models::Pack;
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+/// The kernel's TPM device.
+const TPM: &str = "/dev/tpmrm0";
 
 /// One finding.
 pub struct Finding {
@@ -58,8 +62,8 @@ pub fn examine(home: &Home, settings: Result<&Settings, &Error>, pack: Option<&s
                     format!("{place}; unsigned packs are allowed: who can write there chooses who is let in"),
                 ),
             });
-            findings.push(examine_key(home));
             findings.extend(examine_gallery(home, chosen, &pack));
+            findings.push(examine_probes(chosen));
         }
         Err(error) => {
             findings.push(fail("pack", &error));
@@ -101,16 +105,18 @@ fn examine_home(home: &Home) -> Finding {
 fn examine_gallery(home: &Home, settings: &Settings, pack: &Pack) -> Vec<Finding> {
     let nobody = || warn("gallery", "nobody is enrolled yet: arcdoor enrol NAME --camera".to_owned());
     if !home.gallery().exists() {
-        return vec![nobody(), examine_threshold(settings, pack, 0)];
+        return vec![examine_key(Keys::of(home).source()), nobody(), examine_threshold(settings, pack, 0)];
     }
     match Keys::of(home).open(pack.model_id(), pack.dimension()) {
-        Ok(gallery) => {
+        Ok(opened) => {
+            let key = examine_key(Ok(Some(opened.source())));
+            let gallery = opened.gallery;
             let (subjects, templates) = (gallery.len(), gallery.templates());
             let found = ok("gallery", format!("{subjects} subjects, {templates} templates"));
             let found = if gallery.is_empty() { nobody() } else { found };
-            vec![found, examine_threshold(settings, pack, templates)]
+            vec![key, found, examine_threshold(settings, pack, templates)]
         }
-        Err(error) => vec![fail("gallery", &error)],
+        Err(error) => vec![examine_key(Keys::of(home).source()), fail("gallery", &error)],
     }
 }
 
@@ -168,13 +174,30 @@ fn mark(basis: Basis) -> &'static str {
 }
 
 /// Which key is in use and what it does not protect.
-fn examine_key(home: &Home) -> Finding {
-    match Keys::of(home).source() {
-        Ok(Some(source @ KeySource::File)) => warn("key", source.text().to_owned()),
+fn examine_key(source: Result<Option<KeySource>, Error>) -> Finding {
+    match source {
+        Ok(Some(source @ KeySource::File)) => {
+            let tpm = if Path::new(TPM).exists() { "; this board has a TPM that can seal one" } else { "" };
+            warn("key", format!("{}{tpm}", source.text()))
+        }
         Ok(Some(source)) => ok("key", source.text().to_owned()),
         Ok(None) => ok("key", "none yet: the first enrolment makes a key file".to_owned()),
         Err(error) => fail("key", &error),
     }
+}
+
+/// What is kept of people who were let in.
+fn examine_probes(settings: &Settings) -> Finding {
+    ok(
+        "probes",
+        match settings.keep_probes {
+            0 => "none are kept; `log wrong` cannot be used".to_owned(),
+            most => format!(
+                "of the newest {most} grants, sealed, for {} h (keep_probes, keep_probes_h; 0: none)",
+                settings.keep_probes_h
+            ),
+        },
+    )
 }
 
 /// Only whether it could be opened: a door in use keeps its camera.

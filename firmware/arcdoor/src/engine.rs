@@ -6,7 +6,8 @@ use crate::message::{Reason, Sight, Stages, Verdict, verdict};
 use crate::settings::Settings;
 use arcdoor_calib::gallery_threshold;
 use arcdoor_core::{
-    Candidate, Candidates, DenyReason, Faces, Millis, RetryReason, SubjectName, Template, Threshold,
+    Candidate, Candidates, DenyReason, Faces, Millis, RetryReason, SubjectId, SubjectName, Template,
+    Threshold,
 };
 use arcdoor_frame::{ImageLimits, RgbImage, RgbView, read_image};
 use arcdoor_gallery::{Gallery, Subject};
@@ -56,15 +57,17 @@ impl Engine {
         &self.pack
     }
 
-    /// Takes the threshold that a gallery of this size asks for: strangers are compared with all of it.
+    /// Takes the threshold that a gallery of this size asks for, and returns it: strangers are compared with
+    /// all of it.
     ///
     /// # Errors
     /// When the pack's calibration has none.
-    pub fn follow(&mut self, gallery: &Gallery) -> Result<(), Error> {
+    pub fn follow(&mut self, gallery: &Gallery) -> Result<Threshold, Error> {
         let (calibration, target) = (self.settings.calibration(&self.pack), self.settings.target_fpir);
         let search = gallery_threshold(&calibration, target, gallery.templates())?.threshold;
         self.search = Some(search);
-        Ok(self.recognizer.set_threshold(search)?)
+        self.recognizer.set_threshold(search)?;
+        Ok(search)
     }
 
     /// A recognizer with nothing left of the old one: after a panic, whatever it held is not to be
@@ -119,17 +122,23 @@ impl Engine {
     pub fn verify(&mut self, gallery: &Gallery, subject: &Subject) -> Result<(Seen, Sight), Error> {
         self.recognizer.reset();
         let step = self.recognizer.step(self.image.view(), gallery, Millis(0))?;
-        let score = match self.recognizer.probe() {
-            Some(probe) => gallery.verify(subject.id, probe)?,
-            None => None,
+        let (score, impostor) = match self.recognizer.probe() {
+            Some(probe) => (gallery.verify(subject.id, probe)?, gallery.impostor(subject.id, probe)?),
+            None => (None, None),
         };
         let best = score.map(|score| Candidate { subject: subject.id, score });
         let mut sight = sight(&step, best, Some(subject));
         // Whoever else is enrolled has no say in a 1:1 comparison.
         if let Some(score) = score {
-            let is_match = step.threshold.admits(score);
-            sight.decision = if is_match { Verdict::Granted } else { Verdict::Denied };
-            sight.reason = (!is_match).then_some(Reason::Deny(DenyReason::NoMatch));
+            let denied = if !step.threshold.admits(score) {
+                Some(DenyReason::NoMatch)
+            } else if impostor.is_some_and(|impostor| impostor >= score) {
+                Some(DenyReason::NotThisPerson)
+            } else {
+                None
+            };
+            sight.decision = if denied.is_none() { Verdict::Granted } else { Verdict::Denied };
+            sight.reason = denied.map(Reason::Deny);
         }
         Ok((seen(&step), sight))
     }
@@ -143,7 +152,8 @@ impl Engine {
         Ok(enrolment.offer(&mut self.recognizer, frame)?)
     }
 
-    /// The enrolled subject that one of these templates matches as well as `verify` asks for.
+    /// The enrolled subject, other than `but`, that one of these templates matches as well as `verify` asks
+    /// for.
     ///
     /// # Errors
     /// When the gallery is of another embedder.
@@ -151,21 +161,44 @@ impl Engine {
         &self,
         gallery: &'a Gallery,
         templates: &[Template],
+        but: Option<SubjectId>,
     ) -> Result<Option<&'a Subject>, Error> {
-        let mut candidates = Candidates::new();
-        for template in templates {
-            gallery.identify(template, &mut candidates)?;
-            if let Some(best) = candidates.first().filter(|best| self.threshold.admits(best.score)) {
-                return Ok(gallery.subject(best.subject));
-            }
-        }
-        Ok(None)
+        let nearest = self.nearest(gallery, templates, but)?;
+        let same = nearest.filter(|nearest| self.threshold.admits(nearest.score));
+        Ok(same.and_then(|same| gallery.subject(same.subject)))
     }
 
-    /// The templates of an enrolment.
+    /// The subject that one of these templates is nearest to, other than `but`.
+    ///
+    /// # Errors
+    /// When the gallery is of another embedder.
+    pub fn nearest(
+        &self,
+        gallery: &Gallery,
+        templates: &[Template],
+        but: Option<SubjectId>,
+    ) -> Result<Option<Candidate>, Error> {
+        let (mut candidates, mut nearest) = (Candidates::new(), None::<Candidate>);
+        for template in templates {
+            gallery.identify(template, &mut candidates)?;
+            let other = candidates.iter().find(|candidate| Some(candidate.subject) != but).copied();
+            if let Some(other) = other.filter(|other| nearest.is_none_or(|held| held.score < other.score)) {
+                nearest = Some(other);
+            }
+        }
+        Ok(nearest)
+    }
+
+    /// The threshold of one comparison.
     #[must_use]
-    pub fn finish(enrolment: Enrolment) -> Vec<Template> {
-        enrolment.finish()
+    pub const fn single(&self) -> Threshold {
+        self.threshold
+    }
+
+    /// The probe of the last picture that was compared.
+    #[must_use]
+    pub const fn probe(&self) -> Option<&Template> {
+        self.recognizer.probe()
     }
 }
 

@@ -92,7 +92,8 @@ pub enum Error {
     Pipeline(#[from] PipelineError),
     /// A sealed gallery and nothing to open it.
     #[error(
-        "the gallery is sealed, and its key is missing: bring back {}, or start with the credential or          passphrase that it was sealed with",
+        "the gallery is sealed, and its key is missing: bring back {}, or start with the credential or \
+         passphrase that it was sealed with",
         .0.display()
     )]
     NoKey(PathBuf),
@@ -101,7 +102,8 @@ pub enum Error {
     BadKey(PathBuf),
     /// No systemd credential.
     #[error(
-        "there is no credential {name:?}: start arcdoor as a systemd service with          LoadCredentialEncrypted={name}:FILE",
+        "there is no credential {name:?}: start arcdoor as a systemd service with \
+         LoadCredentialEncrypted={name}:FILE",
         name = crate::keys::CREDENTIAL
     )]
     NoCredential,
@@ -126,12 +128,51 @@ pub enum Error {
          with --duplicate; either may then be taken for the other"
     )]
     Duplicate(SubjectName),
+    /// The name is enrolled already.
+    #[error(
+        "{0} is enrolled already: `enrol \"{0}\" --add` stores more views, `--replace` other ones; for \
+         somebody else of this name, choose another"
+    )]
+    Enrolled(SubjectName),
+    /// The pictures of a re-enrolment show somebody else.
+    #[error(
+        "these pictures do not match {0} as enrolled, nothing was changed: if it is {0} all the same, revoke \
+         and enrol anew"
+    )]
+    AnotherPerson(SubjectName),
+    /// No picture of the other person could be used.
+    #[error(
+        "no picture was good enough, nothing was stored: give a sharp one of one face, turned to the camera"
+    )]
+    NoGoodPicture,
+    /// No entry of this number.
+    #[error("the log has no entry {0} (any more): `arcdoor log` shows the newest, with their numbers")]
+    NoEntry(u64),
+    /// An entry that let nobody in.
+    #[error("entry {0} of the log let nobody in: only a grant can have been wrong in this way")]
+    NoGrant(u64),
+    /// The probe is gone.
+    #[error(
+        "the probe of entry {0} is not kept any more (settings: keep_probes, keep_probes_h), or its subject or \
+         key is gone: use a picture of the person instead, `arcdoor enrol --not NAME --image FILE`"
+    )]
+    NoProbe(u64),
+    /// A pack that is older than the installed one.
+    #[error(
+        "the pack {name} is version {offered}, and version {installed} is installed: an older pack may lack \
+         what was mended since; to go back on purpose, repeat with --older"
+    )]
+    OlderPack {
+        /// The pack's name.
+        name: String,
+        /// Of the one at hand.
+        offered: u64,
+        /// Of the one in use.
+        installed: u64,
+    },
     /// There is nothing to export or to seal.
     #[error("nobody is enrolled yet: arcdoor enrol NAME --camera")]
     NobodyEnrolled,
-    /// A pack whose name cannot be a folder.
-    #[error("{0:?} is no name for a pack; it has letters, digits, dots, dashes and underscores")]
-    PackName(String),
     /// A file that must not be overwritten.
     #[error("{}: there is such a file already; name another", .0.display())]
     Exists(PathBuf),
@@ -198,20 +239,30 @@ impl Error {
             | Self::BadKey(_)
             | Self::BadFile { .. }
             | Self::NobodyEnrolled
+            | Self::Enrolled(_)
+            | Self::AnotherPerson(_)
+            | Self::NoEntry(_)
+            | Self::NoGrant(_)
+            | Self::NoProbe(_)
             | Self::Duplicate(_) => INPUT,
             Self::Camera(
                 CameraError::Picture { .. } | CameraError::Replay { .. } | CameraError::NoPictures(_),
             ) => INPUT,
-            Self::Declined | Self::NoView { .. } => REFUSED,
+            Self::Declined | Self::NoView { .. } | Self::NoGoodPicture => REFUSED,
             Self::Photo { .. } | Self::UnknownName(_) | Self::Settings { .. } => INPUT,
             Self::Gallery(
                 GalleryError::NameTaken(_)
                 | GalleryError::UnknownSubject(_)
                 | GalleryError::NoTemplates
-                | GalleryError::TooManyTemplates(_),
+                | GalleryError::TooManyTemplates(_)
+                | GalleryError::TooManyImpostors(_),
             ) => INPUT,
             Self::Gallery(GalleryError::Locked(_) | GalleryError::Closed | GalleryError::Io { .. }) => DEVICE,
-            Self::NoKey(_) | Self::NoCredential | Self::NoPassphrase | Self::Hint | Self::PackName(_) => PACK,
+            Self::NoKey(_)
+            | Self::NoCredential
+            | Self::NoPassphrase
+            | Self::Hint
+            | Self::OlderPack { .. } => PACK,
             Self::NoPack { .. }
             | Self::Pack(_)
             | Self::Calibration(_)

@@ -5,6 +5,7 @@
 //! | `settings.toml` | what the installer chose; see [`settings`](crate::settings) |
 //! | `gallery.redb` | the enrolled templates, sealed |
 //! | `gallery.key` | the gallery's key, where nothing stronger is used; see [`keys`](crate::keys) |
+//! | `probes.bin` | sealed probes of the newest grants, for a while; see [`probes`](crate::probes) |
 //! | `log.jsonl`, `log.1.jsonl` | decisions and enrolments; see [`log`](crate::log) |
 //! | `packs/NAME/` | installed packs |
 
@@ -75,6 +76,12 @@ impl Home {
     #[must_use]
     pub fn packs(&self) -> PathBuf {
         self.0.join("packs")
+    }
+
+    /// The file of the newest grants' probes.
+    #[must_use]
+    pub fn probes(&self) -> PathBuf {
+        self.0.join("probes.bin")
     }
 
     /// The log's file.

@@ -3,55 +3,72 @@
 use crate::error::Error;
 use crate::home::Home;
 use crate::settings::Settings;
-use arcdoor_models::{MANIFEST_FILE, Pack, SIGNATURE_FILE};
+use arcdoor_models::{Pack, SIGNATURE_FILE, unpack};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Copies the pack in `from` to the home's packs, and verifies the copy before it gets its name. A pack of
-/// that name that is there already is replaced in one step, so that a power cut leaves the old one or the
-/// new one.
+/// Where a pack lies before it has its name; no pack's name begins with a dot.
+const PART: &str = ".part";
+
+/// Copies the pack in `from`, a folder or an archive, to the home's packs, and verifies the copy before it
+/// gets its name. A pack of that name that is there already is replaced in one step, so that a power cut
+/// leaves the old one or the new one. One of a lower version than that is taken only if `older`.
 ///
 /// # Errors
-/// When the settings do not trust the pack, its name is no plain file name, or the disk fails; what was
+/// When the settings do not trust the pack, it is older than the installed one, or the disk fails; what was
 /// installed before is then as it was.
-pub fn install(home: &Home, settings: &Settings, from: &Path) -> Result<Pack, Error> {
-    let pack = settings.open_pack(from)?;
-    let name = pack.name();
-    if !is_plain(name) {
-        return Err(Error::PackName(name.to_owned()));
-    }
+pub fn install(home: &Home, settings: &Settings, from: &Path, older: bool) -> Result<Pack, Error> {
     home.create()?;
     let packs = home.packs();
-    let (part, target) = (packs.join(format!(".{name}.part")), packs.join(name));
     fs::create_dir_all(&packs).map_err(failed(&packs))?;
+    let part = packs.join(PART);
     remove(&part)?;
     fs::create_dir(&part).map_err(failed(&part))?;
-    let nets = pack.manifest().nets().map(|(_, net)| net.file.clone());
-    for file in nets.chain([MANIFEST_FILE.to_owned()]) {
-        copy(&from.join(&file), &part.join(&file))?;
+    let installed = place(settings, from, &part, older, &packs);
+    // What was refused, or replaced.
+    remove(&part)?;
+    installed
+}
+
+fn place(settings: &Settings, from: &Path, part: &Path, older: bool, packs: &Path) -> Result<Pack, Error> {
+    if from.is_dir() {
+        let pack = settings.open_pack(from)?;
+        for file in pack.files() {
+            copy(&from.join(&file), &part.join(&file))?;
+        }
+        if from.join(SIGNATURE_FILE).exists() {
+            copy(&from.join(SIGNATURE_FILE), &part.join(SIGNATURE_FILE))?;
+        }
+    } else {
+        unpack(from, part)?.iter().try_for_each(|file| sync(&part.join(file)))?;
     }
-    if from.join(SIGNATURE_FILE).exists() {
-        copy(&from.join(SIGNATURE_FILE), &part.join(SIGNATURE_FILE))?;
-    }
-    sync(&part)?;
-    settings.open_pack(&part)?;
+    sync(part)?;
+    let pack = settings.open_pack(part)?;
+    // A pack's name is a plain one: its manifest was refused otherwise.
+    let target = packs.join(pack.name());
     if target.exists() {
-        renameat_with(CWD, &part, CWD, &target, RenameFlags::EXCHANGE)
+        if !older {
+            refuse_older(&pack, &target)?;
+        }
+        renameat_with(CWD, part, CWD, &target, RenameFlags::EXCHANGE)
             .map_err(|errno| failed(&target)(errno.into()))?;
     } else {
-        fs::rename(&part, &target).map_err(failed(&target))?;
+        fs::rename(part, &target).map_err(failed(&target))?;
     }
-    sync(&packs)?;
-    remove(&part)?;
+    sync(packs)?;
     settings.open_pack(&target)
 }
 
-/// Letters, digits, dot, dash and underscore, not beginning with a dot: nothing that leaves the folder.
-fn is_plain(name: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    !name.is_empty() && name.len() <= 64 && !name.starts_with('.') && name.chars().all(allowed)
+/// An installed pack that does not open any more has no version to be older than.
+fn refuse_older(pack: &Pack, target: &Path) -> Result<(), Error> {
+    let Ok(present) = Pack::open(target) else { return Ok(()) };
+    let (offered, installed) = (pack.manifest().version, present.manifest().version);
+    if offered < installed {
+        return Err(Error::OlderPack { name: pack.name().to_owned(), offered, installed });
+    }
+    Ok(())
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), Error> {
@@ -73,17 +90,4 @@ fn remove(dir: &Path) -> Result<(), Error> {
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> Error {
     let path: PathBuf = path.to_owned();
     move |source| Error::File { path: path.clone(), source }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_plain_names_become_folders() {
-        assert!(is_plain("yunet-sface_1.0"));
-        for name in ["", ".", "..", ".hidden", "a/b", "a\\b", "\u{e9}", "a b", "a\n"] {
-            assert!(!is_plain(name), "{name:?}");
-        }
-    }
 }

@@ -41,14 +41,40 @@ impl KeySource {
     pub const fn text(self) -> &'static str {
         match self {
             Self::Credential => {
-                "systemd credential; a taken card is useless without it, if a TPM sealed it \
-                 (systemd-creds encrypt --with-key=tpm2)"
+                "systemd credential; a taken card is useless without it if a TPM sealed it (systemd-creds \
+                 encrypt --with-key=tpm2), which arcdoor cannot see; sealed by systemd's host key alone, it \
+                 opens wherever the card boots"
             }
             Self::Passphrase => "passphrase; a taken card is as safe as the passphrase is hard to guess",
             Self::File => {
                 "key file beside the gallery: who takes the card has both, it protects nothing then; \
                  `arcdoor key change --to passphrase`, or a systemd credential, does"
             }
+        }
+    }
+}
+
+/// A gallery, and the secret that opened it.
+pub struct Opened {
+    /// The gallery.
+    pub gallery: Gallery,
+    secret: Secret,
+}
+
+enum Secret {
+    Credential,
+    Passphrase(Zeroizing<String>),
+    File,
+}
+
+impl Opened {
+    /// Where its key came from.
+    #[must_use]
+    pub const fn source(&self) -> KeySource {
+        match self.secret {
+            Secret::Credential => KeySource::Credential,
+            Secret::Passphrase(_) => KeySource::Passphrase,
+            Secret::File => KeySource::File,
         }
     }
 }
@@ -84,7 +110,8 @@ impl<F: Folder> Keys<F> {
         Self { folder, dir: dir.to_owned() }
     }
 
-    /// Which source is in use; `None` before the first enrolment. Asks nobody for anything.
+    /// Which source is tried first; `None` before the first enrolment. Asks nobody for anything; which one
+    /// opens the gallery, only [`Opened::source`] tells.
     ///
     /// # Errors
     /// When the gallery cannot be looked at.
@@ -103,7 +130,7 @@ impl<F: Folder> Keys<F> {
     ///
     /// # Errors
     /// When there is no key for it, the key is another one's, or the gallery refuses.
-    pub fn open(&self, model_id: ModelId, dimension: usize) -> Result<Gallery, Error> {
+    pub fn open(&self, model_id: ModelId, dimension: usize) -> Result<Opened, Error> {
         self.try_keys(&|key| Gallery::open_in(&self.folder, GALLERY, key, model_id, dimension))
     }
 
@@ -111,16 +138,16 @@ impl<F: Folder> Keys<F> {
     ///
     /// # Errors
     /// As [`Keys::open`].
-    pub fn open_existing(&self) -> Result<Gallery, Error> {
+    pub fn open_existing(&self) -> Result<Opened, Error> {
         self.try_keys(&|key| Gallery::open_existing(&self.folder, GALLERY, key))
     }
 
-    fn try_keys(&self, open: &Opener<'_>) -> Result<Gallery, Error> {
+    fn try_keys(&self, open: &Opener<'_>) -> Result<Opened, Error> {
         match self.source()? {
             Some(KeySource::Credential) => match open(&read_credential()?) {
                 // Until `key change --to credential` has run, the gallery is still under its old key.
                 Err(GalleryError::OtherKey) => self.open_without_credential(open),
-                result => Ok(result?),
+                result => Ok(Opened { gallery: result?, secret: Secret::Credential }),
             },
             Some(_) => self.open_without_credential(open),
             None if self.folder.exists(GALLERY) => Err(Error::NoKey(self.dir.join(KEY))),
@@ -131,11 +158,12 @@ impl<F: Folder> Keys<F> {
         }
     }
 
-    fn open_without_credential(&self, open: &Opener<'_>) -> Result<Gallery, Error> {
+    fn open_without_credential(&self, open: &Opener<'_>) -> Result<Opened, Error> {
         let hint = self.hint()?;
         if !hint.is_empty() {
             let passphrase = passphrase::ask("Passphrase of the gallery")?;
-            return Ok(open(&Kdf::from_hint(&hint)?.key(&passphrase)?)?);
+            let gallery = open(&Kdf::from_hint(&hint)?.key(&passphrase)?)?;
+            return Ok(Opened { gallery, secret: Secret::Passphrase(passphrase) });
         }
         // The power may have gone between the change of the gallery and that of the key's name.
         let mut refused = Error::NoKey(self.dir.join(KEY));
@@ -146,11 +174,12 @@ impl<F: Folder> Keys<F> {
                 Err(error) => Err(error),
             };
             match opened {
-                Ok(gallery) if name == STAGED => {
-                    self.folder.publish(STAGED, KEY)?;
-                    return Ok(gallery);
+                Ok(gallery) => {
+                    if name == STAGED {
+                        self.folder.publish(STAGED, KEY)?;
+                    }
+                    return Ok(Opened { gallery, secret: Secret::File });
                 }
-                Ok(gallery) => return Ok(gallery),
                 Err(error @ (Error::Gallery(GalleryError::OtherKey) | Error::BadKey(_))) => refused = error,
                 Err(error) => return Err(error),
             }
@@ -169,22 +198,40 @@ impl<F: Folder> Keys<F> {
     /// # Errors
     /// When there is no such source, the passphrase is too short, or the disk fails.
     pub fn change(&self, gallery: Gallery, source: KeySource) -> Result<Gallery, Error> {
+        let secret = match source {
+            KeySource::File => Secret::File,
+            KeySource::Passphrase => Secret::Passphrase(passphrase::ask_new()?),
+            KeySource::Credential => Secret::Credential,
+        };
+        self.reseal(gallery, &secret)
+    }
+
+    /// Issues every template anew: under another rotation, and a new key from where the old one came from (a
+    /// passphrase or credential stays, the key that is made from it does not). As durable as
+    /// [`Keys::change`].
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn renew(&self, opened: Opened) -> Result<Gallery, Error> {
+        self.reseal(opened.gallery, &opened.secret)
+    }
+
+    fn reseal(&self, gallery: Gallery, secret: &Secret) -> Result<Gallery, Error> {
         let rewrite = |key: &GalleryKey, hint: &[u8]| gallery.rewrite(&self.folder, GALLERY, key, hint);
-        let gallery = match source {
-            KeySource::File => {
+        let gallery = match secret {
+            Secret::File => {
                 let key = GalleryKey::generate()?;
                 self.stage(&key)?;
                 rewrite(&key, &[])?
             }
-            KeySource::Passphrase => {
+            Secret::Passphrase(passphrase) => {
                 let kdf = Kdf::fresh()?;
-                let key = kdf.key(&passphrase::ask_new()?)?;
-                rewrite(&key, &kdf.to_hint())?
+                rewrite(&kdf.key(passphrase)?, &kdf.to_hint())?
             }
-            KeySource::Credential => rewrite(&read_credential()?, &[])?,
+            Secret::Credential => rewrite(&read_credential()?, &[])?,
         };
         self.folder.wipe(KEY)?;
-        if source == KeySource::File {
+        if matches!(secret, Secret::File) {
             self.folder.publish(STAGED, KEY)?;
         } else {
             self.folder.wipe(STAGED)?;
@@ -267,14 +314,14 @@ mod tests {
         Keys::new(folder.clone(), Path::new(""))
     }
 
-    fn open(folder: &MemoryFolder) -> Result<Gallery, Error> {
+    fn open(folder: &MemoryFolder) -> Result<Opened, Error> {
         keys(folder).open(MODEL, 2)
     }
 
     fn folder() -> MemoryFolder {
         let folder = MemoryFolder::new();
         let template = Template::new(MODEL, &[0.6, 0.8]).unwrap();
-        open(&folder).unwrap().enrol(&SubjectName::new("Ada").unwrap(), &[template], 1).unwrap();
+        open(&folder).unwrap().gallery.enrol(&SubjectName::new("Ada").unwrap(), &[template], 1).unwrap();
         folder
     }
 
@@ -298,8 +345,9 @@ mod tests {
                 break;
             }
         }
-        let _ = writeln!(std::io::stderr(), "power cuts, {what}: {cuts}");
-        assert!(cuts > 500, "{what}: {cuts}");
+        let points = cuts / 16;
+        let _ = writeln!(std::io::stderr(), "power cuts, {what}: {points} points, 16 outcomes each");
+        assert!(points > 30, "{what}: {points}");
     }
 
     #[test]
@@ -309,7 +357,7 @@ mod tests {
             MemoryFolder::new,
             |folder| open(folder).map(drop),
             |left| {
-                assert!(open(left).unwrap().is_empty());
+                assert!(open(left).unwrap().gallery.is_empty());
                 assert!(left.exists(KEY) && !left.exists(STAGED));
             },
         );
@@ -322,14 +370,15 @@ mod tests {
             folder,
             |folder| {
                 let keys = keys(folder);
-                keys.change(keys.open(MODEL, 2)?, KeySource::File).map(drop)
+                keys.change(keys.open(MODEL, 2)?.gallery, KeySource::File).map(drop)
             },
             |left| {
-                assert_eq!(open(left).unwrap().len(), 1);
+                assert_eq!(open(left).unwrap().gallery.len(), 1);
+                assert!(!left.exists("gallery.redb.old") && !left.exists("gallery.redb.new"));
                 let keys = keys(left);
-                keys.change(keys.open_existing().unwrap(), KeySource::File).unwrap();
+                keys.renew(keys.open_existing().unwrap()).unwrap();
                 assert!(!left.exists("gallery.redb.old") && !left.exists(STAGED));
-                assert_eq!(open(left).unwrap().len(), 1);
+                assert_eq!(open(left).unwrap().gallery.len(), 1);
             },
         );
     }

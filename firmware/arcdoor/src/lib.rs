@@ -11,7 +11,9 @@
 //! | [`service`] | [`Service`]: the only one that opens pack, gallery and log |
 //! | [`engine`] | pack and recognizer for photos and frames |
 //! | [`source`] | frames from a camera or a replay |
-//! | [`home`], [`settings`], [`log`] | the folder of all state, and two of its files |
+//! | [`home`], [`settings`], [`log`], [`probes`] | the folder of all state, and three of its files |
+//! | [`journal`] | what is kept of a decision |
+//! | [`enrolling`], [`moving`], [`recall`] | requests by what they are about: enrolment, whole galleries, the log |
 //! | [`keys`], [`passphrase`] | where the gallery's key comes from |
 //! | [`install`] | a pack into the home folder |
 //! | [`doctor`] | what is wrong with this device, and what to do |
@@ -24,13 +26,18 @@ pub mod annotate;
 pub mod cli;
 pub mod doctor;
 pub mod engine;
+pub mod enrolling;
 pub mod error;
 pub mod home;
 pub mod install;
+pub mod journal;
 pub mod keys;
 pub mod log;
 pub mod message;
+pub mod moving;
 pub mod passphrase;
+pub mod probes;
+pub mod recall;
 pub mod run;
 pub mod service;
 pub mod settings;

@@ -2,7 +2,8 @@
 //! they are, one object a line, `kind` first.
 
 use crate::keys::KeySource;
-use arcdoor_core::{Basis, Decision, DenyReason, RetryReason, SubjectId, SubjectName};
+use crate::log::Record;
+use arcdoor_core::{Basis, Decision, DenyReason, Quality, QualityPart, RetryReason, SubjectId, SubjectName};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -34,6 +35,43 @@ pub enum Request {
         /// Whether a face that is enrolled under another name is taken.
         duplicate: bool,
     },
+    /// Store other templates of a person who is enrolled.
+    ReEnrol {
+        /// Who.
+        name: SubjectName,
+        /// Pictures of that person alone.
+        from: Pictures,
+        /// Whether the templates that are there stay.
+        add: bool,
+    },
+    /// Store templates of somebody who is not this person, to deny.
+    NotThisPerson {
+        /// Who it is not.
+        name: SubjectName,
+        /// Pictures of the other person alone.
+        from: Pictures,
+    },
+    /// Remove what denies being this person.
+    ForgetImpostors {
+        /// Whose.
+        name: SubjectName,
+    },
+    /// The newest entries of the log.
+    Log {
+        /// How many.
+        count: usize,
+        /// Only those about this subject.
+        of: Option<SubjectName>,
+        /// Whether subjects have their names; that needs the gallery's key.
+        names: bool,
+    },
+    /// A grant of the log was wrong: its probe denies from now on.
+    LogWrong {
+        /// The entry's number.
+        entry: u64,
+    },
+    /// The scores of those who were taken for somebody.
+    LogImpostors,
     /// Who is it? (1:N)
     Identify {
         /// Pictures.
@@ -77,6 +115,8 @@ pub enum Request {
         /// Where the new key comes from.
         to: KeySource,
     },
+    /// Issue every template anew, under a new key from where the old one came from.
+    KeyRenew,
     /// Whether a pack is whole.
     PackCheck {
         /// Its folder; none: the chosen pack.
@@ -84,8 +124,11 @@ pub enum Request {
     },
     /// Copy a pack into the home folder.
     PackInstall {
-        /// Its folder.
+        /// Its folder, or the archive.
         dir: PathBuf,
+        /// Whether one that is older than the installed one is taken.
+        #[serde(default)]
+        older: bool,
     },
     /// Decide on frame after frame.
     Run {
@@ -202,6 +245,48 @@ pub struct View {
     pub photo: String,
     /// Why it was not taken; none: it was.
     pub reason: Option<RetryReason>,
+    /// How good the picture is, where it was taken.
+    pub quality: Option<Quality>,
+}
+
+/// What would make an enrolment better; it was taken all the same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "advice", rename_all = "snake_case")]
+pub enum Advice {
+    /// One view alone.
+    OneView,
+    /// Some view is hardly like the others.
+    Inconsistent {
+        /// Its best score against another.
+        score: f32,
+        /// What the door asks for.
+        threshold: f32,
+    },
+    /// Somebody else is nearly a match.
+    CloseTo {
+        /// Who.
+        name: SubjectName,
+        /// The id.
+        subject: SubjectId,
+        /// The best score of these views against that subject.
+        score: f32,
+        /// What the door asks for.
+        threshold: f32,
+    },
+    /// The best picture is a poor one.
+    LowQuality {
+        /// Its weakest part.
+        part: QualityPart,
+        /// Of 100.
+        value: u8,
+    },
+    /// Views of the subject itself are as near to an impostor as to each other.
+    DeniesOwn {
+        /// How many.
+        views: usize,
+        /// Of how many.
+        of: usize,
+    },
 }
 
 /// How a check of the doctor ended.
@@ -230,6 +315,55 @@ pub enum Response {
         templates: usize,
         /// What became of each picture.
         views: Vec<View>,
+        /// Of each new view the best score against the others, and of those the least; none for one view.
+        consistency: Option<f32>,
+        /// What would make it better.
+        advice: Vec<Advice>,
+    },
+    /// Somebody is denied being this subject from now on.
+    NotThisPerson {
+        /// Who it is not.
+        name: SubjectName,
+        /// The id.
+        subject: SubjectId,
+        /// The entry of the log that was wrong.
+        wrong: Option<u64>,
+        /// What the new templates scored against the subject, at best.
+        score: Option<f32>,
+        /// Templates that deny being this subject, now.
+        impostors: usize,
+        /// What became of each picture.
+        views: Vec<View>,
+        /// What it may cost.
+        advice: Vec<Advice>,
+    },
+    /// Nobody is denied being this subject any more.
+    ImpostorsForgotten {
+        /// Who.
+        name: SubjectName,
+        /// The id.
+        subject: SubjectId,
+        /// Templates removed.
+        impostors: usize,
+    },
+    /// An entry of the log.
+    LogEntry {
+        /// Its number and time, and what happened.
+        #[serde(flatten)]
+        record: Record,
+        /// The subject's name, where it was asked for and somebody still has it.
+        name: Option<SubjectName>,
+        /// Whether its probe is still kept, so that `log wrong` can use it.
+        probe: bool,
+    },
+    /// A comparison of two people that this site's camera made; a line of `calibrate`'s input.
+    ImpostorScore {
+        /// Whom somebody was taken for.
+        subject: SubjectId,
+        /// -1 to 1.
+        score: f32,
+        /// The embedder's id.
+        model_id: String,
     },
     /// A photo was identified.
     Identified {
@@ -278,6 +412,8 @@ pub enum Response {
         subject: SubjectId,
         /// Templates stored.
         templates: usize,
+        /// Templates of others that deny being this subject.
+        impostors: usize,
         /// When, in seconds since 1970 (UTC).
         enrolled_unix_s: u64,
     },
@@ -289,6 +425,8 @@ pub enum Response {
         subject: SubjectId,
         /// Templates removed.
         templates: usize,
+        /// Templates of others removed.
+        impostors: usize,
         /// Whether the old file was overwritten.
         erased: bool,
         /// What is left of the subject, and where.
@@ -328,6 +466,8 @@ pub enum Response {
         name: String,
         /// The folder.
         dir: PathBuf,
+        /// Which of the packs of this name it is.
+        version: u64,
         /// The embedder's id.
         model_id: String,
         /// Values of a template.

@@ -3,35 +3,25 @@
 
 use crate::engine::{Engine, Seen};
 use crate::error::Error;
-use crate::log::{Entry, Log};
+use crate::journal::Journal;
+use crate::log::By;
 use crate::message::{Reason, Response, Sight, Stages, Verdict};
-use crate::service::{Answer, Outcome};
+use crate::service::{Answer, Outcome, unix_seconds};
 use crate::source::Frames;
 use arcdoor_camera::CameraError;
-use arcdoor_core::{Millis, RetryReason, SubjectId};
+use arcdoor_core::{Millis, RetryReason, SubjectId, Template};
 use arcdoor_frame::RgbImage;
 use arcdoor_gallery::Gallery;
 use arcdoor_pipeline::Policy;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
+/// How often probes whose time is over are looked for, where nobody is granted.
+const SWEEP_MS: u64 = 3_600_000;
 /// Frames that may fail in a row.
 pub const MOST_FAILURES: u32 = 30;
 /// Denials that are logged in one minute; more would push the log's past out of its two files.
 pub const MOST_DENIALS_LOGGED: u32 = 60;
-
-/// The log's line for a decision.
-#[must_use]
-pub fn entry(by: &'static str, sight: &Sight) -> Entry {
-    Entry::Decision {
-        by,
-        decision: sight.decision,
-        reason: sight.reason,
-        subject: sight.subject,
-        score: sight.score,
-        threshold: sight.threshold,
-    }
-}
 
 /// What the loop asks of recognition; the place where tests put faults.
 pub trait Decider {
@@ -49,6 +39,9 @@ pub trait Decider {
     /// # Errors
     /// When the networks cannot be loaded again.
     fn renew(&mut self, policy: Policy) -> Result<(), Error>;
+
+    /// As [`Engine::probe`].
+    fn probe(&self) -> Option<&Template>;
 }
 
 impl Decider for Engine {
@@ -63,6 +56,10 @@ impl Decider for Engine {
     fn renew(&mut self, policy: Policy) -> Result<(), Error> {
         Self::renew(self, policy)
     }
+
+    fn probe(&self) -> Option<&Template> {
+        Self::probe(self)
+    }
 }
 
 /// The loop's state.
@@ -70,7 +67,7 @@ pub struct Loop<'a, D = Engine> {
     engine: D,
     frames: Frames,
     gallery: &'a Gallery,
-    log: &'a Log,
+    journal: &'a Journal,
     policy: Policy,
     /// What was logged last: a person who stands there is one entry.
     logged: Option<(Verdict, Option<Reason>, Option<SubjectId>)>,
@@ -82,8 +79,14 @@ pub struct Loop<'a, D = Engine> {
 impl<'a, D: Decider> Loop<'a, D> {
     /// Over frames, for a gallery.
     #[must_use]
-    pub const fn new(engine: D, frames: Frames, gallery: &'a Gallery, log: &'a Log, policy: Policy) -> Self {
-        Self { engine, frames, gallery, log, policy, logged: None, failures: 0, denials: (0, 0) }
+    pub const fn new(
+        engine: D,
+        frames: Frames,
+        gallery: &'a Gallery,
+        journal: &'a Journal,
+        policy: Policy,
+    ) -> Self {
+        Self { engine, frames, gallery, journal, policy, logged: None, failures: 0, denials: (0, 0) }
     }
 
     /// Runs until the frames end, or `most` of them are done.
@@ -92,7 +95,7 @@ impl<'a, D: Decider> Loop<'a, D> {
     /// When the camera fails, an answer cannot be given, the log cannot be written, or 30 frames in a
     /// row fail.
     pub fn run(mut self, most: Option<u64>, answer: Answer<'_>) -> Result<Outcome, Error> {
-        let start = Instant::now();
+        let (start, mut swept_ms) = (Instant::now(), 0);
         for frame in 0..most.unwrap_or(u64::MAX) {
             let at_ms = || u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
             let (at_ms, (sight, error)) = match self.next()? {
@@ -103,6 +106,10 @@ impl<'a, D: Decider> Loop<'a, D> {
                     (at_ms, self.decide(Millis(at_ms))?)
                 }
             };
+            if at_ms - swept_ms >= SWEEP_MS {
+                swept_ms = at_ms;
+                self.journal.probes.sweep(unix_seconds())?;
+            }
             self.note(&sight, at_ms)?;
             answer(&Response::Frame { frame, at_ms, sight, error })?;
         }
@@ -155,7 +162,7 @@ impl<'a, D: Decider> Loop<'a, D> {
         if sight.decision == Verdict::Retry {
             self.logged = None;
         } else if self.logged != Some(now) && self.may_log(sight.decision, at_ms) {
-            self.log.append(&entry("run", sight))?;
+            self.journal.decided(By::Run, sight, self.gallery, self.engine.probe())?;
             self.logged = Some(now);
         }
         Ok(())
@@ -200,6 +207,8 @@ fn nothing() -> Sight {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::Log;
+    use crate::probes::Probes;
     use arcdoor_camera::Source;
     use arcdoor_core::{DenyReason, ModelId};
     use arcdoor_gallery::{GalleryKey, MemoryDisk};
@@ -270,6 +279,10 @@ mod tests {
             self.renewed += 1;
             Ok(())
         }
+
+        fn probe(&self) -> Option<&Template> {
+            None
+        }
     }
 
     type Lines = Vec<(Verdict, bool)>;
@@ -277,17 +290,20 @@ mod tests {
     fn run(frames: Vec<Frame>) -> (Result<Outcome, Error>, Lines, u32, String) {
         let folder = tempfile::tempdir().unwrap();
         let log = Log::new(folder.path().join("log.jsonl"));
+        let journal = Journal { log, probes: Probes::new(folder.path().join("probes.bin"), 0, 1) };
         let key = GalleryKey::new(&[1; 32]);
         let gallery = Gallery::open_on(MemoryDisk::new(), &key, ModelId::new([1; 16]), 8).unwrap();
         let source = Frames::Source(Box::new(Faulty { frames: frames.into_iter() }));
         let (mut doubtful, mut lines) = (Doubtful::default(), Vec::new());
-        let outcome =
-            Loop::new(&mut doubtful, source, &gallery, &log, Policy::default()).run(None, &mut |response| {
+        let outcome = Loop::new(&mut doubtful, source, &gallery, &journal, Policy::default()).run(
+            None,
+            &mut |response| {
                 if let Response::Frame { sight, error, .. } = response {
                     lines.push((sight.decision, error.is_some()));
                 }
                 Ok(())
-            });
+            },
+        );
         let text = std::fs::read_to_string(folder.path().join("log.jsonl")).unwrap_or_default();
         (outcome, lines, doubtful.renewed, text)
     }

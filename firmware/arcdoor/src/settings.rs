@@ -10,6 +10,9 @@
 //! allow_tail_fit = false    # true: thresholds may rest on a fit where the pack's data cannot count
 //! camera = "/dev/video0"    # what `--camera` without a value means; also DEVICE@WIDTHxHEIGHT@RATE
 //!
+//! keep_probes = 32          # sealed probes of the newest grants, for `log wrong`; 0 to 256, 0: none
+//! keep_probes_h = 72        # hours; 1 to 720
+//!
 //! trusted_keys = ["RW..."]        # whose packs are taken: minisign public keys
 //! allow_unsigned_packs = false    # true: packs need no signature
 //!
@@ -22,6 +25,7 @@
 //! ```
 
 use crate::error::Error;
+use crate::probes::{MOST_HOURS, MOST_PROBES};
 use arcdoor_core::{Calibration, Fmr, Rect};
 use arcdoor_models::{Pack, TrustedKey};
 use arcdoor_vision::DetectorKind;
@@ -76,6 +80,12 @@ pub struct Settings {
     pub allow_tail_fit: bool,
     /// The camera that `--camera` without a value means.
     pub camera: String,
+    /// Probes of the newest grants that are kept, 0 to 256; see [`probes`](crate::probes).
+    #[serde(deserialize_with = "probes")]
+    pub keep_probes: usize,
+    /// For how many hours, 1 to 720.
+    #[serde(deserialize_with = "hours")]
+    pub keep_probes_h: u64,
     /// Whose signatures on packs are taken.
     pub trusted_keys: Vec<TrustedKey>,
     /// Whether a pack needs no signature.
@@ -96,6 +106,8 @@ impl Default for Settings {
             target_fmr: Fmr::new(1e-5).expect("1e-5 is a rate"),
             allow_tail_fit: false,
             camera: "/dev/video0".to_owned(),
+            keep_probes: 32,
+            keep_probes_h: 72,
             trusted_keys: Vec::new(),
             allow_unsigned_packs: false,
             policy: PolicySettings::default(),
@@ -121,6 +133,20 @@ fn fpir<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
         Ok(rate)
     } else {
         Err(D::Error::custom("target_fpir lies within 1e-6 to 0.5"))
+    }
+}
+
+fn probes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let most = usize::deserialize(deserializer)?;
+    if most <= MOST_PROBES { Ok(most) } else { Err(D::Error::custom("keep_probes lies within 0 to 256")) }
+}
+
+fn hours<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let hours = u64::deserialize(deserializer)?;
+    if (1..=MOST_HOURS).contains(&hours) {
+        Ok(hours)
+    } else {
+        Err(D::Error::custom("keep_probes_h lies within 1 to 720 hours"))
     }
 }
 
@@ -220,6 +246,8 @@ mod tests {
             "target_fmr = 0.0",
             "target_fpir = 0.0",
             "detector = \"dlib\"",
+            "keep_probes = 257",
+            "keep_probes_h = 0",
             "[",
             BAD_REGION,
             "policy.of = 99",

@@ -1,6 +1,8 @@
 //! Responses for people.
 
-use crate::message::{Health, Response, Sight, Stages, View};
+use crate::log::{By, Entry, Record};
+use crate::message::{Advice, Health, Response, Sight, Stages, View};
+use arcdoor_core::{SubjectId, SubjectName};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -37,8 +39,12 @@ impl Printer {
                 error.as_ref().map_or(Ok(()), |error| writeln!(out, "  {error}"))
             }
             Response::Failed { error, .. } => writeln!(io::stderr(), "arcdoor: {error}"),
-            Response::Enrolled { name, subject, templates, views } => {
+            Response::Enrolled { name, subject, templates, views, consistency, advice } => {
                 views.iter().try_for_each(|view| print_view(out, view))?;
+                if let Some(score) = consistency {
+                    writeln!(out, "  each view scores at least {score:.3} against another")?;
+                }
+                advice.iter().try_for_each(|advice| writeln!(out, "  advice: {}", advice_text(advice)))?;
                 match subject {
                     Some(id) => {
                         writeln!(out, "{name} is enrolled as subject {id} with {templates} template(s)")
@@ -46,12 +52,30 @@ impl Printer {
                     None => writeln!(out, "{name} is not enrolled: no picture was good enough"),
                 }
             }
-            Response::Subject { name, subject, templates, enrolled_unix_s } => {
+            Response::NotThisPerson { name, score, impostors, views, advice, .. } => {
+                views.iter().try_for_each(|view| print_view(out, view))?;
+                let score = score.map_or_else(String::new, |score| format!(", who scored {score:.3},"));
+                writeln!(out, "this person{score} is denied being {name} from now on ({impostors} in all)")?;
+                advice.iter().try_for_each(|advice| writeln!(out, "  advice: {}", advice_text(advice)))
+            }
+            Response::ImpostorsForgotten { name, impostors, .. } => {
+                writeln!(out, "nobody is denied being {name} any more: {impostors} template(s) removed")
+            }
+            Response::LogEntry { record, name, probe } => print_record(out, record, name.as_ref(), *probe),
+            Response::ImpostorScore { subject, score, .. } => writeln!(out, "{subject:>6}  {score:.4}"),
+            Response::Subject { name, subject, templates, impostors, enrolled_unix_s } => {
                 let when = date(*enrolled_unix_s);
-                writeln!(out, "{subject:>6}  {:<WIDEST$}  {templates:>2} template(s)  {when}", name.as_str())
+                write!(out, "{subject:>6}  {:<WIDEST$}  {templates:>2} template(s)  {when}", name.as_str())?;
+                if *impostors > 0 {
+                    write!(out, "  {impostors} denied")?;
+                }
+                writeln!(out)
             }
             Response::Revoked { name, subject, templates, remains, .. } => {
-                writeln!(out, "{name} (subject {subject}) is revoked: {templates} template(s) removed")?;
+                writeln!(
+                    out,
+                    "{name} (subject {subject}) is revoked: {templates} template(s) removed; what remains:"
+                )?;
                 remains.iter().try_for_each(|text| writeln!(out, "  {text}"))
             }
             Response::Exported { file, subjects } => {
@@ -64,8 +88,8 @@ impl Printer {
             }
             Response::KeyChanged { text, .. } => writeln!(out, "the gallery is under a new key: {text}"),
             Response::PackProblem { problem, .. } => writeln!(out, "  {problem}"),
-            Response::PackWhole { name, dir, model_id, dimension, networks } => {
-                writeln!(out, "pack {name} in {} is whole", dir.display())?;
+            Response::PackWhole { name, dir, version, model_id, dimension, networks } => {
+                writeln!(out, "pack {name}, version {version}, in {} is whole", dir.display())?;
                 writeln!(out, "  embedder {model_id}, {dimension} values a template")?;
                 networks.iter().try_for_each(|[file, licence]| writeln!(out, "  {file}: {licence}"))
             }
@@ -114,9 +138,85 @@ impl Printer {
 
 fn print_view(out: &mut impl Write, view: &View) -> io::Result<()> {
     match view.reason {
-        None => writeln!(out, "  {}: taken", name_of(&view.photo)),
+        None => {
+            write!(out, "  {}: taken", name_of(&view.photo))?;
+            if let Some(quality) = view.quality {
+                let (part, value) = quality.weakest();
+                write!(out, ", quality {value} ({part})")?;
+            }
+            writeln!(out)
+        }
         Some(reason) => writeln!(out, "  {}: not taken: {reason}", name_of(&view.photo)),
     }
+}
+
+/// For the operator: what is weak, and what would be better.
+#[must_use]
+pub fn advice_text(advice: &Advice) -> String {
+    match advice {
+        Advice::OneView => {
+            "one view only: `enrol NAME --add` with two to four more (other light, glasses on and off)"
+                .to_owned()
+        }
+        Advice::Inconsistent { score, threshold } => format!(
+            "the views are hardly alike ({score:.3}; the door asks for {threshold:.3}): this person may be \
+             denied; repeat with --replace and pictures like those at the door"
+        ),
+        Advice::CloseTo { name, subject, score, threshold } => format!(
+            "close to {name} (subject {subject}): {score:.3}, the door asks for {threshold:.3}; the two may be \
+             taken for each other: card or PIN, or more views of both"
+        ),
+        Advice::LowQuality { part, value } => format!(
+            "the best picture is a poor one ({part} {value} of 100): repeat with --replace and a better one"
+        ),
+        Advice::DeniesOwn { views, of } => format!(
+            "{views} of this subject's own {of} views are as near to the denied person: the subject may be \
+             denied, too; re-enrol with --add, or take it back with `revoke NAME --not`"
+        ),
+    }
+}
+
+fn print_record(
+    out: &mut impl Write,
+    record: &Record,
+    name: Option<&SubjectName>,
+    probe: bool,
+) -> io::Result<()> {
+    let who =
+        |subject: &SubjectId| name.map_or_else(|| format!("subject {subject}"), |name| name.to_string());
+    let text = match &record.entry {
+        Entry::Enrolled { subject, templates } => {
+            format!("enrolled {}, {templates} template(s)", who(subject))
+        }
+        Entry::ReEnrolled { subject, templates } => {
+            format!("re-enrolled {}, {templates} template(s)", who(subject))
+        }
+        Entry::NotThisPerson { subject, wrong, .. } => {
+            let entry = wrong.map_or_else(String::new, |entry| format!(" (entry {entry} was wrong)"));
+            format!("somebody is not {}{entry}", who(subject))
+        }
+        Entry::ImpostorsForgotten { subject, impostors } => {
+            format!("{impostors} impostor template(s) of {} removed", who(subject))
+        }
+        Entry::Revoked { subject } => format!("revoked {}", who(subject)),
+        Entry::Exported { subjects, file } => format!("exported {subjects} subject(s) to {}", file.display()),
+        Entry::Imported { subjects } => format!("imported {subjects} subject(s)"),
+        Entry::KeyChanged { .. } => "the gallery is under a new key".to_owned(),
+        Entry::Decision { by, decision, reason, subject, score, threshold } => {
+            let by = match by {
+                By::Identify => "identify",
+                By::Verify => "verify",
+                By::Run => "run",
+            };
+            let best = subject.as_ref().map_or_else(|| "nobody".to_owned(), who);
+            let score = score.map_or_else(|| "-".to_owned(), |score| format!("{score:.3}"));
+            let reason = reason.map_or_else(String::new, |reason| format!(": {}", reason.text()));
+            let kept = if probe { "  (log wrong possible)" } else { "" };
+            let decision = decision.text();
+            format!("{by}: {decision}{reason}; {best} {score}, threshold {threshold:.3}{kept}")
+        }
+    };
+    writeln!(out, "{:>6}  {}  {text}", record.n, record.at.strftime("%F %T"))
 }
 
 /// A file's own name, without what a terminal would obey.

@@ -14,7 +14,7 @@ use std::path::Path;
 #[test]
 fn every_command_has_help() {
     let device = Device::new();
-    let commands: [&[&str]; 15] = [
+    let commands: [&[&str]; 19] = [
         &[],
         &["enrol"],
         &["identify"],
@@ -25,6 +25,10 @@ fn every_command_has_help() {
         &["export"],
         &["import"],
         &["key", "change"],
+        &["key", "renew"],
+        &["log"],
+        &["log", "wrong"],
+        &["log", "impostors"],
         &["pack", "check"],
         &["pack", "install"],
         &["run"],
@@ -41,11 +45,17 @@ fn every_command_has_help() {
 #[test]
 fn wrong_usage_is_code_2() {
     let device = Device::new();
-    let wrong: [&[&str]; 9] = [
+    let wrong: [&[&str]; 15] = [
         &[],
         &["enroll", "Ada"],
         &["enrol", "Ada"],
         &["enrol", " ", "--image", "a.jpg"],
+        &["enrol", "--image", "a.jpg"],
+        &["enrol", "Ada", "--not", "Bob", "--image", "a.jpg"],
+        &["enrol", "Ada", "--add", "--replace", "--image", "a.jpg"],
+        &["enrol", "--not", "Ada", "--add", "--image", "a.jpg"],
+        &["log", "wrong"],
+        &["revoke", "Ada", "--not", "--erase"],
         &["enrol", "Ada", "--image", "a.jpg", "--camera"],
         &["identify"],
         &["run", "--frames", "0"],
@@ -217,4 +227,50 @@ fn a_pack_is_installed_whole_and_replaced_only_by_a_good_one() {
     assert_eq!(device.run(&["pack", "install", pack.to_str().unwrap()]).0, 0, "the same again");
     let packs = std::fs::read_dir(device.home.path().join("state/packs")).unwrap();
     assert_eq!(packs.count(), 1, "nothing half-done is left");
+}
+
+/// The pack with another version, hashes as they are.
+fn versioned(pack: &Path, into: &Path, version: u64) {
+    std::fs::create_dir(into).unwrap();
+    for entry in std::fs::read_dir(pack).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, into.join(path.file_name().unwrap())).unwrap();
+    }
+    let mut manifest: toml::Table = std::fs::read_to_string(into.join("pack.toml")).unwrap().parse().unwrap();
+    manifest.insert("version".to_owned(), toml::Value::Integer(version as i64));
+    std::fs::write(into.join("pack.toml"), toml::to_string(&manifest).unwrap()).unwrap();
+}
+
+#[test]
+fn a_pack_comes_as_one_file_and_an_older_one_only_on_purpose() {
+    let Some((pack, _)) = real() else { return };
+    let device = Device::new();
+    let home = device.home.path();
+    let archive = |version: u64| {
+        let folder = home.join(format!("v{version}"));
+        versioned(&pack, &folder, version);
+        let file = home.join(format!("v{version}.tar"));
+        arcdoor_models::bundle(&folder, std::fs::File::create(&file).unwrap()).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let (old, new) = (archive(7), archive(8));
+    let version = || device.lines(&["pack", "check"]).1[0]["version"].as_u64();
+    assert_eq!(device.run(&["pack", "install", &old]).0, 0);
+    assert_eq!(device.run(&["pack", "install", &new]).0, 0);
+    assert_eq!(version(), Some(8));
+    let (code, _, error) = device.run(&["pack", "install", &old]);
+    assert!(code == 4 && error.contains("version 7") && error.contains("--older"), "{error}");
+    assert_eq!(device.run(&["pack", "install", home.join("v7").to_str().unwrap()]).0, 4, "a folder as well");
+    assert_eq!(version(), Some(8));
+    assert_eq!(device.run(&["pack", "install", &old, "--older"]).0, 0);
+    assert_eq!(version(), Some(7));
+    let bytes = std::fs::read(&new).unwrap();
+    for (what, bytes) in [("cut", &bytes[..bytes.len() / 2]), ("empty", b"")] {
+        let file = home.join(what);
+        std::fs::write(&file, bytes).unwrap();
+        assert_eq!(device.run(&["pack", "install", file.to_str().unwrap()]).0, 4, "{what}");
+    }
+    assert_eq!(device.run(&["pack", "install", "/dev/zero"]).0, 4);
+    let packs = std::fs::read_dir(home.join("state/packs")).unwrap();
+    assert_eq!((packs.count(), version()), (1, Some(7)), "nothing half-done is left");
 }

@@ -152,3 +152,63 @@ fn whoever_leaves_can_be_revoked_without_a_pack() {
     assert_eq!(lines(&["revoke", "Barack", "--erase", "--yes"]).0, 0);
     assert_eq!(lines(&["list"]), (0, Vec::new()));
 }
+
+#[test]
+fn a_credential_opens_the_gallery_and_no_key_lies_on_the_card() {
+    let Some(enrolled) = Enrolled::new() else { return };
+    let credentials = enrolled.device.home.path().join("credentials");
+    fs::create_dir(&credentials).unwrap();
+    let file = credentials.join("arcdoor-gallery");
+    let run = |words: &[&str]| {
+        let mut command = enrolled.device.command(&[words, &["--pack", &enrolled.pack, "--json"]].concat());
+        let output = command.env("CREDENTIALS_DIRECTORY", &credentials).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(run(&["key", "change", "--to", "credential"]).0, 4, "an empty directory");
+    fs::write(&file, [7_u8; 32]).unwrap();
+    assert!(run(&["list"]).1.contains("Barack"), "the key file still opens it");
+    assert!(run(&["doctor"]).1.contains("protects nothing"), "and the doctor says what really does");
+    assert_eq!(run(&["key", "change", "--to", "credential"]).0, 0);
+    assert!(!enrolled.path("gallery.key").exists() && !enrolled.path("gallery.key.new").exists());
+    assert!(run(&["list"]).1.contains("Barack") && run(&["doctor"]).1.contains("systemd credential"));
+    assert_eq!(run(&["key", "renew"]).0, 0);
+    assert!(run(&["list"]).1.contains("Barack"));
+    assert_eq!(enrolled.names().0, 4, "without the credential");
+    assert!(!enrolled.path("gallery.key").exists(), "no new key was made for it");
+    fs::write(&file, [8_u8; 32]).unwrap();
+    assert_eq!(run(&["list"]).0, 4, "with another one");
+    fs::write(&file, "short").unwrap();
+    assert_eq!(run(&["list"]).0, 3);
+    fs::write(&file, [7_u8; 32]).unwrap();
+    assert_eq!(run(&["key", "change", "--to", "file"]).0, 0);
+    assert_eq!(enrolled.names(), (0, 1));
+}
+
+#[test]
+fn a_renewal_changes_every_byte_and_nobodys_score() {
+    let Some(enrolled) = Enrolled::new() else { return };
+    let score = || enrolled.call(&["identify", "--image", &enrolled.photo]).1[0]["score"].as_f64().unwrap();
+    let (before, key) = (score(), fs::read(enrolled.path("gallery.key")).unwrap());
+    assert_eq!(enrolled.call(&["key", "renew"]).0, 0);
+    assert_ne!(fs::read(enrolled.path("gallery.key")).unwrap(), key);
+    assert!((score() - before).abs() < 1e-5);
+    enrolled.passphrase("correct horse battery");
+    assert_eq!(enrolled.call(&["key", "change", "--to", "passphrase"]).0, 0);
+    assert_eq!(enrolled.call(&["key", "renew"]).0, 0);
+    assert_eq!(enrolled.names(), (0, 1), "the passphrase is as before");
+}
+
+#[test]
+fn an_import_leaves_alone_what_lies_beside_the_file() {
+    let Some(enrolled) = Enrolled::new() else { return };
+    enrolled.passphrase("a rather long passphrase");
+    let file = enrolled.device.home.path().join("people");
+    assert_eq!(enrolled.call(&["export", file.to_str().unwrap()]).0, 0);
+    for neighbour in ["people.old", "people.new"] {
+        fs::write(enrolled.device.home.path().join(neighbour), "mine").unwrap();
+    }
+    assert_eq!(enrolled.call(&["import", file.to_str().unwrap()]).0, 0);
+    for neighbour in ["people.old", "people.new"] {
+        assert_eq!(fs::read(enrolled.device.home.path().join(neighbour)).unwrap(), b"mine");
+    }
+}

@@ -15,6 +15,8 @@ pub enum DenyReason {
     NobodyEnrolled,
     /// Two subjects matched, too close to tell apart.
     Ambiguous,
+    /// As near to somebody who was reported as not this person as to the person.
+    NotThisPerson,
     /// Too many denials in a row: wait until the lockout ends.
     LockedOut,
 }
@@ -53,6 +55,7 @@ impl DenyReason {
             Self::NoMatch => "no enrolled person matches",
             Self::NobodyEnrolled => "nobody is enrolled yet",
             Self::Ambiguous => "two enrolled people match too closely",
+            Self::NotThisPerson => "like somebody reported as another",
             Self::LockedOut => "locked out after repeated denials",
         }
     }

@@ -10,5 +10,7 @@ pub const MAX_CANDIDATES: usize = 5;
 pub const MAX_NAME_BYTES: usize = 64;
 /// Templates that one subject may hold.
 pub const MAX_TEMPLATES_PER_SUBJECT: usize = 16;
+/// Templates of others that may deny being one subject.
+pub const MAX_IMPOSTORS_PER_SUBJECT: usize = 16;
 /// Rows of a calibration table.
 pub const MAX_CALIBRATION_ROWS: usize = 32;

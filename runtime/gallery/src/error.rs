@@ -1,6 +1,6 @@
 //! Why a gallery refuses.
 
-use arcdoor_core::limits::{MAX_DIMENSION, MAX_TEMPLATES_PER_SUBJECT};
+use arcdoor_core::limits::{MAX_DIMENSION, MAX_IMPOSTORS_PER_SUBJECT, MAX_TEMPLATES_PER_SUBJECT};
 use arcdoor_core::{ModelId, SubjectId, SubjectName};
 use std::io;
 use std::path::PathBuf;
@@ -56,6 +56,12 @@ pub enum GalleryError {
     /// More templates than one subject may hold.
     #[error("a subject holds at most {MAX_TEMPLATES_PER_SUBJECT} templates, this would make {0}: give fewer")]
     TooManyTemplates(usize),
+    /// More templates that deny than one subject may hold.
+    #[error(
+        "a subject holds at most {MAX_IMPOSTORS_PER_SUBJECT} templates of people who were taken for it, this \
+         would make {0}: re-enrol the subject with better views, then forget the old ones (`revoke NAME --not`)"
+    )]
+    TooManyImpostors(usize),
     /// The gallery or its numbering is used up.
     #[error("the gallery is full: revoke subjects who left")]
     Full,

@@ -150,14 +150,14 @@ impl Folder for FileFolder {
     }
 
     fn peek(&self, name: &str, max: usize) -> io::Result<Option<Vec<u8>>> {
-        // Opening a pipe would wait for ever.
-        if std::fs::metadata(self.path(name)).is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(ErrorKind::InvalidInput.into());
-        }
-        let file = match std::fs::File::open(self.path(name)) {
+        // Opening a FIFO would wait for ever, so the kind is looked at first.
+        match self.path(name).metadata() {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            file => file?,
-        };
+            Err(error) => return Err(error),
+            Ok(metadata) if !metadata.is_file() => return Err(ErrorKind::InvalidInput.into()),
+            Ok(_) => {}
+        }
+        let file = std::fs::File::open(self.path(name))?;
         let mut bytes = Vec::with_capacity(max);
         file.take(max as u64).read_to_end(&mut bytes)?;
         Ok(Some(bytes))

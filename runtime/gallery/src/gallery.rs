@@ -5,9 +5,11 @@ use crate::error::GalleryError;
 use crate::file_disk::io_error;
 use crate::folder::{FileFolder, Folder};
 use crate::key::{Derived, GalleryKey};
+use crate::load;
 use crate::matcher::{Matcher, Precision};
-use crate::record::{Meta, SubjectRecord};
-use crate::store::{self, Entry, Store};
+use crate::record::{Kind, Meta, SubjectRecord};
+use crate::store::{Entry, Part, Store};
+use crate::transfer::{finish_rewriting, unfinished, whole};
 use crate::transform::Transform;
 use arcdoor_core::limits::{MAX_DIMENSION, MAX_TEMPLATES_PER_SUBJECT};
 use arcdoor_core::{Candidates, ModelId, Score, SubjectId, SubjectName, Template};
@@ -29,18 +31,29 @@ pub struct Subject {
     pub name: SubjectName,
     /// Templates stored, 1 to 16.
     pub templates: usize,
+    /// Templates of others who were taken for this subject, 0 to 16; they deny.
+    pub impostors: usize,
     /// When, in seconds since 1970 (UTC), as the caller said.
     pub enrolled_unix_s: u64,
 }
 
 /// The enrolled subjects of one embedder. Open, it holds its file's lock.
 pub struct Gallery {
-    store: Store,
-    transform: Transform,
-    meta: Meta,
+    pub(crate) store: Store,
+    pub(crate) transform: Transform,
+    pub(crate) meta: Meta,
     /// By id.
-    subjects: Vec<Subject>,
-    matcher: Matcher,
+    pub(crate) subjects: Vec<Subject>,
+    pub(crate) matcher: Matcher,
+    /// Who was wrongly taken for a subject; see `impostors`.
+    pub(crate) impostors: Matcher,
+}
+
+/// A subject on its way between galleries, its templates as the embedder made them.
+pub(crate) struct Taken {
+    pub(crate) subject: Subject,
+    pub(crate) own: Vec<Template>,
+    pub(crate) impostors: Vec<Template>,
 }
 
 impl Gallery {
@@ -105,7 +118,7 @@ impl Gallery {
         Ok(gallery)
     }
 
-    fn open_with(
+    pub(crate) fn open_with(
         disk: impl Disk,
         key: &GalleryKey,
         hint: &[u8],
@@ -134,10 +147,11 @@ impl Gallery {
         if !(1..=MAX_DIMENSION).contains(&dimension) {
             return Err(GalleryError::Damaged("its dimension".to_owned()));
         }
-        let subjects = load_subjects(&store, &meta)?;
-        let matcher = load_matcher(&store, &meta, &subjects, Precision::F32)?;
+        let subjects = load::subjects(&store, &meta)?;
+        let matcher = load::matcher(&store, &meta, &subjects, Kind::Own, Precision::F32)?;
+        let impostors = load::matcher(&store, &meta, &subjects, Kind::Impostor, Precision::F32)?;
         let transform = Transform::new(&derived.transform, dimension);
-        Ok(Self { store, transform, meta, subjects, matcher })
+        Ok(Self { store, transform, meta, subjects, matcher, impostors })
     }
 
     /// Makes an empty gallery under another name and moves it to its own, whole.
@@ -161,134 +175,23 @@ impl Gallery {
         Ok(())
     }
 
-    /// Writes the whole gallery anew under `key` (the same or another) and puts it in the place of the file
-    /// that it was opened from, `name` of `folder`; then overwrites what the old file held, freed pages too.
-    /// Until the new file has the name, a power cut leaves the old gallery; from then on, the new one, and
-    /// the next opening overwrites the old file.
-    ///
-    /// Flash memory may keep copies that no program reaches: `key` should be a new one, and the old one
-    /// forgotten.
-    ///
-    /// # Errors
-    /// When the disk fails or is full; the old gallery is then still there.
-    pub fn rewrite(
-        self,
-        folder: &impl Folder,
-        name: &str,
-        key: &GalleryKey,
-        hint: &[u8],
-    ) -> Result<Self, GalleryError> {
-        let disk = folder.open(&unfinished(name), true)?;
-        disk.set_len(0).map_err(io_error("writing"))?;
-        let new = self.copy_to(disk, key, hint)?;
-        // So that the old file is found again, whenever the power goes.
-        folder.link(name, &replaced(name)).and_then(|()| folder.sync()).map_err(io_error("naming"))?;
-        folder.publish(&unfinished(name), name)?;
-        drop(self);
-        folder.wipe(&replaced(name))?;
-        Ok(new)
-    }
-
-    /// Copies every subject to a new file; see [`Gallery::copy_to`]. A power cut leaves no file at `path`.
-    ///
-    /// # Errors
-    /// When there is such a file, or the disk fails or is full.
-    pub fn export(&self, path: &Path, key: &GalleryKey, hint: &[u8]) -> Result<(), GalleryError> {
-        let (folder, name) = FileFolder::split(path)?;
-        let disk = folder.open(&unfinished(name), true)?;
-        disk.set_len(0).map_err(io_error("writing"))?;
-        let copy = self.copy_to(disk, key, hint)?;
-        if folder.exists(name) {
-            return Err(io_error("naming")(std::io::ErrorKind::AlreadyExists.into()));
-        }
-        folder.publish(&unfinished(name), name)?;
-        drop(copy);
-        Ok(())
-    }
-
-    /// Copies every subject, ids included, to an empty disk under `key`: an export, when the key is made
-    /// from a passphrase. `hint` (at most 64 bytes) lies open in the copy and says how to come by its key.
-    ///
-    /// # Errors
-    /// When the disk is not empty or fails, or the hint is too long.
-    pub fn copy_to(&self, disk: impl Disk, key: &GalleryKey, hint: &[u8]) -> Result<Self, GalleryError> {
-        if hint.len() > MAX_HINT_BYTES {
-            return Err(GalleryError::Hint(hint.len()));
-        }
-        let mut copy = Self::open_with(disk, key, hint, self.meta.model_id, self.dimension())?;
-        if copy.meta.next_id != 1 {
-            return Err(GalleryError::NotAGallery);
-        }
-        let taken = self.take_out(&self.subjects)?;
-        copy.put(&taken, self.meta.next_id)?;
-        Ok(copy)
-    }
-
-    /// Enrols the subjects of another gallery under new ids, all in one change; whose name is taken is left
-    /// out, and listed.
-    ///
-    /// # Errors
-    /// When the other gallery is of another embedder, this one would be too full, or the disk fails.
-    pub fn import(&mut self, other: &Self) -> Result<Vec<SubjectName>, GalleryError> {
-        if (other.model_id(), other.dimension()) != (self.model_id(), self.dimension()) {
-            return Err(GalleryError::OtherModel { gallery: other.model_id(), asked: self.model_id() });
-        }
-        let (known, new): (Vec<Subject>, Vec<Subject>) =
-            other.subjects.iter().cloned().partition(|subject| self.find(&subject.name).is_some());
-        if self.len() + new.len() > MAX_SUBJECTS {
-            return Err(GalleryError::Full);
-        }
-        let mut taken = other.take_out(&new)?;
-        let next_id = self.meta.next_id.checked_add(taken.len() as u32).ok_or(GalleryError::Full)?;
-        for ((subject, _), id) in taken.iter_mut().zip(self.meta.next_id..) {
-            subject.id = SubjectId(id);
-        }
-        self.put(&taken, next_id)?;
-        Ok(known.into_iter().map(|subject| subject.name).collect())
-    }
-
-    /// What the gallery `name` of `folder` says of how to come by its key; empty where it says nothing.
-    ///
-    /// # Errors
-    /// When the file is in use, damaged or no gallery.
-    pub fn hint(folder: &impl Folder, name: &str) -> Result<Vec<u8>, GalleryError> {
-        store::hint(folder.open(name, false)?)
-    }
-
-    /// Subjects with their templates as the embedder made them.
-    fn take_out(&self, subjects: &[Subject]) -> Result<Vec<(Subject, Vec<Template>)>, GalleryError> {
-        let mut taken: Vec<_> = subjects.iter().map(|subject| (subject.clone(), Vec::new())).collect();
-        self.store.templates(self.dimension(), |id, _, values| {
-            if let Ok(at) = taken.binary_search_by_key(&id, |(subject, _)| subject.id) {
-                let template = Template::new(self.meta.model_id, values)?;
-                taken[at].1.push(self.transform.undo(&template)?);
-            }
-            Ok(())
-        })?;
-        Ok(taken)
-    }
-
     /// Adds subjects whose ids lie above all that are here.
-    fn put(&mut self, taken: &[(Subject, Vec<Template>)], next_id: u32) -> Result<(), GalleryError> {
+    pub(crate) fn put(&mut self, taken: &[Taken], next_id: u32) -> Result<(), GalleryError> {
         let mut rotated = Vec::with_capacity(taken.len());
-        for (_, templates) in taken {
-            rotated.push(self.rotated(templates)?);
+        for Taken { own, impostors, .. } in taken {
+            rotated.push((self.rotated(own)?, self.rotated(impostors)?));
         }
         let entries: Vec<Entry<'_>> = taken
             .iter()
             .zip(&rotated)
-            .map(|((subject, _), templates)| Entry {
-                id: subject.id,
-                record: SubjectRecord {
-                    name: subject.name.clone(),
-                    enrolled_unix_s: subject.enrolled_unix_s,
-                    templates: templates.len() as u16,
-                },
-                first: 0,
-                templates,
+            .map(|(taken, (own, impostors))| Entry {
+                id: taken.subject.id,
+                record: record(&taken.subject),
+                own: Part { first: 0, templates: own },
+                impostors: Part { first: 0, templates: impostors },
             })
             .collect();
-        let added: usize = rotated.iter().map(Vec::len).sum();
+        let added: usize = rotated.iter().map(|(own, _)| own.len()).sum();
         let meta = Meta {
             next_id,
             subjects: self.meta.subjects + taken.len() as u32,
@@ -297,14 +200,15 @@ impl Gallery {
         };
         self.store.put(&meta, &entries)?;
         self.meta = meta;
-        for (entry, (subject, _)) in entries.iter().zip(taken) {
-            self.subjects.push(subject.clone());
-            entry.templates.iter().for_each(|t| self.matcher.push_values(entry.id, t.values()));
+        for (entry, taken) in entries.iter().zip(taken) {
+            self.subjects.push(taken.subject.clone());
+            entry.own.templates.iter().for_each(|t| self.matcher.push_values(entry.id, t.values()));
+            entry.impostors.templates.iter().for_each(|t| self.impostors.push_values(entry.id, t.values()));
         }
         Ok(())
     }
 
-    fn rotated(&self, templates: &[Template]) -> Result<Vec<Template>, GalleryError> {
+    pub(crate) fn rotated(&self, templates: &[Template]) -> Result<Vec<Template>, GalleryError> {
         templates.iter().map(|template| Ok(self.transform.apply(template)?)).collect()
     }
 
@@ -329,10 +233,9 @@ impl Gallery {
         }
         let id = SubjectId(self.meta.next_id);
         let next_id = self.meta.next_id.checked_add(1).ok_or(GalleryError::Full)?;
-        let templates = templates.to_vec();
-        let subject =
-            Subject { id, name: name.clone(), templates: templates.len(), enrolled_unix_s: now_unix_s };
-        self.put(&[(subject, templates)], next_id)?;
+        let (name, enrolled_unix_s) = (name.clone(), now_unix_s);
+        let subject = Subject { id, name, templates: templates.len(), impostors: 0, enrolled_unix_s };
+        self.put(&[Taken { subject, own: templates.to_vec(), impostors: Vec::new() }], next_id)?;
         Ok(id)
     }
 
@@ -345,17 +248,36 @@ impl Gallery {
         let at = self.position(id)?;
         let held = self.subjects[at].templates;
         self.check(templates, held)?;
-        let meta = Meta { templates: self.meta.templates + templates.len() as u32, ..self.meta };
-        let record = SubjectRecord {
-            name: self.subjects[at].name.clone(),
-            enrolled_unix_s: self.subjects[at].enrolled_unix_s,
-            templates: (held + templates.len()) as u16,
-        };
-        let templates = self.rotated(templates)?;
-        self.store.put(&meta, &[Entry { id, record, first: held as u16, templates: &templates }])?;
+        self.write_own(at, held, templates)
+    }
+
+    /// Puts these templates in the place of all that a subject had, in one change; durable as
+    /// [`Gallery::enrol`]. The subject keeps its id, and whoever was taken for it is denied as before.
+    ///
+    /// # Errors
+    /// As [`Gallery::add_templates`].
+    pub fn replace_templates(&mut self, id: SubjectId, templates: &[Template]) -> Result<(), GalleryError> {
+        let at = self.position(id)?;
+        self.check(templates, 0)?;
+        self.write_own(at, 0, templates)
+    }
+
+    /// Writes a subject's templates from the index `first` on; none stays after them.
+    fn write_own(&mut self, at: usize, first: usize, templates: &[Template]) -> Result<(), GalleryError> {
+        let mut subject = self.subjects[at].clone();
+        let others = self.meta.templates - subject.templates as u32;
+        subject.templates = first + templates.len();
+        let meta = Meta { templates: others + subject.templates as u32, ..self.meta };
+        let rotated = self.rotated(templates)?;
+        let own = Part { first: first as u16, templates: &rotated };
+        let (id, record) = (subject.id, record(&subject));
+        self.store.put(&meta, &[Entry { id, record, own, impostors: Part::default() }])?;
         self.meta = meta;
-        self.subjects[at].templates += templates.len();
-        templates.iter().for_each(|template| self.matcher.push_values(id, template.values()));
+        self.subjects[at] = subject;
+        if first == 0 {
+            self.matcher.remove(id);
+        }
+        rotated.iter().for_each(|template| self.matcher.push_values(id, template.values()));
         Ok(())
     }
 
@@ -374,6 +296,7 @@ impl Gallery {
         self.store.remove(&meta, id)?;
         self.meta = meta;
         self.matcher.remove(id);
+        self.impostors.remove(id);
         Ok(self.subjects.remove(at))
     }
 
@@ -455,18 +378,18 @@ impl Gallery {
     /// When the store cannot be read; the matcher then stays as it was.
     pub fn set_precision(&mut self, precision: Precision) -> Result<(), GalleryError> {
         if precision != self.matcher.precision() {
-            self.matcher = load_matcher(&self.store, &self.meta, &self.subjects, precision)?;
+            self.matcher = load::matcher(&self.store, &self.meta, &self.subjects, Kind::Own, precision)?;
         }
         Ok(())
     }
 
-    fn position(&self, id: SubjectId) -> Result<usize, GalleryError> {
+    pub(crate) fn position(&self, id: SubjectId) -> Result<usize, GalleryError> {
         self.subjects
             .binary_search_by_key(&id, |subject| subject.id)
             .map_err(|_| GalleryError::UnknownSubject(id))
     }
 
-    fn check(&self, templates: &[Template], held: usize) -> Result<(), GalleryError> {
+    pub(crate) fn check(&self, templates: &[Template], held: usize) -> Result<(), GalleryError> {
         if templates.is_empty() {
             return Err(GalleryError::NoTemplates);
         }
@@ -477,32 +400,14 @@ impl Gallery {
     }
 }
 
-/// Where a file is made before it gets its name.
-fn unfinished(name: &str) -> String {
-    format!("{name}.new")
-}
-
-/// The second name of a file that is being replaced.
-fn replaced(name: &str) -> String {
-    format!("{name}.old")
-}
-
-/// Does what a power cut left undone when the gallery was rewritten; the caller holds it open.
-fn finish_rewriting(folder: &impl Folder, name: &str) -> Result<(), GalleryError> {
-    let old = replaced(name);
-    if !folder.exists(&old) {
-        return Ok(());
+pub(crate) fn record(subject: &Subject) -> SubjectRecord {
+    SubjectRecord {
+        name: subject.name.clone(),
+        enrolled_unix_s: subject.enrolled_unix_s,
+        // Both are 16 at most.
+        templates: subject.templates as u16,
+        impostors: subject.impostors as u16,
     }
-    if folder.same(name, &old).map_err(io_error("reading"))? {
-        return folder.remove(&old).and_then(|()| folder.sync()).map_err(io_error("naming"));
-    }
-    folder.wipe(&old)
-}
-
-/// A gallery's disk; only one that something else made or cut is empty, since ours appear whole.
-fn whole<F: Folder>(folder: &F, name: &str) -> Result<F::Disk, GalleryError> {
-    let disk = folder.open(name, false)?;
-    if disk.len().map_err(io_error("reading"))? == 0 { Err(GalleryError::NotAGallery) } else { Ok(disk) }
 }
 
 /// Names and templates are personal data: they stay out of logs.
@@ -518,49 +423,5 @@ impl<'a> IntoIterator for &'a Gallery {
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
-    }
-}
-
-fn subject(id: SubjectId, record: SubjectRecord) -> Subject {
-    let SubjectRecord { name, enrolled_unix_s, templates } = record;
-    Subject { id, name, templates: usize::from(templates), enrolled_unix_s }
-}
-
-fn load_subjects(store: &Store, meta: &Meta) -> Result<Vec<Subject>, GalleryError> {
-    let records = store.subjects()?;
-    let ids_are_old = records.last().is_none_or(|(id, _)| id.0 < meta.next_id);
-    if records.len() != meta.subjects as usize || !ids_are_old {
-        return Err(GalleryError::Damaged("its list of subjects".to_owned()));
-    }
-    Ok(records.into_iter().map(|(id, record)| subject(id, record)).collect())
-}
-
-/// Loads every template, and makes sure that each subject has all of its own and nobody else has any.
-fn load_matcher(
-    store: &Store,
-    meta: &Meta,
-    subjects: &[Subject],
-    precision: Precision,
-) -> Result<Matcher, GalleryError> {
-    let dimension = meta.dimension as usize;
-    let mut matcher = Matcher::new(meta.model_id, dimension, precision)?;
-    let expected: usize = subjects.iter().map(|subject| subject.templates).sum();
-    if expected != meta.templates as usize {
-        return Err(GalleryError::Damaged("its number of templates".to_owned()));
-    }
-    matcher.reserve(expected);
-    let mut order =
-        subjects.iter().flat_map(|subject| (0..subject.templates).map(|index| (subject.id, index)));
-    store.templates(dimension, |id, index, values| {
-        if order.next() != Some((id, usize::from(index))) {
-            return Err(GalleryError::Damaged("whose a template is".to_owned()));
-        }
-        matcher.push_values(id, values);
-        Ok(())
-    })?;
-    if matcher.len() == expected {
-        Ok(matcher)
-    } else {
-        Err(GalleryError::Damaged("a missing template".to_owned()))
     }
 }

@@ -7,12 +7,14 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `gallery` | [`Gallery`]: enrol, revoke, find |
+//! | `gallery` | [`Gallery`]: enrol, re-enrol, revoke, find |
+//! | `impostors` | who was wrongly taken for a subject, and is denied |
+//! | `transfer` | whole galleries: rewriting, export, import |
 //! | `matcher` | [`Matcher`]: exact identify (1:N) and verify (1:1), f32 or int8 |
 //! | `disk` | [`Disk`]: the five operations that the store needs; [`FileDisk`], [`MemoryDisk`] |
 //! | `folder` | [`Folder`]: names of disks, for changes of more than one file; [`FileFolder`], [`MemoryFolder`] |
 //! | `key`, `sealer`, `transform` | [`GalleryKey`], the sealed records, the rotation of templates |
-//! | `store`, `record` | the redb tables, and the bytes of each record |
+//! | `store`, `record`, `load` | the redb tables, the bytes of each record, and their way into memory |
 #![forbid(unsafe_code)]
 
 mod disk;
@@ -20,7 +22,9 @@ mod error;
 mod file_disk;
 mod folder;
 mod gallery;
+mod impostors;
 mod key;
+mod load;
 mod matcher;
 mod memory_disk;
 mod memory_folder;
@@ -29,6 +33,7 @@ mod record;
 mod rows;
 mod sealer;
 mod store;
+mod transfer;
 mod transform;
 
 pub use disk::Disk;

@@ -4,19 +4,19 @@
 //! |---|---|
 //! | header (open) | format u32, salt 16, check 16 |
 //! | meta | embedder id 16, dimension u32, next id u32, subjects u32, templates u32 |
-//! | subject | enrolled (Unix seconds) u64, templates u16, name in UTF-8 |
-//! | template | dimension x f32, rotated by the gallery's key |
+//! | subject | enrolled (Unix seconds) u64, templates u16, impostor templates u16, name in UTF-8 |
+//! | template, impostor template | dimension x f32, rotated by the gallery's key |
 //!
-//! What stays visible without the key: how many subjects and templates there are, their numbers, and the
-//! length of each name.
+//! What stays visible without the key: how many subjects, templates and impostor templates there are, their
+//! numbers, and the length of each name.
 
 use crate::error::GalleryError;
 use crate::key::{CHECK_BYTES, SALT_BYTES};
 use crate::sealer::Sealer;
 use arcdoor_core::{ModelId, SubjectId, SubjectName};
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Meta {
@@ -32,6 +32,16 @@ pub(crate) struct SubjectRecord {
     pub(crate) name: SubjectName,
     pub(crate) enrolled_unix_s: u64,
     pub(crate) templates: u16,
+    pub(crate) impostors: u16,
+}
+
+/// What a template is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// To recognise the subject.
+    Own,
+    /// To deny whoever was wrongly taken for the subject.
+    Impostor,
 }
 
 fn damaged(what: &str) -> GalleryError {
@@ -67,7 +77,7 @@ impl Header {
 enum Place {
     Meta,
     Subject(SubjectId),
-    Template(SubjectId, u16),
+    Template(Kind, SubjectId, u16),
 }
 
 impl Place {
@@ -75,7 +85,8 @@ impl Place {
         let (kind, id, index) = match self {
             Self::Meta => (0, 0, 0),
             Self::Subject(id) => (1, id.0, 0),
-            Self::Template(id, index) => (2, id.0, *index),
+            Self::Template(Kind::Own, id, index) => (2, id.0, *index),
+            Self::Template(Kind::Impostor, id, index) => (3, id.0, *index),
         };
         let ([a, b, c, d], [e, f]) = (id.to_le_bytes(), index.to_le_bytes());
         [kind, a, b, c, d, e, f]
@@ -121,8 +132,9 @@ impl Meta {
 
 impl SubjectRecord {
     pub(crate) fn seal(&self, sealer: &Sealer, id: SubjectId) -> Result<Vec<u8>, GalleryError> {
-        let mut bytes = self.enrolled_unix_s.to_le_bytes().to_vec();
+        let mut bytes = Zeroizing::new(self.enrolled_unix_s.to_le_bytes().to_vec());
         bytes.extend(self.templates.to_le_bytes());
+        bytes.extend(self.impostors.to_le_bytes());
         bytes.extend(self.name.as_str().as_bytes());
         Place::Subject(id).seal(sealer, &bytes)
     }
@@ -131,38 +143,51 @@ impl SubjectRecord {
         let what = "a subject's record";
         let contents = Place::Subject(id).open(sealer, bytes, what)?;
         let (enrolled, rest) = contents.split_first_chunk::<8>().ok_or_else(|| damaged(what))?;
-        let (templates, name) = rest.split_first_chunk::<2>().ok_or_else(|| damaged(what))?;
+        let (templates, rest) = rest.split_first_chunk::<2>().ok_or_else(|| damaged(what))?;
+        let (impostors, name) = rest.split_first_chunk::<2>().ok_or_else(|| damaged(what))?;
         let name = str::from_utf8(name).map_err(|_| damaged("a subject's name"))?;
         Ok(Self {
             name: SubjectName::new(name).map_err(|_| damaged("a subject's name"))?,
             enrolled_unix_s: u64::from_le_bytes(*enrolled),
             templates: u16::from_le_bytes(*templates),
+            impostors: u16::from_le_bytes(*impostors),
         })
     }
 }
 
 pub(crate) fn seal_template(
     sealer: &Sealer,
+    kind: Kind,
     id: SubjectId,
     index: u16,
     values: &[f32],
 ) -> Result<Vec<u8>, GalleryError> {
-    let mut bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let sealed = Place::Template(id, index).seal(sealer, &bytes);
-    bytes.zeroize();
-    sealed
+    Place::Template(kind, id, index).seal(sealer, &to_bytes(values))
+}
+
+/// Little-endian; made at its full length, since a growing vector leaves copies behind.
+pub(crate) fn to_bytes(values: &[f32]) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size_of_val(values)));
+    values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+    bytes
 }
 
 /// Reads a template into `values`, whose length is the gallery's dimension.
 pub(crate) fn open_template(
     sealer: &Sealer,
+    kind: Kind,
     id: SubjectId,
     index: u16,
     bytes: &[u8],
     values: &mut [f32],
 ) -> Result<(), GalleryError> {
-    let contents = Place::Template(id, index).open(sealer, bytes, "a template")?;
-    let (floats, rest) = contents.as_chunks::<4>();
+    let contents = Place::Template(kind, id, index).open(sealer, bytes, "a template")?;
+    from_bytes(&contents, values)
+}
+
+/// Reads the values of a template, which has length 1.
+pub(crate) fn from_bytes(bytes: &[u8], values: &mut [f32]) -> Result<(), GalleryError> {
+    let (floats, rest) = bytes.as_chunks::<4>();
     if floats.len() != values.len() || !rest.is_empty() {
         return Err(damaged("a template's length"));
     }
@@ -181,20 +206,25 @@ mod tests {
         let sealer = Sealer::new(&[5; 32]);
         let meta =
             Meta { model_id: ModelId::new([7; 16]), dimension: 2, next_id: 3, subjects: 1, templates: 1 };
-        let subject =
-            SubjectRecord { name: SubjectName::new("Ada").unwrap(), enrolled_unix_s: 9, templates: 1 };
+        let subject = SubjectRecord {
+            name: SubjectName::new("Ada").unwrap(),
+            enrolled_unix_s: 9,
+            templates: 1,
+            impostors: 2,
+        };
         assert_eq!(Meta::open(&sealer, &meta.seal(&sealer).unwrap()).unwrap(), meta);
         let sealed = subject.seal(&sealer, SubjectId(1)).unwrap();
         assert_eq!(SubjectRecord::open(&sealer, SubjectId(1), &sealed).unwrap(), subject);
         assert!(SubjectRecord::open(&sealer, SubjectId(2), &sealed).is_err());
         let mut values = [0.0; 2];
-        let sealed = seal_template(&sealer, SubjectId(1), 0, &[0.6, 0.8]).unwrap();
-        assert!(open_template(&sealer, SubjectId(1), 0, &sealed, &mut values).is_ok());
+        let sealed = seal_template(&sealer, Kind::Own, SubjectId(1), 0, &[0.6, 0.8]).unwrap();
+        assert!(open_template(&sealer, Kind::Own, SubjectId(1), 0, &sealed, &mut values).is_ok());
         assert_eq!(values, [0.6, 0.8]);
-        assert!(open_template(&sealer, SubjectId(1), 1, &sealed, &mut values).is_err());
-        assert!(open_template(&sealer, SubjectId(1), 0, &sealed, &mut [0.0; 3]).is_err());
-        let long = seal_template(&sealer, SubjectId(1), 0, &[3.0, 4.0]).unwrap();
-        assert!(open_template(&sealer, SubjectId(1), 0, &long, &mut values).is_err());
+        assert!(open_template(&sealer, Kind::Impostor, SubjectId(1), 0, &sealed, &mut values).is_err());
+        assert!(open_template(&sealer, Kind::Own, SubjectId(1), 1, &sealed, &mut values).is_err());
+        assert!(open_template(&sealer, Kind::Own, SubjectId(1), 0, &sealed, &mut [0.0; 3]).is_err());
+        let long = seal_template(&sealer, Kind::Own, SubjectId(1), 0, &[3.0, 4.0]).unwrap();
+        assert!(open_template(&sealer, Kind::Own, SubjectId(1), 0, &long, &mut values).is_err());
     }
 
     #[test]

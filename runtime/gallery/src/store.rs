@@ -3,12 +3,13 @@
 use crate::disk::{Backend, Disk};
 use crate::error::GalleryError;
 use crate::key::{Derived, GalleryKey, SALT_BYTES, fill_random};
-use crate::record::{Header, Meta, SubjectRecord, open_template, seal_template};
+use crate::record::{Header, Kind, Meta, SubjectRecord, open_template, seal_template};
 use crate::sealer::Sealer;
 use arcdoor_core::limits::{MAX_DIMENSION, MAX_TEMPLATES_PER_SUBJECT};
 use arcdoor_core::{SubjectId, Template};
 use redb::{Builder, Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, TableError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use zeroize::Zeroizing;
 
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const HEADER_KEY: &str = "header";
@@ -16,19 +17,39 @@ const META_KEY: &str = "gallery";
 /// Open beside the header: how to come by the key, such as a password hash's salt.
 const HINT_KEY: &str = "hint";
 const SUBJECTS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("subjects");
-const TEMPLATES: TableDefinition<'_, (u32, u16), &[u8]> = TableDefinition::new("templates");
+const TEMPLATES: Templates = TableDefinition::new("templates");
+const IMPOSTORS: Templates = TableDefinition::new("impostors");
 
 /// redb's page cache; the templates themselves are held by the matcher.
 const CACHE_BYTES: usize = 4 << 20;
 /// What every redb file begins with.
 const MAGIC: &[u8; 9] = b"redb\x1a\x0a\xa9\x0d\x0a";
 
-/// A subject as it is written: its record, and templates from an index on, rotated.
+/// Templates by subject and index.
+type Templates = TableDefinition<'static, (u32, u16), &'static [u8]>;
+
+impl Kind {
+    const fn table(self) -> Templates {
+        match self {
+            Self::Own => TEMPLATES,
+            Self::Impostor => IMPOSTORS,
+        }
+    }
+}
+
+/// Rotated templates of one subject, from an index on.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Part<'a> {
+    pub(crate) first: u16,
+    pub(crate) templates: &'a [Template],
+}
+
+/// A subject as it is written.
 pub(crate) struct Entry<'a> {
     pub(crate) id: SubjectId,
     pub(crate) record: SubjectRecord,
-    pub(crate) first: u16,
-    pub(crate) templates: &'a [Template],
+    pub(crate) own: Part<'a>,
+    pub(crate) impostors: Part<'a>,
 }
 
 pub(crate) struct Store {
@@ -97,21 +118,22 @@ impl Store {
         outcome.map(|()| subjects)
     }
 
-    /// Hands every template to `each`, by id and index.
+    /// Hands every template of this kind to `each`, by id and index.
     pub(crate) fn templates(
         &self,
+        kind: Kind,
         dimension: usize,
         mut each: impl FnMut(SubjectId, u16, &[f32]) -> Result<(), GalleryError>,
     ) -> Result<(), GalleryError> {
-        let mut buffer = [0.0; MAX_DIMENSION];
+        let mut buffer = Zeroizing::new([0.0; MAX_DIMENSION]);
         let values = buffer.get_mut(..dimension).ok_or(GalleryError::Dimension(dimension))?;
         let mut outcome = Ok(());
         guarded("reading", || {
-            for entry in self.database.begin_read()?.open_table(TEMPLATES)?.iter()? {
+            for entry in self.database.begin_read()?.open_table(kind.table())?.iter()? {
                 let (key, bytes) = entry?;
                 let (id, index) = key.value();
                 let id = SubjectId(id);
-                outcome = open_template(&self.sealer, id, index, bytes.value(), values)
+                outcome = open_template(&self.sealer, kind, id, index, bytes.value(), values)
                     .and_then(|()| each(id, index, values));
                 if outcome.is_err() {
                     break;
@@ -122,16 +144,20 @@ impl Store {
         outcome
     }
 
-    /// Writes subjects and their templates, all or none.
+    /// Writes subjects and their templates, all or none; what else a subject had beyond its record's numbers
+    /// goes.
     pub(crate) fn put(&self, meta: &Meta, entries: &[Entry<'_>]) -> Result<(), GalleryError> {
         // Sealed before the transaction, which knows redb's errors only.
         let sealed_meta = meta.seal(&self.sealer)?;
         let mut subjects = Vec::with_capacity(entries.len());
         let mut templates = Vec::new();
-        for Entry { id, record, first, templates: given } in entries {
+        for Entry { id, record, own, impostors } in entries {
             subjects.push((id.0, record.seal(&self.sealer, *id)?));
-            for (index, template) in (*first..).zip(*given) {
-                templates.push(((id.0, index), seal_template(&self.sealer, *id, index, template.values())?));
+            for (kind, part) in [(Kind::Own, own), (Kind::Impostor, impostors)] {
+                for (index, template) in (part.first..).zip(part.templates) {
+                    let sealed = seal_template(&self.sealer, kind, *id, index, template.values())?;
+                    templates.push((kind, (id.0, index), sealed));
+                }
             }
         }
         guarded("writing", || {
@@ -141,9 +167,15 @@ impl Store {
                 for (id, bytes) in &subjects {
                     table.insert(id, bytes.as_slice())?;
                 }
-                let mut table = transaction.open_table(TEMPLATES)?;
-                for (place, bytes) in &templates {
+                let mut own = transaction.open_table(TEMPLATES)?;
+                let mut impostors = transaction.open_table(IMPOSTORS)?;
+                for (kind, place, bytes) in &templates {
+                    let table = if *kind == Kind::Own { &mut own } else { &mut impostors };
                     table.insert(place, bytes.as_slice())?;
+                }
+                for Entry { id, record, .. } in entries {
+                    cut(&mut own, *id, record.templates)?;
+                    cut(&mut impostors, *id, record.impostors)?;
                 }
                 Ok(())
             })
@@ -157,14 +189,26 @@ impl Store {
             transact(&self.database, &|transaction| {
                 transaction.open_table(META)?.insert(META_KEY, sealed_meta.as_slice())?;
                 transaction.open_table(SUBJECTS)?.remove(id.0)?;
-                let mut table = transaction.open_table(TEMPLATES)?;
-                for index in 0..MAX_TEMPLATES_PER_SUBJECT as u16 {
-                    table.remove((id.0, index))?;
-                }
+                cut(&mut transaction.open_table(TEMPLATES)?, id, 0)?;
+                cut(&mut transaction.open_table(IMPOSTORS)?, id, 0)?;
                 Ok(())
             })
         })
     }
+
+    pub(crate) const fn sealer(&self) -> &Sealer {
+        &self.sealer
+    }
+}
+
+/// Removes a subject's templates from the index `kept` on.
+fn cut(
+    table: &mut redb::Table<'_, (u32, u16), &'static [u8]>,
+    id: SubjectId,
+    kept: u16,
+) -> Result<(), redb::Error> {
+    table.retain_in((id.0, kept)..(id.0, MAX_TEMPLATES_PER_SUBJECT as u16), |_, _| false)?;
+    Ok(())
 }
 
 /// Writes the first records of a new gallery.
@@ -178,6 +222,7 @@ fn begin(database: &Database, fresh: &Meta, key: &GalleryKey, hint: &[u8]) -> Re
         transact(database, &|transaction| {
             transaction.open_table(SUBJECTS)?;
             transaction.open_table(TEMPLATES)?;
+            transaction.open_table(IMPOSTORS)?;
             let mut table = transaction.open_table(META)?;
             table.insert(HEADER_KEY, header.as_slice())?;
             table.insert(META_KEY, meta.as_slice())?;

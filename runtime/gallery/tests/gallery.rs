@@ -52,7 +52,7 @@ fn what_was_enrolled_is_there_after_opening_again() {
 
     let mut gallery = open();
     assert_eq!(gallery.list(), before);
-    let expected = Subject { id: ada, name: name("Ada"), templates: 2, enrolled_unix_s: 77 };
+    let expected = Subject { id: ada, name: name("Ada"), templates: 2, impostors: 0, enrolled_unix_s: 77 };
     assert_eq!(gallery.find(&name("Ada")), Some(&expected));
     assert_eq!(best(&gallery, &template(0, 0.0)), Some(ada));
     assert_eq!(best(&gallery, &template(8, 0.3)), Some(bob));
@@ -145,7 +145,6 @@ fn what_is_no_gallery_is_refused_and_left_alone() {
     assert!(matches!(Gallery::open(&nowhere, &key(1), MODEL, DIMENSION), Err(GalleryError::Io { .. })));
 }
 
-/// A gallery with one subject, closed.
 #[test]
 fn a_power_cut_while_a_file_is_made_leaves_no_gallery_or_an_empty_one() {
     let folder = tempfile::tempdir().unwrap();
@@ -187,4 +186,77 @@ fn cut_and_changed_files_are_refused_or_read_right() {
         refused += check(changed, format!("byte {at}"));
     }
     assert!(refused > 20, "changed bytes were not found: {refused}");
+}
+
+#[test]
+fn re_enrolling_replaces_the_views_and_keeps_the_subject() {
+    let disk = MemoryDisk::new();
+    let mut gallery = open(&disk);
+    let ada = gallery.enrol(&name("Ada"), &[template(0, 0.0), template(2, 0.0)], 1).unwrap();
+    gallery.enrol(&name("Bob"), &[template(4, 0.0)], 1).unwrap();
+    gallery.deny(ada, &[template(6, 0.0)]).unwrap();
+    gallery.replace_templates(ada, &[template(8, 0.0)]).unwrap();
+    assert!(gallery.replace_templates(ada, &[]).is_err());
+    assert!(gallery.replace_templates(SubjectId(9), &[template(8, 0.0)]).is_err());
+    for gallery in [gallery, open(&disk)] {
+        let score = |axis| gallery.verify(ada, &template(axis, 0.0)).unwrap().unwrap().0;
+        assert!(score(8) > 0.99 && score(0) < 0.5 && score(2) < 0.5);
+        assert_eq!((gallery.len(), gallery.templates(), gallery.list()[0].impostors), (2, 2, 1));
+    }
+}
+
+#[test]
+fn who_was_taken_for_a_subject_is_known_until_it_is_forgotten() {
+    let disk = MemoryDisk::new();
+    let mut gallery = open(&disk);
+    let ada = gallery.enrol(&name("Ada"), &[template(0, 0.0)], 1).unwrap();
+    let bob = gallery.enrol(&name("Bob"), &[template(4, 0.0)], 1).unwrap();
+    assert_eq!(gallery.impostor(ada, &template(0, 1.0)).unwrap(), None);
+    let found = |gallery: &Gallery| -> Vec<_> {
+        let identify = |axis| {
+            let mut out = Candidates::new();
+            gallery.identify(&template(axis, 0.7), &mut out).unwrap();
+            out
+        };
+        (0..DIMENSION).map(identify).collect()
+    };
+    let before = found(&gallery);
+    gallery.deny(ada, &[template(0, 1.0), template(0, 2.0)]).unwrap();
+    assert_eq!(found(&gallery), before, "nobody is a candidate because of them, or with another score");
+    assert!(matches!(
+        gallery.deny(ada, &vec![template(1, 0.0); 15]),
+        Err(GalleryError::TooManyImpostors(17))
+    ));
+    assert!(matches!(gallery.deny(ada, &[]), Err(GalleryError::NoTemplates)));
+    let mut gallery = open(&disk);
+    let impostor = gallery.impostor(ada, &template(0, 1.0)).unwrap().unwrap();
+    assert!(impostor.0 > 0.999 && impostor > gallery.verify(ada, &template(0, 1.0)).unwrap().unwrap());
+    assert_eq!(gallery.impostor(bob, &template(0, 1.0)).unwrap(), None);
+    assert_eq!((gallery.templates(), gallery.find(&name("Ada")).unwrap().impostors), (2, 2));
+    let scores = gallery.impostor_scores().unwrap();
+    assert!(scores.iter().all(|score| score.subject == ada) && scores.len() == 2);
+    assert!((scores[0].score.0 - 0.5_f32.sqrt()).abs() < 1e-5);
+    assert_eq!(gallery.denied_views(ada).unwrap(), (0, 0), "one view has nothing to be compared with");
+    gallery.add_templates(ada, &[template(0, 0.9), template(3, 0.0)]).unwrap();
+    // The view along axis 3 is as far from the others as from the impostors.
+    assert_eq!(gallery.denied_views(ada).unwrap(), (3, 3));
+    assert_eq!(gallery.forget_impostors(ada).unwrap(), 2);
+    assert_eq!(gallery.forget_impostors(ada).unwrap(), 0);
+    assert_eq!(open(&disk).impostor(ada, &template(0, 1.0)).unwrap(), None);
+    gallery.deny(bob, &[template(4, 1.0)]).unwrap();
+    gallery.revoke(bob).unwrap();
+    assert_eq!(open(&disk).impostor_scores().unwrap(), []);
+}
+
+#[test]
+fn a_probe_is_opened_by_its_gallery_number_and_subject_alone() {
+    let mut gallery = open(&MemoryDisk::new());
+    let ada = gallery.enrol(&name("Ada"), &[template(0, 0.0)], 1).unwrap();
+    let probe = template(0, 0.4);
+    let sealed = gallery.seal_probe(7, ada, &probe).unwrap();
+    assert!(gallery.open_probe(7, ada, &sealed).unwrap().score(&probe).unwrap().0 > 0.999);
+    assert!(gallery.open_probe(8, ada, &sealed).is_none());
+    assert!(gallery.open_probe(7, SubjectId(2), &sealed).is_none());
+    assert!(gallery.open_probe(7, ada, &sealed[..sealed.len() - 1]).is_none());
+    assert!(open(&MemoryDisk::new()).open_probe(7, ada, &sealed).is_none(), "another gallery, the same key");
 }

@@ -7,8 +7,11 @@
 )]
 
 use arcdoor_core::{Candidates, ModelId, SubjectId, SubjectName, Template};
-use arcdoor_gallery::{Folder, Gallery, GalleryError, GalleryKey, KEY_BYTES, MemoryDisk, MemoryFolder};
+use arcdoor_gallery::{
+    Folder, Gallery, GalleryError, GalleryKey, KEY_BYTES, MemoryDisk, MemoryFolder, Subject,
+};
 use std::io::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const MODEL: ModelId = ModelId::new([1; 16]);
 const DIMENSION: usize = 16;
@@ -37,10 +40,11 @@ fn open_in(folder: &MemoryFolder, byte: u8) -> Result<Gallery, GalleryError> {
     Gallery::open_in(folder, "gallery", &key(byte), MODEL, DIMENSION)
 }
 
-/// Ada with one template, Bob with two.
+/// Ada with one template, Bob with two; somebody was taken for Bob.
 fn fill(gallery: &mut Gallery) {
     gallery.enrol(&name("Ada"), &[template(0)], 5).unwrap();
-    gallery.enrol(&name("Bob"), &[template(4), template(5)], 6).unwrap();
+    let bob = gallery.enrol(&name("Bob"), &[template(4), template(5)], 6).unwrap();
+    gallery.deny(bob, &[template(13)]).unwrap();
 }
 
 fn filled() -> MemoryDisk {
@@ -49,15 +53,31 @@ fn filled() -> MemoryDisk {
     disk
 }
 
-/// Names and templates, which stand for a whole state.
-fn state(gallery: &Gallery) -> Vec<(String, usize)> {
-    gallery.iter().map(|subject| (subject.name.to_string(), subject.templates)).collect()
+/// Of each subject the name, and what every axis scores against its own and its impostor templates.
+fn state(gallery: &Gallery) -> Vec<(String, usize, usize, Vec<i32>)> {
+    let scores = |id| {
+        let score = move |axis| {
+            let own = gallery.verify(id, &template(axis)).unwrap();
+            [own, gallery.impostor(id, &template(axis)).unwrap()]
+        };
+        (0..DIMENSION).flat_map(score).map(|score| score.map_or(9, |score| (score.0 * 100.0).round() as i32))
+    };
+    let one = |subject: &Subject| {
+        (subject.name.to_string(), subject.templates, subject.impostors, scores(subject.id).collect())
+    };
+    gallery.iter().map(one).collect()
 }
 
+static TOTAL: AtomicU64 = AtomicU64::new(0);
+
 /// Straight to stderr, which the test runner shows of passing tests, too.
-fn counted(what: &str, cuts: u64) {
-    let _ = writeln!(std::io::stderr(), "power cuts, {what}: {cuts}");
-    assert!(cuts >= 6 * OUTCOMES, "{what}: only {cuts} cuts");
+fn counted(what: &str, points: u64) {
+    let total = TOTAL.fetch_add(points, Ordering::Relaxed) + points;
+    let _ = writeln!(
+        std::io::stderr(),
+        "power cuts, {what}: {points} points, {OUTCOMES} outcomes each; {total} points so far"
+    );
+    assert!(points >= 6, "{what}: only {points} points");
 }
 
 /// Makes one change to a filled gallery, cut everywhere, and looks at what is left.
@@ -77,7 +97,7 @@ fn cut_everywhere(what: &str, change: impl Fn(&mut Gallery) -> Result<(), Galler
             let found = state(&left);
             assert!(found == before || found == after, "{what}, cut {cut}: {found:?}");
             assert!(!done || found == after, "{what}: a confirmed change was lost");
-            assert_eq!(left.templates(), found.iter().map(|(_, templates)| templates).sum::<usize>());
+            assert_eq!(left.templates(), found.iter().map(|subject| subject.1).sum::<usize>());
             *if found == after { &mut new } else { &mut old } += 1;
         }
         if done {
@@ -87,7 +107,7 @@ fn cut_everywhere(what: &str, change: impl Fn(&mut Gallery) -> Result<(), Galler
         assert!(gallery.enrol(&name("Eve"), &[template(6)], 3).is_err(), "written after a failure");
     }
     assert!(done && old > 0 && new > 0, "{what}: the cuts missed one side: {old} old, {new} new");
-    counted(what, old + new);
+    counted(what, (old + new) / OUTCOMES);
 }
 
 #[test]
@@ -100,6 +120,21 @@ fn enrolling() {
 #[test]
 fn enrolling_more_views() {
     cut_everywhere("adding templates", |gallery| gallery.add_templates(SubjectId(1), &[template(1)]));
+}
+
+#[test]
+fn replacing_views() {
+    cut_everywhere("re-enrolling", |gallery| gallery.replace_templates(SubjectId(2), &[template(1)]));
+}
+
+#[test]
+fn denying_an_impostor() {
+    cut_everywhere("not this person", |gallery| gallery.deny(SubjectId(1), &[template(2), template(3)]));
+}
+
+#[test]
+fn forgetting_impostors() {
+    cut_everywhere("forgetting impostors", |gallery| gallery.forget_impostors(SubjectId(2)).map(drop));
 }
 
 #[test]
@@ -135,7 +170,7 @@ fn copying() {
             break;
         }
     }
-    counted("copying", cuts);
+    counted("exporting", cuts / OUTCOMES);
 }
 
 #[test]
@@ -155,7 +190,7 @@ fn making_a_gallery() {
             break;
         }
     }
-    counted("making a gallery", cuts);
+    counted("making a gallery", cuts / OUTCOMES);
 }
 
 #[test]
@@ -177,14 +212,51 @@ fn rewriting() {
                 (old, new) => panic!("cut {cut}, seed {seed}: {old:?} and {new:?}"),
             };
             assert_eq!((gallery.len(), gallery.templates()), (2, 3));
-            assert!(!left.exists("gallery.old"), "the next opening overwrites the old file");
+            for rest in ["gallery.old", "gallery.new"] {
+                assert!(!left.exists(rest), "the next opening overwrites {rest}");
+            }
             cuts += 1;
         }
         if done {
             break;
         }
     }
-    counted("rewriting", cuts);
+    counted("changing the key", cuts / OUTCOMES);
+}
+
+/// Bob is revoked, and the gallery rewritten: he is there with all that he had, or nowhere; and his old file
+/// was all zeros before it lost its length.
+#[test]
+fn erasing() {
+    let (mut points, mut zeroed) = (0, false);
+    for cut in 0.. {
+        let folder = MemoryFolder::new();
+        fill(&mut open_in(&folder, 1).unwrap());
+        folder.fail_after(Some(cut));
+        let result = open_in(&folder, 1).and_then(|mut gallery| {
+            gallery.revoke(SubjectId(2))?;
+            gallery.rewrite(&folder, "gallery", &key(2), &[])
+        });
+        let done = result.is_ok();
+        drop(result);
+        for seed in 0..OUTCOMES {
+            let left = folder.power_cut(seed);
+            if let Ok(Some(old)) = left.peek("gallery.old", usize::MAX) {
+                zeroed |= !old.is_empty() && old.iter().all(|byte| *byte == 0);
+            }
+            let gallery = open_in(&left, 1).or_else(|_| open_in(&left, 2)).unwrap();
+            let found: Vec<_> =
+                state(&gallery).into_iter().map(|(name, own, others, _)| (name, own, others)).collect();
+            let (ada, bob) = (("Ada".to_owned(), 1, 0), ("Bob".to_owned(), 2, 1));
+            assert!(found == [ada.clone()] || (!done && found == [ada, bob]), "cut {cut}: {found:?}");
+        }
+        points += 1;
+        if done {
+            break;
+        }
+    }
+    assert!(zeroed, "the old file was not overwritten");
+    counted("erasing", points);
 }
 
 #[test]

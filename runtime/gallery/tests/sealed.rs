@@ -156,3 +156,41 @@ fn an_interrupted_rewriting_is_finished_at_the_next_opening() {
     assert!(!name("gallery.old").exists());
     assert_eq!(std::fs::metadata(name("witness")).unwrap().len(), 0);
 }
+
+/// Bytes that only ciphertext has: 32 of them, nearly all different.
+fn secrets(bytes: &[u8]) -> Vec<&[u8]> {
+    let is_random = |part: &&[u8]| part.iter().collect::<std::collections::HashSet<_>>().len() > 26;
+    bytes.chunks_exact(32).filter(is_random).collect()
+}
+
+#[test]
+fn what_free_pages_held_is_gone_after_rewriting() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = FileFolder::new(dir.path());
+    let mut gallery = open_in(&folder, 1).unwrap();
+    fill(&mut gallery);
+    let read = || std::fs::read(dir.path().join("gallery")).unwrap();
+    let before = read();
+    let held = secrets(&before);
+    gallery.revoke(SubjectId(1)).unwrap();
+    let left = read();
+    let found = |bytes: &[u8]| held.iter().filter(|part| contains(bytes, part)).count();
+    assert!(held.len() > 10 && found(&left) > held.len() / 2, "revoking alone frees pages, no more");
+    // The same key: what is gone is gone even for whoever has it.
+    drop(gallery.rewrite(&folder, "gallery", &key(1), &[]).unwrap());
+    assert_eq!(found(&read()), 0);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn an_export_and_an_import_carry_who_was_taken_for_whom() {
+    let mut first = open(&filled(), 1).unwrap();
+    first.deny(SubjectId(2), &[template(9)]).unwrap();
+    let export = first.copy_to(MemoryDisk::new(), &key(2), &[]).unwrap();
+    let mut second = open(&MemoryDisk::new(), 3).unwrap();
+    second.enrol(&name("Ada Lovelace"), &[template(12)], 1).unwrap();
+    second.import(&export).unwrap();
+    let bob = second.find(&name("Bob Babbage")).unwrap();
+    assert_eq!(bob.impostors, 1);
+    assert!(second.impostor(bob.id, &template(9)).unwrap().unwrap().0 > 0.999);
+}

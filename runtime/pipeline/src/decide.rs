@@ -1,6 +1,6 @@
 //! From what was seen to what it means: a pure function of state, observation, time and rules.
 
-use arcdoor_core::{Candidate, Decision, DenyReason, Millis, Rect, Threshold};
+use arcdoor_core::{Candidate, Decision, DenyReason, Millis, Rect, Score, Threshold};
 use serde::{Deserialize, Serialize};
 
 use crate::observation::Observation;
@@ -91,8 +91,8 @@ pub fn decide(state: &State, observation: &Observation, now: Millis, rules: &Rul
             follow(&mut state, *rect, now, &rules.policy);
             Decision::Retry { reason: *reason }
         }
-        Observation::Face { rect, contenders } => {
-            let vote = vote(contenders, rules);
+        Observation::Face { rect, contenders, impostor } => {
+            let vote = vote(contenders, *impostor, rules);
             judge(&mut state, *rect, vote, now, &rules.policy)
         }
     };
@@ -108,10 +108,14 @@ fn follow<'a>(state: &'a mut State, rect: Rect, now: Millis, policy: &Policy) ->
     track
 }
 
-fn vote(contenders: &[Candidate], rules: &Rules) -> Vote {
+/// An impostor's score takes a vote away; it never moves one to another subject.
+fn vote(contenders: &[Candidate], impostor: Option<Score>, rules: &Rules) -> Vote {
     let Some(best) = contenders.first() else { return Vote::Nobody(DenyReason::NobodyEnrolled) };
     if !rules.threshold.admits(best.score) {
         return Vote::Nobody(DenyReason::NoMatch);
+    }
+    if impostor.is_some_and(|impostor| impostor >= best.score) {
+        return Vote::Nobody(DenyReason::NotThisPerson);
     }
     let margin = rules.policy.fields().margin;
     let contests =

@@ -1,7 +1,7 @@
 //! Collecting the templates of one person.
 
 use arcdoor_core::limits::MAX_TEMPLATES_PER_SUBJECT;
-use arcdoor_core::{RetryReason, Template, Threshold};
+use arcdoor_core::{Quality, RetryReason, Score, Template, Threshold};
 use arcdoor_frame::RgbView;
 
 use crate::error::PipelineError;
@@ -11,13 +11,14 @@ use crate::recognizer::{Recognizer, View};
 #[derive(Debug, Clone, Default)]
 pub struct Enrolment {
     templates: Vec<Template>,
+    qualities: Vec<Quality>,
 }
 
 impl Enrolment {
     /// Without a view yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { templates: Vec::new() }
+        Self { templates: Vec::new(), qualities: Vec::new() }
     }
 
     /// Offers a picture. `Some`: why it was not taken.
@@ -45,6 +46,37 @@ impl Enrolment {
         self.templates.is_empty()
     }
 
+    /// The templates so far.
+    #[must_use]
+    pub fn templates(&self) -> &[Template] {
+        &self.templates
+    }
+
+    /// The quality of each view that was taken.
+    #[must_use]
+    pub fn qualities(&self) -> &[Quality] {
+        &self.qualities
+    }
+
+    /// How well the views agree: of each the best score against the others, and of those the least. `None`
+    /// with fewer than two views.
+    ///
+    /// # Errors
+    /// When two views are of different embedders.
+    pub fn consistency(&self) -> Result<Option<Score>, PipelineError> {
+        let mut least: Option<Score> = None;
+        for (index, view) in self.templates.iter().enumerate() {
+            let mut best: Option<Score> = None;
+            for (_, other) in self.templates.iter().enumerate().filter(|(other, _)| *other != index) {
+                let score = view.score(other)?;
+                best = Some(best.map_or(score, |best| Score(best.0.max(score.0))));
+            }
+            let Some(best) = best else { return Ok(None) };
+            least = Some(least.map_or(best, |least| Score(least.0.min(best.0))));
+        }
+        Ok(least)
+    }
+
     /// The templates, one of each view.
     #[must_use]
     pub fn finish(self) -> Vec<Template> {
@@ -53,8 +85,8 @@ impl Enrolment {
 
     /// Takes a view that matches one of those before; a face of somebody else would open for both.
     fn take(&mut self, view: View, threshold: &Threshold) -> Result<Option<RetryReason>, PipelineError> {
-        let template = match view {
-            Ok(template) => template,
+        let (template, quality) = match view {
+            Ok(view) => view,
             Err(reason) => return Ok(Some(reason)),
         };
         if self.templates.len() >= MAX_TEMPLATES_PER_SUBJECT {
@@ -68,6 +100,7 @@ impl Enrolment {
             return Ok(Some(RetryReason::SomebodyElse));
         }
         self.templates.push(template);
+        self.qualities.push(quality);
         Ok(None)
     }
 }
@@ -75,9 +108,11 @@ impl Enrolment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arcdoor_core::{CalibrationId, Fmr, ModelId, Score};
+    use arcdoor_core::{CalibrationId, Fmr, ModelId};
 
     const MODEL: ModelId = ModelId::new([3; 16]);
+
+    const GOOD: Quality = Quality { sharpness: 90, pose: 80, illumination: 70, size: 95, occlusion: 100 };
 
     fn threshold() -> Threshold {
         Threshold {
@@ -91,18 +126,23 @@ mod tests {
 
     fn at(degrees: f32) -> View {
         let angle = degrees.to_radians();
-        Ok(Template::new(MODEL, &[angle.cos(), angle.sin()]).unwrap())
+        Ok((Template::new(MODEL, &[angle.cos(), angle.sin()]).unwrap(), GOOD))
     }
 
     #[test]
     fn views_of_one_person_are_taken_and_another_person_is_not() {
         let mut enrolment = Enrolment::new();
+        assert_eq!(enrolment.consistency().unwrap(), None);
         let mut offer = |view| enrolment.take(view, &threshold()).unwrap();
         assert_eq!(offer(Err(RetryReason::TooDark)), Some(RetryReason::TooDark));
         assert_eq!(offer(at(0.0)), None);
         assert_eq!(offer(at(50.0)), None);
         assert_eq!(offer(at(95.0)), None, "near to the second view");
         assert_eq!(offer(at(-80.0)), Some(RetryReason::SomebodyElse));
+        assert_eq!(enrolment.qualities(), [GOOD; 3]);
+        // The first and the second are 50 degrees apart, the second and the third 45.
+        let least = enrolment.consistency().unwrap().unwrap();
+        assert!((least.0 - 50.0_f32.to_radians().cos()).abs() < 1e-6, "{least:?}");
         assert_eq!(enrolment.finish().len(), 3);
     }
 
@@ -116,6 +156,6 @@ mod tests {
         let mut enrolment = Enrolment::new();
         enrolment.take(at(1.0), &threshold()).unwrap();
         let other = Template::new(ModelId::new([4; 16]), &[1.0, 0.0]).unwrap();
-        assert!(matches!(enrolment.take(Ok(other), &threshold()), Err(PipelineError::Template(_))));
+        assert!(matches!(enrolment.take(Ok((other, GOOD)), &threshold()), Err(PipelineError::Template(_))));
     }
 }

@@ -1,6 +1,6 @@
 //! What one frame showed, as far as decisions go.
 
-use arcdoor_core::{Candidate, Rect, RetryReason};
+use arcdoor_core::{Candidate, Rect, RetryReason, Score};
 use serde::{Deserialize, Serialize};
 
 /// The candidates that a decision looks at: the best, and the one that may contest it.
@@ -28,5 +28,8 @@ pub enum Observation {
         rect: Rect,
         /// Subjects by score, best first; none where nobody is enrolled.
         contenders: Contenders,
+        /// The best score against those who were reported as not the first of them; none where nobody was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        impostor: Option<Score>,
     },
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use arcdoor_core::{Candidates, Decision, Face, Faces, Millis, RetryReason, Template, Threshold};
+use arcdoor_core::{Candidates, Decision, Face, Faces, Millis, Quality, RetryReason, Template, Threshold};
 use arcdoor_frame::RgbView;
 use arcdoor_gallery::Gallery;
 use arcdoor_vision::quality::{Assessment, QualityGate};
@@ -46,8 +46,8 @@ pub struct Step {
     pub threshold: Threshold,
 }
 
-/// One view of a person: a template, or why there is none.
-pub type View = Result<Template, RetryReason>;
+/// One view of a person: a template and the picture's quality, or why there is none.
+pub type View = Result<(Template, Quality), RetryReason>;
 
 /// Runs frames through detection, quality, embedding, search and decision, and remembers what decisions
 /// need from frame to frame.
@@ -140,10 +140,13 @@ impl Recognizer {
     /// # Errors
     /// When a network fails.
     pub fn view(&mut self, frame: RgbView<'_>) -> Result<View, PipelineError> {
-        let looked = self.look(frame, &QualityGate::enrol(), &mut Seen::default())?;
-        Ok(match looked {
-            Looked::Nobody(reason) | Looked::Unclear(_, reason) => Err(reason),
-            Looked::Face(_, template) => Ok(template),
+        let mut seen = Seen::default();
+        let looked = self.look(frame, &QualityGate::enrol(), &mut seen)?;
+        Ok(match (looked, seen.assessment) {
+            (Looked::Nobody(reason) | Looked::Unclear(_, reason), _) => Err(reason),
+            (Looked::Face(_, template), Some(assessment)) => Ok((template, assessment.quality)),
+            // Every face that was embedded was assessed before; this is for the compiler alone.
+            (Looked::Face(..), None) => Err(RetryReason::NoFace),
         })
     }
 
@@ -161,10 +164,14 @@ impl Recognizer {
         };
         let start = Instant::now();
         gallery.identify(&template, &mut seen.candidates)?;
+        let impostor = match seen.candidates.first() {
+            Some(best) => gallery.impostor(best.subject, &template)?,
+            None => None,
+        };
         seen.match_us = u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX);
         self.probe = Some(template);
         let contenders: Contenders = seen.candidates.iter().take(2).copied().collect();
-        Ok(Observation::Face { rect: face.rect, contenders })
+        Ok(Observation::Face { rect: face.rect, contenders, impostor })
     }
 
     /// Detection, choice, quality and embedding.

@@ -37,7 +37,11 @@ fn door() -> Rules {
 
 fn face_at(x: f32, scores: &[(u32, f32)]) -> Observation {
     let contenders = scores.iter().map(|&(id, s)| Candidate { subject: SubjectId(id), score: Score(s) });
-    Observation::Face { rect: Rect::new(x, 0.0, 100.0, 100.0), contenders: contenders.collect() }
+    Observation::Face {
+        rect: Rect::new(x, 0.0, 100.0, 100.0),
+        contenders: contenders.collect(),
+        impostor: None,
+    }
 }
 
 fn face(id: u32, score: f32) -> Observation {
@@ -170,7 +174,8 @@ fn any_observation() -> impl Strategy<Value = Observation> {
     prop_oneof![
         1 => Just(Observation::Nobody { reason: RetryReason::NoFace }),
         1 => rect.clone().prop_map(|rect| Observation::Unclear { rect, reason: RetryReason::TooDark }),
-        6 => (rect, contenders).prop_map(|(rect, contenders)| Observation::Face { rect, contenders }),
+        6 => (rect, contenders)
+            .prop_map(|(rect, contenders)| Observation::Face { rect, contenders, impostor: None }),
     ]
 }
 
@@ -199,7 +204,49 @@ fn names(observation: &Observation, wanted: SubjectId) -> bool {
     }
 }
 
+/// The same frame, with somebody reported as not its best candidate.
+fn with_impostor(observation: &Observation, score: f32) -> Observation {
+    let mut observation = observation.clone();
+    if let Observation::Face { impostor, contenders, .. } = &mut observation
+        && !contenders.is_empty()
+    {
+        *impostor = Some(Score(score));
+    }
+    observation
+}
+
+#[test]
+fn who_is_as_near_to_an_impostor_is_denied_and_nobody_takes_the_place() {
+    let still = Rules { policy: Policy::still(), ..door() };
+    let decision =
+        |impostor| run(&still, &[(0, with_impostor(&face_at(0.0, &[(7, 0.8), (9, 0.79)]), impostor))])[0];
+    let near = Decision::Denied { reason: DenyReason::NotThisPerson };
+    assert_eq!((decision(0.8), decision(0.9)), (near, near));
+    assert_eq!(decision(0.7), Decision::Denied { reason: DenyReason::Ambiguous }, "as without it");
+    let clear = |impostor| run(&still, &[(0, with_impostor(&face(7, 0.8), impostor))])[0];
+    assert!(matches!(clear(0.79), Decision::Granted { .. }));
+}
+
 proptest! {
+    /// Whatever comes before the camera, and whoever was reported: a grant with reports is a grant without.
+    /// (A lockout ends; reports may let it begin, and so end, earlier. Here there is none.)
+    #[test]
+    fn reports_never_turn_a_denial_into_a_grant(
+        frames in any_trace(),
+        reports in prop::collection::vec(prop::option::of(0.0_f32..1.0), 64),
+    ) {
+        let rules = rules(Fields { agree: 3, of: 5, gap_ms: 1_000, margin: 0.02, lockout: None });
+        let reported: Vec<_> = frames.iter().zip(reports.iter().cycle()).map(|((now, seen), report)| {
+            (*now, report.map_or_else(|| seen.clone(), |score| with_impostor(seen, score)))
+        }).collect();
+        for (without, with) in run(&rules, &frames).iter().zip(run(&rules, &reported)) {
+            if let Decision::Granted { subject, .. } = with {
+                let same = matches!(without, Decision::Granted { subject: same, .. } if *same == subject);
+                prop_assert!(same, "{:?} without the reports", without);
+            }
+        }
+    }
+
     #[test]
     fn a_grant_has_its_votes_among_the_last_faces_at_that_place(frames in any_trace()) {
         let decisions = run(&door(), &frames);

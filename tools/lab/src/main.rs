@@ -82,6 +82,8 @@ enum Pack {
     Keygen(pack_sign::KeygenArgs),
     /// Sign a pack's manifest, and with it every file's hash
     Sign(pack_sign::PackSignArgs),
+    /// Write a pack as one file, to be installed on devices
+    Bundle(pack_sign::PackBundleArgs),
 }
 
 fn main() -> ExitCode {
@@ -95,6 +97,7 @@ fn main() -> ExitCode {
         Command::Pack { what: Pack::Build(args) } => pack_build::run(args),
         Command::Pack { what: Pack::Keygen(args) } => pack_sign::keygen(args),
         Command::Pack { what: Pack::Sign(args) } => pack_sign::run(args),
+        Command::Pack { what: Pack::Bundle(args) } => pack_sign::bundle(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

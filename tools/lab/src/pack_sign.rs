@@ -1,4 +1,4 @@
-//! `arcdoor-lab pack keygen` and `pack sign`: who made a pack. The files are those of minisign.
+//! `arcdoor-lab pack keygen`, `pack sign` and `pack bundle`: who made a pack, and the pack as one file. The files are those of minisign.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -30,6 +30,16 @@ pub(crate) struct PackSignArgs {
     key: PathBuf,
 }
 
+/// Arguments of `pack bundle`.
+#[derive(clap::Args)]
+pub(crate) struct PackBundleArgs {
+    /// The pack's folder, signed
+    dir: PathBuf,
+    /// The archive [default: NAME-VERSION.tar here]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
 /// Makes a pair of keys; never over one that is there.
 pub(crate) fn keygen(args: KeygenArgs) -> Result<()> {
     let pair = if args.no_password {
@@ -43,6 +53,20 @@ pub(crate) fn keygen(args: KeygenArgs) -> Result<()> {
     write_new(&public, &pair.pk.to_box()?.into_string(), 0o644)?;
     println!("secret key: {} (keep it off the device)", args.out.display());
     println!("settings.toml of each device: trusted_keys = [\"{}\"]", pair.pk.to_base64());
+    Ok(())
+}
+
+/// Writes a pack as the one file that `arcdoor pack install` takes.
+pub(crate) fn bundle(args: PackBundleArgs) -> Result<()> {
+    let pack = Pack::open(&args.dir)?;
+    let out = args.out.unwrap_or_else(|| format!("{}-{}.tar", pack.name(), pack.manifest().version).into());
+    if !args.dir.join(SIGNATURE_FILE).exists() {
+        eprintln!("note: {} is not signed; devices take it only if unsigned packs are allowed", pack.name());
+    }
+    let mut bytes = Vec::new();
+    arcdoor_models::bundle(&args.dir, &mut bytes)?;
+    fs::write(&out, &bytes).with_context(|| format!("cannot write {}", out.display()))?;
+    println!("{}: {} bytes; on the device: arcdoor pack install {0}", out.display(), bytes.len());
     Ok(())
 }
 
