@@ -80,7 +80,7 @@ impl Net {
                 spec.check()?;
                 // What is no file, or no graph, is for tract to say.
                 let opened = onnx::open(onnx).ok();
-                match opened.map(|opened| Plan::compile(opened, spec.input, spec.outputs)) {
+                match opened.as_ref().map(|opened| Plan::compile(opened, spec.input, spec.outputs)) {
                     Some(Ok(plan)) => return Ok(net(Inner::Plan(Arc::new(plan)), None)),
                     Some(Err(why)) if choice == EngineChoice::Plan => return Err(InferError::Unplanned(why)),
                     Some(Err(why)) => Some(why),

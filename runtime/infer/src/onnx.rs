@@ -21,6 +21,7 @@ mod open;
 mod prelu;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use crate::error::InferError;
 use graph::Graph;

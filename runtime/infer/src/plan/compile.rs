@@ -14,19 +14,19 @@ use super::refusal::{Unsupported, Why};
 use super::shape::Order;
 use super::step::{Kernel, Source, Step};
 use super::{Output, Plan};
-use crate::onnx::{Numbers, Opened};
+use crate::onnx::Opened;
 
 /// Longest arena and longest packed weights, in values: 512 MiB each.
 const MAX_VALUES: usize = 128 << 20;
 
-/// Compiles what the outputs need. The constants are consumed as they are packed.
+/// Compiles what the outputs need.
 pub(super) fn compile(
-    mut opened: Opened,
+    opened: &Opened<'_>,
     input: [usize; 4],
     outputs: &[&str],
     isa: Isa,
 ) -> Result<Plan, Unsupported> {
-    let graph = Graph::read(&opened, input, outputs)?;
+    let graph = Graph::read(opened, input, outputs)?;
     let fused = fuse(&graph);
     let maps = maps(&graph, &fused)?;
     let (places, arena_len) = places(&graph, &fused, &maps)?;
@@ -73,7 +73,7 @@ pub(super) fn compile(
     }
     let outputs = answers(&graph, &maps, &places)?;
     let (batch, image) = (graph.batch, graph.input.len());
-    let weights = pack(&mut opened, &fused, &steps, packed_len)?;
+    let weights = pack(opened, &fused, &steps, packed_len)?;
     Ok(Plan { steps, entries, weights, arena_len, outputs, batch, image, isa })
 }
 
@@ -164,30 +164,19 @@ fn weights_of(fused: &Fused) -> Option<&str> {
     }
 }
 
-/// All packed weights, one after the other; each constant is freed once its last reader has packed it.
+/// All packed weights, one after the other.
 fn pack(
-    opened: &mut Opened,
+    opened: &Opened<'_>,
     fused: &[Fused],
     steps: &[Step],
     packed_len: usize,
 ) -> Result<Floats, Unsupported> {
-    let mut left: BTreeMap<&str, usize> = BTreeMap::new();
-    fused.iter().filter_map(weights_of).for_each(|name| *left.entry(name).or_default() += 1);
     let mut all = Floats::new(packed_len);
     for (one, step) in fused.iter().zip(steps) {
         let packed = all.all_mut().get_mut(step.packed.clone()).unwrap_or_default();
-        let name = weights_of(one);
-        let numbers = name.and_then(|name| opened.constants.get(name)).map(|tensor| &tensor.numbers);
-        let values = if let Some(Numbers::F32(values)) = numbers { &**values } else { &[] };
-        step.kernel.pack(one, values, packed).map_err(|error| refused(one, Why::Kernel(error)))?;
-        if let Some(name) = name
-            && let Some(left) = left.get_mut(name)
-        {
-            *left -= 1;
-            if *left == 0 {
-                opened.constants.remove(name);
-            }
-        }
+        let tensor = weights_of(one).and_then(|name| opened.constants.get(name));
+        let values = tensor.and_then(|tensor| tensor.f32s()).unwrap_or_default();
+        step.kernel.pack(one, &values, packed).map_err(|error| refused(one, Why::Kernel(error)))?;
     }
     Ok(all)
 }

@@ -92,7 +92,11 @@ pub(super) struct Graph {
 
 impl Graph {
     /// Reads what the outputs need; what they do not need may be anything.
-    pub(super) fn read(opened: &Opened, input: [usize; 4], outputs: &[&str]) -> Result<Self, Unsupported> {
+    pub(super) fn read(
+        opened: &Opened<'_>,
+        input: [usize; 4],
+        outputs: &[&str],
+    ) -> Result<Self, Unsupported> {
         let whole = |why| Unsupported { operator: "graph".to_owned(), node: String::new(), why };
         let [only] = &*opened.inputs else { return Err(whole(Why::GraphInputs)) };
         if opened.inputs_dropped != 0 {

@@ -66,7 +66,11 @@ impl Plan {
     ///
     /// # Errors
     /// The first thing that the plan does not run.
-    pub(crate) fn compile(opened: Opened, input: [usize; 4], outputs: &[&str]) -> Result<Self, Unsupported> {
+    pub(crate) fn compile(
+        opened: &Opened<'_>,
+        input: [usize; 4],
+        outputs: &[&str],
+    ) -> Result<Self, Unsupported> {
         compile::compile(opened, input, outputs, Isa::detect())
     }
 

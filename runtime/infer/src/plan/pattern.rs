@@ -15,13 +15,13 @@ pub(super) struct Prelu<'a> {
 
 /// Who makes what, in a decoded graph.
 pub(super) struct Makers<'a> {
-    pub(super) opened: &'a Opened,
+    pub(super) opened: &'a Opened<'a>,
     pub(super) by_name: BTreeMap<&'a str, usize>,
 }
 
 impl<'a> Makers<'a> {
     /// `None` where two nodes make the same name.
-    pub(super) fn new(opened: &'a Opened) -> Option<Self> {
+    pub(super) fn new(opened: &'a Opened<'a>) -> Option<Self> {
         let mut by_name = BTreeMap::new();
         for (index, node) in opened.nodes.iter().enumerate() {
             for name in node.output.iter().filter(|name| !name.is_empty()) {

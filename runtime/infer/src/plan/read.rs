@@ -295,7 +295,9 @@ impl<'a> Reader<'a, '_> {
 
     fn weights(&self, by_input: bool, outputs: usize) -> Result<Weights, Why> {
         let name = self.node.input.get(1).cloned().unwrap_or_default();
-        self.f32s(1, "weights")?;
+        if !matches!(self.constant(1)?.numbers, Numbers::F32(_) | Numbers::Raw(_)) {
+            return Err(Why::Constant("weights"));
+        }
         let bias = match self.node.input.get(2).filter(|name| !name.is_empty()) {
             None => vec![0.0; outputs],
             Some(_) => match self.f32s(2, "bias")? {
@@ -329,7 +331,7 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    fn constant(&self, index: usize) -> Result<&'a Tensor, Why> {
+    fn constant(&self, index: usize) -> Result<&'a Tensor<'a>, Why> {
         let name = self.node.input.get(index).ok_or(Why::Constant("operand"))?;
         self.makers.opened.constants.get(name).ok_or(Why::Constant("operand"))
     }

@@ -80,7 +80,7 @@ fn run_step(
     let overlap = |_| ShapeError::EmptyMap;
     let packed = weights.get(step.packed.clone()).unwrap_or_default();
     let output = step.output.clone();
-    let mut run = |input: &[f32], residual: Option<&[f32]>, output: &mut [f32]| {
+    let run = |input: &[f32], residual: Option<&[f32]>, output: &mut [f32]| {
         step.kernel.run(plan.isa, Inputs { packed, input, residual }, Part::WHOLE, output)
     };
     match (&step.input, &step.residual) {
