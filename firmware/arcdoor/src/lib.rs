@@ -25,6 +25,7 @@ pub mod cli;
 pub mod doctor;
 pub mod engine;
 pub mod error;
+mod explain;
 pub mod home;
 pub mod install;
 pub mod keys;

@@ -116,6 +116,7 @@ fn nothing() -> Sight {
         threshold: 1.0,
         decision: Verdict::Retry,
         reason: Some(Reason::Retry(RetryReason::Looking)),
+        engine: None,
         stages: Stages::default(),
     }
 }

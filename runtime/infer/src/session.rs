@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::model::{TypedSimplePlan, TypedSimpleState};
 
+use crate::engine::Engine;
 use crate::error::InferError;
 use crate::net::{Inner, load_error};
 use crate::plan::Runner;
@@ -12,11 +13,11 @@ use crate::plan::Runner;
 /// Runs one [`Net`](crate::Net); keeps the input buffer and the engine's state between runs. Not for
 /// sharing between threads: each thread makes its own.
 pub struct Session {
-    runner: Engine,
+    runner: Inside,
     names: Arc<[String]>,
 }
 
-enum Engine {
+enum Inside {
     Plan(Runner),
     Tract(Box<Tract>),
 }
@@ -24,17 +25,26 @@ enum Engine {
 impl Session {
     pub(crate) fn new(inner: &Inner, input: [usize; 4], names: Arc<[String]>) -> Result<Self, InferError> {
         let runner = match inner {
-            Inner::Plan(plan) => Engine::Plan(Runner::new(plan)),
-            Inner::Tract(plan) => Engine::Tract(Box::new(Tract::new(plan, input)?)),
+            Inner::Plan(plan) => Inside::Plan(Runner::new(plan)),
+            Inner::Tract(plan) => Inside::Tract(Box::new(Tract::new(plan, input)?)),
         };
         Ok(Self { runner, names })
+    }
+
+    /// What runs the network.
+    #[must_use]
+    pub const fn engine(&self) -> Engine {
+        match self.runner {
+            Inside::Plan(_) => Engine::Plan,
+            Inside::Tract(_) => Engine::Tract,
+        }
     }
 
     /// The input values, batch by channel by row by column; they stay as they were written last.
     pub fn input_mut(&mut self) -> &mut [f32] {
         match &mut self.runner {
-            Engine::Plan(runner) => runner.input_mut(),
-            Engine::Tract(tract) => tract.input_mut(),
+            Inside::Plan(runner) => runner.input_mut(),
+            Inside::Tract(tract) => tract.input_mut(),
         }
     }
 
@@ -44,8 +54,8 @@ impl Session {
     /// When the engine fails or an output holds no f32 values; outputs are then empty.
     pub fn run(&mut self) -> Result<(), InferError> {
         match &mut self.runner {
-            Engine::Plan(runner) => runner.run(),
-            Engine::Tract(tract) => tract.run(&self.names),
+            Inside::Plan(runner) => runner.run(),
+            Inside::Tract(tract) => tract.run(&self.names),
         }
     }
 
@@ -53,8 +63,8 @@ impl Session {
     #[must_use]
     pub fn output(&self, index: usize) -> &[f32] {
         match &self.runner {
-            Engine::Plan(runner) => runner.output(index),
-            Engine::Tract(tract) => tract.output(index),
+            Inside::Plan(runner) => runner.output(index),
+            Inside::Tract(tract) => tract.output(index),
         }
     }
 
@@ -62,8 +72,8 @@ impl Session {
     #[must_use]
     pub fn output_shape(&self, index: usize) -> &[usize] {
         match &self.runner {
-            Engine::Plan(runner) => runner.output_shape(index),
-            Engine::Tract(tract) => tract.output_shape(index),
+            Inside::Plan(runner) => runner.output_shape(index),
+            Inside::Tract(tract) => tract.output_shape(index),
         }
     }
 }

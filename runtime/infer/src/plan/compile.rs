@@ -68,7 +68,6 @@ pub(super) fn compile(
             input: source.map_or(Source::Image, |(_, place)| Source::Map(place)),
             residual: added.map(|(_, place)| place),
             output: place,
-            map,
         });
     }
     let outputs = answers(&graph, &maps, &places)?;

@@ -40,7 +40,6 @@ pub(super) struct Step {
     pub(super) input: Source,
     pub(super) residual: Option<Range<usize>>,
     pub(super) output: Range<usize>,
-    pub(super) map: Map,
 }
 
 impl Kernel {

@@ -13,49 +13,49 @@ use tract_onnx::pb::{
 };
 
 /// Numbers that look random.
-pub struct Numbers(pub u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
     /// Within -1..1.
-    pub fn next(&mut self) -> f32 {
+    pub(crate) fn next(&mut self) -> f32 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 40) as f32 / (1_u64 << 23) as f32) - 1.0
     }
 
     /// Within 0..end.
-    pub fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         (((self.next() + 1.0) / 2.0 * end as f32) as usize).min(end - 1)
     }
 
-    pub fn many(&mut self, count: usize, low: f32, high: f32) -> Vec<f32> {
+    pub(crate) fn many(&mut self, count: usize, low: f32, high: f32) -> Vec<f32> {
         (0..count).map(|_| low + (high - low) * (self.next() + 1.0) / 2.0).collect()
     }
 }
 
 /// A graph under construction; each method adds nodes and returns the name of what they make.
-pub struct Builder {
-    pub numbers: Numbers,
+pub(crate) struct Builder {
+    pub(crate) numbers: Numbers,
     nodes: Vec<NodeProto>,
     constants: Vec<TensorProto>,
     made: usize,
 }
 
-pub fn ints(name: &str, values: &[i64]) -> AttributeProto {
+pub(crate) fn ints(name: &str, values: &[i64]) -> AttributeProto {
     let r#type = AttributeType::Ints as i32;
     AttributeProto { name: name.into(), r#type, ints: values.to_vec(), ..AttributeProto::default() }
 }
 
-pub fn int(name: &str, i: i64) -> AttributeProto {
+pub(crate) fn int(name: &str, i: i64) -> AttributeProto {
     AttributeProto { name: name.into(), r#type: AttributeType::Int as i32, i, ..AttributeProto::default() }
 }
 
-pub fn text(name: &str, s: &str) -> AttributeProto {
+pub(crate) fn text(name: &str, s: &str) -> AttributeProto {
     let r#type = AttributeType::String as i32;
     AttributeProto { name: name.into(), r#type, s: s.into(), ..AttributeProto::default() }
 }
 
 impl Builder {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut numbers = Numbers(seed);
         numbers.next();
         Self { numbers, nodes: Vec::new(), constants: Vec::new(), made: 0 }
@@ -66,13 +66,13 @@ impl Builder {
         format!("v{}", self.made)
     }
 
-    pub fn constant(&mut self, dims: &[usize], low: f32, high: f32) -> String {
+    pub(crate) fn constant(&mut self, dims: &[usize], low: f32, high: f32) -> String {
         let count = dims.iter().product();
         let values = self.numbers.many(count, low, high);
         self.constant_of(dims, values)
     }
 
-    pub fn constant_of(&mut self, dims: &[usize], values: Vec<f32>) -> String {
+    pub(crate) fn constant_of(&mut self, dims: &[usize], values: Vec<f32>) -> String {
         let name = self.name();
         self.constants.push(TensorProto {
             name: name.clone(),
@@ -84,7 +84,7 @@ impl Builder {
         name
     }
 
-    pub fn shape_of(&mut self, values: &[i64]) -> String {
+    pub(crate) fn shape_of(&mut self, values: &[i64]) -> String {
         let name = self.name();
         self.constants.push(TensorProto {
             name: name.clone(),
@@ -96,7 +96,7 @@ impl Builder {
         name
     }
 
-    pub fn node(&mut self, op: &str, inputs: &[&str], attribute: Vec<AttributeProto>) -> String {
+    pub(crate) fn node(&mut self, op: &str, inputs: &[&str], attribute: Vec<AttributeProto>) -> String {
         let name = self.name();
         self.nodes.push(NodeProto {
             input: inputs.iter().map(|&input| input.to_owned()).collect(),
@@ -110,7 +110,7 @@ impl Builder {
     }
 
     /// Convolution with a bias; `groups` is 1 or the channels. Weights keep values near their size.
-    pub fn conv(
+    pub(crate) fn conv(
         &mut self,
         x: &str,
         [from, to, groups]: [usize; 3],
@@ -132,14 +132,14 @@ impl Builder {
         self.node("Conv", &[x, &weights, &bias], attributes)
     }
 
-    pub fn norm(&mut self, x: &str, channels: usize) -> String {
+    pub(crate) fn norm(&mut self, x: &str, channels: usize) -> String {
         let parts = [(0.5, 2.0), (-1.0, 1.0), (-1.0, 1.0), (0.1, 2.0)]
             .map(|(low, high)| self.constant(&[channels], low, high));
         self.node("BatchNormalization", &[x, &parts[0], &parts[1], &parts[2], &parts[3]], vec![])
     }
 
     /// In one of its spellings.
-    pub fn prelu(&mut self, x: &str, channels: usize, spelling: usize) -> String {
+    pub(crate) fn prelu(&mut self, x: &str, channels: usize, spelling: usize) -> String {
         let slopes = self.constant(&[channels, 1, 1], -0.5, if spelling == 1 { 1.0 } else { 1.5 });
         let zero = self.constant_of(&[], vec![0.0]);
         match spelling % 5 {
@@ -169,7 +169,7 @@ impl Builder {
     }
 
     /// The file; `outputs` with their ranks, 0 for any.
-    pub fn finish(self, input: [usize; 4], outputs: &[(&str, usize)]) -> Vec<u8> {
+    pub(crate) fn finish(self, input: [usize; 4], outputs: &[(&str, usize)]) -> Vec<u8> {
         let value = |name: &str, dims: Vec<Side>| {
             let dim = dims.into_iter().map(|d| Dimension { value: Some(d), ..Dimension::default() });
             let dim: Vec<Dimension> = dim.collect();
@@ -195,9 +195,9 @@ impl Builder {
 }
 
 /// Shapes and values of all outputs.
-pub type Answers = Vec<(Vec<usize>, Vec<f32>)>;
+pub(crate) type Answers = Vec<(Vec<usize>, Vec<f32>)>;
 
-pub fn answers(onnx: &[u8], spec: &NetSpec<'_>, choice: EngineChoice, input: &[f32]) -> Answers {
+pub(crate) fn answers(onnx: &[u8], spec: &NetSpec<'_>, choice: EngineChoice, input: &[f32]) -> Answers {
     let net = Net::load_on(onnx, spec, choice).unwrap();
     assert_eq!(net.engine(), if choice == EngineChoice::Plan { Engine::Plan } else { Engine::Tract });
     let mut session = net.session().unwrap();
@@ -207,7 +207,7 @@ pub fn answers(onnx: &[u8], spec: &NetSpec<'_>, choice: EngineChoice, input: &[f
 }
 
 /// Values within 1e-4 of the output's size, and directions alike; what is not finite, alike too.
-pub fn assert_equal(plan: &Answers, tract: &Answers, what: &str) {
+pub(crate) fn assert_equal(plan: &Answers, tract: &Answers, what: &str) {
     assert_eq!(plan.len(), tract.len());
     for (index, ((shape, ours), (expected, theirs))) in plan.iter().zip(tract).enumerate() {
         assert_eq!(shape, expected, "{what}: output {index}");
