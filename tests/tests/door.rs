@@ -16,7 +16,7 @@ use arcdoor_vision::{DetectSettings, DetectorKind, Vision};
 
 fn service(home: &Path, pack: &Path) -> Service {
     let options =
-        Options { pack: Some(pack.display().to_string()), detector: None, allow_unsigned_pack: true };
+        Options { pack: Some(pack.display().to_string()), detector: None, engine: None, allow_unsigned_pack: true };
     Service::open(Home::resolve(Some(home.to_owned())).unwrap(), options).unwrap()
 }
 
