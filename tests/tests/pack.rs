@@ -22,8 +22,12 @@ fn a_changed_byte_in_either_network_is_refused_by_name() {
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         fs::write(pack.join(file), bytes).unwrap();
-        let options =
-            Options { pack: Some(pack.display().to_string()), detector: None, allow_unsigned_pack: true };
+        let options = Options {
+            pack: Some(pack.display().to_string()),
+            detector: None,
+            engine: None,
+            allow_unsigned_pack: true,
+        };
         let home = Home::resolve(Some(folder.path().join("home"))).unwrap();
         let mut service = Service::open(home, options).unwrap();
         let from = Pictures::Images(vec![real.photo("obama.jpg")]);

@@ -6,7 +6,7 @@ use crate::home::Home;
 use crate::keys::KeySource;
 use crate::message::{Pictures, Request, Response};
 use crate::service::{Options, Outcome, Service};
-use crate::settings::DetectorName;
+use crate::settings::{DetectorName, EngineName};
 use crate::text::{Printer, name_of};
 use arcdoor_core::SubjectName;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -42,6 +42,9 @@ struct Global {
     /// Which detector looks for faces [default: as in settings.toml, else yunet]
     #[arg(long, global = true, value_enum)]
     detector: Option<DetectorName>,
+    /// What runs the networks; tract is the slower reference [default: as in settings.toml, else auto]
+    #[arg(long, global = true, value_enum)]
+    engine: Option<EngineName>,
     /// Print one JSON object a line
     #[arg(long, global = true)]
     json: bool,
@@ -171,6 +174,9 @@ enum PackCommand {
     Check {
         /// The pack's folder [default: the chosen pack]
         dir: Option<PathBuf>,
+        /// Also say how each network is run: engine, steps, multiply-accumulates, predicted time
+        #[arg(long)]
+        explain: bool,
     },
     /// Copy a pack into the home's packs, if a trusted key signed it
     Install {
@@ -252,7 +258,9 @@ impl Command {
             Self::Export { file } => Request::Export { file },
             Self::Import { file } => Request::Import { file },
             Self::Key { command: KeyCommand::Change { to } } => Request::KeyChange { to },
-            Self::Pack { command: PackCommand::Check { dir } } => Request::PackCheck { dir },
+            Self::Pack { command: PackCommand::Check { dir, explain } } => {
+                Request::PackCheck { dir, explain }
+            }
             Self::Key { command: KeyCommand::Renew } => Request::KeyRenew,
             Self::Pack { command: PackCommand::Install { dir, older } } => {
                 Request::PackInstall { dir, older }
@@ -292,7 +300,8 @@ fn run(cli: Cli) -> Result<u8, Error> {
     };
     let home = Home::resolve(global.home)?;
     let allow_unsigned_pack = global.allow_unsigned_pack;
-    let options = Options { pack: global.pack, detector: global.detector, allow_unsigned_pack };
+    let options =
+        Options { pack: global.pack, detector: global.detector, engine: global.engine, allow_unsigned_pack };
     if let (Request::Revoke { name, .. }, false) = (&request, sure) {
         confirm(name)?;
     }

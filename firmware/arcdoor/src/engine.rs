@@ -13,7 +13,7 @@ use arcdoor_frame::{ImageLimits, RgbImage, RgbView, read_image};
 use arcdoor_gallery::{Gallery, Subject};
 use arcdoor_models::Pack;
 use arcdoor_pipeline::{Enrolment, Policy, Recognizer, Step};
-use arcdoor_vision::{DetectSettings, Vision};
+use arcdoor_vision::{DetectSettings, Running, Vision};
 use std::path::Path;
 
 /// Where the faces are; for marking a photo.
@@ -111,7 +111,8 @@ impl Engine {
     pub fn step(&mut self, gallery: &Gallery, now: Millis) -> Result<(Seen, Sight), Error> {
         let step = self.recognizer.step(self.image.view(), gallery, now)?;
         let best = step.seen.candidates.first().copied();
-        let sight = sight(&step, best, best.and_then(|best| gallery.subject(best.subject)));
+        let sight =
+            sight(&step, self.recognizer.engine(), best, best.and_then(|best| gallery.subject(best.subject)));
         Ok((seen(&step), sight))
     }
 
@@ -127,7 +128,7 @@ impl Engine {
             None => (None, None),
         };
         let best = score.map(|score| Candidate { subject: subject.id, score });
-        let mut sight = sight(&step, best, Some(subject));
+        let mut sight = sight(&step, self.recognizer.engine(), best, Some(subject));
         // Whoever else is enrolled has no say in a 1:1 comparison.
         if let Some(score) = score {
             let denied = if !step.threshold.admits(score) {
@@ -208,7 +209,7 @@ fn recognizer(
     threshold: Threshold,
     policy: Policy,
 ) -> Result<Recognizer, Error> {
-    let vision = Vision::from_pack(pack, settings.detector.into())?;
+    let vision = Vision::from_pack_on(pack, settings.detector.into(), settings.engine.into())?;
     let (min_face_px, region) = (settings.min_face_px, settings.region);
     let detect = DetectSettings { min_face_px, region, ..DetectSettings::default() };
     Ok(Recognizer::new(vision, detect, threshold, policy)?)
@@ -218,7 +219,7 @@ fn seen(step: &Step) -> Seen {
     Seen { faces: step.seen.faces.clone(), chosen: step.seen.chosen }
 }
 
-fn sight(step: &Step, best: Option<Candidate>, subject: Option<&Subject>) -> Sight {
+fn sight(step: &Step, engine: Running, best: Option<Candidate>, subject: Option<&Subject>) -> Sight {
     let (decision, reason) = verdict(step.decision);
     let times = step.seen.times;
     Sight {
@@ -230,6 +231,7 @@ fn sight(step: &Step, best: Option<Candidate>, subject: Option<&Subject>) -> Sig
         threshold_basis: step.threshold.basis,
         decision,
         reason,
+        engine: Some(engine),
         stages: Stages {
             detect_us: times.detect_us,
             landmarks_us: times.landmarks_us,

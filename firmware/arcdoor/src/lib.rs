@@ -28,6 +28,7 @@ pub mod doctor;
 pub mod engine;
 pub mod enrolling;
 pub mod error;
+mod explain;
 pub mod home;
 pub mod install;
 pub mod journal;

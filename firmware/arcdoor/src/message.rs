@@ -121,6 +121,8 @@ pub enum Request {
     PackCheck {
         /// Its folder; none: the chosen pack.
         dir: Option<PathBuf>,
+        /// Whether to say how each network is run.
+        explain: bool,
     },
     /// Copy a pack into the home folder.
     PackInstall {
@@ -233,6 +235,8 @@ pub struct Sight {
     pub decision: Verdict,
     /// Why, where it was not granted.
     pub reason: Option<Reason>,
+    /// What ran the networks; none where nothing ran.
+    pub engine: Option<arcdoor_vision::Running>,
     /// How long each stage took.
     #[serde(flatten)]
     pub stages: Stages,
@@ -299,6 +303,32 @@ pub enum Health {
     Warn,
     /// Does not work.
     Fail,
+}
+
+/// An operator that the plan does not run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnsupportedNode {
+    /// As ONNX calls it.
+    pub operator: String,
+    /// Name of what it makes.
+    pub node: String,
+    /// Why.
+    pub why: String,
+}
+
+/// One step of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NetworkStep {
+    /// Operators as ONNX calls them, joined by `+`.
+    pub operators: String,
+    /// Name of what the step makes.
+    pub name: String,
+    /// Channels, rows and columns of what it makes.
+    pub shape: [usize; 3],
+    /// Multiply-accumulates.
+    pub macs: u64,
+    /// Predicted microseconds, on one core.
+    pub predicted_us: f64,
 }
 
 /// One answer; a request may have many.
@@ -474,6 +504,27 @@ pub enum Response {
         dimension: usize,
         /// File and licence of each network.
         networks: Vec<[String; 2]>,
+    },
+    /// How a network is run.
+    Network {
+        /// Its file.
+        file: String,
+        /// Batch, channels, rows and columns of its input.
+        input: [usize; 4],
+        /// `plan` or `tract`.
+        engine: String,
+        /// The first operator that the plan does not run; none: it runs all, or was not asked.
+        unsupported: Option<UnsupportedNode>,
+        /// Multiply-accumulates of all steps; 0 on tract, which is not counted here.
+        macs: u64,
+        /// Predicted milliseconds of all steps, on one core.
+        predicted_ms: f64,
+        /// How the prediction is made.
+        method: String,
+        /// Bytes of packed weights, and of the buffer for maps.
+        bytes: Option<[usize; 2]>,
+        /// The steps in order.
+        steps: Vec<NetworkStep>,
     },
     /// A check of the doctor.
     Check {

@@ -200,6 +200,7 @@ fn nothing() -> Sight {
         threshold_basis: arcdoor_core::Basis::Counted,
         decision: Verdict::Retry,
         reason: Some(Reason::Retry(RetryReason::Looking)),
+        engine: None,
         stages: Stages::default(),
     }
 }

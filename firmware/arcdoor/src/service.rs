@@ -11,7 +11,7 @@ use crate::log::{By, Log};
 use crate::message::{MAX_PHOTOS, Pictures, Request, Response, Verdict};
 use crate::probes::Probes;
 use crate::run::Loop;
-use crate::settings::{DetectorName, Settings};
+use crate::settings::{DetectorName, EngineName, Settings};
 use crate::source::Frames;
 use arcdoor_core::SubjectName;
 use arcdoor_gallery::{Gallery, Subject};
@@ -61,6 +61,8 @@ pub struct Options {
     pub pack: Option<String>,
     /// The detector.
     pub detector: Option<DetectorName>,
+    /// What runs the networks.
+    pub engine: Option<EngineName>,
     /// Whether an unsigned pack is taken, whatever the settings say.
     pub allow_unsigned_pack: bool,
 }
@@ -84,6 +86,7 @@ impl Service {
         let mut settings = Settings::read(&home.settings())?;
         settings.pack = options.pack.unwrap_or(settings.pack);
         settings.detector = options.detector.unwrap_or(settings.detector);
+        settings.engine = options.engine.unwrap_or(settings.engine);
         settings.allow_unsigned_packs |= options.allow_unsigned_pack;
         let probes = Probes::new(home.probes(), settings.keep_probes, settings.keep_probes_h);
         let journal = Journal { log: Log::new(home.log()), probes };
@@ -121,10 +124,10 @@ impl Service {
             Request::Import { file } => self.import(file, answer),
             Request::KeyRenew => self.renew_key(answer),
             Request::KeyChange { to } => self.change_key(*to, answer),
-            Request::PackCheck { dir } => self.pack_check(dir.as_deref(), answer),
+            Request::PackCheck { dir, explain } => self.pack_check(dir.as_deref(), *explain, answer),
             Request::PackInstall { dir, older } => {
                 let dir = install(&self.home, &self.settings, dir, *older)?.dir().to_owned();
-                self.pack_check(Some(&dir), answer)
+                self.pack_check(Some(&dir), false, answer)
             }
             Request::Run { from, frames } => self.run(from, *frames, answer),
             Request::Doctor => self.doctor(answer),
@@ -261,7 +264,7 @@ impl Service {
         Ok(Outcome::Done)
     }
 
-    fn pack_check(&self, dir: Option<&Path>, answer: Answer<'_>) -> Result<Outcome, Error> {
+    fn pack_check(&self, dir: Option<&Path>, explain: bool, answer: Answer<'_>) -> Result<Outcome, Error> {
         let dir = dir.map_or_else(|| self.pack_dir(), |dir| Ok(dir.to_owned()))?;
         let problems = Pack::check(&dir, self.settings.pack_keys());
         for problem in &problems {
@@ -285,6 +288,9 @@ impl Service {
                 .collect(),
             dir,
         })?;
+        if explain {
+            crate::explain::explain(pack, self.settings.engine, answer)?;
+        }
         Ok(Outcome::Done)
     }
 

@@ -3,6 +3,7 @@
 //! ```toml
 //! pack = "yunet-sface"      # a name under packs/, or a folder
 //! detector = "yunet"        # or "seetaface"
+//! engine = "auto"           # or "plan", "tract": what runs the networks
 //! min_face_px = 40          # faces narrower than this are not looked for
 //! region = { x = 0, y = 100, w = 640, h = 380 }   # look here alone, frame pixels; default: everywhere
 //! target_fpir = 0.01        # of strangers at the whole gallery, so many may be taken for somebody (1:N)
@@ -28,7 +29,7 @@ use crate::error::Error;
 use crate::probes::{MOST_HOURS, MOST_PROBES};
 use arcdoor_core::{Calibration, Fmr, Rect};
 use arcdoor_models::{Pack, TrustedKey};
-use arcdoor_vision::DetectorKind;
+use arcdoor_vision::{DetectorKind, EngineChoice};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -56,6 +57,29 @@ impl From<DetectorName> for DetectorKind {
     }
 }
 
+/// What runs the networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineName {
+    /// The compiled plan where it supports a network, else tract.
+    #[default]
+    Auto,
+    /// The compiled plan; a network that it does not support is refused.
+    Plan,
+    /// tract, the slower reference.
+    Tract,
+}
+
+impl From<EngineName> for EngineChoice {
+    fn from(name: EngineName) -> Self {
+        match name {
+            EngineName::Auto => Self::Auto,
+            EngineName::Plan => Self::Plan,
+            EngineName::Tract => Self::Tract,
+        }
+    }
+}
+
 /// The settings; see the module for the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -64,6 +88,8 @@ pub struct Settings {
     pub pack: String,
     /// Which detector looks for faces.
     pub detector: DetectorName,
+    /// What runs the networks.
+    pub engine: EngineName,
     /// Narrowest face that is looked for, in frame pixels, 16 to 4096.
     #[serde(deserialize_with = "face_width")]
     pub min_face_px: u32,
@@ -100,6 +126,7 @@ impl Default for Settings {
         Self {
             pack: "yunet-sface".to_owned(),
             detector: DetectorName::Yunet,
+            engine: EngineName::Auto,
             min_face_px: 40,
             region: None,
             target_fpir: 0.01,

@@ -93,6 +93,7 @@ impl Printer {
                 writeln!(out, "  embedder {model_id}, {dimension} values a template")?;
                 networks.iter().try_for_each(|[file, licence]| writeln!(out, "  {file}: {licence}"))
             }
+            Response::Network { .. } => crate::explain::print(out, response),
             Response::Check { check, health, text } => {
                 let health = match health {
                     Health::Ok => "ok",
@@ -110,8 +111,8 @@ impl Printer {
             self.has_head = true;
             writeln!(
                 out,
-                "{first:<width$}  faces  {:<16}  score  thresh.  {:<8}  {:<32}  {:>36}",
-                "candidate", "decision", "reason", "ms: detect landm qual align embed match"
+                "{first:<width$}  faces  {:<16}  score  thresh.  {:<8}  {:<32}  {:<6} {:>36}",
+                "candidate", "decision", "reason", "engine", "ms: detect landm qual align embed match"
             )?;
         }
         let candidate = sight.candidate.as_ref().map_or("-", |name| name.as_str());
@@ -119,12 +120,13 @@ impl Printer {
         let reason = sight.reason.map_or("", |reason| reason.text());
         write!(
             out,
-            "{:<width$}  {:>5}  {:<16}  {score:>5}  {:>7.3}  {:<8}  {reason:<36}",
+            "{:<width$}  {:>5}  {:<16}  {score:>5}  {:>7.3}  {:<8}  {reason:<32}  {:<6}    ",
             shortened(photo, width),
             sight.faces,
             shortened(candidate, 16),
             sight.threshold,
             sight.decision.text(),
+            sight.engine.map_or("-", |engine| engine.text()),
         )?;
         let Stages { detect_us, landmarks_us, quality_us, align_us, embed_us, match_us } = sight.stages;
         for (us, width) in
@@ -227,7 +229,7 @@ pub fn name_of(photo: &str) -> String {
 }
 
 /// The last `width` characters matter more than the first: camera files differ at their end.
-fn shortened(text: &str, width: usize) -> String {
+pub(crate) fn shortened(text: &str, width: usize) -> String {
     let count = text.chars().count();
     if count <= width {
         return text.to_owned();

@@ -70,6 +70,9 @@ pub enum InferError {
     /// The engine cannot read or prepare the graph.
     #[error("the network cannot be loaded ({0}): the file is broken or uses operators that we do not run")]
     Load(String),
+    /// The plan was demanded and does not support the graph.
+    #[error("the plan does not run this network ({0}): choose the engine `auto` or `tract`")]
+    Unplanned(#[from] crate::plan::Unsupported),
     /// The engine failed while running.
     #[error("the network failed while running ({0}): check the pack with `arcdoor pack check`")]
     Run(String),

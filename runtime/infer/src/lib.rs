@@ -1,21 +1,26 @@
 //! A graph in, numbers out.
 //!
 //! The only room that knows an inference engine. [`Net`] is an ONNX graph made ready for one input shape,
-//! shared and immutable; a [`Session`] runs it with buffers of its own. [`onnx`] rewrites foreign graphs
+//! shared and immutable; a [`Session`] runs it with buffers of its own. Graphs of supported operators are
+//! compiled to a plan on our own kernels; all others go to tract, which is also the reference. [`onnx`] rewrites foreign graphs
 //! into the plain form that packs hold; the device never calls it.
 #![forbid(unsafe_code)]
 
 mod cost;
+mod engine;
 mod error;
 mod limits;
 mod net;
 pub mod onnx;
+mod plan;
 mod session;
 mod wire;
 
 pub use cost::{Cost, cost};
+pub use engine::{Engine, EngineChoice, NoEngine};
 pub use error::InferError;
 pub use limits::{MAX_CONSTANT_VALUES, MAX_NODES, MAX_WINDOW};
 pub use net::{MAX_ELEMENTS, MAX_ONNX_BYTES, MAX_OUTPUTS, Net, NetSpec};
+pub use plan::{Entry, METHOD, Unsupported, Why};
 pub use session::Session;
 pub use wire::MAX_FIELDS;

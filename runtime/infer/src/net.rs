@@ -5,8 +5,11 @@ use std::sync::Arc;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::model::TypedSimplePlan;
 
+use crate::engine::{Engine, EngineChoice};
 use crate::error::InferError;
 use crate::limits;
+use crate::onnx;
+use crate::plan::{Entry, Plan, Unsupported};
 use crate::session::Session;
 
 /// Largest ONNX file that is read, in bytes.
@@ -38,27 +41,93 @@ impl NetSpec<'_> {
     }
 }
 
-/// An optimised network: immutable, cheap to clone, shared between threads. It answers through sessions.
+/// What runs a network.
+#[derive(Clone)]
+pub(crate) enum Inner {
+    Plan(Arc<Plan>),
+    Tract(Arc<TypedSimplePlan>),
+}
+
+/// A network made ready: immutable, cheap to clone, shared between threads. It answers through sessions.
 #[derive(Clone)]
 pub struct Net {
-    plan: Arc<TypedSimplePlan>,
+    inner: Inner,
     input: [usize; 4],
     outputs: Arc<[String]>,
+    unsupported: Option<Unsupported>,
 }
 
 impl Net {
-    /// Reads and optimises an ONNX graph with one f32 input. Takes tens of milliseconds.
+    /// Reads an ONNX graph with one f32 input, and compiles it; or, where the plan does not support it,
+    /// hands it to tract, which optimises it for tens of milliseconds.
     ///
     /// # Errors
     /// When the file or the shape is out of bounds, the graph cannot be run, or an output is missing.
     pub fn load(onnx: &[u8], spec: &NetSpec<'_>) -> Result<Self, InferError> {
+        Self::load_on(onnx, spec, EngineChoice::Auto)
+    }
+
+    /// As [`load`](Self::load), on the engine of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load); [`InferError::Unplanned`] where the plan is demanded and does not support the
+    /// graph.
+    pub fn load_on(onnx: &[u8], spec: &NetSpec<'_>, choice: EngineChoice) -> Result<Self, InferError> {
+        let outputs: Arc<[String]> = spec.outputs.iter().map(|&name| name.to_owned()).collect();
+        let net = |inner, unsupported| Self { inner, input: spec.input, outputs, unsupported };
+        let unsupported = match choice {
+            EngineChoice::Tract => None,
+            EngineChoice::Auto | EngineChoice::Plan => {
+                spec.check()?;
+                // What is no file, or no graph, is for tract to say.
+                let opened = onnx::open(onnx).ok();
+                match opened.as_ref().map(|opened| Plan::compile(opened, spec.input, spec.outputs)) {
+                    Some(Ok(plan)) => return Ok(net(Inner::Plan(Arc::new(plan)), None)),
+                    Some(Err(why)) if choice == EngineChoice::Plan => return Err(InferError::Unplanned(why)),
+                    Some(Err(why)) => Some(why),
+                    None => None,
+                }
+            }
+        };
         let plan = limits::guarded(|| {
             let model = parse(onnx, spec)?.into_typed().map_err(load_error)?;
             limits::check_shapes(&model)?;
             model.into_optimized().and_then(IntoRunnable::into_runnable).map_err(load_error)
         })?;
-        let outputs = spec.outputs.iter().map(|&name| name.to_owned()).collect();
-        Ok(Self { plan, input: spec.input, outputs })
+        Ok(net(Inner::Tract(plan), unsupported))
+    }
+
+    /// What runs the network.
+    #[must_use]
+    pub const fn engine(&self) -> Engine {
+        match self.inner {
+            Inner::Plan(_) => Engine::Plan,
+            Inner::Tract(_) => Engine::Tract,
+        }
+    }
+
+    /// Why the plan does not run the network, where that is why tract does.
+    #[must_use]
+    pub const fn unsupported(&self) -> Option<&Unsupported> {
+        self.unsupported.as_ref()
+    }
+
+    /// The plan's steps; empty on tract.
+    #[must_use]
+    pub fn steps(&self) -> &[Entry] {
+        match &self.inner {
+            Inner::Plan(plan) => plan.entries(),
+            Inner::Tract(_) => &[],
+        }
+    }
+
+    /// Bytes of packed weights, and of the buffer that each session keeps for maps; unknown on tract.
+    #[must_use]
+    pub fn plan_bytes(&self) -> Option<[usize; 2]> {
+        match &self.inner {
+            Inner::Plan(plan) => Some(plan.bytes()),
+            Inner::Tract(_) => None,
+        }
     }
 
     /// A runner with buffers of its own.
@@ -66,7 +135,7 @@ impl Net {
     /// # Errors
     /// When the engine cannot make its state.
     pub fn session(&self) -> Result<Session, InferError> {
-        Session::new(&self.plan, self.input, Arc::clone(&self.outputs))
+        Session::new(&self.inner, self.input, Arc::clone(&self.outputs))
     }
 
     /// The input shape: batch, channels, height, width.
@@ -85,6 +154,7 @@ impl Net {
 impl std::fmt::Debug for Net {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Net")
+            .field("engine", &self.engine())
             .field("input", &self.input)
             .field("outputs", &self.outputs)
             .finish_non_exhaustive()

@@ -17,12 +17,15 @@ mod dequantise;
 mod graph;
 mod identities;
 mod normalisation;
+mod open;
 mod prelu;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use crate::error::InferError;
 use graph::Graph;
+pub(crate) use open::{Numbers, Opened, Tensor, open};
 
 /// The result of [`simplify`].
 #[derive(Debug, Clone)]

@@ -17,6 +17,8 @@ pub fn dot_f32(isa: Isa, a: &[f32], b: &[f32]) -> f32 {
         Kind::Portable => portable::dot_f32(a, b),
         #[cfg(target_arch = "x86_64")]
         Kind::Avx2(avx2) => avx2.dot_f32(a, b),
+        #[cfg(target_arch = "x86_64")]
+        Kind::Avx512(avx512) => avx512.avx2().dot_f32(a, b),
         #[cfg(target_arch = "aarch64")]
         Kind::Neon(neon) => neon.dot_f32(a, b),
     }
@@ -34,6 +36,8 @@ pub fn dot_i8(isa: Isa, a: &[i8], b: &[i8]) -> i32 {
         Kind::Portable => portable::dot_i8(a, b),
         #[cfg(target_arch = "x86_64")]
         Kind::Avx2(avx2) => avx2.dot_i8(a, b),
+        #[cfg(target_arch = "x86_64")]
+        Kind::Avx512(avx512) => avx512.avx2().dot_i8(a, b),
         #[cfg(target_arch = "aarch64")]
         Kind::Neon(neon) => neon.dot_i8(a, b),
     }
@@ -50,6 +54,8 @@ pub fn dot_f32_rows(isa: Isa, probe: &[f32], rows: &[f32], scores: &mut [f32]) {
         Kind::Portable => portable::dot_f32_rows(probe, rows, scores),
         #[cfg(target_arch = "x86_64")]
         Kind::Avx2(avx2) => avx2.dot_f32_rows(probe, rows, scores),
+        #[cfg(target_arch = "x86_64")]
+        Kind::Avx512(avx512) => avx512.avx2().dot_f32_rows(probe, rows, scores),
         #[cfg(target_arch = "aarch64")]
         Kind::Neon(neon) => neon.dot_f32_rows(probe, rows, scores),
     }
@@ -66,6 +72,8 @@ pub fn dot_i8_rows(isa: Isa, probe: &[i8], rows: &[i8], sums: &mut [i32]) {
         Kind::Portable => portable::dot_i8_rows(probe, rows, sums),
         #[cfg(target_arch = "x86_64")]
         Kind::Avx2(avx2) => avx2.dot_i8_rows(probe, rows, sums),
+        #[cfg(target_arch = "x86_64")]
+        Kind::Avx512(avx512) => avx512.avx2().dot_i8_rows(probe, rows, sums),
         #[cfg(target_arch = "aarch64")]
         Kind::Neon(neon) => neon.dot_i8_rows(probe, rows, sums),
     }

@@ -11,6 +11,8 @@ pub(crate) enum Kind {
     Portable,
     #[cfg(target_arch = "x86_64")]
     Avx2(crate::avx2::Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(crate::simd::avx512::Avx512),
     #[cfg(target_arch = "aarch64")]
     Neon(crate::neon::Neon),
 }
@@ -25,6 +27,10 @@ impl Isa {
     /// The best set that the crate was compiled for (`-C target-cpu`); asks nothing of the machine.
     #[must_use]
     pub const fn compiled() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(avx512) = crate::simd::avx512::Avx512::compiled() {
+            return Self(Kind::Avx512(avx512));
+        }
         #[cfg(target_arch = "x86_64")]
         if let Some(avx2) = crate::avx2::Avx2::compiled() {
             return Self(Kind::Avx2(avx2));
@@ -41,6 +47,10 @@ impl Isa {
     #[must_use]
     pub fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
+        if let Some(avx512) = crate::simd::avx512::Avx512::detect() {
+            return Self(Kind::Avx512(avx512));
+        }
+        #[cfg(target_arch = "x86_64")]
         if let Some(avx2) = crate::avx2::Avx2::detect() {
             return Self(Kind::Avx2(avx2));
         }
@@ -51,15 +61,55 @@ impl Isa {
         Self::compiled()
     }
 
-    /// `avx2`, `neon` or `portable`.
+    /// `avx512`, `avx2`, `neon` or `portable`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self.0 {
             Kind::Portable => "portable",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(_) => "avx512",
             #[cfg(target_arch = "aarch64")]
             Kind::Neon(_) => "neon",
+        }
+    }
+}
+
+impl Isa {
+    /// The next lesser set: AVX2 under AVX-512, then the portable code; itself there.
+    #[must_use]
+    pub const fn lesser(self) -> Self {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(avx512) => Self(Kind::Avx2(avx512.avx2())),
+            _ => Self::portable(),
+        }
+    }
+
+    pub(crate) fn run<K: crate::simd::Kernel>(self, kernel: K) {
+        match self.0 {
+            Kind::Portable => crate::simd::portable::Portable.run(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2(avx2) => avx2.run(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(avx512) => avx512.run(kernel),
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon(neon) => neon.run(kernel),
+        }
+    }
+
+    /// [`Simd::SUMS`](crate::simd::Simd::SUMS).
+    pub(crate) const fn sums(self) -> usize {
+        use crate::simd::Simd;
+        match self.0 {
+            Kind::Portable => crate::simd::portable::Portable::SUMS,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2(_) => crate::avx2::Avx2::SUMS,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(_) => crate::simd::avx512::Avx512::SUMS,
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon(_) => crate::neon::Neon::SUMS,
         }
     }
 }

@@ -17,11 +17,32 @@ extern crate std;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod conv;
+mod depthwise;
 mod dot;
+mod elementwise;
+mod epilogue;
+mod error;
+mod finish;
 mod isa;
+mod layout;
+mod local;
+mod map;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod pool;
 mod portable;
+mod simd;
+mod upsample;
 
+pub use conv::{Conv, MAX_KERNEL, Planar, Taps, Tile};
+pub use depthwise::Depthwise;
 pub use dot::{MAX_I8_LEN, dot_f32, dot_f32_rows, dot_i8, dot_i8_rows};
+pub use elementwise::Elementwise;
+pub use epilogue::{Activation, Epilogue, Inputs, Residual};
+pub use error::ShapeError;
 pub use isa::Isa;
+pub use layout::{Block, Order, Unblock};
+pub use map::{LANES, MAX_LEN, Map, Part};
+pub use pool::{Pool, PoolKind};
+pub use upsample::Upsample2;

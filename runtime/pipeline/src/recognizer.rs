@@ -6,7 +6,7 @@ use arcdoor_core::{Candidates, Decision, Face, Faces, Millis, Quality, RetryReas
 use arcdoor_frame::RgbView;
 use arcdoor_gallery::Gallery;
 use arcdoor_vision::quality::{Assessment, QualityGate};
-use arcdoor_vision::{DetectSettings, StageTimes, Vision};
+use arcdoor_vision::{DetectSettings, Running, StageTimes, Vision};
 
 use crate::decide::{Rules, State, decide};
 use crate::error::PipelineError;
@@ -84,6 +84,12 @@ impl Recognizer {
     /// When a network cannot be loaded.
     pub fn prepare(&mut self, width: u32, height: u32) -> Result<(), PipelineError> {
         Ok(self.vision.prepare(width, height, &self.detect)?)
+    }
+
+    /// What runs the networks.
+    #[must_use]
+    pub fn engine(&self) -> Running {
+        self.vision.engine()
     }
 
     /// Holds scores against another threshold from now on, such as that of a gallery that has grown.

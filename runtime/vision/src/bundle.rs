@@ -8,6 +8,7 @@ use crate::seetaface::SeetaFace;
 use crate::yunet::YuNet;
 use arcdoor_core::{Face, Faces, Landmarks5, ModelId, Template};
 use arcdoor_frame::RgbView;
+use arcdoor_infer::{Engine, EngineChoice};
 use arcdoor_models::Pack;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
@@ -21,6 +22,30 @@ pub enum DetectorKind {
     Yunet,
     /// SeetaFace through rustface.
     Rustface,
+}
+
+/// What runs a pack's networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Running {
+    /// The compiled plan, all of them.
+    Plan,
+    /// tract, all of them.
+    Tract,
+    /// Some the one, some the other.
+    Mixed,
+}
+
+impl Running {
+    /// For people.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Tract => "tract",
+            Self::Mixed => "mixed",
+        }
+    }
 }
 
 /// How long the last run of each stage took, in microseconds.
@@ -62,16 +87,34 @@ impl Vision {
     /// # Errors
     /// When a network cannot be loaded or the pack's detector is no YuNet.
     pub fn from_pack(pack: &Pack, kind: DetectorKind) -> Result<Self, VisionError> {
+        Self::from_pack_on(pack, kind, EngineChoice::Auto)
+    }
+
+    /// From a verified pack, on the engine of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`from_pack`](Self::from_pack).
+    pub fn from_pack_on(pack: &Pack, kind: DetectorKind, choice: EngineChoice) -> Result<Self, VisionError> {
         let seetaface = match kind {
             DetectorKind::Yunet => None,
             DetectorKind::Rustface => Some(SeetaFace::new()?),
         };
         Ok(Self {
-            yunet: YuNet::from_pack(pack)?,
+            yunet: YuNet::from_pack(pack)?.on(choice),
             seetaface,
-            embedder: Embedder::from_pack(pack)?,
+            embedder: Embedder::from_pack_on(pack, choice)?,
             times: StageTimes::default(),
         })
+    }
+
+    /// What runs the networks that are loaded.
+    #[must_use]
+    pub fn engine(&self) -> Running {
+        match (self.yunet.engine(), self.embedder.engine()) {
+            (None | Some(Engine::Plan), Engine::Plan) => Running::Plan,
+            (None | Some(Engine::Tract), Engine::Tract) => Running::Tract,
+            _ => Running::Mixed,
+        }
     }
 
     /// Loads what frames of this size need, so that the first frame is as fast as the others.

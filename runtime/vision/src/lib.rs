@@ -13,6 +13,7 @@
 //! | [`align`] | the least-squares similarity to the ArcFace template, and the warp along it |
 //! | [`quality`] | 0..=100 with named parts, and the gate that turns a weak part into advice |
 //! | [`embedder`] | an aligned face in, a [`Template`](arcdoor_core::Template) out |
+//! | [`explain`](mod@explain) | which engine runs each network of a pack, and why |
 //! | [`bundle`] | [`Vision`]: all of it behind one value, with the time that each stage took |
 //!
 //! After the first frame of a size, nothing here allocates (rustface itself does). What a detector
@@ -24,6 +25,7 @@ pub mod bundle;
 pub mod detect;
 pub mod embedder;
 pub mod error;
+pub mod explain;
 mod letterbox;
 mod nms;
 mod preprocess;
@@ -31,10 +33,12 @@ pub mod quality;
 pub mod seetaface;
 pub mod yunet;
 
-pub use bundle::{DetectorKind, StageTimes, Vision};
+pub use arcdoor_infer::{Engine, EngineChoice};
+pub use bundle::{DetectorKind, Running, StageTimes, Vision};
 pub use detect::{DetectSettings, Detector, Landmarker};
 pub use embedder::Embedder;
 pub use error::VisionError;
+pub use explain::{Explained, explain};
 pub use preprocess::Channels;
 pub use quality::{Assessment, QualityGate, assess};
 pub use seetaface::SeetaFace;

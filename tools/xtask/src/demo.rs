@@ -33,6 +33,7 @@ struct Row {
     threshold: f32,
     decision: String,
     reason: Option<String>,
+    engine: String,
     detect_us: u32,
     landmarks_us: u32,
     quality_us: u32,
@@ -111,13 +112,14 @@ fn identify(mut arcdoor: Command, photo: &Path, pictures: &Path) -> Result<Row> 
 
 fn header() {
     println!(
-        "{:<24} {:>5}  {:<14} {:>6} {:>9}  {:<38} {:>7} {:>9} {:>7} {:>6} {:>6} {:>6}",
+        "{:<24} {:>5}  {:<14} {:>6} {:>9}  {:<38} {:<6} {:>7} {:>9} {:>7} {:>6} {:>6} {:>6}",
         "photo",
         "faces",
         "best candidate",
         "score",
         "threshold",
         "decision",
+        "engine",
         "detect",
         "landmarks",
         "quality",
@@ -136,10 +138,11 @@ fn print_row(photo: &str, row: &Row) {
         None => row.decision.clone(),
     };
     println!(
-        "{photo:<24} {:>5}  {:<14} {score:>6} {:>9.3}  {decision:<38} {:>7.1} {:>9.1} {:>7.1} {:>6.1} {:>6.1} {:>6.1}",
+        "{photo:<24} {:>5}  {:<14} {score:>6} {:>9.3}  {decision:<38} {:<6} {:>7.1} {:>9.1} {:>7.1} {:>6.1} {:>6.1} {:>6.1}",
         row.faces,
         row.candidate.as_deref().unwrap_or("-"),
         row.threshold,
+        row.engine,
         ms(row.detect_us),
         ms(row.landmarks_us),
         ms(row.quality_us),

@@ -184,6 +184,11 @@ impl Graph {
         Ok(())
     }
 
+    /// The operator sets that the file names.
+    pub(super) fn operator_sets(&self) -> &[OperatorSetIdProto] {
+        &self.model.opset_import
+    }
+
     /// The constant that input `index` of a node is fed with.
     pub(super) fn constant(&self, node: &NodeProto, index: usize) -> Option<&Constant> {
         self.constants.get(node.input.get(index)?)

@@ -15,7 +15,7 @@ use crate::nms::suppress;
 use crate::preprocess::Channels;
 use arcdoor_core::{Face, Faces, Landmarks5, Rect};
 use arcdoor_frame::RgbView;
-use arcdoor_infer::{Net, NetSpec, Session};
+use arcdoor_infer::{Engine, EngineChoice, Net, NetSpec, Session};
 use arcdoor_models::Pack;
 use decode::{Level, MAX_CANDIDATES, STRIDES};
 use ladder::{Fit, INPUTS, fit, fit_square};
@@ -35,6 +35,7 @@ pub struct YuNet {
     onnx: Vec<u8>,
     outputs: Vec<String>,
     channels: Channels,
+    choice: EngineChoice,
     sessions: [Option<Session>; INPUTS],
     letterbox: Letterbox,
     candidates: Vec<Face>,
@@ -63,11 +64,24 @@ impl YuNet {
             onnx: onnx.to_vec(),
             outputs: outputs.to_vec(),
             channels,
+            choice: EngineChoice::Auto,
             sessions: [const { None }; INPUTS],
             letterbox: Letterbox::new(),
             candidates: Vec::with_capacity(MAX_CANDIDATES),
             near: Faces::new(),
         })
+    }
+
+    /// The same on the engine of the caller's choice; nothing may be loaded yet.
+    #[must_use]
+    pub fn on(self, choice: EngineChoice) -> Self {
+        Self { choice, sessions: [const { None }; INPUTS], ..self }
+    }
+
+    /// What runs the network; unknown until it is loaded.
+    #[must_use]
+    pub fn engine(&self) -> Option<Engine> {
+        self.sessions.iter().flatten().map(Session::engine).next()
     }
 
     /// Loads what frames of `width` x `height` need under `settings`, so that the first frame is as fast
@@ -99,7 +113,7 @@ impl YuNet {
             let mut names = [""; OUTPUTS];
             names.iter_mut().zip(&self.outputs).for_each(|(name, output)| *name = output);
             let spec = NetSpec { input: [1, 3, fit.net[1], fit.net[0]], outputs: &names };
-            self.sessions[fit.index] = Some(Net::load(&self.onnx, &spec)?.session()?);
+            self.sessions[fit.index] = Some(Net::load_on(&self.onnx, &spec, self.choice)?.session()?);
         }
         Ok(())
     }

@@ -1,0 +1,60 @@
+//! What runs a network.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Who may run a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EngineChoice {
+    /// The plan where it supports the graph, else tract.
+    #[default]
+    Auto,
+    /// The plan, or an error.
+    Plan,
+    /// tract, the reference.
+    Tract,
+}
+
+/// Who runs a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// The compiled plan on our own kernels.
+    Plan,
+    /// tract.
+    Tract,
+}
+
+impl Engine {
+    /// `plan` or `tract`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Tract => "tract",
+        }
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// No engine's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no engine: auto, plan or tract")]
+pub struct NoEngine(String);
+
+impl FromStr for EngineChoice {
+    type Err = NoEngine;
+
+    fn from_str(text: &str) -> Result<Self, NoEngine> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "plan" => Ok(Self::Plan),
+            "tract" => Ok(Self::Tract),
+            other => Err(NoEngine(other.to_owned())),
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! From a decoded graph to steps over one arena.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use arcdoor_kernels::{Isa, Map, Order as Plain, Unblock};
+
+use super::arena::{Life, place};
+use super::explain::{Entry, predicted_us};
+use super::floats::Floats;
+use super::fuse::{Fused, Kind, fuse, is_stem};
+use super::graph::Graph;
+use super::refusal::{Unsupported, Why};
+use super::shape::Order;
+use super::step::{Kernel, Source, Step};
+use super::{Output, Plan};
+use crate::onnx::Opened;
+
+/// Longest arena and longest packed weights, in values: 512 MiB each.
+const MAX_VALUES: usize = 128 << 20;
+
+/// Compiles what the outputs need.
+pub(super) fn compile(
+    opened: &Opened<'_>,
+    input: [usize; 4],
+    outputs: &[&str],
+    isa: Isa,
+) -> Result<Plan, Unsupported> {
+    let graph = Graph::read(opened, input, outputs)?;
+    let fused = fuse(&graph);
+    let maps = maps(&graph, &fused)?;
+    let (places, arena_len) = places(&graph, &fused, &maps)?;
+    let mut steps = Vec::with_capacity(fused.len());
+    let mut entries = Vec::with_capacity(fused.len());
+    let mut packed_len = 0_usize;
+    for one in &fused {
+        let refused = |why| refused(one, why);
+        let of = |value: usize| maps.get(&value).copied().zip(places.get(&value).cloned());
+        let (map, place) = of(one.output).ok_or_else(|| refused(Why::Order))?;
+        let stem = is_stem(&graph, &one.kind, one.input);
+        let source = if stem || one.kind == Kind::Block { None } else { of(one.input) };
+        let added =
+            one.added.map(|added| of(added.value()).ok_or_else(|| refused(Why::Order))).transpose()?;
+        let kernel = Kernel::new(
+            one,
+            graph.input,
+            source.as_ref().map(|(map, _)| *map),
+            added.as_ref().map(|(map, _)| *map),
+            map,
+            isa,
+        )
+        .map_err(|error| refused(Why::Kernel(error)))?;
+        let end = packed_len.checked_add(kernel.packed_len().next_multiple_of(16));
+        let end = end.filter(|&end| end <= MAX_VALUES).ok_or_else(|| refused(Why::TooLarge))?;
+        let packed = packed_len..packed_len + kernel.packed_len();
+        packed_len = end;
+        let bytes = 4 * (packed.len() + place.len() + source.as_ref().map_or(0, |(_, place)| place.len()));
+        entries.push(Entry {
+            operators: one.operators.clone(),
+            name: one.name.clone(),
+            shape: [map.channels(), map.height(), map.width()],
+            macs: kernel.macs(),
+            predicted_us: predicted_us(&kernel, bytes),
+        });
+        steps.push(Step {
+            kernel,
+            packed,
+            input: source.map_or(Source::Image, |(_, place)| Source::Map(place)),
+            residual: added.map(|(_, place)| place),
+            output: place,
+        });
+    }
+    let outputs = answers(&graph, &maps, &places)?;
+    let (batch, image) = (graph.batch, graph.input.len());
+    let weights = pack(opened, &fused, &steps, packed_len)?;
+    Ok(Plan { steps, entries, weights, arena_len, outputs, batch, image, isa })
+}
+
+fn refused(fused: &Fused, why: Why) -> Unsupported {
+    Unsupported { operator: fused.operators.clone(), node: fused.name.clone(), why }
+}
+
+/// A map for every value that a step makes, with the border that its readers ask for.
+fn maps(graph: &Graph, fused: &[Fused]) -> Result<BTreeMap<usize, Map>, Unsupported> {
+    let mut borders: BTreeMap<usize, usize> = BTreeMap::new();
+    for one in fused {
+        if let Kind::Conv { taps, .. } | Kind::Depthwise { taps, .. } = &one.kind {
+            let from = graph.shape(one.input);
+            let beyond = |out: usize, kernel: usize, side: usize, before: usize| {
+                ((out.saturating_sub(1)) * taps.stride + kernel).saturating_sub(side + before)
+            };
+            let below = beyond(one.shape.height, taps.kernel[0], from.height, taps.pads[0]);
+            let right = beyond(one.shape.width, taps.kernel[1], from.width, taps.pads[1]);
+            let border = taps.pads[0].max(taps.pads[1]).max(below).max(right);
+            let widest = borders.entry(one.input).or_default();
+            *widest = border.max(*widest);
+        }
+    }
+    let mut maps = BTreeMap::new();
+    for one in fused {
+        let border = borders.get(&one.output).copied().unwrap_or(0);
+        let map = Map::new(one.shape.channels, one.shape.height, one.shape.width, border);
+        maps.insert(one.output, map.map_err(|error| refused(one, Why::Kernel(error)))?);
+    }
+    Ok(maps)
+}
+
+type Places = BTreeMap<usize, Range<usize>>;
+
+fn places(
+    graph: &Graph,
+    fused: &[Fused],
+    maps: &BTreeMap<usize, Map>,
+) -> Result<(Places, usize), Unsupported> {
+    let mut lives: BTreeMap<usize, Life> = BTreeMap::new();
+    for (index, one) in fused.iter().enumerate() {
+        for value in [Some(one.input), one.added.map(super::fuse::Added::value)].into_iter().flatten() {
+            if let Some(life) = lives.get_mut(&value) {
+                life.until = index;
+            }
+        }
+        let len = maps.get(&one.output).map_or(0, Map::len);
+        lives.insert(one.output, Life { len, from: index, until: index });
+    }
+    // Outputs are read out after the last step.
+    for view in &graph.outputs {
+        if let Some(life) = lives.get_mut(&view.value) {
+            life.until = fused.len();
+        }
+    }
+    let values: Vec<usize> = lives.keys().copied().collect();
+    let lives: Vec<Life> = lives.into_values().collect();
+    let placed = place(&lives).filter(|&(_, len)| len <= MAX_VALUES);
+    let (places, len) = placed.ok_or_else(|| Unsupported {
+        operator: "graph".to_owned(),
+        node: String::new(),
+        why: Why::TooLarge,
+    })?;
+    Ok((values.into_iter().zip(places).collect(), len))
+}
+
+/// How each output is read out of its map.
+fn answers(graph: &Graph, maps: &BTreeMap<usize, Map>, places: &Places) -> Result<Vec<Output>, Unsupported> {
+    let answer = |view: &super::shape::View| {
+        let map = *maps.get(&view.value)?;
+        let order = match view.order {
+            Order::Planes => Plain::Planar,
+            Order::Pixels => Plain::Interleaved,
+        };
+        let place = places.get(&view.value)?.clone();
+        Some(Output { unblock: Unblock::new(map, order), place, dims: view.dims.clone() })
+    };
+    let missing = || Unsupported { operator: "output".to_owned(), node: String::new(), why: Why::Order };
+    graph.outputs.iter().map(|view| answer(view).ok_or_else(missing)).collect()
+}
+
+fn weights_of(fused: &Fused) -> Option<&str> {
+    match &fused.kind {
+        Kind::Conv { weights, .. } | Kind::Depthwise { weights, .. } | Kind::Dense { weights } => {
+            Some(&weights.name)
+        }
+        _ => None,
+    }
+}
+
+/// All packed weights, one after the other.
+fn pack(
+    opened: &Opened<'_>,
+    fused: &[Fused],
+    steps: &[Step],
+    packed_len: usize,
+) -> Result<Floats, Unsupported> {
+    let mut all = Floats::new(packed_len);
+    for (one, step) in fused.iter().zip(steps) {
+        let packed = all.all_mut().get_mut(step.packed.clone()).unwrap_or_default();
+        let tensor = weights_of(one).and_then(|name| opened.constants.get(name));
+        let values = tensor.and_then(|tensor| tensor.f32s()).unwrap_or_default();
+        step.kernel.pack(one, &values, packed).map_err(|error| refused(one, Why::Kernel(error)))?;
+    }
+    Ok(all)
+}

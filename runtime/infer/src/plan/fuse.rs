@@ -1,0 +1,229 @@
+//! Operators that run in one pass over memory become one step.
+
+use arcdoor_kernels::{PoolKind, Taps};
+
+use super::graph::{Act, Graph, Node, Op, Weights};
+use super::shape::Shape;
+
+/// What a step computes, before its activation and its residual.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Kind {
+    /// The network's input, planar, as a blocked map.
+    Block,
+    Conv {
+        taps: Taps,
+        weights: Weights,
+    },
+    Depthwise {
+        taps: Taps,
+        weights: Weights,
+    },
+    Dense {
+        weights: Weights,
+    },
+    Affine {
+        scale: Vec<f32>,
+        shift: Vec<f32>,
+    },
+    /// The value itself, for an activation alone.
+    Copy,
+    Pool {
+        kind: PoolKind,
+        taps: Taps,
+    },
+    GlobalAverage,
+    Upsample,
+}
+
+/// Where a second map is added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Added {
+    BeforeAct(usize),
+    AfterAct(usize),
+}
+
+impl Added {
+    pub(super) const fn value(self) -> usize {
+        match self {
+            Self::BeforeAct(value) | Self::AfterAct(value) => value,
+        }
+    }
+}
+
+/// One pass over memory.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Fused {
+    /// Operators as ONNX calls them, joined; and the name of what the step makes.
+    pub(super) operators: String,
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) input: usize,
+    pub(super) added: Option<Added>,
+    pub(super) act: Act,
+    pub(super) output: usize,
+    pub(super) shape: Shape,
+}
+
+/// Most values of a planar kernel: what the kernels' stem takes.
+const MAX_PATCH: usize = 196;
+/// Most channels of a planar image.
+const MAX_PLANES: usize = 4;
+
+/// Whether a node reads the planar input itself.
+pub(super) fn is_stem(graph: &Graph, kind: &Kind, input: usize) -> bool {
+    let Kind::Conv { taps, .. } = kind else { return false };
+    let channels = graph.input.channels;
+    input == 0 && channels <= MAX_PLANES && channels * taps.kernel[0] * taps.kernel[1] <= MAX_PATCH
+}
+
+/// The steps, each after what it reads.
+pub(super) fn fuse(graph: &Graph) -> Vec<Fused> {
+    let mut readers = vec![0_usize; graph.nodes.len() + 1];
+    let read = graph.nodes.iter().flat_map(|node| node.inputs.iter().copied());
+    read.chain(graph.outputs.iter().map(|view| view.value)).for_each(|value| readers[value] += 1);
+    let mut fuser = Fuser { readers, made: vec![None; graph.nodes.len() + 1], steps: Vec::new() };
+    fuser.block(graph);
+    for (index, node) in graph.nodes.iter().enumerate() {
+        fuser.node(node, index + 1);
+    }
+    fuser.steps
+}
+
+struct Fuser {
+    readers: Vec<usize>,
+    /// The step that makes a value, where one does.
+    made: Vec<Option<usize>>,
+    steps: Vec<Fused>,
+}
+
+impl Fuser {
+    /// The input as a map, where anything but a stem reads it.
+    fn block(&mut self, graph: &Graph) {
+        let reads_map = |node: &Node| {
+            let stem = match (&node.op, &*node.inputs) {
+                (Op::Conv { taps, weights }, &[input]) => {
+                    is_stem(graph, &Kind::Conv { taps: *taps, weights: weights.clone() }, input)
+                }
+                _ => false,
+            };
+            node.inputs.contains(&0) && !stem
+        };
+        if graph.nodes.iter().any(reads_map) {
+            self.made[0] = Some(0);
+            self.steps.push(Fused {
+                operators: "input".to_owned(),
+                name: "input".to_owned(),
+                kind: Kind::Block,
+                input: 0,
+                added: None,
+                act: Act::None,
+                output: 0,
+                shape: graph.input,
+            });
+        }
+    }
+
+    fn node(&mut self, node: &Node, value: usize) {
+        let input = node.inputs.first().copied().unwrap_or(0);
+        let fused = match &node.op {
+            Op::Act(act) => self.act(input, act),
+            Op::Affine { scale, shift } => self.affine(input, scale, shift),
+            Op::Add => self.add(node.inputs.get(1).copied().unwrap_or(0), input),
+            _ => None,
+        };
+        let index = if let Some(index) = fused {
+            let step = &mut self.steps[index];
+            step.operators.push('+');
+            step.operators.push_str(&node.operator);
+            step.name.clone_from(&node.name);
+            step.output = value;
+            index
+        } else {
+            let (kind, added, act) = match &node.op {
+                Op::Conv { taps, weights } => {
+                    (Kind::Conv { taps: *taps, weights: weights.clone() }, None, Act::None)
+                }
+                Op::Depthwise { taps, weights } => {
+                    (Kind::Depthwise { taps: *taps, weights: weights.clone() }, None, Act::None)
+                }
+                Op::Dense { weights } => (Kind::Dense { weights: weights.clone() }, None, Act::None),
+                Op::Affine { scale, shift } => {
+                    (Kind::Affine { scale: scale.clone(), shift: shift.clone() }, None, Act::None)
+                }
+                Op::Act(act) => (Kind::Copy, None, act.clone()),
+                Op::Add => (Kind::Copy, node.inputs.get(1).copied().map(Added::BeforeAct), Act::None),
+                Op::Pool { kind, taps } => (Kind::Pool { kind: *kind, taps: *taps }, None, Act::None),
+                Op::GlobalAverage => (Kind::GlobalAverage, None, Act::None),
+                Op::Upsample => (Kind::Upsample, None, Act::None),
+            };
+            let (operators, name) = (node.operator.clone(), node.name.clone());
+            let shape = node.shape;
+            self.steps.push(Fused { operators, name, kind, input, added, act, output: value, shape });
+            self.steps.len() - 1
+        };
+        self.made[value] = Some(index);
+    }
+
+    /// The step that makes `value`, where nothing else reads that value.
+    fn only_for_us(&self, value: usize) -> Option<usize> {
+        self.made[value].filter(|_| self.readers[value] == 1)
+    }
+
+    fn act(&mut self, input: usize, act: &Act) -> Option<usize> {
+        let index = self.only_for_us(input)?;
+        let step = &mut self.steps[index];
+        if step.kind == Kind::Block || step.act != Act::None || matches!(step.added, Some(Added::AfterAct(_)))
+        {
+            return None;
+        }
+        step.act = act.clone();
+        Some(index)
+    }
+
+    /// Into the weights before, or into another affine before.
+    fn affine(&mut self, input: usize, scale: &[f32], shift: &[f32]) -> Option<usize> {
+        let index = self.only_for_us(input)?;
+        let step = &mut self.steps[index];
+        if step.act != Act::None || step.added.is_some() {
+            return None;
+        }
+        let moved = |bias: &mut [f32]| {
+            for ((b, s), t) in bias.iter_mut().zip(scale).zip(shift) {
+                *b = (f64::from(*b) * f64::from(*s) + f64::from(*t)) as f32;
+            }
+        };
+        let scaled = |old: &mut [f32]| old.iter_mut().zip(scale).for_each(|(old, s)| *old *= s);
+        match &mut step.kind {
+            Kind::Conv { weights, .. } | Kind::Depthwise { weights, .. } | Kind::Dense { weights } => {
+                moved(&mut weights.bias);
+                match &mut weights.scale {
+                    Some(old) => scaled(old),
+                    None => weights.scale = Some(scale.to_vec()),
+                }
+            }
+            Kind::Affine { scale: old, shift: bias } => {
+                moved(bias);
+                scaled(old);
+            }
+            _ => return None,
+        }
+        Some(index)
+    }
+
+    /// Into the later of the two steps that make the operands, where it can add and the other operand is
+    /// there when it runs.
+    fn add(&mut self, a: usize, b: usize) -> Option<usize> {
+        let candidate = |x: usize, other: usize| {
+            let index = self.only_for_us(x)?;
+            let step = &self.steps[index];
+            let adds = step.kind != Kind::Block;
+            let before = self.made[other].is_some_and(|made| made < index);
+            (adds && step.added.is_none() && before).then_some((index, other))
+        };
+        let (index, other) = candidate(a, b).max(candidate(b, a))?;
+        let step = &mut self.steps[index];
+        step.added =
+            Some(if step.act == Act::None { Added::BeforeAct(other) } else { Added::AfterAct(other) });
+        Some(index)
+    }
+}

@@ -1,0 +1,85 @@
+//! Graphs of supported operators as a straight list of fused steps on our own kernels.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `pattern` | the spellings of a PReLU |
+//! | `shape` | a tensor as a view of a channel-blocked map: reshaping and transposing move nothing |
+//! | `graph`, `read` | ONNX operators, checked one by one, in order |
+//! | `fuse` | convolution, bias, norm, activation and residual as one step |
+//! | `arena` | maps that share memory by lifetime |
+//! | `step`, `compile` | kernels with their shapes, and weights packed for them |
+//! | `run` | the runner: nothing is allocated once it is made |
+//! | `explain` | what a plan does, by step |
+//!
+//! A graph with anything else in it is refused with the reason ([`Unsupported`]) and left to tract. The plan
+//! is compiled from our own decoding of the file: tract's reading and simplifying would cost more than the
+//! rest of start-up together.
+
+mod arena;
+mod compile;
+mod explain;
+mod floats;
+mod fuse;
+mod graph;
+mod pattern;
+mod read;
+mod refusal;
+mod run;
+mod shape;
+mod step;
+
+use std::ops::Range;
+
+use arcdoor_kernels::{Isa, Unblock};
+
+use crate::onnx::Opened;
+pub use explain::{Entry, METHOD};
+use floats::Floats;
+pub use refusal::{Unsupported, Why};
+pub(crate) use run::Runner;
+use step::Step;
+
+/// A network, compiled for one input shape.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    steps: Vec<Step>,
+    entries: Vec<Entry>,
+    weights: Floats,
+    arena_len: usize,
+    outputs: Vec<Output>,
+    batch: usize,
+    /// Values of one input image.
+    image: usize,
+    isa: Isa,
+}
+
+/// How an output is read out of its map.
+#[derive(Debug)]
+struct Output {
+    unblock: Unblock,
+    place: Range<usize>,
+    dims: Vec<usize>,
+}
+
+impl Plan {
+    /// Compiles what the outputs need, for the instruction set of this CPU.
+    ///
+    /// # Errors
+    /// The first thing that the plan does not run.
+    pub(crate) fn compile(
+        opened: &Opened<'_>,
+        input: [usize; 4],
+        outputs: &[&str],
+    ) -> Result<Self, Unsupported> {
+        compile::compile(opened, input, outputs, Isa::detect())
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Bytes of packed weights, and of a runner's arena.
+    pub(crate) fn bytes(&self) -> [usize; 2] {
+        [self.weights.len() * 4, self.arena_len * 4]
+    }
+}

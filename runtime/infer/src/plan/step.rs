@@ -1,0 +1,169 @@
+//! One step: a kernel, and where in the arena it reads and writes.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use arcdoor_kernels::{
+    Activation, Block, Conv, Depthwise, Elementwise, Epilogue, Inputs, Isa, Map, Part, Planar, Pool,
+    PoolKind, Residual, ShapeError, Tile, Upsample2,
+};
+
+use super::fuse::{Added, Fused, Kind};
+use super::graph::{Act, Weights};
+use super::shape::Shape;
+
+/// A kernel with its shapes.
+#[derive(Debug, Clone)]
+pub(super) enum Kernel {
+    Block(Block),
+    Conv(Conv, Tile),
+    Depthwise(Depthwise),
+    Elementwise(Elementwise),
+    Pool(Pool),
+    Upsample(Upsample2),
+}
+
+/// Where a step's input lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The network's input.
+    Image,
+    /// In the arena.
+    Map(Range<usize>),
+}
+
+/// A step, ready to run.
+#[derive(Debug, Clone)]
+pub(super) struct Step {
+    pub(super) kernel: Kernel,
+    pub(super) packed: Range<usize>,
+    pub(super) input: Source,
+    pub(super) residual: Option<Range<usize>>,
+    pub(super) output: Range<usize>,
+}
+
+impl Kernel {
+    /// Checks the shapes of a fused step. `input` is `None` for a stem, which reads the planar image.
+    pub(super) fn new(
+        fused: &Fused,
+        image: Shape,
+        input: Option<Map>,
+        added: Option<Map>,
+        output: Map,
+        isa: Isa,
+    ) -> Result<Self, ShapeError> {
+        let activation = match &fused.act {
+            Act::None => Activation::None,
+            Act::Relu => Activation::Relu,
+            Act::Prelu(_) => Activation::Prelu,
+            &Act::Clip { min, max } => Activation::Clip { min, max },
+            Act::Sigmoid => Activation::Sigmoid,
+        };
+        let residual = match (fused.added, added) {
+            (None, None) => Residual::None,
+            (Some(Added::BeforeAct(_)), Some(map)) => Residual::BeforeActivation(map),
+            (Some(Added::AfterAct(_)), Some(map)) => Residual::AfterActivation(map),
+            _ => return Err(ShapeError::ResidualMissing),
+        };
+        let epilogue = Epilogue { activation, residual };
+        if let Kind::Block = fused.kind {
+            return Ok(Self::Block(Block::new(output)));
+        }
+        let Some(input) = input else {
+            let Kind::Conv { taps, .. } = &fused.kind else { return Err(ShapeError::EmptyMap) };
+            let planar = Planar { channels: image.channels, height: image.height, width: image.width };
+            let conv = Conv::stem(planar, output, *taps, epilogue)?;
+            return Ok(Self::Conv(conv, conv.tile(isa)));
+        };
+        let conv = |conv: Conv| Self::Conv(conv, conv.tile(isa));
+        Ok(match &fused.kind {
+            Kind::Block => Self::Block(Block::new(output)),
+            Kind::Conv { taps, .. } => conv(Conv::new(input, output, *taps, epilogue)?),
+            Kind::Dense { .. } => conv(Conv::dense(input, output, epilogue)?),
+            Kind::Depthwise { taps, .. } => Self::Depthwise(Depthwise::new(input, output, *taps, epilogue)?),
+            Kind::Affine { .. } => Self::Elementwise(Elementwise::affine(input, output, epilogue)?),
+            Kind::Copy => Self::Elementwise(Elementwise::new(input, output, epilogue)?),
+            Kind::Pool { kind, taps } => Self::Pool(Pool::new(*kind, input, output, *taps, epilogue)?),
+            Kind::GlobalAverage => Self::Pool(Pool::global(PoolKind::Average, input, output, epilogue)?),
+            Kind::Upsample => Self::Upsample(Upsample2::new(input, output, epilogue)?),
+        })
+    }
+
+    pub(super) fn packed_len(&self) -> usize {
+        match self {
+            Self::Block(_) => 0,
+            Self::Conv(op, _) => op.packed_len(),
+            Self::Depthwise(op) => op.packed_len(),
+            Self::Elementwise(op) => op.packed_len(),
+            Self::Pool(op) => op.packed_len(),
+            Self::Upsample(op) => op.packed_len(),
+        }
+    }
+
+    /// Multiply-accumulates of convolutions; nothing else is counted.
+    pub(super) fn macs(&self) -> u64 {
+        match self {
+            Self::Conv(op, _) => op.macs(),
+            Self::Depthwise(op) => op.macs(),
+            _ => 0,
+        }
+    }
+
+    /// Writes what [`run`](Self::run) reads beside its maps. `weights` are as the file has them.
+    pub(super) fn pack(&self, fused: &Fused, weights: &[f32], packed: &mut [f32]) -> Result<(), ShapeError> {
+        let slopes = if let Act::Prelu(slopes) = &fused.act { Some(&**slopes) } else { None };
+        match (self, &fused.kind) {
+            (Self::Conv(op, _), Kind::Conv { weights: how, .. } | Kind::Dense { weights: how }) => {
+                op.pack(&arranged(how, weights), Some(&how.bias), slopes, packed)
+            }
+            (Self::Depthwise(op), Kind::Depthwise { weights: how, .. }) => {
+                op.pack(&arranged(how, weights), Some(&how.bias), slopes, packed)
+            }
+            (Self::Elementwise(op), Kind::Affine { scale, shift }) => {
+                op.pack(Some(scale), Some(shift), slopes, packed)
+            }
+            (Self::Elementwise(op), _) => op.pack(None, None, slopes, packed),
+            (Self::Pool(op), _) => op.pack(slopes, packed),
+            (Self::Upsample(op), _) => op.pack(slopes, packed),
+            _ => Ok(()),
+        }
+    }
+
+    /// Computes one part of the output into its own piece of the buffer.
+    pub(super) fn run(
+        &self,
+        isa: Isa,
+        inputs: Inputs<'_>,
+        part: Part,
+        output: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        match self {
+            Self::Block(op) => op.run(inputs.input, output),
+            Self::Conv(op, tile) => op.run_part(isa, *tile, inputs, part, output),
+            Self::Depthwise(op) => op.run_part(isa, inputs, part, output),
+            Self::Elementwise(op) => op.run_part(isa, inputs, part, output),
+            Self::Pool(op) => op.run_part(isa, inputs, part, output),
+            Self::Upsample(op) => op.run_part(isa, inputs, part, output),
+        }
+    }
+}
+
+/// Weights as `[M][...]`, each row times its channel's factor.
+fn arranged<'a>(how: &Weights, weights: &'a [f32]) -> Cow<'a, [f32]> {
+    let outputs = how.bias.len();
+    if outputs == 0 || (how.scale.is_none() && !how.by_input) {
+        return Cow::Borrowed(weights);
+    }
+    let length = weights.len() / outputs;
+    let factor = |m: usize| how.scale.as_ref().and_then(|scale| scale.get(m)).copied().unwrap_or(1.0);
+    let mut rows = Vec::with_capacity(weights.len());
+    for m in 0..outputs {
+        let factor = factor(m);
+        if how.by_input {
+            rows.extend(weights.iter().skip(m).step_by(outputs).map(|w| w * factor));
+        } else {
+            rows.extend(weights[m * length..(m + 1) * length].iter().map(|w| w * factor));
+        }
+    }
+    Cow::Owned(rows)
+}

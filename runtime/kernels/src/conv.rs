@@ -1,0 +1,441 @@
+//! Dense convolutions, and fully connected layers as convolutions whose window is the whole map.
+
+mod tile;
+mod tiles;
+
+use crate::epilogue::{Epilogue, Inputs, head_len, pack_head};
+use crate::error::{ShapeError, check_len};
+use crate::finish::Finish;
+use crate::isa::Isa;
+use crate::map::{LANES, MAX_LEN, Map, Part, Slab};
+use tiles::{Edge, Job, MAX_PATCH, Window};
+
+pub use tile::Tile;
+
+/// Most rows or columns of a convolution's kernel.
+pub const MAX_KERNEL: usize = 7;
+
+/// Kernel, stride and padding of a convolution or a pool, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Taps {
+    /// Rows and columns of the kernel, 1 to [`MAX_KERNEL`].
+    pub kernel: [usize; 2],
+    /// From one output pixel to the next, down and across alike, 1 to 4.
+    pub stride: usize,
+    /// Zeros above, left of, below and right of the input.
+    pub pads: [usize; 4],
+}
+
+impl Taps {
+    /// A square kernel, padded alike on all sides.
+    #[must_use]
+    pub const fn square(kernel: usize, stride: usize, pad: usize) -> Self {
+        Self { kernel: [kernel; 2], stride, pads: [pad; 4] }
+    }
+
+    /// Output rows and columns for an input of `height` x `width`.
+    ///
+    /// # Errors
+    /// [`ShapeError::Kernel`], [`ShapeError::Stride`]; [`ShapeError::EmptyMap`] where the kernel is larger
+    /// than the padded input.
+    pub fn output_size(&self, height: usize, width: usize) -> Result<[usize; 2], ShapeError> {
+        let [rows, columns] = self.kernel;
+        if !(1..=MAX_KERNEL).contains(&rows) || !(1..=MAX_KERNEL).contains(&columns) {
+            return Err(ShapeError::Kernel { rows, columns });
+        }
+        if !(1..=4).contains(&self.stride) {
+            return Err(ShapeError::Stride { stride: self.stride });
+        }
+        let [top, left, bottom, right] = self.pads;
+        let size = |length: usize, before: usize, after: usize, kernel: usize| {
+            let padded = length.checked_add(before)?.checked_add(after)?;
+            padded.checked_sub(kernel).map(|rest| rest / self.stride + 1)
+        };
+        match (size(height, top, bottom, rows), size(width, left, right, columns)) {
+            (Some(rows), Some(columns)) => Ok([rows, columns]),
+            _ => Err(ShapeError::EmptyMap),
+        }
+    }
+
+    /// Pixels of border that a map of `height` x `width` needs on each side.
+    pub(crate) fn border(&self, height: usize, width: usize, output: &Map) -> usize {
+        let below =
+            ((output.height() - 1) * self.stride + self.kernel[0]).saturating_sub(height + self.pads[0]);
+        let right =
+            ((output.width() - 1) * self.stride + self.kernel[1]).saturating_sub(width + self.pads[1]);
+        self.pads[0].max(self.pads[1]).max(below).max(right)
+    }
+
+    pub(crate) fn check(&self, height: usize, width: usize, output: &Map) -> Result<(), ShapeError> {
+        let [rows, columns] = self.output_size(height, width)?;
+        if output.height() != rows || output.width() != columns {
+            return Err(ShapeError::OutputSize { rows, columns });
+        }
+        Ok(())
+    }
+}
+
+/// A planar image, `[channels][height][width]` f32 without a border: a network's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Planar {
+    /// Channels, 1 to 4.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Planar {
+    /// Values in all; 0 also where they are too many to count.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let plane = self.height.checked_mul(self.width);
+        plane.and_then(|plane| plane.checked_mul(self.channels)).unwrap_or(0)
+    }
+
+    /// Whether it holds no values.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Source {
+    Blocked(Map),
+    Planar(Planar),
+}
+
+/// A dense convolution (one group): out[m] = activation(bias[m] + sum over c, y, x of in * weight), with a
+/// residual where the epilogue says so. Weights are `[M][C][rows][columns]`, as ONNX has them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Conv {
+    source: Source,
+    output: Map,
+    /// Kernel, stride, and the padding above and left of the input.
+    kernel: [usize; 2],
+    stride: usize,
+    pads: [usize; 2],
+    window: Window,
+    epilogue: Epilogue,
+}
+
+impl Conv {
+    /// A convolution over a blocked map, whose border must be as wide as the padding reads.
+    ///
+    /// # Errors
+    /// When kernel, stride, border, output or residual do not fit (see [`ShapeError`]).
+    pub fn new(input: Map, output: Map, taps: Taps, epilogue: Epilogue) -> Result<Self, ShapeError> {
+        taps.check(input.height(), input.width(), &output)?;
+        let needed = taps.border(input.height(), input.width(), &output);
+        if input.border() < needed {
+            return Err(ShapeError::Border { needed });
+        }
+        let pads = [taps.pads[0], taps.pads[1]];
+        Self::blocked(input, output, taps.kernel, taps.stride, pads, epilogue)
+    }
+
+    /// A convolution over a planar image, which needs no border: a network's first.
+    ///
+    /// # Errors
+    /// When kernel, stride, output or residual do not fit, or channels x rows x columns of the kernel are
+    /// more than 196 (see [`ShapeError`]).
+    pub fn stem(input: Planar, output: Map, taps: Taps, epilogue: Epilogue) -> Result<Self, ShapeError> {
+        if input.is_empty() {
+            return Err(ShapeError::EmptyMap);
+        }
+        if input.len() > MAX_LEN {
+            return Err(ShapeError::MapTooLarge);
+        }
+        taps.check(input.height, input.width, &output)?;
+        epilogue.check(&output)?;
+        let [rows, columns] = taps.kernel;
+        if input.channels > MAX_PATCH / (rows * columns) {
+            return Err(ShapeError::Kernel { rows, columns });
+        }
+        let window = Window {
+            planes: input.channels,
+            rows,
+            columns: 1,
+            inner: columns,
+            inner_last: columns,
+            plane_stride: input.height * input.width,
+            row_stride: input.width,
+            column_stride: 0,
+            tap_weights: columns * LANES,
+        };
+        let pads = [taps.pads[0], taps.pads[1]];
+        let source = Source::Planar(input);
+        Ok(Self { source, output, kernel: taps.kernel, stride: taps.stride, pads, window, epilogue })
+    }
+
+    /// A fully connected layer over a whole map, flattened as ONNX flattens `[C][height][width]`; `output` is
+    /// 1 x 1. Weights are `[M][C * height * width]`.
+    ///
+    /// # Errors
+    /// When the output is not 1 x 1 or the residual does not fit.
+    pub fn dense(input: Map, output: Map, epilogue: Epilogue) -> Result<Self, ShapeError> {
+        if output.height() != 1 || output.width() != 1 {
+            return Err(ShapeError::OutputSize { rows: 1, columns: 1 });
+        }
+        Self::blocked(input, output, [input.height(), input.width()], 1, [0, 0], epilogue)
+    }
+
+    fn blocked(
+        input: Map,
+        output: Map,
+        kernel: [usize; 2],
+        stride: usize,
+        pads: [usize; 2],
+        epilogue: Epilogue,
+    ) -> Result<Self, ShapeError> {
+        epilogue.check(&output)?;
+        let window = Window {
+            planes: input.blocks(),
+            rows: kernel[0],
+            columns: kernel[1],
+            inner: LANES,
+            inner_last: input.channels() - (input.blocks() - 1) * LANES,
+            plane_stride: input.plane_stride(),
+            row_stride: input.row_stride(),
+            column_stride: LANES,
+            tap_weights: LANES * LANES,
+        };
+        let conv = Self { source: Source::Blocked(input), output, kernel, stride, pads, window, epilogue };
+        // Packed weights beyond this would overflow offsets, and no board holds them.
+        match window.planes.checked_mul(window.plane_weights()).and_then(|n| n.checked_mul(output.blocks())) {
+            Some(len) if len <= 4 * MAX_LEN => Ok(conv),
+            _ => Err(ShapeError::MapTooLarge),
+        }
+    }
+
+    /// How the output lies.
+    #[must_use]
+    pub const fn output(&self) -> Map {
+        self.output
+    }
+
+    /// Multiplications and additions of one run.
+    #[must_use]
+    pub fn macs(&self) -> u64 {
+        let pixels = self.output.height() * self.output.width();
+        pixels as u64 * (self.output.channels() * self.weights_by_output()) as u64
+    }
+
+    /// Values that [`pack`](Self::pack) writes.
+    #[must_use]
+    pub fn packed_len(&self) -> usize {
+        head_len(self.output.blocks()) + self.output.blocks() * self.block_weights()
+    }
+
+    /// Values of the weights that [`pack`](Self::pack) reads: M x C x rows x columns.
+    #[must_use]
+    pub fn weights_len(&self) -> usize {
+        self.output.channels() * self.weights_by_output()
+    }
+
+    fn channels(&self) -> usize {
+        match self.source {
+            Source::Blocked(map) => map.channels(),
+            Source::Planar(planar) => planar.channels,
+        }
+    }
+
+    fn weights_by_output(&self) -> usize {
+        self.channels() * self.kernel[0] * self.kernel[1]
+    }
+
+    /// Packed weights of one output block.
+    fn block_weights(&self) -> usize {
+        self.window.planes * self.window.plane_weights()
+    }
+
+    /// Writes weights, bias (0 where there is none) and PReLU slopes as [`run`](Self::run) reads them:
+    /// bias, slopes, then `[out block][in block][row][column][16 in][16 out]`.
+    ///
+    /// # Errors
+    /// When a slice has not the operator's length, or slopes and activation disagree.
+    pub fn pack(
+        &self,
+        weights: &[f32],
+        bias: Option<&[f32]>,
+        slopes: Option<&[f32]>,
+        packed: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        check_len("weights", self.weights_len(), weights.len())?;
+        check_len("packed weights", self.packed_len(), packed.len())?;
+        let channels = self.output.channels();
+        let (head, body) = packed.split_at_mut(head_len(self.output.blocks()));
+        pack_head(channels, self.epilogue.activation, bias, slopes, head)?;
+        body.fill(0.0);
+        let taps = self.kernel[0] * self.kernel[1];
+        let by_output = self.weights_by_output();
+        for (m, weights) in weights.chunks_exact(by_output).enumerate() {
+            let block = &mut body[m / LANES * self.block_weights()..][..self.block_weights()];
+            for (c, weights) in weights.chunks_exact(taps).enumerate() {
+                for (tap, &weight) in weights.iter().enumerate() {
+                    let at = match self.source {
+                        Source::Planar(_) => c * taps + tap,
+                        Source::Blocked(_) => ((c / LANES) * taps + tap) * LANES + c % LANES,
+                    };
+                    block[at * LANES + m % LANES] = weight;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Computes the whole output, border included.
+    ///
+    /// # Errors
+    /// When a slice has not the operator's length.
+    pub fn run(
+        &self,
+        isa: Isa,
+        tile: Tile,
+        inputs: Inputs<'_>,
+        output: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        self.run_part(isa, tile, inputs, Part::WHOLE, output)
+    }
+
+    /// Computes one part; `output` is its own piece of the buffer, [`Part::range`] of [`Self::output`].
+    ///
+    /// # Errors
+    /// When a slice has not the operator's length.
+    pub fn run_part(
+        &self,
+        isa: Isa,
+        tile: Tile,
+        inputs: Inputs<'_>,
+        part: Part,
+        output: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        let input_len = match self.source {
+            Source::Blocked(map) => map.len(),
+            Source::Planar(planar) => planar.len(),
+        };
+        check_len("input", input_len, inputs.input.len())?;
+        check_len("packed weights", self.packed_len(), inputs.packed.len())?;
+        self.epilogue.check_residual(inputs.residual)?;
+        let range = part.range(&self.output);
+        check_len("output", range.len(), output.len())?;
+        self.output.clear_border(part, output);
+        let tile = tile.fitted(isa);
+        let base = output.as_mut_ptr().wrapping_sub(range.start);
+        for slab in part.slabs(&self.output) {
+            self.run_slab(isa, tile, &inputs, &slab, base);
+        }
+        Ok(())
+    }
+
+    /// Rectangles whose windows lie inside a planar image are computed in place; the rest pixel by pixel
+    /// from copies. A blocked map has a border, so that all of it is inside.
+    fn run_slab(&self, isa: Isa, tile: Tile, inputs: &Inputs<'_>, slab: &Slab, output: *mut f32) {
+        let width = self.output.width();
+        let Source::Planar(planar) = self.source else {
+            return self.run_area(isa, tile, inputs, slab, 0..width, None, output);
+        };
+        let edge = Edge {
+            height: planar.height,
+            width: planar.width,
+            top: self.pads[0],
+            left: self.pads[1],
+            stride: self.stride,
+        };
+        let inside = |length: usize, pad: usize, kernel: usize, size: usize| {
+            let end = (length + pad).checked_sub(kernel).map_or(0, |rest| rest / self.stride + 1).min(size);
+            pad.div_ceil(self.stride).min(end)..end
+        };
+        let rows = inside(planar.height, edge.top, self.kernel[0], self.output.height());
+        let columns = inside(planar.width, edge.left, self.kernel[1], width);
+        let middle =
+            rows.start.clamp(slab.rows.start, slab.rows.end)..rows.end.clamp(slab.rows.start, slab.rows.end);
+        let area = |rows: core::ops::Range<usize>, columns: core::ops::Range<usize>, edge| {
+            if !rows.is_empty() && !columns.is_empty() {
+                let slab = Slab { blocks: slab.blocks.clone(), rows };
+                self.run_area(isa, tile, inputs, &slab, columns, edge, output);
+            }
+        };
+        area(slab.rows.start..middle.start, 0..width, Some(&edge));
+        area(middle.clone(), 0..columns.start, Some(&edge));
+        area(middle.clone(), columns.clone(), None);
+        area(middle.clone(), columns.end..width, Some(&edge));
+        area(middle.end..slab.rows.end, 0..width, Some(&edge));
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one caller; the loops' state has no name of its own")]
+    fn run_area(
+        &self,
+        isa: Isa,
+        tile: Tile,
+        inputs: &Inputs<'_>,
+        slab: &Slab,
+        columns: core::ops::Range<usize>,
+        edge: Option<&Edge>,
+        output: *mut f32,
+    ) {
+        let pixels = slab.rows.len() * columns.len();
+        // A window's row or plane of a pixel at row 0, column 0.
+        let (input, input_row, input_column) = match self.source {
+            Source::Blocked(map) => {
+                let origin = map.at(0, 0, 0) - self.pads[0] * map.row_stride() - self.pads[1] * LANES;
+                (origin, self.stride * map.row_stride(), self.stride * LANES)
+            }
+            Source::Planar(planar) => (0, self.stride * planar.width, self.stride),
+        };
+        let mut input = inputs.input.as_ptr().wrapping_add(input);
+        if let Source::Planar(planar) = self.source {
+            input = input.wrapping_sub(self.pads[0] * planar.width + self.pads[1]);
+        }
+        for start in (0..pixels).step_by(tile.strip) {
+            let strip = start..pixels.min(start.saturating_add(tile.strip));
+            let mut block = slab.blocks.start;
+            while block < slab.blocks.end {
+                let blocks = match slab.blocks.end - block {
+                    4.. if tile.blocks == 4 => 4,
+                    2.. if tile.blocks >= 2 => 2,
+                    _ => 1,
+                };
+                let finish = Finish::new(&self.epilogue, &self.output, inputs, block);
+                for first in (0..self.window.planes).step_by(tile.planes) {
+                    let job = Job {
+                        window: &self.window,
+                        finish: &finish,
+                        planes: first..self.window.planes.min(first.saturating_add(tile.planes)),
+                        input,
+                        input_row,
+                        input_column,
+                        edge,
+                        weights: inputs
+                            .packed
+                            .as_ptr()
+                            .wrapping_add(head_len(self.output.blocks()) + block * self.block_weights()),
+                        weights_block: self.block_weights(),
+                        output: output.wrapping_add(self.output.at(block, 0, 0)),
+                        output_plane: self.output.plane_stride(),
+                        output_row: self.output.row_stride(),
+                        row: slab.rows.start,
+                        column: columns.start,
+                        width: columns.len(),
+                        pixels: strip.clone(),
+                    };
+                    // SAFETY: `new` checked that every window lies within input and border (or the edge's
+                    // copy), `run_part` that the slices are as long as their maps.
+                    #[allow(unsafe_code)]
+                    unsafe {
+                        tiles::run(isa, tile.pixels, blocks, &job);
+                    }
+                }
+                block += blocks;
+            }
+        }
+    }
+
+    /// The tile that was fastest for this shape on the machines measured.
+    #[must_use]
+    pub fn tile(&self, isa: Isa) -> Tile {
+        Tile::fastest(isa, &self.window, &self.output)
+    }
+}

@@ -1,0 +1,53 @@
+//! Tiles: how an operator's loops are cut. Data, so that a board may name its own.
+
+use super::tiles::Window;
+use crate::isa::Isa;
+use crate::map::Map;
+
+/// How a convolution's loops are cut. Every tile gives the same values, bit for bit; only time differs.
+/// A tile beyond what the instruction set's registers hold is cut down to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tile {
+    /// Output pixels summed in registers at once, 1 to 14.
+    pub pixels: usize,
+    /// Blocks of output channels summed in registers at once: 1, 2 or 4.
+    pub blocks: usize,
+    /// Input planes in one pass, so that their weights stay in the nearest cache.
+    pub planes: usize,
+    /// Output pixels in one strip, through which every block of output channels is computed before the
+    /// next strip.
+    pub strip: usize,
+}
+
+impl Tile {
+    pub(super) fn fastest(isa: Isa, window: &Window, output: &Map) -> Self {
+        let sums = isa.sums();
+        let pixels = output.height() * output.width();
+        let blocks = if pixels == 1 {
+            4
+        } else if sums > 14 && output.blocks() > 1 {
+            2
+        } else {
+            1
+        };
+        // The weights of one pass stay in half of a nearest cache of 32 KiB.
+        let planes = 4096 / (window.plane_weights() * blocks);
+        // Weights that fit into a quarter of a second cache of 1 MiB are read again for each strip, so that
+        // the strip's input stays near; heavier ones are read once.
+        let weights = window.planes * window.plane_weights() * output.blocks();
+        let strip = if weights <= 1 << 16 { 16 * sums / blocks } else { usize::MAX };
+        Self { pixels: sums / blocks, blocks, planes: planes.max(1), strip: strip.max(1) }
+    }
+
+    /// This tile within the registers of `isa`.
+    pub(crate) fn fitted(self, isa: Isa) -> Self {
+        let sums = isa.sums();
+        let blocks = match self.blocks {
+            4.. if sums >= 4 => 4,
+            2.. if sums >= 2 => 2,
+            _ => 1,
+        };
+        let pixels = self.pixels.clamp(1, (sums / blocks).min(if blocks == 4 { 6 } else { 14 }));
+        Self { pixels, blocks, planes: self.planes.max(1), strip: self.strip.max(1) }
+    }
+}

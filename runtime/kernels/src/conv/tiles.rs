@@ -1,0 +1,242 @@
+//! The one loop under every convolution and fully connected layer: P pixels x B blocks of output channels
+//! are summed in registers over input planes, taps and channels, in this order for every tile.
+// Reads and writes through pointers that `Conv::run_part` checked.
+#![allow(unsafe_code)]
+
+use core::ops::Range;
+
+use crate::finish::{Finish, Places, Walk, store};
+use crate::isa::Isa;
+use crate::map::LANES;
+use crate::simd::{Kernel, Simd};
+
+/// Most values under the window of one pixel of a planar input.
+pub(super) const MAX_PATCH: usize = 196;
+
+/// What one output value sums: planes x rows x columns of taps, `inner` values side by side at each.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Window {
+    pub(crate) planes: usize,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) inner: usize,
+    /// `inner` of the last plane, whose block may not be full.
+    pub(crate) inner_last: usize,
+    pub(crate) plane_stride: usize,
+    pub(crate) row_stride: usize,
+    pub(crate) column_stride: usize,
+    /// Packed values from one tap to the next.
+    pub(crate) tap_weights: usize,
+}
+
+impl Window {
+    /// Packed values under one plane of one output block.
+    pub(crate) const fn plane_weights(&self) -> usize {
+        self.rows * self.columns * self.tap_weights
+    }
+}
+
+/// The input around a planar image, for windows that reach beyond its edge.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Edge {
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    pub(crate) top: usize,
+    pub(crate) left: usize,
+    pub(crate) stride: usize,
+}
+
+/// A run of equal tiles over the pixels `pixels` of the rectangle at `row`, `column`, counted row by row.
+#[derive(Debug, Clone)]
+pub(crate) struct Job<'a> {
+    pub(crate) window: &'a Window,
+    pub(crate) finish: &'a Finish,
+    /// Input planes of this pass: sums start from the bias at 0 and are finished at the last plane; between,
+    /// they wait in the output.
+    pub(crate) planes: Range<usize>,
+    /// At the window of output pixel 0, 0, plane 0. May lie outside where `edge` is given.
+    pub(crate) input: *const f32,
+    /// Input values from one output row, and output column, to the next.
+    pub(crate) input_row: usize,
+    pub(crate) input_column: usize,
+    pub(crate) edge: Option<&'a Edge>,
+    /// At plane 0 of the first output block.
+    pub(crate) weights: *const f32,
+    pub(crate) weights_block: usize,
+    /// At pixel 0, 0 of the first output block.
+    pub(crate) output: *mut f32,
+    pub(crate) output_plane: usize,
+    pub(crate) output_row: usize,
+    pub(crate) row: usize,
+    pub(crate) column: usize,
+    pub(crate) width: usize,
+    pub(crate) pixels: Range<usize>,
+}
+
+/// `job` in tiles of at most `pixels` pixels, as equal as can be, and of `blocks` blocks (1, 2 or 4).
+///
+/// # Safety
+/// Every pointer reaches what the job's window, pixels and blocks name.
+pub(crate) unsafe fn run(isa: Isa, pixels: usize, blocks: usize, job: &Job<'_>) {
+    let count = job.pixels.len().div_ceil(pixels);
+    let (small, large) = (job.pixels.len() / count, job.pixels.len() % count);
+    let middle = job.pixels.start + large * (small + 1);
+    for (size, range) in [(small + 1, job.pixels.start..middle), (small, middle..job.pixels.end)] {
+        if !range.is_empty() {
+            dispatch(isa, size, blocks, Job { pixels: range, ..job.clone() });
+        }
+    }
+}
+
+fn dispatch(isa: Isa, pixels: usize, blocks: usize, job: Job<'_>) {
+    macro_rules! tiles {
+        ($($p:literal)*; $b:literal) => {
+            match pixels {
+                $($p => isa.run(Tiles::<$p, $b>(job)),)*
+                _ => unreachable!("a tile of {pixels} pixels"),
+            }
+        };
+    }
+    match blocks {
+        1 => tiles!(1 2 3 4 5 6 7 8 9 10 11 12 13 14; 1),
+        2 => tiles!(1 2 3 4 5 6 7 8 9 10 11 12 13 14; 2),
+        4 => tiles!(1 2 3 4 5 6; 4),
+        _ => unreachable!("a tile of {blocks} blocks"),
+    }
+}
+
+struct Tiles<'a, const P: usize, const B: usize>(Job<'a>);
+
+impl<const P: usize, const B: usize> Kernel for Tiles<'_, P, B> {
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        if P * B > S::SUMS {
+            return;
+        }
+        let job = &self.0;
+        let mut walk = Walk::new(job.row, job.column, job.width, job.pixels.start);
+        for _ in 0..job.pixels.len() / P {
+            let places = walk.take::<P>();
+            // SAFETY: the job's pointers reach these pixels (`run`).
+            unsafe { self.tile(s, &places) }
+        }
+    }
+}
+
+impl<const P: usize, const B: usize> Tiles<'_, P, B> {
+    #[inline(always)]
+    unsafe fn tile<S: Simd>(&self, s: S, places: &Places<P>) {
+        let job = &self.0;
+        let Places { rows, columns } = places;
+        let mut output = [job.output; P];
+        for p in 0..P {
+            // SAFETY: within the output.
+            output[p] = unsafe { job.output.add(rows[p] * job.output_row + columns[p] * LANES) };
+        }
+        let mut sums = [[s.splat(0.0); B]; P];
+        for b in 0..B {
+            for p in 0..P {
+                let from = if job.planes.start == 0 {
+                    job.finish.bias.wrapping_add(b * LANES)
+                } else {
+                    output[p].wrapping_add(b * job.output_plane).cast_const()
+                };
+                // SAFETY: the block's bias, or what the pass before stored.
+                sums[p][b] = unsafe { s.load(from) };
+            }
+        }
+        if let Some(edge) = job.edge {
+            let mut patches = [[0.0_f32; MAX_PATCH]; P];
+            let mut input = [core::ptr::null(); P];
+            for p in 0..P {
+                // SAFETY: reads within the image alone.
+                unsafe { self.patch(edge, rows[p], columns[p], &mut patches[p]) };
+                input[p] = patches[p].as_ptr();
+            }
+            let window = Window {
+                plane_stride: job.window.rows * job.window.inner,
+                row_stride: job.window.inner,
+                ..*job.window
+            };
+            // SAFETY: a patch holds the whole window.
+            sums = unsafe { self.sum(s, &window, input, sums) };
+        } else {
+            let mut input = [job.input; P];
+            for p in 0..P {
+                input[p] = job.input.wrapping_add(rows[p] * job.input_row + columns[p] * job.input_column);
+            }
+            // SAFETY: every window lies within the input.
+            sums = unsafe { self.sum(s, job.window, input, sums) };
+        }
+        // SAFETY: within output and residual.
+        unsafe {
+            if job.planes.end < job.window.planes {
+                store(s, &output, job.output_plane, &sums);
+            } else {
+                job.finish.apply(s, places, &output, job.output_plane, sums);
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn sum<S: Simd>(
+        &self,
+        s: S,
+        window: &Window,
+        input: [*const f32; P],
+        mut sums: [[S::V; B]; P],
+    ) -> [[S::V; B]; P] {
+        let job = &self.0;
+        let mut weights = job.weights.wrapping_add(job.planes.start * window.plane_weights());
+        for plane in job.planes.clone() {
+            let last = plane + 1 == window.planes;
+            let inner = if last { window.inner_last } else { window.inner };
+            for row in 0..window.rows {
+                let mut at = plane * window.plane_stride + row * window.row_stride;
+                for _ in 0..window.columns {
+                    for k in 0..inner {
+                        let mut w = [s.splat(0.0); B];
+                        for b in 0..B {
+                            // SAFETY: `pack` wrote `tap_weights` values for each tap.
+                            w[b] = unsafe { s.load(weights.add(b * job.weights_block + k * LANES)) };
+                        }
+                        for p in 0..P {
+                            // SAFETY: within the pixel's window.
+                            let x = s.splat(unsafe { *input[p].wrapping_add(at + k) });
+                            for b in 0..B {
+                                sums[p][b] = s.fma(x, w[b], sums[p][b]);
+                            }
+                        }
+                    }
+                    at += window.column_stride;
+                    weights = weights.wrapping_add(window.tap_weights);
+                }
+            }
+        }
+        sums
+    }
+
+    /// Copies a pixel's window out of a planar image, zeros where it reaches beyond.
+    unsafe fn patch(&self, edge: &Edge, row: usize, column: usize, patch: &mut [f32; MAX_PATCH]) {
+        let window = self.0.window;
+        let mut values = patch.iter_mut();
+        for plane in 0..window.planes {
+            for y in 0..window.rows {
+                for x in 0..window.inner {
+                    let above = row * edge.stride + y;
+                    let before = column * edge.stride + x;
+                    let inside = (edge.top..edge.top + edge.height).contains(&above)
+                        && (edge.left..edge.left + edge.width).contains(&before);
+                    let at = self
+                        .0
+                        .input
+                        .wrapping_add(plane * window.plane_stride + above * window.row_stride + before);
+                    if let Some(value) = values.next() {
+                        // SAFETY: a pixel of the image.
+                        *value = if inside { unsafe { *at } } else { 0.0 };
+                    }
+                }
+            }
+        }
+    }
+}

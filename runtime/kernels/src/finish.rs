@@ -1,0 +1,186 @@
+//! The end of every kernel: residual, activation, store. And the walk over the pixels of a rectangle.
+// Reads and writes through pointers that the operators checked.
+#![allow(unsafe_code)]
+
+use crate::epilogue::{Activation, Epilogue, Inputs, Residual};
+use crate::map::{LANES, Map};
+use crate::simd::{Simd, sigmoid};
+
+/// Where the pixels of a tile lie.
+pub(crate) struct Places<const P: usize> {
+    pub(crate) rows: [usize; P],
+    pub(crate) columns: [usize; P],
+}
+
+/// The pixels of a rectangle, row by row.
+pub(crate) struct Walk {
+    row: usize,
+    column: usize,
+    left: usize,
+    right: usize,
+}
+
+impl Walk {
+    /// Over the rectangle at `row`, `column`, `width` pixels wide, from its pixel `start` on.
+    #[inline(always)]
+    pub(crate) fn new(row: usize, column: usize, width: usize, start: usize) -> Self {
+        Self { row: row + start / width, column: column + start % width, left: column, right: column + width }
+    }
+
+    #[inline(always)]
+    pub(crate) fn take<const P: usize>(&mut self) -> Places<P> {
+        let mut places = Places { rows: [0; P], columns: [0; P] };
+        for p in 0..P {
+            places.rows[p] = self.row;
+            places.columns[p] = self.column;
+            self.column += 1;
+            if self.column == self.right {
+                self.column = self.left;
+                self.row += 1;
+            }
+        }
+        places
+    }
+}
+
+/// What follows the sum; pointers are at the tile's first output block.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Finish {
+    pub(crate) bias: *const f32,
+    activation: Activation,
+    slopes: *const f32,
+    /// At row 0, column 0; null where nothing is added.
+    residual: *const f32,
+    residual_plane: usize,
+    residual_row: usize,
+    residual_first: bool,
+}
+
+impl Finish {
+    /// For `block` and those after it. `inputs` were checked by the operator; its bias and slopes head what
+    /// it packed.
+    pub(crate) fn new(epilogue: &Epilogue, output: &Map, inputs: &Inputs<'_>, block: usize) -> Self {
+        let head = inputs.packed.as_ptr();
+        let (residual, residual_plane, residual_row) = match (epilogue.residual_map(), inputs.residual) {
+            (Some(map), Some(values)) => {
+                (values.as_ptr().wrapping_add(map.at(block, 0, 0)), map.plane_stride(), map.row_stride())
+            }
+            _ => (core::ptr::null(), 0, 0),
+        };
+        Self {
+            bias: head.wrapping_add(block * LANES),
+            activation: epilogue.activation,
+            slopes: head.wrapping_add((output.blocks() + block) * LANES),
+            residual,
+            residual_plane,
+            residual_row,
+            residual_first: matches!(epilogue.residual, Residual::BeforeActivation(_)),
+        }
+    }
+
+    /// # Safety
+    /// `output` are the places in the output's first block, `plane` its plane stride.
+    #[inline(always)]
+    pub(crate) unsafe fn apply<S: Simd, const P: usize, const B: usize>(
+        &self,
+        s: S,
+        places: &Places<P>,
+        output: &[*mut f32; P],
+        plane: usize,
+        mut sums: [[S::V; B]; P],
+    ) {
+        // SAFETY: the residual has the output's pixels and blocks.
+        unsafe {
+            if self.residual_first {
+                self.add_residual(s, places, &mut sums);
+            }
+            self.activate(s, output, plane, &mut sums);
+            if !self.residual.is_null() && !self.residual_first {
+                self.add_residual(s, places, &mut sums);
+            }
+            store(s, output, plane, &sums);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add_residual<S: Simd, const P: usize, const B: usize>(
+        &self,
+        s: S,
+        places: &Places<P>,
+        sums: &mut [[S::V; B]; P],
+    ) {
+        for p in 0..P {
+            let pixel = places.rows[p] * self.residual_row + places.columns[p] * LANES;
+            for b in 0..B {
+                let at = self.residual.wrapping_add(b * self.residual_plane + pixel);
+                // SAFETY: pixel p of block b of the residual.
+                sums[p][b] = s.add(sums[p][b], unsafe { s.load(at) });
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn activate<S: Simd, const P: usize, const B: usize>(
+        &self,
+        s: S,
+        output: &[*mut f32; P],
+        plane: usize,
+        sums: &mut [[S::V; B]; P],
+    ) {
+        match self.activation {
+            Activation::None => {}
+            Activation::Relu => {
+                let zero = s.splat(0.0);
+                *sums = sums.map(|sums| sums.map(|v| s.at_least(v, zero)));
+            }
+            Activation::Prelu => {
+                for b in 0..B {
+                    // SAFETY: the block's slopes.
+                    let slopes = unsafe { s.load(self.slopes.wrapping_add(b * LANES)) };
+                    for p in 0..P {
+                        sums[p][b] = s.prelu(sums[p][b], slopes);
+                    }
+                }
+            }
+            Activation::Clip { min, max } => {
+                let (min, max) = (s.splat(min), s.splat(max));
+                *sums = sums.map(|sums| sums.map(|v| s.at_most(s.at_least(v, min), max)));
+            }
+            // Rare and long: one copy of its code, over the values in memory.
+            Activation::Sigmoid => {
+                // SAFETY: the output, and what was just stored there.
+                unsafe {
+                    store(s, output, plane, sums);
+                    for b in 0..B {
+                        for &pixel in output {
+                            let at = pixel.wrapping_add(b * plane);
+                            s.store(at, sigmoid(s, s.load(at)));
+                        }
+                    }
+                    for p in 0..P {
+                        for b in 0..B {
+                            sums[p][b] = s.load(output[p].wrapping_add(b * plane));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `output` are the places in the output's first block, `plane` its plane stride.
+#[inline(always)]
+pub(crate) unsafe fn store<S: Simd, const P: usize, const B: usize>(
+    s: S,
+    output: &[*mut f32; P],
+    plane: usize,
+    sums: &[[S::V; B]; P],
+) {
+    for p in 0..P {
+        for b in 0..B {
+            // SAFETY: pixel p of block b of the output.
+            unsafe { s.store(output[p].wrapping_add(b * plane), sums[p][b]) };
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Operators that compute each block from the same block: depthwise convolution, pools, up-sampling,
+//! elementwise steps. An operator says what a tile of pixels is before the epilogue; the rest is here.
+// Reads and writes through pointers that `run_local` checked.
+#![allow(unsafe_code)]
+
+use core::ops::Range;
+
+use crate::epilogue::{Epilogue, Inputs, head_len};
+use crate::error::{ShapeError, check_len};
+use crate::finish::{Finish, Places, Walk};
+use crate::isa::Isa;
+use crate::map::{LANES, Map, Part, Slab};
+use crate::simd::{Kernel, Simd};
+
+/// Pixels of a tile: as many as two registers of AVX2 each leave room for.
+const PIXELS: usize = 4;
+
+pub(crate) trait Local: Copy {
+    fn input(&self) -> Map;
+    fn output(&self) -> Map;
+    fn epilogue(&self) -> &Epilogue;
+    /// Values packed for one block, beside bias and slopes.
+    fn block_weights(&self) -> usize {
+        0
+    }
+    /// The values of P pixels, started from `bias`.
+    ///
+    /// # Safety
+    /// `input` is the block's plane, border included; `weights` its packed values.
+    unsafe fn tile<S: Simd, const P: usize>(
+        &self,
+        s: S,
+        input: *const f32,
+        weights: *const f32,
+        bias: S::V,
+        places: &Places<P>,
+    ) -> [S::V; P];
+}
+
+pub(crate) fn packed_len(operator: &impl Local) -> usize {
+    let blocks = operator.output().blocks();
+    head_len(blocks) + blocks * operator.block_weights()
+}
+
+pub(crate) fn run_local<L: Local>(
+    operator: &L,
+    isa: Isa,
+    inputs: Inputs<'_>,
+    part: Part,
+    output: &mut [f32],
+) -> Result<(), ShapeError> {
+    check_len("input", operator.input().len(), inputs.input.len())?;
+    check_len("packed weights", packed_len(operator), inputs.packed.len())?;
+    operator.epilogue().check_residual(inputs.residual)?;
+    let map = operator.output();
+    let range = part.range(&map);
+    check_len("output", range.len(), output.len())?;
+    map.clear_border(part, output);
+    let output = output.as_mut_ptr().wrapping_sub(range.start);
+    for slab in part.slabs(&map) {
+        isa.run(Planes { operator, inputs: &inputs, slab: &slab, output });
+    }
+    Ok(())
+}
+
+struct Planes<'a, L> {
+    operator: &'a L,
+    inputs: &'a Inputs<'a>,
+    slab: &'a Slab,
+    output: *mut f32,
+}
+
+impl<L: Local> Kernel for Planes<'_, L> {
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let map = self.operator.output();
+        let pixels = self.slab.rows.len() * map.width();
+        let middle = pixels / PIXELS * PIXELS;
+        for block in self.slab.blocks.clone() {
+            self.tiles::<S, PIXELS>(s, block, 0..middle);
+            self.tiles::<S, 1>(s, block, middle..pixels);
+        }
+    }
+}
+
+impl<L: Local> Planes<'_, L> {
+    #[inline(always)]
+    fn tiles<S: Simd, const P: usize>(&self, s: S, block: usize, pixels: Range<usize>) {
+        let (operator, map) = (self.operator, self.operator.output());
+        let finish = Finish::new(operator.epilogue(), &map, self.inputs, block);
+        let input = self.inputs.input.as_ptr().wrapping_add(block * operator.input().plane_stride());
+        let weights = head_len(map.blocks()) + block * operator.block_weights();
+        let weights = self.inputs.packed.as_ptr().wrapping_add(weights);
+        let output = self.output.wrapping_add(map.at(block, 0, 0));
+        // SAFETY: the block's bias.
+        let bias = unsafe { s.load(finish.bias) };
+        let mut walk = Walk::new(self.slab.rows.start, 0, map.width(), pixels.start);
+        for _ in 0..pixels.len() / P {
+            let places = walk.take::<P>();
+            let mut at = [output; P];
+            for p in 0..P {
+                at[p] = output.wrapping_add(places.rows[p] * map.row_stride() + places.columns[p] * LANES);
+            }
+            // SAFETY: `run_local` checked the slices' lengths, `new` the operator's windows.
+            unsafe {
+                let sums = operator.tile(s, input, weights, bias, &places).map(|v| [v]);
+                finish.apply(s, &places, &at, 0, sums);
+            }
+        }
+    }
+}
+
+/// The public face of a [`Local`] operator.
+macro_rules! local_operator {
+    ($name:ident) => {
+        impl $name {
+            /// How the output lies.
+            #[must_use]
+            pub const fn output(&self) -> Map {
+                self.output
+            }
+
+            /// Values that `pack` writes.
+            #[must_use]
+            pub fn packed_len(&self) -> usize {
+                crate::local::packed_len(self)
+            }
+
+            /// Computes the whole output, border included.
+            ///
+            /// # Errors
+            /// When a slice has not the operator's length.
+            pub fn run(
+                &self,
+                isa: crate::Isa,
+                inputs: crate::Inputs<'_>,
+                output: &mut [f32],
+            ) -> Result<(), ShapeError> {
+                self.run_part(isa, inputs, crate::Part::WHOLE, output)
+            }
+
+            /// Computes one part; `output` is its own piece of the buffer, [`Part::range`](crate::Part::range)
+            /// of the output's map.
+            ///
+            /// # Errors
+            /// When a slice has not the operator's length.
+            pub fn run_part(
+                &self,
+                isa: crate::Isa,
+                inputs: crate::Inputs<'_>,
+                part: crate::Part,
+                output: &mut [f32],
+            ) -> Result<(), ShapeError> {
+                crate::local::run_local(self, isa, inputs, part, output)
+            }
+        }
+    };
+}
+pub(crate) use local_operator;

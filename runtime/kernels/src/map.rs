@@ -1,0 +1,273 @@
+//! How activations lie in memory.
+
+use core::ops::Range;
+
+use crate::error::ShapeError;
+
+/// Channels that lie side by side: one pixel of one block is 16 f32, 64 bytes.
+pub const LANES: usize = 16;
+/// The longest map, in f32 (256 MiB): offsets into it never overflow.
+pub const MAX_LEN: usize = 1 << 26;
+
+/// A channel-blocked map of one image: `[block][row][column][LANES]`, with `border` pixels of zeros all
+/// round each plane. Channel c is lane `c % LANES` of block `c / LANES`; lanes beyond `channels` hold
+/// finite values that mean nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Map {
+    channels: usize,
+    height: usize,
+    width: usize,
+    border: usize,
+}
+
+impl Map {
+    /// A map of `channels` x `height` x `width` values, its planes framed by `border` pixels.
+    ///
+    /// # Errors
+    /// [`ShapeError::EmptyMap`], [`ShapeError::MapTooLarge`].
+    pub const fn new(
+        channels: usize,
+        height: usize,
+        width: usize,
+        border: usize,
+    ) -> Result<Self, ShapeError> {
+        if channels == 0 || height == 0 || width == 0 {
+            return Err(ShapeError::EmptyMap);
+        }
+        // Each bound keeps the products below from overflowing.
+        if channels > MAX_LEN || height > MAX_LEN || width > MAX_LEN || border > 1 << 12 {
+            return Err(ShapeError::MapTooLarge);
+        }
+        let rows = (height + 2 * border) as u64;
+        let columns = (width + 2 * border) as u64;
+        let plane = rows * columns;
+        let depth = (channels.div_ceil(LANES) * LANES) as u64;
+        if plane > MAX_LEN as u64 || plane * depth > MAX_LEN as u64 {
+            return Err(ShapeError::MapTooLarge);
+        }
+        Ok(Self { channels, height, width, border })
+    }
+
+    /// Channels, without the lanes that fill the last block.
+    #[must_use]
+    pub const fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Rows, without the border.
+    #[must_use]
+    pub const fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Columns, without the border.
+    #[must_use]
+    pub const fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Pixels of zeros on every side of a plane.
+    #[must_use]
+    pub const fn border(&self) -> usize {
+        self.border
+    }
+
+    /// Blocks of [`LANES`] channels.
+    #[must_use]
+    pub const fn blocks(&self) -> usize {
+        self.channels.div_ceil(LANES)
+    }
+
+    /// Values from one row of a plane to the next.
+    #[must_use]
+    pub const fn row_stride(&self) -> usize {
+        (self.width + 2 * self.border) * LANES
+    }
+
+    /// Values from one plane to the next.
+    #[must_use]
+    pub const fn plane_stride(&self) -> usize {
+        (self.height + 2 * self.border) * self.row_stride()
+    }
+
+    /// Values in all.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.blocks() * self.plane_stride()
+    }
+
+    /// Never: a map has at least one value. (Clippy asks for it beside `len`.)
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// Where the pixel at `row`, `column` of `block` lies; the border's own pixels have no name.
+    #[must_use]
+    pub const fn at(&self, block: usize, row: usize, column: usize) -> usize {
+        block * self.plane_stride() + (row + self.border) * self.row_stride() + (column + self.border) * LANES
+    }
+
+    /// The same map with another border.
+    ///
+    /// # Errors
+    /// [`ShapeError::MapTooLarge`].
+    pub const fn with_border(&self, border: usize) -> Result<Self, ShapeError> {
+        Self::new(self.channels, self.height, self.width, border)
+    }
+
+    /// Whether `other` has the same channels, rows and columns; borders may differ.
+    #[must_use]
+    pub const fn same_shape(&self, other: &Self) -> bool {
+        self.channels == other.channels && self.height == other.height && self.width == other.width
+    }
+
+    /// Writes the value 0 into the border of the part's planes; `values` is the part's own piece.
+    pub(crate) fn clear_border(&self, part: Part, values: &mut [f32]) {
+        if self.border == 0 {
+            return;
+        }
+        let start = part.range(self).start;
+        for slab in part.slabs(self) {
+            for block in slab.blocks.clone() {
+                let (side, stride) = (self.border * LANES, self.row_stride());
+                let first = self.at(block, slab.rows.start, 0) - side - start;
+                if slab.rows.start == 0 {
+                    values[first - self.border * stride..first].fill(0.0);
+                }
+                for row in 0..slab.rows.len() {
+                    let at = first + row * stride;
+                    values[at..at + side].fill(0.0);
+                    values[at + stride - side..at + stride].fill(0.0);
+                }
+                if slab.rows.end == self.height {
+                    let end = first + slab.rows.len() * stride;
+                    values[end..end + self.border * stride].fill(0.0);
+                }
+            }
+        }
+    }
+}
+
+/// One of several equal parts of an operator's output: neighbouring rows of neighbouring planes, which are
+/// one run of memory. A value does not depend on the number of parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    index: usize,
+    parts: usize,
+}
+
+/// Whole rows of whole planes.
+#[derive(Debug, Clone)]
+pub(crate) struct Slab {
+    pub(crate) blocks: Range<usize>,
+    pub(crate) rows: Range<usize>,
+}
+
+impl Part {
+    /// Everything.
+    pub const WHOLE: Self = Self { index: 0, parts: 1 };
+
+    /// Part `index` (from 0) of `parts`.
+    ///
+    /// # Errors
+    /// [`ShapeError::Part`].
+    pub const fn new(index: usize, parts: usize) -> Result<Self, ShapeError> {
+        // More parts than this serve nobody, and the product below must not overflow.
+        if index < parts && parts <= 1024 {
+            Ok(Self { index, parts })
+        } else {
+            Err(ShapeError::Part { part: index, parts })
+        }
+    }
+
+    /// First row and end row, counted through all planes. With enough planes a part is whole planes.
+    fn rows(self, map: &Map) -> Range<usize> {
+        let unit = if map.blocks() >= 2 * self.parts { map.height } else { 1 };
+        let units = map.blocks() * map.height / unit;
+        let at = |index: usize| units * index / self.parts * unit;
+        at(self.index)..at(self.index + 1)
+    }
+
+    /// The piece of the output's buffer that this part writes, border included; pieces of all parts lie
+    /// one after the other and cover the buffer.
+    #[must_use]
+    pub fn range(self, map: &Map) -> Range<usize> {
+        let rows = self.rows(map);
+        let at = |row: usize| {
+            let (block, row) = (row / map.height, row % map.height);
+            let above = if row == 0 { 0 } else { row + map.border };
+            block * map.plane_stride() + above * map.row_stride()
+        };
+        at(rows.start)..at(rows.end)
+    }
+
+    /// The part as rectangles: the rest of a begun plane, whole planes, the beginning of a plane.
+    pub(crate) fn slabs(self, map: &Map) -> impl Iterator<Item = Slab> + use<> {
+        let height = map.height;
+        let rows = self.rows(map);
+        let mut at = rows.start;
+        core::iter::from_fn(move || {
+            if at >= rows.end {
+                return None;
+            }
+            let (block, row) = (at / height, at % height);
+            let whole = (rows.end - at) / height;
+            let slab = if row == 0 && whole > 0 {
+                Slab { blocks: block..block + whole, rows: 0..height }
+            } else {
+                let end = (row + rows.end - at).min(height);
+                Slab { blocks: block..block + 1, rows: row..end }
+            };
+            at += slab.blocks.len() * slab.rows.len();
+            Some(slab)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn sizes_that_cannot_be_held_are_refused() {
+        assert_eq!(Map::new(0, 1, 1, 0), Err(ShapeError::EmptyMap));
+        assert_eq!(Map::new(usize::MAX, usize::MAX, usize::MAX, 0), Err(ShapeError::MapTooLarge));
+        assert_eq!(Map::new(1, 1, 1, usize::MAX), Err(ShapeError::MapTooLarge));
+        assert_eq!(Map::new(17, 1 << 13, 1 << 12, 0), Err(ShapeError::MapTooLarge));
+        assert_eq!(Map::new(1, 1 << 11, 1 << 11, 0).map(|map| map.len()), Ok(MAX_LEN));
+    }
+
+    proptest! {
+        #[test]
+        fn parts_cover_the_map_once(
+            channels in 1_usize..80, height in 1_usize..9, width in 1_usize..9, border in 0_usize..3,
+            parts in 1_usize..9,
+        ) {
+            let map = Map::new(channels, height, width, border).unwrap();
+            let mut values = std::vec![1.0; map.len()];
+            let mut end = 0;
+            for index in 0..parts {
+                let part = Part::new(index, parts).unwrap();
+                prop_assert_eq!(part.range(&map).start, end);
+                end = part.range(&map).end;
+                map.clear_border(part, &mut values[part.range(&map)]);
+                for slab in part.slabs(&map) {
+                    for block in slab.blocks.clone() {
+                        for row in slab.rows.clone() {
+                            let at = map.at(block, row, 0);
+                            prop_assert!(part.range(&map).contains(&at));
+                            for value in &mut values[at..at + width * LANES] {
+                                prop_assert_eq!(*value, 1.0);
+                                *value = 0.0;
+                            }
+                        }
+                    }
+                }
+            }
+            prop_assert_eq!(end, map.len());
+            prop_assert!(values.iter().all(|&value| value == 0.0));
+        }
+    }
+}

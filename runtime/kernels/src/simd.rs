@@ -1,0 +1,76 @@
+//! Sixteen lanes of f32 in each instruction set's registers; every kernel is written once over them.
+//!
+//! A kernel is a [`Kernel`], run by [`Isa::run`](crate::Isa) inside a function that is compiled for the
+//! instruction set; whatever it calls there is `inline(always)`, else it would be compiled without.
+// Loads and stores through pointers.
+#![allow(unsafe_code)]
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
+pub(crate) mod portable;
+
+/// A piece of work that is compiled for each instruction set.
+pub(crate) trait Kernel {
+    fn run<S: Simd>(self, simd: S);
+}
+
+/// Proof of an instruction set, and its operations on 16 lanes.
+pub(crate) trait Simd: Copy {
+    /// 16 lanes.
+    type V: Copy;
+    /// Sums of 16 lanes that the registers hold beside what a step needs.
+    const SUMS: usize;
+
+    fn splat(self, value: f32) -> Self::V;
+    /// # Safety
+    /// 16 values can be read at `at`.
+    unsafe fn load(self, at: *const f32) -> Self::V;
+    /// # Safety
+    /// 16 values can be written at `at`.
+    unsafe fn store(self, at: *mut f32, v: Self::V);
+    /// `a * b + sum`, rounded once where the instruction set can.
+    fn fma(self, a: Self::V, b: Self::V, sum: Self::V) -> Self::V;
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The greater; `value` where it is NaN. `bound` is no NaN.
+    fn at_least(self, value: Self::V, bound: Self::V) -> Self::V;
+    /// The lesser; `value` where it is NaN. `bound` is no NaN.
+    fn at_most(self, value: Self::V, bound: Self::V) -> Self::V;
+    /// The greater; NaN where either is NaN.
+    fn maximum(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `value * slope` where the value is below 0, else the value (NaN included).
+    fn prelu(self, value: Self::V, slope: Self::V) -> Self::V;
+}
+
+/// The logistic function: a rational minimax fit of it less one half, as in tract, so that both round
+/// alike; within 5e-7, NaN stays NaN.
+#[inline(always)]
+pub(crate) fn sigmoid<S: Simd>(s: S, x: S::V) -> S::V {
+    const LIMIT: f32 = 14.5;
+    const ODD: [f32; 7] = [
+        -4.433_153_4e-18,
+        1.169_974_4e-14,
+        -1.875_289_6e-11,
+        4.257_889_5e-8,
+        4.811_817_6e-5,
+        8.163_842e-3,
+        0.25,
+    ];
+    const EVEN: [f32; 4] = [3.922_935_7e-6, 1.524_872_4e-3, 0.115_988_675, 1.0];
+    let x = s.at_most(s.at_least(x, s.splat(-LIMIT)), s.splat(LIMIT));
+    let square = s.mul(x, x);
+    let mut p = s.splat(ODD[0]);
+    for &coefficient in &ODD[1..] {
+        p = s.fma(square, p, s.splat(coefficient));
+    }
+    let mut q = s.splat(EVEN[0]);
+    for &coefficient in &EVEN[1..] {
+        q = s.fma(square, q, s.splat(coefficient));
+    }
+    s.add(s.div(s.mul(p, x), q), s.splat(0.5))
+}

@@ -1,0 +1,115 @@
+//! One register of AVX-512 to 16 lanes.
+// Intrinsics that read through pointers, and calls into functions compiled for AVX-512, are unsafe.
+#![allow(unsafe_code)]
+
+use core::arch::x86_64::{
+    __m512, _CMP_LT_OQ, _CMP_UNORD_Q, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_fmadd_ps,
+    _mm512_loadu_ps, _mm512_mask_mov_ps, _mm512_mask_mul_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
+    _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+};
+
+use super::{Kernel, Simd};
+use crate::avx2::Avx2;
+
+/// Proof that the CPU has AVX-512F beside AVX2 and FMA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Avx512(Avx2);
+
+impl Avx512 {
+    pub(crate) const fn compiled() -> Option<Self> {
+        match Avx2::compiled() {
+            Some(avx2) if cfg!(target_feature = "avx512f") => Some(Self(avx2)),
+            _ => None,
+        }
+    }
+
+    #[cfg(feature = "std")]
+    pub(crate) fn detect() -> Option<Self> {
+        let avx2 = Avx2::detect()?;
+        std::is_x86_feature_detected!("avx512f").then_some(Self(avx2))
+    }
+
+    /// For what is no faster with wider registers.
+    pub(crate) const fn avx2(self) -> Avx2 {
+        self.0
+    }
+
+    pub(crate) fn run<K: Kernel>(self, kernel: K) {
+        // SAFETY: `self` proves AVX-512F, AVX2 and FMA.
+        unsafe { run(self, kernel) }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx2,fma")]
+fn run<K: Kernel>(simd: Avx512, kernel: K) {
+    kernel.run(simd);
+}
+
+// SAFETY of every intrinsic below: `self` proves AVX-512F; pointers are the caller's.
+impl Simd for Avx512 {
+    type V = __m512;
+    const SUMS: usize = 28;
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> __m512 {
+        unsafe { _mm512_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(self, at: *const f32) -> __m512 {
+        unsafe { _mm512_loadu_ps(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, at: *mut f32, v: __m512) {
+        unsafe { _mm512_storeu_ps(at, v) }
+    }
+
+    #[inline(always)]
+    fn fma(self, a: __m512, b: __m512, sum: __m512) -> __m512 {
+        unsafe { _mm512_fmadd_ps(a, b, sum) }
+    }
+
+    #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_add_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn mul(self, a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn div(self, a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_div_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn at_least(self, value: __m512, bound: __m512) -> __m512 {
+        // Where one operand is NaN, the instruction gives the second.
+        unsafe { _mm512_max_ps(bound, value) }
+    }
+
+    #[inline(always)]
+    fn at_most(self, value: __m512, bound: __m512) -> __m512 {
+        unsafe { _mm512_min_ps(bound, value) }
+    }
+
+    #[inline(always)]
+    fn maximum(self, a: __m512, b: __m512) -> __m512 {
+        // The instruction gives `b` where either is NaN: put `a` back where it is the one.
+        unsafe {
+            let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a);
+            _mm512_mask_mov_ps(_mm512_max_ps(a, b), nan, a)
+        }
+    }
+
+    #[inline(always)]
+    fn prelu(self, value: __m512, slope: __m512) -> __m512 {
+        unsafe {
+            let negative = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(value, _mm512_setzero_ps());
+            _mm512_mask_mul_ps(value, negative, value, slope)
+        }
+    }
+}

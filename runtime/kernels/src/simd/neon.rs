@@ -1,0 +1,114 @@
+//! Four registers of NEON to 16 lanes.
+// Intrinsics that read through pointers, and calls into functions compiled for NEON, are unsafe.
+#![allow(unsafe_code)]
+
+use core::arch::aarch64::{
+    float32x4_t, vaddq_f32, vbslq_f32, vcltzq_f32, vdivq_f32, vdupq_n_f32, vfmaq_f32, vld1q_f32, vmaxq_f32,
+    vminq_f32, vmulq_f32, vst1q_f32,
+};
+
+use super::{Kernel, Simd};
+use crate::neon::Neon;
+
+#[derive(Clone, Copy)]
+pub(crate) struct Quad(float32x4_t, float32x4_t, float32x4_t, float32x4_t);
+
+impl Quad {
+    #[inline(always)]
+    fn map(self, of: impl Fn(float32x4_t) -> float32x4_t) -> Self {
+        Self(of(self.0), of(self.1), of(self.2), of(self.3))
+    }
+
+    #[inline(always)]
+    fn zip(self, b: Self, of: impl Fn(float32x4_t, float32x4_t) -> float32x4_t) -> Self {
+        Self(of(self.0, b.0), of(self.1, b.1), of(self.2, b.2), of(self.3, b.3))
+    }
+}
+
+impl Neon {
+    pub(crate) fn run<K: Kernel>(self, kernel: K) {
+        // SAFETY: `self` proves NEON.
+        unsafe { run(self, kernel) }
+    }
+}
+
+#[target_feature(enable = "neon")]
+fn run<K: Kernel>(simd: Neon, kernel: K) {
+    kernel.run(simd);
+}
+
+// SAFETY of every intrinsic below: `self` proves NEON; pointers are the caller's.
+impl Simd for Neon {
+    type V = Quad;
+    const SUMS: usize = 6;
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Quad {
+        let v = unsafe { vdupq_n_f32(value) };
+        Quad(v, v, v, v)
+    }
+
+    #[inline(always)]
+    unsafe fn load(self, at: *const f32) -> Quad {
+        unsafe { Quad(vld1q_f32(at), vld1q_f32(at.add(4)), vld1q_f32(at.add(8)), vld1q_f32(at.add(12))) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, at: *mut f32, v: Quad) {
+        unsafe {
+            vst1q_f32(at, v.0);
+            vst1q_f32(at.add(4), v.1);
+            vst1q_f32(at.add(8), v.2);
+            vst1q_f32(at.add(12), v.3);
+        }
+    }
+
+    #[inline(always)]
+    fn fma(self, a: Quad, b: Quad, sum: Quad) -> Quad {
+        unsafe {
+            Quad(
+                vfmaq_f32(sum.0, a.0, b.0),
+                vfmaq_f32(sum.1, a.1, b.1),
+                vfmaq_f32(sum.2, a.2, b.2),
+                vfmaq_f32(sum.3, a.3, b.3),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn add(self, a: Quad, b: Quad) -> Quad {
+        a.zip(b, |a, b| unsafe { vaddq_f32(a, b) })
+    }
+
+    #[inline(always)]
+    fn mul(self, a: Quad, b: Quad) -> Quad {
+        a.zip(b, |a, b| unsafe { vmulq_f32(a, b) })
+    }
+
+    #[inline(always)]
+    fn div(self, a: Quad, b: Quad) -> Quad {
+        a.zip(b, |a, b| unsafe { vdivq_f32(a, b) })
+    }
+
+    #[inline(always)]
+    fn at_least(self, value: Quad, bound: Quad) -> Quad {
+        value.zip(bound, |value, bound| unsafe { vmaxq_f32(value, bound) })
+    }
+
+    #[inline(always)]
+    fn at_most(self, value: Quad, bound: Quad) -> Quad {
+        value.zip(bound, |value, bound| unsafe { vminq_f32(value, bound) })
+    }
+
+    #[inline(always)]
+    fn maximum(self, a: Quad, b: Quad) -> Quad {
+        self.at_least(a, b)
+    }
+
+    #[inline(always)]
+    fn prelu(self, value: Quad, slope: Quad) -> Quad {
+        let scaled = self.mul(value, slope);
+        let choose = |value, scaled| unsafe { vbslq_f32(vcltzq_f32(value), scaled, value) };
+        value.zip(scaled, choose)
+    }
+}

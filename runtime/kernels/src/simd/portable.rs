@@ -1,0 +1,86 @@
+//! Arrays: right everywhere, and what the others are tested against.
+
+use super::Simd;
+use crate::map::LANES;
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Portable;
+
+impl Portable {
+    pub(crate) fn run<K: super::Kernel>(self, kernel: K) {
+        kernel.run(self);
+    }
+}
+
+#[inline(always)]
+fn lanes(of: impl Fn(usize) -> f32) -> [f32; LANES] {
+    let mut v = [0.0; LANES];
+    for (lane, value) in v.iter_mut().enumerate() {
+        *value = of(lane);
+    }
+    v
+}
+
+// Reads and writes through the kernels' pointers.
+#[allow(unsafe_code)]
+impl Simd for Portable {
+    type V = [f32; LANES];
+    const SUMS: usize = 4;
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self::V {
+        [value; LANES]
+    }
+
+    #[inline(always)]
+    unsafe fn load(self, at: *const f32) -> Self::V {
+        // SAFETY: the caller's 16 values, as an array of the same alignment.
+        unsafe { at.cast::<Self::V>().read() }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, at: *mut f32, v: Self::V) {
+        // SAFETY: the caller's 16 values, as an array of the same alignment.
+        unsafe { at.cast::<Self::V>().write(v) }
+    }
+
+    #[inline(always)]
+    fn fma(self, a: Self::V, b: Self::V, sum: Self::V) -> Self::V {
+        lanes(|lane| a[lane] * b[lane] + sum[lane])
+    }
+
+    #[inline(always)]
+    fn add(self, a: Self::V, b: Self::V) -> Self::V {
+        lanes(|lane| a[lane] + b[lane])
+    }
+
+    #[inline(always)]
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+        lanes(|lane| a[lane] * b[lane])
+    }
+
+    #[inline(always)]
+    fn div(self, a: Self::V, b: Self::V) -> Self::V {
+        lanes(|lane| a[lane] / b[lane])
+    }
+
+    #[inline(always)]
+    fn at_least(self, value: Self::V, bound: Self::V) -> Self::V {
+        lanes(|lane| if value[lane] < bound[lane] { bound[lane] } else { value[lane] })
+    }
+
+    #[inline(always)]
+    fn at_most(self, value: Self::V, bound: Self::V) -> Self::V {
+        lanes(|lane| if value[lane] > bound[lane] { bound[lane] } else { value[lane] })
+    }
+
+    #[inline(always)]
+    fn maximum(self, a: Self::V, b: Self::V) -> Self::V {
+        lanes(|lane| if a[lane] > b[lane] || a[lane].is_nan() { a[lane] } else { b[lane] })
+    }
+
+    #[inline(always)]
+    fn prelu(self, value: Self::V, slope: Self::V) -> Self::V {
+        lanes(|lane| if value[lane] < 0.0 { value[lane] * slope[lane] } else { value[lane] })
+    }
+}
