@@ -131,7 +131,11 @@ impl Finish {
             Activation::None => {}
             Activation::Relu => {
                 let zero = s.splat(0.0);
-                *sums = sums.map(|sums| sums.map(|v| s.at_least(v, zero)));
+                for p in 0..P {
+                    for b in 0..B {
+                        sums[p][b] = s.at_least(sums[p][b], zero);
+                    }
+                }
             }
             Activation::Prelu => {
                 for b in 0..B {
@@ -144,7 +148,11 @@ impl Finish {
             }
             Activation::Clip { min, max } => {
                 let (min, max) = (s.splat(min), s.splat(max));
-                *sums = sums.map(|sums| sums.map(|v| s.at_most(s.at_least(v, min), max)));
+                for p in 0..P {
+                    for b in 0..B {
+                        sums[p][b] = s.at_most(s.at_least(sums[p][b], min), max);
+                    }
+                }
             }
             // Rare and long: one copy of its code, over the values in memory.
             Activation::Sigmoid => {
