@@ -56,7 +56,23 @@ pub(crate) struct Finish {
     residual_first: bool,
 }
 
+/// The bias of sums that have none.
+static NO_BIAS: [f32; 4 * LANES] = [0.0; 4 * LANES];
+
 impl Finish {
+    /// Stores sums as they are.
+    pub(crate) fn plain() -> Self {
+        Self {
+            bias: NO_BIAS.as_ptr(),
+            activation: Activation::None,
+            slopes: NO_BIAS.as_ptr(),
+            residual: core::ptr::null(),
+            residual_plane: 0,
+            residual_row: 0,
+            residual_first: false,
+        }
+    }
+
     /// For `block` and those after it. `inputs` were checked by the operator; its bias and slopes head what
     /// it packed.
     pub(crate) fn new(epilogue: &Epilogue, output: &Map, inputs: &Inputs<'_>, block: usize) -> Self {

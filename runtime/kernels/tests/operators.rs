@@ -5,7 +5,7 @@ mod naive;
 
 use arcdoor_kernels::{
     Activation, Block, Conv, Depthwise, Elementwise, Epilogue, Inputs, Isa, Map, Order, Part, Planar, Pool,
-    PoolKind, Residual, ShapeError, Taps, Tile, Unblock, Upsample2,
+    PoolKind, Residual, ShapeError, Square, Taps, Tile, Unblock, Upsample2, Winograd,
 };
 use naive::{Plain, Seed, activate, assert_near, convolve, inputs, isas, plain};
 use proptest::prelude::*;
@@ -118,6 +118,38 @@ proptest! {
             let (input, values) = plain.blocked(7);
             let conv = Conv::new(input, output, taps, end.epilogue).unwrap();
             check_conv(&conv, &values, &weights, &end, &wanted, seed);
+        }
+    }
+
+    #[test]
+    fn winograd_convolutions(
+        (channels, outputs) in (1_usize..40, 1_usize..70), (height, width) in (1_usize..15, 1_usize..15),
+        pads in [0_usize..3, 0_usize..3, 0_usize..3, 0_usize..3], (seed, border) in (any::<u64>(), 0_usize..3),
+        parts in 1_usize..5, four in any::<bool>(),
+    ) {
+        let seed = &mut Seed(seed);
+        let taps = Taps { kernel: [3, 3], stride: 1, pads };
+        let Ok(size) = taps.output_size(height, width) else { return Ok(()) };
+        let source = Plain::random(seed, channels, height, width);
+        let output = Map::new(outputs, size[0], size[1], border).unwrap();
+        let end = End::draw(seed, &output);
+        let weights = seed.values(outputs * channels * 9);
+        let wanted = end.apply(outputs, &convolve(&source, outputs, taps, size, &weights, &end.bias, false));
+        let (input, values) = source.blocked(2);
+        let square = if four { Square::Four } else { Square::Two };
+        let operator = Winograd::new(square, input, output, taps, end.epilogue).unwrap();
+        let mut packed = vec![f32::NAN; operator.packed_len()];
+        operator.pack(&weights, Some(&end.bias), end.slopes.as_deref(), &mut packed).unwrap();
+        let conv = Conv::new(input, output, taps, end.epilogue).unwrap();
+        let mut scratch = vec![f32::NAN; operator.scratch_len()];
+        for isa in isas() {
+            let mut run = |tile, parts| in_parts(&output, parts, |part, piece| {
+                operator.run_part(isa, tile, inputs(&packed, &values, end.residual()), part, &mut scratch, piece)
+            });
+            let got = run(conv.tile(isa), 1);
+            // The transform of four loses about a decimal digit.
+            assert_near(isa.name(), &got, &wanted, channels * 9 * if four { 8 } else { 2 });
+            prop_assert_eq!(got, run(Tile { pixels: 3, blocks: 1, planes: 1, strip: 1 }, parts));
         }
     }
 

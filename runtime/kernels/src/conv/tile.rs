@@ -1,6 +1,6 @@
 //! Tiles: how an operator's loops are cut. Data, so that a board may name its own.
 
-use super::tiles::Window;
+use crate::gemm::Window;
 use crate::isa::Isa;
 use crate::map::Map;
 

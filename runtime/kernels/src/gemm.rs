@@ -1,4 +1,4 @@
-//! The one loop under every convolution and fully connected layer: P pixels x B blocks of output channels
+//! The one loop under every dense operator: P pixels x B blocks of output channels
 //! are summed in registers over input planes, taps and channels, in this order for every tile.
 // Reads and writes through pointers that `Conv::run_part` checked.
 #![allow(unsafe_code)]
@@ -11,7 +11,7 @@ use crate::map::LANES;
 use crate::simd::{Kernel, Simd};
 
 /// Most values under the window of one pixel of a planar input.
-pub(super) const MAX_PATCH: usize = 196;
+pub(crate) const MAX_PATCH: usize = 196;
 
 /// What one output value sums: planes x rows x columns of taps, `inner` values side by side at each.
 #[derive(Debug, Clone, Copy, PartialEq)]
