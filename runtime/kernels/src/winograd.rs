@@ -82,17 +82,14 @@ impl Winograd {
         Ok(Self { square, input, output, pads: [taps.pads[0], taps.pads[1]], epilogue })
     }
 
-    /// The square that was fastest for this shape where it was measured, if one beats the direct sum.
-    /// Weights that outgrow the caches are read from memory, which takes longer than the sums saved.
+    /// The square that was fastest for this shape where it was measured, with weights read from memory, if
+    /// one beats the direct sum: small maps are slowed by the larger weights of [`Square::Four`].
     #[must_use]
     pub fn suggest(input: &Map, output: &Map, taps: Taps) -> Option<Square> {
-        let fits = taps.kernel == [3, 3] && taps.stride == 1;
-        let (depth, pixels) = (input.blocks().min(output.blocks()), output.height() * output.width());
-        match (depth, pixels) {
-            _ if !fits || depth < 2 => None,
-            (..8, 256..) => Some(Square::Four),
-            (_, 512..) => Some(Square::Four),
-            (_, 144..) => Some(Square::Two),
+        let fits = taps.kernel == [3, 3] && taps.stride == 1 && input.blocks().min(output.blocks()) >= 2;
+        match output.height() * output.width() {
+            400.. if fits => Some(Square::Four),
+            30.. if fits => Some(Square::Two),
             _ => None,
         }
     }
