@@ -39,6 +39,10 @@
 //!     --target x86_64-unknown-linux-gnu --test operators
 //! ```
 #![no_std]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "counted loops over arrays become registers; iterators were slower"
+)]
 
 #[cfg(any(feature = "std", test))]
 extern crate std;

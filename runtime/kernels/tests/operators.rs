@@ -81,6 +81,7 @@ fn check_conv(conv: &Conv, input: &[f32], weights: &[f32], end: &End, wanted: &[
     let mut packed = vec![f32::NAN; conv.packed_len()];
     conv.pack(weights, Some(&end.bias), end.slopes.as_deref(), &mut packed).unwrap();
     let terms = conv.weights_len() / conv.output().channels() + 2;
+    let mut fused: Option<Vec<f32>> = None;
     for isa in isas() {
         let run = |tile: Tile, parts: usize| {
             in_parts(&conv.output(), parts, |part, piece| {
@@ -89,6 +90,9 @@ fn check_conv(conv: &Conv, input: &[f32], weights: &[f32], end: &End, wanted: &[
         };
         let got = run(conv.tile(isa), 1);
         assert_near(isa.name(), &got, wanted, terms);
+        if isa != Isa::portable() {
+            assert_eq!(*fused.get_or_insert_with(|| got.clone()), got, "{isa} differs from another set");
+        }
         let mut draw = |below: u64| 1 + (seed.next() % below) as usize;
         let tile = Tile { pixels: draw(20), blocks: draw(5), planes: draw(3), strip: draw(60) };
         assert_eq!(run(tile, draw(5)), got, "{isa} {tile:?} differs from its default tile");

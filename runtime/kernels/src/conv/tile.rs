@@ -28,13 +28,15 @@ impl Tile {
             return Self { pixels: 1, blocks: 4, planes: usize::MAX, strip: 1 };
         }
         let short = window.rows * window.columns == 1 || window.inner < LANES;
-        if sums >= 24 && short && output.blocks() % 4 == 0 {
+        if sums >= 24 && short && output.blocks().is_multiple_of(4) {
             // Short sums, where stores count: four blocks share each pixel's values, and a strip's outputs
             // are all written while its inputs are near.
-            let strip = match weights {
-                ..=0x4000 => 24,
-                ..=0x1_0000 => 96,
-                _ => usize::MAX,
+            let strip = if weights <= 1 << 14 {
+                24
+            } else if weights <= 1 << 16 {
+                96
+            } else {
+                usize::MAX
             };
             return Self { pixels: 6, blocks: 4, planes: usize::MAX, strip };
         }
