@@ -1,5 +1,6 @@
 //! Every operator, instruction set, tile and number of parts against plain f64 loops, on shapes drawn at
 //! random. `PROPTEST_CASES` sets how many.
+#![allow(clippy::unwrap_used, clippy::needless_range_loop, reason = "test helpers fail by panicking")]
 
 mod naive;
 
