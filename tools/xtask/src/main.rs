@@ -9,6 +9,7 @@ mod pack;
 mod peers;
 mod qemu;
 mod test;
+mod trainer;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,6 +49,11 @@ enum Command {
         #[command(subcommand)]
         what: Qemu,
     },
+    /// The Python trainer in tools/trainer
+    Trainer {
+        #[command(subcommand)]
+        what: Trainer,
+    },
     /// Benchmarks beside their peers
     Bench {
         #[command(subcommand)]
@@ -59,6 +65,12 @@ enum Command {
 enum Qemu {
     /// The V4L2 capture on the kernel's virtual camera: formats, rates, stall, unplugging
     Camera,
+}
+
+#[derive(Subcommand)]
+enum Trainer {
+    /// Lint, format and tests, on the packages of its lock file
+    Test,
 }
 
 #[derive(Subcommand)]
@@ -84,6 +96,7 @@ fn main() -> ExitCode {
         Command::Deps => deps::run(),
         Command::Pack { name, out } => pack::build(&name, out),
         Command::Qemu { what: Qemu::Camera } => qemu::camera(),
+        Command::Trainer { what: Trainer::Test } => trainer::test(),
         Command::Bench { what: Bench::Frame { json } } => bench::frame(json),
         Command::Bench { what: Bench::Match { json } } => bench::match_(json),
     };
