@@ -5,12 +5,14 @@
 //! its scores mean is data in the [`Manifest`], never code. [`Pack::open_signed`] also wants the manifest to
 //! be signed by somebody who is trusted.
 
+mod card;
 mod error;
 mod manifest;
 mod pack;
 mod recipe;
 mod trust;
 
+pub use card::EmbedderCard;
 pub use error::{PackError, Problem};
 pub use manifest::{CalibrationTable, ChannelOrder, Layout, Manifest, NetFile, Preprocess};
 pub use pack::{MANIFEST_FILE, Pack, sha256_hex};

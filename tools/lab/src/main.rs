@@ -3,6 +3,9 @@
 mod allocations;
 mod bench_frame;
 mod bench_match;
+mod crop;
+mod crop_set;
+mod crops;
 mod det;
 mod eval_gallery;
 mod eval_lfw;
@@ -11,16 +14,20 @@ mod footprint;
 mod lfw;
 mod pack_build;
 mod pack_sign;
+mod parity;
 mod peer;
 mod scenes;
 mod sight;
 mod stats;
+mod trouble;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 /// Evaluate, measure, and build model packs.
+///
+/// Exit codes: 0 done; 1 failed, or out of tolerance; 2 wrong usage; 3 bad input; 4 pack refused; 5 file trouble.
 #[derive(Parser)]
 #[command(name = "arcdoor-lab", version)]
 struct Cli {
@@ -35,6 +42,10 @@ enum Command {
         #[command(subcommand)]
         what: Eval,
     },
+    /// Aligned crops from photos, by the device's own detection and alignment: what the trainer takes
+    Crop(crop::CropArgs),
+    /// The device's engine against reference features: largest difference, least cosine, latency
+    Parity(parity::ParityArgs),
     /// Speed and memory of our own code; `cargo xtask bench` sets the peers beside it
     Bench {
         #[command(subcommand)]
@@ -80,6 +91,8 @@ fn main() -> ExitCode {
         Command::Eval { what: Eval::Lfw(args) } => eval_lfw::run(args),
         Command::Eval { what: Eval::Gallery(args) } => eval_gallery::run(args),
         Command::Eval { what: Eval::Scenes(args) } => eval_scenes::run(args),
+        Command::Crop(args) => crop::run(&args),
+        Command::Parity(args) => parity::run(&args),
         Command::Bench { what: Bench::Frame(args) } => bench_frame::run(args),
         Command::Bench { what: Bench::Match(args) } => bench_match::run(args),
         Command::Pack { what: Pack::Build(args) } => pack_build::run(args),
@@ -90,7 +103,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(trouble::Trouble::code_of(&error))
         }
     }
 }
