@@ -1,0 +1,118 @@
+"""Aligned crops outside training: what verification, calibration, distillation and evaluation read."""
+
+import hashlib
+import io
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from arcdoor_train.errors import DataError
+
+ENDINGS = (".png", ".jpg", ".jpeg")
+SIDE = 112
+#: Bytes of one encoded picture that are read at most.
+MAX_BYTES = 16 << 20
+
+
+class Crops:
+    """The pictures of a folder or a zip file, by name in bytewise order. Corrupt ones are met when they are read."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._zip: zipfile.ZipFile | None = None
+        try:
+            if self.path.is_dir():
+                found = (
+                    (Path(folder) / name).relative_to(self.path).as_posix()
+                    for folder, _, names in os.walk(self.path)
+                    for name in names
+                )
+            else:
+                self._zip = zipfile.ZipFile(self.path)
+                found = iter(self._zip.namelist())
+        except (OSError, zipfile.BadZipFile) as error:
+            raise DataError(f"{path} is neither a folder nor a zip file: {error}") from error
+        self.names = sorted((name for name in found if name.lower().endswith(ENDINGS)), key=os.fsencode)
+        if not self.names:
+            raise DataError(f"no picture (PNG, JPEG) in {path}")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def bytes(self, name: str) -> bytes:
+        """The encoded picture."""
+        if self._zip is not None:
+            return self._zip.read(name)
+        return (self.path / name).read_bytes()
+
+    def read(self, name: str) -> np.ndarray:
+        """(112, 112, 3) uint8, RGB. Raises ``DataError`` where it does not decode or has another size."""
+        return decode(self.bytes(name), name)
+
+    def identities(self) -> np.ndarray:
+        """For each name the number of its folder, in order of the folders' names."""
+        folders = [name.rpartition("/")[0] for name in self.names]
+        _, numbers = np.unique(folders, return_inverse=True)
+        return numbers
+
+    def sha256(self) -> str:
+        """Of all names and sizes and the first bytes: tells sets apart without reading them whole."""
+        digest = hashlib.sha256()
+        for name in self.names:
+            content = self.bytes(name)
+            digest.update(f"{name}\0{len(content)}\0".encode())
+            digest.update(hashlib.sha256(content).digest())
+        return digest.hexdigest()
+
+    def spread(self, count: int) -> list[str]:
+        """At most ``count`` names, evenly spaced over the set."""
+        count = min(count, len(self.names))
+        return [self.names[i * len(self.names) // count] for i in range(count)]
+
+    def batches(self, names: list[str], size: int = 64) -> Iterator[np.ndarray]:
+        """Network inputs (n, 3, 112, 112) in the order of ``names``."""
+        for start in range(0, len(names), size):
+            yield to_input(np.stack([self.read(name) for name in names[start : start + size]]))
+
+
+def decode(content: bytes, name: str) -> np.ndarray:
+    """An encoded crop as (112, 112, 3) uint8, RGB."""
+    if len(content) > MAX_BYTES:
+        raise DataError(f"{name}: {len(content)} bytes; at most {MAX_BYTES} are read")
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            if image.size != (SIDE, SIDE):
+                size = f"{image.size[0]}x{image.size[1]}"
+                raise DataError(f"{name} is {size}, not an aligned crop of 112x112: use `arcdoor-lab crop`")
+            return np.asarray(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"{name} does not decode: {error}") from error
+
+
+def to_input(crops: np.ndarray) -> np.ndarray:
+    """(n, side, side, 3) uint8 to (n, 3, side, side) float32: (value - 127.5) / 128."""
+    values = (crops.astype(np.float32) - np.float32(127.5)) * np.float32(1 / 128)
+    return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+
+
+def random(count: int, seed: int = 0) -> np.ndarray:
+    """Coloured noise of several grains, (count, 112, 112, 3) uint8: better than nothing where no faces are at hand."""
+    rng = np.random.default_rng(seed)
+    total = np.zeros((count, SIDE, SIDE, 3))
+    for grain in (4, 14, 56):
+        noise = rng.normal(0, 40, (count, grain, grain, 3))
+        total += noise.repeat(SIDE // grain, axis=1).repeat(SIDE // grain, axis=2)
+    return np.clip(total + 127.5, 0, 255).astype(np.uint8)
+
+
+def save(folder: Path, crops: np.ndarray) -> list[str]:
+    """Writes crops as PNG (lossless: every engine then reads the same pixels); their names in order."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [f"{number:05}.png" for number in range(len(crops))]
+    for name, crop in zip(names, crops, strict=True):
+        Image.fromarray(crop).save(folder / name, compress_level=1)
+    return names
