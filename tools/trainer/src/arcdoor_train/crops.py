@@ -3,8 +3,10 @@
 import hashlib
 import io
 import os
+import tomllib
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,8 @@ from arcdoor_train.errors import DataError
 
 ENDINGS = (".png", ".jpg", ".jpeg")
 SIDE = 112
+#: The one alignment that our networks take: the ArcFace template in 112x112 pixels.
+ALIGNMENT = "arcface-112"
 #: Bytes of one encoded picture that are read at most.
 MAX_BYTES = 16 << 20
 
@@ -79,6 +83,17 @@ class Crops:
             yield to_input(np.stack([self.read(name) for name in names[start : start + size]]))
 
 
+def alignment(path: Path) -> str:
+    """What ``dataset.toml`` in a folder of crops declares; empty where there is none."""
+    file = path / "dataset.toml"
+    if not file.is_file():
+        return ""
+    try:
+        return str(tomllib.loads(file.read_text(encoding="utf-8"))["alignment"])
+    except (OSError, KeyError, ValueError) as error:
+        raise DataError(f"{file} declares no alignment: {error!r}") from error
+
+
 def decode(content: bytes, name: str) -> np.ndarray:
     """An encoded crop as (112, 112, 3) uint8, RGB."""
     if len(content) > MAX_BYTES:
@@ -91,6 +106,37 @@ def decode(content: bytes, name: str) -> np.ndarray:
             return np.asarray(image.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{name} does not decode: {error}") from error
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """What a network of others takes: ``(value - mean) * scale`` for 0..255, per plane."""
+
+    mean: tuple[float, ...] = (127.5,) * 3
+    scale: tuple[float, ...] = (0.0078125,) * 3
+    bgr: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != 3 or len(self.scale) != 3 or 0.0 in self.scale:
+            raise DataError(f"mean {self.mean}, scale {self.scale}: three numbers each, scale not 0")
+
+    def apply(self, inputs: np.ndarray) -> np.ndarray:
+        """From our own networks' input, (n, 3, side, side), to this network's."""
+        if self == Preprocess():
+            return inputs
+        values = inputs * np.float32(128) + np.float32(127.5)
+        values = values[:, ::-1] if self.bgr else values
+        mean, scale = (np.array(numbers, np.float32).reshape(1, 3, 1, 1) for numbers in (self.mean, self.scale))
+        return np.ascontiguousarray((values - mean) * scale, dtype=np.float32)
+
+    @classmethod
+    def of(cls, manifest: Path) -> "Preprocess":
+        """That of the embedder in a card or a ``pack.toml``."""
+        try:
+            table = tomllib.loads(manifest.read_text(encoding="utf-8"))["embedder"]["preprocess"]
+            return cls(tuple(table["mean"]), tuple(table["scale"]), table["channel_order"] == "bgr")
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{manifest} says of no embedder what it takes: {error!r}") from error
 
 
 def to_input(crops: np.ndarray) -> np.ndarray:

@@ -136,13 +136,18 @@ def card(path: Path, section: Export, dimension: int, note: str) -> Path:
     return place
 
 
+def section_of(config: configuration.Config) -> Export:
+    """The section ``[export]``."""
+    return configuration.section(config, "export", Export)
+
+
 def finish(
     run_dir: Path, model: nn.Module, config: configuration.Config, pictures: np.ndarray | None = None
 ) -> dict[str, Any]:
     """The end of a run: exports ``model`` to ``run_dir/export``, checks it on the device's engine with ``pictures``
     (n, 112, 112, 3; noise where there are none), and writes ``export.json``. Raises ``TrainError`` where the export
-    does not compute what was trained. Where arcdoor-lab is not built, the answer's ``device`` is None and it says so."""
-    section = configuration.section(config, "export", Export)
+    does not compute what was trained. Where arcdoor-lab is not built, ``device`` is None and a line says so."""
+    section = section_of(config)
     path = Path(run_dir) / "export" / f"{section.name or config.model.backbone}.onnx"
     done = export(model, config.model.backbone, path, section.opset, section.budget)
     card(path, section, config.model.dimension, f"{config.model.backbone}, trained with arcdoor-train")
@@ -204,10 +209,9 @@ def card_like(source: Path, path: Path, note: str) -> None:
     }  # fmt: skip
     lines = []
     for line in old.read_text(encoding="utf-8").splitlines():
-        key = line.partition(" = ")[0]
-        if key in fresh:
-            line = f"{key} = {json.dumps(fresh[key])}"
-        elif key == "source":
-            line = f"source = {json.dumps(json.loads(line.partition(' = ')[2]) + '; ' + note)}"
-        lines.append(line)
+        key, _, value = line.partition(" = ")
+        if key == "source":
+            lines.append(f"source = {json.dumps(json.loads(value) + '; ' + note)}")
+        else:
+            lines.append(f"{key} = {json.dumps(fresh[key])}" if key in fresh else line)
     path.with_suffix(".toml").write_text("\n".join(lines) + "\n", encoding="utf-8")

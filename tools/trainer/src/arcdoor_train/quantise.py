@@ -39,11 +39,13 @@ def weights(model: onnx.ModelProto) -> onnx.ModelProto:
         rounded, scale = _int8(values, axis)
         name = tensor.name
         graph.initializer.remove(tensor)
-        graph.initializer.extend([
-            numpy_helper.from_array(rounded, f"{name}.int8"),
-            numpy_helper.from_array(scale, f"{name}.scale"),
-            numpy_helper.from_array(np.zeros(len(scale), np.int8), f"{name}.zero"),
-        ])
+        graph.initializer.extend(
+            [
+                numpy_helper.from_array(rounded, f"{name}.int8"),
+                numpy_helper.from_array(scale, f"{name}.scale"),
+                numpy_helper.from_array(np.zeros(len(scale), np.int8), f"{name}.zero"),
+            ]
+        )
         entries = [f"{name}.int8", f"{name}.scale", f"{name}.zero"]
         front.append(helper.make_node("DequantizeLinear", entries, [name], name=f"{name}.dequantise", axis=axis))
     if not front:
