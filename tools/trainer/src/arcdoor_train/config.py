@@ -149,7 +149,8 @@ class Head:
         _check(self.scale > 0, f"head.scale = {self.scale}: must be above 0")
         _check(self.centres >= 1, f"head.centres = {self.centres}: at least 1")
         _check(self.m1 > 0, f"head.m1 = {self.m1}: must be above 0; 1 means no multiplicative margin")
-        _check(0 <= self.m2 < math.pi, f"head.m2 = {self.m2}: radians, 0 <= m2 < pi")
+        # Past 2.33 the guard beyond pi - m2 would lift the target: cos(m2) + m2 * sin(m2) < 1.
+        _check(0 <= self.m2 <= 2.0, f"head.m2 = {self.m2}: radians, 0 <= m2 <= 2")
         _check(0.0 < self.sample <= 1.0, f"head.sample = {self.sample}: a share in (0, 1]")
         additions = self.intra or self.inter or self.triplet or self.centre_pull
         partial = self.sharded or self.sample < 1.0
