@@ -17,10 +17,9 @@ __all__ = ["AngularHead", "Softmax", "build"]
 
 def build(config: Head, dimension: int, classes: int, seed: int = 1) -> nn.Module:
     """The head of ``config`` over ``classes`` identities, its centres drawn from ``seed``."""
-    generator = torch.Generator().manual_seed(seed)
     if config.kind == "softmax":
-        return Softmax(dimension, classes, generator)
-    head = AngularHead(config, dimension, classes, generator)
+        return Softmax(dimension, classes, torch.Generator().manual_seed(seed))
+    head = AngularHead(config, dimension, classes, seed)
     if config.intra or config.inter or config.triplet or config.centre_pull:
         return Additions(config, head)
     return head

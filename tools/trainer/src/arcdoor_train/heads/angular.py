@@ -9,15 +9,25 @@ from arcdoor_train.config import Head
 from arcdoor_train.heads import margins
 
 
+def draw_centres(seed: int, start: int, stop: int, centres: int, dimension: int) -> torch.Tensor:
+    """The first centres of the classes ``start..stop``: the same however the classes are divided."""
+    chunk = 4096
+    parts = []
+    for first in range(start - start % chunk, stop, chunk):
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + first)
+        rows = torch.randn(chunk, centres, dimension, generator=generator) * 0.01
+        parts.append(rows[max(start - first, 0) : stop - first])
+    return torch.cat(parts).flatten(0, 1)
+
+
 class AngularHead(nn.Module):
     """``weight`` is (classes * K, D): class c has the rows c * K .. c * K + K - 1."""
 
-    def __init__(self, config: Head, dimension: int, classes: int, generator: torch.Generator) -> None:
+    def __init__(self, config: Head, dimension: int, classes: int, seed: int) -> None:
         super().__init__()
         self.config = config
         self.classes = classes
-        rows = torch.randn(classes * config.centres, dimension, generator=generator)
-        self.weight = nn.Parameter(rows * 0.01)
+        self.weight = nn.Parameter(draw_centres(seed, 0, classes, config.centres, dimension))
         # AdaFace's running mean and deviation of the feature norms, as its authors start them.
         self.register_buffer("norm_mean", torch.tensor(20.0))
         self.register_buffer("norm_deviation", torch.tensor(100.0))
