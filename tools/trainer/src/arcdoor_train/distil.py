@@ -14,7 +14,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from arcdoor_train import backbones, checkpoint, config, crops, heads, teachers
+from arcdoor_train import backbones, checkpoint, config, crops, heads
+from arcdoor_train import teachers as teaching
 from arcdoor_train.errors import ConfigError, DataError, DivergedError
 
 
@@ -22,7 +23,7 @@ from arcdoor_train.errors import ConfigError, DataError, DivergedError
 class Distil:
     """The section ``[distil]``."""
 
-    teachers: tuple[teachers.Teacher, ...] = ()
+    teachers: tuple[teaching.Teacher, ...] = ()
     #: Weights of the head's loss and of the four forms of distillation; 0 leaves one out.
     labels: float = 1.0
     features: float = 1.0
@@ -178,7 +179,7 @@ def run(whole: config.Config, resume: bool = False) -> nn.Module:
     torch.manual_seed(whole.run.seed)
     student = backbones.build(whole.model.backbone, whole.model.dimension, whole.model.dropout).to(device)
     head = heads.build(whole.head, whole.model.dimension, pool.classes, whole.run.seed)
-    wanted = torch.from_numpy(teachers.class_centres(target[0], pool.labels, pool.classes))
+    wanted = torch.from_numpy(teaching.class_centres(target[0], pool.labels, pool.classes))
     loss = Loss(section, whole.model.dimension, wanted, head).to(device)
     weights = [*student.parameters(), *loss.parameters()]
     optim = whole.optim
@@ -198,10 +199,10 @@ def _targets(section: Distil, pool: Pool, threads: int) -> np.ndarray:
     cache = config.expand(section.cache)
     hashes = [faces.sha256() for faces in pool.sets]
     for teacher in section.teachers:
-        each = [teachers.features(teacher, faces, cache, name, threads)
+        each = [teaching.features(teacher, faces, cache, name, threads)
                 for faces, name in zip(pool.sets, hashes, strict=True)]  # fmt: skip
         found.append(each[0] if len(each) == 1 else np.concatenate(each, axis=1))
-    return found[0] if len(found) == 1 else teachers.ensemble(found)
+    return found[0] if len(found) == 1 else teaching.ensemble(found)
 
 
 def _rate(optim: config.Optim, epoch: int) -> float:
@@ -247,7 +248,7 @@ def _epoch(epoch, whole, pool, target, student, loss, optimiser, folder, device)
         optimiser.step()
         steps += 1
         for name, term in [*terms.items(), ("total", total)]:
-            sums[name] = sums.get(name, 0.0) + float(term)
+            sums[name] = sums.get(name, 0.0) + float(term.detach())
     line = {"epoch": epoch, **{name: value / max(steps, 1) for name, value in sums.items()},
             "images_per_s": steps * whole.optim.batch / (time.monotonic() - began)}  # fmt: skip
     print(json.dumps(line), flush=True)
