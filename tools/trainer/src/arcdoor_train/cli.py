@@ -8,7 +8,7 @@ import sys
 from arcdoor_train.errors import TrainError
 
 #: Modules with ``add_parser(subparsers)``, in the order of the help text.
-COMMANDS = ()
+COMMANDS = ("distil", "qat", "export", "quantise", "verify", "evaluate", "clean")
 
 
 def parser() -> argparse.ArgumentParser:
