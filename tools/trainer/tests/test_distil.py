@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from arcdoor_train import backbones, config, crops, distil, export, teachers
+from arcdoor_train import backbones, config, crops, data, distil, export, teachers
 from arcdoor_train.config import Head
-from arcdoor_train.errors import ConfigError, DataError
+from arcdoor_train.errors import ConfigError
 from arcdoor_train.feature_file import unit
 
 RNG = np.random.default_rng(3)
@@ -127,28 +127,19 @@ def test_a_run_learns_counts_the_torn_crop_and_goes_on(place):
 
 
 def test_caches_are_used_again_and_keyed_by_teacher_and_set(place, monkeypatch):
-    faces = crops.Crops(place / "set")
+    faces = data.open(place / "set", data.ALIGNMENT)
+    of_set = teachers.set_hash(faces)
     teacher = teachers.Teacher(f"{place}/teacher.onnx")
     cache = place / "cache-2"
-    first = teachers.features(teacher, faces, cache, faces.sha256())
+    first = teachers.features(teacher, faces, cache, of_set)
     assert isinstance(first, np.memmap) or isinstance(first.base, np.memmap)
     assert first.shape == (2, 18, 32)
     assert not first[:, 0].any(), "the torn crop has no feature"
     assert np.allclose(np.linalg.norm(first[:, 1:], axis=2), 1, atol=1e-5)
     monkeypatch.setattr(teachers, "_compute", lambda *_: pytest.fail("the cache was not used"))
-    teachers.features(teacher, faces, cache, faces.sha256())
+    teachers.features(teacher, faces, cache, of_set)
     other = teachers.Teacher(f"{place}/teacher.onnx", bgr=True)
-    keys = {teachers.key(t, faces, name) for t in (teacher, other) for name in (faces.sha256(), "another set")}
+    keys = {teachers.key(t, name) for t in (teacher, other) for name in (of_set, "another set")}
     assert len(keys) == 4
-
-
-def test_a_set_of_unknown_alignment_is_refused(place):
-    whole = config.parse(text(place).replace('alignment = "arcface-112"', ""))
-    with pytest.raises(DataError, match="not declared"):
-        distil.open_sets(whole)
-    (place / "set" / "dataset.toml").write_text('alignment = "arcface-112"\n')
-    assert len(distil.open_sets(whole)) == 1
-    (place / "set" / "dataset.toml").write_text('alignment = "mtcnn-160"\n')
-    with pytest.raises(DataError, match="mtcnn-160"):
-        distil.open_sets(whole)
-    (place / "set" / "dataset.toml").unlink()
+    (place / "set" / "p1" / "00000.png").write_bytes(b"torn, too")
+    assert teachers.set_hash(data.open(place / "set", data.ALIGNMENT)) != of_set

@@ -52,13 +52,10 @@ def test_crops(tmp_path):
     assert faces.names == ["a/00000.png", "a/00001.png", *(f"b/{name}" for name in names)]
     assert faces.identities().tolist() == [0, 0, 1, 1, 1]
     assert np.array_equal(faces.read("b/00002.png"), crops.random(3)[2])
-    for name, said in (("a/00000.png", "does not decode"), ("a/00001.png", "100x112")):
+    for name, said in (("a/00000.png", "cannot be decoded"), ("a/00001.png", "100x112")):
         with pytest.raises(DataError, match=said):
             faces.read(name)
     assert len(faces.spread(3)) == 3
-    before = faces.sha256()
-    (tmp_path / "a" / "00000.png").write_bytes(b"no other")
-    assert crops.Crops(tmp_path).sha256() != before
 
 
 def test_preprocess_of_others():

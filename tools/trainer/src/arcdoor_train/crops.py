@@ -1,7 +1,5 @@
 """Aligned crops outside training: what verification, calibration, distillation and evaluation read."""
 
-import hashlib
-import io
 import os
 import tomllib
 import zipfile
@@ -12,14 +10,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from arcdoor_train.data.sets import SIDE, decode
 from arcdoor_train.errors import DataError
 
 ENDINGS = (".png", ".jpg", ".jpeg")
-SIDE = 112
-#: The one alignment that our networks take: the ArcFace template in 112x112 pixels.
-ALIGNMENT = "arcface-112"
-#: Bytes of one encoded picture that are read at most.
-MAX_BYTES = 16 << 20
 
 
 class Crops:
@@ -63,15 +57,6 @@ class Crops:
         _, numbers = np.unique(folders, return_inverse=True)
         return numbers
 
-    def sha256(self) -> str:
-        """Of all names and sizes and the first bytes: tells sets apart without reading them whole."""
-        digest = hashlib.sha256()
-        for name in self.names:
-            content = self.bytes(name)
-            digest.update(f"{name}\0{len(content)}\0".encode())
-            digest.update(hashlib.sha256(content).digest())
-        return digest.hexdigest()
-
     def spread(self, count: int) -> list[str]:
         """At most ``count`` names, evenly spaced over the set."""
         count = min(count, len(self.names))
@@ -81,31 +66,6 @@ class Crops:
         """Network inputs (n, 3, 112, 112) in the order of ``names``."""
         for start in range(0, len(names), size):
             yield to_input(np.stack([self.read(name) for name in names[start : start + size]]))
-
-
-def alignment(path: Path) -> str:
-    """What ``dataset.toml`` in a folder of crops declares; empty where there is none."""
-    file = path / "dataset.toml"
-    if not file.is_file():
-        return ""
-    try:
-        return str(tomllib.loads(file.read_text(encoding="utf-8"))["alignment"])
-    except (OSError, KeyError, ValueError) as error:
-        raise DataError(f"{file} declares no alignment: {error!r}") from error
-
-
-def decode(content: bytes, name: str) -> np.ndarray:
-    """An encoded crop as (112, 112, 3) uint8, RGB."""
-    if len(content) > MAX_BYTES:
-        raise DataError(f"{name}: {len(content)} bytes; at most {MAX_BYTES} are read")
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            if image.size != (SIDE, SIDE):
-                size = f"{image.size[0]}x{image.size[1]}"
-                raise DataError(f"{name} is {size}, not an aligned crop of 112x112: use `arcdoor-lab crop`")
-            return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{name} does not decode: {error}") from error
 
 
 @dataclass(frozen=True)

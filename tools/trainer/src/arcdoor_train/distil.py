@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from arcdoor_train import backbones, checkpoint, config, crops, heads
+from arcdoor_train import backbones, checkpoint, config, crops, data, heads
 from arcdoor_train import teachers as teaching
 from arcdoor_train.errors import ConfigError, DataError, DivergedError
 
@@ -112,30 +112,22 @@ class Loss(nn.Module):
 
 
 class Pool(torch.utils.data.Dataset):
-    """Several sets as one: (input, its mirror flag, number, label)."""
+    """Crops for training: (input, whether it is the mirror image, its number, its label)."""
 
-    def __init__(self, sets: list[crops.Crops], seed: int) -> None:
-        self.sets, self.seed, self.epoch = sets, seed, 0
-        self.where = [(n, name) for n, faces in enumerate(sets) for name in faces.names]
-        labels, start = [], 0
-        for faces in sets:
-            numbers = faces.identities()
-            labels.append(numbers + start)
-            start += int(numbers.max()) + 1
-        self.labels, self.classes = np.concatenate(labels), start
+    def __init__(self, faces: data.Dataset, seed: int) -> None:
+        self.faces, self.seed, self.epoch = faces, seed, 0
 
     def __len__(self) -> int:
-        return len(self.where)
+        return len(self.faces)
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, int, int, int] | None:
-        at, name = self.where[number]
         try:
-            crop = self.sets[at].read(name)
+            crop = self.faces.read(number)
         except DataError:
             return None
         flip = int(np.random.default_rng((self.seed, self.epoch, number)).random() < 0.5)
         crop = crop[:, ::-1] if flip else crop
-        return crops.to_input(crop[None])[0], flip, number, int(self.labels[number])
+        return crops.to_input(crop[None])[0], flip, number, int(self.faces.labels[number])
 
 
 def collate(items: list[Any]) -> tuple[torch.Tensor, ...]:
@@ -147,23 +139,6 @@ def collate(items: list[Any]) -> tuple[torch.Tensor, ...]:
     return torch.from_numpy(np.stack(inputs)), torch.tensor(flips), torch.tensor(numbers), torch.tensor(labels)
 
 
-def open_sets(whole: config.Config) -> list[crops.Crops]:
-    """The sets of ``[[data.sets]]``, each of the one alignment that there is."""
-    found = []
-    for item in whole.data.sets:
-        faces = crops.Crops(config.expand(item.path))
-        declared = item.alignment or crops.alignment(faces.path)
-        if declared != crops.ALIGNMENT:
-            raise DataError(
-                f"{item.path}: alignment {declared or 'not declared'}; {crops.ALIGNMENT} is wanted. Make crops with "
-                f'`arcdoor-lab crop`, or say alignment = "{crops.ALIGNMENT}" for crops of that template'
-            )
-        found.append(faces)
-    if not found:
-        raise ConfigError("[[data.sets]] names no set")
-    return found
-
-
 def run(whole: config.Config, resume: bool = False) -> nn.Module:
     """Distils the student of ``whole`` and gives it. Goes on after the last whole epoch with ``resume``."""
     section = config.section(whole, "distil", Distil)
@@ -172,14 +147,15 @@ def run(whole: config.Config, resume: bool = False) -> nn.Module:
     if whole.run.threads:
         torch.set_num_threads(whole.run.threads)
     device = "cuda" if whole.run.device != "cpu" and torch.cuda.is_available() else "cpu"
-    pool = Pool(open_sets(whole), whole.run.seed)
-    if pool.classes < 2:
-        raise DataError("one identity only: a class needs another to be told from")
-    target = _targets(section, pool, max(whole.run.threads, 1))
+    faces, notes = data.gather(whole.data, whole.run.seed)
+    for note in notes:
+        print(note)
+    pool, classes = Pool(faces, whole.run.seed), len(faces.identities)
+    target = _targets(section, faces, max(whole.run.threads, 1))
     torch.manual_seed(whole.run.seed)
     student = backbones.build(whole.model.backbone, whole.model.dimension, whole.model.dropout).to(device)
-    head = heads.build(whole.head, whole.model.dimension, pool.classes, whole.run.seed)
-    wanted = torch.from_numpy(teaching.class_centres(target[0], pool.labels, pool.classes))
+    head = heads.build(whole.head, whole.model.dimension, classes, whole.run.seed)
+    wanted = torch.from_numpy(teaching.class_centres(target[0], faces.labels, classes))
     loss = Loss(section, whole.model.dimension, wanted, head).to(device)
     weights = [*student.parameters(), *loss.parameters()]
     optim = whole.optim
@@ -193,15 +169,10 @@ def run(whole: config.Config, resume: bool = False) -> nn.Module:
     return student.eval().cpu()
 
 
-def _targets(section: Distil, pool: Pool, threads: int) -> np.ndarray:
+def _targets(section: Distil, faces: data.Dataset, threads: int) -> np.ndarray:
     """(2, n, d) of the ensemble; rows of zeros where a crop does not decode."""
-    found = []
-    cache = config.expand(section.cache)
-    hashes = [faces.sha256() for faces in pool.sets]
-    for teacher in section.teachers:
-        each = [teaching.features(teacher, faces, cache, name, threads)
-                for faces, name in zip(pool.sets, hashes, strict=True)]  # fmt: skip
-        found.append(each[0] if len(each) == 1 else np.concatenate(each, axis=1))
+    cache, of_set = config.expand(section.cache), teaching.set_hash(faces)
+    found = [teaching.features(teacher, faces, cache, of_set, threads) for teacher in section.teachers]
     return found[0] if len(found) == 1 else teaching.ensemble(found)
 
 
@@ -292,11 +263,11 @@ def _run(options: argparse.Namespace) -> int:
 
     whole = config.load(options.config)
     student = run(whole, options.resume)
-    faces = open_sets(whole)[0]
+    faces, _ = data.gather(whole.data, whole.run.seed)
     pictures = []
-    for name in faces.spread(64):
+    for number in np.linspace(0, len(faces) - 1, min(64, len(faces))).astype(int):
         try:
-            pictures.append(faces.read(name))
+            pictures.append(faces.read(int(number)))
         except DataError:
             continue
     export.finish(Path(config.expand(whole.run.folder)), student, whole, np.stack(pictures))

@@ -9,6 +9,7 @@ import numpy as np
 
 from arcdoor_train import crops, feature_file
 from arcdoor_train.config import expand
+from arcdoor_train.data import Dataset
 from arcdoor_train.errors import DataError
 from arcdoor_train.evaluate import Embedder
 from arcdoor_train.feature_file import unit
@@ -32,9 +33,22 @@ class Teacher:
         return crops.Preprocess(self.mean or (127.5,) * 3, self.scale or (0.0078125,) * 3, self.bgr)
 
 
-def key(teacher: Teacher, faces: crops.Crops, set_hash: str) -> str:
+def set_hash(faces: Dataset) -> str:
+    """Of all keys and all encoded pictures: two sets with one hash have one table of features."""
+    digest = hashlib.sha256()
+    for number, name in enumerate(faces.keys):
+        try:
+            content = faces.fetch(number)
+        except (OSError, ValueError, KeyError):
+            content = b""
+        content = content if isinstance(content, bytes) else content.tobytes()
+        digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+    return digest.hexdigest()
+
+
+def key(teacher: Teacher, of_set: str) -> str:
     """Names a cache: everything that the features depend on."""
-    digest = hashlib.sha256(set_hash.encode())
+    digest = hashlib.sha256(of_set.encode())
     path = expand(teacher.path)
     files = [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file())
     manifest = path.with_suffix(".toml")
@@ -44,14 +58,14 @@ def key(teacher: Teacher, faces: crops.Crops, set_hash: str) -> str:
         raise DataError(f"there is no teacher at {path}")
     for file in files:
         digest.update(hashlib.sha256(file.read_bytes()).digest())
-    digest.update(repr((teacher.preprocess(), len(faces))).encode())
+    digest.update(repr(teacher.preprocess()).encode())
     return digest.hexdigest()[:32]
 
 
-def features(teacher: Teacher, faces: crops.Crops, cache: Path, set_hash: str, threads: int = 1) -> np.ndarray:
+def features(teacher: Teacher, faces: Dataset, cache: Path, of_set: str, threads: int = 1) -> np.ndarray:
     """(2, n, d) unit-length features, mapped: of every crop, and of its mirror image. Crops that do not decode have
     zeros. Computed where the cache has none; a cache is renamed when it is whole, so that none is half-written."""
-    path = cache / f"{key(teacher, faces, set_hash)}.features"
+    path = cache / f"{key(teacher, of_set)}.features"
     if not path.is_file():
         cache.mkdir(parents=True, exist_ok=True)
         feature_file.write(path, _compute(teacher, faces, threads))
@@ -61,25 +75,25 @@ def features(teacher: Teacher, faces: crops.Crops, cache: Path, set_hash: str, t
     return table.reshape(2, len(faces), -1)
 
 
-def _compute(teacher: Teacher, faces: crops.Crops, threads: int) -> np.ndarray:
+def _compute(teacher: Teacher, faces: Dataset, threads: int) -> np.ndarray:
     from tqdm import tqdm
 
     embedder = Embedder(expand(teacher.path), threads, teacher.preprocess())
     parts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     bar = tqdm(total=len(faces), unit="crop", desc=Path(teacher.path).name, disable=not sys.stderr.isatty())
     for start in range(0, len(faces), 64):
-        names = faces.names[start : start + 64]
-        pictures, whole = [], np.ones(len(names), bool)
-        for n, name in enumerate(names):
+        numbers = range(start, min(start + 64, len(faces)))
+        pictures, whole = [], np.ones(len(numbers), bool)
+        for n, number in enumerate(numbers):
             try:
-                pictures.append(faces.read(name))
+                pictures.append(faces.read(number))
             except DataError:
                 whole[n] = False
                 pictures.append(np.zeros((crops.SIDE, crops.SIDE, 3), np.uint8))
         inputs = crops.to_input(np.stack(pictures))
         for part, batch in zip(parts, (inputs, np.ascontiguousarray(inputs[..., ::-1])), strict=True):
             part.append((embedder([batch]) * whole[:, None]).astype(np.float32))
-        bar.update(len(names))
+        bar.update(len(numbers))
     bar.close()
     return np.concatenate([np.concatenate(part) for part in parts])
 
