@@ -5,7 +5,7 @@ A set is a folder of identities (``NAME/x.jpg``), a ``.zip`` or ``.tar`` of such
 another alignment than the device's is refused.
 """
 
-from arcdoor_train.data.batches import Batches
+from arcdoor_train.data.batches import Batches, explain
 from arcdoor_train.data.sets import ALIGNMENT, Dataset, gather, open, open_drawn
 
-__all__ = ["ALIGNMENT", "Batches", "Dataset", "gather", "open", "open_drawn"]
+__all__ = ["ALIGNMENT", "Batches", "Dataset", "explain", "gather", "open", "open_drawn"]

@@ -107,7 +107,6 @@ class Batches:
                 f"but there are {len(source.identities)} identities"
             )
         self.steps_per_epoch = len(source) // batch
-        self._timeout = wanted.timeout_s
         self._loader = DataLoader(
             _Samples(source, wanted, seed),
             batch_sampler=_Places(seed, len(source), batch, epochs, start, part, parts),
@@ -133,6 +132,19 @@ class Batches:
                     f"a data worker died ({text.splitlines()[0]}): out of memory? Fewer data.workers need less"
                 ) from error
             raise
+
+
+def explain(error: RuntimeError) -> DataError | None:
+    """What torch's error about its workers means; it may rise anywhere in the training process. None for others."""
+    text = str(error)
+    if "DataLoader timed out" in text:
+        return DataError("no batch came within data.timeout_s: a stuck disk? The last checkpoint is whole")
+    if "DataLoader worker" in text:
+        return DataError(
+            f"a data worker died ({text.splitlines()[0].strip()}): out of memory? Fewer data.workers need less; "
+            "the last checkpoint is whole"
+        )
+    return None
 
 
 def _quiet_worker(_worker: int) -> None:
