@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from arcdoor_train import checkpoint, crops, device, evaluate, export, onnx_file
+from arcdoor_train import checkpoint, crops, device, evaluate, export, feature_file, onnx_file
 from arcdoor_train.errors import DataError, TrainError
 from arcdoor_train.feature_file import unit
 
@@ -152,7 +152,15 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--pairs", type=Path, help="pairs of the evaluation crops to report on")
     parser.add_argument("--choose", type=Path, help="pairs to choose the threshold on")
     parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--keep", type=Path, help="write crops/, filelist.txt, features.bin for `arcdoor-lab parity`")
     parser.set_defaults(run=_run)
+
+
+def keep(folder: Path, pictures: np.ndarray, reference: np.ndarray) -> None:
+    """What `arcdoor-lab parity` compares a pack with: the crops, their order, and the reference's features."""
+    names = crops.save(folder / "crops", pictures)
+    (folder / "filelist.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    feature_file.write(folder / "features.bin", reference)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -162,6 +170,11 @@ def _run(options: argparse.Namespace) -> int:
     if options.checkpoint:
         model, _ = checkpoint.load_model(options.checkpoint)
         reference = export.embed(model.eval(), crops.to_input(pictures))
+    if options.keep:
+        inputs = crops.to_input(pictures)
+        parts = [inputs[start : start + 64] for start in range(0, len(inputs), 64)]
+        first = onnx_file.run(onnx_file.session(options.onnx[0]), parts) if reference is None else reference
+        keep(options.keep, pictures, first)
     judge = None
     if options.eval_crops:
         judged = crops.Crops(options.eval_crops)
