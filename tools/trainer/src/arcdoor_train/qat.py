@@ -3,6 +3,7 @@ rounded to int8, to give the features that it gave in f32 (no labels are needed)
 
 import argparse
 import copy
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from onnx import numpy_helper
 from torch import nn
 
 from arcdoor_train import checkpoint, crops, export, onnx_file
@@ -130,8 +132,41 @@ def freeze(rounded: nn.Module) -> nn.Module:
 
 
 def to_onnx(rounded: nn.Module) -> onnx.ModelProto:
-    """QDQ at opset 13: every engine met so far reads it alike."""
-    return onnx_file.trace(rounded, 13)
+    """QDQ at opset 13: every engine met so far reads it alike. Weights are stored as int8."""
+    return fold(onnx_file.trace(rounded, 13))
+
+
+def fold(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Replaces every ``QuantizeLinear`` of a constant by the int8 that it gives, and drops what nothing reads then."""
+    graph = model.graph
+    values = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant":
+            values[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
+    kept = []
+    for node in graph.node:
+        if node.op_type == "Identity" and node.input[0] in values:
+            # The exporter stores equal constants once.
+            values[node.output[0]] = values[node.input[0]]
+            graph.initializer.append(numpy_helper.from_array(values[node.input[0]], node.output[0]))
+            continue
+        if node.op_type != "QuantizeLinear" or any(name not in values for name in node.input):
+            kept.append(node)
+            continue
+        weight, scale, zero = (values[name] for name in node.input)
+        axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1)
+        shape = [1] * weight.ndim
+        shape[axis] = -1
+        wide = np.rint(weight / scale.reshape(shape if scale.ndim else [1])) + zero.reshape(shape if zero.ndim else [1])
+        rounded = np.clip(wide, LOW, HIGH).astype(np.int8)
+        graph.initializer.append(numpy_helper.from_array(rounded, node.output[0]))
+    read = {name for node in kept for name in node.input} | {output.name for output in graph.output}
+    kept = [node for node in kept if node.op_type != "Constant" or node.output[0] in read]
+    stored = [tensor for tensor in graph.initializer if tensor.name in read]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(kept)
+    graph.initializer.extend(stored)
+    return onnx_file.strip(model)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -160,7 +195,7 @@ def _run(options: argparse.Namespace) -> int:
     folder = options.checkpoint if options.checkpoint.is_dir() else options.checkpoint.parent
     path = options.out or folder / "export" / f"{config.model.backbone}-qat.onnx"
     size = onnx_file.save(to_onnx(freeze(rounded)), path)
-    section = export.section_of(config)
+    section = dataclasses.replace(export.section_of(config), name=path.stem)
     export.card(path, section, config.model.dimension, f"{config.model.backbone}, int8 by quantisation-aware training")
     tenth = max(len(losses) // 10, 1)
     first, last = np.mean(losses[:tenth]), np.mean(losses[-tenth:])
