@@ -1,6 +1,7 @@
-//! Genuine and impostor scores to thresholds and error rates with their intervals.
+//! Genuine and impostor scores to thresholds and error rates with their intervals; features on disk.
 
 mod binomial;
+mod feature_file;
 mod fpir;
 mod impostors;
 mod random;
@@ -9,6 +10,7 @@ mod share;
 mod tail;
 
 pub use binomial::clopper_pearson;
+pub use feature_file::{FeatureFileError, Features, HEADER_BYTES, MAX_COLUMNS, MAX_ROWS};
 pub use fpir::{GalleryThreshold, fmr_for_fpir, fpir_for_fmr, gallery_threshold};
 pub use impostors::{
     Comparison, Counted, Impostors, LEAST_ABOVE, TAIL_REACH, TAIL_SHARE, TailCheck, rounded_up,

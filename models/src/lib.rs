@@ -6,6 +6,7 @@
 //! be signed by somebody who is trusted.
 
 mod archive;
+mod card;
 mod error;
 mod manifest;
 mod pack;
@@ -13,6 +14,7 @@ mod recipe;
 mod trust;
 
 pub use archive::{MAX_ENTRIES, bundle, unpack};
+pub use card::EmbedderCard;
 pub use error::{PackError, Problem};
 pub use manifest::{CalibrationTable, ChannelOrder, Layout, Manifest, NetFile, Preprocess};
 pub use pack::{MANIFEST_FILE, Pack, sha256_hex};

@@ -12,6 +12,12 @@ const FORMAT: u32 = 1;
 #[error("not a recipe: {0}")]
 pub struct RecipeError(String);
 
+impl RecipeError {
+    pub(crate) fn new(cause: &toml::de::Error) -> Self {
+        Self(cause.to_string().trim().to_owned())
+    }
+}
+
 /// A manifest before its networks are rewritten.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,7 +84,7 @@ impl Recipe {
     /// # Errors
     /// When a field is missing, unknown or of another type.
     pub fn parse(text: &str) -> Result<Self, RecipeError> {
-        toml::from_str(text).map_err(|cause| RecipeError(cause.to_string().trim().to_owned()))
+        toml::from_str(text).map_err(|cause| RecipeError::new(&cause))
     }
 
     /// The manifest, once each network is built; `landmarks` where the recipe has that network.

@@ -11,7 +11,8 @@ use std::path::Path;
 
 use arcdoor_core::{Basis, Fmr};
 use arcdoor_models::{
-    Built, MANIFEST_FILE, Manifest, Pack, Problem, Recipe, SIGNATURE_FILE, TrustedKey, sha256_hex,
+    Built, EmbedderCard, MANIFEST_FILE, Manifest, Pack, Problem, Recipe, SIGNATURE_FILE, TrustedKey,
+    sha256_hex,
 };
 use tempfile::TempDir;
 
@@ -200,4 +201,50 @@ fn only_a_pack_signed_by_a_trusted_key_opens_as_signed() {
     }
     fs::write(dir.path().join(SIGNATURE_FILE), vec![b'x'; 1 << 20]).unwrap();
     assert!(matches!(problem(&keys), Problem::TooLarge { .. }));
+}
+
+const CARD: &str = r#"
+name = "mine"
+description = "an embedder of my own"
+
+[embedder]
+source_file = "model.onnx"
+source_sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+file = "mine.onnx"
+outputs = ["embedding"]
+dimension = 64
+licence = "MIT"
+source = "trained here"
+training_data = "drawn"
+preprocess = { width = 112, height = 112, layout = "nchw", channel_order = "rgb", mean = [127.5, 127.5, 127.5], scale = [0.0078125, 0.0078125, 0.0078125] }
+"#;
+
+#[test]
+fn a_card_brings_an_embedder_that_grants_nobody_until_it_is_calibrated() {
+    let recipe = EmbedderCard::parse(CARD).unwrap().into_recipe(recipe()).unwrap();
+    assert_eq!((recipe.name.as_str(), recipe.embedder.dimension), ("mine", Some(64)));
+    assert_eq!(recipe.detector.file, "yunet.onnx");
+    let built = |bytes: &[u8], net: &arcdoor_models::RecipeNet| Built {
+        sha256: sha256_hex(bytes),
+        macs: 1,
+        parameters: 1,
+        preprocess: net.preprocess.clone(),
+    };
+    let manifest =
+        recipe.manifest(built(DETECTOR, &recipe.detector), None, built(EMBEDDER, &recipe.embedder));
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(MANIFEST_FILE), manifest.to_toml().unwrap()).unwrap();
+    fs::write(dir.path().join("yunet.onnx"), DETECTOR).unwrap();
+    fs::write(dir.path().join("mine.onnx"), EMBEDDER).unwrap();
+    let pack = Pack::open(dir.path()).unwrap();
+    for target in [0.5, 1e-4, 1e-12] {
+        assert_eq!(pack.threshold(Fmr::new(target).unwrap()).unwrap().value.0, 1.0);
+    }
+    let calibrated = format!(
+        "{CARD}\n[calibration]\ndata = \"x\"\ngenuine = 1\nimpostor = 1\n[[calibration.rows]]\n\
+         fmr = 1e-3\nthreshold = 0.3\nfmr_low = 1e-4\nfmr_high = 1e-2\ntmr = 0.5\n"
+    );
+    let recipe = EmbedderCard::parse(&calibrated).unwrap().into_recipe(recipe).unwrap();
+    assert_eq!(recipe.calibration.rows[0].threshold, 0.3);
+    assert!(EmbedderCard::parse(&CARD.replace("dimension", "dimensions")).is_err());
 }

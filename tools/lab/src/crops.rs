@@ -1,119 +1,157 @@
-//! Aligned crops in a zip archive, one folder for each person.
+//! Aligned crops: the pictures of a folder or a zip file, by name, each decoded when it is asked for.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::io::{BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
+use arcdoor_frame::{ImageLimits, RgbImage, decode, read_image};
 use zip::ZipArchive;
 
-const MAX_ENTRIES: usize = 200_000;
-const MAX_CROP_BYTES: u64 = 1 << 20;
-const MAX_GROUPS_BYTES: u64 = 16 << 20;
-/// A table beside crops that lie in no folders of people: file name, tab, group, after a heading.
-const GROUPS: &str = "pseudo_id.tsv";
+use crate::trouble::Trouble;
 
-/// One person's first crop.
-pub(crate) struct Crop {
-    /// Its name in the archive.
-    pub(crate) name: String,
-    /// JPEG or PNG.
-    pub(crate) bytes: Vec<u8>,
+/// Folders within folders that are looked into.
+const MAX_DEPTH: usize = 8;
+/// Most pictures of one source.
+const MAX_PICTURES: usize = 4_000_000;
+
+/// Pictures by name: `/`-separated and relative to the folder, or as the zip file has them.
+pub(crate) struct Crops {
+    names: Vec<String>,
+    place: Place,
 }
 
-/// The first crop of each person (by name), at most `most` of them.
-pub(crate) fn first_of_each(archive: &Path, most: usize) -> Result<Vec<Crop>> {
-    let place = || format!("cannot read {}", archive.display());
-    let mut zip =
-        ZipArchive::new(BufReader::new(File::open(archive).with_context(place)?)).with_context(place)?;
-    ensure!(zip.len() <= MAX_ENTRIES, "{} holds more than {MAX_ENTRIES} files", archive.display());
-    let mut names: Vec<String> = zip.file_names().map(str::to_owned).collect();
-    names.sort();
-    let groups = match names.iter().find(|name| file_name(name) == GROUPS) {
-        Some(table) => groups(&read(&mut zip, table, MAX_GROUPS_BYTES).with_context(place)?)?,
-        None => HashMap::new(),
-    };
-    let mut first: BTreeMap<String, String> = BTreeMap::new();
-    for name in names {
-        if !name.to_ascii_lowercase().ends_with(".jpg") && !name.to_ascii_lowercase().ends_with(".png") {
-            continue;
-        }
-        let folder = || name.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
-        let person = groups.get(file_name(&name)).cloned().unwrap_or_else(folder);
-        first.entry(person).or_insert(name);
-    }
-    ensure!(!first.is_empty(), "{} holds no JPEG or PNG", archive.display());
-    let crops = first.into_values().take(most).map(|name| {
-        let bytes = read(&mut zip, &name, MAX_CROP_BYTES).with_context(place)?;
-        Ok(Crop { name, bytes })
-    });
-    crops.collect()
+enum Place {
+    Folder(PathBuf),
+    Zip { archive: Box<ZipArchive<BufReader<File>>>, index: BTreeMap<String, usize> },
 }
 
-fn file_name(name: &str) -> &str {
-    name.rsplit_once('/').map_or(name, |(_, file)| file)
-}
-
-fn read(zip: &mut ZipArchive<BufReader<File>>, name: &str, most: u64) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    zip.by_name(name).with_context(|| name.to_owned())?.take(most + 1).read_to_end(&mut bytes)?;
-    ensure!(bytes.len() as u64 <= most, "{name} is larger than {most} bytes");
-    Ok(bytes)
-}
-
-fn groups(table: &[u8]) -> Result<HashMap<String, String>> {
-    let mut groups = HashMap::new();
-    for (number, line) in std::str::from_utf8(table)?.lines().enumerate().skip(1) {
-        let Some((file, group)) = line.split_once('\t') else {
-            bail!("{GROUPS}, line {}: expected a file and a group", number + 1);
+impl Crops {
+    /// Every JPEG and PNG in `path`, in the bytewise order of their names.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let mut names = Vec::new();
+        let place = if path.is_dir() {
+            walk(path, "", 0, &mut names)?;
+            Place::Folder(path.to_path_buf())
+        } else {
+            let file = File::open(path).map_err(|cause| {
+                Trouble::BadInput(format!("cannot open {}: {cause}; give a folder or a .zip", path.display()))
+            })?;
+            let archive = ZipArchive::new(BufReader::new(file)).map_err(|cause| {
+                Trouble::BadInput(format!("{} is neither a folder nor a zip file: {cause}", path.display()))
+            })?;
+            let index: BTreeMap<String, usize> = (0..archive.len())
+                .filter_map(|at| archive.name_for_index(at).map(|name| (name.to_owned(), at)))
+                .filter(|(name, _)| is_picture(name))
+                .collect();
+            names.extend(index.keys().cloned());
+            Place::Zip { archive: Box::new(archive), index }
         };
-        groups.insert(file.to_owned(), group.trim().to_owned());
+        if names.is_empty() || names.len() > MAX_PICTURES {
+            let text = format!(
+                "{} pictures (JPEG, PNG) in {}; 1..={MAX_PICTURES} are read",
+                names.len(),
+                path.display()
+            );
+            return Err(Trouble::BadInput(text).into());
+        }
+        names.sort();
+        Ok(Self { names, place })
     }
-    Ok(groups)
+
+    /// The pictures' names, in order.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Decodes one picture.
+    pub(crate) fn read(&mut self, name: &str, out: &mut RgbImage) -> Result<()> {
+        let limits = ImageLimits::default();
+        match &mut self.place {
+            Place::Folder(dir) => Ok(read_image(&dir.join(name), &limits, out)?),
+            Place::Zip { archive, index } => {
+                let at = index.get(name).with_context(|| format!("no {name} in the zip file"))?;
+                let mut bytes = Vec::new();
+                archive.by_index(*at)?.take(limits.max_bytes as u64 + 1).read_to_end(&mut bytes)?;
+                Ok(decode(&bytes, &limits, out)?)
+            }
+        }
+    }
+}
+
+fn is_picture(name: &str) -> bool {
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    matches!(ending.as_deref(), Some("jpg" | "jpeg" | "png"))
+}
+
+/// Adds the pictures below `dir`. Links to folders are not followed, so that no circle is walked.
+fn walk(dir: &Path, prefix: &str, depth: usize, names: &mut Vec<String>) -> Result<()> {
+    let cannot = |cause| Trouble::BadInput(format!("cannot list {}: {cause}", dir.display()));
+    for entry in fs::read_dir(dir).map_err(cannot)? {
+        let entry = entry.map_err(cannot)?;
+        let Ok(name) = entry.file_name().into_string() else {
+            let text = format!("{} holds a name that is no UTF-8: rename it", dir.display());
+            return Err(Trouble::BadInput(text).into());
+        };
+        let name = format!("{prefix}{name}");
+        if entry.file_type().map_err(cannot)?.is_dir() {
+            if depth < MAX_DEPTH {
+                walk(&entry.path(), &format!("{name}/"), depth + 1, names)?;
+            }
+        } else if is_picture(&name) {
+            names.push(name);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arcdoor_frame::write_png;
     use std::io::Write;
-    use zip::write::SimpleFileOptions;
 
-    fn archive(name: &str, files: &[(&str, &[u8])]) -> std::path::PathBuf {
-        let path = std::env::temp_dir().join(format!("arcdoor-lab-{name}-{}.zip", std::process::id()));
-        let mut zip = zip::ZipWriter::new(File::create(&path).unwrap());
-        let stored = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
-        for (file, bytes) in files {
-            zip.start_file(*file, stored).unwrap();
-            zip.write_all(bytes).unwrap();
+    fn pixel(value: u8) -> RgbImage {
+        let mut image = RgbImage::with_size(1, 1);
+        image.data_mut().fill(value);
+        image
+    }
+
+    #[test]
+    fn a_folder_and_a_zip_of_it_hold_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("set");
+        for (name, value) in [("b/2.png", 2), ("a/1.PNG", 1), ("3.png", 3)] {
+            let path = folder.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            write_png(&path, pixel(value).view()).unwrap();
         }
-        zip.finish().unwrap();
-        path
+        fs::write(folder.join("notes.txt"), "no picture").unwrap();
+        let zip = dir.path().join("set.zip");
+        let mut writer = zip::ZipWriter::new(File::create(&zip).unwrap());
+        for name in ["b/2.png", "notes.txt", "a/1.PNG", "3.png"] {
+            writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+            writer.write_all(&fs::read(folder.join(name)).unwrap()).unwrap();
+        }
+        writer.finish().unwrap();
+        for source in [&folder, &zip] {
+            let mut crops = Crops::open(source).unwrap();
+            assert_eq!(crops.names(), ["3.png", "a/1.PNG", "b/2.png"]);
+            let mut image = RgbImage::new();
+            for (name, value) in [("a/1.PNG", 1), ("3.png", 3)] {
+                crops.read(name, &mut image).unwrap();
+                assert_eq!(image.view().pixel(0, 0), [value; 3], "{name} of {}", source.display());
+            }
+        }
     }
 
     #[test]
-    fn one_crop_for_each_folder_or_group() {
-        let path = archive("folders", &[("s/b/2.jpg", b"b2"), ("s/b/1.jpg", b"b1"), ("s/a/9.jpg", b"a9")]);
-        let crops = first_of_each(&path, 10).unwrap();
-        let found: Vec<_> = crops.iter().map(|crop| (crop.name.as_str(), crop.bytes.as_slice())).collect();
-        assert_eq!(found, [("s/a/9.jpg", &b"a9"[..]), ("s/b/1.jpg", b"b1")]);
-        assert_eq!(first_of_each(&path, 1).unwrap().len(), 1);
-        std::fs::remove_file(path).unwrap();
-
-        let table = b"file\tgroup\n1.jpg\tp1\n2.jpg\tp1\n3.jpg\tp0\n";
-        let files: &[(&str, &[u8])] =
-            &[("s/1.jpg", b"1"), ("s/2.jpg", b"2"), ("s/3.jpg", b"3"), ("s/pseudo_id.tsv", table)];
-        let path = archive("groups", files);
-        let names: Vec<_> = first_of_each(&path, 10).unwrap().into_iter().map(|crop| crop.name).collect();
-        assert_eq!(names, ["s/3.jpg", "s/1.jpg"]);
-        std::fs::remove_file(path).unwrap();
-    }
-
-    #[test]
-    fn a_large_crop_is_refused() {
-        let path = archive("large", &[("s/a/1.jpg", &vec![0; (1 << 20) + 1])]);
-        let refused = format!("{:#}", first_of_each(&path, 1).err().unwrap());
-        assert!(refused.contains("larger"), "{refused}");
-        std::fs::remove_file(path).unwrap();
+    fn what_holds_no_pictures_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("x.txt"), "x").unwrap();
+        for path in [dir.path().to_path_buf(), dir.path().join("x.txt"), dir.path().join("none")] {
+            assert_eq!(Trouble::code_of(&Crops::open(&path).err().unwrap()), 3);
+        }
     }
 }

@@ -16,7 +16,7 @@ use anyhow::{Context, Result, ensure};
 use arcdoor_calib::{Random, Share, gallery_threshold};
 use arcdoor_core::{Calibration, Template};
 
-use crate::crops::first_of_each;
+use crate::fillers::first_of_each;
 use crate::lfw::{Lfw, stem};
 use crate::templates::{PathArgs, crops, photos};
 

@@ -6,28 +6,35 @@ mod bench_match;
 mod calibrate;
 mod calibrate_report;
 mod calibrate_rows;
+mod crop;
+mod crop_set;
 mod crops;
 mod det;
 mod eval_gallery;
 mod eval_lfw;
 mod eval_scenes;
 mod features;
+mod fillers;
 mod footprint;
 mod lfw;
 mod pack_build;
 mod pack_sign;
+mod parity;
 mod peer;
 mod scenes;
 mod score_file;
 mod sight;
 mod stats;
 mod templates;
+mod trouble;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 /// Evaluate, measure, and build model packs.
+///
+/// Exit codes: 0 done; 1 failed, or out of tolerance; 2 wrong usage; 3 bad input; 4 pack refused; 5 file trouble.
 #[derive(Parser)]
 #[command(name = "arcdoor-lab", version)]
 struct Cli {
@@ -44,6 +51,10 @@ enum Command {
     },
     /// A pack's table from false match rate to threshold, with intervals, from photos or scores
     Calibrate(calibrate::CalibrateArgs),
+    /// Aligned crops from photos, by the device's own detection and alignment: what the trainer takes
+    Crop(crop::CropArgs),
+    /// The device's engine against reference features: largest difference, least cosine, latency
+    Parity(parity::ParityArgs),
     /// Speed and memory of our own code; `cargo xtask bench` sets the peers beside it
     Bench {
         #[command(subcommand)]
@@ -91,6 +102,8 @@ fn main() -> ExitCode {
         Command::Eval { what: Eval::Lfw(args) } => eval_lfw::run(args),
         Command::Eval { what: Eval::Gallery(args) } => eval_gallery::run(args),
         Command::Eval { what: Eval::Scenes(args) } => eval_scenes::run(args),
+        Command::Crop(args) => crop::run(&args),
+        Command::Parity(args) => parity::run(&args),
         Command::Bench { what: Bench::Frame(args) } => bench_frame::run(args),
         Command::Bench { what: Bench::Match(args) } => bench_match::run(args),
         Command::Calibrate(args) => calibrate::run(args),
@@ -103,7 +116,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(trouble::Trouble::code_of(&error))
         }
     }
 }

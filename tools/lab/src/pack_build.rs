@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use arcdoor_calib::Random;
 use arcdoor_infer::{Net, NetSpec, onnx};
-use arcdoor_models::{Built, MANIFEST_FILE, Pack, Preprocess, Recipe, RecipeNet, sha256_hex};
+use arcdoor_models::{Built, EmbedderCard, MANIFEST_FILE, Pack, Preprocess, Recipe, RecipeNet, sha256_hex};
 
 /// Arguments of `pack build`.
 #[derive(clap::Args)]
@@ -17,6 +17,10 @@ pub(crate) struct PackBuildArgs {
     /// The folder with the files that the recipe names
     #[arg(long, value_name = "DIR")]
     source: PathBuf,
+    /// A card (MODEL.toml, as `arcdoor-train export` writes it beside MODEL.onnx): its embedder takes the
+    /// place of the recipe's
+    #[arg(long, value_name = "FILE")]
+    embedder: Option<PathBuf>,
     /// Where to write the pack; a pack that is there is replaced
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -27,6 +31,7 @@ pub(crate) fn run(args: PackBuildArgs) -> Result<()> {
     let text =
         fs::read_to_string(&args.recipe).with_context(|| format!("cannot read {}", args.recipe.display()))?;
     let recipe = Recipe::parse(&text).with_context(|| format!("cannot use {}", args.recipe.display()))?;
+    let (recipe, beside) = with_card(recipe, &args)?;
     let is_pack = args.out.join(MANIFEST_FILE).is_file();
     ensure!(
         is_pack || !args.out.exists(),
@@ -41,7 +46,7 @@ pub(crate) fn run(args: PackBuildArgs) -> Result<()> {
     let net = |net: &RecipeNet| build_net(net, &args.source, &part);
     let detector = net(&recipe.detector)?;
     let landmarks = recipe.landmarks.as_ref().map(net).transpose()?;
-    let embedder = net(&recipe.embedder)?;
+    let embedder = build_net(&recipe.embedder, &beside, &part)?;
     let manifest = recipe.manifest(detector, landmarks, embedder).to_toml()?;
     write(&part.join(MANIFEST_FILE), manifest.as_bytes())?;
     let pack = Pack::open(&part)?;
@@ -51,6 +56,19 @@ pub(crate) fn run(args: PackBuildArgs) -> Result<()> {
     fs::rename(&part, &args.out).with_context(|| format!("cannot write {}", args.out.display()))?;
     println!("{}: model {}", args.out.display(), pack.model_id());
     Ok(())
+}
+
+/// The recipe with the card's embedder where one was given, and the folder of the embedder's source file.
+fn with_card(recipe: Recipe, args: &PackBuildArgs) -> Result<(Recipe, PathBuf)> {
+    let Some(file) = &args.embedder else {
+        return Ok((recipe, args.source.clone()));
+    };
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let card = EmbedderCard::parse(&text).with_context(|| format!("cannot use {}", file.display()))?;
+    if card.calibration.is_none() {
+        eprintln!("{} has no calibration: the pack will grant nobody", file.display());
+    }
+    Ok((card.into_recipe(recipe)?, file.parent().map(Path::to_path_buf).unwrap_or_default()))
 }
 
 /// Rewrites one network, compares it with the original, and writes it.

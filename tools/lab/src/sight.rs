@@ -1,4 +1,4 @@
-//! The path that both evaluations take: a file, its faces, a template.
+//! The path that evaluations and crops take: a file, its faces, a template or a crop.
 
 use std::path::{Path, PathBuf};
 
@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail, ensure};
 use arcdoor_core::{Face, Faces, Landmarks5, Template};
 use arcdoor_frame::{ImageLimits, RgbImage, decode, read_image};
 use arcdoor_models::Pack;
-use arcdoor_vision::align::{ARCFACE_112, TEMPLATE_SIDE};
-use arcdoor_vision::{DetectSettings, DetectorKind, Vision};
+use arcdoor_vision::align::{ARCFACE_112, Similarity, TEMPLATE_SIDE, warp};
+use arcdoor_vision::{Channels, DetectSettings, DetectorKind, Vision};
 use clap::ValueEnum;
 
 /// Which detector finds the boxes. The landmarks come from YuNet with both.
@@ -77,6 +77,24 @@ impl Sight {
         let side = TEMPLATE_SIDE;
         ensure!(self.size() == (side, side), "an aligned crop is {side}x{side}, not {:?}", self.size());
         self.embed(&Landmarks5(ARCFACE_112))
+    }
+
+    /// The face's crop, aligned to the ArcFace template: `out` is square, and its side is the crop's.
+    pub(crate) fn crop(&self, landmarks: &Landmarks5, out: &mut RgbImage) -> Result<()> {
+        let side = out.width();
+        ensure!(side == out.height(), "a crop of {side}x{} is no square", out.height());
+        let plane = (side * side) as usize;
+        let to_crop = Similarity::to_template(landmarks, side)?;
+        let mut planes = vec![0.0; 3 * plane];
+        let plain = Channels { source: [0, 1, 2], mean: [0.0; 3], scale: [1.0; 3] };
+        warp(self.image.view(), &to_crop, &plain, side, &mut planes);
+        for (index, pixel) in out.data_mut().chunks_exact_mut(3).enumerate() {
+            for (channel, value) in pixel.iter_mut().enumerate() {
+                // `as` keeps within 0..=255.
+                *value = planes[channel * plane + index].round() as u8;
+            }
+        }
+        Ok(())
     }
 
     /// The template of the face nearest the photo's centre; `None` where there is no face with landmarks.

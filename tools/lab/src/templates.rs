@@ -10,8 +10,8 @@ use arcdoor_models::Pack;
 use arcdoor_vision::DetectSettings;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::crops::Crop;
 use crate::features::Features;
+use crate::fillers::Crop;
 use crate::lfw::{Lfw, stem};
 use crate::sight::{DetectorName, Sight, open_pack};
 

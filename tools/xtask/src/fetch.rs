@@ -168,14 +168,16 @@ fn build_tools() -> Result<PathBuf> {
     Ok(dir)
 }
 
-fn pip(subcommand: &str) -> Command {
+/// pip, quiet, asking nothing.
+pub(crate) fn pip(subcommand: &str) -> Command {
     let mut command = Command::new("python3");
     command.args(["-m", "pip", subcommand, "--quiet", "--disable-pip-version-check", "--no-input"]);
     command.stdin(Stdio::null());
     command
 }
 
-fn run_pip(pip: &mut Command) -> Result<()> {
+/// Runs pip and makes a failure an error.
+pub(crate) fn run_pip(pip: &mut Command) -> Result<()> {
     let status = pip.status().context("cannot start python3; install python3 and pip")?;
     if !status.success() {
         bail!("pip ended with {status}; is python3's pip installed, and is there a network?");

@@ -10,6 +10,7 @@ mod pack;
 mod peers;
 mod qemu;
 mod test;
+mod trainer;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -57,6 +58,11 @@ enum Command {
         #[command(subcommand)]
         what: Qemu,
     },
+    /// The Python trainer in tools/trainer
+    Trainer {
+        #[command(subcommand)]
+        what: Trainer,
+    },
     /// Benchmarks beside their peers
     Bench {
         #[command(subcommand)]
@@ -68,6 +74,12 @@ enum Command {
 enum Qemu {
     /// The V4L2 capture on the kernel's virtual camera: formats, rates, stall, unplugging
     Camera,
+}
+
+#[derive(Subcommand)]
+enum Trainer {
+    /// Lint, format and tests, on the packages of its lock file
+    Test,
 }
 
 #[derive(Subcommand)]
@@ -94,6 +106,7 @@ fn main() -> ExitCode {
         Command::Pack { name, out } => pack::build(&name, out),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Command::Qemu { what: Qemu::Camera } => qemu::camera(),
+        Command::Trainer { what: Trainer::Test } => trainer::test(),
         Command::Bench { what: Bench::Frame { json } } => bench::frame(json),
         Command::Bench { what: Bench::Match { json } } => bench::match_(json),
     };

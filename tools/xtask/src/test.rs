@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::{cargo, deps, fetch, pack};
+use crate::{cargo, deps, fetch, pack, trainer};
 
 type Step = (&'static str, fn() -> Result<()>);
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     ("format", || cargo::run(&["fmt", "--all", "--check"])),
     ("import rules", deps::run),
     ("model pack and photos", || {
@@ -28,6 +28,7 @@ const STEPS: [Step; 6] = [
         ])
     }),
     ("tests", tests),
+    ("trainer", trainer::test),
     ("docs", || {
         let mut doc = cargo::command();
         doc.args(["doc", "--release", "--locked", "--workspace", "--no-deps"]);

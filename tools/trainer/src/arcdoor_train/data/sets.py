@@ -1,0 +1,146 @@
+"""Sets of crops: which identities, which images, and how they were aligned."""
+
+import io
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from arcdoor_train import config
+from arcdoor_train.data import drawn, stores
+from arcdoor_train.errors import DataError
+
+#: The only alignment that the device makes: ArcFace's five points on 112x112.
+ALIGNMENT = "arcface-112"
+SIDE = 112
+#: No image of a data set is larger, encoded.
+MAX_IMAGE_BYTES = 16 << 20
+
+
+@dataclass
+class Dataset:
+    """Images by index. ``labels`` are 0..identities-1; ``keys`` name an image to a person."""
+
+    keys: Sequence[str]
+    labels: np.ndarray
+    identities: list[str]
+    #: Index -> encoded bytes, or an image (112, 112, 3) uint8 where it was drawn.
+    fetch: Callable[[int], bytes | np.ndarray]
+    name: str = ""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def read(self, index: int) -> np.ndarray:
+        """The image: (112, 112, 3) uint8, RGB. Raises ``DataError`` for one that cannot be decoded or has another
+        size."""
+        try:
+            content = self.fetch(index)
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(f"{self.keys[index]}: cannot be read: {error}") from error
+        if isinstance(content, np.ndarray):
+            return content
+        return decode(content, self.keys[index])
+
+
+def decode(content: bytes, key: str) -> np.ndarray:
+    """Encoded bytes to (112, 112, 3) uint8. Raises ``DataError``."""
+    if len(content) > MAX_IMAGE_BYTES:
+        raise DataError(f"{key}: {len(content)} bytes are no crop")
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            if image.size != (SIDE, SIDE):
+                raise DataError(f"{key}: {image.size[0]}x{image.size[1]}, a crop has {SIDE}x{SIDE}")
+            return np.asarray(image.convert("RGB"))
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"{key}: cannot be decoded: {error}") from error
+
+
+def open(path: str | Path, alignment: str = "") -> Dataset:
+    """One set. ``alignment`` declares what the set itself does not. Raises ``DataError``."""
+    path = config.expand(str(path))
+    if not path.exists():
+        raise DataError(f"there is no data set {path}")
+    store = stores.open_store(path)
+    _check_alignment(path, store, alignment)
+    if not store.keys:
+        raise DataError(f"{path} holds no image in a folder of an identity (NAME/image.jpg)")
+    names = sorted(set(store.groups))
+    number = {name: n for n, name in enumerate(names)}
+    labels = np.array([number[group] for group in store.groups], dtype=np.int64)
+    return Dataset(store.keys, labels, names, store.fetch, path.name)
+
+
+def _check_alignment(path: Path, store: stores.Store, declared: str) -> None:
+    text = store.declaration
+    beside = path / "dataset.toml" if path.is_dir() else path.with_name(path.stem + ".dataset.toml")
+    if text is None and beside.is_file():
+        text = beside.read_text(encoding="utf-8")
+    if text is not None:
+        try:
+            found = tomllib.loads(text).get("alignment", "")
+        except tomllib.TOMLDecodeError as error:
+            raise DataError(f"{path}: its dataset.toml is no TOML: {error}") from error
+        if declared and declared != found:
+            raise DataError(f"{path} says alignment = {found!r}, the configuration says {declared!r}")
+        declared = found
+    if not declared:
+        raise DataError(
+            f"{path} does not say how its crops were aligned. `arcdoor-lab crop` makes crops that do; for crops that "
+            f'are aligned to the 112x112 ArcFace template already, write `alignment = "{ALIGNMENT}"` into {beside} '
+            "or into the configuration's [[data.sets]]"
+        )
+    if declared != ALIGNMENT:
+        raise DataError(
+            f"{path} is aligned as {declared!r}; the device aligns as {ALIGNMENT!r}, and a model trained on anything "
+            "else fails there: make the crops with `arcdoor-lab crop`"
+        )
+
+
+def open_drawn(identities: int, images: int, seed: int) -> Dataset:
+    """A set that the trainer draws itself; see ``drawn``."""
+    names = [f"drawn-{n:04}" for n in range(identities)]
+    labels = np.repeat(np.arange(identities, dtype=np.int64), images)
+    keys = [f"drawn/{names[label]}/{n % images}" for n, label in enumerate(labels)]
+    pictures = [drawn.face(seed, int(label), n % images) for n, label in enumerate(labels)]
+    return Dataset(keys, labels, names, pictures.__getitem__, "drawn")
+
+
+def gather(wanted: config.Data, seed: int) -> tuple[Dataset, list[str]]:
+    """All sets of a configuration as one, identities of different sets apart, and notes on what was left out.
+    Raises ``DataError`` where fewer than two identities remain."""
+    sets = [open(item.path, item.alignment) for item in wanted.sets]
+    if wanted.drawn.identities:
+        sets.append(open_drawn(wanted.drawn.identities, wanted.drawn.images, seed))
+    if not sets:
+        raise DataError("no data: name [[data.sets]] or draw some by [data.drawn]")
+    notes: list[str] = []
+    keys: list[str] = []
+    names: list[str] = []
+    labels: list[int] = []
+    sources: list[tuple[int, int]] = []
+    for which, part in enumerate(sets):
+        counts = np.bincount(part.labels, minlength=len(part.identities))
+        kept = np.flatnonzero(counts >= max(wanted.min_images, 1))
+        if len(kept) < len(counts):
+            notes.append(f"{part.name}: {len(counts) - len(kept)} of {len(counts)} identities have too few images")
+        number = {int(old): len(names) + n for n, old in enumerate(kept)}
+        names += [f"{part.name}/{part.identities[old]}" for old in kept]
+        for n, label in enumerate(part.labels.tolist()):
+            if label in number:
+                keys.append(part.keys[n])
+                labels.append(number[label])
+                sources.append((which, n))
+    if len(names) < 2:
+        raise DataError(f"{len(names)} identities are left; a loss between classes needs at least 2")
+
+    def fetch(index: int) -> bytes | np.ndarray:
+        which, n = sources[index]
+        return sets[which].fetch(n)
+
+    return Dataset(keys, np.array(labels, dtype=np.int64), names, fetch), notes

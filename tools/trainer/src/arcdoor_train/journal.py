@@ -1,0 +1,92 @@
+"""What a run writes about itself: configuration, environment, metrics, curves, skipped images."""
+
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy
+import torch
+
+from arcdoor_train import checkpoint, config
+from arcdoor_train.errors import DiskError
+from arcdoor_train.world import World
+
+
+def describe(run: Path, whole: config.Config, world: World, identities: list[str]) -> None:
+    """``config.toml``, ``environment.json`` and ``identities.txt`` (line n is label n)."""
+    environment = {
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "processes": world.size,
+        "device": torch.cuda.get_device_name() if world.device.type == "cuda" else platform.processor() or "cpu",
+        "cpus": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+    }
+    checkpoint.write_file(run / "config.toml", lambda file: file.write(config.to_toml(whole).encode()))
+    checkpoint.write_file(run / "environment.json", lambda file: file.write(json.dumps(environment, indent=2).encode()))
+    listed = "".join(f"{name}\n" for name in identities)
+    checkpoint.write_file(run / "identities.txt", lambda file: file.write(listed.encode()))
+
+
+class Journal:
+    """``metrics.jsonl`` and ``skipped.tsv``, appended; lines past the step that a run resumes from are dropped."""
+
+    def __init__(self, run: Path, step: int) -> None:
+        self.run = run
+        self.metrics = run / "metrics.jsonl"
+        kept = [line for line in read(run) if line["step"] <= step]
+        text = "".join(json.dumps(line) + "\n" for line in kept)
+        checkpoint.write_file(self.metrics, lambda file: file.write(text.encode()))
+
+    def add(self, line: dict[str, Any]) -> None:
+        """One line of metrics."""
+        self._append(self.metrics, json.dumps(line) + "\n")
+
+    def skip(self, skipped: list[tuple[str, str]]) -> None:
+        """Images that could not be read, with the reason."""
+        rows = "".join(f"{key}\t{' '.join(reason.split())}\n" for key, reason in skipped)
+        if rows:
+            self._append(self.run / "skipped.tsv", rows)
+
+    def _append(self, path: Path, text: str) -> None:
+        try:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise DiskError(f"cannot write {path}: {error}; the last checkpoint is whole") from error
+
+
+def read(run: Path) -> list[dict[str, Any]]:
+    """The metrics of a run; a last line that a crash cut short is left out."""
+    path = run / "metrics.jsonl"
+    lines = []
+    for text in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError:
+            break
+    return lines
+
+
+def curves(run: Path) -> None:
+    """``curves.png``: loss and learning rate over the epochs. Without matplotlib a line says that none was drawn."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        print("no curves.png: matplotlib is not installed", file=sys.stderr)
+        return
+    lines = read(run)
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    left = figure.add_subplot()
+    left.plot([line["epoch"] for line in lines], [line["loss"] for line in lines], color="tab:blue")
+    left.set(xlabel="epoch", ylabel="loss")
+    right = left.twinx()
+    right.plot([line["epoch"] for line in lines], [line["lr"] for line in lines], color="tab:orange", alpha=0.6)
+    right.set(ylabel="learning rate", yscale="log")
+    checkpoint.write_file(run / "curves.png", lambda file: FigureCanvasAgg(figure).print_png(file))

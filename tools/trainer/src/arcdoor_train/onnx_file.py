@@ -1,0 +1,99 @@
+"""ONNX files: written whole or not at all, in the form that every engine we meet loads, and run unfused."""
+
+import contextlib
+import io
+import os
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import nn
+
+from arcdoor_train.errors import DataError, DiskError
+
+INPUT, OUTPUT, BATCH = "crop", "embedding", "batch"
+OPSETS = (13, 17)
+
+
+def trace(model: nn.Module, opset: int, side: int = 112) -> onnx.ModelProto:
+    """The graph of ``model`` in ``eval`` mode: (batch, 3, side, side) ``crop`` to (batch, d) ``embedding``. The
+    legacy exporter's graph with a symbolic batch and without ``value_info``, whose stale shapes engines trip over."""
+    if opset not in OPSETS:
+        raise DataError(f"opset {opset}: 13 and 17 are known to load on the device")
+    buffer = io.BytesIO()
+    model = model.eval().cpu()
+    with warnings.catch_warnings(), torch.no_grad(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            model,
+            (torch.zeros(1, 3, side, side),),
+            buffer,
+            dynamo=False,
+            opset_version=opset,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_axes={INPUT: {0: BATCH}, OUTPUT: {0: BATCH}},
+        )
+    return strip(onnx.load_from_string(buffer.getvalue()))
+
+
+def strip(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Removes ``value_info`` and the exporter's notes, and checks the graph."""
+    del model.graph.value_info[:]
+    for node in model.graph.node:
+        node.doc_string = ""
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def save(model: onnx.ModelProto, path: Path) -> int:
+    """Writes the file and gives its bytes. Raises ``DiskError`` where it cannot be written."""
+    content = model.SerializeToString()
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise DiskError(f"cannot write {path}: {error}") from error
+    return len(content)
+
+
+def load(path: Path) -> onnx.ModelProto:
+    """Reads and checks a file. Raises ``DataError`` where it is no ONNX file."""
+    try:
+        model = onnx.load(path)
+        onnx.checker.check_model(model)
+    except Exception as error:  # protobuf and the checker raise kinds of their own
+        raise DataError(f"{path} is no usable ONNX file: {error}") from error
+    return model
+
+
+def session(source: Path | onnx.ModelProto, threads: int = 1) -> onnxruntime.InferenceSession:
+    """onnxruntime without graph fusions: fused int8 saturates on CPUs without VNNI, and what is compared is the
+    graph as it is written."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    content = source.SerializeToString() if isinstance(source, onnx.ModelProto) else source.read_bytes()
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise DataError(f"onnxruntime cannot load the network: {error}") from error
+
+
+def run(runner: onnxruntime.InferenceSession, batches: Iterable[np.ndarray]) -> np.ndarray:
+    """The embeddings (n, d) of network inputs. A graph with a fixed batch is fed in its own steps."""
+    entry = runner.get_inputs()[0]
+    fixed = entry.shape[0] if isinstance(entry.shape[0], int) else None
+    found = []
+    for batch in batches:
+        for part in np.split(batch, range(fixed, len(batch), fixed)) if fixed else [batch]:
+            found.append(np.asarray(runner.run(None, {entry.name: part})[0]).reshape(len(part), -1))
+    return np.concatenate(found)

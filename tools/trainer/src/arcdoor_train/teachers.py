@@ -1,0 +1,111 @@
+"""Teachers of a distillation: their features of a set, computed once, kept on disk and mapped into memory."""
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from arcdoor_train import crops, feature_file
+from arcdoor_train.config import expand
+from arcdoor_train.data import Dataset
+from arcdoor_train.errors import DataError
+from arcdoor_train.evaluate import Embedder
+from arcdoor_train.feature_file import unit
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """One ``[[distil.teachers]]``."""
+
+    #: An .onnx file, a pack, a checkpoint or a run folder; ``$NAME`` is taken from the environment.
+    path: str
+    #: What an ONNX file without a card takes: (value - mean) * scale for 0..255, per plane.
+    mean: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+    bgr: bool = False
+
+    def preprocess(self) -> crops.Preprocess | None:
+        """None leaves it to the teacher's card."""
+        if not self.mean and not self.scale and not self.bgr:
+            return None
+        return crops.Preprocess(self.mean or (127.5,) * 3, self.scale or (0.0078125,) * 3, self.bgr)
+
+
+def set_hash(faces: Dataset) -> str:
+    """Of all keys and all encoded pictures: two sets with one hash have one table of features."""
+    digest = hashlib.sha256()
+    for number, name in enumerate(faces.keys):
+        try:
+            content = faces.fetch(number)
+        except (OSError, ValueError, KeyError):
+            content = b""
+        content = content if isinstance(content, bytes) else content.tobytes()
+        digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+    return digest.hexdigest()
+
+
+def key(teacher: Teacher, of_set: str) -> str:
+    """Names a cache: everything that the features depend on."""
+    digest = hashlib.sha256(of_set.encode())
+    path = expand(teacher.path)
+    files = [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file())
+    manifest = path.with_suffix(".toml")
+    if path.is_file() and manifest.is_file():
+        files.append(manifest)
+    if not files:
+        raise DataError(f"there is no teacher at {path}")
+    for file in files:
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    digest.update(repr(teacher.preprocess()).encode())
+    return digest.hexdigest()[:32]
+
+
+def features(teacher: Teacher, faces: Dataset, cache: Path, of_set: str, threads: int = 1) -> np.ndarray:
+    """(2, n, d) unit-length features, mapped: of every crop, and of its mirror image. Crops that do not decode have
+    zeros. Computed where the cache has none; a cache is renamed when it is whole, so that none is half-written."""
+    path = cache / f"{key(teacher, of_set)}.features"
+    if not path.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        feature_file.write(path, _compute(teacher, faces, threads))
+    table = feature_file.read(path, memory_map=True)
+    if len(table) != 2 * len(faces):
+        raise DataError(f"{path} has {len(table)} rows for {len(faces)} crops: delete it")
+    return table.reshape(2, len(faces), -1)
+
+
+def _compute(teacher: Teacher, faces: Dataset, threads: int) -> np.ndarray:
+    from tqdm import tqdm
+
+    embedder = Embedder(expand(teacher.path), threads, teacher.preprocess())
+    parts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+    bar = tqdm(total=len(faces), unit="crop", desc=Path(teacher.path).name, disable=not sys.stderr.isatty())
+    for start in range(0, len(faces), 64):
+        numbers = range(start, min(start + 64, len(faces)))
+        pictures, whole = [], np.ones(len(numbers), bool)
+        for n, number in enumerate(numbers):
+            try:
+                pictures.append(faces.read(number))
+            except DataError:
+                whole[n] = False
+                pictures.append(np.zeros((crops.SIDE, crops.SIDE, 3), np.uint8))
+        inputs = crops.to_input(np.stack(pictures))
+        for part, batch in zip(parts, (inputs, np.ascontiguousarray(inputs[..., ::-1])), strict=True):
+            part.append((embedder([batch]) * whole[:, None]).astype(np.float32))
+        bar.update(len(numbers))
+    bar.close()
+    return np.concatenate([np.concatenate(part) for part in parts])
+
+
+def ensemble(parts: list[np.ndarray]) -> np.ndarray:
+    """(n, d1 + d2 + ...) from unit-length (n, di): their cosine is the mean of the teachers' cosines."""
+    return np.concatenate(parts, axis=-1) / np.sqrt(len(parts))
+
+
+def class_centres(found: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    """(classes, d) unit-length means of a teacher's features: what stands for its class centres where only its
+    features are at hand."""
+    sums = np.zeros((classes, found.shape[1]))
+    np.add.at(sums, labels, found)
+    return unit(sums).astype(np.float32)

@@ -1,0 +1,73 @@
+"""Backbones: shapes, budgets, and the exported form's equality."""
+
+import pytest
+import torch
+from torch import nn
+
+from arcdoor_train import backbones, macs
+from arcdoor_train.backbones.doornet import DOORNETS
+from arcdoor_train.backbones.reparam import RepConv
+from arcdoor_train.errors import ConfigError
+
+
+def unsettled(model: nn.Module) -> nn.Module:
+    """BatchNorm with statistics and weights as training leaves them, so that folding has something to do."""
+    generator = torch.Generator().manual_seed(7)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            size = module.running_mean.shape
+            module.running_mean.copy_(torch.randn(size, generator=generator) * 0.2)
+            module.running_var.copy_(torch.rand(size, generator=generator) + 0.5)
+            module.weight.data.copy_(torch.rand(size, generator=generator) + 0.5)
+            module.bias.data.copy_(torch.randn(size, generator=generator) * 0.2)
+    return model.eval()
+
+
+@pytest.mark.parametrize("groups", [1, 2, 8])
+def test_branches_become_one_convolution(groups):
+    block = unsettled(RepConv(8, groups)).double()
+    x = torch.randn(2, 8, 9, 9, dtype=torch.double, generator=torch.Generator().manual_seed(1))
+    assert torch.allclose(block(x), block.fused()(x), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "name", ["doornet-xs", "doornet-s", "doornet-m", "mobilefacenet", "iresnet18", "efficientnet-b0"]
+)
+def test_reparameterised_equals_trained(name):
+    model = unsettled(backbones.build(name, 64)).double()
+    exported = backbones.reparameterise(model)
+    x = torch.randn(2, 3, 112, 112, dtype=torch.double, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        wanted, got = model(x), exported(x)
+    assert wanted.shape == (2, 64)
+    assert torch.allclose(wanted, got, rtol=1e-9, atol=1e-9 * wanted.abs().max().item())
+    assert not any(isinstance(module, RepConv) for module in exported.modules())
+
+
+@pytest.mark.parametrize("name", DOORNETS)
+def test_doornet_keeps_its_budget(name):
+    cost = macs.count(backbones.reparameterise(backbones.build(name, 512)))
+    assert 0.1 * DOORNETS[name].budget < cost.macs <= DOORNETS[name].budget
+    assert cost.parameters * 4 < 20e6
+
+
+def test_counting_by_hand():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1, bias=False), nn.Flatten(1), nn.Linear(4 * 16, 5))
+    outputs = 4 * 4 * 4
+    cost = macs.count(model, 8)
+    assert cost.macs == outputs * 27 + 5 * 64
+    assert cost.flops == outputs * (2 * 27 - 1) + 5 * 2 * 64
+
+
+def test_known_costs():
+    mobilefacenet = macs.count(backbones.build("mobilefacenet", 512))
+    assert 215e6 < mobilefacenet.macs < 230e6
+    assert 0.42e9 < mobilefacenet.flops < 0.46e9
+    with torch.device("meta"):
+        iresnet = backbones.build("iresnet50", 512)
+    assert 43.5e6 < sum(p.numel() for p in iresnet.parameters()) < 43.7e6
+
+
+def test_unknown_name():
+    with pytest.raises(ConfigError, match="doornet-s"):
+        backbones.build("resnet9000")

@@ -1,0 +1,62 @@
+"""Sub-centre cleaning: injected label noise goes, clean images stay."""
+
+import numpy as np
+import pytest
+
+from arcdoor_train import clean
+from arcdoor_train.errors import DataError
+from arcdoor_train.feature_file import unit
+
+
+def noisy(seed=0, people=20, each=30, share=0.3, dimension=64):
+    """Features around each person's direction; a share of the labels is drawn anew. The dominant sub-centre lies at
+    the person, the two others at strangers, as K = 3 training leaves them."""
+    rng = np.random.default_rng(seed)
+    faces = unit(rng.normal(size=(people, dimension)))
+    truth = np.repeat(np.arange(people), each)
+    features = unit(faces[truth] + 0.08 * rng.normal(size=(people * each, dimension)))
+    labels = truth.copy()
+    wrong = rng.random(len(labels)) < share
+    labels[wrong] = (truth[wrong] + rng.integers(1, people, wrong.sum())) % people
+    centres = unit(rng.normal(size=(people * 3, dimension))).reshape(people, 3, dimension)
+    slot = rng.integers(0, 3, people)
+    centres[np.arange(people), slot] = faces * rng.uniform(0.1, 9, (people, 1))
+    return features, labels, centres, wrong, slot
+
+
+def test_wrong_labels_go_and_right_ones_stay():
+    features, labels, centres, wrong, slot = noisy()
+    done = clean.clean(features, labels, centres)
+    assert np.mean(~done.keep[wrong]) > 0.95
+    assert np.mean(done.keep[~wrong]) > 0.99
+    assert np.array_equal(done.dominant, slot)
+    stays = done.labels[done.keep]
+    assert set(stays) == set(range(stays.max() + 1)), "numbers without gaps"
+    assert (done.labels[~done.keep] == -1).all()
+
+
+def test_an_identity_that_is_emptied_goes_and_the_rest_is_numbered_anew():
+    features = np.array([[1.0, 0], [0, 1.0], [0, 1.0]])
+    centres = np.array([[[1.0, 0]], [[1.0, 0]], [[0, 1.0]]])
+    done = clean.clean(features, np.array([0, 1, 2]), centres)
+    assert done.labels.tolist() == [0, -1, 1]
+
+
+def test_the_angle_is_what_decides():
+    angles = np.radians([74.0, 76.0])
+    features = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    done = clean.clean(features, np.array([0, 0]), np.array([[[2.0, 0.0]]]))
+    assert done.keep.tolist() == [True, False]
+    assert clean.clean(features, np.array([0, 0]), np.array([[[2.0, 0.0]]]), degrees=77).keep.all()
+
+
+def test_a_feature_that_is_no_number_neither_votes_nor_stays():
+    features = np.array([[np.nan, 0], [1.0, 0]])
+    done = clean.clean(features, np.array([0, 0]), np.array([[[0, 1.0], [1.0, 0]]]))
+    assert done.keep.tolist() == [False, True]
+    assert done.dominant.tolist() == [1]
+
+
+def test_labels_beyond_the_head_are_refused():
+    with pytest.raises(DataError, match="the head knows"):
+        clean.clean(np.eye(2), np.array([0, 1]), np.ones((1, 1, 2)))

@@ -1,0 +1,174 @@
+"""Export: what is written computes what was trained, here and on the device; what breaks a budget is refused."""
+
+import hashlib
+import tomllib
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from arcdoor_train import backbones, config, crops, device, export, feature_file, macs, onnx_file, quantise
+from arcdoor_train.errors import BudgetError, DataError, DiskError, TrainError
+
+CONFIG = config.parse('[model]\nbackbone = "doornet-xs"\ndimension = 64\n[export]\nname = "tiny"\n')
+
+
+def trained(name="doornet-xs", dimension=64, seed=1):
+    """A network whose normalisation has seen something."""
+    torch.manual_seed(seed)
+    model = backbones.build(name, dimension).train()
+    with torch.no_grad():
+        for n in range(2):
+            model(torch.from_numpy(crops.to_input(crops.random(8, n))))
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def model():
+    return trained()
+
+
+@pytest.fixture(scope="module")
+def lab():
+    found = device.find()
+    if found is None:
+        pytest.skip(device.ABSENT)
+    return found
+
+
+def test_finish_writes_a_file_that_passes_and_its_card(model, tmp_path, lab):
+    answer = export.finish(tmp_path, model, CONFIG)
+    assert answer["device"]["passed"]
+    assert answer["device"]["max_difference"] < 1e-5
+    path = tmp_path / "export" / "tiny.onnx"
+    card = tomllib.loads(path.with_suffix(".toml").read_text())
+    assert card["embedder"]["source_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert card["embedder"]["dimension"] == 64
+    graph = onnx.load(path).graph
+    assert not graph.value_info
+    assert graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
+
+
+def test_without_the_device_it_says_so(model, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(device, "find", lambda: None)
+    answer = export.finish(tmp_path, model, CONFIG)
+    assert answer["device"] is None
+    assert "NOT checked" in capsys.readouterr().out
+
+
+def test_another_network_does_not_pass_for_this_one(model, tmp_path, lab):
+    export.export(model, "doornet-xs", tmp_path / "a.onnx")
+    pictures = crops.random(4)
+    other = export.embed(trained(seed=2), crops.to_input(pictures))
+    found = device.parity(lab, tmp_path / "a.onnx", pictures, other)
+    assert not found.passed
+
+
+def test_a_file_that_the_device_cannot_run_is_an_error(tmp_path, lab):
+    (tmp_path / "a.onnx").write_bytes(b"no network")
+    with pytest.raises(TrainError, match="cannot run"):
+        device.parity(lab, tmp_path / "a.onnx", crops.random(2), np.ones((2, 4)))
+
+
+def test_a_network_that_onnx_computes_otherwise_is_not_written(tmp_path):
+    class Fickle(nn.Module):
+        """Looks at the batch's size while it is traced."""
+
+        def __init__(self):
+            super().__init__()
+            self.inner = trained()
+
+        def forward(self, x):
+            return self.inner(x) if len(x) == 1 else self.inner(x).flip(1)
+
+    with pytest.raises(TrainError, match="differs from PyTorch"):
+        export.export(Fickle(), "doornet-xs", tmp_path / "a.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("backbone", "budget", "gmac", "size", "refused"),
+    [
+        ("doornet-s", "size", 0.149, 1, False),
+        ("doornet-s", "size", 0.151, 1, True),
+        ("doornet-m", "size", 0.499, 1, False),
+        ("doornet-m", "size", 0.501, 1, True),
+        ("doornet-s", "light", 0.151, 1, False),
+        ("doornet-s", "size", 0.1, export.MAX_BYTES, True),
+        ("iresnet50", "size", 6.3, 1, True),
+        ("iresnet50", "none", 6.3, 10**9, False),
+    ],
+)
+def test_budgets(backbone, budget, gmac, size, refused):
+    cost = macs.Cost(int(gmac * 1e9), int(2e9 * gmac), 1)
+    if refused:
+        with pytest.raises(BudgetError):
+            export.check_budget(backbone, budget, cost, size)
+    else:
+        export.check_budget(backbone, budget, cost, size)
+
+
+def test_a_full_disk_leaves_nothing_half_written(model, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(onnx_file.os, "replace", full)
+    with pytest.raises(DiskError, match="No space"):
+        onnx_file.save(onnx_file.trace(backbones.reparameterise(model), 17), tmp_path / "a.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("opset", onnx_file.OPSETS)
+def test_int8_weights(model, opset, tmp_path, lab):
+    plain = onnx_file.trace(backbones.reparameterise(model), opset)
+    small = quantise.weights(plain)
+    assert small.ByteSize() < 0.4 * plain.ByteSize()
+    inputs = crops.to_input(crops.random(8))
+    cosines = np.sum(
+        feature_file.unit(onnx_file.run(onnx_file.session(small), [inputs]))
+        * feature_file.unit(export.embed(model, inputs)),
+        axis=1,
+    )
+    assert cosines.min() > 0.999
+    onnx_file.save(small, tmp_path / "a.onnx")
+    reference = onnx_file.run(onnx_file.session(small), [inputs])
+    assert device.parity(lab, tmp_path / "a.onnx", crops.random(8), reference).passed
+    with pytest.raises(DataError, match="already"):
+        quantise.weights(small)
+
+
+def test_rounding_is_within_half_a_step_of_each_channel():
+    values = np.random.default_rng(0).normal(size=(5, 3, 3, 3)).astype(np.float32)
+    values[2] = 0
+    for axis in (0, 1):
+        rounded, scale = quantise._int8(values, axis)
+        shape = [1] * 4
+        shape[axis] = -1
+        wide = scale.reshape(shape)
+        assert np.all(np.abs(rounded * wide - values) <= wide / 2 * (1 + 1e-5))
+        assert rounded.min() >= -127
+
+
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_qdq_loads_on_the_device(model, per_channel, tmp_path, lab):
+    inputs = crops.to_input(crops.random(8))
+    small = quantise.qdq(onnx_file.trace(backbones.reparameterise(model), 17), inputs, per_channel)
+    assert any(node.op_type == "QuantizeLinear" for node in small.graph.node)
+    onnx_file.save(small, tmp_path / "a.onnx")
+    reference = onnx_file.run(onnx_file.session(small), [inputs])
+    found = device.parity(lab, tmp_path / "a.onnx", crops.random(8), reference, 2e-2, 0.999)
+    assert found.passed, found
+
+
+def test_a_card_that_follows_its_file(model, tmp_path):
+    export.finish(tmp_path, model, CONFIG)
+    first = tmp_path / "export" / "tiny.onnx"
+    second = first.with_name("tiny-weights.onnx")
+    onnx_file.save(quantise.weights(onnx_file.load(first)), second)
+    export.card_like(first, second, "int8")
+    card = tomllib.loads(second.with_suffix(".toml").read_text())
+    assert card["embedder"]["source_sha256"] == hashlib.sha256(second.read_bytes()).hexdigest()
+    assert card["embedder"]["source"].endswith("; int8")
+    assert crops.Preprocess.of(second.with_suffix(".toml")) == crops.Preprocess()

@@ -1,0 +1,76 @@
+"""QAT: rounding is int8, training lowers what it costs, and the device computes what was trained."""
+
+import numpy as np
+import pytest
+import torch
+
+from arcdoor_train import backbones, crops, device, export, onnx_file, qat, verify
+from arcdoor_train.errors import DataError
+from arcdoor_train.feature_file import unit
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("qat")
+    crops.save(folder / "set", crops.random(24))
+    torch.manual_seed(4)
+    model = backbones.build("doornet-xs", 32).train()
+    with torch.no_grad():
+        model(torch.from_numpy(crops.to_input(crops.random(8))))
+    plain = backbones.reparameterise(model.eval())
+    rounded = qat.prepare(plain)
+    torch.set_num_threads(1)
+    losses = qat.train(rounded, plain, crops.Crops(folder / "set"), 40, 8, 3e-4, 1)
+    return folder, model, rounded, losses
+
+
+def test_training_lowers_what_rounding_costs(place):
+    losses = place[3]
+    assert np.mean(losses[-8:]) < np.mean(losses[:8])
+
+
+def test_weights_lie_on_int8_levels(place):
+    layer = next(module for module in place[2].modules() if isinstance(module, qat.Rounded))
+    weight = torch.fake_quantize_per_channel_affine(layer.layer.weight, layer.scale, layer.zero, 0, -128, 127)
+    levels = weight.flatten(1) / layer.scale[:, None]
+    assert torch.allclose(levels, levels.round(), atol=1e-3)
+    assert levels.abs().max() <= 128
+
+
+def test_an_export_is_what_was_trained_here_and_on_the_device(place):
+    folder, model, rounded, _ = place
+    graph = qat.to_onnx(qat.freeze(rounded))
+    layers = sum(isinstance(module, qat.Rounded) for module in rounded.modules())
+    kinds = [node.op_type for node in graph.graph.node]
+    assert kinds.count("QuantizeLinear") == layers, "activations alone: weights are stored as int8"
+    assert kinds.count("DequantizeLinear") == 2 * layers
+    assert graph.ByteSize() < 0.45 * onnx_file.trace(backbones.reparameterise(model), 13).ByteSize()
+    onnx_file.save(graph, folder / "qat.onnx")
+    pictures = crops.random(8, seed=5)
+    found = onnx_file.run(onnx_file.session(folder / "qat.onnx"), [crops.to_input(pictures)])
+    torch_side = export.embed(rounded, crops.to_input(pictures))
+    assert (unit(found) * unit(torch_side)).sum(axis=1).min() > 0.9999
+    lab = device.find()
+    if lab is None:
+        pytest.skip(device.ABSENT)
+    assert device.parity(lab, folder / "qat.onnx", pictures, found, *verify.ROUNDED).passed
+    export.export(model, "doornet-xs", folder / "f32.onnx")
+    rows = verify.verify(
+        [folder / "f32.onnx", folder / "qat.onnx"], pictures, export.embed(model, crops.to_input(pictures)), lab
+    )
+    assert not rows[0].problems
+    assert rows[1].rounds_activations
+    assert "the reference" in verify.table(rows)
+
+
+def test_a_broken_form_is_named(place, tmp_path):
+    _, model, _, _ = place
+    export.export(model, "doornet-xs", tmp_path / "f32.onnx")
+    pictures = crops.random(4)
+    wrong = export.embed(model, crops.to_input(crops.random(4, seed=9)))[:, ::-1].copy()
+    assert verify.verify([tmp_path / "f32.onnx"], pictures, wrong)[0].problems
+
+
+def test_ranges_before_training_are_refused():
+    with pytest.raises(DataError, match="at least one step"):
+        qat.Activation().freeze()
