@@ -334,7 +334,7 @@ fn galleries() {
     for bad in [&b"short"[..], &[0xff; 100]] {
         device.write("credentials/arcdoor-gallery", bad);
         let end = device.run_with(&["list"], |command| {
-            drop(command.env("CREDENTIALS_DIRECTORY", device.path("credentials")))
+            command.env("CREDENTIALS_DIRECTORY", device.path("credentials"));
         });
         device.check("a bad credential", &end, INPUT, "not a key");
     }
@@ -390,7 +390,9 @@ fn settings_exports_and_passphrases() {
     for kind in ["fifo", "folder", "/dev/zero", "/dev/full"] {
         let path = if kind.starts_with('/') { kind.to_owned() } else { device.text(kind) };
         device.refuses(kind, &["import", &path], PACK, "not a gallery");
-        let passphrase = |command: &mut Command| drop(command.env("ARCDOOR_PASSPHRASE_FILE", &path));
+        let passphrase = |command: &mut Command| {
+            command.env("ARCDOOR_PASSPHRASE_FILE", &path);
+        };
         let end = device.run_with(&["export", &device.text("out")], passphrase);
         device.check(kind, &end, INPUT, "no regular file");
         assert!(!device.path("out").exists());
