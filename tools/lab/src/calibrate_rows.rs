@@ -200,7 +200,7 @@ mod tests {
     }
 
     fn data(chosen: Impostors, people: usize, site: Option<Impostors>) -> Data {
-        let chosen = Scores { genuine: vec![(0, 0.9), (1, 0.2)], impostors: chosen, people };
+        let chosen = Scores { genuine: vec![(0, 0.9), (1, 0.1)], impostors: chosen, people };
         Data { chosen, suspects: Vec::new(), reported: None, site, text: String::new() }
     }
 
