@@ -1,9 +1,12 @@
 """Sub-centre cleaning: injected label noise goes, clean images stay."""
 
+import json
+
 import numpy as np
 import pytest
+import torch
 
-from arcdoor_train import clean
+from arcdoor_train import backbones, checkpoint, clean, cli, config, crops
 from arcdoor_train.errors import DataError
 from arcdoor_train.feature_file import unit
 
@@ -60,3 +63,37 @@ def test_a_feature_that_is_no_number_neither_votes_nor_stays():
 def test_labels_beyond_the_head_are_refused():
     with pytest.raises(DataError, match="the head knows"):
         clean.clean(np.eye(2), np.array([0, 1]), np.ones((1, 1, 2)))
+
+
+def test_the_command_reads_a_run_as_training_leaves_it(tmp_path, capsys):
+    for person in range(2):
+        crops.save(tmp_path / "set" / f"p{person}", crops.random(3, person))
+    (tmp_path / "set" / "p0" / "00000.png").write_bytes(b"torn")
+    whole = config.parse(f"""
+        [data]
+        sets = [{{ path = "{tmp_path}/set", alignment = "arcface-112" }}]
+        [model]
+        backbone = "doornet-xs"
+        dimension = 8
+        [head]
+        centres = 3
+    """)
+    model = backbones.build("doornet-xs", 8).eval()
+    part = checkpoint.begin(tmp_path / "run", 1)
+    checkpoint.save_model(part / "model.pt", model, whole, identities=2)
+    with torch.no_grad():
+        found = model(torch.from_numpy(crops.to_input(crops.random(3, 1))))
+    # p1's second centre lies at its images, and p0's are far from all of its own.
+    weight = torch.cat([-found.mean(0).expand(3, 8), torch.stack([-found[0], found[0], -found[0]])])
+    head = {"classes": 2, "rows": {"weight": weight}, "whole": {}}
+    checkpoint.save_tensors(part / "head-0-of-1.pt", head)
+    checkpoint.finish(part, 1)
+    assert cli.main(["clean", str(tmp_path / "run"), "--out", str(tmp_path / "list.tsv")]) == 0
+    answer = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert answer["unreadable"] == 1
+    names = [line.split("\t")[0] for line in (tmp_path / "list.tsv").read_text().splitlines()]
+    assert any(name.endswith("p1/00000.png") for name in names)
+    assert not any("00000.png" in name and "p0" in name for name in names)
+    (tmp_path / "set" / "p2").mkdir()
+    crops.save(tmp_path / "set" / "p2", crops.random(1))
+    assert cli.main(["clean", str(tmp_path / "run"), "--out", str(tmp_path / "list.tsv")]) == 3

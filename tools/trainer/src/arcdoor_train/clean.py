@@ -3,6 +3,7 @@ centres; the most voted is the dominant one; images farther than 75 degrees from
 the rest is numbered anew. Train again from scratch with K = 1 on what is left."""
 
 import argparse
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from arcdoor_train import checkpoint, config, crops, evaluate
+from arcdoor_train import checkpoint, config, crops, data, evaluate
 from arcdoor_train.errors import DataError
 from arcdoor_train.feature_file import unit
 
@@ -56,14 +57,30 @@ def clean(features: np.ndarray, labels: np.ndarray, centres: np.ndarray, degrees
     return Cleaned(keep, fresh, dominant, own)
 
 
+def embed(embedder: evaluate.Embedder, faces: data.Dataset) -> np.ndarray:
+    """(n, d) features of a set; rows that hold no number where a crop does not decode."""
+    rows: list[np.ndarray | None] = []
+    for start in range(0, len(faces), 64):
+        pictures, whole = [], []
+        for number in range(start, min(start + 64, len(faces))):
+            with contextlib.suppress(DataError):
+                pictures.append(faces.read(number))
+                whole.append(number)
+        found = iter(embedder([crops.to_input(np.stack(pictures))]) if pictures else [])
+        rows += [next(found) if number in whole else None for number in range(start, min(start + 64, len(faces)))]
+    dimension = next((len(row) for row in rows if row is not None), 0)
+    if not dimension:
+        raise DataError("not one crop of the run's sets decodes")
+    return np.stack([np.full(dimension, np.nan) if row is None else row for row in rows])
+
+
 def add_parser(subparsers: Any) -> None:
     """``arcdoor-train clean``."""
     parser = subparsers.add_parser("clean", help="drop the images of noisy identities, by a run with K sub-centres")
     parser.add_argument("run_folder", type=Path, help="a run or a checkpoint, trained with head.centres = 3")
-    parser.add_argument("--crops", type=Path, required=True, help="the set that it was trained on: a folder or .zip")
     parser.add_argument("--degrees", type=float, default=75.0)
     parser.add_argument(
-        "--out", type=Path, required=True, help="where the list goes: NAME, label, cosine; tab-separated"
+        "--out", type=Path, required=True, help="where the list goes: image, new label, cosine; by tabs"
     )
     parser.set_defaults(run=_run)
 
@@ -72,29 +89,25 @@ def _run(options: argparse.Namespace) -> int:
     folder = checkpoint.resolve(options.run_folder)
     content = checkpoint.load_tensors(folder / "model.pt")
     whole = config.from_table(content["config"])
-    faces = crops.Crops(options.crops)
-    embedder = evaluate.Embedder(folder / "model.pt")
-    found, names, bad = evaluate.features(embedder, faces)
-    numbers = dict(zip(faces.names, faces.identities(), strict=True))
-    labels = np.array([numbers[name] for name in names])
-    classes = int(max(numbers.values())) + 1
-    known = content.get("identities", classes)
-    if known != classes:
+    faces, _ = data.gather(whole.data, whole.run.seed)
+    classes = len(faces.identities)
+    if content.get("identities") != classes:
         raise DataError(
-            f"{options.crops} has {classes} identities, the run {known}: give the set that it was trained on"
+            f"the run's sets have {classes} identities now, {content.get('identities')} when it was trained"
         )
+    found = embed(evaluate.Embedder(folder / "model.pt"), faces)
     weight = checkpoint.read_head(folder, 0, classes)["weight"].numpy()
-    done = clean(found, labels, weight.reshape(classes, whole.head.centres, -1), options.degrees)
+    done = clean(found, faces.labels, weight.reshape(classes, whole.head.centres, -1), options.degrees)
     lines = [
-        f"{name}\t{label}\t{cosine:.4f}\n"
-        for name, label, cosine, keep in zip(names, done.labels, done.cosines, done.keep, strict=True)
+        f"{key}\t{label}\t{cosine:.4f}\n"
+        for key, label, cosine, keep in zip(faces.keys, done.labels, done.cosines, done.keep, strict=True)
         if keep
     ]
     options.out.write_text("".join(lines), encoding="utf-8")
     answer = {
-        "images": len(faces), "unreadable": len(bad), "kept": int(done.keep.sum()),
-        "dropped": int((~done.keep).sum()), "identities_before": classes,
-        "identities": int(done.labels.max()) + 1, "K": whole.head.centres, "degrees": options.degrees,
+        "images": len(faces), "unreadable": int(np.isnan(found).any(axis=1).sum()), "kept": int(done.keep.sum()),
+        "identities_before": classes, "identities": int(done.labels.max()) + 1,
+        "centres": whole.head.centres, "degrees": options.degrees,
     }  # fmt: skip
     print(json.dumps(answer))
     return 0
