@@ -22,6 +22,7 @@
 //! | `local` | the loop under `pool`, `upsample` and `elementwise` |
 //! | `layout` | [`Block`], [`Unblock`]: from plain values and back |
 //! | `dot` | one pair, or one probe against many contiguous rows |
+//! | `peak` | the most multiply-adds that a set can do, for benches |
 //! | `simd` | 16 lanes in each instruction set's registers; kernels are written once over them |
 //! | `avx2`, `neon`, `portable` | the dot products |
 //!
@@ -63,6 +64,7 @@ mod local;
 mod map;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod peak;
 mod pool;
 mod portable;
 mod simd;
@@ -78,6 +80,7 @@ pub use error::ShapeError;
 pub use isa::Isa;
 pub use layout::{Block, Order, Unblock};
 pub use map::{LANES, MAX_LEN, Map, Part};
+pub use peak::{PEAK_MACS, multiply_adds};
 pub use pool::{Pool, PoolKind};
 pub use upsample::Upsample2;
 pub use winograd::{Square, Winograd};

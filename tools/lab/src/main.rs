@@ -2,7 +2,9 @@
 
 mod allocations;
 mod bench_frame;
+mod bench_kernels;
 mod bench_match;
+mod bench_nets;
 mod calibrate;
 mod calibrate_report;
 mod calibrate_rows;
@@ -21,6 +23,7 @@ mod pack_build;
 mod pack_sign;
 mod parity;
 mod peer;
+mod race;
 mod scenes;
 mod score_file;
 mod sight;
@@ -81,8 +84,12 @@ enum Eval {
 enum Bench {
     /// The way of a frame, stage by stage
     Frame(bench_frame::BenchFrameArgs),
+    /// The machine's limits, and single operators beside the peers
+    Kernels(bench_kernels::BenchKernelsArgs),
     /// The gallery's matcher
     Match(bench_match::BenchMatchArgs),
+    /// Whole networks: the plan and tract beside the peers
+    Nets(bench_nets::BenchNetsArgs),
 }
 
 #[derive(Subcommand)]
@@ -105,7 +112,9 @@ fn main() -> ExitCode {
         Command::Crop(args) => crop::run(&args),
         Command::Parity(args) => parity::run(&args),
         Command::Bench { what: Bench::Frame(args) } => bench_frame::run(args),
+        Command::Bench { what: Bench::Kernels(args) } => bench_kernels::run(&args),
         Command::Bench { what: Bench::Match(args) } => bench_match::run(args),
+        Command::Bench { what: Bench::Nets(args) } => bench_nets::run(&args),
         Command::Calibrate(args) => calibrate::run(args),
         Command::Pack { what: Pack::Build(args) } => pack_build::run(args),
         Command::Pack { what: Pack::Keygen(args) } => pack_sign::keygen(args),

@@ -28,6 +28,38 @@ pub(crate) fn match_(json: Option<PathBuf>) -> Result<()> {
     cargo::check(&mut lab(&peers::install()?, "match", json))
 }
 
+/// Whole networks beside onnxruntime, ncnn and OpenCV.
+pub(crate) fn nets(json: Option<PathBuf>, only: &str) -> Result<()> {
+    cargo::build_binaries()?;
+    pack::build(PACK, None)?;
+    let peers = peers::install()?;
+    let mut bench = lab(&peers, "nets", json);
+    bench.arg("--pack").arg(cargo::root().join("models/packs").join(PACK));
+    bench.arg("--nets").arg(made_nets(&peers)?.join("nets"));
+    cargo::check(bench.args(["--only", only]))
+}
+
+/// The machine's limits and single operators.
+pub(crate) fn kernels(json: Option<PathBuf>) -> Result<()> {
+    cargo::build_binaries()?;
+    let peers = peers::install()?;
+    let mut bench = lab(&peers, "kernels", json);
+    cargo::check(bench.arg("--operators").arg(made_nets(&peers)?.join("operators")))
+}
+
+/// The folder of generated networks in the cache; made anew when the script that makes them has changed.
+fn made_nets(peers: &Peers) -> Result<PathBuf> {
+    let script = cargo::root().join("tools/lab/python/make_nets.py");
+    let hash = fetch::sha256_of(&script)?;
+    let dir = fetch::cache_dir()?.join("bench-nets").join(&hash[..16]);
+    if !dir.join("operators/index.json").is_file() {
+        eprintln!("making the benches' networks ...");
+        let mut python = Command::new(&peers.python);
+        cargo::check(python.arg(&script).arg(&dir).env("PYTHONPATH", &peers.packages))?;
+    }
+    Ok(dir)
+}
+
 /// `arcdoor-lab bench WHAT`, with the peers in reach.
 fn lab(peers: &Peers, what: &str, json: Option<PathBuf>) -> Command {
     let mut bench = Command::new(cargo::binary("arcdoor-lab"));

@@ -90,6 +90,21 @@ enum Bench {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
+    /// This machine's limits, and single operators beside onnxruntime, ncnn, OpenCV and tract
+    Kernels {
+        /// Also write the rows as JSON
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+    /// Whole networks beside onnxruntime, ncnn, OpenCV and tract
+    Nets {
+        /// Also write the rows as JSON
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// Only the networks whose name holds this
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        only: String,
+    },
     /// The gallery's matcher beside faiss
     Match {
         /// Also write the rows as JSON
@@ -108,6 +123,8 @@ fn main() -> ExitCode {
         Command::Qemu { what: Qemu::Camera } => qemu::camera(),
         Command::Trainer { what: Trainer::Test } => trainer::test(),
         Command::Bench { what: Bench::Frame { json } } => bench::frame(json),
+        Command::Bench { what: Bench::Kernels { json } } => bench::kernels(json),
+        Command::Bench { what: Bench::Nets { json, only } } => bench::nets(json, &only),
         Command::Bench { what: Bench::Match { json } } => bench::match_(json),
     };
     match result {

@@ -1,0 +1,57 @@
+//! What the arithmetic units can do at most: the roof that benches hold operators against.
+
+use crate::isa::Isa;
+use crate::map::LANES;
+use crate::simd::{Kernel, Simd};
+
+/// Independent sums of 16 lanes: enough to hide the latency of a fused multiply-add on every set.
+const CHAINS: usize = 6;
+
+/// Fused multiply-adds of one step of [`multiply_adds`].
+pub const PEAK_MACS: u64 = (CHAINS * LANES) as u64;
+
+struct Peak<'a> {
+    steps: usize,
+    sum: &'a mut f32,
+}
+
+impl Kernel for Peak<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let (factor, term) = (s.splat(0.5), s.splat(1.0));
+        let mut sums = [s.splat(1.0); CHAINS];
+        for _ in 0..self.steps {
+            for sum in &mut sums {
+                *sum = s.fma(*sum, factor, term);
+            }
+        }
+        let mut out = [0.0; LANES];
+        let all = sums.into_iter().reduce(|a, b| s.add(a, b)).unwrap_or(term);
+        // SAFETY: 16 values can be written.
+        #[allow(unsafe_code)]
+        unsafe {
+            s.store(out.as_mut_ptr(), all);
+        }
+        *self.sum = out.iter().sum();
+    }
+}
+
+/// `steps` times [`PEAK_MACS`] multiply-adds in registers alone; what comes out depends on all of them.
+#[must_use]
+pub fn multiply_adds(isa: Isa, steps: usize) -> f32 {
+    let mut sum = 0.0;
+    isa.run(Peak { steps, sum: &mut sum });
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_chain_is_computed() {
+        // From 1, x = x / 2 + 1 goes to 2 and reaches it in f32.
+        assert_eq!(multiply_adds(Isa::portable(), 100), 2.0 * PEAK_MACS as f32);
+        assert_eq!(multiply_adds(Isa::compiled(), 1), 1.5 * PEAK_MACS as f32);
+    }
+}

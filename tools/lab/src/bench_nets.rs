@@ -1,0 +1,145 @@
+//! Whole networks: the plan and tract beside onnxruntime, ncnn and OpenCV, one thread each, in one run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use arcdoor_infer::{NetSpec, cost};
+use arcdoor_models::{NetFile, Pack};
+
+use crate::race::{Course, Effort, Row, race};
+use crate::sight::open_pack;
+
+/// Detector inputs that are measured: width, height.
+const DETECTOR_INPUTS: [(&str, [usize; 2]); 2] = [("yunet-320", [320, 320]), ("yunet-640x480", [640, 480])];
+const EMBEDDER: &str = "sface";
+
+#[derive(clap::Args)]
+pub(crate) struct BenchNetsArgs {
+    /// Folder with networks and their index.json, as tools/lab/python/make_nets.py writes it
+    #[arg(long, value_name = "DIR")]
+    nets: Option<PathBuf>,
+    /// The pack whose detector and embedder are measured, too
+    #[arg(long, value_name = "DIR", default_value = "models/packs/yunet-sface")]
+    pack: PathBuf,
+    /// Only the networks whose name holds this
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    only: String,
+    #[command(flatten)]
+    race: RaceArgs,
+}
+
+/// What every race is asked.
+#[derive(clap::Args)]
+pub(crate) struct RaceArgs {
+    /// Rounds that count
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(3..=10_000))]
+    rounds: u32,
+    /// Runs of each engine in a round; their median counts
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    runs: u32,
+    /// A Python with onnxruntime, ncnn, pnnx and OpenCV; without it, only ours runs
+    #[arg(long, value_name = "FILE")]
+    python: Option<PathBuf>,
+    /// Also write the rows as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+impl RaceArgs {
+    /// Races on each course, prints the rows as they come, and writes them.
+    pub(crate) fn run(&self, courses: &[Course]) -> Result<Vec<Row>> {
+        let effort = Effort { rounds: self.rounds as usize, runs: self.runs as usize };
+        println!("one thread, CPU time of the thread, {} rounds of {} runs", self.rounds, self.runs);
+        println!(
+            "{:<22} {:<12} {:>9} {:>9} {:>17} {:>8}  {:>17} {:<12} {:>9}",
+            "", "engine", "ms", "least", "quartiles", "GMAC/s", "ratio [quartiles]", "best peer", "cosine"
+        );
+        let mut all = Vec::new();
+        for (index, course) in courses.iter().enumerate() {
+            eprint!("\r{}/{} {:<30}\r", index + 1, courses.len(), course.name);
+            let rows = race(course, effort, self.python.as_deref())
+                .with_context(|| format!("{} cannot be measured", course.name))?;
+            rows.iter().for_each(print);
+            all.extend(rows);
+        }
+        if let Some(path) = &self.json {
+            let text = serde_json::to_vec_pretty(&all)?;
+            fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(all)
+    }
+}
+
+pub(crate) fn run(args: &BenchNetsArgs) -> Result<()> {
+    let scratch = tempdir()?;
+    let mut courses = of_pack(&open_pack(&args.pack)?, &scratch)?;
+    if let Some(dir) = &args.nets {
+        courses.extend(of_index(dir)?);
+    }
+    courses.retain(|course| course.name.contains(&args.only));
+    ensure!(!courses.is_empty(), "no network's name holds {:?}", args.only);
+    let ran = args.race.run(&courses);
+    fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))?;
+    ran.map(drop)
+}
+
+/// The graphs of a folder's index.json.
+pub(crate) fn of_index(dir: &Path) -> Result<Vec<Course>> {
+    let path = dir.join("index.json");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut courses: Vec<Course> =
+        serde_json::from_str(&text).with_context(|| format!("{} is no index", path.display()))?;
+    courses.iter_mut().for_each(|course| course.file = dir.join(&course.file));
+    Ok(courses)
+}
+
+fn tempdir() -> Result<PathBuf> {
+    let dir = std::env::temp_dir().join(format!("arcdoor-bench-nets-{}", std::process::id()));
+    fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    Ok(dir)
+}
+
+/// Detector and embedder of a pack. The peers take a detector's input shape from the call, not from the file.
+fn of_pack(pack: &Pack, scratch: &Path) -> Result<Vec<Course>> {
+    let mut courses = Vec::new();
+    for (name, [width, height]) in DETECTOR_INPUTS {
+        courses.push(course(pack, pack.detector(), name, [1, 3, height, width], scratch)?);
+    }
+    let embedder = pack.embedder();
+    let side = [embedder.preprocess.height as usize, embedder.preprocess.width as usize];
+    courses.push(course(pack, embedder, EMBEDDER, [1, 3, side[0], side[1]], scratch)?);
+    Ok(courses)
+}
+
+fn course(pack: &Pack, net: &NetFile, name: &str, input: [usize; 4], scratch: &Path) -> Result<Course> {
+    let file = scratch.join(format!("{name}.onnx"));
+    fs::write(&file, pack.file_bytes(net)).with_context(|| format!("cannot write {}", file.display()))?;
+    let names: Vec<&str> = net.outputs.iter().map(String::as_str).collect();
+    let macs = cost(pack.file_bytes(net), &NetSpec { input, outputs: &names })?.macs;
+    Ok(Course { name: name.to_owned(), file, input, outputs: net.outputs.clone(), macs })
+}
+
+fn print(row: &Row) {
+    if let Some(why) = &row.left_out {
+        println!("{:<22} {:<12} left out: {why}", row.name, row.engine);
+        return;
+    }
+    let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
+    let pair = |pair: Option<[f64; 2]>| pair.map_or_else(String::new, |[a, b]| format!("[{a:.3}, {b:.3}]"));
+    let rate = row.median_ms.map(|ms| row.macs as f64 / ms / 1e6);
+    let ratio = row.ratio_best_peer.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+    let spread = row.ratio_quartiles.map_or_else(String::new, |[a, b]| format!(" [{a:.2}, {b:.2}]"));
+    println!(
+        "{:<22} {:<12} {:>9} {:>9} {:>17} {:>8}  {:>17} {:<12} {:>9}",
+        row.name,
+        row.engine,
+        number(row.median_ms),
+        number(row.min_ms),
+        pair(row.quartiles_ms),
+        rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1}")),
+        format!("{ratio}{spread}"),
+        row.best_peer.as_deref().unwrap_or("-"),
+        row.cosine.map_or_else(|| "-".to_owned(), |cosine| format!("{cosine:.6}")),
+    );
+}
