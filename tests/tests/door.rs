@@ -15,8 +15,12 @@ use arcdoor_tests::{Real, write_frames};
 use arcdoor_vision::{DetectSettings, DetectorKind, Vision};
 
 fn service(home: &Path, pack: &Path) -> Service {
-    let options =
-        Options { pack: Some(pack.display().to_string()), detector: None, engine: None, allow_unsigned_pack: true };
+    let options = Options {
+        pack: Some(pack.display().to_string()),
+        detector: None,
+        engine: None,
+        allow_unsigned_pack: true,
+    };
     Service::open(Home::resolve(Some(home.to_owned())).unwrap(), options).unwrap()
 }
 
