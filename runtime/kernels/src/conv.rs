@@ -1,14 +1,13 @@
 //! Dense convolutions, and fully connected layers as convolutions whose window is the whole map.
 
 mod tile;
-mod tiles;
 
 use crate::epilogue::{Epilogue, Inputs, head_len, pack_head};
 use crate::error::{ShapeError, check_len};
 use crate::finish::Finish;
+use crate::gemm::{self, Edge, Job, MAX_PATCH, Window};
 use crate::isa::Isa;
 use crate::map::{LANES, MAX_LEN, Map, Part, Slab};
-use tiles::{Edge, Job, MAX_PATCH, Window};
 
 pub use tile::Tile;
 
@@ -425,7 +424,7 @@ impl Conv {
                     // copy), `run_part` that the slices are as long as their maps.
                     #[allow(unsafe_code)]
                     unsafe {
-                        tiles::run(isa, tile.pixels, blocks, &job);
+                        gemm::run(isa, tile.pixels, blocks, &job);
                     }
                 }
                 block += blocks;

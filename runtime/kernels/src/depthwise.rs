@@ -1,14 +1,14 @@
 //! Depthwise convolution: each channel with its own kernel.
-// Reads through pointers that the shared driver checked.
-#![allow(unsafe_code)]
+
+mod rows;
 
 use crate::conv::Taps;
-use crate::epilogue::{Epilogue, head_len, pack_head};
+use crate::epilogue::{Epilogue, Inputs, head_len, pack_head};
 use crate::error::{ShapeError, check_len};
-use crate::finish::Places;
-use crate::local::{Local, local_operator};
-use crate::map::{LANES, Map};
-use crate::simd::Simd;
+use crate::finish::Finish;
+use crate::isa::Isa;
+use crate::map::{LANES, Map, Part};
+use rows::Rows;
 
 /// A depthwise convolution: out[c] = activation(bias[c] + sum over y, x of in[c] * weight[c]), with a
 /// residual where the epilogue says so. Weights are `[C][1][rows][columns]`, as ONNX has them.
@@ -69,6 +69,22 @@ impl Depthwise {
         pixels as u64 * (self.output.channels() * self.kernel[0] * self.kernel[1]) as u64
     }
 
+    /// How the output lies.
+    #[must_use]
+    pub const fn output(&self) -> Map {
+        self.output
+    }
+
+    /// Values that [`pack`](Self::pack) writes.
+    #[must_use]
+    pub fn packed_len(&self) -> usize {
+        head_len(self.output.blocks()) + self.output.blocks() * self.block_weights()
+    }
+
+    const fn block_weights(&self) -> usize {
+        self.kernel[0] * self.kernel[1] * LANES
+    }
+
     /// Writes weights, bias (0 where there is none) and PReLU slopes as [`run`](Self::run) reads them:
     /// bias, slopes, then `[block][row][column][16]`.
     ///
@@ -96,74 +112,53 @@ impl Depthwise {
         Ok(())
     }
 
-    /// The sum for P pixels. `rows` and `columns` are the kernel's, so that the compiler sees constants.
-    #[inline(always)]
-    unsafe fn sum<S: Simd, const P: usize>(
+    /// Computes the whole output, border included.
+    ///
+    /// # Errors
+    /// When a slice has not the operator's length.
+    pub fn run(&self, isa: Isa, inputs: Inputs<'_>, output: &mut [f32]) -> Result<(), ShapeError> {
+        self.run_part(isa, inputs, Part::WHOLE, output)
+    }
+
+    /// Computes one part; `output` is its own piece of the buffer, [`Part::range`] of [`Self::output`].
+    ///
+    /// # Errors
+    /// When a slice has not the operator's length.
+    pub fn run_part(
         &self,
-        s: S,
-        [rows, columns]: [usize; 2],
-        input: [*const f32; P],
-        weights: *const f32,
-        bias: S::V,
-    ) -> [S::V; P] {
-        let mut sums = [bias; P];
-        for row in 0..rows {
-            for column in 0..columns {
-                let at = row * self.input.row_stride() + column * LANES;
-                // SAFETY: `pack` wrote 16 values for each tap; every window lies within the plane.
-                unsafe {
-                    let weight = s.load(weights.wrapping_add((row * columns + column) * LANES));
-                    for p in 0..P {
-                        sums[p] = s.fma(s.load(input[p].wrapping_add(at)), weight, sums[p]);
-                    }
-                }
+        isa: Isa,
+        inputs: Inputs<'_>,
+        part: Part,
+        output: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        check_len("input", self.input.len(), inputs.input.len())?;
+        check_len("packed weights", self.packed_len(), inputs.packed.len())?;
+        self.epilogue.check_residual(inputs.residual)?;
+        let range = part.range(&self.output);
+        check_len("output", range.len(), output.len())?;
+        self.output.clear_border(part, output);
+        let output = output.as_mut_ptr().wrapping_sub(range.start);
+        let input = &self.input;
+        let origin = input.at(0, 0, 0) - self.pads[0] * input.row_stride() - self.pads[1] * LANES;
+        let weights = head_len(self.output.blocks());
+        for slab in part.slabs(&self.output) {
+            for block in slab.blocks.clone() {
+                let rows = Rows {
+                    kernel: self.kernel,
+                    input: inputs.input.as_ptr().wrapping_add(origin + block * input.plane_stride()),
+                    input_tap_row: input.row_stride(),
+                    input_row: self.stride * input.row_stride(),
+                    stride: self.stride,
+                    weights: inputs.packed.as_ptr().wrapping_add(weights + block * self.block_weights()),
+                    finish: Finish::new(&self.epilogue, &self.output, &inputs, block),
+                    output: output.wrapping_add(self.output.at(block, 0, 0)),
+                    output_row: self.output.row_stride(),
+                    width: self.output.width(),
+                    rows: slab.rows.clone(),
+                };
+                rows.dispatch(isa);
             }
         }
-        sums
+        Ok(())
     }
 }
-
-impl Local for Depthwise {
-    fn input(&self) -> Map {
-        self.input
-    }
-
-    fn output(&self) -> Map {
-        self.output
-    }
-
-    fn epilogue(&self) -> &Epilogue {
-        &self.epilogue
-    }
-
-    fn block_weights(&self) -> usize {
-        self.kernel[0] * self.kernel[1] * LANES
-    }
-
-    #[inline(always)]
-    unsafe fn tile<S: Simd, const P: usize>(
-        &self,
-        s: S,
-        input: *const f32,
-        weights: *const f32,
-        bias: S::V,
-        places: &Places<P>,
-    ) -> [S::V; P] {
-        let origin = self.input.at(0, 0, 0) - self.pads[0] * self.input.row_stride() - self.pads[1] * LANES;
-        let mut pixels = [input; P];
-        for p in 0..P {
-            let row = places.rows[p] * self.stride * self.input.row_stride();
-            pixels[p] = input.wrapping_add(origin + row + places.columns[p] * self.stride * LANES);
-        }
-        // SAFETY: the caller's.
-        unsafe {
-            match self.kernel {
-                [3, 3] => self.sum(s, [3, 3], pixels, weights, bias),
-                [5, 5] => self.sum(s, [5, 5], pixels, weights, bias),
-                kernel => self.sum(s, kernel, pixels, weights, bias),
-            }
-        }
-    }
-}
-
-local_operator!(Depthwise);

@@ -56,7 +56,23 @@ pub(crate) struct Finish {
     residual_first: bool,
 }
 
+/// The bias of sums that have none.
+static NO_BIAS: [f32; 4 * LANES] = [0.0; 4 * LANES];
+
 impl Finish {
+    /// Stores sums as they are.
+    pub(crate) fn plain() -> Self {
+        Self {
+            bias: NO_BIAS.as_ptr(),
+            activation: Activation::None,
+            slopes: NO_BIAS.as_ptr(),
+            residual: core::ptr::null(),
+            residual_plane: 0,
+            residual_row: 0,
+            residual_first: false,
+        }
+    }
+
     /// For `block` and those after it. `inputs` were checked by the operator; its bias and slopes head what
     /// it packed.
     pub(crate) fn new(epilogue: &Epilogue, output: &Map, inputs: &Inputs<'_>, block: usize) -> Self {
@@ -131,7 +147,11 @@ impl Finish {
             Activation::None => {}
             Activation::Relu => {
                 let zero = s.splat(0.0);
-                *sums = sums.map(|sums| sums.map(|v| s.at_least(v, zero)));
+                for p in 0..P {
+                    for b in 0..B {
+                        sums[p][b] = s.at_least(sums[p][b], zero);
+                    }
+                }
             }
             Activation::Prelu => {
                 for b in 0..B {
@@ -144,7 +164,11 @@ impl Finish {
             }
             Activation::Clip { min, max } => {
                 let (min, max) = (s.splat(min), s.splat(max));
-                *sums = sums.map(|sums| sums.map(|v| s.at_most(s.at_least(v, min), max)));
+                for p in 0..P {
+                    for b in 0..B {
+                        sums[p][b] = s.at_most(s.at_least(sums[p][b], min), max);
+                    }
+                }
             }
             // Rare and long: one copy of its code, over the values in memory.
             Activation::Sigmoid => {

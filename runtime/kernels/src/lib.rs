@@ -1,16 +1,48 @@
-//! Dot products for AVX2, NEON and portable CPUs.
+//! Blocked convolutions and dot products for AVX-512, AVX2, NEON and portable CPUs.
 //!
-//! `no_std`. The caller finds the instruction set once ([`Isa::detect`] with the feature `std`, else
-//! [`Isa::compiled`]) and passes it to each call; an [`Isa`] exists only where its instructions do, so
-//! every public function is safe.
+//! `no_std`, no dependencies, no allocation. The caller finds the instruction set once ([`Isa::detect`]
+//! with the feature `std`, else [`Isa::compiled`]) and passes it to each call; an [`Isa`] exists only where
+//! its instructions do, so every public function is safe.
+//!
+//! Activations lie channel-blocked ([`Map`]). An operator is a checked value, made once; it packs its
+//! weights once; its `run` computes bias, activation and residual ([`Epilogue`]) with the sums, writes the
+//! border's zeros, and refuses slices of another length. A value depends neither on [`Tile`] nor on the
+//! number of [`Part`]s. AVX-512 and AVX2 give the same bits; the portable code rounds
+//! products and sums apart.
 //!
 //! | module | holds |
 //! |---|---|
 //! | `isa` | [`Isa`]: which instructions may be used |
-//! | `dot` | the public functions: one pair, or one probe against many contiguous rows |
-//! | `portable` | the reference, written so that the compiler can vectorise it |
-//! | `avx2`, `neon` | the same with intrinsics; the only unsafe code of the recognition path |
+//! | `map` | [`Map`]: how activations lie; [`Part`]: a piece of an output for one thread |
+//! | `epilogue`, `finish` | what follows the sums: described, and done |
+//! | `conv` | [`Conv`]: dense convolution, a network's first, fully connected; [`Tile`]: how loops are cut |
+//! | `winograd` | [`Winograd`]: 3x3 with fewer multiplications |
+//! | `gemm` | the one loop over registers under both |
+//! | `depthwise` | [`Depthwise`] |
+//! | `local` | the loop under `pool`, `upsample` and `elementwise` |
+//! | `layout` | [`Block`], [`Unblock`]: from plain values and back |
+//! | `dot` | one pair, or one probe against many contiguous rows |
+//! | `simd` | 16 lanes in each instruction set's registers; kernels are written once over them |
+//! | `avx2`, `neon`, `portable` | the dot products |
+//!
+//! # Checks beyond `cargo test`
+//! The tests compare every operator, instruction set, tile and number of parts with plain f64 loops;
+//! `PROPTEST_CASES=20000` makes a fuzzer of them. NEON runs under `qemu-user`, Miri sees the portable code,
+//! AddressSanitizer the SIMD code:
+//! ```text
+//! PROPTEST_CASES=20000 cargo test --release -p arcdoor-kernels --features std
+//! CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+//! CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER='qemu-aarch64-static -L /usr/aarch64-linux-gnu' \
+//!     cargo test --release -p arcdoor-kernels --features std --target aarch64-unknown-linux-gnu
+//! PROPTEST_CASES=2 MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p arcdoor-kernels --test operators
+//! RUSTFLAGS=-Zsanitizer=address cargo +nightly test --release -p arcdoor-kernels --features std \
+//!     --target x86_64-unknown-linux-gnu --test operators
+//! ```
 #![no_std]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "counted loops over arrays become registers; iterators were slower"
+)]
 
 #[cfg(any(feature = "std", test))]
 extern crate std;
@@ -24,6 +56,7 @@ mod elementwise;
 mod epilogue;
 mod error;
 mod finish;
+mod gemm;
 mod isa;
 mod layout;
 mod local;
@@ -34,6 +67,7 @@ mod pool;
 mod portable;
 mod simd;
 mod upsample;
+mod winograd;
 
 pub use conv::{Conv, MAX_KERNEL, Planar, Taps, Tile};
 pub use depthwise::Depthwise;
@@ -46,3 +80,4 @@ pub use layout::{Block, Order, Unblock};
 pub use map::{LANES, MAX_LEN, Map, Part};
 pub use pool::{Pool, PoolKind};
 pub use upsample::Upsample2;
+pub use winograd::{Square, Winograd};

@@ -103,7 +103,11 @@ impl<L: Local> Planes<'_, L> {
             }
             // SAFETY: `run_local` checked the slices' lengths, `new` the operator's windows.
             unsafe {
-                let sums = operator.tile(s, input, weights, bias, &places).map(|v| [v]);
+                let values = operator.tile(s, input, weights, bias, &places);
+                let mut sums = [[bias]; P];
+                for p in 0..P {
+                    sums[p][0] = values[p];
+                }
                 finish.apply(s, &places, &at, 0, sums);
             }
         }

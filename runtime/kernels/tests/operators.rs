@@ -1,11 +1,12 @@
 //! Every operator, instruction set, tile and number of parts against plain f64 loops, on shapes drawn at
 //! random. `PROPTEST_CASES` sets how many.
+#![allow(clippy::unwrap_used, clippy::needless_range_loop, reason = "test helpers fail by panicking")]
 
 mod naive;
 
 use arcdoor_kernels::{
     Activation, Block, Conv, Depthwise, Elementwise, Epilogue, Inputs, Isa, Map, Order, Part, Planar, Pool,
-    PoolKind, Residual, ShapeError, Taps, Tile, Unblock, Upsample2,
+    PoolKind, Residual, ShapeError, Square, Taps, Tile, Unblock, Upsample2, Winograd,
 };
 use naive::{Plain, Seed, activate, assert_near, convolve, inputs, isas, plain};
 use proptest::prelude::*;
@@ -81,6 +82,7 @@ fn check_conv(conv: &Conv, input: &[f32], weights: &[f32], end: &End, wanted: &[
     let mut packed = vec![f32::NAN; conv.packed_len()];
     conv.pack(weights, Some(&end.bias), end.slopes.as_deref(), &mut packed).unwrap();
     let terms = conv.weights_len() / conv.output().channels() + 2;
+    let mut fused: Option<Vec<f32>> = None;
     for isa in isas() {
         let run = |tile: Tile, parts: usize| {
             in_parts(&conv.output(), parts, |part, piece| {
@@ -89,6 +91,9 @@ fn check_conv(conv: &Conv, input: &[f32], weights: &[f32], end: &End, wanted: &[
         };
         let got = run(conv.tile(isa), 1);
         assert_near(isa.name(), &got, wanted, terms);
+        if isa != Isa::portable() {
+            assert_eq!(*fused.get_or_insert_with(|| got.clone()), got, "{isa} differs from another set");
+        }
         let mut draw = |below: u64| 1 + (seed.next() % below) as usize;
         let tile = Tile { pixels: draw(20), blocks: draw(5), planes: draw(3), strip: draw(60) };
         assert_eq!(run(tile, draw(5)), got, "{isa} {tile:?} differs from its default tile");
@@ -118,6 +123,38 @@ proptest! {
             let (input, values) = plain.blocked(7);
             let conv = Conv::new(input, output, taps, end.epilogue).unwrap();
             check_conv(&conv, &values, &weights, &end, &wanted, seed);
+        }
+    }
+
+    #[test]
+    fn winograd_convolutions(
+        (channels, outputs) in (1_usize..40, 1_usize..70), (height, width) in (1_usize..15, 1_usize..15),
+        pads in [0_usize..3, 0_usize..3, 0_usize..3, 0_usize..3], (seed, border) in (any::<u64>(), 0_usize..3),
+        parts in 1_usize..5, four in any::<bool>(),
+    ) {
+        let seed = &mut Seed(seed);
+        let taps = Taps { kernel: [3, 3], stride: 1, pads };
+        let Ok(size) = taps.output_size(height, width) else { return Ok(()) };
+        let source = Plain::random(seed, channels, height, width);
+        let output = Map::new(outputs, size[0], size[1], border).unwrap();
+        let end = End::draw(seed, &output);
+        let weights = seed.values(outputs * channels * 9);
+        let wanted = end.apply(outputs, &convolve(&source, outputs, taps, size, &weights, &end.bias, false));
+        let (input, values) = source.blocked(2);
+        let square = if four { Square::Four } else { Square::Two };
+        let operator = Winograd::new(square, input, output, taps, end.epilogue).unwrap();
+        let mut packed = vec![f32::NAN; operator.packed_len()];
+        operator.pack(&weights, Some(&end.bias), end.slopes.as_deref(), &mut packed).unwrap();
+        let conv = Conv::new(input, output, taps, end.epilogue).unwrap();
+        let mut scratch = vec![f32::NAN; operator.scratch_len()];
+        for isa in isas() {
+            let mut run = |tile, parts| in_parts(&output, parts, |part, piece| {
+                operator.run_part(isa, tile, inputs(&packed, &values, end.residual()), part, &mut scratch, piece)
+            });
+            let got = run(conv.tile(isa), 1);
+            // The transform of four loses about a decimal digit.
+            assert_near(isa.name(), &got, &wanted, channels * 9 * if four { 8 } else { 2 });
+            prop_assert_eq!(got, run(Tile { pixels: 3, blocks: 1, planes: 1, strip: 1 }, parts));
         }
     }
 

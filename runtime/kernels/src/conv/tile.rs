@@ -1,8 +1,8 @@
 //! Tiles: how an operator's loops are cut. Data, so that a board may name its own.
 
-use super::tiles::Window;
+use crate::gemm::Window;
 use crate::isa::Isa;
-use crate::map::Map;
+use crate::map::{LANES, Map};
 
 /// How a convolution's loops are cut. Every tile gives the same values, bit for bit; only time differs.
 /// A tile beyond what the instruction set's registers hold is cut down to it.
@@ -22,21 +22,31 @@ pub struct Tile {
 impl Tile {
     pub(super) fn fastest(isa: Isa, window: &Window, output: &Map) -> Self {
         let sums = isa.sums();
-        let pixels = output.height() * output.width();
-        let blocks = if pixels == 1 {
-            4
-        } else if sums > 14 && output.blocks() > 1 {
-            2
-        } else {
-            1
-        };
+        let weights = window.planes * window.plane_weights() * output.blocks();
+        if output.height() * output.width() == 1 {
+            // Memory gives the weights: several streams, read once.
+            return Self { pixels: 1, blocks: 4, planes: usize::MAX, strip: 1 };
+        }
+        let short = window.rows * window.columns == 1 || window.inner < LANES;
+        if sums >= 24 && short && output.blocks().is_multiple_of(4) {
+            // Short sums, where stores count: four blocks share each pixel's values, and a strip's outputs
+            // are all written while its inputs are near.
+            let strip = if weights <= 1 << 14 {
+                24
+            } else if weights <= 1 << 16 {
+                96
+            } else {
+                usize::MAX
+            };
+            return Self { pixels: 6, blocks: 4, planes: usize::MAX, strip };
+        }
+        let blocks = if sums > 14 && output.blocks() > 1 { 2 } else { 1 };
         // The weights of one pass stay in half of a nearest cache of 32 KiB.
         let planes = 4096 / (window.plane_weights() * blocks);
         // Weights that fit into a quarter of a second cache of 1 MiB are read again for each strip, so that
         // the strip's input stays near; heavier ones are read once.
-        let weights = window.planes * window.plane_weights() * output.blocks();
         let strip = if weights <= 1 << 16 { 16 * sums / blocks } else { usize::MAX };
-        Self { pixels: sums / blocks, blocks, planes: planes.max(1), strip: strip.max(1) }
+        Self { pixels: sums / blocks, blocks, planes: planes.max(1), strip }
     }
 
     /// This tile within the registers of `isa`.

@@ -1,4 +1,4 @@
-//! The one loop under every convolution and fully connected layer: P pixels x B blocks of output channels
+//! The one loop under every dense operator: P pixels x B blocks of output channels
 //! are summed in registers over input planes, taps and channels, in this order for every tile.
 // Reads and writes through pointers that `Conv::run_part` checked.
 #![allow(unsafe_code)]
@@ -11,7 +11,7 @@ use crate::map::LANES;
 use crate::simd::{Kernel, Simd};
 
 /// Most values under the window of one pixel of a planar input.
-pub(super) const MAX_PATCH: usize = 196;
+pub(crate) const MAX_PATCH: usize = 196;
 
 /// What one output value sums: planes x rows x columns of taps, `inner` values side by side at each.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -78,6 +78,8 @@ pub(crate) struct Job<'a> {
 /// # Safety
 /// Every pointer reaches what the job's window, pixels and blocks name.
 pub(crate) unsafe fn run(isa: Isa, pixels: usize, blocks: usize, job: &Job<'_>) {
+    // Edges are few: their larger code serves small tiles only.
+    let pixels = if job.edge.is_some() { pixels.min(4) } else { pixels };
     let count = job.pixels.len().div_ceil(pixels);
     let (small, large) = (job.pixels.len() / count, job.pixels.len() % count);
     let middle = job.pixels.start + large * (small + 1);
@@ -90,24 +92,27 @@ pub(crate) unsafe fn run(isa: Isa, pixels: usize, blocks: usize, job: &Job<'_>) 
 
 fn dispatch(isa: Isa, pixels: usize, blocks: usize, job: Job<'_>) {
     macro_rules! tiles {
-        ($($p:literal)*; $b:literal) => {
+        ($($p:literal)*; $b:literal, $edge:literal) => {
             match pixels {
-                $($p => isa.run(Tiles::<$p, $b>(job)),)*
+                $($p => isa.run(Tiles::<$p, $b, $edge>(job)),)*
                 _ => unreachable!("a tile of {pixels} pixels"),
             }
         };
     }
-    match blocks {
-        1 => tiles!(1 2 3 4 5 6 7 8 9 10 11 12 13 14; 1),
-        2 => tiles!(1 2 3 4 5 6 7 8 9 10 11 12 13 14; 2),
-        4 => tiles!(1 2 3 4 5 6; 4),
+    match (blocks, job.edge.is_some()) {
+        (1, false) => tiles!(1 2 3 4 5 6 7 8 9 10 11 12 13 14; 1, false),
+        (2, false) => tiles!(1 2 3 4 5 6 7 8 9 10 11 12 13 14; 2, false),
+        (4, false) => tiles!(1 2 3 4 5 6; 4, false),
+        (1, true) => tiles!(1 2 3 4; 1, true),
+        (2, true) => tiles!(1 2 3 4; 2, true),
+        (4, true) => tiles!(1 2 3 4; 4, true),
         _ => unreachable!("a tile of {blocks} blocks"),
     }
 }
 
-struct Tiles<'a, const P: usize, const B: usize>(Job<'a>);
+struct Tiles<'a, const P: usize, const B: usize, const EDGE: bool>(Job<'a>);
 
-impl<const P: usize, const B: usize> Kernel for Tiles<'_, P, B> {
+impl<const P: usize, const B: usize, const EDGE: bool> Kernel for Tiles<'_, P, B, EDGE> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         if P * B > S::SUMS {
@@ -123,7 +128,7 @@ impl<const P: usize, const B: usize> Kernel for Tiles<'_, P, B> {
     }
 }
 
-impl<const P: usize, const B: usize> Tiles<'_, P, B> {
+impl<const P: usize, const B: usize, const EDGE: bool> Tiles<'_, P, B, EDGE> {
     #[inline(always)]
     unsafe fn tile<S: Simd>(&self, s: S, places: &Places<P>) {
         let job = &self.0;
@@ -145,28 +150,28 @@ impl<const P: usize, const B: usize> Tiles<'_, P, B> {
                 sums[p][b] = unsafe { s.load(from) };
             }
         }
-        if let Some(edge) = job.edge {
-            let mut patches = [[0.0_f32; MAX_PATCH]; P];
-            let mut input = [core::ptr::null(); P];
-            for p in 0..P {
-                // SAFETY: reads within the image alone.
-                unsafe { self.patch(edge, rows[p], columns[p], &mut patches[p]) };
-                input[p] = patches[p].as_ptr();
-            }
-            let window = Window {
-                plane_stride: job.window.rows * job.window.inner,
-                row_stride: job.window.inner,
-                ..*job.window
-            };
-            // SAFETY: a patch holds the whole window.
-            sums = unsafe { self.sum(s, &window, input, sums) };
-        } else {
-            let mut input = [job.input; P];
-            for p in 0..P {
-                input[p] = job.input.wrapping_add(rows[p] * job.input_row + columns[p] * job.input_column);
+        let mut input = [job.input; P];
+        for p in 0..P {
+            input[p] = job.input.wrapping_add(rows[p] * job.input_row + columns[p] * job.input_column);
+        }
+        match job.edge {
+            Some(edge) if EDGE => {
+                let mut patches = [[0.0_f32; MAX_PATCH]; P];
+                for p in 0..P {
+                    // SAFETY: reads within the image alone.
+                    unsafe { self.patch(edge, rows[p], columns[p], &mut patches[p]) };
+                    input[p] = patches[p].as_ptr();
+                }
+                let window = Window {
+                    plane_stride: job.window.rows * job.window.inner,
+                    row_stride: job.window.inner,
+                    ..*job.window
+                };
+                // SAFETY: a patch holds the whole window.
+                sums = unsafe { self.sum(s, &window, input, sums) };
             }
             // SAFETY: every window lies within the input.
-            sums = unsafe { self.sum(s, job.window, input, sums) };
+            _ => sums = unsafe { self.sum(s, job.window, input, sums) },
         }
         // SAFETY: within output and residual.
         unsafe {
