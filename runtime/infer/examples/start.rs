@@ -1,17 +1,16 @@
-//! Start-up and running of one network on both engines: thread CPU time, memory, equality.
+//! Start-up and running of one network on both engines: time, memory, equality. For least disturbed
+//! figures pin it to one core (`taskset -c 1`); the least of several times is printed beside the median.
 //!
 //! `cargo run --release --workspace --example start -- FILE HEIGHT WIDTH OUTPUT...`
 #![expect(clippy::print_stdout, reason = "its purpose")]
 
 use std::error::Error;
+use std::time::Instant;
 
 use arcdoor_infer::{EngineChoice, Net, NetSpec};
 
-/// Milliseconds that this thread has spent on a CPU.
-fn cpu_ms() -> Result<f64, Box<dyn Error>> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    Ok(text.split_whitespace().next().ok_or("no schedstat")?.parse::<f64>()? / 1e6)
-}
+/// Loads that are timed.
+const LOADS: usize = 5;
 
 /// Kilobytes of resident memory, and its peak.
 fn memory() -> Result<[u64; 2], Box<dyn Error>> {
@@ -34,32 +33,38 @@ fn main() -> Result<(), Box<dyn Error>> {
     for choice in [EngineChoice::Plan, EngineChoice::Tract] {
         let before = memory()?;
         let onnx = std::fs::read(file)?;
-        let start = cpu_ms()?;
+        let mut loads = Vec::new();
+        for _ in 0..LOADS {
+            let start = Instant::now();
+            drop(Net::load_on(&onnx, &spec, choice)?);
+            loads.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+        loads.sort_by(f64::total_cmp);
         let net = Net::load_on(&onnx, &spec, choice)?;
         drop(onnx);
-        let loaded = cpu_ms()?;
         let mut session = net.session()?;
         let mut state = 1_u32;
         for value in session.input_mut() {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             *value = (state >> 8) as f32 / (1 << 23) as f32 - 1.0;
         }
+        let start = Instant::now();
         session.run()?;
-        let first = cpu_ms()?;
+        let first = start.elapsed().as_secs_f64() * 1e3;
         let after = memory()?;
         let mut times = Vec::new();
-        for _ in 0..25 {
-            let start = cpu_ms()?;
+        for _ in 0..60 {
+            let start = Instant::now();
             session.run()?;
-            times.push(cpu_ms()? - start);
+            times.push(start.elapsed().as_secs_f64() * 1e3);
         }
         times.sort_by(f64::total_cmp);
         println!(
-            "{:5}: load {:.1} ms, first run {:.1} ms, median run {:.2} ms, least {:.2} ms, \
+            "{:5}: least load {:.1} ms, first run {:.1} ms, median run {:.2} ms, least {:.2} ms, \
              resident {:+} kB (peak {} kB), plan {:?}",
             net.engine(),
-            loaded - start,
-            first - loaded,
+            loads[0],
+            first,
             times[times.len() / 2],
             times[0],
             after[0] as i64 - before[0] as i64,

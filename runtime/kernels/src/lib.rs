@@ -7,8 +7,8 @@
 //! Activations lie channel-blocked ([`Map`]). An operator is a checked value, made once; it packs its
 //! weights once; its `run` computes bias, activation and residual ([`Epilogue`]) with the sums, writes the
 //! border's zeros, and refuses slices of another length. A value depends neither on [`Tile`] nor on the
-//! number of [`Part`]s; AVX-512, AVX2 and NEON, which all round once for each multiplication and addition,
-//! give the same bits, the portable code rounds twice.
+//! number of [`Part`]s. AVX-512 and AVX2 give the same bits; the portable code rounds
+//! products and sums apart.
 //!
 //! | module | holds |
 //! |---|---|
