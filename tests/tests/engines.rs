@@ -1,5 +1,6 @@
 //! The plan and tract see the same: on the demo's photos always, and on 500 faces where `ARCDOOR_DATA` names the
 //! folder of development data.
+#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 use std::path::{Path, PathBuf};
 

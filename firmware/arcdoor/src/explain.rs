@@ -35,7 +35,7 @@ pub(crate) fn explain(pack: &Pack, engine: EngineName, answer: Answer<'_>) -> Re
                 why: found.why.to_string(),
             }),
             macs: steps.iter().map(|step| step.macs).sum(),
-            predicted_ms: steps.iter().map(|step| step.predicted_us).sum::<f64>() / 1000.0,
+            predicted_ms: steps.iter().fold(0.0, |sum, step| sum + step.predicted_us) / 1000.0,
             method: METHOD.to_owned(),
             bytes: network.bytes,
             steps,

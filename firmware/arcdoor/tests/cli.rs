@@ -165,6 +165,7 @@ fn a_person_is_enrolled_recognised_and_forgotten() {
     assert_eq!(lines[0]["candidate"], "Barack");
     assert_eq!(lines[2]["reason"], "face_cut_off");
     assert_eq!((lines[3]["kind"].as_str(), lines[3]["code"].as_u64()), (Some("failed"), Some(3)));
+    assert_eq!(lines[0]["engine"], "plan");
     assert!(lines[0]["score"].as_f64() >= lines[0]["threshold"].as_f64());
     for field in ["detect_us", "landmarks_us", "quality_us", "align_us", "embed_us", "match_us"] {
         assert!(lines[0][field].is_u64(), "{field}");
