@@ -154,8 +154,10 @@ impl<'a, D: Decider> Loop<'a, D> {
         let now = (sight.decision, sight.reason, sight.subject);
         if sight.decision == Verdict::Retry {
             self.logged = None;
-        } else if self.logged != Some(now) && self.may_log(sight.decision, at_ms) {
-            self.log.append(&entry("run", sight))?;
+        } else if self.logged != Some(now) {
+            if self.may_log(sight.decision, at_ms) {
+                self.log.append(&entry("run", sight))?;
+            }
             self.logged = Some(now);
         }
         Ok(())
