@@ -278,6 +278,12 @@ impl Command {
 /// Parses the process's arguments, asks the service, prints.
 #[must_use]
 pub fn main() -> ExitCode {
+    // Faults that are caught become errors with advice; who mends them wants the place, nobody a stack.
+    std::panic::set_hook(Box::new(|fault| {
+        let place = fault.location().map(ToString::to_string).unwrap_or_default();
+        // A closed stderr leaves nobody to tell.
+        let _ = writeln!(io::stderr(), "arcdoor: fault at {place}");
+    }));
     let cli = Cli::parse();
     match run(cli) {
         Ok(code) => ExitCode::from(code),

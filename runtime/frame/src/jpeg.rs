@@ -47,7 +47,7 @@ pub(crate) fn is_whole(bytes: &[u8]) -> bool {
 
 /// Decodes a JPEG to RGB, turned as its EXIF block says.
 pub(crate) fn decode(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImage) -> Result<(), FrameError> {
-    // The decoder is well fuzzed; should a crafted file still make it panic, it is a damaged file.
+    // Crafted files make the decoder panic (the fuzz corpus has some): to us they are damaged files.
     catch_unwind(AssertUnwindSafe(|| decode_inner(bytes, limits, out)))
         .unwrap_or_else(|_| Err(FrameError::Jpeg("the decoder gave up on it".to_owned())))
 }

@@ -110,6 +110,9 @@ impl GalleryError {
     /// Sorts what redb reports into what a person can act on.
     pub(crate) fn from_redb(doing: &'static str, error: impl Into<redb::Error>) -> Self {
         match error.into() {
+            redb::Error::Io(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
+                Self::Damaged("it ends too early".to_owned())
+            }
             redb::Error::Io(source) => Self::Io { doing, source },
             redb::Error::PreviousIo | redb::Error::DatabaseClosed | redb::Error::LockPoisoned(_) => {
                 Self::Closed

@@ -24,6 +24,6 @@ fn damaged_and_crafted_galleries_are_refused_or_whole() {
         body::run(&[1, place[0], place[1], place[2], 3, 0x55, 0xaa, 0xff]);
         count += 1;
     }
-    writeln!(std::io::stderr(), "hostile inputs, gallery: {count}").unwrap();
+    let _ = writeln!(std::io::stderr(), "hostile inputs, gallery: {count}");
     assert!(count > 500);
 }

@@ -120,6 +120,7 @@ pub(crate) fn decode(onnx: &[u8]) -> Result<ModelProto, InferError> {
     if graph.node.len() > MAX_NODES {
         return Err(InferError::TooMuch { what: "nodes", most: MAX_NODES });
     }
+    check_sequence(graph)?;
     if !graph.sparse_initializer.is_empty() {
         return Err(InferError::Constant("a sparse one".to_owned()));
     }
@@ -209,6 +210,21 @@ fn is_bounded(attribute: &AttributeProto) -> bool {
     let fits = |v: &i64| (least..=MAX_WINDOW).contains(v);
     attribute.ints.iter().all(fits)
         && (attribute.name != "group" && attribute.name != "blocksize" || fits(&attribute.i))
+}
+
+/// That each node comes after what it reads, as ONNX asks for, and makes what nobody before it made.
+fn check_sequence(graph: &GraphProto) -> Result<(), InferError> {
+    let inputs = graph.input.iter().map(|input| input.name.as_str());
+    let mut known: BTreeSet<&str> =
+        inputs.chain(graph.initializer.iter().map(|tensor| &*tensor.name)).collect();
+    for node in &graph.node {
+        let is_known = node.input.iter().all(|input| input.is_empty() || known.contains(input.as_str()));
+        let mut outputs = node.output.iter().filter(|output| !output.is_empty());
+        if !is_known || !outputs.all(|output| known.insert(output)) {
+            return Err(InferError::Order(node.name.clone()));
+        }
+    }
+    Ok(())
 }
 
 /// That each node comes after what it reads, makes what nobody else makes, and depends on the input, so that
