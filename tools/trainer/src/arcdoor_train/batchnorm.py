@@ -22,10 +22,12 @@ class StepStatistics:
         self.momenta = [layer.momentum for layer in self.layers]
         self.buffers = [getattr(layer, name) for layer in self.layers for name in ("running_mean", "running_var")]
         self.before: list[torch.Tensor] = []
+        self.steps: list[torch.Tensor] = []
 
     def begin(self) -> None:
         """Makes the layers average this step's micro-batches alone."""
         self.before = [buffer.clone() for buffer in self.buffers]
+        self.steps = [layer.num_batches_tracked.clone() for layer in self.layers]
         for layer in self.layers:
             layer.momentum = None  # torch: the plain mean over the batches since the counter was zero
             layer.num_batches_tracked.zero_()
@@ -39,5 +41,6 @@ class StepStatistics:
         with torch.no_grad():
             for n, (buffer, old, mean) in enumerate(zip(self.buffers, self.before, means, strict=True)):
                 buffer.copy_(torch.lerp(old, mean.view_as(old), self.momenta[n // 2]) if keep else old)
-        for layer, momentum in zip(self.layers, self.momenta, strict=True):
+        for layer, momentum, steps in zip(self.layers, self.momenta, self.steps, strict=True):
             layer.momentum = momentum
+            layer.num_batches_tracked.copy_(steps + int(keep))

@@ -1,0 +1,214 @@
+"""Data: every store gives the same images; damage is counted; order and augmentation depend on seeds alone."""
+
+import io
+import struct
+import tarfile
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from arcdoor_train import config, data
+from arcdoor_train.data.augment import STEPS, augment
+from arcdoor_train.data.batches import order
+from arcdoor_train.errors import ConfigError, DataError
+
+DECLARED = f'alignment = "{data.ALIGNMENT}"\n'
+
+
+def png(value, side=112):
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((side, side, 3), value, np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+FILES = {f"{name}/{n}.png": png(10 * i + n) for i, name in enumerate(["ada", "bob", "eve"]) for n in range(3)}
+
+
+def folder(path, files=None, declared=DECLARED):
+    for name, content in (files or FILES).items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content)
+    if declared:
+        (path / "dataset.toml").write_text(declared)
+    return path
+
+
+def record(label, content, number):
+    if isinstance(label, list):
+        head = struct.pack("<IfQQ", len(label), 0.0, number, 0) + struct.pack(f"<{len(label)}f", *label)
+    else:
+        head = struct.pack("<IfQQ", 0, label, number, 0)
+    body = head + content
+    return struct.pack("<II", 0xCED7230A, len(body)) + body + b"\0" * (-len(body) % 4)
+
+
+def rec(path):
+    out, index = b"", []
+    rows = [([10.0, 13.0], b"")] + [(float(n // 3), content) for n, content in enumerate(FILES.values())]
+    rows += [([1.0 + 3 * n, 4.0 + 3 * n], b"") for n in range(3)]
+    for number, (label, content) in enumerate(rows):
+        index.append(f"{number}\t{len(out)}")
+        out += record(label, content, number)
+    path.write_bytes(out)
+    path.with_suffix(".idx").write_text("\n".join(index) + "\n")
+    path.with_name(path.stem + ".dataset.toml").write_text(DECLARED)
+    return path
+
+
+def store(kind, path):
+    if kind == "folder":
+        return folder(path / "set")
+    if kind == "rec":
+        return rec(path / "train.rec")
+    file = path / f"set.{kind.split('-')[0]}"
+    content = {**FILES, "dataset.toml": DECLARED.encode()}
+    if kind == "tar":
+        with tarfile.open(file, "w") as archive:
+            for name, value in content.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(value)
+                archive.addfile(info, io.BytesIO(value))
+        return file
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED if kind == "zip-deflated" else zipfile.ZIP_STORED) as archive:
+        for name, value in content.items():
+            archive.writestr(name, value)
+    return file
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "zip-deflated", "tar", "rec"])
+def test_every_store_gives_the_same(kind, tmp_path):
+    found = data.open(store(kind, tmp_path))
+    assert found.labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert [int(found.read(n)[5, 5, 0]) for n in range(9)] == [0, 1, 2, 10, 11, 12, 20, 21, 22]
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"), [("", "does not say"), ('alignment = "loose"', "fails there"), ("alignment = ", "no TOML")]
+)
+def test_no_other_alignment_is_accepted(declared, said, tmp_path):
+    with pytest.raises(DataError, match=said):
+        data.open(folder(tmp_path / "set", declared=declared))
+
+
+def test_a_declaration_cannot_be_overruled(tmp_path):
+    folder(tmp_path / "a", declared="")
+    assert len(data.open(tmp_path / "a", data.ALIGNMENT)) == 9
+    with pytest.raises(DataError, match="the configuration says"):
+        data.open(folder(tmp_path / "b", declared='alignment = "loose"'), data.ALIGNMENT)
+
+
+def wanted(path, **more):
+    return config.Data(sets=(config.Set(str(path), data.ALIGNMENT),), **({"workers": 0} | more))
+
+
+def test_one_class_is_refused(tmp_path):
+    path = folder(tmp_path / "set", {"ada/1.png": png(1)}, "")
+    with pytest.raises(DataError, match="at least 2"):
+        data.gather(wanted(path), 1)
+
+
+def test_an_empty_identity_and_a_small_one_are_left_out(tmp_path):
+    path = folder(tmp_path / "set", {**FILES, "sue/1.png": png(9)}, "")
+    (path / "nobody").mkdir()
+    found, notes = data.gather(wanted(path, min_images=2), 1)
+    assert len(found.identities) == 3
+    assert notes == ["set: 1 of 4 identities have too few images"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"no image", png(3)[:60], png(3, 64)])
+def test_corrupt_images_are_listed_and_replaced(damage, tmp_path):
+    path = folder(tmp_path / "set", {**FILES, "bob/1.png": damage}, "")
+    found, _ = data.gather(wanted(path), 1)
+    skips, labels = [], []
+    for images, some, skipped in data.Batches(found, wanted(path), 1, 3, 1):
+        skips += skipped
+        labels += some.tolist()
+        assert images.shape == (3, 112, 112, 3)
+        assert 11 not in images.numpy()
+    assert [key for key, _ in skips] == ["bob/1.png"]
+    assert sorted(labels) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
+def test_an_identity_without_any_readable_image_is_an_error(tmp_path):
+    path = folder(tmp_path / "set", {**FILES, **{f"bob/{n}.png": b"x" for n in range(3)}}, "")
+    found, _ = data.gather(wanted(path), 1)
+    with pytest.raises(DataError, match="bob can be read"):
+        list(data.Batches(found, wanted(path), 1, 3, 1))
+
+
+def test_labels_out_of_range(tmp_path):
+    found, _ = data.gather(wanted(folder(tmp_path / "set", declared="")), 1)
+    found.labels[3] = 7
+    with pytest.raises(DataError, match="from 0 to 7"):
+        data.Batches(found, wanted(tmp_path), 1, 3, 1)
+    found.labels[3] = -1
+    with pytest.raises(DataError, match="from -1"):
+        data.Batches(found, wanted(tmp_path), 1, 3, 1)
+
+
+def test_damaged_shards(tmp_path):
+    path = rec(tmp_path / "train.rec")
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match="damaged"):
+        data.open(path)
+    broken = tmp_path / "a.zip"
+    broken.write_bytes(b"PK nothing")
+    with pytest.raises(DataError, match="damaged"):
+        data.open(broken, data.ALIGNMENT)
+    with pytest.raises(DataError, match="no data set"):
+        data.open(tmp_path / "absent")
+    with pytest.raises(ConfigError):
+        data.open("$ARCDOOR_NO_SUCH_VARIABLE/x")
+
+
+def batches(found, workers, part=0, parts=1, start=0):
+    shares = config.Augment(**dict.fromkeys(["flip", "low_light", "motion_blur", "noise", "jpeg", "grey"], 0.5))
+    settings = config.Data(workers=workers, augment=shares)
+    return [
+        (i.numpy(), k.numpy())
+        for i, k, _ in data.Batches(found, settings, 5, 4, 2, start=start, part=part, parts=parts)
+    ]
+
+
+def test_workers_and_processes_change_nothing():
+    found = data.open_drawn(3, 4, 1)
+    alone = batches(found, 0)
+    assert len(alone) == 6
+    for other in (batches(found, 2),):
+        assert all(np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1]) for a, b in zip(alone, other, strict=True))
+    halves = [batches(found, 0, part, 2) for part in range(2)]
+    for whole, first, second in zip(alone, *halves, strict=True):
+        assert np.array_equal(whole[0], np.concatenate([first[0], second[0]]))
+    later = batches(found, 0, start=4)
+    assert all(np.array_equal(a[0], b[0]) for a, b in zip(alone[4:], later, strict=True))
+
+
+def test_epochs_differ_and_are_permutations():
+    assert sorted(order(1, 0, 50)) == list(range(50))
+    assert order(1, 0, 50).tolist() != order(1, 1, 50).tolist()
+
+
+@pytest.mark.parametrize("name", [name for name, _ in STEPS])
+def test_each_augmentation_changes_the_image_and_repeats(name):
+    image = data.open_drawn(2, 1, 1).read(1)
+    shares = config.Augment(**{"flip": 0.0, name: 1.0})
+    kept = image.copy()
+    for seed in range(5):
+        first = augment(image, shares, np.random.default_rng(seed))
+        again = augment(image, shares, np.random.default_rng(seed))
+        assert first.shape == image.shape
+        assert first.dtype == np.uint8
+        assert np.array_equal(first, again)
+        assert not np.array_equal(first, image)
+    assert np.array_equal(image, kept)
+
+
+def test_grey_is_grey_and_dark_is_dark():
+    image = data.open_drawn(2, 1, 1).read(1)
+    grey = augment(image, config.Augment(flip=0.0, grey=1.0), np.random.default_rng(1))
+    assert (grey[..., 0] == grey[..., 2]).all()
+    dark = [augment(image, config.Augment(flip=0.0, low_light=1.0), np.random.default_rng(n)).mean() for n in range(9)]
+    assert max(dark) < image.mean()
