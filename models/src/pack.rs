@@ -14,11 +14,11 @@ use crate::trust::{self, SIGNATURE_FILE, TrustedKey};
 /// The manifest's file name.
 pub const MANIFEST_FILE: &str = "pack.toml";
 /// Largest manifest, in bytes.
-pub(crate) const MAX_MANIFEST_BYTES: u64 = 64 << 10;
+pub const MAX_MANIFEST_BYTES: u64 = 64 << 10;
 /// Largest signature, in bytes; its comments are free text.
-pub(crate) const MAX_SIGNATURE_BYTES: u64 = 4 << 10;
+pub const MAX_SIGNATURE_BYTES: u64 = 4 << 10;
 /// Largest network, in bytes; the engine's own limit.
-pub(crate) const MAX_NET_BYTES: u64 = 64 << 20;
+pub const MAX_NET_BYTES: u64 = 64 << 20;
 
 /// A pack whose every byte is what its manifest promises.
 pub struct Pack {

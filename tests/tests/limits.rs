@@ -34,7 +34,7 @@ fn the_page_says_what_the_constants_say() {
         .map(|line| line.split(" | ").collect())
         .collect();
     let image = ImageLimits::default();
-    let said: [(&str, &[usize]); 19] = [
+    let said: [(&str, &[usize]); 20] = [
         ("an encoded photo", &[image.max_bytes >> 20, image.max_side as usize, image.max_pixels as usize]),
         ("photos in one request", &[MAX_PHOTOS]),
         ("faces in one frame", &[limits::MAX_FACES]),
@@ -44,7 +44,15 @@ fn the_page_says_what_the_constants_say() {
         ("candidates of an identification", &[limits::MAX_CANDIDATES]),
         ("bytes of a name", &[limits::MAX_NAME_BYTES]),
         ("rows of a calibration", &[limits::MAX_CALIBRATION_ROWS]),
-        ("a pack's manifest", &[arcdoor_infer::MAX_ONNX_BYTES >> 20]),
+        (
+            "a pack's manifest",
+            &[
+                (arcdoor_models::MAX_MANIFEST_BYTES >> 10) as usize,
+                (arcdoor_models::MAX_SIGNATURE_BYTES >> 10) as usize,
+                (arcdoor_models::MAX_NET_BYTES >> 20) as usize,
+            ],
+        ),
+        ("an ONNX file", &[arcdoor_infer::MAX_ONNX_BYTES >> 20]),
         ("values of a network's input", &[arcdoor_infer::MAX_ELEMENTS, arcdoor_infer::MAX_OUTPUTS]),
         (
             "nodes of a network",

@@ -161,15 +161,10 @@ impl<'a, D: Decider> Loop<'a, D> {
         let now = (sight.decision, sight.reason, sight.subject);
         if sight.decision == Verdict::Retry {
             self.logged = None;
-<<<<<<< HEAD
-        } else if self.logged != Some(now) && self.may_log(sight.decision, at_ms) {
-            self.journal.decided(By::Run, sight, self.gallery, self.engine.probe())?;
-=======
         } else if self.logged != Some(now) {
             if self.may_log(sight.decision, at_ms) {
-                self.log.append(&entry("run", sight))?;
+                self.journal.decided(By::Run, sight, self.gallery, self.engine.probe())?;
             }
->>>>>>> hostile
             self.logged = Some(now);
         }
         Ok(())

@@ -157,7 +157,15 @@ pub(super) struct Graph {
 
 impl Graph {
     pub(super) fn decode(onnx: &[u8]) -> Result<Self, InferError> {
-        let mut model = limits::decode(onnx)?;
+        Self::new(limits::decode(onnx)?)
+    }
+
+    /// As [`decode`](Self::decode), of a file whose constants may have been taken out.
+    pub(super) fn decode_part(onnx: &[u8]) -> Result<Self, InferError> {
+        Self::new(limits::decode_part(onnx)?)
+    }
+
+    fn new(mut model: ModelProto) -> Result<Self, InferError> {
         let graph =
             model.graph.as_mut().ok_or_else(|| InferError::NotOnnx("it holds no graph".to_owned()))?;
         let mut constants = BTreeMap::new();

@@ -79,7 +79,7 @@ pub(crate) fn open(onnx: &[u8]) -> Result<Opened<'_>, InferError> {
     crate::wire::check(onnx)?;
     let broken = || InferError::Rewrite("no ONNX: its fields break off".to_owned());
     let (rest, initializers) = split(onnx).ok_or_else(broken)?;
-    let mut graph = Graph::decode(&rest)?;
+    let mut graph = Graph::decode_part(&rest)?;
     constants::absorb(&mut graph)?;
     let opset = match graph.operator_sets() {
         [only] if only.domain.is_empty() || only.domain == "ai.onnx" => only.version,

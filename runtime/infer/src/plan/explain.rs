@@ -18,7 +18,7 @@ pub struct Entry {
 }
 
 /// How the prediction is made, in words.
-pub const METHOD: &str = "roofline of one x86-64 core with AVX2 (measured 2026-11): 40 GMAC/s dense, 18 GMAC/s \
+pub const METHOD: &str = "fixed rates of one x86-64 server core, not of this machine: 40 GMAC/s dense, 18 GMAC/s \
                           depthwise, 10 GB/s of weights and maps; a step takes the longer of the two";
 
 /// What a direct convolution in this layout reached at 64 x 28 x 28 and 128 x 14 x 14, rounded down.
