@@ -17,7 +17,7 @@ pub const MANIFEST_FILE: &str = "pack.toml";
 pub const MAX_MANIFEST_BYTES: u64 = 64 << 10;
 /// Largest signature, in bytes; its comments are free text.
 pub const MAX_SIGNATURE_BYTES: u64 = 4 << 10;
-/// Largest network, in bytes; the engine's own limit.
+/// Largest network, in bytes.
 pub const MAX_NET_BYTES: u64 = 64 << 20;
 
 /// A pack whose every byte is what its manifest promises.
