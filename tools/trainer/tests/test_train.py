@@ -1,0 +1,288 @@
+"""The loop: resume, processes, failures.
+
+The rate is low on purpose: with four images behind each BatchNorm, at 0.05 a perturbation of the weights by 1e-7 moves
+the loss by 2 % within six steps in one process alone, which would hide what these tests look for.
+"""
+
+import dataclasses
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from arcdoor_train import checkpoint, config, data, journal, train
+from arcdoor_train.errors import CheckpointError, ConfigError, DataError, DiskError, DivergedError, UsageError
+from arcdoor_train.world import World
+
+TEXT = """
+[run]
+folder = "{folder}"
+device = "cpu"
+threads = 1
+log_every = 1
+checkpoint_steps = 1
+keep = 9
+[data]
+workers = {workers}
+drawn = {{ identities = 6, images = 4 }}
+augment = {{ noise = 0.5, jpeg = 0.3 }}
+[model]
+backbone = "doornet-xs"
+dimension = 16
+dropout = 0.2
+[head]
+scale = 16.0
+{head}
+[optim]
+epochs = 2
+batch = 8
+micro_batch = 4
+lr = 0.005
+milestones = [1]
+{optim}
+"""
+
+
+def settings(folder, workers=0, head="", optim=""):
+    return TEXT.format(folder=folder, workers=workers, head=head, optim=optim)
+
+
+def losses(run):
+    return [(line["step"], line["loss"]) for line in journal.read(Path(run))]
+
+
+def weights(run):
+    return checkpoint.load_tensors(checkpoint.resolve(run) / "model.pt")["model"]
+
+
+def first_gradients(run):
+    """The momentum after the first step is its gradient (with the weight decay's share)."""
+    folder = Path(run) / "checkpoints/step-00000001"
+    state = checkpoint.load_tensors(folder / "state.pt")["optimiser"]["state"]
+    found = [state[key]["momentum_buffer"] for key in sorted(state)]
+    head = checkpoint.read_head(folder, 0, 6)
+    return found + ([head["momentum"]] if "momentum" in head else [])
+
+
+def same(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unbroken")
+    return train.train(config.parse(settings(folder)), quiet=True)
+
+
+def start(tmp_path, text, *more, processes=1, env=None):
+    file = tmp_path / "config.toml"
+    file.write_text(text)
+    command = [sys.executable, "-m", "arcdoor_train.cli", "train", "--config", str(file), "--quiet", *more]
+    if processes > 1:
+        torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
+        command = [sys.executable, *torchrun, *command[1:]]
+    return subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(env or {}), "OMP_NUM_THREADS": "1"},
+    )
+
+
+def test_a_killed_run_goes_on_bit_for_bit(tmp_path, unbroken):
+    run = tmp_path / "run"
+    process = start(tmp_path, settings(run, workers=1))
+    deadline = time.monotonic() + 120
+    while not (run / "checkpoints/step-00000002").exists() and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    # In the middle of an epoch: 24 images, 8 a step.
+    for path in checkpoint.list_steps(run)[2:]:
+        shutil.rmtree(path)
+    assert checkpoint.resolve(run).name == "step-00000002"
+    train.train(config.parse(settings(run)), resume=True, quiet=True)
+    assert losses(run) == losses(unbroken)
+    assert same(weights(run), weights(unbroken))
+
+
+@pytest.mark.parametrize("head", ["", "sharded = true\ncentres = 3"])
+def test_two_processes_match_one(tmp_path, unbroken, head):
+    one = unbroken
+    if head:
+        one = train.train(config.parse(settings(tmp_path / "one", head=head)), quiet=True)
+    two = tmp_path / "two"
+    process = start(tmp_path, settings(two, head=head), processes=2)
+    _, said = process.communicate(timeout=240)
+    assert process.returncode == 0, said
+    for (step, loss), (_, other) in zip(losses(one), losses(two), strict=True):
+        assert loss == pytest.approx(other, rel=1e-5), step
+    for first, second in zip(first_gradients(one), first_gradients(two), strict=True):
+        assert torch.allclose(first, second, rtol=0, atol=1e-6 * max(1.0, first.abs().max().item()))
+    a, b = weights(one), weights(two)
+    for name in a:
+        assert torch.allclose(a[name].float(), b[name].float(), atol=2e-5), name
+
+
+def test_another_number_of_processes_goes_on(tmp_path, unbroken):
+    """From one process's checkpoint with two: same order, same schedule, loss within 1e-4."""
+    run = tmp_path / "run"
+    shorter = config.parse(settings(run, head="sharded = true"))
+    whole = train.train(shorter, quiet=True)
+    wanted = losses(whole)
+    for path in checkpoint.list_steps(run)[1:]:
+        shutil.rmtree(path)
+    process = start(tmp_path, settings(run, head="sharded = true"), "--resume", processes=2)
+    _, said = process.communicate(timeout=240)
+    assert process.returncode == 0, said
+    assert [loss for _, loss in losses(run)] == pytest.approx([loss for _, loss in wanted], rel=1e-4)
+
+
+def trainer_of(tmp_path, **more):
+    whole = config.parse(settings(tmp_path / "run", **more))
+    source, _ = data.gather(whole.data, whole.run.seed)
+    return train.Trainer(whole, World(0, 1, torch.device("cpu")), source)
+
+
+def test_sharded_head_of_one_is_the_whole_head(tmp_path):
+    """Loss and centres after one step, and after two, where momentum counts: own SGD against torch's."""
+    whole, sharded = trainer_of(tmp_path), trainer_of(tmp_path, head="sharded = true")
+    images, labels, _ = next(iter(whole.batches()))
+    for tolerance in (1e-6, 1e-5):
+        first, second = whole.train_step(images, labels, 0.1), sharded.train_step(images, labels, 0.1)
+        assert first == pytest.approx(second, rel=tolerance)
+        assert torch.allclose(whole.head.weight, sharded.sharded.weight, atol=tolerance)
+
+
+def test_sampled_classes_move_alone(tmp_path):
+    trainer = trainer_of(tmp_path, head="sample = 0.34")
+    before = trainer.sharded.weight.clone()
+    images = (
+        torch.zeros(8, 112, 112, 3, dtype=torch.uint8) + torch.arange(8, dtype=torch.uint8)[:, None, None, None] * 20
+    )
+    labels = torch.tensor([0, 1] * 4)
+    assert np.isfinite(trainer.train_step(images, labels, 0.1))
+    moved = (trainer.sharded.weight != before).any(1)
+    assert moved.sum() == 3
+    assert moved[:2].all()
+
+
+def test_a_bad_batch_leaves_everything_as_it_was(tmp_path, monkeypatch):
+    trainer = trainer_of(tmp_path)
+    images, labels, _ = next(iter(trainer.batches()))
+    trainer.train_step(images, labels, 0.1)
+    before = {name: tensor.clone() for name, tensor in trainer.net.state_dict().items() if "num_batches" not in name}
+    good = train.normalise
+    monkeypatch.setattr(train, "normalise", lambda *a: good(*a) * float("nan"))
+    assert np.isnan(trainer.train_step(images, labels, 0.1))
+    after = {name: tensor for name, tensor in trainer.net.state_dict().items() if "num_batches" not in name}
+    assert same(before, after)
+    monkeypatch.undo()
+    assert np.isfinite(trainer.train_step(images, labels, 0.1))
+
+
+def test_no_number_for_long_ends_the_run(tmp_path, monkeypatch):
+    whole = config.parse(settings(tmp_path / "run", optim="max_bad_steps = 2"))
+    good = train.normalise
+    calls = []
+
+    def spoiled(*arguments):
+        calls.append(0)
+        return good(*arguments) * (float("nan") if len(calls) > 6 else 1.0)
+
+    monkeypatch.setattr(train, "normalise", spoiled)
+    with pytest.raises(DivergedError, match="last checkpoint is whole"):
+        train.train(whole, quiet=True)
+    checkpoint.load_model(tmp_path / "run")
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    whole = config.parse(settings(run))
+    good = os.fsync
+    count = []
+
+    def full(descriptor):
+        name = os.readlink(f"/proc/self/fd/{descriptor}")
+        count.append(name)
+        if "step-00000003" in name and "state" in name:
+            raise OSError(28, "No space left on device")
+        return good(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DiskError, match="No space left"):
+        train.train(whole, quiet=True)
+    monkeypatch.undo()
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["step-00000001", "step-00000002"]
+    train.train(whole, resume=True, quiet=True)
+    assert losses(run)[-1][0] == 6
+
+
+def test_a_dead_worker_is_said(tmp_path, monkeypatch):
+    def die(_self, _index):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(data.Dataset, "read", die)
+    with pytest.raises(DataError, match="data worker died"):
+        train.train(config.parse(settings(tmp_path / "run", workers=1)), quiet=True)
+
+
+def test_wrong_checkpoints(tmp_path, unbroken):
+    whole = config.parse(settings(unbroken))
+    with pytest.raises(UsageError, match="--resume"):
+        train.train(whole, quiet=True)
+    other = dataclasses.replace(whole, head=dataclasses.replace(whole.head, m2=0.3))
+    with pytest.raises(CheckpointError, match=r"head\.m2"):
+        train.train(other, resume=True, quiet=True)
+    broken = tmp_path / "model.pt"
+    content = bytearray((checkpoint.resolve(unbroken) / "model.pt").read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    broken.write_bytes(content)
+    with pytest.raises(CheckpointError, match="damaged"):
+        checkpoint.load_model(broken)
+    broken.write_bytes(content[:1000])
+    with pytest.raises(CheckpointError, match="damaged"):
+        checkpoint.load_model(broken)
+    torch.save({"model": {}}, broken)
+    with pytest.raises(CheckpointError, match="not written by this trainer"):
+        checkpoint.load_model(broken)
+    with pytest.raises(CheckpointError, match="neither"):
+        checkpoint.load_model(tmp_path / "empty")
+
+
+def test_batches_that_cannot_be_divided(tmp_path):
+    whole = config.parse(settings(tmp_path / "run"))
+    source, _ = data.gather(whole.data, 1)
+    for size, said in ((3, "cannot be divided"), (4, "at most 2 processes")):
+        with pytest.raises(ConfigError, match=said):
+            train.Trainer(whole, World(0, size, torch.device("cpu")), source)
+
+
+def test_a_run_folder_holds_everything(unbroken):
+    names = {path.name for path in Path(unbroken).iterdir()}
+    assert {"config.toml", "environment.json", "metrics.jsonl", "curves.png", "identities.txt", "checkpoints"} <= names
+    assert Image.open(unbroken / "curves.png").size[0] > 100
+    assert config.load(unbroken / "config.toml") == config.parse(settings(unbroken))
+    line = json.loads((unbroken / "metrics.jsonl").read_text().splitlines()[0])
+    assert line["images_per_s"] > 0
+    assert 0 <= line["wait"] <= 1
+    model, whole = checkpoint.load_model(unbroken)
+    assert model(torch.zeros(1, 3, 112, 112)).shape == (1, whole.model.dimension)
+
+
+@pytest.mark.parametrize(("progress", "wanted"), [(0.0, 1e-4), (0.5, 0.05), (1.0, 0.1), (2.5, 0.01), (3.0, 0.001)])
+def test_rates(progress, wanted):
+    optim = config.Optim(lr=0.1, warmup_epochs=1.0, milestones=(2.0, 3.0))
+    assert train.rate(optim, progress) == pytest.approx(wanted)
