@@ -332,14 +332,14 @@ fn engine_allocations(pack: &Pack, ours: &Ours, picture: &RgbImage) -> Result<Ve
     let side = [embedder.preprocess.width, embedder.preprocess.height].map(|side| side as usize);
     let one = |name: &str, file: &NetFile, input: [usize; 4]| -> Result<Row> {
         let outputs: Vec<&str> = file.outputs.iter().map(String::as_str).collect();
-        let mut session =
-            Net::load(pack.file_bytes(file), &NetSpec { input, outputs: &outputs })?.session()?;
+        let net = Net::load(pack.file_bytes(file), &NetSpec { input, outputs: &outputs })?;
+        let mut session = net.session()?;
         for _ in 0..WARM_UP {
             session.run()?;
         }
         let (result, allocations) = during(|| session.run());
         result?;
-        Ok(Row { allocations: Some(allocations), ..Row::new(name, "tract") })
+        Ok(Row { allocations: Some(allocations), ..Row::new(name, net.engine().name()) })
     };
     Ok(vec![
         one("the detector's network alone", pack.detector(), [1, 3, h, w])?,

@@ -50,7 +50,7 @@ impl RaceArgs {
     /// Races on each course, prints the rows as they come, and writes them.
     pub(crate) fn run(&self, courses: &[Course]) -> Result<Vec<Row>> {
         let effort = Effort { rounds: self.rounds as usize, runs: self.runs as usize };
-        println!("one thread, CPU time of the thread, {} rounds of {} runs", self.rounds, self.runs);
+        println!("one thread, CPU time, {} rounds of {} runs", self.rounds, self.runs);
         println!(
             "{:<22} {:<12} {:>9} {:>9} {:>17} {:>8}  {:>17} {:<12} {:>9}",
             "", "engine", "ms", "least", "quartiles", "GMAC/s", "ratio [quartiles]", "best peer", "cosine"

@@ -52,7 +52,7 @@ pub(crate) struct Row {
     pub(crate) version: String,
     pub(crate) threads: usize,
     pub(crate) macs: u64,
-    /// CPU time of the thread, milliseconds, median over the rounds; none where the engine is left out.
+    /// CPU time, milliseconds, median over the rounds: of our thread, of the peers' process; none where the engine is left out.
     pub(crate) median_ms: Option<f64>,
     pub(crate) min_ms: Option<f64>,
     /// The first and the third quartile.
