@@ -263,6 +263,19 @@ fn nan_and_infinities_pass_as_in_tract() {
     }
 }
 
+/// Maps large and small, and channels that do not fill a block: both of Winograd's squares, cut at the edges.
+#[test]
+fn convolutions_in_winograds_form_answer_alike() {
+    for (side, [from, to]) in [(24, [40, 48]), (21, [17, 33]), (14, [64, 64]), (7, [48, 20]), (56, [32, 32])]
+    {
+        let graph = one([1, from, side, side + 1], |b| {
+            let conv = b.conv("x", [from, to, 1], [3, 3], 1, [1; 4]);
+            b.prelu(&conv, to, 0)
+        });
+        compare(&graph, 7 + side as u64, None);
+    }
+}
+
 #[test]
 fn a_nan_never_becomes_a_number() {
     // tract's max and min drop a NaN where they meet one; the plan keeps it, so that a broken frame is seen.

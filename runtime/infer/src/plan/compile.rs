@@ -73,7 +73,8 @@ pub(super) fn compile(
     let outputs = answers(&graph, &maps, &places)?;
     let (batch, image) = (graph.batch, graph.input.len());
     let weights = pack(opened, &fused, &steps, packed_len)?;
-    Ok(Plan { steps, entries, weights, arena_len, outputs, batch, image, isa })
+    let scratch_len = steps.iter().map(|step| step.kernel.scratch_len()).max().unwrap_or(0);
+    Ok(Plan { steps, entries, weights, arena_len, scratch_len, outputs, batch, image, isa })
 }
 
 fn refused(fused: &Fused, why: Why) -> Unsupported {

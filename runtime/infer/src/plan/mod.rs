@@ -46,6 +46,8 @@ pub(crate) struct Plan {
     entries: Vec<Entry>,
     weights: Floats,
     arena_len: usize,
+    /// Values of scratch memory: the most that one step needs.
+    scratch_len: usize,
     outputs: Vec<Output>,
     batch: usize,
     /// Values of one input image.
@@ -80,6 +82,6 @@ impl Plan {
 
     /// Bytes of packed weights, and of a runner's arena.
     pub(crate) fn bytes(&self) -> [usize; 2] {
-        [self.weights.len() * 4, self.arena_len * 4]
+        [self.weights.len() * 4, (self.arena_len + self.scratch_len) * 4]
     }
 }

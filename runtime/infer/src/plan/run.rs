@@ -14,6 +14,7 @@ pub(crate) struct Runner {
     plan: Arc<Plan>,
     input: Vec<f32>,
     arena: Floats,
+    scratch: Floats,
     outputs: Vec<Vec<f32>>,
     /// Whether the outputs are those of a run.
     ran: bool,
@@ -26,6 +27,7 @@ impl Runner {
             plan: Arc::clone(plan),
             input: vec![0.0; plan.image * plan.batch],
             arena: Floats::new(plan.arena_len),
+            scratch: Floats::new(plan.scratch_len),
             outputs: outputs.collect(),
             ran: false,
         }
@@ -48,8 +50,9 @@ impl Runner {
         let plan = &*self.plan;
         let input = self.input.chunks_exact(plan.image).nth(index).unwrap_or_default();
         let (weights, arena) = (plan.weights.all(), self.arena.all_mut());
+        let scratch = self.scratch.all_mut();
         for step in &plan.steps {
-            run_step(step, plan, weights, input, arena)?;
+            run_step(step, plan, weights, input, scratch, arena)?;
         }
         for (output, values) in plan.outputs.iter().zip(&mut self.outputs) {
             let map = arena.get(output.place.clone()).unwrap_or_default();
@@ -75,13 +78,14 @@ fn run_step(
     plan: &Plan,
     weights: &[f32],
     image: &[f32],
+    scratch: &mut [f32],
     arena: &mut [f32],
 ) -> Result<(), ShapeError> {
     let overlap = |_| ShapeError::EmptyMap;
     let packed = weights.get(step.packed.clone()).unwrap_or_default();
     let output = step.output.clone();
-    let run = |input: &[f32], residual: Option<&[f32]>, output: &mut [f32]| {
-        step.kernel.run(plan.isa, Inputs { packed, input, residual }, Part::WHOLE, output)
+    let mut run = |input: &[f32], residual: Option<&[f32]>, output: &mut [f32]| {
+        step.kernel.run(plan.isa, Inputs { packed, input, residual }, Part::WHOLE, scratch, output)
     };
     match (&step.input, &step.residual) {
         (Source::Image, None) => run(image, None, arena.get_mut(output).unwrap_or_default()),

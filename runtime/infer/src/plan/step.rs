@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use arcdoor_kernels::{
     Activation, Block, Conv, Depthwise, Elementwise, Epilogue, Inputs, Isa, Map, Part, Planar, Pool,
-    PoolKind, Residual, ShapeError, Tile, Upsample2,
+    PoolKind, Residual, ShapeError, Taps, Tile, Upsample2, Winograd,
 };
 
 use super::fuse::{Added, Fused, Kind};
@@ -21,6 +21,8 @@ pub(super) enum Kernel {
     Elementwise(Elementwise),
     Pool(Pool),
     Upsample(Upsample2),
+    /// A 3x3 convolution in the form that needs fewer multiplications.
+    Winograd(Winograd, Tile),
 }
 
 /// Where a step's input lies.
@@ -78,7 +80,7 @@ impl Kernel {
         let conv = |conv: Conv| Self::Conv(conv, conv.tile(isa));
         Ok(match &fused.kind {
             Kind::Block => Self::Block(Block::new(output)),
-            Kind::Conv { taps, .. } => conv(Conv::new(input, output, *taps, epilogue)?),
+            Kind::Conv { taps, .. } => Self::convolution(input, output, *taps, epilogue, isa)?,
             Kind::Dense { .. } => conv(Conv::dense(input, output, epilogue)?),
             Kind::Depthwise { taps, .. } => Self::Depthwise(Depthwise::new(input, output, *taps, epilogue)?),
             Kind::Affine { .. } => Self::Elementwise(Elementwise::affine(input, output, epilogue)?),
@@ -89,6 +91,27 @@ impl Kernel {
         })
     }
 
+    /// The direct sum, or Winograd's form where that was measured to be faster.
+    fn convolution(
+        input: Map,
+        output: Map,
+        taps: Taps,
+        epilogue: Epilogue,
+        isa: Isa,
+    ) -> Result<Self, ShapeError> {
+        let direct = Conv::new(input, output, taps, epilogue)?;
+        let tile = direct.tile(isa);
+        Ok(match Winograd::suggest(&input, &output, taps) {
+            Some(square) => Self::Winograd(Winograd::new(square, input, output, taps, epilogue)?, tile),
+            None => Self::Conv(direct, tile),
+        })
+    }
+
+    /// Values of scratch memory that a run needs.
+    pub(super) fn scratch_len(&self) -> usize {
+        if let Self::Winograd(op, _) = self { op.scratch_len() } else { 0 }
+    }
+
     pub(super) fn packed_len(&self) -> usize {
         match self {
             Self::Block(_) => 0,
@@ -97,14 +120,16 @@ impl Kernel {
             Self::Elementwise(op) => op.packed_len(),
             Self::Pool(op) => op.packed_len(),
             Self::Upsample(op) => op.packed_len(),
+            Self::Winograd(op, _) => op.packed_len(),
         }
     }
 
-    /// Multiply-accumulates of convolutions; nothing else is counted.
+    /// Multiply-accumulates of convolutions as direct sums; nothing else is counted.
     pub(super) fn macs(&self) -> u64 {
         match self {
             Self::Conv(op, _) => op.macs(),
             Self::Depthwise(op) => op.macs(),
+            Self::Winograd(op, _) => op.macs(),
             _ => 0,
         }
     }
@@ -114,6 +139,9 @@ impl Kernel {
         let slopes = if let Act::Prelu(slopes) = &fused.act { Some(&**slopes) } else { None };
         match (self, &fused.kind) {
             (Self::Conv(op, _), Kind::Conv { weights: how, .. } | Kind::Dense { weights: how }) => {
+                op.pack(&arranged(how, weights), Some(&how.bias), slopes, packed)
+            }
+            (Self::Winograd(op, _), Kind::Conv { weights: how, .. }) => {
                 op.pack(&arranged(how, weights), Some(&how.bias), slopes, packed)
             }
             (Self::Depthwise(op), Kind::Depthwise { weights: how, .. }) => {
@@ -129,12 +157,14 @@ impl Kernel {
         }
     }
 
-    /// Computes one part of the output into its own piece of the buffer.
+    /// Computes one part of the output into its own piece of the buffer. `scratch` holds at least
+    /// [`scratch_len`](Self::scratch_len) values.
     pub(super) fn run(
         &self,
         isa: Isa,
         inputs: Inputs<'_>,
         part: Part,
+        scratch: &mut [f32],
         output: &mut [f32],
     ) -> Result<(), ShapeError> {
         match self {
@@ -144,6 +174,10 @@ impl Kernel {
             Self::Elementwise(op) => op.run_part(isa, inputs, part, output),
             Self::Pool(op) => op.run_part(isa, inputs, part, output),
             Self::Upsample(op) => op.run_part(isa, inputs, part, output),
+            Self::Winograd(op, tile) => {
+                let scratch = scratch.get_mut(..op.scratch_len()).unwrap_or_default();
+                op.run_part(isa, *tile, inputs, part, scratch, output)
+            }
         }
     }
 }
