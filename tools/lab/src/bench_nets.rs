@@ -1,6 +1,7 @@
 //! Whole networks: the plan and tract beside onnxruntime, ncnn and OpenCV, one thread each, in one run.
 
 use std::fs;
+use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -57,7 +58,9 @@ impl RaceArgs {
         );
         let mut all = Vec::new();
         for (index, course) in courses.iter().enumerate() {
-            eprint!("\r{}/{} {:<30}\r", index + 1, courses.len(), course.name);
+            if stderr().is_terminal() {
+                eprint!("\r{}/{} {:<30}\r", index + 1, courses.len(), course.name);
+            }
             let rows = race(course, effort, self.python.as_deref())
                 .with_context(|| format!("{} cannot be measured", course.name))?;
             rows.iter().for_each(print);
