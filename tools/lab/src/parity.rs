@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use arcdoor_calib::Features;
 use arcdoor_frame::{RgbImage, RgbView};
-use arcdoor_infer::{Net, NetSpec, Session};
+use arcdoor_infer::{EngineChoice, Net, NetSpec, Session};
 use arcdoor_models::{ChannelOrder, Layout, Preprocess};
 use arcdoor_vision::Channels;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -24,8 +24,6 @@ use crate::trouble::Trouble;
 const MAX_REFERENCE: u64 = 1 << 30;
 /// Largest list of names, in bytes.
 const MAX_LIST: u64 = 256 << 20;
-/// What the engine is called in the report.
-const ENGINE: &str = "tract";
 
 /// Arguments of `parity`.
 #[derive(clap::Args)]
@@ -69,6 +67,9 @@ pub(crate) struct ParityArgs {
     /// The least cosine between the two features of a crop that passes
     #[arg(long, default_value_t = 0.99999)]
     least_cosine: f64,
+    /// Who runs it: auto (as the device would), plan or tract
+    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    engine: EngineChoice,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -169,6 +170,8 @@ fn names(args: &ParityArgs, crops: &Crops, rows: usize) -> Result<Vec<String>> {
 
 /// The embedder under test.
 struct Candidate {
+    /// What runs it.
+    engine: &'static str,
     session: Session,
     channels: Channels,
     side: u32,
@@ -180,7 +183,7 @@ impl Candidate {
             let pack = open_pack(dir).map_err(|error| Trouble::Pack(format!("{error:#}")))?;
             let file = pack.embedder();
             let output = file.outputs.first().map_or("", String::as_str);
-            return Self::load(pack.file_bytes(file), &file.preprocess, output);
+            return Self::load(pack.file_bytes(file), &file.preprocess, output, args.engine);
         }
         let path = args.onnx.as_deref().context("neither --onnx nor --pack")?;
         let bytes =
@@ -193,16 +196,22 @@ impl Candidate {
             mean: [args.mean; 3],
             scale: [args.scale; 3],
         };
-        Self::load(&bytes, &preprocess, &args.output).with_context(|| path.display().to_string())
+        Self::load(&bytes, &preprocess, &args.output, args.engine).with_context(|| path.display().to_string())
     }
 
-    fn load(bytes: &[u8], preprocess: &Preprocess, output: &str) -> Result<Self> {
+    fn load(bytes: &[u8], preprocess: &Preprocess, output: &str, engine: EngineChoice) -> Result<Self> {
         let (width, height) = (preprocess.width as usize, preprocess.height as usize);
         let outputs = [output];
         let spec = NetSpec { input: [1, 3, height, width], outputs: &outputs };
         let refused = |cause| Trouble::BadInput(format!("the device cannot run this network: {cause}"));
-        let session = Net::load(bytes, &spec).and_then(|net| net.session()).map_err(refused)?;
-        Ok(Self { session, channels: Channels::new(preprocess), side: preprocess.width })
+        let net = Net::load_on(bytes, &spec, engine).map_err(refused)?;
+        let session = net.session().map_err(refused)?;
+        Ok(Self {
+            session,
+            engine: net.engine().name(),
+            channels: Channels::new(preprocess),
+            side: preprocess.width,
+        })
     }
 
     /// Writes one crop into the network's input.
@@ -268,7 +277,7 @@ fn compare(
     bar.finish_and_clear();
     let passed = worst.0 <= args.max_difference && least_cosine >= args.least_cosine;
     Ok(Report {
-        engine: ENGINE,
+        engine: candidate.engine,
         crops: names.len(),
         dimension: reference.columns(),
         max_difference: worst.0,
