@@ -106,7 +106,7 @@ enum Source {
     Planar(Planar),
 }
 
-/// A dense convolution (one group): out[m] = activation(bias[m] + sum over c, y, x of in * weight), with a
+/// A dense convolution (one group): `out[m] = activation(bias[m] + sum over c, y, x of in * weight)`, with a
 /// residual where the epilogue says so. Weights are `[M][C][rows][columns]`, as ONNX has them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Conv {

@@ -10,7 +10,7 @@ use crate::isa::Isa;
 use crate::map::{LANES, Map, Part};
 use rows::Rows;
 
-/// A depthwise convolution: out[c] = activation(bias[c] + sum over y, x of in[c] * weight[c]), with a
+/// A depthwise convolution: `out[c] = activation(bias[c] + sum over y, x of in[c] * weight[c])`, with a
 /// residual where the epilogue says so. Weights are `[C][1][rows][columns]`, as ONNX has them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Depthwise {

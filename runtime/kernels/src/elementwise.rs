@@ -9,7 +9,7 @@ use crate::local::{Local, local_operator};
 use crate::map::{LANES, Map};
 use crate::simd::Simd;
 
-/// scale[c] * x + bias[c], or x alone, with the epilogue: a BatchNorm that no convolution could take, an
+/// `scale[c] * x + bias[c]`, or x alone, with the epilogue: a BatchNorm that no convolution could take, an
 /// activation, the sum of two maps, a map copied into another border.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Elementwise {

@@ -19,11 +19,13 @@ const UV: &str = "uv==0.13.9 \
 /// and ruff among them) by `ARCDOOR_TRAIN_PYTHON`; then nothing is installed.
 pub(crate) fn test() -> Result<()> {
     let dir = cargo::root().join("tools/trainer");
+    // Exports are checked on the device's engine, which arcdoor-lab runs.
+    cargo::build_binaries()?;
     let python = python(&dir)?;
     let module = |arguments: &[&str]| {
         let mut command = Command::new(&python);
         command.arg("-m").args(arguments).current_dir(&dir).env("PYTHONPATH", dir.join("src"));
-        command.env("MPLBACKEND", "Agg");
+        command.env("MPLBACKEND", "Agg").env("ARCDOOR_LAB", cargo::binary("arcdoor-lab"));
         command
     };
     cargo::check(&mut module(&["ruff", "check", "."]))?;
