@@ -15,8 +15,7 @@ use std::time::Instant;
 
 /// Views that an enrolment in front of a camera takes.
 const VIEWS: usize = 5;
-/// Two scores that are nearer than this may change places in the next frame: photos of one person under other
-/// light score about as far apart.
+/// Two scores that are nearer than this are called close, in advice alone: a choice, not a measurement.
 const CLOSE: f32 = 0.1;
 /// A picture whose weakest part is below this, of 100, is a poor one to keep.
 const POOR: u8 = 60;
