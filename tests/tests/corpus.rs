@@ -16,6 +16,8 @@ mod message;
 mod network;
 #[path = "../fuzz/bodies/pack.rs"]
 mod pack;
+#[path = "../fuzz/bodies/plan.rs"]
+mod plan;
 
 /// Each input, every cut of it and a flip of each of its first bytes; none may panic or take long.
 fn replay(target: &str, run: fn(&[u8])) {
@@ -62,4 +64,14 @@ fn graphs() {
 #[test]
 fn networks() {
     replay("network", network::run);
+}
+
+#[test]
+fn plans() {
+    for (name, bytes) in corpus("plan") {
+        assert!(plan::run(&bytes) || !name.starts_with("plan-"), "{name} reaches the compiler");
+    }
+    replay("plan", |bytes| {
+        let _ = plan::run(bytes);
+    });
 }

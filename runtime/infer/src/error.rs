@@ -1,6 +1,6 @@
 //! What can go wrong with a network.
 
-use crate::limits::MAX_WINDOW;
+use crate::limits::{MAX_WINDOW, MAX_WORK};
 use crate::net::{MAX_ELEMENTS, MAX_ONNX_BYTES, MAX_OUTPUTS};
 
 /// Why a network was refused, or failed.
@@ -35,6 +35,12 @@ pub enum InferError {
         /// How many are taken.
         most: usize,
     },
+    /// A run would take too long.
+    #[error(
+        "the network takes {0} multiply-accumulates and results for one image, and {MAX_WORK} are the most: \
+         it is too large for a door, or made to do harm"
+    )]
+    TooMuchWork(u64),
     /// A constant of another file, of a strange type, or not as large as it says.
     #[error(
         "constant {0:?} contradicts its own shape, is too large or lies in another file: rebuild the pack"

@@ -11,7 +11,9 @@ use prost::Message;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::ops::cnn::{Conv, MaxPool, SumPool};
 
+use crate::cost::macs;
 use crate::error::InferError;
 use crate::net::{MAX_ELEMENTS, MAX_ONNX_BYTES, load_error};
 use crate::wire;
@@ -22,6 +24,10 @@ pub const MAX_NODES: usize = 8_192;
 pub const MAX_CONSTANT_VALUES: usize = 64 << 20;
 /// Largest kernel, stride, dilation, padding or number of groups.
 pub const MAX_WINDOW: i64 = 4_096;
+
+/// Most work on one image: multiply-accumulates, and values of results beside them. An IResNet-100 does
+/// 12.1e9 on a face.
+pub const MAX_WORK: u64 = 64_000_000_000;
 
 /// Operators that are run. Each is of bounded output, or [`check_shapes`] finds out before anything runs.
 const OPERATORS: [&str; 66] = [
@@ -274,8 +280,9 @@ fn check_order(graph: &GraphProto) -> Result<(), InferError> {
     }
 }
 
-/// That no value of the prepared graph is larger than an input may be.
-pub(crate) fn check_shapes(model: &TypedModel) -> Result<(), InferError> {
+/// That no value of the prepared graph is larger than an input may be, and that a run ends.
+pub(crate) fn check_shapes(model: &TypedModel, batch: usize) -> Result<(), InferError> {
+    let mut work = 0_u64;
     for node in model.nodes() {
         for output in &node.outputs {
             let shape = output.fact.shape.as_concrete();
@@ -285,14 +292,30 @@ pub(crate) fn check_shapes(model: &TypedModel) -> Result<(), InferError> {
                 return Err(InferError::TooMuch { what: "values of one result", most: MAX_ELEMENTS });
             }
         }
-        check_work(model, node)?;
+        check_unrolled(model, node)?;
+        work = work.saturating_add(steps(model, node)?);
     }
-    Ok(())
+    check_work(work / batch.max(1) as u64)
+}
+
+/// That a run on one image ends in time.
+pub(crate) fn check_work(work: u64) -> Result<(), InferError> {
+    if work > MAX_WORK { Err(InferError::TooMuchWork(work)) } else { Ok(()) }
+}
+
+/// Multiply-accumulates, and values of results: those of a window as often as it is looked at.
+fn steps(model: &TypedModel, node: &TypedNode) -> Result<u64, InferError> {
+    let facts = node.outputs.iter().filter_map(|output| output.fact.shape.as_concrete());
+    let values: usize = facts.map(|sides| sides.iter().product::<usize>()).sum();
+    let pool = node.op_as::<MaxPool>().map(|op| &op.pool_spec);
+    let pool = pool.or_else(|| node.op_as::<SumPool>().map(|op| &op.pool_spec));
+    let window = pool.map_or(1, |spec| spec.kernel_shape.iter().product::<usize>());
+    Ok((values as u64).saturating_mul(window as u64).saturating_add(macs(model, node)?))
 }
 
 /// A convolution may unroll its input: a column of the kernel's size for each output pixel.
-fn check_work(model: &TypedModel, node: &TypedNode) -> Result<(), InferError> {
-    let Some(conv) = node.op_as::<tract_onnx::tract_core::ops::cnn::Conv>() else { return Ok(()) };
+fn check_unrolled(model: &TypedModel, node: &TypedNode) -> Result<(), InferError> {
+    let Some(conv) = node.op_as::<Conv>() else { return Ok(()) };
     let facts = model.node_input_facts(node.id).map_err(load_error)?;
     let volume = |fact: &TypedFact| fact.shape.as_concrete().map(|sides| sides.iter().product::<usize>());
     let channels = conv.pool_spec.output_channels.max(1);

@@ -79,19 +79,23 @@ impl Net {
             EngineChoice::Tract => None,
             EngineChoice::Auto | EngineChoice::Plan => {
                 spec.check()?;
-                // What is no file, or no graph, is for tract to say.
-                let opened = onnx::open(onnx).ok();
-                match opened.as_ref().map(|opened| Plan::compile(opened, spec.input, spec.outputs)) {
-                    Some(Ok(plan)) => return Ok(net(Inner::Plan(Arc::new(plan)), None)),
-                    Some(Err(why)) if choice == EngineChoice::Plan => return Err(InferError::Unplanned(why)),
-                    Some(Err(why)) => Some(why),
-                    None => None,
+                let planned = onnx::open(onnx).map(|opened| Plan::compile(&opened, spec.input, spec.outputs));
+                match planned {
+                    Ok(Ok(plan)) => {
+                        limits::check_work(plan.work())?;
+                        return Ok(net(Inner::Plan(Arc::new(plan)), None));
+                    }
+                    Ok(Err(why)) if choice == EngineChoice::Plan => return Err(InferError::Unplanned(why)),
+                    Ok(Err(why)) => Some(why),
+                    Err(error) if choice == EngineChoice::Plan => return Err(error),
+                    // What is no file, or no graph, is for tract to say.
+                    Err(_) => None,
                 }
             }
         };
         let plan = limits::guarded(|| {
             let model = parse(onnx, spec)?.into_typed().map_err(load_error)?;
-            limits::check_shapes(&model)?;
+            limits::check_shapes(&model, spec.input[0])?;
             model.into_optimized().and_then(IntoRunnable::into_runnable).map_err(load_error)
         })?;
         Ok(net(Inner::Tract(plan), unsupported))

@@ -15,13 +15,14 @@ use crate::cargo;
 
 /// The name, and whether it needs the inference engine: then built without a sanitizer, whose build would
 /// take a quarter of an hour; our code there has nothing unsafe.
-const TARGETS: [(&str, bool); 6] = [
+const TARGETS: [(&str, bool); 7] = [
     ("image", false),
     ("pack", false),
     ("gallery", false),
     ("message", true),
     ("graph", true),
     ("network", true),
+    ("plan", true),
 ];
 /// A damaged gallery's database is left where it is, on purpose: see `arcdoor-gallery`.
 const LIMITS: [&str; 5] =

@@ -80,6 +80,13 @@ impl Plan {
         &self.entries
     }
 
+    /// Multiply-accumulates on one image, and values of all maps beside them.
+    pub(crate) fn work(&self) -> u64 {
+        let values = |shape: [usize; 3]| shape.iter().product::<usize>() as u64;
+        let steps = self.entries.iter().map(|entry| entry.macs.saturating_add(values(entry.shape)));
+        steps.fold(0_u64, u64::saturating_add)
+    }
+
     /// Bytes of packed weights, and of a runner's arena.
     pub(crate) fn bytes(&self) -> [usize; 2] {
         [self.weights.len() * 4, (self.arena_len + self.scratch_len) * 4]
