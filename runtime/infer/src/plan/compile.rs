@@ -135,7 +135,7 @@ fn chains(
             end += 1;
             let between: Vec<Map> =
                 (start..end - 1).filter_map(|at| maps.get(&fused[at].output).copied()).collect();
-            match Chain::fit(start..end, links.clone(), &between, bands.held) {
+            match Chain::fit(start..end, links.clone(), &between, bands) {
                 Some(fits) => best = Some(fits),
                 None => break,
             }
