@@ -9,7 +9,7 @@ use crate::engine::{Engine, EngineChoice};
 use crate::error::InferError;
 use crate::limits;
 use crate::onnx;
-use crate::plan::{Entry, Plan, Unsupported};
+use crate::plan::{Bands, Entry, Loading, Plan, Unsupported};
 use crate::session::Session;
 
 /// Largest ONNX file that is read, in bytes: an IResNet-100 of the lab's. A pack's files are smaller.
@@ -73,14 +73,45 @@ impl Net {
     /// As [`load`](Self::load); [`InferError::Unplanned`] where the plan is demanded and does not support the
     /// graph.
     pub fn load_on(onnx: &[u8], spec: &NetSpec<'_>, choice: EngineChoice) -> Result<Self, InferError> {
+        Self::load_in_bands(onnx, spec, choice, Bands::default())
+    }
+
+    /// As [`load_on`](Self::load_on), with other limits of what the plan runs band by band. They change time and
+    /// memory, and no value.
+    ///
+    /// # Errors
+    /// As [`load_on`](Self::load_on).
+    pub fn load_in_bands(
+        onnx: &[u8],
+        spec: &NetSpec<'_>,
+        choice: EngineChoice,
+        bands: Bands,
+    ) -> Result<Self, InferError> {
+        Self::load_watched(onnx, spec, choice, bands, |_| {})
+    }
+
+    /// As [`load_in_bands`](Self::load_in_bands), and calls `after` for whoever holds a clock when a part of the
+    /// plan's making is done. On tract it is not called.
+    ///
+    /// # Errors
+    /// As [`load_on`](Self::load_on).
+    pub fn load_watched(
+        onnx: &[u8],
+        spec: &NetSpec<'_>,
+        choice: EngineChoice,
+        bands: Bands,
+        mut after: impl FnMut(Loading),
+    ) -> Result<Self, InferError> {
         let outputs: Arc<[String]> = spec.outputs.iter().map(|&name| name.to_owned()).collect();
         let net = |inner, unsupported| Self { inner, input: spec.input, outputs, unsupported };
         let unsupported = match choice {
             EngineChoice::Tract => None,
             EngineChoice::Auto | EngineChoice::Plan => {
                 spec.check()?;
-                let planned = onnx::open(onnx).map(|opened| Plan::compile(&opened, spec.input, spec.outputs));
-                match planned {
+                let opened = onnx::open(onnx);
+                after(Loading::Decoded);
+                let plan = |opened| Plan::compile(&opened, spec.input, spec.outputs, bands, &mut after);
+                match opened.map(plan) {
                     Ok(Ok(plan)) => {
                         limits::check_work(plan.work())?;
                         return Ok(net(Inner::Plan(Arc::new(plan)), None));

@@ -39,6 +39,16 @@ pub(crate) fn nets(json: Option<PathBuf>, only: &str) -> Result<()> {
     cargo::check(bench.args(["--only", only]))
 }
 
+/// The same networks on the plan alone: `profile` by step, or `start`.
+pub(crate) fn ours(what: &str, only: &str) -> Result<()> {
+    cargo::build_binaries()?;
+    pack::build(PACK, None)?;
+    let mut bench = Command::new(cargo::binary("arcdoor-lab"));
+    bench.args(["bench", what, "--pack"]).arg(cargo::root().join("models/packs").join(PACK));
+    bench.arg("--nets").arg(made_nets(&peers::install()?)?.join("nets"));
+    cargo::check(bench.args(["--only", only]))
+}
+
 /// The machine's limits and single operators.
 pub(crate) fn kernels(json: Option<PathBuf>) -> Result<()> {
     cargo::build_binaries()?;

@@ -6,6 +6,8 @@
 //! | `shape` | a tensor as a view of a channel-blocked map: reshaping and transposing move nothing |
 //! | `graph`, `read` | ONNX operators, checked one by one, in order |
 //! | `fuse` | convolution, bias, norm, activation and residual as one step |
+//! | `merge` | branches that read the same map as one step |
+//! | `bands` | steps that run band by band, so that what they hand on stays in a cache |
 //! | `arena` | maps that share memory by lifetime |
 //! | `step`, `compile` | kernels with their shapes, and weights packed for them |
 //! | `run` | the runner: nothing is allocated once it is made |
@@ -16,11 +18,13 @@
 //! rest of start-up together.
 
 mod arena;
+mod bands;
 mod compile;
 mod explain;
 mod floats;
 mod fuse;
 mod graph;
+mod merge;
 mod pattern;
 mod read;
 mod refusal;
@@ -33,16 +37,31 @@ use std::ops::Range;
 use arcdoor_kernels::{Isa, Unblock};
 
 use crate::onnx::Opened;
+pub use bands::Bands;
+use bands::Chain;
 pub use explain::{Entry, METHOD};
 use floats::Floats;
 pub use refusal::{Unsupported, Why};
 pub(crate) use run::Runner;
 use step::Step;
 
+/// A part of making a plan that is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loading {
+    /// The file is read into operators and constants.
+    Decoded,
+    /// Steps and maps have their places.
+    Planned,
+    /// Weights lie as the kernels read them.
+    Packed,
+}
+
 /// A network, compiled for one input shape.
 #[derive(Debug)]
 pub(crate) struct Plan {
     steps: Vec<Step>,
+    /// Of the steps, those that run band by band, in order.
+    chains: Vec<Chain>,
     entries: Vec<Entry>,
     weights: Floats,
     arena_len: usize,
@@ -72,8 +91,10 @@ impl Plan {
         opened: &Opened<'_>,
         input: [usize; 4],
         outputs: &[&str],
+        bands: Bands,
+        after: &mut dyn FnMut(Loading),
     ) -> Result<Self, Unsupported> {
-        compile::compile(opened, input, outputs, Isa::detect())
+        compile::compile(opened, input, outputs, Isa::detect(), bands, after)
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {
