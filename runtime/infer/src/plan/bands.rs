@@ -5,6 +5,10 @@ use std::ops::Range;
 
 use arcdoor_kernels::{Map, ShapeError, Taps};
 
+/// Rows of a map beyond which nothing runs band by band: fitting the bands takes time that grows with them, and
+/// no door's picture has as many.
+const MOST_ROWS: usize = 4096;
+
 /// Which steps run band by band: data, so that a board with other caches may name its own. In bytes, but `rows`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bands {
@@ -116,6 +120,9 @@ impl Chain {
     ) -> Option<(Self, Vec<Map>)> {
         let mut best = None;
         let height = links.last()?.height;
+        if height > MOST_ROWS {
+            return None;
+        }
         let mut chain = Self { steps, links, band: bands.rows.clamp(1, height) };
         while chain.band <= height {
             let held = chain.held(maps)?;
