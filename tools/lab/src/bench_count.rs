@@ -13,7 +13,7 @@ use arcdoor_vision::{DetectSettings, Detector, Embedder, Landmarker, YuNet, asse
 
 use crate::bench_frame::{FRAME, Frames, crowd, detector_input};
 use crate::bench_nets::of_index;
-use crate::race::Course;
+use crate::race::{Course, input};
 use crate::sight::open_pack;
 
 /// Networks beyond this take minutes in emulation.
@@ -129,6 +129,6 @@ fn session(course: &Course, choice: EngineChoice) -> Result<Session> {
     let names: Vec<&str> = course.outputs.iter().map(String::as_str).collect();
     let spec = NetSpec { input: course.input, outputs: &names };
     let mut session = Net::load_on(&onnx, &spec, choice)?.session()?;
-    session.input_mut().copy_from_slice(&course.values());
+    session.input_mut().copy_from_slice(&input(course));
     Ok(session)
 }

@@ -34,14 +34,6 @@ pub(crate) struct Course {
     pub(crate) macs: u64,
 }
 
-impl Course {
-    /// Input values: the same on every machine; about as spread as a normalised picture.
-    pub(crate) fn values(&self) -> Vec<f32> {
-        let mut random = Random(7);
-        (0..self.input.iter().product()).map(|_| random.signed()).collect()
-    }
-}
-
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Effort {
@@ -103,7 +95,7 @@ pub(crate) fn race(course: &Course, effort: Effort, python: Option<&Path>) -> Re
     let onnx = fs::read(&course.file).with_context(|| format!("cannot read {}", course.file.display()))?;
     let names: Vec<&str> = course.outputs.iter().map(String::as_str).collect();
     let spec = NetSpec { input: course.input, outputs: &names };
-    let values = course.values();
+    let values = input(course);
     let mut rows = Vec::new();
     let mut ours = Vec::new();
     for (engine, choice) in [("plan", EngineChoice::Plan), (REFERENCE, EngineChoice::Tract)] {
@@ -205,6 +197,12 @@ fn row(course: &Course, engine: &str, version: &str, left_out: Option<String>) -
         cosine: None,
         left_out,
     }
+}
+
+/// The same on every machine; about as spread as a normalised picture.
+pub(crate) fn input(course: &Course) -> Vec<f32> {
+    let mut random = Random(7);
+    (0..course.input.iter().product()).map(|_| random.signed()).collect()
 }
 
 fn outputs(session: &Session, count: usize) -> Vec<f32> {

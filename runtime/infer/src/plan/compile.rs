@@ -61,6 +61,7 @@ pub(super) fn compile(
             shape: [map.channels(), map.height(), map.width()],
             macs: kernel.macs(),
             predicted_us: predicted_us(&kernel, bytes),
+            banded: false,
         });
         steps.push(Step {
             kernel,

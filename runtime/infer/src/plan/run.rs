@@ -37,22 +37,25 @@ impl Runner {
         &mut self.input
     }
 
-    pub(crate) fn run(&mut self) -> Result<(), InferError> {
+    /// Calls `after` with the index of each step, or of a piece of it, that has just run; with the number of
+    /// steps after the outputs were read out.
+    pub(crate) fn run(&mut self, mut after: impl FnMut(usize)) -> Result<(), InferError> {
         self.ran = false;
         for image in 0..self.plan.batch {
-            self.image(image).map_err(|error| InferError::Run(error.to_string()))?;
+            self.image(image, &mut after).map_err(|error| InferError::Run(error.to_string()))?;
         }
         self.ran = true;
         Ok(())
     }
 
-    fn image(&mut self, index: usize) -> Result<(), ShapeError> {
+    fn image(&mut self, index: usize, after: &mut impl FnMut(usize)) -> Result<(), ShapeError> {
         let plan = &*self.plan;
         let input = self.input.chunks_exact(plan.image).nth(index).unwrap_or_default();
         let (weights, arena) = (plan.weights.all(), self.arena.all_mut());
         let scratch = self.scratch.all_mut();
-        for step in &plan.steps {
+        for (at, step) in plan.steps.iter().enumerate() {
             run_step(step, plan, weights, input, scratch, arena)?;
+            after(at);
         }
         for (output, values) in plan.outputs.iter().zip(&mut self.outputs) {
             let map = arena.get(output.place.clone()).unwrap_or_default();
@@ -60,6 +63,7 @@ impl Runner {
             let values = values.chunks_exact_mut(len).nth(index).unwrap_or_default();
             output.unblock.run(plan.isa, map, values)?;
         }
+        after(plan.steps.len());
         Ok(())
     }
 
