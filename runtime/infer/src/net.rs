@@ -11,6 +11,7 @@ use crate::limits;
 use crate::onnx;
 use crate::plan::{Entry, Plan, Unsupported};
 use crate::session::Session;
+use crate::tuning::Tuning;
 
 /// Largest ONNX file that is read, in bytes: an IResNet-100 of the lab's. A pack's files are smaller.
 pub const MAX_ONNX_BYTES: usize = 256 << 20;
@@ -73,6 +74,19 @@ impl Net {
     /// As [`load`](Self::load); [`InferError::Unplanned`] where the plan is demanded and does not support the
     /// graph.
     pub fn load_on(onnx: &[u8], spec: &NetSpec<'_>, choice: EngineChoice) -> Result<Self, InferError> {
+        Self::load_tuned(onnx, spec, choice, &Tuning::default())
+    }
+
+    /// As [`load_on`](Self::load_on), with layers of the plan cut as `tuning` says.
+    ///
+    /// # Errors
+    /// As [`load_on`](Self::load_on).
+    pub fn load_tuned(
+        onnx: &[u8],
+        spec: &NetSpec<'_>,
+        choice: EngineChoice,
+        tuning: &Tuning,
+    ) -> Result<Self, InferError> {
         let outputs: Arc<[String]> = spec.outputs.iter().map(|&name| name.to_owned()).collect();
         let net = |inner, unsupported| Self { inner, input: spec.input, outputs, unsupported };
         let unsupported = match choice {
@@ -81,7 +95,7 @@ impl Net {
                 spec.check()?;
                 // What is no file, or no graph, is for tract to say.
                 let opened = onnx::open(onnx).ok();
-                match opened.as_ref().map(|opened| Plan::compile(opened, spec.input, spec.outputs)) {
+                match opened.as_ref().map(|opened| Plan::compile(opened, spec.input, spec.outputs, tuning)) {
                     Some(Ok(plan)) => return Ok(net(Inner::Plan(Arc::new(plan)), None)),
                     Some(Err(why)) if choice == EngineChoice::Plan => return Err(InferError::Unplanned(why)),
                     Some(Err(why)) => Some(why),

@@ -39,7 +39,8 @@ fn profile(course: &Course, runs: usize) -> Result<()> {
     }
     let read_out = measured.last().copied().unwrap_or(0.0);
     println!("  {:<28} {:>54.1}", "outputs read out", read_out);
-    let (sum, predicted) = (measured.iter().sum::<f64>(), net.steps().iter().map(|step| step.predicted_us).sum::<f64>());
+    let (sum, predicted) =
+        (measured.iter().sum::<f64>(), net.steps().iter().map(|step| step.predicted_us).sum::<f64>());
     println!(
         "  together {:.3} ms, {:.1} GMAC/s; predicted {:.3} ms, {:+.0} %; a step is off by {:.0} % of its time in the mean",
         sum / 1e3,

@@ -11,10 +11,11 @@ use super::floats::Floats;
 use super::fuse::{Fused, Kind, fuse, is_stem};
 use super::graph::Graph;
 use super::refusal::{Unsupported, Why};
-use super::shape::Order;
+use super::shape::{Order, Shape};
 use super::step::{Kernel, Source, Step};
 use super::{Output, Plan};
 use crate::onnx::Opened;
+use crate::tuning::{Layer, Tuning};
 
 /// Longest arena and longest packed weights, in values: 512 MiB each.
 const MAX_VALUES: usize = 128 << 20;
@@ -25,6 +26,7 @@ pub(super) fn compile(
     input: [usize; 4],
     outputs: &[&str],
     isa: Isa,
+    tuning: &Tuning,
 ) -> Result<Plan, Unsupported> {
     let graph = Graph::read(opened, input, outputs)?;
     let fused = fuse(&graph);
@@ -41,6 +43,7 @@ pub(super) fn compile(
         let source = if stem || one.kind == Kind::Block { None } else { of(one.input) };
         let added =
             one.added.map(|added| of(added.value()).ok_or_else(|| refused(Why::Order))).transpose()?;
+        let layer = layer_of(one, graph.input, source.as_ref().map(|(map, _)| *map), map.channels());
         let kernel = Kernel::new(
             one,
             graph.input,
@@ -48,6 +51,7 @@ pub(super) fn compile(
             added.as_ref().map(|(map, _)| *map),
             map,
             isa,
+            layer.and_then(|layer| tuning.choice(&layer)),
         )
         .map_err(|error| refused(Why::Kernel(error)))?;
         let end = packed_len.checked_add(kernel.packed_len().next_multiple_of(16));
@@ -62,6 +66,7 @@ pub(super) fn compile(
             macs: kernel.macs(),
             predicted_us: predicted_us(&kernel, bytes),
             banded: false,
+            layer,
         });
         steps.push(Step {
             kernel,
@@ -76,6 +81,24 @@ pub(super) fn compile(
     let weights = pack(opened, &fused, &steps, packed_len)?;
     let scratch_len = steps.iter().map(|step| step.kernel.scratch_len()).max().unwrap_or(0);
     Ok(Plan { steps, entries, weights, arena_len, scratch_len, outputs, batch, image, isa })
+}
+
+/// What a tuning may say something of: dense convolutions and fully connected layers.
+fn layer_of(fused: &Fused, image: Shape, input: Option<Map>, outputs: usize) -> Option<Layer> {
+    let planar = input.is_none();
+    let input = input.map_or([image.channels, image.height, image.width], |map| {
+        [map.channels(), map.height(), map.width()]
+    });
+    match &fused.kind {
+        Kind::Conv { taps, .. } => {
+            Some(Layer { planar, input, outputs, kernel: taps.kernel, stride: taps.stride, pads: taps.pads })
+        }
+        Kind::Dense { .. } if !planar => {
+            let kernel = [input[1], input[2]];
+            Some(Layer { planar, input, outputs, kernel, stride: 1, pads: [0; 4] })
+        }
+        _ => None,
+    }
 }
 
 fn refused(fused: &Fused, why: Why) -> Unsupported {

@@ -10,6 +10,7 @@
 //! | `step`, `compile` | kernels with their shapes, and weights packed for them |
 //! | `run` | the runner: nothing is allocated once it is made |
 //! | `explain` | what a plan does, by step |
+//! | `trial` | measuring a layer's candidates on the machine at hand |
 //!
 //! A graph with anything else in it is refused with the reason ([`Unsupported`]) and left to tract. The plan
 //! is compiled from our own decoding of the file: tract's reading and simplifying would cost more than the
@@ -27,17 +28,20 @@ mod refusal;
 mod run;
 mod shape;
 mod step;
+mod trial;
 
 use std::ops::Range;
 
 use arcdoor_kernels::{Isa, Unblock};
 
 use crate::onnx::Opened;
+use crate::tuning::Tuning;
 pub use explain::{Entry, METHOD};
 use floats::Floats;
 pub use refusal::{Unsupported, Why};
 pub(crate) use run::Runner;
 use step::Step;
+pub use trial::{Tuned, tune};
 
 /// A network, compiled for one input shape.
 #[derive(Debug)]
@@ -72,8 +76,9 @@ impl Plan {
         opened: &Opened<'_>,
         input: [usize; 4],
         outputs: &[&str],
+        tuning: &Tuning,
     ) -> Result<Self, Unsupported> {
-        compile::compile(opened, input, outputs, Isa::detect())
+        compile::compile(opened, input, outputs, Isa::detect(), tuning)
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {

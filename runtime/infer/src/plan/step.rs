@@ -11,6 +11,7 @@ use arcdoor_kernels::{
 use super::fuse::{Added, Fused, Kind};
 use super::graph::{Act, Weights};
 use super::shape::Shape;
+use crate::tuning::{Choice, Form};
 
 /// A kernel with its shapes.
 #[derive(Debug, Clone)]
@@ -45,7 +46,8 @@ pub(super) struct Step {
 }
 
 impl Kernel {
-    /// Checks the shapes of a fused step. `input` is `None` for a stem, which reads the planar image.
+    /// Checks the shapes of a fused step. `input` is `None` for a stem, which reads the planar image. A `choice`
+    /// is in place of the default.
     pub(super) fn new(
         fused: &Fused,
         image: Shape,
@@ -53,6 +55,7 @@ impl Kernel {
         added: Option<Map>,
         output: Map,
         isa: Isa,
+        choice: Option<Choice>,
     ) -> Result<Self, ShapeError> {
         let activation = match &fused.act {
             Act::None => Activation::None,
@@ -71,16 +74,17 @@ impl Kernel {
         if let Kind::Block = fused.kind {
             return Ok(Self::Block(Block::new(output)));
         }
+        let tile = |conv: &Conv| choice.map_or_else(|| conv.tile(isa), |choice| choice.tile);
         let Some(input) = input else {
             let Kind::Conv { taps, .. } = &fused.kind else { return Err(ShapeError::EmptyMap) };
             let planar = Planar { channels: image.channels, height: image.height, width: image.width };
             let conv = Conv::stem(planar, output, *taps, epilogue)?;
-            return Ok(Self::Conv(conv, conv.tile(isa)));
+            return Ok(Self::Conv(conv, tile(&conv)));
         };
-        let conv = |conv: Conv| Self::Conv(conv, conv.tile(isa));
+        let conv = |conv: Conv| Self::Conv(conv, tile(&conv));
         Ok(match &fused.kind {
             Kind::Block => Self::Block(Block::new(output)),
-            Kind::Conv { taps, .. } => Self::convolution(input, output, *taps, epilogue, isa)?,
+            Kind::Conv { taps, .. } => Self::convolution(input, output, *taps, epilogue, isa, choice)?,
             Kind::Dense { .. } => conv(Conv::dense(input, output, epilogue)?),
             Kind::Depthwise { taps, .. } => Self::Depthwise(Depthwise::new(input, output, *taps, epilogue)?),
             Kind::Affine { .. } => Self::Elementwise(Elementwise::affine(input, output, epilogue)?),
@@ -98,10 +102,15 @@ impl Kernel {
         taps: Taps,
         epilogue: Epilogue,
         isa: Isa,
+        choice: Option<Choice>,
     ) -> Result<Self, ShapeError> {
         let direct = Conv::new(input, output, taps, epilogue)?;
-        let tile = direct.tile(isa);
-        Ok(match Winograd::suggest(&input, &output, taps) {
+        let (square, tile) = match choice {
+            Some(Choice { form: Form::Winograd(square), tile }) => (Some(square), tile),
+            Some(Choice { form: Form::Direct, tile }) => (None, tile),
+            None => (Winograd::suggest(&input, &output, taps), direct.tile(isa)),
+        };
+        Ok(match square {
             Some(square) => Self::Winograd(Winograd::new(square, input, output, taps, epilogue)?, tile),
             None => Self::Conv(direct, tile),
         })
