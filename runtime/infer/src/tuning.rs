@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use arcdoor_kernels::{Conv, Epilogue, Isa, Map, Planar, ShapeError, Square, Taps, Tile, Winograd};
 
+use crate::plan::Bands;
+
 /// Most layers of one tuning.
 pub const MAX_LAYERS: usize = 512;
 
@@ -43,9 +45,13 @@ pub struct Choice {
     pub tile: Tile,
 }
 
-/// Choices by layer; layers that are not named have the default's. Empty: the defaults throughout.
+/// Choices by layer, and what runs band by band. Layers that are not named have the default's. Empty: the defaults
+/// throughout.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tuning(BTreeMap<Layer, Choice>);
+pub struct Tuning {
+    layers: BTreeMap<Layer, Choice>,
+    bands: Bands,
+}
 
 /// A tuning that makes no sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -154,7 +160,7 @@ impl Tuning {
         let mut tuning = Self::default();
         for (layer, choice) in choices {
             choice.check(layer)?;
-            if tuning.0.insert(*layer, *choice).is_some() {
+            if tuning.layers.insert(*layer, *choice).is_some() {
                 return Err(TuningError::Twice(layer.input));
             }
         }
@@ -164,19 +170,29 @@ impl Tuning {
     /// What is chosen for a layer, where something is.
     #[must_use]
     pub fn choice(&self, layer: &Layer) -> Option<Choice> {
-        self.0.get(layer).copied()
+        self.layers.get(layer).copied()
+    }
+
+    /// The same with other limits of what runs band by band.
+    #[must_use]
+    pub fn in_bands(self, bands: Bands) -> Self {
+        Self { bands, ..self }
+    }
+
+    pub(crate) const fn bands(&self) -> Bands {
+        self.bands
     }
 
     /// Layers with a choice of their own.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.layers.len()
     }
 
-    /// Whether the defaults hold throughout.
+    /// Whether every layer has the default's.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.layers.is_empty()
     }
 
     /// Whether every sum is the default's, so that every value is, bit for bit.
@@ -185,7 +201,7 @@ impl Tuning {
         let same = |(layer, choice): (&Layer, &Choice)| {
             layer.default_choice(isa).is_ok_and(|default| default.form == choice.form)
         };
-        self.0.iter().all(same)
+        self.layers.iter().all(same)
     }
 }
 

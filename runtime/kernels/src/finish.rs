@@ -110,11 +110,44 @@ impl Finish {
             if self.residual_first {
                 self.add_residual(s, places, &mut sums);
             }
-            self.activate(s, output, plane, &mut sums);
+            if self.activation == Activation::Sigmoid {
+                return self.sigmoid(s, places, output, plane, &sums);
+            }
+            self.activate(s, &mut sums);
             if !self.residual.is_null() && !self.residual_first {
                 self.add_residual(s, places, &mut sums);
             }
             store(s, output, plane, &sums);
+        }
+    }
+
+    /// Rare and long: one copy of its code, over the values in memory, so that the sums of all others stay in
+    /// registers.
+    #[inline(always)]
+    unsafe fn sigmoid<S: Simd, const P: usize, const B: usize>(
+        &self,
+        s: S,
+        places: &Places<P>,
+        output: &[*mut f32; P],
+        plane: usize,
+        sums: &[[S::V; B]; P],
+    ) {
+        // SAFETY: the output, what was just stored there, and the residual.
+        unsafe {
+            store(s, output, plane, sums);
+            for b in 0..B {
+                for p in 0..P {
+                    let at = output[p].wrapping_add(b * plane);
+                    let mut value = [[sigmoid(s, s.load(at))]];
+                    if !self.residual.is_null() && !self.residual_first {
+                        let place = Places { rows: [places.rows[p]], columns: [places.columns[p]] };
+                        let later =
+                            Self { residual: self.residual.wrapping_add(b * self.residual_plane), ..*self };
+                        later.add_residual(s, &place, &mut value);
+                    }
+                    s.store(at, value[0][0]);
+                }
+            }
         }
     }
 
@@ -136,15 +169,9 @@ impl Finish {
     }
 
     #[inline(always)]
-    unsafe fn activate<S: Simd, const P: usize, const B: usize>(
-        &self,
-        s: S,
-        output: &[*mut f32; P],
-        plane: usize,
-        sums: &mut [[S::V; B]; P],
-    ) {
+    unsafe fn activate<S: Simd, const P: usize, const B: usize>(&self, s: S, sums: &mut [[S::V; B]; P]) {
         match self.activation {
-            Activation::None => {}
+            Activation::None | Activation::Sigmoid => {}
             Activation::Relu => {
                 let zero = s.splat(0.0);
                 for p in 0..P {
@@ -167,24 +194,6 @@ impl Finish {
                 for p in 0..P {
                     for b in 0..B {
                         sums[p][b] = s.at_most(s.at_least(sums[p][b], min), max);
-                    }
-                }
-            }
-            // Rare and long: one copy of its code, over the values in memory.
-            Activation::Sigmoid => {
-                // SAFETY: the output, and what was just stored there.
-                unsafe {
-                    store(s, output, plane, sums);
-                    for b in 0..B {
-                        for &pixel in output {
-                            let at = pixel.wrapping_add(b * plane);
-                            s.store(at, sigmoid(s, s.load(at)));
-                        }
-                    }
-                    for p in 0..P {
-                        for b in 0..B {
-                            sums[p][b] = s.load(output[p].wrapping_add(b * plane));
-                        }
                     }
                 }
             }
