@@ -30,7 +30,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 /// Largest file, in bytes.
-const MAX_BYTES: u64 = 256 << 10;
+pub const MAX_BYTES: u64 = 256 << 10;
 /// The file's version.
 const VERSION: u32 = 1;
 /// Most of /proc/cpuinfo that is read, and most characters of the CPU's name.
