@@ -242,7 +242,7 @@ fn same_in_bands(drawn: &Drawn, input: &[f32], seed: u64) {
     let names: Vec<&str> = drawn.outputs.iter().map(|name| &**name).collect();
     let spec = NetSpec { input: drawn.input, outputs: &names };
     let run = |from, held| {
-        let bands = Bands { from, held, weights: usize::MAX };
+        let bands = Bands { from, held, weights: usize::MAX, rows: 1 };
         let net = Net::load_in_bands(&drawn.onnx, &spec, EngineChoice::Plan, bands).unwrap();
         let banded = net.steps().iter().filter(|step| step.banded).count();
         (banded, common::answers_of(&net, &spec, input))

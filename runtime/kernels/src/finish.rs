@@ -12,6 +12,33 @@ pub(crate) struct Places<const P: usize> {
     pub(crate) columns: [usize; P],
 }
 
+/// Neighbours in a row: what the compiler knows of them need not wait in memory.
+#[derive(Clone, Copy)]
+pub(crate) struct InRow {
+    pub(crate) row: usize,
+    pub(crate) column: usize,
+}
+
+/// The pixels of a tile.
+pub(crate) trait Spots {
+    /// Values from row 0, column 0 to pixel p, where rows and pixels lie so many values apart.
+    fn at(&self, p: usize, row_stride: usize, pixel: usize) -> usize;
+}
+
+impl<const P: usize> Spots for Places<P> {
+    #[inline(always)]
+    fn at(&self, p: usize, row_stride: usize, pixel: usize) -> usize {
+        self.rows[p] * row_stride + self.columns[p] * pixel
+    }
+}
+
+impl Spots for InRow {
+    #[inline(always)]
+    fn at(&self, p: usize, row_stride: usize, pixel: usize) -> usize {
+        self.row * row_stride + self.column * pixel + p * pixel
+    }
+}
+
 /// The pixels of a rectangle, row by row.
 pub(crate) struct Walk {
     row: usize,
@@ -100,7 +127,7 @@ impl Finish {
     pub(crate) unsafe fn apply<S: Simd, const P: usize, const B: usize>(
         &self,
         s: S,
-        places: &Places<P>,
+        places: &impl Spots,
         output: &[*mut f32; P],
         plane: usize,
         mut sums: [[S::V; B]; P],
@@ -127,7 +154,7 @@ impl Finish {
     unsafe fn sigmoid<S: Simd, const P: usize, const B: usize>(
         &self,
         s: S,
-        places: &Places<P>,
+        places: &impl Spots,
         output: &[*mut f32; P],
         plane: usize,
         sums: &[[S::V; B]; P],
@@ -138,14 +165,12 @@ impl Finish {
             for b in 0..B {
                 for p in 0..P {
                     let at = output[p].wrapping_add(b * plane);
-                    let mut value = [[sigmoid(s, s.load(at))]];
+                    let mut value = sigmoid(s, s.load(at));
                     if !self.residual.is_null() && !self.residual_first {
-                        let place = Places { rows: [places.rows[p]], columns: [places.columns[p]] };
-                        let later =
-                            Self { residual: self.residual.wrapping_add(b * self.residual_plane), ..*self };
-                        later.add_residual(s, &place, &mut value);
+                        let pixel = b * self.residual_plane + places.at(p, self.residual_row, LANES);
+                        value = s.add(value, s.load(self.residual.wrapping_add(pixel)));
                     }
-                    s.store(at, value[0][0]);
+                    s.store(at, value);
                 }
             }
         }
@@ -155,11 +180,11 @@ impl Finish {
     unsafe fn add_residual<S: Simd, const P: usize, const B: usize>(
         &self,
         s: S,
-        places: &Places<P>,
+        places: &impl Spots,
         sums: &mut [[S::V; B]; P],
     ) {
         for p in 0..P {
-            let pixel = places.rows[p] * self.residual_row + places.columns[p] * LANES;
+            let pixel = places.at(p, self.residual_row, LANES);
             for b in 0..B {
                 let at = self.residual.wrapping_add(b * self.residual_plane + pixel);
                 // SAFETY: pixel p of block b of the residual.

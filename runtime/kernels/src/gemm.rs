@@ -5,7 +5,7 @@
 
 use core::ops::Range;
 
-use crate::finish::{Finish, Places, Walk, store};
+use crate::finish::{Finish, InRow, Spots, Walk, store};
 use crate::isa::Isa;
 use crate::map::LANES;
 use crate::simd::{Kernel, Simd};
@@ -73,13 +73,14 @@ pub(crate) struct Job<'a> {
     pub(crate) pixels: Range<usize>,
 }
 
-/// Shapes whose pixels lie at distances that the compiler may know, so that one pointer serves a whole tile:
-/// values from one pixel's window to the next, and side by side in a window (0: as the window says).
+/// Tiles whose pixels lie at distances that the compiler knows, so that one pointer serves them all.
 #[derive(Clone, Copy, PartialEq)]
 enum Shape {
     /// Neighbours of a blocked map.
     Blocked,
-    /// A planar image under 3 columns, each 1 or 2 further on, or under a patch of 4.
+    /// Neighbours in a row of the output, too.
+    Row,
+    /// A planar image under 3 columns, each 1 or 2 further on, or under a patch of 4; in a row.
     Planar1,
     Planar2,
     Patch4,
@@ -88,24 +89,37 @@ enum Shape {
 }
 
 const BLOCKED: usize = Shape::Blocked as usize;
+const ROW: usize = Shape::Row as usize;
 const PLANAR_1: usize = Shape::Planar1 as usize;
 const PLANAR_2: usize = Shape::Planar2 as usize;
 const PATCH_4: usize = Shape::Patch4 as usize;
 const ANY: usize = Shape::Any as usize;
 
-/// Distance and width of each [`Shape`].
-const SHAPES: [[usize; 2]; 5] = [[LANES, 0], [1, 3], [2, 3], [4, 4], [0, 0]];
+/// Values from one pixel's window to the next, and side by side in a window (0: as the job says), of each [`Shape`].
+const SHAPES: [[usize; 2]; 6] = [[LANES, 0], [LANES, 0], [1, 3], [2, 3], [4, 4], [0, 0]];
 
 impl Shape {
-    fn of(job: &Job<'_>) -> Self {
+    fn of(job: &Job<'_>, pixels: usize) -> Self {
         if job.edge.is_some() {
             return Self::Any;
         }
         match (job.window.column_stride, job.input_column, job.window.inner) {
-            (LANES, LANES, _) | (0, LANES, LANES) => Self::Blocked,
             (0, 1, 3) => Self::Planar1,
             (0, 2, 3) => Self::Planar2,
             (0, 4, 4) => Self::Patch4,
+            (LANES, LANES, _) | (0, LANES, LANES) => {
+                let single = job.pixels.start / job.width == (job.pixels.end - 1) / job.width;
+                let joined = job.input_row == job.width * job.input_column;
+                // Rows whose last tiles would be small are cut across where they can be.
+                let filled = 8 * job.width >= 7 * pixels * job.width.div_ceil(pixels);
+                if single || filled {
+                    Self::Row
+                } else if joined {
+                    Self::Blocked
+                } else {
+                    Self::Any
+                }
+            }
             _ => Self::Any,
         }
     }
@@ -118,15 +132,9 @@ impl Shape {
 pub(crate) unsafe fn run(isa: Isa, pixels: usize, blocks: usize, job: &Job<'_>) {
     // Edges are few: their larger code serves small tiles only.
     let pixels = if job.edge.is_some() { pixels.min(4) } else { pixels };
-    let shape = Shape::of(job);
-    let one_run = job.input_row == job.width * job.input_column
-        || job.pixels.start / job.width == (job.pixels.end - 1) / job.width;
-    if shape == Shape::Any || one_run {
+    let shape = Shape::of(job, pixels);
+    if matches!(shape, Shape::Any | Shape::Blocked) {
         return split(isa, pixels, blocks, shape, job);
-    }
-    // Rows of their own, unless they are so short that half-empty tiles would cost more than pointers.
-    if 5 * job.width < 4 * pixels * job.width.div_ceil(pixels) && shape == Shape::Blocked {
-        return split(isa, pixels, blocks, Shape::Any, job);
     }
     let mut start = job.pixels.start;
     while start < job.pixels.end {
@@ -170,6 +178,7 @@ fn dispatch(isa: Isa, pixels: usize, blocks: usize, shape: Shape, job: Job<'_>) 
         (_, true, 2) => tiles!(1 2 3 4; 2, ANY, true),
         (_, true, _) => tiles!(1 2 3 4; 4, ANY, true),
         (Shape::Blocked, ..) => blocks!(BLOCKED),
+        (Shape::Row, ..) => blocks!(ROW),
         (Shape::Planar1, ..) => blocks!(PLANAR_1),
         (Shape::Planar2, ..) => blocks!(PLANAR_2),
         (Shape::Patch4, ..) => blocks!(PATCH_4),
@@ -188,8 +197,19 @@ impl<const P: usize, const B: usize, const SHAPE: usize, const EDGE: bool> Kerne
             return;
         }
         let job = &self.0;
+        let tiles = job.pixels.len() / P;
+        if SHAPE != ANY && SHAPE != BLOCKED {
+            let row = job.row + job.pixels.start / job.width;
+            let mut column = job.column + job.pixels.start % job.width;
+            for _ in 0..tiles {
+                // SAFETY: the job's pointers reach these pixels (`run`).
+                unsafe { self.tile(s, &InRow { row, column }) }
+                column += P;
+            }
+            return;
+        }
         let mut walk = Walk::new(job.row, job.column, job.width, job.pixels.start);
-        for _ in 0..job.pixels.len() / P {
+        for _ in 0..tiles {
             let places = walk.take::<P>();
             // SAFETY: the job's pointers reach these pixels (`run`).
             unsafe { self.tile(s, &places) }
@@ -199,13 +219,12 @@ impl<const P: usize, const B: usize, const SHAPE: usize, const EDGE: bool> Kerne
 
 impl<const P: usize, const B: usize, const SHAPE: usize, const EDGE: bool> Tiles<'_, P, B, SHAPE, EDGE> {
     #[inline(always)]
-    unsafe fn tile<S: Simd>(&self, s: S, places: &Places<P>) {
+    unsafe fn tile<S: Simd>(&self, s: S, spots: &impl Spots) {
         let job = &self.0;
-        let Places { rows, columns } = places;
         let mut output = [job.output; P];
         for p in 0..P {
             // SAFETY: within the output.
-            output[p] = unsafe { job.output.add(rows[p] * job.output_row + columns[p] * LANES) };
+            output[p] = unsafe { job.output.add(spots.at(p, job.output_row, LANES)) };
         }
         let mut sums = [[s.splat(0.0); B]; P];
         for b in 0..B {
@@ -221,14 +240,14 @@ impl<const P: usize, const B: usize, const SHAPE: usize, const EDGE: bool> Tiles
         }
         let mut input = [job.input; P];
         for p in 0..P {
-            input[p] = job.input.wrapping_add(rows[p] * job.input_row + columns[p] * job.input_column);
+            input[p] = job.input.wrapping_add(spots.at(p, job.input_row, job.input_column));
         }
         match job.edge {
             Some(edge) if EDGE => {
                 let mut patches = [[0.0_f32; MAX_PATCH]; P];
                 for p in 0..P {
                     // SAFETY: reads within the image alone.
-                    unsafe { self.patch(edge, rows[p], columns[p], &mut patches[p]) };
+                    unsafe { self.patch(edge, spots.at(p, 1, 0), spots.at(p, 0, 1), &mut patches[p]) };
                     input[p] = patches[p].as_ptr();
                 }
                 let window = Window {
@@ -247,7 +266,7 @@ impl<const P: usize, const B: usize, const SHAPE: usize, const EDGE: bool> Tiles
             if job.planes.end < job.window.planes {
                 store(s, &output, job.output_plane, &sums);
             } else {
-                job.finish.apply(s, places, &output, job.output_plane, sums);
+                job.finish.apply(s, spots, &output, job.output_plane, sums);
             }
         }
     }

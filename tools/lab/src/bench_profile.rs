@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use arcdoor_infer::{EngineChoice, Entry, METHOD, Net, NetSpec};
+use arcdoor_infer::{Bands, EngineChoice, Entry, METHOD, Net, NetSpec};
 
 use crate::bench_nets::CoursesArgs;
 use crate::race::{Course, input};
@@ -17,17 +17,42 @@ pub(crate) struct BenchProfileArgs {
     /// Runs of each network; a step's median counts
     #[arg(long, default_value_t = 101, value_parser = clap::value_parser!(u32).range(3..=100_000))]
     runs: u32,
+    /// Bytes of a map from which on it is handed on band by band [default: what the device does]
+    #[arg(long, value_name = "BYTES")]
+    band_from: Option<usize>,
+    /// Bytes that are held of all maps of a chain
+    #[arg(long, value_name = "BYTES")]
+    band_held: Option<usize>,
+    /// Bytes of the heaviest weights in a chain
+    #[arg(long, value_name = "BYTES")]
+    band_weights: Option<usize>,
+    /// Least rows in a band
+    #[arg(long, value_name = "COUNT")]
+    band_rows: Option<usize>,
+}
+
+impl BenchProfileArgs {
+    fn bands(&self) -> Bands {
+        let Bands { from, held, weights, rows } = Bands::default();
+        Bands {
+            from: self.band_from.unwrap_or(from),
+            held: self.band_held.unwrap_or(held),
+            weights: self.band_weights.unwrap_or(weights),
+            rows: self.band_rows.unwrap_or(rows),
+        }
+    }
 }
 
 pub(crate) fn run(args: &BenchProfileArgs) -> Result<()> {
     println!("one thread, time of the wall, median of {} runs; prediction: {METHOD}", args.runs);
-    args.courses.each(|course| profile(course, args.runs as usize))
+    args.courses.each(|course| profile(course, args.runs as usize, args.bands()))
 }
 
-fn profile(course: &Course, runs: usize) -> Result<()> {
+fn profile(course: &Course, runs: usize, bands: Bands) -> Result<()> {
     let onnx = fs::read(&course.file).with_context(|| format!("cannot read {}", course.file.display()))?;
     let names: Vec<&str> = course.outputs.iter().map(String::as_str).collect();
-    let net = Net::load_on(&onnx, &NetSpec { input: course.input, outputs: &names }, EngineChoice::Plan)?;
+    let spec = NetSpec { input: course.input, outputs: &names };
+    let net = Net::load_in_bands(&onnx, &spec, EngineChoice::Plan, bands)?;
     let measured = measure(&net, &input(course), runs)?;
     println!("\n{}", course.name);
     println!(
@@ -39,6 +64,9 @@ fn profile(course: &Course, runs: usize) -> Result<()> {
     }
     let read_out = measured.last().copied().unwrap_or(0.0);
     println!("  {:<28} {:>54.1}", "outputs read out", read_out);
+    if let Some([weights, maps]) = net.plan_bytes() {
+        println!("  weights {:.1} MB, maps {:.1} MB", weights as f64 / 1e6, maps as f64 / 1e6);
+    }
     let (sum, predicted) =
         (measured.iter().sum::<f64>(), net.steps().iter().map(|step| step.predicted_us).sum::<f64>());
     println!(

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use arcdoor_kernels::{Map, ShapeError, Taps};
 
-/// Which steps run band by band: data, so that a board with other caches may name its own. All in bytes.
+/// Which steps run band by band: data, so that a board with other caches may name its own. In bytes, but `rows`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bands {
     /// A map between two steps from this size on is handed on band by band.
@@ -14,12 +14,14 @@ pub struct Bands {
     pub held: usize,
     /// The heaviest weights of a step that each band reads again.
     pub weights: usize,
+    /// Least rows of a chain's output in a band: shorter bands cost more calls than they save memory.
+    pub rows: usize,
 }
 
 impl Default for Bands {
-    /// What was fastest on an x86-64 core with 32 KiB and 1 MiB of caches.
+    /// What took least memory without taking more time on an x86-64 core with 32 KiB, 1 MiB and 32 MiB of caches.
     fn default() -> Self {
-        Self { from: 96 << 10, held: 192 << 10, weights: 160 << 10 }
+        Self { from: 96 << 10, held: 64 << 10, weights: 160 << 10, rows: 8 }
     }
 }
 
@@ -104,20 +106,20 @@ impl Chain {
         true
     }
 
-    /// A chain with bands as high as `bytes` of held maps allow, and the heights of these maps. `None` where
-    /// not even the least band fits.
+    /// A chain with bands as high as `bands` allows, and what is held of the `maps` between its steps. `None`
+    /// where not even the least band fits.
     pub(super) fn fit(
         steps: Range<usize>,
         links: Vec<Link>,
         maps: &[Map],
-        bytes: usize,
+        bands: Bands,
     ) -> Option<(Self, Vec<Map>)> {
         let mut best = None;
-        let mut chain = Self { steps, links, band: 1 };
-        let height = chain.links.last()?.height;
+        let height = links.last()?.height;
+        let mut chain = Self { steps, links, band: bands.rows.clamp(1, height) };
         while chain.band <= height {
             let held = chain.held(maps)?;
-            if held.iter().map(|map| 4 * map.len()).sum::<usize>() > bytes {
+            if held.iter().map(|map| 4 * map.len()).sum::<usize>() > bands.held {
                 break;
             }
             best = Some((chain.clone(), held));

@@ -15,7 +15,7 @@ use super::merge::{Taken, merge};
 use super::refusal::{Unsupported, Why};
 use super::shape::{Order, Shape};
 use super::step::{Form, Source, Step, epilogue};
-use super::{Output, Plan};
+use super::{Loading, Output, Plan};
 use crate::onnx::Opened;
 use crate::tuning::{Choice, Layer, Tuning};
 
@@ -29,6 +29,7 @@ pub(super) fn compile(
     outputs: &[&str],
     isa: Isa,
     tuning: &Tuning,
+    after: &mut dyn FnMut(Loading),
 ) -> Result<Plan, Unsupported> {
     let graph = Graph::read(opened, input, outputs)?;
     let mut fused = fuse(&graph);
@@ -86,7 +87,9 @@ pub(super) fn compile(
     }
     let outputs = answers(&graph, &maps, &places, &taken)?;
     let (batch, image) = (graph.batch, graph.input.len());
+    after(Loading::Planned);
     let weights = pack(opened, &fused, &steps, packed_len)?;
+    after(Loading::Packed);
     let scratch_len = steps.iter().map(|step| step.kernel.scratch_len()).max().unwrap_or(0);
     Ok(Plan { steps, chains, entries, weights, arena_len, scratch_len, outputs, batch, image, isa })
 }
@@ -143,7 +146,7 @@ fn chains(
             end += 1;
             let between: Vec<Map> =
                 (start..end - 1).filter_map(|at| maps.get(&fused[at].output).copied()).collect();
-            match Chain::fit(start..end, links.clone(), &between, bands.held) {
+            match Chain::fit(start..end, links.clone(), &between, bands) {
                 Some(fits) => best = Some(fits),
                 None => break,
             }

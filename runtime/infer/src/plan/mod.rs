@@ -49,6 +49,17 @@ pub(crate) use run::Runner;
 use step::Step;
 pub use trial::{Tuned, tune};
 
+/// A part of making a plan that is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loading {
+    /// The file is read into operators and constants.
+    Decoded,
+    /// Steps and maps have their places.
+    Planned,
+    /// Weights lie as the kernels read them.
+    Packed,
+}
+
 /// A network, compiled for one input shape.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -85,8 +96,9 @@ impl Plan {
         input: [usize; 4],
         outputs: &[&str],
         tuning: &Tuning,
+        after: &mut dyn FnMut(Loading),
     ) -> Result<Self, Unsupported> {
-        compile::compile(opened, input, outputs, Isa::detect(), tuning)
+        compile::compile(opened, input, outputs, Isa::detect(), tuning, after)
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {
