@@ -61,6 +61,7 @@ fn the_page_says_what_the_constants_say() {
         ("a kernel, stride", &[arcdoor_infer::MAX_WINDOW as usize]),
         ("work of a network", &[usize::try_from(arcdoor_infer::MAX_WORK).unwrap()]),
         ("settings.toml", &[(arcdoor::settings::MAX_BYTES >> 10) as usize]),
+        ("tuning.toml", &[(arcdoor::tuning::MAX_BYTES >> 10) as usize, arcdoor_infer::MAX_LAYERS]),
         ("the log", &[(arcdoor::log::MAX_BYTES >> 20) as usize]),
         ("frames that may fail", &[arcdoor::run::MOST_FAILURES as usize]),
         ("denials that `run` logs", &[arcdoor::run::MOST_DENIALS_LOGGED as usize]),

@@ -142,6 +142,24 @@ enum Command {
         #[command(subcommand)]
         command: KeyCommand,
     },
+    /// Measure which tiles are fastest on this device, layer by layer, and keep them
+    ///
+    /// Tiles say how a layer's loops are cut: they change its time, and no value. A file with those that were
+    /// faster here is written to the home folder (tuning.toml); every later start reads it. It belongs to this pack
+    /// and this CPU: tune again after either changes (`arcdoor doctor` says so). Stop `arcdoor run` first, or both
+    /// are disturbed. Takes seconds on a PC, minutes on a board.
+    Tune {
+        /// Only show what is faster; write nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Width and height of the camera's frames: they decide the detector's input
+        #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "640x480", value_parser = frame_size)]
+        frame: [u32; 2],
+        /// Also try Winograd's form of 3x3 layers, or leave it: scores then differ in their last digits (by at most
+        /// 1e-4; thresholds and enrolled templates stay good)
+        #[arg(long)]
+        winograd: bool,
+    },
     /// Model packs
     Pack {
         #[command(subcommand)]
@@ -269,9 +287,20 @@ impl Command {
                 Request::Run { from: Pictures::Replay(path), frames }
             }
             Self::Run { camera, frames, .. } => Request::Run { from: Pictures::Camera(camera), frames },
+            Self::Tune { dry_run, frame, winograd } => Request::Tune { frame, winograd, dry_run },
             Self::Doctor => Request::Doctor,
             Self::Completions { shell } => return Err(Some(shell)),
         })
+    }
+}
+
+/// `640x480`, each side 16 to 16384.
+fn frame_size(text: &str) -> Result<[u32; 2], String> {
+    let sides =
+        text.split_once('x').and_then(|(width, height)| Some([width.parse().ok()?, height.parse().ok()?]));
+    match sides {
+        Some(sides) if sides.iter().all(|side| (16..=16_384).contains(side)) => Ok(sides),
+        _ => Err("give width and height, each within 16 to 16384, as 640x480".to_owned()),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::home::Home;
 use crate::keys::{KeySource, Keys};
 use crate::message::{Health, Response};
 use crate::settings::Settings;
+use crate::tuning;
 use arcdoor_calib::gallery_threshold;
 use arcdoor_core::{Basis, Calibration, CalibrationError};
 use arcdoor_models::Pack;
@@ -62,6 +63,7 @@ pub fn examine(home: &Home, settings: Result<&Settings, &Error>, pack: Option<&s
                     format!("{place}; unsigned packs are allowed: who can write there chooses who is let in"),
                 ),
             });
+            findings.push(examine_tuning(home, &pack));
             findings.extend(examine_gallery(home, chosen, &pack));
             findings.push(examine_probes(chosen));
         }
@@ -171,6 +173,21 @@ fn threshold_text(
 
 fn mark(basis: Basis) -> &'static str {
     if basis.is_counted() { "" } else { " (from a tail fit, not counted)" }
+}
+
+/// Whether tiles that were measured here are in use.
+fn examine_tuning(home: &Home, pack: &Pack) -> Finding {
+    match tuning::read(home, pack) {
+        Ok(None) => ok("tuning", "none: the default tiles; `arcdoor tune` measures this device".to_owned()),
+        Ok(Some(tuning)) => ok("tuning", format!("{} layers have tiles measured here", tuning.len())),
+        Err(problem) => warn(
+            "tuning",
+            format!(
+                "{}: {problem}: left aside, the default tiles hold; `arcdoor tune` measures anew",
+                home.tuning().display()
+            ),
+        ),
+    }
 }
 
 /// Which key is in use and what it does not protect.

@@ -2,8 +2,10 @@
 //! recognition is put together.
 
 use crate::error::Error;
+use crate::home::Home;
 use crate::message::{Reason, Sight, Stages, Verdict, verdict};
 use crate::settings::Settings;
+use crate::tuning;
 use arcdoor_calib::gallery_threshold;
 use arcdoor_core::{
     Candidate, Candidates, DenyReason, Faces, Millis, RetryReason, SubjectId, SubjectName, Template,
@@ -13,6 +15,7 @@ use arcdoor_frame::{ImageLimits, RgbImage, RgbView, read_image};
 use arcdoor_gallery::{Gallery, Subject};
 use arcdoor_models::Pack;
 use arcdoor_pipeline::{Enrolment, Policy, Recognizer, Step};
+use arcdoor_vision::tuning::Tuning;
 use arcdoor_vision::{DetectSettings, Running, Vision};
 use std::path::Path;
 
@@ -29,6 +32,7 @@ pub struct Seen {
 pub struct Engine {
     pack: Pack,
     settings: Settings,
+    tuning: Tuning,
     /// Of one comparison.
     threshold: Threshold,
     /// Of a search in the gallery, once one is followed.
@@ -39,16 +43,19 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Verifies the pack in `dir` and loads its networks. `policy` says how many frames must agree.
+    /// Verifies the pack in `dir` and loads its networks, tuned as `home` says where that fits. `policy` says
+    /// how many frames must agree.
     ///
     /// # Errors
     /// When the pack is refused, or has no threshold for the settings' target.
-    pub fn open(dir: &Path, settings: &Settings, policy: Policy) -> Result<Self, Error> {
+    pub fn open(dir: &Path, home: &Home, settings: &Settings, policy: Policy) -> Result<Self, Error> {
         let pack = settings.open_pack(dir)?;
         let threshold = settings.calibration(&pack).threshold(settings.target_fmr)?;
-        let recognizer = recognizer(&pack, settings, threshold, policy)?;
+        let tuning = tuning::of(home, &pack);
+        let recognizer = recognizer(&pack, settings, &tuning, threshold, policy)?;
         let (image, limits) = (RgbImage::new(), ImageLimits::default());
-        Ok(Self { pack, settings: settings.clone(), threshold, search: None, recognizer, image, limits })
+        let settings = settings.clone();
+        Ok(Self { pack, settings, tuning, threshold, search: None, recognizer, image, limits })
     }
 
     /// The pack.
@@ -77,7 +84,7 @@ impl Engine {
     /// As [`Engine::open`].
     pub fn renew(&mut self, policy: Policy) -> Result<(), Error> {
         let threshold = self.search.unwrap_or(self.threshold);
-        self.recognizer = recognizer(&self.pack, &self.settings, threshold, policy)?;
+        self.recognizer = recognizer(&self.pack, &self.settings, &self.tuning, threshold, policy)?;
         Ok(())
     }
 
@@ -206,10 +213,11 @@ impl Engine {
 fn recognizer(
     pack: &Pack,
     settings: &Settings,
+    tuning: &Tuning,
     threshold: Threshold,
     policy: Policy,
 ) -> Result<Recognizer, Error> {
-    let vision = Vision::from_pack_on(pack, settings.detector.into(), settings.engine.into())?;
+    let vision = Vision::from_pack_tuned(pack, settings.detector.into(), settings.engine.into(), tuning)?;
     let (min_face_px, region) = (settings.min_face_px, settings.region);
     let detect = DetectSettings { min_face_px, region, ..DetectSettings::default() };
     Ok(Recognizer::new(vision, detect, threshold, policy)?)

@@ -16,6 +16,7 @@ use arcdoor_gallery::GalleryError;
 use arcdoor_models::PackError;
 use arcdoor_pipeline::PipelineError;
 use arcdoor_vision::VisionError;
+use arcdoor_vision::tuning::{ShapeError, TuningError};
 use std::io;
 use std::path::PathBuf;
 
@@ -87,6 +88,22 @@ pub enum Error {
     /// The pack's networks failed.
     #[error("{0}; `arcdoor pack check` tells whether the pack is whole")]
     Vision(#[from] VisionError),
+    /// A layer of the pack that cannot be measured.
+    #[error("a layer of this pack cannot be measured: {0}; `arcdoor pack check --explain` shows the layers")]
+    Layer(ShapeError),
+    /// More layers than a tuning has.
+    #[error("this pack cannot be tuned: {0}")]
+    Tuning(#[from] TuningError),
+    /// Other tiles, other values: more than rounding.
+    #[error(
+        "tuned, {file} answers other values, {difference:.1e} of the greatest: nothing was written, and the          defaults stay; if this repeats, the CPU or its memory computes wrongly"
+    )]
+    TunedValues {
+        /// The network's file.
+        file: String,
+        /// Greatest difference of an output, of the greatest value.
+        difference: f32,
+    },
     /// Recognition failed.
     #[error("{0}; `arcdoor pack check` tells whether the pack is whole")]
     Pipeline(#[from] PipelineError),
@@ -268,8 +285,11 @@ impl Error {
             | Self::Calibration(_)
             | Self::Gallery(_)
             | Self::Vision(_)
+            | Self::Layer(_)
+            | Self::Tuning(_)
             | Self::Pipeline(_) => PACK,
             Self::NoHome
+            | Self::TunedValues { .. }
             | Self::File { .. }
             | Self::Annotate { .. }
             | Self::Camera(_)

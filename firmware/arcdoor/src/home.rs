@@ -7,6 +7,7 @@
 //! | `gallery.key` | the gallery's key, where nothing stronger is used; see [`keys`](crate::keys) |
 //! | `probes.bin` | sealed probes of the newest grants, for a while; see [`probes`](crate::probes) |
 //! | `log.jsonl`, `log.1.jsonl` | decisions and enrolments; see [`log`](crate::log) |
+//! | `tuning.toml` | tiles that were measured on this device; see [`tuning`](crate::tuning) |
 //! | `packs/NAME/` | installed packs |
 
 use crate::error::Error;
@@ -82,6 +83,12 @@ impl Home {
     #[must_use]
     pub fn probes(&self) -> PathBuf {
         self.0.join("probes.bin")
+    }
+
+    /// The file of tiles that were measured here.
+    #[must_use]
+    pub fn tuning(&self) -> PathBuf {
+        self.0.join("tuning.toml")
     }
 
     /// The log's file.

@@ -16,6 +16,7 @@
 //! | [`enrolling`], [`moving`], [`recall`] | requests by what they are about: enrolment, whole galleries, the log |
 //! | [`keys`], [`passphrase`] | where the gallery's key comes from |
 //! | [`install`] | a pack into the home folder |
+//! | [`tuning`] | tiles that were measured on this device: another of the home's files |
 //! | [`doctor`] | what is wrong with this device, and what to do |
 //! | [`annotate`] | marked copies of photos |
 //! | [`text`] | responses for people |
@@ -44,6 +45,8 @@ pub mod service;
 pub mod settings;
 pub mod source;
 pub mod text;
+mod tune;
+pub mod tuning;
 
 pub use error::Error;
 pub use home::Home;

@@ -139,6 +139,15 @@ pub enum Request {
         /// Stop after so many frames.
         frames: Option<u64>,
     },
+    /// Which tiles are fastest on this device.
+    Tune {
+        /// Width and height of a camera's frame.
+        frame: [u32; 2],
+        /// Whether forms of a layer are tried whose values differ in their last digits.
+        winograd: bool,
+        /// Whether nothing is written.
+        dry_run: bool,
+    },
     /// What is wrong with this device.
     Doctor,
 }
@@ -329,6 +338,21 @@ pub struct NetworkStep {
     pub macs: u64,
     /// Predicted microseconds, on one core.
     pub predicted_us: f64,
+}
+
+/// How a layer is computed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerForm {
+    /// `direct`, `winograd2` or `winograd4`.
+    pub form: String,
+    /// Output pixels in registers at once.
+    pub pixels: usize,
+    /// Blocks of 16 output channels in registers at once.
+    pub blocks: usize,
+    /// Blocks of 16 input channels in one pass; none: all.
+    pub planes: Option<usize>,
+    /// Output pixels in one strip; none: all.
+    pub strip: Option<usize>,
 }
 
 /// One answer; a request may have many.
@@ -525,6 +549,51 @@ pub enum Response {
         bytes: Option<[usize; 2]>,
         /// The steps in order.
         steps: Vec<NetworkStep>,
+    },
+    /// A layer was measured.
+    TunedLayer {
+        /// Whether it reads the network's input itself.
+        planar: bool,
+        /// Channels, rows and columns of its input.
+        input: [usize; 3],
+        /// Channels of its output.
+        outputs: usize,
+        /// Rows and columns of its kernel.
+        kernel: [usize; 2],
+        /// From one output pixel to the next.
+        stride: usize,
+        /// Zeros above, left of, below and right of the input.
+        pads: [usize; 4],
+        /// What it has without a tuning.
+        default: LayerForm,
+        /// Microseconds with it.
+        default_us: f64,
+        /// The fastest; the default where nothing was clearly faster.
+        chosen: LayerForm,
+        /// Microseconds with it.
+        chosen_us: f64,
+    },
+    /// A whole network was measured with the defaults and tuned.
+    TunedNetwork {
+        /// Its file.
+        file: String,
+        /// Width and height of its input.
+        input: [usize; 2],
+        /// Microseconds with the defaults, median.
+        before_us: f64,
+        /// Microseconds tuned, median.
+        after_us: f64,
+        /// Greatest difference of an output, of the greatest value; 0: the same bits.
+        difference: f32,
+    },
+    /// Tuning ended.
+    Tuning {
+        /// The file; none: a dry run.
+        path: Option<PathBuf>,
+        /// Layers that are not as the defaults have them.
+        layers: usize,
+        /// Whether every value stays as it is, bit for bit.
+        keeps_values: bool,
     },
     /// A check of the doctor.
     Check {

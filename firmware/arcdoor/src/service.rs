@@ -130,6 +130,7 @@ impl Service {
                 self.pack_check(Some(&dir), false, answer)
             }
             Request::Run { from, frames } => self.run(from, *frames, answer),
+            Request::Tune { frame, winograd, dry_run } => self.tune(*frame, *winograd, *dry_run, answer),
             Request::Doctor => self.doctor(answer),
         }
     }
@@ -139,7 +140,7 @@ impl Service {
     }
 
     pub(crate) fn engine(&self, policy: Policy) -> Result<(Engine, Gallery), Error> {
-        let engine = Engine::open(&self.pack_dir()?, &self.settings, policy)?;
+        let engine = Engine::open(&self.pack_dir()?, &self.home, &self.settings, policy)?;
         let gallery = self.gallery(engine.pack())?;
         self.journal.probes.sweep(unix_seconds())?;
         Ok((engine, gallery))
@@ -274,7 +275,7 @@ impl Service {
             return Ok(Outcome::Failed(PACK));
         }
         // Whole is not enough: the networks must load, too.
-        let engine = Engine::open(&dir, &self.settings, Policy::still())?;
+        let engine = Engine::open(&dir, &self.home, &self.settings, Policy::still())?;
         let pack = engine.pack();
         answer(&Response::PackWhole {
             name: pack.name().to_owned(),

@@ -94,6 +94,13 @@ impl Printer {
                 networks.iter().try_for_each(|[file, licence]| writeln!(out, "  {file}: {licence}"))
             }
             Response::Network { .. } => crate::explain::print(out, response),
+            Response::TunedLayer { .. } => {
+                let first = !std::mem::replace(&mut self.has_head, true);
+                crate::tune::print(out, response, first)
+            }
+            Response::TunedNetwork { .. } | Response::Tuning { .. } => {
+                crate::tune::print(out, response, false)
+            }
             Response::Check { check, health, text } => {
                 let health = match health {
                     Health::Ok => "ok",

@@ -14,7 +14,7 @@ use std::path::Path;
 #[test]
 fn every_command_has_help() {
     let device = Device::new();
-    let commands: [&[&str]; 19] = [
+    let commands: [&[&str]; 20] = [
         &[],
         &["enrol"],
         &["identify"],
@@ -34,6 +34,7 @@ fn every_command_has_help() {
         &["run"],
         &["doctor"],
         &["completions"],
+        &["tune"],
     ];
     for command in commands {
         let (code, out, _) = device.run(&[command, &["--help"]].concat());

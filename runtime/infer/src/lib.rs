@@ -14,13 +14,16 @@ mod net;
 pub mod onnx;
 mod plan;
 mod session;
+mod tuning;
 mod wire;
 
+pub use arcdoor_kernels::{Isa, ShapeError, Square, Tile};
 pub use cost::{Cost, cost};
 pub use engine::{Engine, EngineChoice, NoEngine};
 pub use error::InferError;
 pub use limits::{MAX_CONSTANT_VALUES, MAX_NODES, MAX_WINDOW, MAX_WORK};
 pub use net::{MAX_ELEMENTS, MAX_ONNX_BYTES, MAX_OUTPUTS, Net, NetSpec};
-pub use plan::{Bands, Entry, Loading, METHOD, Unsupported, Why};
+pub use plan::{Bands, Entry, Loading, METHOD, Tuned, Unsupported, Why, tune};
 pub use session::Session;
+pub use tuning::{Choice, Form, Layer, MAX_LAYERS, Tuning, TuningError};
 pub use wire::MAX_FIELDS;

@@ -11,6 +11,7 @@ use crate::limits;
 use crate::onnx;
 use crate::plan::{Bands, Entry, Loading, Plan, Unsupported};
 use crate::session::Session;
+use crate::tuning::Tuning;
 
 /// Largest ONNX file that is read, in bytes: an IResNet-100 of the lab's. A pack's files are smaller.
 pub const MAX_ONNX_BYTES: usize = 256 << 20;
@@ -73,7 +74,7 @@ impl Net {
     /// As [`load`](Self::load); [`InferError::Unplanned`] where the plan is demanded and does not support the
     /// graph.
     pub fn load_on(onnx: &[u8], spec: &NetSpec<'_>, choice: EngineChoice) -> Result<Self, InferError> {
-        Self::load_in_bands(onnx, spec, choice, Bands::default())
+        Self::load_tuned(onnx, spec, choice, &Tuning::default())
     }
 
     /// As [`load_on`](Self::load_on), with other limits of what the plan runs band by band. They change time and
@@ -87,10 +88,23 @@ impl Net {
         choice: EngineChoice,
         bands: Bands,
     ) -> Result<Self, InferError> {
-        Self::load_watched(onnx, spec, choice, bands, |_| {})
+        Self::load_tuned(onnx, spec, choice, &Tuning::default().in_bands(bands))
     }
 
-    /// As [`load_in_bands`](Self::load_in_bands), and calls `after` for whoever holds a clock when a part of the
+    /// As [`load_on`](Self::load_on), with the plan cut as `tuning` says.
+    ///
+    /// # Errors
+    /// As [`load_on`](Self::load_on).
+    pub fn load_tuned(
+        onnx: &[u8],
+        spec: &NetSpec<'_>,
+        choice: EngineChoice,
+        tuning: &Tuning,
+    ) -> Result<Self, InferError> {
+        Self::load_watched(onnx, spec, choice, tuning, |_| {})
+    }
+
+    /// As [`load_tuned`](Self::load_tuned), and calls `after` for whoever holds a clock when a part of the
     /// plan's making is done. On tract it is not called.
     ///
     /// # Errors
@@ -99,7 +113,7 @@ impl Net {
         onnx: &[u8],
         spec: &NetSpec<'_>,
         choice: EngineChoice,
-        bands: Bands,
+        tuning: &Tuning,
         mut after: impl FnMut(Loading),
     ) -> Result<Self, InferError> {
         let outputs: Arc<[String]> = spec.outputs.iter().map(|&name| name.to_owned()).collect();
@@ -110,7 +124,7 @@ impl Net {
                 spec.check()?;
                 let opened = onnx::open(onnx);
                 after(Loading::Decoded);
-                let plan = |opened| Plan::compile(&opened, spec.input, spec.outputs, bands, &mut after);
+                let plan = |opened| Plan::compile(&opened, spec.input, spec.outputs, tuning, &mut after);
                 match opened.map(plan) {
                     Ok(Ok(plan)) => {
                         limits::check_work(plan.work())?;

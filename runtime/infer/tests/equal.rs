@@ -3,7 +3,9 @@
 
 mod common;
 
-use arcdoor_infer::{Bands, EngineChoice, Net, NetSpec};
+use std::collections::BTreeSet;
+
+use arcdoor_infer::{Bands, Choice, EngineChoice, Form, Isa, Layer, Net, NetSpec, Square, Tile, Tuning};
 use common::{Builder, answers, assert_equal, int, ints, text};
 use proptest::prelude::*;
 
@@ -221,7 +223,7 @@ fn unsimplified(file: &[u8], input: [usize; 4], outputs: &[&str], values: &[f32]
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn graphs_drawn_at_random_answer_alike(seed in any::<u64>()) {
@@ -312,6 +314,43 @@ fn detectors_and_embedders_in_small_answer_alike() {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_tuning_of_tiles_changes_no_bit(seed in any::<u64>()) {
+        let drawn = draw(seed);
+        let mut numbers = common::Numbers(seed ^ 0x7117);
+        let input = numbers.many(drawn.input.iter().product(), -1.0, 1.0);
+        let names: Vec<&str> = drawn.outputs.iter().map(|name| &**name).collect();
+        let spec = NetSpec { input: drawn.input, outputs: &names };
+        let net = Net::load_on(&drawn.onnx, &spec, EngineChoice::Plan).unwrap();
+        let layers: BTreeSet<Layer> = net.steps().iter().filter_map(|step| step.layer).collect();
+        let choices = layers.into_iter().map(|layer| {
+            let Choice { form, .. } = layer.default_choice(Isa::detect()).unwrap();
+            let blocks = [1, 2, 4][numbers.below(3)];
+            let [pixels, planes, strip] = [14, 4, 90].map(|most| 1 + numbers.below(most));
+            (layer, Choice { form, tile: Tile { pixels, blocks, planes, strip } })
+        });
+        let tuning = Tuning::new(&choices.collect::<Vec<_>>()).unwrap();
+        prop_assert!(tuning.keeps_values(Isa::detect()));
+        let run = |net: &Net| {
+            let mut session = net.session().unwrap();
+            session.input_mut().copy_from_slice(&input);
+            session.run().unwrap();
+            let bits = |index| session.output(index).iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+            (0..names.len()).map(bits).collect::<Vec<_>>()
+        };
+        let tuned = Net::load_tuned(&drawn.onnx, &spec, EngineChoice::Plan, &tuning).unwrap();
+        prop_assert_eq!(run(&net), run(&tuned));
+    }
+}
+
+/// Graphs that are drawn: as many as `PROPTEST_CASES` says, else enough for every day.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(600)
+}
+
 /// A single operator between input and output.
 fn one(input: [usize; 4], build: impl FnOnce(&mut Builder) -> String) -> Drawn {
     let mut b = Builder::new(3);
@@ -351,6 +390,31 @@ fn convolutions_in_winograds_form_answer_alike() {
             b.prelu(&conv, to, 0)
         });
         compare(&graph, 7 + side as u64, None);
+    }
+}
+
+/// Whatever form a tuning chooses, where another one was the default.
+#[test]
+fn every_form_of_a_layer_answers_alike() {
+    let forms = [Form::Direct, Form::Winograd(Square::Two), Form::Winograd(Square::Four)];
+    for ([from, to], side) in [([40, 48], 24), ([33, 17], 9), ([5, 70], 5)] {
+        let graph = one([1, from, side, side], |b| b.conv("x", [from, to, 1], [3, 3], 1, [1; 4]));
+        let names: Vec<&str> = graph.outputs.iter().map(|name| &**name).collect();
+        let spec = NetSpec { input: graph.input, outputs: &names };
+        let input = common::Numbers(9).many(from * side * side, -1.0, 1.0);
+        let tract = unsimplified(&graph.onnx, graph.input, &names, &input);
+        let net = Net::load_on(&graph.onnx, &spec, EngineChoice::Plan).unwrap();
+        let layer = net.steps().iter().find_map(|step| step.layer).unwrap();
+        for form in forms.into_iter().filter(|form| *form == Form::Direct || layer.has_winograd()) {
+            let tile = layer.default_choice(Isa::detect()).unwrap().tile;
+            let tuning = Tuning::new(&[(layer, Choice { form, tile })]).unwrap();
+            let tuned = Net::load_tuned(&graph.onnx, &spec, EngineChoice::Plan, &tuning).unwrap();
+            let mut session = tuned.session().unwrap();
+            session.input_mut().copy_from_slice(&input);
+            session.run().unwrap();
+            let answer = vec![(session.output_shape(0).to_vec(), session.output(0).to_vec())];
+            assert_equal(&answer, &tract, &format!("{form:?} of {layer:?}"));
+        }
     }
 }
 

@@ -153,9 +153,11 @@ mod tests {
 
     #[test]
     fn the_longest_i8_vectors_do_not_overflow() {
-        let least = vec![i8::MIN; MAX_I8_LEN];
+        // Miri would take minutes for the longest.
+        let len = if cfg!(miri) { MAX_I8_LEN / 16 } else { MAX_I8_LEN };
+        let least = vec![i8::MIN; len];
         for isa in isas() {
-            assert_eq!(dot_i8(isa, &least, &least), 1 << 30);
+            assert_eq!(dot_i8(isa, &least, &least), (len as i32) << 14);
         }
     }
 

@@ -27,17 +27,13 @@
 //! | `avx2`, `neon`, `portable` | the dot products |
 //!
 //! # Checks beyond `cargo test`
-//! The tests compare every operator, instruction set, tile and number of parts with plain f64 loops;
-//! `PROPTEST_CASES=20000` makes a fuzzer of them. NEON runs under `qemu-user`, Miri sees the portable code,
-//! AddressSanitizer the SIMD code:
+//! The tests compare every operator, instruction set, tile and number of parts with plain f64 loops. Slower
+//! than `cargo test`, each a command:
 //! ```text
-//! PROPTEST_CASES=20000 cargo test --release -p arcdoor-kernels --features std
-//! CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
-//! CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER='qemu-aarch64-static -L /usr/aarch64-linux-gnu' \
-//!     cargo test --release -p arcdoor-kernels --features std --target aarch64-unknown-linux-gnu
-//! PROPTEST_CASES=2 MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p arcdoor-kernels --test operators
-//! RUSTFLAGS=-Zsanitizer=address cargo +nightly test --release -p arcdoor-kernels --features std \
-//!     --target x86_64-unknown-linux-gnu --test operators
+//! cargo xtask check equal --cases 20000   # so many cases of each: a fuzzer
+//! cargo xtask check neon                  # the NEON code, emulated
+//! cargo xtask check miri                  # the portable code, on smaller shapes
+//! cargo xtask check asan                  # the SIMD code under AddressSanitizer
 //! ```
 #![no_std]
 #![allow(

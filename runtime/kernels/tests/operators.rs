@@ -4,12 +4,21 @@
 
 mod naive;
 
+use core::ops::Range;
+
 use arcdoor_kernels::{
     Activation, Block, Conv, Depthwise, Elementwise, Epilogue, Inputs, Isa, Map, Order, Part, Planar, Pool,
     PoolKind, Residual, ShapeError, Square, Taps, Tile, Unblock, Upsample2, Winograd,
 };
 use naive::{Plain, Seed, activate, assert_near, convolve, inputs, isas, plain};
 use proptest::prelude::*;
+
+/// Miri takes a thousand times as long: maps are smaller there, of two blocks all the same.
+const CHANNELS: Range<usize> = if cfg!(miri) { 1..20 } else { 1..40 };
+const OUTPUTS: Range<usize> = if cfg!(miri) { 1..36 } else { 1..70 };
+const ROWS: Range<usize> = if cfg!(miri) { 1..6 } else { 1..12 };
+const COLUMNS: Range<usize> = if cfg!(miri) { 1..8 } else { 1..17 };
+const SQUARES: Range<usize> = if cfg!(miri) { 1..7 } else { 1..15 };
 
 const ACTIVATIONS: [Activation; 5] = [
     Activation::None,
@@ -103,7 +112,7 @@ fn check_conv(conv: &Conv, input: &[f32], weights: &[f32], end: &End, wanted: &[
 proptest! {
     #[test]
     fn dense_convolutions(
-        (channels, outputs) in (1_usize..40, 1_usize..70), (height, width) in (1_usize..12, 1_usize..17),
+        (channels, outputs) in (CHANNELS, OUTPUTS), (height, width) in (ROWS, COLUMNS),
         kernel in [1_usize..8, 1_usize..8], stride in 1_usize..5, pads in [0_usize..4, 0_usize..4, 0_usize..4, 0_usize..4],
         (seed, border) in (any::<u64>(), 0_usize..3), planar in any::<bool>(),
     ) {
@@ -128,7 +137,7 @@ proptest! {
 
     #[test]
     fn winograd_convolutions(
-        (channels, outputs) in (1_usize..40, 1_usize..70), (height, width) in (1_usize..15, 1_usize..15),
+        (channels, outputs) in (CHANNELS, OUTPUTS), (height, width) in (SQUARES, SQUARES),
         pads in [0_usize..3, 0_usize..3, 0_usize..3, 0_usize..3], (seed, border) in (any::<u64>(), 0_usize..3),
         parts in 1_usize..5, four in any::<bool>(),
     ) {
@@ -160,7 +169,7 @@ proptest! {
 
     #[test]
     fn fully_connected(
-        (channels, outputs) in (1_usize..40, 1_usize..140), (height, width) in (1_usize..5, 1_usize..5),
+        (channels, outputs) in (CHANNELS, 1..2 * OUTPUTS.end), (height, width) in (1_usize..5, 1_usize..5),
         (seed, border) in (any::<u64>(), 0_usize..2),
     ) {
         let seed = &mut Seed(seed);
@@ -177,7 +186,7 @@ proptest! {
 
     #[test]
     fn depthwise_convolutions(
-        channels in 1_usize..40, (height, width) in (1_usize..12, 1_usize..17),
+        channels in CHANNELS, (height, width) in (ROWS, COLUMNS),
         kernel in prop_oneof![Just([3, 3]), Just([5, 5]), Just([7, 7]), [1_usize..8, 1_usize..8]],
         stride in 1_usize..4, pads in [0_usize..4, 0_usize..4, 0_usize..4, 0_usize..4],
         (seed, border) in (any::<u64>(), 0_usize..3), global in any::<bool>(), parts in 1_usize..5,
@@ -219,7 +228,7 @@ proptest! {
 
     #[test]
     fn pools(
-        channels in 1_usize..40, (height, width) in (1_usize..10, 1_usize..10),
+        channels in CHANNELS, (height, width) in (ROWS, ROWS),
         kernel in [1_usize..4, 1_usize..4], stride in 1_usize..4,
         pads in [0_usize..3, 0_usize..3, 0_usize..3, 0_usize..3],
         (seed, kind, global) in (any::<u64>(), 0_usize..3, any::<bool>()),
@@ -276,7 +285,7 @@ proptest! {
 
     #[test]
     fn elementwise_steps_and_upsampling(
-        channels in 1_usize..40, (height, width) in (1_usize..9, 1_usize..9), seed in any::<u64>(),
+        channels in CHANNELS, (height, width) in (ROWS, ROWS), seed in any::<u64>(),
         affine in any::<bool>(), up in any::<bool>(),
     ) {
         let seed = &mut Seed(seed);
@@ -327,7 +336,7 @@ proptest! {
 
     #[test]
     fn blocked_and_back(
-        channels in 1_usize..40, (height, width) in (1_usize..9, 1_usize..9), border in 0_usize..3,
+        channels in CHANNELS, (height, width) in (ROWS, ROWS), border in 0_usize..3,
         seed in any::<u64>(),
     ) {
         let source = Plain::random(&mut Seed(seed), channels, height, width);

@@ -8,7 +8,7 @@ use crate::seetaface::SeetaFace;
 use crate::yunet::YuNet;
 use arcdoor_core::{Face, Faces, Landmarks5, ModelId, Template};
 use arcdoor_frame::RgbView;
-use arcdoor_infer::{Engine, EngineChoice};
+use arcdoor_infer::{Engine, EngineChoice, Tuning};
 use arcdoor_models::Pack;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
@@ -95,14 +95,27 @@ impl Vision {
     /// # Errors
     /// As [`from_pack`](Self::from_pack).
     pub fn from_pack_on(pack: &Pack, kind: DetectorKind, choice: EngineChoice) -> Result<Self, VisionError> {
+        Self::from_pack_tuned(pack, kind, choice, &Tuning::default())
+    }
+
+    /// As [`from_pack_on`](Self::from_pack_on), with layers cut as `tuning` says.
+    ///
+    /// # Errors
+    /// As [`from_pack`](Self::from_pack).
+    pub fn from_pack_tuned(
+        pack: &Pack,
+        kind: DetectorKind,
+        choice: EngineChoice,
+        tuning: &Tuning,
+    ) -> Result<Self, VisionError> {
         let seetaface = match kind {
             DetectorKind::Yunet => None,
             DetectorKind::Rustface => Some(SeetaFace::new()?),
         };
         Ok(Self {
-            yunet: YuNet::from_pack(pack)?.on(choice),
+            yunet: YuNet::from_pack(pack)?.on(choice).tuned(tuning.clone()),
             seetaface,
-            embedder: Embedder::from_pack_on(pack, choice)?,
+            embedder: Embedder::from_pack_tuned(pack, choice, tuning)?,
             times: StageTimes::default(),
         })
     }

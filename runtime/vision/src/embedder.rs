@@ -5,7 +5,7 @@ use crate::error::VisionError;
 use crate::preprocess::Channels;
 use arcdoor_core::{Landmarks5, ModelId, Template};
 use arcdoor_frame::RgbView;
-use arcdoor_infer::{Engine, EngineChoice, Net, NetSpec, Session};
+use arcdoor_infer::{Engine, EngineChoice, Net, NetSpec, Session, Tuning};
 use arcdoor_models::Pack;
 
 /// Input sides that the ArcFace template is drawn at, in pixels.
@@ -34,6 +34,14 @@ impl Embedder {
     /// # Errors
     /// As [`from_pack`](Self::from_pack).
     pub fn from_pack_on(pack: &Pack, choice: EngineChoice) -> Result<Self, VisionError> {
+        Self::from_pack_tuned(pack, choice, &Tuning::default())
+    }
+
+    /// As [`from_pack_on`](Self::from_pack_on), with layers cut as `tuning` says.
+    ///
+    /// # Errors
+    /// As [`from_pack`](Self::from_pack).
+    pub fn from_pack_tuned(pack: &Pack, choice: EngineChoice, tuning: &Tuning) -> Result<Self, VisionError> {
         let file = pack.embedder();
         let (width, height) = (file.preprocess.width, file.preprocess.height);
         if width != height || !SIDES.contains(&width) {
@@ -42,7 +50,7 @@ impl Embedder {
         let output = file.outputs.first().map_or("", String::as_str);
         let side = width as usize;
         let spec = NetSpec { input: [1, 3, side, side], outputs: &[output] };
-        let session = Net::load_on(pack.file_bytes(file), &spec, choice)?.session()?;
+        let session = Net::load_tuned(pack.file_bytes(file), &spec, choice, tuning)?.session()?;
         Ok(Self {
             session,
             channels: Channels::new(&file.preprocess),

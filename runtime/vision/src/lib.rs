@@ -14,6 +14,7 @@
 //! | [`quality`] | 0..=100 with named parts, and the gate that turns a weak part into advice |
 //! | [`embedder`] | an aligned face in, a [`Template`](arcdoor_core::Template) out |
 //! | [`explain`](mod@explain) | which engine runs each network of a pack, and why |
+//! | [`tuning`] | the networks as `arcdoor tune` measures them |
 //! | [`bundle`] | [`Vision`]: all of it behind one value, with the time that each stage took |
 //!
 //! After the first frame of a size, nothing here allocates (rustface itself does). What a detector
@@ -31,6 +32,7 @@ mod nms;
 mod preprocess;
 pub mod quality;
 pub mod seetaface;
+pub mod tuning;
 pub mod yunet;
 
 pub use arcdoor_infer::{Engine, EngineChoice};

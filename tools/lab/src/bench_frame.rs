@@ -22,7 +22,7 @@ use crate::stats::median;
 use arcdoor_calib::Random;
 
 /// All pictures are brought to a camera's frame: the size decides the cost of detection.
-const FRAME: [u32; 2] = [640, 480];
+pub(crate) const FRAME: [u32; 2] = [640, 480];
 const STAGES: [&str; 7] = ["detect", "landmarks", "quality", "align", "embed", "match", "frame"];
 /// Rounds that are not counted: caches, clocks and buffers settle.
 const WARM_UP: usize = 3;
@@ -140,13 +140,13 @@ pub(crate) fn run(args: BenchFrameArgs) -> Result<()> {
 }
 
 /// The photos as a camera would give them.
-struct Frames {
-    pictures: Vec<RgbImage>,
+pub(crate) struct Frames {
+    pub(crate) pictures: Vec<RgbImage>,
     resizer: Resizer,
 }
 
 impl Frames {
-    fn read(photos: &[PathBuf]) -> Result<Self> {
+    pub(crate) fn read(photos: &[PathBuf]) -> Result<Self> {
         let mut frames = Self { pictures: Vec::new(), resizer: Resizer::new() };
         frames.extend(photos)?;
         Ok(frames)
@@ -202,18 +202,7 @@ type Taken = [(f64, Allocations); STAGES.len()];
 impl Ours {
     fn open(args: &BenchFrameArgs, pack: &Pack, settings: DetectSettings) -> Result<Self> {
         let vision = arcdoor_vision::Vision::from_pack(pack, args.detector.kind())?;
-        let mut gallery = Gallery::open_on(
-            MemoryDisk::new(),
-            &GalleryKey::generate()?,
-            pack.model_id(),
-            vision.dimension(),
-        )?;
-        let mut random = Random(1);
-        for subject in 0..args.subjects {
-            let values: Vec<f32> = (0..vision.dimension()).map(|_| random.signed()).collect();
-            let template = Template::new(pack.model_id(), &values)?;
-            gallery.enrol(&SubjectName::new(&format!("subject {subject}"))?, &[template], 0)?;
-        }
+        let gallery = crowd(pack, args.subjects)?;
         let yunet = YuNet::from_pack(pack)?;
         Ok(Self { vision, yunet, settings, gallery, faces: Faces::new(), candidates: Candidates::new() })
     }
@@ -258,9 +247,31 @@ impl Ours {
 
     /// Width and height of what the detector's network really sees of this frame.
     fn detector_input(&self, picture: &RgbImage) -> Result<[u32; 2]> {
-        let scale = self.yunet.net_scale(picture.view(), &self.settings)?;
-        Ok(FRAME.map(|side| ((side as f32 * scale).round() as u32).next_multiple_of(32)))
+        detector_input(&self.yunet, picture, &self.settings)
     }
+}
+
+/// Width and height of what a detector's network sees of a frame.
+pub(crate) fn detector_input(
+    yunet: &YuNet,
+    picture: &RgbImage,
+    settings: &DetectSettings,
+) -> Result<[u32; 2]> {
+    let scale = yunet.net_scale(picture.view(), settings)?;
+    Ok(FRAME.map(|side| ((side as f32 * scale).round() as u32).next_multiple_of(32)))
+}
+
+/// A gallery of so many subjects with random templates, in memory.
+pub(crate) fn crowd(pack: &Pack, subjects: usize) -> Result<Gallery> {
+    let (id, dimension) = (pack.model_id(), pack.dimension());
+    let mut gallery = Gallery::open_on(MemoryDisk::new(), &GalleryKey::generate()?, id, dimension)?;
+    let mut random = Random(1);
+    for subject in 0..subjects {
+        let values: Vec<f32> = (0..dimension).map(|_| random.signed()).collect();
+        let template = Template::new(id, &values)?;
+        gallery.enrol(&SubjectName::new(&format!("subject {subject}"))?, &[template], 0)?;
+    }
+    Ok(gallery)
 }
 
 /// Interleaved rounds: one of ours over all frames, one of the peers', and so on.

@@ -7,12 +7,16 @@ use anyhow::Result;
 use arcdoor_kernels::{Isa, PEAK_MACS, dot_f32_rows, multiply_adds};
 
 use crate::bench_nets::{RaceArgs, of_index};
-use crate::race::cpu_ms;
+use crate::race::{Course, Row, cpu_ms};
 
 /// Bytes that are streamed: well within the first cache, the second, and far beyond all of them.
 const STREAMS: [(&str, usize); 3] = [("L1", 16 << 10), ("L2", 256 << 10), ("memory", 256 << 20)];
 /// Values of one row of a stream.
 const ROW: usize = 512;
+/// Ends the name of a chain that is twice as long as the one of the name before it.
+const TWICE: &str = "-x16";
+/// Operators that a chain of that name has more.
+const MORE: f64 = 8.0;
 /// Least CPU time of one measurement.
 const LEAST_MS: f64 = 20.0;
 const REPEATS: usize = 7;
@@ -63,7 +67,45 @@ pub(crate) fn run(args: &BenchKernelsArgs) -> Result<()> {
             peer.as_deref().unwrap_or("-")
         );
     }
+    inside(&courses, &rows);
     Ok(())
+}
+
+/// What one operator costs between others, as in a network, where maps stay in an engine's own layout from the first
+/// layer to the last: the longer chain less the shorter one, for every engine alike.
+fn inside(courses: &[Course], rows: &[Row]) {
+    let twice =
+        |course: &Course| courses.iter().find(|other| other.name == format!("{}{TWICE}", course.name));
+    let chains: Vec<_> = courses.iter().filter_map(|course| Some((course, twice(course)?))).collect();
+    if chains.is_empty() {
+        return;
+    }
+    println!(
+        "\none operator between others: chains of 16 less chains of 8, so without the ways into an engine's layout and \
+         out of it, which a network pays once and these chains pay every time"
+    );
+    println!("{:<22} {:<12} {:>9} {:>8}  {:>20}", "", "engine", "us", "GMAC/s", "plan / this engine");
+    for (short, long) in chains {
+        let macs = (long.macs - short.macs) as f64 / MORE;
+        let us = |engine: &str| {
+            let of = |course: &Course| {
+                rows.iter().find(|row| row.name == course.name && row.engine == engine)?.median_ms
+            };
+            Some((of(long)? - of(short)?) * 1e3 / MORE)
+        };
+        let plan = us("plan");
+        for row in rows.iter().filter(|row| row.name == short.name) {
+            let Some(this) = us(&row.engine) else { continue };
+            let ratio = plan.filter(|_| row.engine != "plan").map(|plan| format!("{:.2}", plan / this));
+            println!(
+                "{:<22} {:<12} {this:>9.2} {:>8.1}  {:>20}",
+                short.name,
+                row.engine,
+                macs / this / 1e3,
+                ratio.unwrap_or_default()
+            );
+        }
+    }
 }
 
 /// The instruction sets of this CPU, the best first.

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use arcdoor_core::{Faces, Landmarks5};
 use arcdoor_frame::RgbView;
-use arcdoor_infer::{Bands, EngineChoice, Loading, Net, NetSpec, cost};
+use arcdoor_infer::{EngineChoice, Loading, Net, NetSpec, Tuning, cost};
 use arcdoor_vision::align::ARCFACE_112;
 use arcdoor_vision::{DetectSettings, DetectorKind, Vision};
 
@@ -91,7 +91,7 @@ fn once(course: &Course) -> Result<()> {
     let names: Vec<&str> = course.outputs.iter().map(String::as_str).collect();
     let spec = NetSpec { input: course.input, outputs: &names };
     let after = |_: Loading| marks.push(cpu_ms());
-    let net = Net::load_watched(&onnx, &spec, EngineChoice::Plan, Bands::default(), after)?;
+    let net = Net::load_watched(&onnx, &spec, EngineChoice::Plan, &Tuning::default(), after)?;
     drop(onnx);
     let mut session = net.session()?;
     marks.push(cpu_ms());

@@ -1,6 +1,7 @@
 //! The engineer's binary: evaluation, benches and the making of packs. No device carries it.
 
 mod allocations;
+mod bench_count;
 mod bench_frame;
 mod bench_kernels;
 mod bench_match;
@@ -84,6 +85,8 @@ enum Eval {
 
 #[derive(Subcommand)]
 enum Bench {
+    /// Each stage once, between marks that an instruction counter sees: `cargo xtask bench arm` reads them
+    Count(bench_count::BenchCountArgs),
     /// The way of a frame, stage by stage
     Frame(bench_frame::BenchFrameArgs),
     /// The machine's limits, and single operators beside the peers
@@ -117,6 +120,7 @@ fn main() -> ExitCode {
         Command::Eval { what: Eval::Scenes(args) } => eval_scenes::run(args),
         Command::Crop(args) => crop::run(&args),
         Command::Parity(args) => parity::run(&args),
+        Command::Bench { what: Bench::Count(args) } => bench_count::run(&args),
         Command::Bench { what: Bench::Frame(args) } => bench_frame::run(args),
         Command::Bench { what: Bench::Kernels(args) } => bench_kernels::run(&args),
         Command::Bench { what: Bench::Match(args) } => bench_match::run(args),

@@ -58,7 +58,7 @@ pub(crate) fn kernels(json: Option<PathBuf>) -> Result<()> {
 }
 
 /// The folder of generated networks in the cache; made anew when the script that makes them has changed.
-fn made_nets(peers: &Peers) -> Result<PathBuf> {
+pub(crate) fn made_nets(peers: &Peers) -> Result<PathBuf> {
     let script = cargo::root().join("tools/lab/python/make_nets.py");
     let hash = fetch::sha256_of(&script)?;
     let dir = fetch::cache_dir()?.join("bench-nets").join(&hash[..16]);

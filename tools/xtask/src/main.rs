@@ -1,7 +1,9 @@
 //! What developers run: `cargo xtask --help`.
 
+mod arm;
 mod bench;
 mod cargo;
+mod check;
 mod demo;
 mod deps;
 mod fetch;
@@ -53,6 +55,11 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 60)]
         seconds: u32,
     },
+    /// Checks that are too slow for `test`: Miri, AddressSanitizer, NEON, many drawn cases
+    Check {
+        #[command(subcommand)]
+        what: Check,
+    },
     /// Slower tests on a real kernel, in an emulator
     Qemu {
         #[command(subcommand)]
@@ -71,6 +78,30 @@ enum Command {
 }
 
 #[derive(Subcommand)]
+enum Check {
+    /// The kernels' portable code under Miri, on smaller shapes (needs nightly Rust with miri)
+    Miri,
+    /// The kernels on this CPU under AddressSanitizer (needs nightly Rust)
+    Asan {
+        /// Cases of each property test [default: 256]
+        #[arg(long, value_name = "N")]
+        cases: Option<u32>,
+    },
+    /// The kernels' NEON code, emulated (needs a cross compiler and qemu-user-static)
+    Neon {
+        /// Cases of each property test [default: 256]
+        #[arg(long, value_name = "N")]
+        cases: Option<u32>,
+    },
+    /// Operators against plain loops, and drawn graphs on the plan against tract
+    Equal {
+        /// Cases of each property test
+        #[arg(long, value_name = "N", default_value_t = 20_000)]
+        cases: u32,
+    },
+}
+
+#[derive(Subcommand)]
 enum Qemu {
     /// The V4L2 capture on the kernel's virtual camera: formats, rates, stall, unplugging
     Camera,
@@ -84,6 +115,15 @@ enum Trainer {
 
 #[derive(Subcommand)]
 enum Bench {
+    /// Instructions of each stage on 64-bit ARM, emulated: the plan beside tract on the same networks
+    Arm {
+        /// Which core: a53 or a72; tract has kernels of its own for the first
+        #[arg(long, default_value = "a72", value_parser = ["a53", "a72"])]
+        core: String,
+        /// Also write the rows as JSON
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
     /// The way of a frame, stage by stage, beside OpenCV and onnxruntime
     Frame {
         /// Also write the rows as JSON
@@ -132,8 +172,13 @@ fn main() -> ExitCode {
         Command::Deps => deps::run(),
         Command::Pack { name, out } => pack::build(&name, out),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
+        Command::Check { what: Check::Miri } => check::miri(),
+        Command::Check { what: Check::Asan { cases } } => check::asan(cases),
+        Command::Check { what: Check::Neon { cases } } => check::neon(cases),
+        Command::Check { what: Check::Equal { cases } } => check::equal(cases),
         Command::Qemu { what: Qemu::Camera } => qemu::camera(),
         Command::Trainer { what: Trainer::Test } => trainer::test(),
+        Command::Bench { what: Bench::Arm { core, json } } => arm::bench(&core, json),
         Command::Bench { what: Bench::Frame { json } } => bench::frame(json),
         Command::Bench { what: Bench::Kernels { json } } => bench::kernels(json),
         Command::Bench { what: Bench::Nets { json, only } } => bench::nets(json, &only),

@@ -184,7 +184,7 @@ fn pack(root: &Path, ramdisk: &Path) -> Result<()> {
 }
 
 /// A program's path; administrators' folders count as well.
-fn which(program: &str) -> Result<PathBuf> {
+pub(crate) fn which(program: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
     folders
@@ -204,7 +204,7 @@ fn make_executable(path: &Path) -> Result<()> {
 }
 
 /// What a command prints; its failure is an error.
-fn output(command: &mut Command) -> Result<String> {
+pub(crate) fn output(command: &mut Command) -> Result<String> {
     let done = command.output().with_context(|| format!("cannot start {:?}", command.get_program()))?;
     ensure!(done.status.success(), "{:?} ended with {}", command.get_program(), done.status);
     Ok(String::from_utf8_lossy(&done.stdout).into_owned())

@@ -13,10 +13,11 @@ use super::fuse::{Added, Fused, Kind, fuse, is_stem};
 use super::graph::Graph;
 use super::merge::{Taken, merge};
 use super::refusal::{Unsupported, Why};
-use super::shape::Order;
+use super::shape::{Order, Shape};
 use super::step::{Form, Source, Step, epilogue};
 use super::{Loading, Output, Plan};
 use crate::onnx::Opened;
+use crate::tuning::{Choice, Layer, Tuning};
 
 /// Longest arena and longest packed weights, in values: 512 MiB each.
 const MAX_VALUES: usize = 128 << 20;
@@ -27,15 +28,18 @@ pub(super) fn compile(
     input: [usize; 4],
     outputs: &[&str],
     isa: Isa,
-    bands: Bands,
+    tuning: &Tuning,
     after: &mut dyn FnMut(Loading),
 ) -> Result<Plan, Unsupported> {
     let graph = Graph::read(opened, input, outputs)?;
     let mut fused = fuse(&graph);
     let taken = merge(&graph, &mut fused);
     let maps = maps(&graph, &fused)?;
-    let forms: Vec<Form> = fused.iter().map(|one| form(&graph, &maps, one)).collect();
-    let (chains, held) = chains(&graph, &fused, &forms, &maps, &taken, bands);
+    let layers: Vec<Option<Layer>> = fused.iter().map(|one| layer_of(&graph, &maps, one)).collect();
+    let choices: Vec<Option<Choice>> = layers.iter().map(|layer| tuning.choice(layer.as_ref()?)).collect();
+    let forms: Vec<Form> =
+        fused.iter().zip(&choices).map(|(one, choice)| form(&graph, &maps, one, *choice)).collect();
+    let (chains, held) = chains(&graph, &fused, &forms, &maps, &taken, tuning.bands());
     let (places, arena_len) = places(&graph, &fused, &maps, &taken, &chains, &held)?;
     let mut steps = Vec::with_capacity(fused.len());
     let mut entries = Vec::with_capacity(fused.len());
@@ -47,9 +51,10 @@ pub(super) fn compile(
         let source = if matches!(form, Form::Stem(..) | Form::Block) { None } else { of(one.input) };
         let added =
             one.added.map(|added| of(added.value()).ok_or_else(|| refused(Why::Order))).transpose()?;
+        let tile = choices[index].map(|choice| choice.tile);
         let whole = source.as_ref().map(|(map, _)| *map);
         let kernel = epilogue(one, added.as_ref().map(|(map, _)| *map)).and_then(|epilogue| {
-            let kernel = form.kernel(whole, map, 0..map.height(), epilogue, isa)?;
+            let kernel = form.kernel(whole, map, 0..map.height(), epilogue, isa, tile)?;
             Ok((kernel, epilogue))
         });
         let (kernel, epilogue) = kernel.map_err(|error| refused(Why::Kernel(error)))?;
@@ -65,11 +70,13 @@ pub(super) fn compile(
             macs: kernel.macs(),
             predicted_us: predicted_us(&kernel, bytes),
             banded: chains.iter().any(|chain| chain.steps.contains(&index)),
+            layer: layers[index],
         });
         let lies = |value: usize, map: Map| held.get(&value).copied().unwrap_or(map);
         steps.push(Step {
             kernel,
             form,
+            tile,
             epilogue,
             maps: (whole.map(|map| lies(one.input, map)), lies(one.output, map)),
             packed,
@@ -87,10 +94,11 @@ pub(super) fn compile(
     Ok(Plan { steps, chains, entries, weights, arena_len, scratch_len, outputs, batch, image, isa })
 }
 
-fn form(graph: &Graph, maps: &Maps, one: &Fused) -> Form {
+fn form(graph: &Graph, maps: &Maps, one: &Fused, choice: Option<Choice>) -> Form {
     let input = maps.get(&one.input).filter(|_| !is_stem(graph, &one.kind, one.input));
     // Every step's output has its map.
-    maps.get(&one.output).map_or(Form::Block, |&output| Form::new(one, graph.input, input.copied(), output))
+    maps.get(&one.output)
+        .map_or(Form::Block, |&output| Form::new(one, graph.input, input.copied(), output, choice))
 }
 
 /// Runs of steps that go band by band, and what is held of the maps between them.
@@ -158,6 +166,28 @@ fn chains(
 /// Channels of a value, with those that fill its last block.
 fn graph_len(maps: &Maps, value: usize) -> usize {
     maps.get(&value).map_or(0, |map| map.blocks() * arcdoor_kernels::LANES)
+}
+
+/// What a tuning may say something of: dense convolutions and fully connected layers.
+fn layer_of(graph: &Graph, maps: &Maps, fused: &Fused) -> Option<Layer> {
+    let planar = is_stem(graph, &fused.kind, fused.input);
+    let input = if planar {
+        let Shape { channels, height, width } = graph.input;
+        [channels, height, width]
+    } else {
+        let map = maps.get(&fused.input)?;
+        [map.channels(), map.height(), map.width()]
+    };
+    let outputs = maps.get(&fused.output)?.channels();
+    match &fused.kind {
+        Kind::Conv { taps, .. } => {
+            Some(Layer { planar, input, outputs, kernel: taps.kernel, stride: taps.stride, pads: taps.pads })
+        }
+        Kind::Dense { .. } => {
+            Some(Layer { planar, input, outputs, kernel: [input[1], input[2]], stride: 1, pads: [0; 4] })
+        }
+        _ => None,
+    }
 }
 
 fn refused(fused: &Fused, why: Why) -> Unsupported {

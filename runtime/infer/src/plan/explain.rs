@@ -1,6 +1,7 @@
 //! What a plan does, step by step, and how long that should take.
 
 use super::step::Kernel;
+use crate::tuning::Layer;
 
 /// One step of a plan, for people.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +18,8 @@ pub struct Entry {
     pub predicted_us: f64,
     /// Whether it runs band by band with the steps beside it, so that what they hand on stays in a cache.
     pub banded: bool,
+    /// What a [`Tuning`](crate::Tuning) may name, where the step is such a layer.
+    pub layer: Option<Layer>,
 }
 
 /// How the prediction is made, in words.

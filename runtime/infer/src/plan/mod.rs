@@ -12,6 +12,7 @@
 //! | `step`, `compile` | kernels with their shapes, and weights packed for them |
 //! | `run` | the runner: nothing is allocated once it is made |
 //! | `explain` | what a plan does, by step |
+//! | `trial` | measuring a layer's candidates on the machine at hand |
 //!
 //! A graph with anything else in it is refused with the reason ([`Unsupported`]) and left to tract. The plan
 //! is compiled from our own decoding of the file: tract's reading and simplifying would cost more than the
@@ -31,12 +32,14 @@ mod refusal;
 mod run;
 mod shape;
 mod step;
+mod trial;
 
 use std::ops::Range;
 
 use arcdoor_kernels::{Isa, Unblock};
 
 use crate::onnx::Opened;
+use crate::tuning::Tuning;
 pub use bands::Bands;
 use bands::Chain;
 pub use explain::{Entry, METHOD};
@@ -44,6 +47,7 @@ use floats::Floats;
 pub use refusal::{Unsupported, Why};
 pub(crate) use run::Runner;
 use step::Step;
+pub use trial::{Tuned, tune};
 
 /// A part of making a plan that is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,10 +95,10 @@ impl Plan {
         opened: &Opened<'_>,
         input: [usize; 4],
         outputs: &[&str],
-        bands: Bands,
+        tuning: &Tuning,
         after: &mut dyn FnMut(Loading),
     ) -> Result<Self, Unsupported> {
-        compile::compile(opened, input, outputs, Isa::detect(), bands, after)
+        compile::compile(opened, input, outputs, Isa::detect(), tuning, after)
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {

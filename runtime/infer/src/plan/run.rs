@@ -175,7 +175,7 @@ impl Room<'_> {
             }
             _ => (step.epilogue, None),
         };
-        let kernel = step.form.kernel(input, output, rows, epilogue, self.plan.isa)?;
+        let kernel = step.form.kernel(input, output, rows, epilogue, self.plan.isa, step.tile)?;
         self.run(&kernel, step, &source, residual.as_ref(), &inner(&step.output, within))
     }
 

@@ -11,6 +11,7 @@ use arcdoor_kernels::{
 use super::fuse::{Added, Fused, Kind};
 use super::graph::{Act, Weights};
 use super::shape::Shape;
+use crate::tuning::{Choice, Form as Chosen};
 
 /// A kernel with its shapes.
 #[derive(Debug, Clone)]
@@ -40,6 +41,8 @@ pub(super) struct Step {
     /// For the whole maps.
     pub(super) kernel: Kernel,
     pub(super) form: Form,
+    /// Where a tuning names one.
+    pub(super) tile: Option<Tile>,
     pub(super) epilogue: Epilogue,
     /// Maps of input and output; in a chain those between its steps are held in part.
     pub(super) maps: (Option<Map>, Map),
@@ -66,8 +69,14 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// `input` is `None` for a stem, which reads the planar image.
-    pub(super) fn new(fused: &Fused, image: Shape, input: Option<Map>, output: Map) -> Self {
+    /// `input` is `None` for a stem, which reads the planar image. A `choice` is in place of the default.
+    pub(super) fn new(
+        fused: &Fused,
+        image: Shape,
+        input: Option<Map>,
+        output: Map,
+        choice: Option<Choice>,
+    ) -> Self {
         match &fused.kind {
             Kind::Block => Self::Block,
             Kind::Conv { taps, .. } => match input {
@@ -78,7 +87,12 @@ impl Form {
                 // The direct sum, or Winograd's form where that was measured to be faster.
                 Some(input) => {
                     let taps = trimmed(*taps, input, output);
-                    match Winograd::suggest(&input, &output, taps) {
+                    let square = match choice.map(|choice| choice.form) {
+                        Some(Chosen::Winograd(square)) => Some(square),
+                        Some(Chosen::Direct) => None,
+                        None => Winograd::suggest(&input, &output, taps),
+                    };
+                    match square {
                         Some(square) => Self::Winograd(square, taps),
                         None => Self::Conv(taps),
                     }
@@ -115,8 +129,10 @@ impl Form {
         rows: Range<usize>,
         epilogue: Epilogue,
         isa: Isa,
+        tile: Option<Tile>,
     ) -> Result<Kernel, ShapeError> {
-        let conv = |conv: Conv| Kernel::Conv(conv, conv.tile(isa));
+        let tile_of = |conv: &Conv| tile.unwrap_or_else(|| conv.tile(isa));
+        let conv = |conv: Conv| Kernel::Conv(conv, tile_of(&conv));
         if let Self::Stem(image, taps) = self {
             return Ok(conv(Conv::stem_rows(image, rows, output, taps, epilogue)?));
         }
@@ -125,7 +141,7 @@ impl Form {
             Self::Block | Self::Stem(..) => Kernel::Block(Block::new(output)),
             Self::Conv(taps) => conv(Conv::new(input, output, taps, epilogue)?),
             Self::Winograd(square, taps) => {
-                let tile = Conv::new(input, output, taps, epilogue)?.tile(isa);
+                let tile = tile_of(&Conv::new(input, output, taps, epilogue)?);
                 Kernel::Winograd(Winograd::new(square, input, output, taps, epilogue)?, tile)
             }
             Self::Dense => conv(Conv::dense(input, output, epilogue)?),

@@ -49,6 +49,15 @@ impl Tile {
         Self { pixels: sums / blocks, blocks, planes: planes.max(1), strip }
     }
 
+    /// The sizes worth trying, `[pixels, blocks]`: those that fill at least half of the registers of `isa`.
+    pub fn sizes(isa: Isa) -> impl Iterator<Item = [usize; 2]> {
+        [1, 2, 4].into_iter().flat_map(move |blocks| {
+            let most = Self { pixels: usize::MAX, blocks, planes: 1, strip: 1 }.fitted(isa);
+            let least = if most.blocks == blocks { most.pixels.div_ceil(2) } else { usize::MAX };
+            (least..=most.pixels).map(move |pixels| [pixels, blocks])
+        })
+    }
+
     /// This tile within the registers of `isa`.
     pub(crate) fn fitted(self, isa: Isa) -> Self {
         let sums = isa.sums();

@@ -15,11 +15,6 @@ pub(crate) struct Quad(float32x4_t, float32x4_t, float32x4_t, float32x4_t);
 
 impl Quad {
     #[inline(always)]
-    fn map(self, of: impl Fn(float32x4_t) -> float32x4_t) -> Self {
-        Self(of(self.0), of(self.1), of(self.2), of(self.3))
-    }
-
-    #[inline(always)]
     fn zip(self, b: Self, of: impl Fn(float32x4_t, float32x4_t) -> float32x4_t) -> Self {
         Self(of(self.0, b.0), of(self.1, b.1), of(self.2, b.2), of(self.3, b.3))
     }

@@ -52,7 +52,13 @@ pub(crate) fn isas() -> Vec<Isa> {
     isas.push(Isa::detect());
     isas.push(isas[isas.len() - 1].lesser());
     isas.push(Isa::portable());
-    isas
+    let mut once = Vec::new();
+    isas.into_iter().for_each(|isa| {
+        if !once.contains(&isa) {
+            once.push(isa)
+        }
+    });
+    once
 }
 
 /// splitmix64.

@@ -15,7 +15,7 @@ use crate::nms::suppress;
 use crate::preprocess::Channels;
 use arcdoor_core::{Face, Faces, Landmarks5, Rect};
 use arcdoor_frame::RgbView;
-use arcdoor_infer::{Engine, EngineChoice, Net, NetSpec, Session};
+use arcdoor_infer::{Engine, EngineChoice, Net, NetSpec, Session, Tuning};
 use arcdoor_models::Pack;
 use decode::{Level, MAX_CANDIDATES, STRIDES};
 use ladder::{Fit, INPUTS, fit, fit_square};
@@ -36,6 +36,7 @@ pub struct YuNet {
     outputs: Vec<String>,
     channels: Channels,
     choice: EngineChoice,
+    tuning: Tuning,
     sessions: [Option<Session>; INPUTS],
     letterbox: Letterbox,
     candidates: Vec<Face>,
@@ -65,6 +66,7 @@ impl YuNet {
             outputs: outputs.to_vec(),
             channels,
             choice: EngineChoice::Auto,
+            tuning: Tuning::default(),
             sessions: [const { None }; INPUTS],
             letterbox: Letterbox::new(),
             candidates: Vec::with_capacity(MAX_CANDIDATES),
@@ -76,6 +78,12 @@ impl YuNet {
     #[must_use]
     pub fn on(self, choice: EngineChoice) -> Self {
         Self { choice, sessions: [const { None }; INPUTS], ..self }
+    }
+
+    /// The same with layers cut as `tuning` says; nothing may be loaded yet.
+    #[must_use]
+    pub fn tuned(self, tuning: Tuning) -> Self {
+        Self { tuning, sessions: [const { None }; INPUTS], ..self }
     }
 
     /// What runs the network; unknown until it is loaded.
@@ -90,11 +98,15 @@ impl YuNet {
     /// # Errors
     /// When the network cannot be loaded.
     pub fn prepare(&mut self, width: u32, height: u32, settings: &DetectSettings) -> Result<(), VisionError> {
-        let whole = Rect::new(0.0, 0.0, width as f32, height as f32);
-        if let Some(region) = Region::within(&settings.region.unwrap_or(whole), width, height) {
-            self.load(&fit(&region, settings.min_face()))?;
-        }
-        self.load(&fit_square(&Region { x: 0, y: 0, w: 1, h: 1 }, f32::MAX))
+        fits(width, height, settings).into_iter().flatten().try_for_each(|fit| self.load(&fit))
+    }
+
+    /// Width and height of the inputs that [`prepare`](Self::prepare) loads.
+    pub(crate) fn inputs(width: u32, height: u32, settings: &DetectSettings) -> Vec<[usize; 2]> {
+        let mut inputs: Vec<_> =
+            fits(width, height, settings).into_iter().flatten().map(|fit| fit.net).collect();
+        inputs.dedup();
+        inputs
     }
 
     /// Network pixels a frame pixel that `settings` lead to in `frame`; 0 where nothing is searched.
@@ -113,7 +125,8 @@ impl YuNet {
             let mut names = [""; OUTPUTS];
             names.iter_mut().zip(&self.outputs).for_each(|(name, output)| *name = output);
             let spec = NetSpec { input: [1, 3, fit.net[1], fit.net[0]], outputs: &names };
-            self.sessions[fit.index] = Some(Net::load_on(&self.onnx, &spec, self.choice)?.session()?);
+            self.sessions[fit.index] =
+                Some(Net::load_tuned(&self.onnx, &spec, self.choice, &self.tuning)?.session()?);
         }
         Ok(())
     }
@@ -139,6 +152,14 @@ impl YuNet {
         }
         Ok(())
     }
+}
+
+/// How frames of this size are run, and the closer look.
+fn fits(width: u32, height: u32, settings: &DetectSettings) -> [Option<Fit>; 2] {
+    let whole = Rect::new(0.0, 0.0, width as f32, height as f32);
+    let region = Region::within(&settings.region.unwrap_or(whole), width, height);
+    let searched = region.map(|region| fit(&region, settings.min_face()));
+    [searched, Some(fit_square(&Region { x: 0, y: 0, w: 1, h: 1 }, f32::MAX))]
 }
 
 impl Detector for YuNet {

@@ -1,0 +1,286 @@
+//! `tune`: which tiles are fastest on this device, layer by layer, and what that brings to whole networks.
+
+use crate::error::Error;
+use crate::message::{LayerForm, Response};
+use crate::service::{Answer, Outcome, Service, progress};
+use crate::tuning::write;
+use arcdoor_vision::DetectSettings;
+use arcdoor_vision::tuning::{
+    Choice, Form, Isa, Layer, Network, Session, Square, Tuned, Tuning, networks, tune,
+};
+use rustix::time::{ClockId, clock_gettime};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+/// Turns of a whole network with the defaults and with the new tiles, at most; the medians count.
+const TURNS: usize = 41;
+/// The longest that one network's turns go on; at least three are made.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Greatest difference of an output, of the greatest value, where a form other than the default's is taken.
+const TOLERANCE: f32 = 1e-4;
+/// The tuned networks take at most this share of the time, or the defaults stay.
+const LEAST_GAIN: f64 = 0.99;
+
+/// One network with the defaults and tuned.
+struct Compared {
+    before_us: f64,
+    after_us: f64,
+    /// Of the greatest value; 0: the same bits.
+    difference: f32,
+}
+
+impl Service {
+    /// Measures, compares, and writes what was found unless it is a dry run.
+    pub(crate) fn tune(
+        &self,
+        frame: [u32; 2],
+        winograd: bool,
+        dry_run: bool,
+        answer: Answer<'_>,
+    ) -> Result<Outcome, Error> {
+        let pack = self.settings.open_pack(&self.pack_dir()?)?;
+        let detect = DetectSettings {
+            min_face_px: self.settings.min_face_px,
+            region: self.settings.region,
+            ..DetectSettings::default()
+        };
+        let plain = networks(&pack, frame, &detect, &Tuning::default())?;
+        let layers = layers(&plain);
+        let mut chosen = Vec::new();
+        for (index, (layer, weights)) in layers.iter().enumerate() {
+            progress(&format!("layer {} of {}", index + 1, layers.len()));
+            let tuned = tune(layer, *weights, winograd, &mut thread_ns).map_err(Error::Layer)?;
+            if tuned.best != tuned.default {
+                chosen.push((*layer, tuned.best));
+            }
+            answer(&layer_line(&tuned))?;
+        }
+        let tuning = Tuning::new(&chosen)?;
+        let keeps_values = tuning.keeps_values(Isa::detect());
+        let tuned = networks(&pack, frame, &detect, &tuning)?;
+        let mut sums = [0.0; 2];
+        for (plain, tuned) in plain.iter().zip(&tuned) {
+            progress(&format!("{} as a whole", plain.file));
+            let compared = compare(plain, tuned)?;
+            sums = [sums[0] + compared.before_us, sums[1] + compared.after_us];
+            let [_, _, height, width] = plain.net.input_shape();
+            answer(&Response::TunedNetwork {
+                file: plain.file.clone(),
+                input: [width, height],
+                before_us: compared.before_us,
+                after_us: compared.after_us,
+                difference: compared.difference,
+            })?;
+            // Never without --winograd: then a tile alone would have changed a value.
+            let allowed = if keeps_values { 0.0 } else { TOLERANCE };
+            if compared.difference.is_nan() || compared.difference > allowed {
+                return Err(Error::TunedValues { file: plain.file.clone(), difference: compared.difference });
+            }
+        }
+        progress("");
+        if sums[1] > sums[0] * LEAST_GAIN {
+            chosen.clear();
+        }
+        let path = (!dry_run).then(|| self.home.tuning());
+        if path.is_some() {
+            write(&self.home, &pack, &chosen)?;
+        }
+        answer(&Response::Tuning {
+            path,
+            layers: chosen.len(),
+            keeps_values: keeps_values || chosen.is_empty(),
+        })?;
+        Ok(Outcome::Done)
+    }
+}
+
+/// Each distinct layer once, with the most bytes of weights that a network of it reads.
+fn layers(networks: &[Network]) -> BTreeMap<Layer, usize> {
+    let mut layers = BTreeMap::new();
+    for network in networks {
+        let weights = network.net.plan_bytes().map_or(0, |[weights, _]| weights);
+        for layer in network.net.steps().iter().filter_map(|step| step.layer) {
+            let most = layers.entry(layer).or_insert(weights);
+            *most = weights.max(*most);
+        }
+    }
+    layers
+}
+
+/// In turns, on the same input.
+fn compare(plain: &Network, tuned: &Network) -> Result<Compared, Error> {
+    let mut sessions = [session(plain)?, session(tuned)?];
+    let mut times = [Vec::new(), Vec::new()];
+    let start = Instant::now();
+    for turn in 0..TURNS {
+        if turn > 3 && start.elapsed() > PATIENCE {
+            break;
+        }
+        for (session, times) in sessions.iter_mut().zip(&mut times) {
+            let start = thread_ns();
+            session.run().map_err(arcdoor_vision::VisionError::from)?;
+            // The first one warms the caches.
+            if turn > 0 {
+                times.push(thread_ns().saturating_sub(start));
+            }
+        }
+    }
+    let [before_us, after_us] = times.map(|mut times| {
+        times.sort_unstable();
+        times.get(times.len() / 2).map_or(0.0, |&ns| ns as f64 / 1e3)
+    });
+    let [plain, tuned] = &sessions;
+    let mut difference = 0.0_f32;
+    for index in 0..outputs(plain) {
+        difference = worse(difference, apart(plain.output(index), tuned.output(index)));
+    }
+    Ok(Compared { before_us, after_us, difference })
+}
+
+fn session(network: &Network) -> Result<Session, Error> {
+    let mut session = network.net.session().map_err(arcdoor_vision::VisionError::from)?;
+    // As spread as a picture; the same each time.
+    let mut state = 1_u32;
+    for value in session.input_mut() {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        *value = (state >> 24) as f32;
+    }
+    Ok(session)
+}
+
+fn outputs(session: &Session) -> usize {
+    (0..).take_while(|&index| !session.output(index).is_empty()).count()
+}
+
+/// Greatest difference, of the greatest value; NaN where values are.
+fn apart(a: &[f32], b: &[f32]) -> f32 {
+    let difference = a.iter().zip(b).fold(0.0, |most, (a, b)| worse(most, (a - b).abs()));
+    let greatest = a.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+    if difference == 0.0 { 0.0 } else { difference / greatest }
+}
+
+/// The greater; a NaN stays.
+fn worse(a: f32, b: f32) -> f32 {
+    if a.is_nan() || a > b { a } else { b }
+}
+
+/// CPU time of this thread: what else runs on the board does not count.
+fn thread_ns() -> u64 {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
+}
+
+fn layer_line(tuned: &Tuned) -> Response {
+    let Layer { planar, input, outputs, kernel, stride, pads } = tuned.layer;
+    Response::TunedLayer {
+        planar,
+        input,
+        outputs,
+        kernel,
+        stride,
+        pads,
+        default: form(tuned.default),
+        default_us: tuned.default_ns as f64 / 1e3,
+        chosen: form(tuned.best),
+        chosen_us: tuned.best_ns as f64 / 1e3,
+    }
+}
+
+fn form(choice: Choice) -> LayerForm {
+    let form = match choice.form {
+        Form::Direct => "direct",
+        Form::Winograd(Square::Two) => "winograd2",
+        Form::Winograd(Square::Four) => "winograd4",
+    };
+    let [planes, strip] =
+        [choice.tile.planes, choice.tile.strip].map(|most| i64::try_from(most).is_ok().then_some(most));
+    LayerForm { form: form.to_owned(), pixels: choice.tile.pixels, blocks: choice.tile.blocks, planes, strip }
+}
+
+/// The table's lines, its head before the first of a kind.
+pub(crate) fn print(out: &mut impl Write, response: &Response, first: bool) -> io::Result<()> {
+    match response {
+        Response::TunedLayer {
+            input,
+            outputs,
+            kernel,
+            stride,
+            default,
+            default_us,
+            chosen,
+            chosen_us,
+            ..
+        } => {
+            if first {
+                writeln!(
+                    out,
+                    "{:<34} {:<26} {:>9}  {:<26} {:>9} {:>6}",
+                    "layer", "default tile", "us", "fastest", "us", "saved"
+                )?;
+            }
+            let [channels, rows, columns] = input;
+            let name =
+                format!("{}x{} s{stride} {channels}x{rows}x{columns} -> {outputs}", kernel[0], kernel[1]);
+            let (fastest, saved) = if chosen == default {
+                ("the default".to_owned(), String::new())
+            } else {
+                (form_text(chosen), format!("{:.0} %", 100.0 * (1.0 - chosen_us / default_us)))
+            };
+            writeln!(
+                out,
+                "{name:<34} {:<26} {default_us:>9.1}  {fastest:<26} {chosen_us:>9.1} {saved:>6}",
+                form_text(default)
+            )
+        }
+        Response::TunedNetwork { file, input: [width, height], before_us, after_us, difference } => {
+            let same = if *difference == 0.0 {
+                "the same values, bit for bit".to_owned()
+            } else {
+                format!("values differ by {difference:.1e} of the greatest")
+            };
+            writeln!(
+                out,
+                "{file} at {width}x{height}: {:.3} ms before, {:.3} ms after; {same}",
+                before_us / 1e3,
+                after_us / 1e3
+            )
+        }
+        Response::Tuning { path, layers, keeps_values } => {
+            let values = if *keeps_values {
+                "scores stay as they are"
+            } else {
+                "scores may change in their last digits"
+            };
+            let what = match layers {
+                0 => "the defaults are as fast as anything that was tried".to_owned(),
+                layers => format!("{layers} layers have tiles of their own; {values}"),
+            };
+            match path {
+                Some(path) => writeln!(out, "{what}; written to {}", path.display()),
+                None => writeln!(out, "{what}; nothing is written (--dry-run)"),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+fn form_text(form: &LayerForm) -> String {
+    let most =
+        |name: &str, value: Option<usize>| value.map_or_else(String::new, |value| format!(" {name}{value}"));
+    let LayerForm { form, pixels, blocks, planes, strip } = form;
+    format!("{form} {pixels}x{blocks}{}{}", most("p", *planes), most("s", *strip))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_is_of_the_greatest_value_and_a_nan_is_seen() {
+        assert_eq!(apart(&[1.0, -8.0], &[1.0, -8.0]), 0.0);
+        assert_eq!(apart(&[1.0, -8.0], &[3.0, -8.0]), 0.25);
+        assert!(apart(&[1.0, f32::NAN], &[1.0, 1.0]).is_nan());
+        assert!(worse(worse(0.0, f32::NAN), 1.0).is_nan());
+    }
+}

@@ -1,0 +1,340 @@
+//! How layers are cut on this device: `tuning.toml` in the home folder, which `arcdoor tune` measures and writes.
+//!
+//! ```toml
+//! version = 1
+//! networks = ["c0ffee..."]      # sha256 of the pack's networks that it was measured for
+//! cpu = "Cortex-A72"            # what measured it
+//! isa = "neon"
+//!
+//! [[layer]]                     # only layers that gained
+//! input = [64, 28, 28]          # channels, rows, columns
+//! outputs = 64
+//! kernel = [3, 3]
+//! stride = 1
+//! pads = [1, 1, 1, 1]           # above, left, below, right
+//! form = "direct"               # or "winograd2", "winograd4"
+//! pixels = 6                    # the tile: pixels and blocks in registers,
+//! blocks = 1
+//! planes = 4                    # input planes in a pass, pixels in a strip; without: all
+//! ```
+//! A file that does not fit (another pack, another CPU, broken) is left aside, and the doctor says so: the defaults
+//! then hold, and nothing else changes.
+
+use crate::error::Error;
+use crate::home::Home;
+use arcdoor_models::Pack;
+use arcdoor_vision::tuning::{Choice, Form, Isa, Layer, Square, Tile, Tuning, TuningError};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+/// Largest file, in bytes.
+pub const MAX_BYTES: u64 = 256 << 10;
+/// The file's version.
+const VERSION: u32 = 1;
+/// Most of /proc/cpuinfo that is read, and most characters of the CPU's name.
+const MAX_CPUINFO: u64 = 256 << 10;
+const MAX_CPU: usize = 200;
+
+/// Why a file is left aside.
+#[derive(Debug, thiserror::Error)]
+pub enum TuningProblem {
+    /// It cannot be read.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// No text of the right size.
+    #[error("is no regular file with at most {} KiB of UTF-8 text", MAX_BYTES >> 10)]
+    File,
+    /// Not as such a file is written.
+    #[error("{0}")]
+    Toml(#[from] Box<toml::de::Error>),
+    /// A layer or a tile that cannot be.
+    #[error("{0}")]
+    Tuning(#[from] TuningError),
+    /// Of an arcdoor that measures something else.
+    #[error("is of version {0}, and this arcdoor writes version {VERSION}")]
+    Version(u32),
+    /// Of another pack.
+    #[error("was measured for another pack")]
+    Pack,
+    /// Of another board, or of other instructions.
+    #[error("was measured on another CPU, {0}")]
+    Cpu(String),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: u32,
+    networks: Vec<String>,
+    cpu: String,
+    isa: String,
+    #[serde(default, rename = "layer")]
+    layers: Vec<Row>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    #[serde(default, skip_serializing_if = "is_false")]
+    planar: bool,
+    input: [usize; 3],
+    outputs: usize,
+    kernel: [usize; 2],
+    stride: usize,
+    pads: [usize; 4],
+    form: FormName,
+    pixels: usize,
+    blocks: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    planes: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    strip: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FormName {
+    Direct,
+    Winograd2,
+    Winograd4,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl Row {
+    fn of(layer: &Layer, choice: Choice) -> Self {
+        let Tile { pixels, blocks, planes, strip } = choice.tile;
+        // TOML's numbers are signed.
+        let bounded = |value: usize| (i64::try_from(value).is_ok()).then_some(value);
+        Self {
+            planar: layer.planar,
+            input: layer.input,
+            outputs: layer.outputs,
+            kernel: layer.kernel,
+            stride: layer.stride,
+            pads: layer.pads,
+            form: match choice.form {
+                Form::Direct => FormName::Direct,
+                Form::Winograd(Square::Two) => FormName::Winograd2,
+                Form::Winograd(Square::Four) => FormName::Winograd4,
+            },
+            pixels,
+            blocks,
+            planes: bounded(planes),
+            strip: bounded(strip),
+        }
+    }
+
+    fn choice(&self) -> (Layer, Choice) {
+        let Self { planar, input, outputs, kernel, stride, pads, .. } = *self;
+        let form = match self.form {
+            FormName::Direct => Form::Direct,
+            FormName::Winograd2 => Form::Winograd(Square::Two),
+            FormName::Winograd4 => Form::Winograd(Square::Four),
+        };
+        let [planes, strip] = [self.planes, self.strip].map(|most| most.unwrap_or(usize::MAX));
+        let tile = Tile { pixels: self.pixels, blocks: self.blocks, planes, strip };
+        (Layer { planar, input, outputs, kernel, stride, pads }, Choice { form, tile })
+    }
+}
+
+/// What was measured for this pack on this CPU; `None`: nothing was.
+///
+/// # Errors
+/// When the file is broken, or was measured for something else.
+pub fn read(home: &Home, pack: &Pack) -> Result<Option<Tuning>, TuningProblem> {
+    let Some(text) = text(&home.tuning())? else { return Ok(None) };
+    parse(&text, &networks(pack), &cpu(), Isa::detect().name()).map(Some)
+}
+
+/// The defaults where the file does not fit.
+pub(crate) fn of(home: &Home, pack: &Pack) -> Tuning {
+    read(home, pack).ok().flatten().unwrap_or_default()
+}
+
+fn text(path: &Path) -> Result<Option<String>, TuningProblem> {
+    // Opening a pipe would wait for ever.
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+        Ok(metadata) if !metadata.is_file() => return Err(TuningProblem::File),
+        Ok(_) => {}
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(TuningProblem::File);
+    }
+    String::from_utf8(bytes).map(Some).map_err(|_| TuningProblem::File)
+}
+
+fn parse(text: &str, networks: &[String], cpu: &str, isa: &str) -> Result<Tuning, TuningProblem> {
+    let file: File = toml::from_str(text).map_err(Box::new)?;
+    if file.version != VERSION {
+        return Err(TuningProblem::Version(file.version));
+    }
+    if file.networks != networks {
+        return Err(TuningProblem::Pack);
+    }
+    if file.cpu != cpu || file.isa != isa {
+        let other = format!("{} with {}", file.cpu, file.isa);
+        return Err(TuningProblem::Cpu(other.chars().filter(|c| !c.is_control()).take(MAX_CPU).collect()));
+    }
+    Ok(Tuning::new(&file.layers.iter().map(Row::choice).collect::<Vec<_>>())?)
+}
+
+/// Writes the file in one step: whoever reads it meanwhile sees the old one or the new one.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn write(home: &Home, pack: &Pack, layers: &[(Layer, Choice)]) -> Result<(), Error> {
+    let file = File {
+        version: VERSION,
+        networks: networks(pack),
+        cpu: cpu(),
+        isa: Isa::detect().name().to_owned(),
+        layers: layers.iter().map(|(layer, choice)| Row::of(layer, *choice)).collect(),
+    };
+    let path = home.tuning();
+    let failed = |source| Error::File { path: path.clone(), source };
+    let text = toml::to_string(&file).map_err(|error| failed(io::Error::other(error)))?;
+    home.create()?;
+    let new = path.with_extension("toml.new");
+    let write = || {
+        let mut out = fs::File::create(&new)?;
+        out.write_all(b"# Written by `arcdoor tune`; without this file the defaults hold.\n")?;
+        out.write_all(text.as_bytes())?;
+        out.sync_all()?;
+        fs::rename(&new, &path)
+    };
+    write().map_err(failed)
+}
+
+/// What the layers come from: a pack with the same networks has the same.
+fn networks(pack: &Pack) -> Vec<String> {
+    pack.manifest().nets().map(|(_, net)| net.sha256.clone()).collect()
+}
+
+/// The CPU as the kernel names it; cores of several kinds are all named.
+fn cpu() -> String {
+    let mut info = String::new();
+    let read = fs::File::open("/proc/cpuinfo").map(|file| file.take(MAX_CPUINFO).read_to_string(&mut info));
+    if !matches!(read, Ok(Ok(_))) {
+        return "unknown".to_owned();
+    }
+    cpu_of(&info)
+}
+
+fn cpu_of(info: &str) -> String {
+    let fields = ["model name", "CPU implementer", "CPU part", "CPU variant", "CPU revision"];
+    let mut names: Vec<&str> = Vec::new();
+    for (key, value) in info.lines().filter_map(|line| line.split_once(':')) {
+        if fields.contains(&key.trim()) && !names.contains(&value.trim()) {
+            names.push(value.trim());
+        }
+    }
+    if names.is_empty() { "unknown".to_owned() } else { names.join(" ").chars().take(MAX_CPU).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAYER: Layer = Layer {
+        planar: false,
+        input: [64, 28, 28],
+        outputs: 48,
+        kernel: [3, 3],
+        stride: 1,
+        pads: [1, 1, 1, 1],
+    };
+
+    fn written() -> (String, Tuning) {
+        let tile = Tile { pixels: 6, blocks: 1, planes: 4, strip: usize::MAX };
+        let layers = [
+            (LAYER, Choice { form: Form::Direct, tile }),
+            (
+                Layer { outputs: 64, ..LAYER },
+                Choice { form: Form::Winograd(Square::Four), tile: Tile { blocks: 2, ..tile } },
+            ),
+            (
+                Layer { planar: true, input: [3, 112, 112], stride: 2, ..LAYER },
+                Choice { form: Form::Direct, tile },
+            ),
+        ];
+        let file = File {
+            version: VERSION,
+            networks: vec!["a".into(), "b".into()],
+            cpu: "cpu".into(),
+            isa: "neon".into(),
+            layers: layers.iter().map(|(layer, choice)| Row::of(layer, *choice)).collect(),
+        };
+        (toml::to_string(&file).unwrap(), Tuning::new(&layers).unwrap())
+    }
+
+    fn parsed(text: &str) -> Result<Tuning, TuningProblem> {
+        parse(text, &["a".to_owned(), "b".to_owned()], "cpu", "neon")
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let (text, tuning) = written();
+        assert_eq!(parsed(&text).unwrap(), tuning, "{text}");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_aside_and_named() {
+        let (text, _) = written();
+        let with = |from: &str, to: &str| {
+            assert!(text.contains(from), "{from:?} is not in {text}");
+            parsed(&text.replace(from, to))
+        };
+        assert!(matches!(with("version = 1", "version = 2"), Err(TuningProblem::Version(2))));
+        assert!(matches!(with("\"b\"", "\"c\""), Err(TuningProblem::Pack)));
+        assert!(
+            matches!(with("\"neon\"", "\"avx2\""), Err(TuningProblem::Cpu(cpu)) if cpu == "cpu with avx2")
+        );
+        assert!(
+            matches!(with("cpu = \"cpu\"", "cpu = \"\\u001bother\""), Err(TuningProblem::Cpu(cpu)) if cpu == "other with neon")
+        );
+        assert!(matches!(with("blocks = 1", "blocks = 3"), Err(TuningProblem::Tuning(TuningError::Tile))));
+        assert!(matches!(
+            with("outputs = 64", "outputs = 48"),
+            Err(TuningProblem::Tuning(TuningError::Twice(_)))
+        ));
+        for (from, to) in [("stride = 1", "stride = -1"), ("\"direct\"", "\"other\""), ("pixels", "colour")] {
+            assert!(matches!(with(from, to), Err(TuningProblem::Toml(_))), "{from} {to}");
+        }
+    }
+
+    #[test]
+    fn only_a_small_regular_text_file_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tuning.toml");
+        assert!(text(&path).unwrap().is_none());
+        fs::write(&path, "x".repeat(MAX_BYTES as usize)).unwrap();
+        assert!(text(&path).unwrap().is_some());
+        fs::write(&path, "x".repeat(MAX_BYTES as usize + 1)).unwrap();
+        assert!(matches!(text(&path), Err(TuningProblem::File)));
+        fs::write(&path, [0xff]).unwrap();
+        assert!(matches!(text(&path), Err(TuningProblem::File)));
+        assert!(matches!(text(dir.path()), Err(TuningProblem::File)));
+    }
+
+    #[test]
+    fn a_cpu_is_named_once_and_cores_of_every_kind() {
+        assert_eq!(
+            cpu_of("processor: 0\nmodel name\t: Fast 1\nprocessor: 1\nmodel name\t: Fast 1\n"),
+            "Fast 1"
+        );
+        let big = "CPU implementer : 0x41\nCPU part : 0xd03\n\nCPU implementer : 0x41\nCPU part : 0xd09\n";
+        assert_eq!(cpu_of(big), "0x41 0xd03 0xd09");
+        assert_eq!(cpu_of(""), "unknown");
+        assert_eq!(cpu_of(&format!("model name: {}", "x".repeat(999))).len(), MAX_CPU);
+    }
+}

@@ -1,0 +1,253 @@
+//! How dense convolutions are cut and in which form they are computed, by layer: data that a board may have of
+//! its own.
+
+use std::collections::BTreeMap;
+
+use arcdoor_kernels::{Conv, Epilogue, Isa, Map, Planar, ShapeError, Square, Taps, Tile, Winograd};
+
+use crate::plan::Bands;
+
+/// Most layers of one tuning.
+pub const MAX_LAYERS: usize = 512;
+
+/// The shape of a dense convolution, or of a fully connected layer: a kernel as large as its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Layer {
+    /// Whether it reads the network's planar input: a first layer.
+    pub planar: bool,
+    /// Channels, rows and columns of the input.
+    pub input: [usize; 3],
+    /// Channels of the output.
+    pub outputs: usize,
+    /// Rows and columns of the kernel.
+    pub kernel: [usize; 2],
+    /// From one output pixel to the next.
+    pub stride: usize,
+    /// Zeros above, left of, below and right of the input.
+    pub pads: [usize; 4],
+}
+
+/// How a layer's sums are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As they are written: the same values with every tile, bit for bit.
+    Direct,
+    /// Winograd's, for 3x3 with stride 1: values differ from the direct ones in their last bits.
+    Winograd(Square),
+}
+
+/// What is chosen for a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    /// How its sums are made.
+    pub form: Form,
+    /// How its loops are cut.
+    pub tile: Tile,
+}
+
+/// Choices by layer, and what runs band by band. Layers that are not named have the default's. Empty: the defaults
+/// throughout.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tuning {
+    layers: BTreeMap<Layer, Choice>,
+    bands: Bands,
+}
+
+/// A tuning that makes no sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TuningError {
+    /// Too many.
+    #[error("{0} layers are more than the {MAX_LAYERS} that a tuning may have")]
+    TooMany(usize),
+    /// A layer twice.
+    #[error("the layer from {0:?} is named twice")]
+    Twice([usize; 3]),
+    /// No tile.
+    #[error("a tile has 1 to 14 pixels, 1, 2 or 4 blocks, and at least one plane and one pixel a strip")]
+    Tile,
+    /// A form that the layer cannot have.
+    #[error("Winograd's form is for 3x3 kernels with stride 1 on maps alone")]
+    Form,
+}
+
+impl Layer {
+    /// Whether it has Winograd's form.
+    #[must_use]
+    pub fn has_winograd(&self) -> bool {
+        !self.planar && self.kernel == [3, 3] && self.stride == 1 && !self.is_dense()
+    }
+
+    fn is_dense(&self) -> bool {
+        let [_, height, width] = self.input;
+        !self.planar && self.pads == [0; 4] && self.kernel == [height, width]
+    }
+
+    fn taps(&self) -> Taps {
+        Taps { kernel: self.kernel, stride: self.stride, pads: self.pads }
+    }
+
+    /// Input and output as maps of their own, bordered as the layer needs it.
+    fn maps(&self) -> Result<[Map; 2], ShapeError> {
+        let [channels, height, width] = self.input;
+        if self.is_dense() {
+            return Ok([Map::new(channels, height, width, 0)?, Map::new(self.outputs, 1, 1, 0)?]);
+        }
+        let [rows, columns] = self.taps().output_size(height, width)?;
+        // At most a kernel's side is read beyond the input.
+        let border = self.pads.into_iter().max().unwrap_or(0).max(self.kernel[0]).max(self.kernel[1]);
+        Ok([Map::new(channels, height, width, border)?, Map::new(self.outputs, rows, columns, 0)?])
+    }
+
+    /// The layer as a direct sum, without an activation.
+    pub(crate) fn conv(&self) -> Result<Conv, ShapeError> {
+        let [input, output] = self.maps()?;
+        let [channels, height, width] = self.input;
+        if self.planar {
+            Conv::stem(Planar { channels, height, width }, output, self.taps(), Epilogue::NONE)
+        } else if self.is_dense() {
+            Conv::dense(input, output, Epilogue::NONE)
+        } else {
+            Conv::new(input, output, self.taps(), Epilogue::NONE)
+        }
+    }
+
+    /// The layer in Winograd's form.
+    pub(crate) fn winograd(&self, square: Square) -> Result<Winograd, ShapeError> {
+        let [input, output] = self.maps()?;
+        Winograd::new(square, input, output, self.taps(), Epilogue::NONE)
+    }
+
+    /// Values that an input holds.
+    pub(crate) fn input_len(&self) -> Result<usize, ShapeError> {
+        let [channels, height, width] = self.input;
+        if self.planar { Ok(Planar { channels, height, width }.len()) } else { Ok(self.maps()?[0].len()) }
+    }
+
+    /// What the layer has without a tuning.
+    ///
+    /// # Errors
+    /// When there is no such layer.
+    pub fn default_choice(&self, isa: Isa) -> Result<Choice, ShapeError> {
+        let tile = self.conv()?.tile(isa);
+        let [input, output] = self.maps()?;
+        let square = if self.has_winograd() { Winograd::suggest(&input, &output, self.taps()) } else { None };
+        Ok(Choice { form: square.map_or(Form::Direct, Form::Winograd), tile })
+    }
+}
+
+impl Choice {
+    fn check(&self, layer: &Layer) -> Result<(), TuningError> {
+        let Tile { pixels, blocks, planes, strip } = self.tile;
+        if !(1..=14).contains(&pixels) || ![1, 2, 4].contains(&blocks) || planes == 0 || strip == 0 {
+            return Err(TuningError::Tile);
+        }
+        match self.form {
+            Form::Winograd(_) if !layer.has_winograd() => Err(TuningError::Form),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Tuning {
+    /// From choices by layer, such as a file's.
+    ///
+    /// # Errors
+    /// When there are too many, a layer is named twice, or a choice cannot be.
+    pub fn new(choices: &[(Layer, Choice)]) -> Result<Self, TuningError> {
+        if choices.len() > MAX_LAYERS {
+            return Err(TuningError::TooMany(choices.len()));
+        }
+        let mut tuning = Self::default();
+        for (layer, choice) in choices {
+            choice.check(layer)?;
+            if tuning.layers.insert(*layer, *choice).is_some() {
+                return Err(TuningError::Twice(layer.input));
+            }
+        }
+        Ok(tuning)
+    }
+
+    /// What is chosen for a layer, where something is.
+    #[must_use]
+    pub fn choice(&self, layer: &Layer) -> Option<Choice> {
+        self.layers.get(layer).copied()
+    }
+
+    /// The same with other limits of what runs band by band.
+    #[must_use]
+    pub fn in_bands(self, bands: Bands) -> Self {
+        Self { bands, ..self }
+    }
+
+    pub(crate) const fn bands(&self) -> Bands {
+        self.bands
+    }
+
+    /// Layers with a choice of their own.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Whether every layer has the default's.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.layers.is_empty()
+    }
+
+    /// Whether every sum is the default's, so that every value is, bit for bit.
+    #[must_use]
+    pub fn keeps_values(&self, isa: Isa) -> bool {
+        let same = |(layer, choice): (&Layer, &Choice)| {
+            layer.default_choice(isa).is_ok_and(|default| default.form == choice.form)
+        };
+        self.layers.iter().all(same)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAYER: Layer =
+        Layer { planar: false, input: [32, 14, 14], outputs: 48, kernel: [3, 3], stride: 1, pads: [1; 4] };
+    const TILE: Tile = Tile { pixels: 4, blocks: 1, planes: 1, strip: usize::MAX };
+    const DIRECT: Choice = Choice { form: Form::Direct, tile: TILE };
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let refused = |layer: Layer, choice: Choice| Tuning::new(&[(layer, choice)]).unwrap_err();
+        for tile in [
+            Tile { pixels: 0, ..TILE },
+            Tile { pixels: 15, ..TILE },
+            Tile { blocks: 3, ..TILE },
+            Tile { planes: 0, ..TILE },
+            Tile { strip: 0, ..TILE },
+        ] {
+            assert_eq!(refused(LAYER, Choice { tile, ..DIRECT }), TuningError::Tile);
+        }
+        let form = Form::Winograd(Square::Four);
+        for layer in [
+            Layer { stride: 2, ..LAYER },
+            Layer { kernel: [1, 1], ..LAYER },
+            Layer { planar: true, ..LAYER },
+            Layer { input: [32, 3, 3], pads: [0; 4], ..LAYER },
+        ] {
+            assert_eq!(refused(layer, Choice { form, ..DIRECT }), TuningError::Form);
+        }
+        assert_eq!(Tuning::new(&[(LAYER, DIRECT), (LAYER, DIRECT)]), Err(TuningError::Twice([32, 14, 14])));
+        let many: Vec<_> = (0..=MAX_LAYERS).map(|i| (Layer { outputs: i + 1, ..LAYER }, DIRECT)).collect();
+        assert_eq!(Tuning::new(&many), Err(TuningError::TooMany(MAX_LAYERS + 1)));
+    }
+
+    #[test]
+    fn a_tuning_says_whether_it_changes_values() {
+        let isa = Isa::portable();
+        let default = LAYER.default_choice(isa).unwrap();
+        assert_eq!(default.form, Form::Winograd(Square::Two));
+        let tuned = |form| Tuning::new(&[(LAYER, Choice { form, ..DIRECT })]).unwrap();
+        assert!(tuned(default.form).keeps_values(isa));
+        assert!(!tuned(Form::Direct).keeps_values(isa));
+        assert!(Tuning::default().keeps_values(isa) && Tuning::default().is_empty());
+    }
+}
