@@ -34,7 +34,7 @@ fn the_page_says_what_the_constants_say() {
         .map(|line| line.split(" | ").collect())
         .collect();
     let image = ImageLimits::default();
-    let said: [(&str, &[usize]); 21] = [
+    let said: [(&str, &[usize]); 22] = [
         ("an encoded photo", &[image.max_bytes >> 20, image.max_side as usize, image.max_pixels as usize]),
         ("photos in one request", &[MAX_PHOTOS]),
         ("faces in one frame", &[limits::MAX_FACES]),
