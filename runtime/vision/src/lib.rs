@@ -42,4 +42,4 @@ pub use explain::{Explained, explain};
 pub use preprocess::Channels;
 pub use quality::{Assessment, QualityGate, assess};
 pub use seetaface::SeetaFace;
-pub use yunet::YuNet;
+pub use yunet::{SMALLEST_FACE_NET_PX, YuNet};

@@ -11,7 +11,7 @@ use arcdoor_frame::{ImageLimits, Resizer, RgbImage, read_image};
 use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
 use arcdoor_infer::{Net, NetSpec};
 use arcdoor_models::{NetFile, Pack};
-use arcdoor_vision::{DetectSettings, YuNet};
+use arcdoor_vision::{DetectSettings, SMALLEST_FACE_NET_PX, YuNet};
 use serde::Serialize;
 
 use crate::allocations::{Allocations, during};
@@ -121,22 +121,31 @@ pub(crate) fn run(args: BenchFrameArgs) -> Result<()> {
 
     let input = ours.detector_input(&kept[0])?;
     println!(
-        "{} frames of {}x{}, detector {} at {}x{}, {} subjects, {} rounds, 1 thread\n",
+        "{} frames of {}x{}, detector {}, {} subjects, {} rounds, 1 thread",
         kept.len(),
         FRAME[0],
         FRAME[1],
         args.detector.text(),
-        input[0],
-        input[1],
         args.subjects,
         args.rounds
     );
+    println!("{}\n", sizing(&settings, input));
     print_rows(&rows);
     if let Some(path) = &args.json {
         let text = serde_json::to_vec_pretty(&rows)?;
         fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
+}
+
+/// How the detector's input is sized, for people.
+fn sizing(settings: &DetectSettings, input: [u32; 2]) -> String {
+    format!(
+        "for a door: faces from {} pixels of the frame matter (--min-face), and YuNet needs {SMALLEST_FACE_NET_PX}, \
+         so it sees the frame at {}x{}, the peers too;\nthe landmarks of the largest face come from a closer look, \
+         which the peers do not take",
+        settings.min_face_px, input[0], input[1]
+    )
 }
 
 /// The photos as a camera would give them.

@@ -18,7 +18,8 @@ use arcdoor_frame::RgbView;
 use arcdoor_infer::{Engine, EngineChoice, Net, NetSpec, Session};
 use arcdoor_models::Pack;
 use decode::{Level, MAX_CANDIDATES, STRIDES};
-use ladder::{Fit, INPUTS, fit, fit_square};
+pub use ladder::SMALLEST_FACE_NET_PX;
+use ladder::{Fit, INPUTS, NEAR_SIDE, fit, fit_square};
 
 /// Outputs of the network.
 const OUTPUTS: usize = 12;
@@ -29,6 +30,15 @@ const LANDMARK_MIN_SCORE: f32 = 0.5;
 /// Least overlap with the box whose landmarks were asked for; detectors draw their boxes differently.
 const LANDMARK_MIN_IOU: f32 = 0.3;
 
+/// What a region is run for.
+#[derive(Debug, Clone, Copy)]
+enum Look {
+    /// Finding faces.
+    Whole,
+    /// The landmarks of one face.
+    Closer,
+}
+
 /// YuNet as detector and as landmarker. Not `Send` where the engine's sessions are not: make it in the
 /// thread that uses it.
 pub struct YuNet {
@@ -37,7 +47,8 @@ pub struct YuNet {
     channels: Channels,
     choice: EngineChoice,
     sessions: [Option<Session>; INPUTS],
-    letterbox: Letterbox,
+    /// One for each [`Look`], so that a closer one leaves the weights for whole frames as they are.
+    letterboxes: [Letterbox; 2],
     candidates: Vec<Face>,
     near: Faces,
 }
@@ -66,7 +77,7 @@ impl YuNet {
             channels,
             choice: EngineChoice::Auto,
             sessions: [const { None }; INPUTS],
-            letterbox: Letterbox::new(),
+            letterboxes: [Letterbox::new(), Letterbox::new()],
             candidates: Vec::with_capacity(MAX_CANDIDATES),
             near: Faces::new(),
         })
@@ -92,9 +103,13 @@ impl YuNet {
     pub fn prepare(&mut self, width: u32, height: u32, settings: &DetectSettings) -> Result<(), VisionError> {
         let whole = Rect::new(0.0, 0.0, width as f32, height as f32);
         if let Some(region) = Region::within(&settings.region.unwrap_or(whole), width, height) {
-            self.load(&fit(&region, settings.min_face()))?;
+            let fit = fit(&region, settings.min_face());
+            self.load(&fit)?;
+            self.letterboxes[Look::Whole as usize].reserve([region.w, region.h], fit.net);
         }
-        self.load(&fit_square(&Region { x: 0, y: 0, w: 1, h: 1 }, f32::MAX))
+        let near = fit_square(&Region { x: 0, y: 0, w: 1, h: 1 }, f32::MAX);
+        self.letterboxes[Look::Closer as usize].reserve([width, height], near.net);
+        self.load(&near)
     }
 
     /// Network pixels a frame pixel that `settings` lead to in `frame`; 0 where nothing is searched.
@@ -121,6 +136,7 @@ impl YuNet {
     /// Runs one region; the candidates are left in `self.candidates`.
     fn run(
         &mut self,
+        look: Look,
         frame: RgbView<'_>,
         region: &Region,
         fit: &Fit,
@@ -130,7 +146,14 @@ impl YuNet {
         self.load(fit)?;
         let Some(session) = &mut self.sessions[fit.index] else { return Ok(()) };
         let input = session.input_mut();
-        let placed = self.letterbox.fill(frame, region, fit.scaled, fit.net, &self.channels, input)?;
+        let placed = self.letterboxes[look as usize].fill(
+            frame,
+            region,
+            fit.scaled,
+            fit.net,
+            &self.channels,
+            input,
+        )?;
         session.run()?;
         // The largest faces first, should there ever be more candidates than are kept.
         for index in (0..STRIDES.len()).rev() {
@@ -155,7 +178,7 @@ impl Detector for YuNet {
         faces.clear();
         let Some(region) = settings.searched(frame)? else { return Ok(()) };
         let min_face = settings.min_face();
-        self.run(frame, &region, &fit(&region, min_face), settings.min_score)?;
+        self.run(Look::Whole, frame, &region, &fit(&region, min_face), settings.min_score)?;
         self.candidates.retain(|face| face.rect.w >= min_face);
         suppress(&mut self.candidates, faces);
         Ok(())
@@ -172,8 +195,8 @@ impl Landmarker for YuNet {
         let crop = Rect::new(centre.x - side / 2.0, centre.y - side / 2.0, side, side);
         let Some(region) = Region::within(&crop, frame.width(), frame.height()) else { return Ok(None) };
         // A face cut by the frame's edge leaves a narrow crop: the scale follows the face, not the crop.
-        let most = ladder::SIDES[0] as f32 / side;
-        self.run(frame, &region, &fit_square(&region, most), LANDMARK_MIN_SCORE)?;
+        let most = NEAR_SIDE as f32 / side;
+        self.run(Look::Closer, frame, &region, &fit_square(&region, most), LANDMARK_MIN_SCORE)?;
         suppress(&mut self.candidates, &mut self.near);
         let nearest = self.near.iter().max_by(|a, b| a.rect.iou(rect).total_cmp(&b.rect.iou(rect)));
         Ok(nearest.filter(|face| face.rect.iou(rect) >= LANDMARK_MIN_IOU).and_then(|face| face.landmarks))
