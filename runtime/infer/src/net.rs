@@ -9,7 +9,7 @@ use crate::engine::{Engine, EngineChoice};
 use crate::error::InferError;
 use crate::limits;
 use crate::onnx;
-use crate::plan::{Entry, Plan, Unsupported};
+use crate::plan::{Bands, Entry, Plan, Unsupported};
 use crate::session::Session;
 
 /// Largest ONNX file that is read, in bytes: an IResNet-100 of the lab's. A pack's files are smaller.
@@ -73,6 +73,20 @@ impl Net {
     /// As [`load`](Self::load); [`InferError::Unplanned`] where the plan is demanded and does not support the
     /// graph.
     pub fn load_on(onnx: &[u8], spec: &NetSpec<'_>, choice: EngineChoice) -> Result<Self, InferError> {
+        Self::load_in_bands(onnx, spec, choice, Bands::default())
+    }
+
+    /// As [`load_on`](Self::load_on), with other limits of what the plan runs band by band. They change time and
+    /// memory, and no value.
+    ///
+    /// # Errors
+    /// As [`load_on`](Self::load_on).
+    pub fn load_in_bands(
+        onnx: &[u8],
+        spec: &NetSpec<'_>,
+        choice: EngineChoice,
+        bands: Bands,
+    ) -> Result<Self, InferError> {
         let outputs: Arc<[String]> = spec.outputs.iter().map(|&name| name.to_owned()).collect();
         let net = |inner, unsupported| Self { inner, input: spec.input, outputs, unsupported };
         let unsupported = match choice {
@@ -81,7 +95,7 @@ impl Net {
                 spec.check()?;
                 // What is no file, or no graph, is for tract to say.
                 let opened = onnx::open(onnx).ok();
-                match opened.as_ref().map(|opened| Plan::compile(opened, spec.input, spec.outputs)) {
+                match opened.as_ref().map(|opened| Plan::compile(opened, spec.input, spec.outputs, bands)) {
                     Some(Ok(plan)) => return Ok(net(Inner::Plan(Arc::new(plan)), None)),
                     Some(Err(why)) if choice == EngineChoice::Plan => return Err(InferError::Unplanned(why)),
                     Some(Err(why)) => Some(why),

@@ -55,7 +55,20 @@ impl Session {
     /// When the engine fails or an output holds no f32 values; outputs are then empty.
     pub fn run(&mut self) -> Result<(), InferError> {
         match &mut self.runner {
-            Inside::Plan(runner) => runner.run(),
+            Inside::Plan(runner) => runner.run(|_| {}),
+            Inside::Tract(tract) => tract.run(&self.names),
+        }
+    }
+
+    /// As [`run`](Self::run), and calls `after` for whoever holds a clock: with a step's index in
+    /// [`Net::steps`](crate::Net::steps) when it, or a piece of it, has run, and with their number when the
+    /// outputs were read out. On tract it is not called.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_watched(&mut self, after: impl FnMut(usize)) -> Result<(), InferError> {
+        match &mut self.runner {
+            Inside::Plan(runner) => runner.run(after),
             Inside::Tract(tract) => tract.run(&self.names),
         }
     }

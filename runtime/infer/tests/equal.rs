@@ -3,7 +3,7 @@
 
 mod common;
 
-use arcdoor_infer::{EngineChoice, Net, NetSpec};
+use arcdoor_infer::{Bands, EngineChoice, Net, NetSpec};
 use common::{Builder, answers, assert_equal, int, ints, text};
 use proptest::prelude::*;
 
@@ -231,6 +231,84 @@ proptest! {
         let plan = answers(&drawn.onnx, &NetSpec { input: spec, outputs: &names }, EngineChoice::Plan, &input);
         let tract = unsimplified(&drawn.onnx, spec, &names, &input);
         assert_equal(&plan, &tract, &format!("seed {seed}, input {spec:?}"));
+        same_in_bands(&drawn, &input, seed);
+    }
+}
+
+/// Whatever is run band by band, and however high the bands are, no bit differs.
+fn same_in_bands(drawn: &Drawn, input: &[f32], seed: u64) {
+    let names: Vec<&str> = drawn.outputs.iter().map(|name| &**name).collect();
+    let spec = NetSpec { input: drawn.input, outputs: &names };
+    let run = |from, held| {
+        let bands = Bands { from, held, weights: usize::MAX, rows: 1 };
+        let net = Net::load_in_bands(&drawn.onnx, &spec, EngineChoice::Plan, bands).unwrap();
+        let banded = net.steps().iter().filter(|step| step.banded).count();
+        (banded, common::answers_of(&net, &spec, input))
+    };
+    let (none, whole) = run(usize::MAX, 0);
+    assert_eq!(none, 0);
+    for held in [1 << 12, 1 << 14, 1 << 16, usize::MAX] {
+        let (_, banded) = run(0, held);
+        for ((_, a), (_, b)) in whole.iter().zip(&banded) {
+            let same = a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()));
+            assert!(same, "seed {seed}, {held} bytes held");
+        }
+    }
+}
+
+/// What the random graphs seldom draw: the parts of detectors and of embedders, which do run in bands, and whose heads
+/// are merged.
+#[test]
+fn detectors_and_embedders_in_small_answer_alike() {
+    for seed in 0..40 {
+        let mut b = Builder::new(seed);
+        let (height, width) = (17 + b.numbers.below(24), 15 + b.numbers.below(20));
+        let pixels = |side: usize| (side + 2 - 3) / 2 + 1;
+        let mut at = At { name: "x".into(), channels: 3, height, width };
+        at = conv_of(&mut b, &at, 16, 1, [3, 3], 2, [1; 4]);
+        assert_eq!((at.height, at.width), (pixels(height), pixels(width)));
+        at.name = b.node("Relu", &[&at.name], vec![]);
+        for to in [16, 24, 40] {
+            // YuNet's unit, then MobileFaceNet's with its residual.
+            at = conv_of(&mut b, &at, to, 1, [1, 1], 1, [0; 4]);
+            at = conv_of(&mut b, &at, to, to, [3, 3], 1, [1; 4]);
+            at.name = b.node("Relu", &[&at.name], vec![]);
+            let before = at.clone();
+            at = conv_of(&mut b, &at, 2 * to, 1, [1, 1], 1, [0; 4]);
+            let spelling = b.numbers.below(5);
+            at.name = b.prelu(&at.name, 2 * to, spelling);
+            at = conv_of(&mut b, &at, 2 * to, 2 * to, [3, 3], 1, [1; 4]);
+            at = conv_of(&mut b, &at, to, 1, [1, 1], 1, [0; 4]);
+            at.name = b.node("Add", &[&at.name, &before.name], vec![]);
+            if b.numbers.below(2) == 0 && at.height > 4 && at.width > 4 {
+                let attributes = vec![ints("kernel_shape", &[2; 2]), ints("strides", &[2; 2])];
+                at.name = b.node("MaxPool", &[&at.name], attributes);
+                (at.height, at.width) = (at.height / 2, at.width / 2);
+            }
+        }
+        // Several heads on one map, some of which end in a sigmoid; sometimes the map itself is an output, too.
+        let mut outputs = Vec::new();
+        for to in [1, 1, 4, 10].into_iter().take(2 + b.numbers.below(3)) {
+            let mut head = conv_of(&mut b, &at, to, 1, [1, 1], 1, [0; 4]);
+            if b.numbers.below(3) > 0 {
+                head = conv_of(&mut b, &head, to, to, [3, 3], 1, [1; 4]);
+            }
+            let transposed = b.node("Transpose", &[&head.name], vec![ints("perm", &[0, 2, 3, 1])]);
+            let shape = b.shape_of(&[1, -1, to as i64]);
+            let flat = b.node("Reshape", &[&transposed, &shape], vec![]);
+            outputs.push(if to == 1 { b.node("Sigmoid", &[&flat], vec![]) } else { flat });
+        }
+        if b.numbers.below(2) == 0 {
+            outputs.push(at.name.clone());
+        }
+        let declared: Vec<(&str, usize)> = outputs.iter().map(|name| (&**name, 0)).collect();
+        let input = [1, 3, height, width];
+        let drawn = Drawn { onnx: b.finish(input, &declared), input, outputs };
+        let names: Vec<&str> = drawn.outputs.iter().map(|name| &**name).collect();
+        let values = common::Numbers(seed).many(input.iter().product(), -1.0, 1.0);
+        let plan = answers(&drawn.onnx, &NetSpec { input, outputs: &names }, EngineChoice::Plan, &values);
+        assert_equal(&plan, &unsimplified(&drawn.onnx, input, &names, &values), &format!("seed {seed}"));
+        same_in_bands(&drawn, &values, seed);
     }
 }
 

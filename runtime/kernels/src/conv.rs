@@ -2,6 +2,8 @@
 
 mod tile;
 
+use core::ops::Range;
+
 use crate::epilogue::{Epilogue, Inputs, head_len, pack_head};
 use crate::error::{ShapeError, check_len};
 use crate::finish::Finish;
@@ -103,7 +105,12 @@ impl Planar {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Source {
     Blocked(Map),
-    Planar(Planar),
+    /// Some rows of the image: from `first` on, `rows` of them.
+    Planar {
+        image: Planar,
+        first: usize,
+        rows: usize,
+    },
 }
 
 /// A dense convolution (one group): `out[m] = activation(bias[m] + sum over c, y, x of in * weight)`, with a
@@ -165,8 +172,39 @@ impl Conv {
             tap_weights: columns * LANES,
         };
         let pads = [taps.pads[0], taps.pads[1]];
-        let source = Source::Planar(input);
+        let source = Source::Planar { image: input, first: 0, rows: input.height };
         Ok(Self { source, output, kernel: taps.kernel, stride: taps.stride, pads, window, epilogue })
+    }
+
+    /// As [`stem`](Self::stem), but some rows of its output alone, which `output` holds; `input` is still the whole
+    /// image.
+    ///
+    /// # Errors
+    /// As [`stem`](Self::stem).
+    pub fn stem_rows(
+        input: Planar,
+        rows: Range<usize>,
+        output: Map,
+        taps: Taps,
+        epilogue: Epilogue,
+    ) -> Result<Self, ShapeError> {
+        let [height, _] = taps.output_size(input.height, input.width)?;
+        if input.len() > MAX_LEN {
+            return Err(ShapeError::MapTooLarge);
+        }
+        if rows.is_empty() || rows.end > height {
+            return Err(ShapeError::EmptyMap);
+        }
+        let [top, left, _, right] = taps.pads;
+        let (above, end) = (rows.start * taps.stride, (rows.end - 1) * taps.stride + taps.kernel[0]);
+        let first = above.saturating_sub(top).min(input.height);
+        let last = end.saturating_sub(top).min(input.height);
+        let seen = Planar { height: last.saturating_sub(first), ..input };
+        let pads = [top.saturating_sub(above), left, end.saturating_sub(top + input.height), right];
+        let mut conv = Self::stem(seen, output, Taps { pads, ..taps }, epilogue)?;
+        conv.window.plane_stride = input.height * input.width;
+        conv.source = Source::Planar { image: input, first, rows: seen.height };
+        Ok(conv)
     }
 
     /// A fully connected layer over a whole map, flattened as ONNX flattens `[C][height][width]`; `output` is
@@ -237,7 +275,7 @@ impl Conv {
     fn channels(&self) -> usize {
         match self.source {
             Source::Blocked(map) => map.channels(),
-            Source::Planar(planar) => planar.channels,
+            Source::Planar { image, .. } => image.channels,
         }
     }
 
@@ -275,7 +313,7 @@ impl Conv {
             for (c, weights) in weights.chunks_exact(taps).enumerate() {
                 for (tap, &weight) in weights.iter().enumerate() {
                     let at = match self.source {
-                        Source::Planar(_) => c * taps + tap,
+                        Source::Planar { .. } => c * taps + tap,
                         Source::Blocked(_) => ((c / LANES) * taps + tap) * LANES + c % LANES,
                     };
                     block[at * LANES + m % LANES] = weight;
@@ -313,7 +351,7 @@ impl Conv {
     ) -> Result<(), ShapeError> {
         let input_len = match self.source {
             Source::Blocked(map) => map.len(),
-            Source::Planar(planar) => planar.len(),
+            Source::Planar { image, .. } => image.len(),
         };
         check_len("input", input_len, inputs.input.len())?;
         check_len("packed weights", self.packed_len(), inputs.packed.len())?;
@@ -333,25 +371,20 @@ impl Conv {
     /// from copies. A blocked map has a border, so that all of it is inside.
     fn run_slab(&self, isa: Isa, tile: Tile, inputs: &Inputs<'_>, slab: &Slab, output: *mut f32) {
         let width = self.output.width();
-        let Source::Planar(planar) = self.source else {
+        let Source::Planar { image, rows: height, .. } = self.source else {
             return self.run_area(isa, tile, inputs, slab, 0..width, None, output);
         };
-        let edge = Edge {
-            height: planar.height,
-            width: planar.width,
-            top: self.pads[0],
-            left: self.pads[1],
-            stride: self.stride,
-        };
+        let edge =
+            Edge { height, width: image.width, top: self.pads[0], left: self.pads[1], stride: self.stride };
         let inside = |length: usize, pad: usize, kernel: usize, size: usize| {
             let end = (length + pad).checked_sub(kernel).map_or(0, |rest| rest / self.stride + 1).min(size);
             pad.div_ceil(self.stride).min(end)..end
         };
-        let rows = inside(planar.height, edge.top, self.kernel[0], self.output.height());
-        let columns = inside(planar.width, edge.left, self.kernel[1], width);
+        let rows = inside(height, edge.top, self.kernel[0], self.output.height());
+        let columns = inside(image.width, edge.left, self.kernel[1], width);
         let middle =
             rows.start.clamp(slab.rows.start, slab.rows.end)..rows.end.clamp(slab.rows.start, slab.rows.end);
-        let area = |rows: core::ops::Range<usize>, columns: core::ops::Range<usize>, edge| {
+        let area = |rows: Range<usize>, columns: Range<usize>, edge| {
             if !rows.is_empty() && !columns.is_empty() {
                 let slab = Slab { blocks: slab.blocks.clone(), rows };
                 self.run_area(isa, tile, inputs, &slab, columns, edge, output);
@@ -371,7 +404,7 @@ impl Conv {
         tile: Tile,
         inputs: &Inputs<'_>,
         slab: &Slab,
-        columns: core::ops::Range<usize>,
+        columns: Range<usize>,
         edge: Option<&Edge>,
         output: *mut f32,
     ) {
@@ -382,11 +415,13 @@ impl Conv {
                 let origin = map.at(0, 0, 0) - self.pads[0] * map.row_stride() - self.pads[1] * LANES;
                 (origin, self.stride * map.row_stride(), self.stride * LANES)
             }
-            Source::Planar(planar) => (0, self.stride * planar.width, self.stride),
+            Source::Planar { image, first, .. } => {
+                (first * image.width, self.stride * image.width, self.stride)
+            }
         };
         let mut input = inputs.input.as_ptr().wrapping_add(input);
-        if let Source::Planar(planar) = self.source {
-            input = input.wrapping_sub(self.pads[0] * planar.width + self.pads[1]);
+        if let Source::Planar { image, .. } = self.source {
+            input = input.wrapping_sub(self.pads[0] * image.width + self.pads[1]);
         }
         for start in (0..pixels).step_by(tile.strip) {
             let strip = start..pixels.min(start.saturating_add(tile.strip));

@@ -12,6 +12,33 @@ pub(crate) struct Places<const P: usize> {
     pub(crate) columns: [usize; P],
 }
 
+/// Neighbours in a row: what the compiler knows of them need not wait in memory.
+#[derive(Clone, Copy)]
+pub(crate) struct InRow {
+    pub(crate) row: usize,
+    pub(crate) column: usize,
+}
+
+/// The pixels of a tile.
+pub(crate) trait Spots {
+    /// Values from row 0, column 0 to pixel p, where rows and pixels lie so many values apart.
+    fn at(&self, p: usize, row_stride: usize, pixel: usize) -> usize;
+}
+
+impl<const P: usize> Spots for Places<P> {
+    #[inline(always)]
+    fn at(&self, p: usize, row_stride: usize, pixel: usize) -> usize {
+        self.rows[p] * row_stride + self.columns[p] * pixel
+    }
+}
+
+impl Spots for InRow {
+    #[inline(always)]
+    fn at(&self, p: usize, row_stride: usize, pixel: usize) -> usize {
+        self.row * row_stride + self.column * pixel + p * pixel
+    }
+}
+
 /// The pixels of a rectangle, row by row.
 pub(crate) struct Walk {
     row: usize,
@@ -100,7 +127,7 @@ impl Finish {
     pub(crate) unsafe fn apply<S: Simd, const P: usize, const B: usize>(
         &self,
         s: S,
-        places: &Places<P>,
+        places: &impl Spots,
         output: &[*mut f32; P],
         plane: usize,
         mut sums: [[S::V; B]; P],
@@ -110,7 +137,10 @@ impl Finish {
             if self.residual_first {
                 self.add_residual(s, places, &mut sums);
             }
-            self.activate(s, output, plane, &mut sums);
+            if self.activation == Activation::Sigmoid {
+                return self.sigmoid(s, places, output, plane, &sums);
+            }
+            self.activate(s, &mut sums);
             if !self.residual.is_null() && !self.residual_first {
                 self.add_residual(s, places, &mut sums);
             }
@@ -118,15 +148,43 @@ impl Finish {
         }
     }
 
+    /// Rare and long: one copy of its code, over the values in memory, so that the sums of all others stay in
+    /// registers.
+    #[inline(always)]
+    unsafe fn sigmoid<S: Simd, const P: usize, const B: usize>(
+        &self,
+        s: S,
+        places: &impl Spots,
+        output: &[*mut f32; P],
+        plane: usize,
+        sums: &[[S::V; B]; P],
+    ) {
+        // SAFETY: the output, what was just stored there, and the residual.
+        unsafe {
+            store(s, output, plane, sums);
+            for b in 0..B {
+                for p in 0..P {
+                    let at = output[p].wrapping_add(b * plane);
+                    let mut value = sigmoid(s, s.load(at));
+                    if !self.residual.is_null() && !self.residual_first {
+                        let pixel = b * self.residual_plane + places.at(p, self.residual_row, LANES);
+                        value = s.add(value, s.load(self.residual.wrapping_add(pixel)));
+                    }
+                    s.store(at, value);
+                }
+            }
+        }
+    }
+
     #[inline(always)]
     unsafe fn add_residual<S: Simd, const P: usize, const B: usize>(
         &self,
         s: S,
-        places: &Places<P>,
+        places: &impl Spots,
         sums: &mut [[S::V; B]; P],
     ) {
         for p in 0..P {
-            let pixel = places.rows[p] * self.residual_row + places.columns[p] * LANES;
+            let pixel = places.at(p, self.residual_row, LANES);
             for b in 0..B {
                 let at = self.residual.wrapping_add(b * self.residual_plane + pixel);
                 // SAFETY: pixel p of block b of the residual.
@@ -136,15 +194,9 @@ impl Finish {
     }
 
     #[inline(always)]
-    unsafe fn activate<S: Simd, const P: usize, const B: usize>(
-        &self,
-        s: S,
-        output: &[*mut f32; P],
-        plane: usize,
-        sums: &mut [[S::V; B]; P],
-    ) {
+    unsafe fn activate<S: Simd, const P: usize, const B: usize>(&self, s: S, sums: &mut [[S::V; B]; P]) {
         match self.activation {
-            Activation::None => {}
+            Activation::None | Activation::Sigmoid => {}
             Activation::Relu => {
                 let zero = s.splat(0.0);
                 for p in 0..P {
@@ -167,24 +219,6 @@ impl Finish {
                 for p in 0..P {
                     for b in 0..B {
                         sums[p][b] = s.at_most(s.at_least(sums[p][b], min), max);
-                    }
-                }
-            }
-            // Rare and long: one copy of its code, over the values in memory.
-            Activation::Sigmoid => {
-                // SAFETY: the output, and what was just stored there.
-                unsafe {
-                    store(s, output, plane, sums);
-                    for b in 0..B {
-                        for &pixel in output {
-                            let at = pixel.wrapping_add(b * plane);
-                            s.store(at, sigmoid(s, s.load(at)));
-                        }
-                    }
-                    for p in 0..P {
-                        for b in 0..B {
-                            sums[p][b] = s.load(output[p].wrapping_add(b * plane));
-                        }
                     }
                 }
             }

@@ -5,7 +5,7 @@
 
 use core::ops::Range;
 
-use crate::finish::{Finish, Places, Walk, store};
+use crate::finish::{Finish, InRow, Spots, Walk, store};
 use crate::isa::Isa;
 use crate::map::LANES;
 use crate::simd::{Kernel, Simd};
@@ -73,6 +73,58 @@ pub(crate) struct Job<'a> {
     pub(crate) pixels: Range<usize>,
 }
 
+/// Tiles whose pixels lie at distances that the compiler knows, so that one pointer serves them all.
+#[derive(Clone, Copy, PartialEq)]
+enum Shape {
+    /// Neighbours of a blocked map.
+    Blocked,
+    /// Neighbours in a row of the output, too.
+    Row,
+    /// A planar image under 3 columns, each 1 or 2 further on, or under a patch of 4; in a row.
+    Planar1,
+    Planar2,
+    Patch4,
+    /// Anything else: a pointer for each pixel.
+    Any,
+}
+
+const BLOCKED: usize = Shape::Blocked as usize;
+const ROW: usize = Shape::Row as usize;
+const PLANAR_1: usize = Shape::Planar1 as usize;
+const PLANAR_2: usize = Shape::Planar2 as usize;
+const PATCH_4: usize = Shape::Patch4 as usize;
+const ANY: usize = Shape::Any as usize;
+
+/// Values from one pixel's window to the next, and side by side in a window (0: as the job says), of each [`Shape`].
+const SHAPES: [[usize; 2]; 6] = [[LANES, 0], [LANES, 0], [1, 3], [2, 3], [4, 4], [0, 0]];
+
+impl Shape {
+    fn of(job: &Job<'_>, pixels: usize) -> Self {
+        if job.edge.is_some() {
+            return Self::Any;
+        }
+        match (job.window.column_stride, job.input_column, job.window.inner) {
+            (0, 1, 3) => Self::Planar1,
+            (0, 2, 3) => Self::Planar2,
+            (0, 4, 4) => Self::Patch4,
+            (LANES, LANES, _) | (0, LANES, LANES) => {
+                let single = job.pixels.start / job.width == (job.pixels.end - 1) / job.width;
+                let joined = job.input_row == job.width * job.input_column;
+                // Rows whose last tiles would be small are cut across where they can be.
+                let filled = 8 * job.width >= 7 * pixels * job.width.div_ceil(pixels);
+                if single || filled {
+                    Self::Row
+                } else if joined {
+                    Self::Blocked
+                } else {
+                    Self::Any
+                }
+            }
+            _ => Self::Any,
+        }
+    }
+}
+
 /// `job` in tiles of at most `pixels` pixels, as equal as can be, and of `blocks` blocks (1, 2 or 4).
 ///
 /// # Safety
@@ -80,47 +132,84 @@ pub(crate) struct Job<'a> {
 pub(crate) unsafe fn run(isa: Isa, pixels: usize, blocks: usize, job: &Job<'_>) {
     // Edges are few: their larger code serves small tiles only.
     let pixels = if job.edge.is_some() { pixels.min(4) } else { pixels };
+    let shape = Shape::of(job, pixels);
+    if matches!(shape, Shape::Any | Shape::Blocked) {
+        return split(isa, pixels, blocks, shape, job);
+    }
+    let mut start = job.pixels.start;
+    while start < job.pixels.end {
+        let end = ((start / job.width + 1) * job.width).min(job.pixels.end);
+        split(isa, pixels, blocks, shape, &Job { pixels: start..end, ..job.clone() });
+        start = end;
+    }
+}
+
+fn split(isa: Isa, pixels: usize, blocks: usize, shape: Shape, job: &Job<'_>) {
     let count = job.pixels.len().div_ceil(pixels);
     let (small, large) = (job.pixels.len() / count, job.pixels.len() % count);
     let middle = job.pixels.start + large * (small + 1);
     for (size, range) in [(small + 1, job.pixels.start..middle), (small, middle..job.pixels.end)] {
         if !range.is_empty() {
-            dispatch(isa, size, blocks, Job { pixels: range, ..job.clone() });
+            dispatch(isa, size, blocks, shape, Job { pixels: range, ..job.clone() });
         }
     }
 }
 
-fn dispatch(isa: Isa, pixels: usize, blocks: usize, job: Job<'_>) {
+fn dispatch(isa: Isa, pixels: usize, blocks: usize, shape: Shape, job: Job<'_>) {
     macro_rules! tiles {
-        ($($p:literal)*; $b:literal, $edge:literal) => {
+        ($($p:literal)*; $b:literal, $shape:ident, $edge:literal) => {
             match pixels {
-                $($p => isa.run(Tiles::<$p, $b, $edge>(job)),)*
+                $($p => isa.run(Tiles::<$p, $b, $shape, $edge>(job)),)*
                 _ => unreachable!("a tile of {pixels} pixels"),
             }
         };
     }
-    match (blocks, job.edge.is_some()) {
-        (1, false) => tiles!(1 2 3 4 5 6 7 8 9 10 11 12 13 14; 1, false),
-        (2, false) => tiles!(1 2 3 4 5 6 7 8 9 10 11 12 13 14; 2, false),
-        (4, false) => tiles!(1 2 3 4 5 6; 4, false),
-        (1, true) => tiles!(1 2 3 4; 1, true),
-        (2, true) => tiles!(1 2 3 4; 2, true),
-        (4, true) => tiles!(1 2 3 4; 4, true),
-        _ => unreachable!("a tile of {blocks} blocks"),
+    macro_rules! blocks {
+        ($shape:ident) => {
+            match blocks {
+                1 => tiles!(1 2 3 4 5 6 7 8 9 10 11 12 13 14; 1, $shape, false),
+                2 => tiles!(1 2 3 4 5 6 7 8 9 10 11 12 13 14; 2, $shape, false),
+                _ => tiles!(1 2 3 4 5 6; 4, $shape, false),
+            }
+        };
+    }
+    match (shape, job.edge.is_some(), blocks) {
+        (_, true, 1) => tiles!(1 2 3 4; 1, ANY, true),
+        (_, true, 2) => tiles!(1 2 3 4; 2, ANY, true),
+        (_, true, _) => tiles!(1 2 3 4; 4, ANY, true),
+        (Shape::Blocked, ..) => blocks!(BLOCKED),
+        (Shape::Row, ..) => blocks!(ROW),
+        (Shape::Planar1, ..) => blocks!(PLANAR_1),
+        (Shape::Planar2, ..) => blocks!(PLANAR_2),
+        (Shape::Patch4, ..) => blocks!(PATCH_4),
+        (Shape::Any, ..) => blocks!(ANY),
     }
 }
 
-struct Tiles<'a, const P: usize, const B: usize, const EDGE: bool>(Job<'a>);
+struct Tiles<'a, const P: usize, const B: usize, const SHAPE: usize, const EDGE: bool>(Job<'a>);
 
-impl<const P: usize, const B: usize, const EDGE: bool> Kernel for Tiles<'_, P, B, EDGE> {
+impl<const P: usize, const B: usize, const SHAPE: usize, const EDGE: bool> Kernel
+    for Tiles<'_, P, B, SHAPE, EDGE>
+{
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         if P * B > S::SUMS {
             return;
         }
         let job = &self.0;
+        let tiles = job.pixels.len() / P;
+        if SHAPE != ANY && SHAPE != BLOCKED {
+            let row = job.row + job.pixels.start / job.width;
+            let mut column = job.column + job.pixels.start % job.width;
+            for _ in 0..tiles {
+                // SAFETY: the job's pointers reach these pixels (`run`).
+                unsafe { self.tile(s, &InRow { row, column }) }
+                column += P;
+            }
+            return;
+        }
         let mut walk = Walk::new(job.row, job.column, job.width, job.pixels.start);
-        for _ in 0..job.pixels.len() / P {
+        for _ in 0..tiles {
             let places = walk.take::<P>();
             // SAFETY: the job's pointers reach these pixels (`run`).
             unsafe { self.tile(s, &places) }
@@ -128,15 +217,14 @@ impl<const P: usize, const B: usize, const EDGE: bool> Kernel for Tiles<'_, P, B
     }
 }
 
-impl<const P: usize, const B: usize, const EDGE: bool> Tiles<'_, P, B, EDGE> {
+impl<const P: usize, const B: usize, const SHAPE: usize, const EDGE: bool> Tiles<'_, P, B, SHAPE, EDGE> {
     #[inline(always)]
-    unsafe fn tile<S: Simd>(&self, s: S, places: &Places<P>) {
+    unsafe fn tile<S: Simd>(&self, s: S, spots: &impl Spots) {
         let job = &self.0;
-        let Places { rows, columns } = places;
         let mut output = [job.output; P];
         for p in 0..P {
             // SAFETY: within the output.
-            output[p] = unsafe { job.output.add(rows[p] * job.output_row + columns[p] * LANES) };
+            output[p] = unsafe { job.output.add(spots.at(p, job.output_row, LANES)) };
         }
         let mut sums = [[s.splat(0.0); B]; P];
         for b in 0..B {
@@ -152,14 +240,14 @@ impl<const P: usize, const B: usize, const EDGE: bool> Tiles<'_, P, B, EDGE> {
         }
         let mut input = [job.input; P];
         for p in 0..P {
-            input[p] = job.input.wrapping_add(rows[p] * job.input_row + columns[p] * job.input_column);
+            input[p] = job.input.wrapping_add(spots.at(p, job.input_row, job.input_column));
         }
         match job.edge {
             Some(edge) if EDGE => {
                 let mut patches = [[0.0_f32; MAX_PATCH]; P];
                 for p in 0..P {
                     // SAFETY: reads within the image alone.
-                    unsafe { self.patch(edge, rows[p], columns[p], &mut patches[p]) };
+                    unsafe { self.patch(edge, spots.at(p, 1, 0), spots.at(p, 0, 1), &mut patches[p]) };
                     input[p] = patches[p].as_ptr();
                 }
                 let window = Window {
@@ -178,7 +266,7 @@ impl<const P: usize, const B: usize, const EDGE: bool> Tiles<'_, P, B, EDGE> {
             if job.planes.end < job.window.planes {
                 store(s, &output, job.output_plane, &sums);
             } else {
-                job.finish.apply(s, places, &output, job.output_plane, sums);
+                job.finish.apply(s, spots, &output, job.output_plane, sums);
             }
         }
     }
@@ -192,10 +280,12 @@ impl<const P: usize, const B: usize, const EDGE: bool> Tiles<'_, P, B, EDGE> {
         mut sums: [[S::V; B]; P],
     ) -> [[S::V; B]; P] {
         let job = &self.0;
+        let [step, width] = SHAPES[SHAPE];
         let mut weights = job.weights.wrapping_add(job.planes.start * window.plane_weights());
         for plane in job.planes.clone() {
             let last = plane + 1 == window.planes;
             let inner = if last { window.inner_last } else { window.inner };
+            let inner = if width == 0 { inner } else { width };
             for row in 0..window.rows {
                 let mut at = plane * window.plane_stride + row * window.row_stride;
                 for _ in 0..window.columns {
@@ -206,8 +296,9 @@ impl<const P: usize, const B: usize, const EDGE: bool> Tiles<'_, P, B, EDGE> {
                             w[b] = unsafe { s.load(weights.add(b * job.weights_block + k * LANES)) };
                         }
                         for p in 0..P {
+                            let x = if step == 0 { input[p] } else { input[0].wrapping_add(p * step) };
                             // SAFETY: within the pixel's window.
-                            let x = s.splat(unsafe { *input[p].wrapping_add(at + k) });
+                            let x = s.splat(unsafe { *x.wrapping_add(at + k) });
                             for b in 0..B {
                                 sums[p][b] = s.fma(x, w[b], sums[p][b]);
                             }

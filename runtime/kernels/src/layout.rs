@@ -1,8 +1,13 @@
 //! Between blocked maps and plain ones.
+// Loads and stores of an array.
+#![allow(unsafe_code)]
+
+use core::ops::Range;
 
 use crate::error::{ShapeError, check_len};
 use crate::isa::Isa;
 use crate::map::{LANES, Map, Part};
+use crate::simd::{Kernel, Simd, sigmoid};
 
 /// Writes a planar `[channels][height][width]` image into a blocked map, border and spare lanes zeroed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,58 +57,100 @@ pub enum Order {
     Interleaved,
 }
 
-/// Reads a blocked map out into plain values.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// Reads channels of a blocked map out into plain values.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Unblock {
     input: Map,
     order: Order,
+    channels: Range<usize>,
+    sigmoid: bool,
 }
 
 impl Unblock {
     /// Out of a map like `input`. An activation belongs into the epilogue of the step before.
     #[must_use]
     pub const fn new(input: Map, order: Order) -> Self {
-        Self { input, order }
+        Self { input, order, channels: 0..input.channels(), sigmoid: false }
+    }
+
+    /// Some channels of a map that several outputs share, through the logistic function where `sigmoid` says so.
+    ///
+    /// # Errors
+    /// [`ShapeError::EmptyMap`] for no channels, or channels beyond the last.
+    pub fn channels(
+        input: Map,
+        order: Order,
+        channels: Range<usize>,
+        sigmoid: bool,
+    ) -> Result<Self, ShapeError> {
+        if channels.is_empty() || channels.end > input.channels() {
+            return Err(ShapeError::EmptyMap);
+        }
+        Ok(Self { input, order, channels, sigmoid })
     }
 
     /// Values that [`run`](Self::run) writes: channels x height x width.
     #[must_use]
-    pub const fn output_len(&self) -> usize {
-        self.input.channels() * self.input.height() * self.input.width()
+    pub fn output_len(&self) -> usize {
+        self.channels.len() * self.input.height() * self.input.width()
     }
 
     /// # Errors
     /// When a slice has not the map's length.
-    pub fn run(&self, _isa: Isa, input: &[f32], output: &mut [f32]) -> Result<(), ShapeError> {
+    pub fn run(&self, isa: Isa, input: &[f32], output: &mut [f32]) -> Result<(), ShapeError> {
         let map = &self.input;
         check_len("input", map.len(), input.len())?;
         check_len("output", self.output_len(), output.len())?;
-        let (channels, plane) = (map.channels(), map.height() * map.width());
-        for block in 0..map.blocks() {
-            let lanes = LANES.min(channels - block * LANES);
+        let (first, channels, plane) = (self.channels.start, self.channels.len(), map.height() * map.width());
+        for block in first / LANES..self.channels.end.div_ceil(LANES) {
+            let lanes = first.max(block * LANES)..self.channels.end.min((block + 1) * LANES);
+            let lane = lanes.start - block * LANES;
             for row in 0..map.height() {
                 let at = map.at(block, row, 0);
                 let pixels = input[at..at + map.width() * LANES].chunks_exact(LANES);
-                let first = row * map.width();
+                let start = row * map.width();
                 match self.order {
+                    Order::Interleaved if channels == 1 => {
+                        let values = &mut output[start..start + map.width()];
+                        pixels.zip(values).for_each(|(pixel, value)| *value = pixel[lane]);
+                    }
                     Order::Interleaved => {
-                        let rows = output[first * channels..].chunks_exact_mut(channels);
+                        let rows = output[start * channels..].chunks_exact_mut(channels);
                         for (pixel, values) in pixels.zip(rows) {
-                            values[block * LANES..block * LANES + lanes].copy_from_slice(&pixel[..lanes]);
+                            values[lanes.start - first..lanes.end - first]
+                                .copy_from_slice(&pixel[lane..lane + lanes.len()]);
                         }
                     }
                     Order::Planar => {
-                        for lane in 0..lanes {
-                            let start = (block * LANES + lane) * plane + first;
+                        for channel in lanes.clone() {
+                            let start = (channel - first) * plane + start;
                             let values = &mut output[start..start + map.width()];
-                            for (pixel, value) in pixels.clone().zip(values) {
-                                *value = pixel[lane];
-                            }
+                            let lane = channel - block * LANES;
+                            pixels.clone().zip(values).for_each(|(pixel, value)| *value = pixel[lane]);
                         }
                     }
                 }
             }
         }
+        if self.sigmoid {
+            isa.run(Logistic(output));
+        }
         Ok(())
+    }
+}
+
+/// The logistic function of each value.
+struct Logistic<'a>(&'a mut [f32]);
+
+impl Kernel for Logistic<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        for values in self.0.chunks_mut(LANES) {
+            let mut lanes = [0.0; LANES];
+            lanes[..values.len()].copy_from_slice(values);
+            // SAFETY: 16 values.
+            unsafe { s.store(lanes.as_mut_ptr(), sigmoid(s, s.load(lanes.as_ptr()))) };
+            values.copy_from_slice(&lanes[..values.len()]);
+        }
     }
 }

@@ -17,6 +17,15 @@ const EMBEDDER: &str = "sface";
 
 #[derive(clap::Args)]
 pub(crate) struct BenchNetsArgs {
+    #[command(flatten)]
+    courses: CoursesArgs,
+    #[command(flatten)]
+    race: RaceArgs,
+}
+
+/// Which networks are measured.
+#[derive(clap::Args)]
+pub(crate) struct CoursesArgs {
     /// Folder with networks and their index.json, as tools/lab/python/make_nets.py writes it
     #[arg(long, value_name = "DIR")]
     nets: Option<PathBuf>,
@@ -26,8 +35,26 @@ pub(crate) struct BenchNetsArgs {
     /// Only the networks whose name holds this
     #[arg(long, value_name = "TEXT", default_value = "")]
     only: String,
-    #[command(flatten)]
-    race: RaceArgs,
+}
+
+impl CoursesArgs {
+    fn open(&self, scratch: &Path) -> Result<Vec<Course>> {
+        let mut courses = of_pack(&open_pack(&self.pack)?, scratch)?;
+        if let Some(dir) = &self.nets {
+            courses.extend(of_index(dir)?);
+        }
+        courses.retain(|course| course.name.contains(&self.only));
+        ensure!(!courses.is_empty(), "no network's name holds {:?}", self.only);
+        Ok(courses)
+    }
+
+    /// Hands each network to `work` in turn.
+    pub(crate) fn each(&self, work: impl FnMut(&Course) -> Result<()>) -> Result<()> {
+        let scratch = tempdir()?;
+        let done = self.open(&scratch).and_then(|courses| courses.iter().try_for_each(work));
+        fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))?;
+        done
+    }
 }
 
 /// What every race is asked.
@@ -76,13 +103,7 @@ impl RaceArgs {
 
 pub(crate) fn run(args: &BenchNetsArgs) -> Result<()> {
     let scratch = tempdir()?;
-    let mut courses = of_pack(&open_pack(&args.pack)?, &scratch)?;
-    if let Some(dir) = &args.nets {
-        courses.extend(of_index(dir)?);
-    }
-    courses.retain(|course| course.name.contains(&args.only));
-    ensure!(!courses.is_empty(), "no network's name holds {:?}", args.only);
-    let ran = args.race.run(&courses);
+    let ran = args.courses.open(&scratch).and_then(|courses| args.race.run(&courses));
     fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))?;
     ran.map(drop)
 }

@@ -5,6 +5,7 @@ mod bench_frame;
 mod bench_kernels;
 mod bench_match;
 mod bench_nets;
+mod bench_profile;
 mod calibrate;
 mod calibrate_report;
 mod calibrate_rows;
@@ -90,6 +91,8 @@ enum Bench {
     Match(bench_match::BenchMatchArgs),
     /// Whole networks: the plan and tract beside the peers
     Nets(bench_nets::BenchNetsArgs),
+    /// Where a plan's time goes: each step's measured time beside its prediction
+    Profile(bench_profile::BenchProfileArgs),
 }
 
 #[derive(Subcommand)]
@@ -115,6 +118,7 @@ fn main() -> ExitCode {
         Command::Bench { what: Bench::Kernels(args) } => bench_kernels::run(&args),
         Command::Bench { what: Bench::Match(args) } => bench_match::run(args),
         Command::Bench { what: Bench::Nets(args) } => bench_nets::run(&args),
+        Command::Bench { what: Bench::Profile(args) } => bench_profile::run(&args),
         Command::Calibrate(args) => calibrate::run(args),
         Command::Pack { what: Pack::Build(args) } => pack_build::run(args),
         Command::Pack { what: Pack::Keygen(args) } => pack_sign::keygen(args),

@@ -200,7 +200,7 @@ fn row(course: &Course, engine: &str, version: &str, left_out: Option<String>) -
 }
 
 /// The same on every machine; about as spread as a normalised picture.
-fn input(course: &Course) -> Vec<f32> {
+pub(crate) fn input(course: &Course) -> Vec<f32> {
     let mut random = Random(7);
     (0..course.input.iter().product()).map(|_| random.signed()).collect()
 }

@@ -39,6 +39,16 @@ pub(crate) fn nets(json: Option<PathBuf>, only: &str) -> Result<()> {
     cargo::check(bench.args(["--only", only]))
 }
 
+/// Each step of the same networks on the plan.
+pub(crate) fn profile(only: &str) -> Result<()> {
+    cargo::build_binaries()?;
+    pack::build(PACK, None)?;
+    let mut bench = Command::new(cargo::binary("arcdoor-lab"));
+    bench.args(["bench", "profile", "--pack"]).arg(cargo::root().join("models/packs").join(PACK));
+    bench.arg("--nets").arg(made_nets(&peers::install()?)?.join("nets"));
+    cargo::check(bench.args(["--only", only]))
+}
+
 /// The machine's limits and single operators.
 pub(crate) fn kernels(json: Option<PathBuf>) -> Result<()> {
     cargo::build_binaries()?;

@@ -105,6 +105,12 @@ enum Bench {
         #[arg(long, value_name = "TEXT", default_value = "")]
         only: String,
     },
+    /// Where a plan's time goes: each step's measured time beside its prediction
+    Profile {
+        /// Only the networks whose name holds this
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        only: String,
+    },
     /// The gallery's matcher beside faiss
     Match {
         /// Also write the rows as JSON
@@ -125,6 +131,7 @@ fn main() -> ExitCode {
         Command::Bench { what: Bench::Frame { json } } => bench::frame(json),
         Command::Bench { what: Bench::Kernels { json } } => bench::kernels(json),
         Command::Bench { what: Bench::Nets { json, only } } => bench::nets(json, &only),
+        Command::Bench { what: Bench::Profile { only } } => bench::profile(&only),
         Command::Bench { what: Bench::Match { json } } => bench::match_(json),
     };
     match result {

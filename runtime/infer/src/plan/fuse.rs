@@ -57,6 +57,8 @@ pub(super) struct Fused {
     pub(super) operators: String,
     pub(super) name: String,
     pub(super) kind: Kind,
+    /// Weights of steps merged into this one, whose channels follow.
+    pub(super) beside: Vec<Weights>,
     pub(super) input: usize,
     pub(super) added: Option<Added>,
     pub(super) act: Act,
@@ -114,6 +116,7 @@ impl Fuser {
                 operators: "input".to_owned(),
                 name: "input".to_owned(),
                 kind: Kind::Block,
+                beside: Vec::new(),
                 input: 0,
                 added: None,
                 act: Act::None,
@@ -158,7 +161,8 @@ impl Fuser {
             };
             let (operators, name) = (node.operator.clone(), node.name.clone());
             let shape = node.shape;
-            self.steps.push(Fused { operators, name, kind, input, added, act, output: value, shape });
+            let beside = Vec::new();
+            self.steps.push(Fused { operators, name, kind, beside, input, added, act, output: value, shape });
             self.steps.len() - 1
         };
         self.made[value] = Some(index);

@@ -6,6 +6,8 @@
 //! | `shape` | a tensor as a view of a channel-blocked map: reshaping and transposing move nothing |
 //! | `graph`, `read` | ONNX operators, checked one by one, in order |
 //! | `fuse` | convolution, bias, norm, activation and residual as one step |
+//! | `merge` | branches that read the same map as one step |
+//! | `bands` | steps that run band by band, so that what they hand on stays in a cache |
 //! | `arena` | maps that share memory by lifetime |
 //! | `step`, `compile` | kernels with their shapes, and weights packed for them |
 //! | `run` | the runner: nothing is allocated once it is made |
@@ -16,11 +18,13 @@
 //! rest of start-up together.
 
 mod arena;
+mod bands;
 mod compile;
 mod explain;
 mod floats;
 mod fuse;
 mod graph;
+mod merge;
 mod pattern;
 mod read;
 mod refusal;
@@ -33,6 +37,8 @@ use std::ops::Range;
 use arcdoor_kernels::{Isa, Unblock};
 
 use crate::onnx::Opened;
+pub use bands::Bands;
+use bands::Chain;
 pub use explain::{Entry, METHOD};
 use floats::Floats;
 pub use refusal::{Unsupported, Why};
@@ -43,6 +49,8 @@ use step::Step;
 #[derive(Debug)]
 pub(crate) struct Plan {
     steps: Vec<Step>,
+    /// Of the steps, those that run band by band, in order.
+    chains: Vec<Chain>,
     entries: Vec<Entry>,
     weights: Floats,
     arena_len: usize,
@@ -72,8 +80,9 @@ impl Plan {
         opened: &Opened<'_>,
         input: [usize; 4],
         outputs: &[&str],
+        bands: Bands,
     ) -> Result<Self, Unsupported> {
-        compile::compile(opened, input, outputs, Isa::detect())
+        compile::compile(opened, input, outputs, Isa::detect(), bands)
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {

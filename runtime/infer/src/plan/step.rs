@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use arcdoor_kernels::{
     Activation, Block, Conv, Depthwise, Elementwise, Epilogue, Inputs, Isa, Map, Part, Planar, Pool,
-    PoolKind, Residual, ShapeError, Taps, Tile, Upsample2, Winograd,
+    PoolKind, Residual, ShapeError, Square, Taps, Tile, Upsample2, Winograd,
 };
 
 use super::fuse::{Added, Fused, Kind};
@@ -37,76 +37,137 @@ pub(super) enum Source {
 /// A step, ready to run.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
+    /// For the whole maps.
     pub(super) kernel: Kernel,
+    pub(super) form: Form,
+    pub(super) epilogue: Epilogue,
+    /// Maps of input and output; in a chain those between its steps are held in part.
+    pub(super) maps: (Option<Map>, Map),
     pub(super) packed: Range<usize>,
     pub(super) input: Source,
     pub(super) residual: Option<Range<usize>>,
     pub(super) output: Range<usize>,
 }
 
-impl Kernel {
-    /// Checks the shapes of a fused step. `input` is `None` for a stem, which reads the planar image.
-    pub(super) fn new(
-        fused: &Fused,
-        image: Shape,
-        input: Option<Map>,
-        added: Option<Map>,
-        output: Map,
-        isa: Isa,
-    ) -> Result<Self, ShapeError> {
-        let activation = match &fused.act {
-            Act::None => Activation::None,
-            Act::Relu => Activation::Relu,
-            Act::Prelu(_) => Activation::Prelu,
-            &Act::Clip { min, max } => Activation::Clip { min, max },
-            Act::Sigmoid => Activation::Sigmoid,
-        };
-        let residual = match (fused.added, added) {
-            (None, None) => Residual::None,
-            (Some(Added::BeforeAct(_)), Some(map)) => Residual::BeforeActivation(map),
-            (Some(Added::AfterAct(_)), Some(map)) => Residual::AfterActivation(map),
-            _ => return Err(ShapeError::ResidualMissing),
-        };
-        let epilogue = Epilogue { activation, residual };
-        if let Kind::Block = fused.kind {
-            return Ok(Self::Block(Block::new(output)));
+/// What a step computes, apart from its weights and maps: a kernel for some rows is made of it at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Form {
+    Block,
+    Stem(Planar, Taps),
+    Conv(Taps),
+    Winograd(Square, Taps),
+    Dense,
+    Depthwise(Taps),
+    Affine,
+    Copy,
+    Pool(PoolKind, Taps),
+    GlobalAverage,
+    Upsample,
+}
+
+impl Form {
+    /// `input` is `None` for a stem, which reads the planar image.
+    pub(super) fn new(fused: &Fused, image: Shape, input: Option<Map>, output: Map) -> Self {
+        match &fused.kind {
+            Kind::Block => Self::Block,
+            Kind::Conv { taps, .. } => match input {
+                None => {
+                    let Shape { channels, height, width } = image;
+                    Self::Stem(Planar { channels, height, width }, *taps)
+                }
+                // The direct sum, or Winograd's form where that was measured to be faster.
+                Some(input) => {
+                    let taps = trimmed(*taps, input, output);
+                    match Winograd::suggest(&input, &output, taps) {
+                        Some(square) => Self::Winograd(square, taps),
+                        None => Self::Conv(taps),
+                    }
+                }
+            },
+            Kind::Depthwise { taps, .. } => {
+                Self::Depthwise(input.map_or(*taps, |input| trimmed(*taps, input, output)))
+            }
+            Kind::Dense { .. } => Self::Dense,
+            Kind::Affine { .. } => Self::Affine,
+            Kind::Copy => Self::Copy,
+            Kind::Pool { kind, taps } => Self::Pool(*kind, *taps),
+            Kind::GlobalAverage => Self::GlobalAverage,
+            Kind::Upsample => Self::Upsample,
         }
-        let Some(input) = input else {
-            let Kind::Conv { taps, .. } = &fused.kind else { return Err(ShapeError::EmptyMap) };
-            let planar = Planar { channels: image.channels, height: image.height, width: image.width };
-            let conv = Conv::stem(planar, output, *taps, epilogue)?;
-            return Ok(Self::Conv(conv, conv.tile(isa)));
-        };
-        let conv = |conv: Conv| Self::Conv(conv, conv.tile(isa));
-        Ok(match &fused.kind {
-            Kind::Block => Self::Block(Block::new(output)),
-            Kind::Conv { taps, .. } => Self::convolution(input, output, *taps, epilogue, isa)?,
-            Kind::Dense { .. } => conv(Conv::dense(input, output, epilogue)?),
-            Kind::Depthwise { taps, .. } => Self::Depthwise(Depthwise::new(input, output, *taps, epilogue)?),
-            Kind::Affine { .. } => Self::Elementwise(Elementwise::affine(input, output, epilogue)?),
-            Kind::Copy => Self::Elementwise(Elementwise::new(input, output, epilogue)?),
-            Kind::Pool { kind, taps } => Self::Pool(Pool::new(*kind, input, output, *taps, epilogue)?),
-            Kind::GlobalAverage => Self::Pool(Pool::global(PoolKind::Average, input, output, epilogue)?),
-            Kind::Upsample => Self::Upsample(Upsample2::new(input, output, epilogue)?),
-        })
     }
 
-    /// The direct sum, or Winograd's form where that was measured to be faster.
-    fn convolution(
-        input: Map,
+    /// Windows, where rows of the output can be made of rows of the input.
+    pub(super) fn taps(self) -> Option<Taps> {
+        match self {
+            Self::Stem(_, taps) | Self::Conv(taps) | Self::Depthwise(taps) => Some(taps),
+            Self::Affine | Self::Copy => Some(Taps::square(1, 1, 0)),
+            // A pool takes what lies beyond its map's edge for padding.
+            Self::Pool(_, taps) => (taps.pads == [0; 4]).then_some(taps),
+            Self::Block | Self::Winograd(..) | Self::Dense | Self::GlobalAverage | Self::Upsample => None,
+        }
+    }
+
+    /// The kernel between two maps; `rows` are those of the whole output that `output` holds.
+    pub(super) fn kernel(
+        self,
+        input: Option<Map>,
         output: Map,
-        taps: Taps,
+        rows: Range<usize>,
         epilogue: Epilogue,
         isa: Isa,
-    ) -> Result<Self, ShapeError> {
-        let direct = Conv::new(input, output, taps, epilogue)?;
-        let tile = direct.tile(isa);
-        Ok(match Winograd::suggest(&input, &output, taps) {
-            Some(square) => Self::Winograd(Winograd::new(square, input, output, taps, epilogue)?, tile),
-            None => Self::Conv(direct, tile),
+    ) -> Result<Kernel, ShapeError> {
+        let conv = |conv: Conv| Kernel::Conv(conv, conv.tile(isa));
+        if let Self::Stem(image, taps) = self {
+            return Ok(conv(Conv::stem_rows(image, rows, output, taps, epilogue)?));
+        }
+        let Some(input) = input else { return Ok(Kernel::Block(Block::new(output))) };
+        Ok(match self {
+            Self::Block | Self::Stem(..) => Kernel::Block(Block::new(output)),
+            Self::Conv(taps) => conv(Conv::new(input, output, taps, epilogue)?),
+            Self::Winograd(square, taps) => {
+                let tile = Conv::new(input, output, taps, epilogue)?.tile(isa);
+                Kernel::Winograd(Winograd::new(square, input, output, taps, epilogue)?, tile)
+            }
+            Self::Dense => conv(Conv::dense(input, output, epilogue)?),
+            Self::Depthwise(taps) => Kernel::Depthwise(Depthwise::new(input, output, taps, epilogue)?),
+            Self::Affine => Kernel::Elementwise(Elementwise::affine(input, output, epilogue)?),
+            Self::Copy => Kernel::Elementwise(Elementwise::new(input, output, epilogue)?),
+            Self::Pool(kind, taps) => Kernel::Pool(Pool::new(kind, input, output, taps, epilogue)?),
+            Self::GlobalAverage => Kernel::Pool(Pool::global(PoolKind::Average, input, output, epilogue)?),
+            Self::Upsample => Kernel::Upsample(Upsample2::new(input, output, epilogue)?),
         })
     }
+}
 
+/// Without the padding below and to the right that no window reaches.
+fn trimmed(taps: Taps, input: Map, output: Map) -> Taps {
+    let [top, left, ..] = taps.pads;
+    let beyond =
+        |out: usize, kernel: usize, side: usize| ((out - 1) * taps.stride + kernel).saturating_sub(side);
+    let bottom = beyond(output.height(), taps.kernel[0], input.height() + top);
+    let right = beyond(output.width(), taps.kernel[1], input.width() + left);
+    Taps { pads: [top, left, bottom, right], ..taps }
+}
+
+/// What follows a fused step's sums.
+pub(super) fn epilogue(fused: &Fused, added: Option<Map>) -> Result<Epilogue, ShapeError> {
+    let activation = match &fused.act {
+        Act::None => Activation::None,
+        Act::Relu => Activation::Relu,
+        Act::Prelu(_) => Activation::Prelu,
+        &Act::Clip { min, max } => Activation::Clip { min, max },
+        Act::Sigmoid => Activation::Sigmoid,
+    };
+    let residual = match (fused.added, added) {
+        (None, None) => Residual::None,
+        (Some(Added::BeforeAct(_)), Some(map)) => Residual::BeforeActivation(map),
+        (Some(Added::AfterAct(_)), Some(map)) => Residual::AfterActivation(map),
+        _ => return Err(ShapeError::ResidualMissing),
+    };
+    Ok(Epilogue { activation, residual })
+}
+
+impl Kernel {
     /// Values of scratch memory that a run needs.
     pub(super) fn scratch_len(&self) -> usize {
         if let Self::Winograd(op, _) = self { op.scratch_len() } else { 0 }
@@ -134,18 +195,26 @@ impl Kernel {
         }
     }
 
-    /// Writes what [`run`](Self::run) reads beside its maps. `weights` are as the file has them.
-    pub(super) fn pack(&self, fused: &Fused, weights: &[f32], packed: &mut [f32]) -> Result<(), ShapeError> {
+    /// Writes what [`run`](Self::run) reads beside its maps. `constants` are weights as the file has them, by name.
+    pub(super) fn pack<'a>(
+        &self,
+        fused: &'a Fused,
+        constants: impl Fn(&str) -> Cow<'a, [f32]>,
+        packed: &mut [f32],
+    ) -> Result<(), ShapeError> {
         let slopes = if let Act::Prelu(slopes) = &fused.act { Some(&**slopes) } else { None };
         match (self, &fused.kind) {
-            (Self::Conv(op, _), Kind::Conv { weights: how, .. } | Kind::Dense { weights: how }) => {
-                op.pack(&arranged(how, weights), Some(&how.bias), slopes, packed)
+            (Self::Conv(op, _), Kind::Conv { weights, .. } | Kind::Dense { weights }) => {
+                let (values, bias) = gathered(weights, &fused.beside, constants);
+                op.pack(&values, Some(&bias), slopes, packed)
             }
-            (Self::Winograd(op, _), Kind::Conv { weights: how, .. }) => {
-                op.pack(&arranged(how, weights), Some(&how.bias), slopes, packed)
+            (Self::Winograd(op, _), Kind::Conv { weights, .. }) => {
+                let (values, bias) = gathered(weights, &fused.beside, constants);
+                op.pack(&values, Some(&bias), slopes, packed)
             }
-            (Self::Depthwise(op), Kind::Depthwise { weights: how, .. }) => {
-                op.pack(&arranged(how, weights), Some(&how.bias), slopes, packed)
+            (Self::Depthwise(op), Kind::Depthwise { weights, .. }) => {
+                let (values, bias) = gathered(weights, &fused.beside, constants);
+                op.pack(&values, Some(&bias), slopes, packed)
             }
             (Self::Elementwise(op), Kind::Affine { scale, shift }) => {
                 op.pack(Some(scale), Some(shift), slopes, packed)
@@ -182,11 +251,26 @@ impl Kernel {
     }
 }
 
+/// Weights and bias of a step and of those merged into it.
+fn gathered<'a>(
+    first: &'a Weights,
+    beside: &[Weights],
+    constants: impl Fn(&str) -> Cow<'a, [f32]>,
+) -> (Cow<'a, [f32]>, Cow<'a, [f32]>) {
+    let mut values = arranged(first, constants(&first.name));
+    let mut bias = Cow::Borrowed(&*first.bias);
+    for more in beside {
+        values.to_mut().extend_from_slice(&arranged(more, constants(&more.name)));
+        bias.to_mut().extend_from_slice(&more.bias);
+    }
+    (values, bias)
+}
+
 /// Weights as `[M][...]`, each row times its channel's factor.
-fn arranged<'a>(how: &Weights, weights: &'a [f32]) -> Cow<'a, [f32]> {
+fn arranged<'a>(how: &Weights, weights: Cow<'a, [f32]>) -> Cow<'a, [f32]> {
     let outputs = how.bias.len();
     if outputs == 0 || (how.scale.is_none() && !how.by_input) {
-        return Cow::Borrowed(weights);
+        return weights;
     }
     let length = weights.len() / outputs;
     let factor = |m: usize| how.scale.as_ref().and_then(|scale| scale.get(m)).copied().unwrap_or(1.0);

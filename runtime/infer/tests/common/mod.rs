@@ -200,6 +200,10 @@ pub(crate) type Answers = Vec<(Vec<usize>, Vec<f32>)>;
 pub(crate) fn answers(onnx: &[u8], spec: &NetSpec<'_>, choice: EngineChoice, input: &[f32]) -> Answers {
     let net = Net::load_on(onnx, spec, choice).unwrap();
     assert_eq!(net.engine(), if choice == EngineChoice::Plan { Engine::Plan } else { Engine::Tract });
+    answers_of(&net, spec, input)
+}
+
+pub(crate) fn answers_of(net: &Net, spec: &NetSpec<'_>, input: &[f32]) -> Answers {
     let mut session = net.session().unwrap();
     session.input_mut().copy_from_slice(input);
     session.run().unwrap();

@@ -5,7 +5,7 @@
 
 use core::ops::Range;
 
-use crate::finish::{Finish, Places};
+use crate::finish::{Finish, InRow};
 use crate::isa::Isa;
 use crate::map::LANES;
 use crate::simd::{Kernel, Simd};
@@ -117,10 +117,9 @@ impl<const K: usize, const T: usize> Fixed<K, T> {
                 weights = weights.wrapping_add(K * LANES);
             }
         }
-        let mut places = Places { rows: [row; P], columns: [column; P] };
+        let places = InRow { row, column };
         let mut output = [rows.output.wrapping_add(row * rows.output_row + column * LANES); P];
         for p in 0..P {
-            places.columns[p] = column + p;
             output[p] = output[p].wrapping_add(p * LANES);
         }
         // SAFETY: the tile lies within the output.

@@ -5,7 +5,7 @@
 use core::ops::Range;
 
 use super::Square;
-use crate::finish::{Finish, Places};
+use crate::finish::{Finish, InRow};
 use crate::isa::Isa;
 use crate::map::{LANES, Map};
 use crate::simd::{Kernel, Simd};
@@ -178,11 +178,10 @@ impl<const M: usize, const T: usize> From<'_, M, T> {
     fn finish<S: Simd>(&self, s: S, row: usize, column: usize, sums: [[S::V; 1]; M]) {
         let all = &self.0;
         let mut output = [all.output; M];
-        let mut places = Places { rows: [row; M], columns: [column; M] };
+        let places = InRow { row, column };
         for x in 0..M {
             let at = row * all.map.row_stride() + (column + x) * LANES;
             output[x] = all.output.wrapping_add(at);
-            places.columns[x] = column + x;
         }
         // SAFETY: pixels of the output, those beyond its width left out.
         unsafe {
@@ -192,7 +191,7 @@ impl<const M: usize, const T: usize> From<'_, M, T> {
             }
             for x in 0..M {
                 if column + x < all.map.width() {
-                    let places = Places { rows: [row], columns: [column + x] };
+                    let places = InRow { row, column: column + x };
                     all.finish.apply(s, &places, &[output[x]], 0, [sums[x]]);
                 }
             }

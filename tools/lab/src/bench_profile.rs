@@ -1,0 +1,120 @@
+//! Where a plan's time goes: each step measured beside its prediction.
+
+use std::fs;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use arcdoor_infer::{Bands, EngineChoice, Entry, METHOD, Net, NetSpec};
+
+use crate::bench_nets::CoursesArgs;
+use crate::race::{Course, input};
+use crate::stats::median;
+
+#[derive(clap::Args)]
+pub(crate) struct BenchProfileArgs {
+    #[command(flatten)]
+    courses: CoursesArgs,
+    /// Runs of each network; a step's median counts
+    #[arg(long, default_value_t = 101, value_parser = clap::value_parser!(u32).range(3..=100_000))]
+    runs: u32,
+    /// Bytes of a map from which on it is handed on band by band [default: what the device does]
+    #[arg(long, value_name = "BYTES")]
+    band_from: Option<usize>,
+    /// Bytes that are held of all maps of a chain
+    #[arg(long, value_name = "BYTES")]
+    band_held: Option<usize>,
+    /// Bytes of the heaviest weights in a chain
+    #[arg(long, value_name = "BYTES")]
+    band_weights: Option<usize>,
+    /// Least rows in a band
+    #[arg(long, value_name = "COUNT")]
+    band_rows: Option<usize>,
+}
+
+impl BenchProfileArgs {
+    fn bands(&self) -> Bands {
+        let Bands { from, held, weights, rows } = Bands::default();
+        Bands {
+            from: self.band_from.unwrap_or(from),
+            held: self.band_held.unwrap_or(held),
+            weights: self.band_weights.unwrap_or(weights),
+            rows: self.band_rows.unwrap_or(rows),
+        }
+    }
+}
+
+pub(crate) fn run(args: &BenchProfileArgs) -> Result<()> {
+    println!("one thread, time of the wall, median of {} runs; prediction: {METHOD}", args.runs);
+    args.courses.each(|course| profile(course, args.runs as usize, args.bands()))
+}
+
+fn profile(course: &Course, runs: usize, bands: Bands) -> Result<()> {
+    let onnx = fs::read(&course.file).with_context(|| format!("cannot read {}", course.file.display()))?;
+    let names: Vec<&str> = course.outputs.iter().map(String::as_str).collect();
+    let spec = NetSpec { input: course.input, outputs: &names };
+    let net = Net::load_in_bands(&onnx, &spec, EngineChoice::Plan, bands)?;
+    let measured = measure(&net, &input(course), runs)?;
+    println!("\n{}", course.name);
+    println!(
+        "  {:<28} {:<16} {:>15} {:>10} {:>9} {:>9} {:>8}",
+        "operators", "makes", "shape", "kMAC", "us", "predicted", "GMAC/s"
+    );
+    for (step, &us) in net.steps().iter().zip(&measured) {
+        line(step, us);
+    }
+    let read_out = measured.last().copied().unwrap_or(0.0);
+    println!("  {:<28} {:>54.1}", "outputs read out", read_out);
+    let (sum, predicted) =
+        (measured.iter().sum::<f64>(), net.steps().iter().map(|step| step.predicted_us).sum::<f64>());
+    println!(
+        "  together {:.3} ms, {:.1} GMAC/s; predicted {:.3} ms, {:+.0} %; a step is off by {:.0} % of its time in the mean",
+        sum / 1e3,
+        course.macs as f64 / sum / 1e3,
+        predicted / 1e3,
+        100.0 * (predicted / sum - 1.0),
+        100.0 * mean_error(net.steps(), &measured),
+    );
+    Ok(())
+}
+
+fn line(step: &Entry, us: f64) {
+    let [channels, rows, columns] = step.shape;
+    let mark = if step.banded { "| " } else { "  " };
+    println!(
+        "{mark}{:<28} {:<16} {:>15} {:>10.1} {:>9.1} {:>9.1} {:>8.1}",
+        step.operators.chars().take(28).collect::<String>(),
+        step.name.chars().take(16).collect::<String>(),
+        format!("{channels} x {rows} x {columns}"),
+        step.macs as f64 / 1e3,
+        us,
+        step.predicted_us,
+        step.macs as f64 / us / 1e3,
+    );
+}
+
+/// Mean of |predicted - measured|, weighted by the measured time.
+fn mean_error(steps: &[Entry], measured: &[f64]) -> f64 {
+    let off: f64 = steps.iter().zip(measured).map(|(step, us)| (step.predicted_us - us).abs()).sum();
+    off / measured.iter().take(steps.len()).sum::<f64>()
+}
+
+/// Microseconds of each step, and of reading the outputs.
+fn measure(net: &Net, values: &[f32], runs: usize) -> Result<Vec<f64>> {
+    let mut session = net.session()?;
+    session.input_mut().copy_from_slice(values);
+    let mut times = vec![Vec::with_capacity(runs); net.steps().len() + 1];
+    for run in 0..runs + 2 {
+        let mut took = vec![0.0; times.len()];
+        let mut before = Instant::now();
+        session.run_watched(|step| {
+            let now = Instant::now();
+            took[step] += (now - before).as_secs_f64() * 1e6;
+            before = now;
+        })?;
+        // The first two warm caches and clocks.
+        if run >= 2 {
+            times.iter_mut().zip(took).for_each(|(times, took)| times.push(took));
+        }
+    }
+    times.iter().map(|times| median(times).context("no runs")).collect()
+}
