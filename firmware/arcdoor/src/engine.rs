@@ -209,7 +209,7 @@ fn recognizer(
     threshold: Threshold,
     policy: Policy,
 ) -> Result<Recognizer, Error> {
-    let vision = Vision::from_pack_on(pack, settings.detector.into(), settings.engine.into())?;
+    let vision = Vision::from_pack_on(pack, settings.detector.into(), settings.run_options())?;
     let (min_face_px, region) = (settings.min_face_px, settings.region);
     let detect = DetectSettings { min_face_px, region, ..DetectSettings::default() };
     Ok(Recognizer::new(vision, detect, threshold, policy)?)

@@ -14,13 +14,15 @@ mod net;
 pub mod onnx;
 mod plan;
 mod session;
+mod team;
 mod wire;
 
 pub use cost::{Cost, cost};
-pub use engine::{Engine, EngineChoice, NoEngine};
+pub use engine::{Engine, EngineChoice, NoEngine, RunOptions};
 pub use error::InferError;
 pub use limits::{MAX_CONSTANT_VALUES, MAX_NODES, MAX_WINDOW};
 pub use net::{MAX_ELEMENTS, MAX_ONNX_BYTES, MAX_OUTPUTS, Net, NetSpec};
 pub use plan::{Bands, Entry, METHOD, Unsupported, Why};
 pub use session::Session;
+pub use team::Threads;
 pub use wire::MAX_FIELDS;

@@ -33,7 +33,7 @@ pub mod quality;
 pub mod seetaface;
 pub mod yunet;
 
-pub use arcdoor_infer::{Engine, EngineChoice};
+pub use arcdoor_infer::{Engine, EngineChoice, RunOptions, Threads};
 pub use bundle::{DetectorKind, Running, StageTimes, Vision};
 pub use detect::{DetectSettings, Detector, Landmarker};
 pub use embedder::Embedder;

@@ -15,7 +15,7 @@ use crate::nms::suppress;
 use crate::preprocess::Channels;
 use arcdoor_core::{Face, Faces, Landmarks5, Rect};
 use arcdoor_frame::RgbView;
-use arcdoor_infer::{Engine, EngineChoice, Net, NetSpec, Session};
+use arcdoor_infer::{Engine, Net, NetSpec, RunOptions, Session};
 use arcdoor_models::Pack;
 use decode::{Level, MAX_CANDIDATES, STRIDES};
 pub use ladder::SMALLEST_FACE_NET_PX;
@@ -45,7 +45,7 @@ pub struct YuNet {
     onnx: Vec<u8>,
     outputs: Vec<String>,
     channels: Channels,
-    choice: EngineChoice,
+    options: RunOptions,
     sessions: [Option<Session>; INPUTS],
     /// One for each [`Look`], so that a closer one leaves the weights for whole frames as they are.
     letterboxes: [Letterbox; 2],
@@ -75,7 +75,7 @@ impl YuNet {
             onnx: onnx.to_vec(),
             outputs: outputs.to_vec(),
             channels,
-            choice: EngineChoice::Auto,
+            options: RunOptions::default(),
             sessions: [const { None }; INPUTS],
             letterboxes: [Letterbox::new(), Letterbox::new()],
             candidates: Vec::with_capacity(MAX_CANDIDATES),
@@ -83,10 +83,11 @@ impl YuNet {
         })
     }
 
-    /// The same on the engine of the caller's choice; nothing may be loaded yet.
+    /// The same on the engine and the number of threads of the caller's choice; nothing may be loaded yet.
     #[must_use]
-    pub fn on(self, choice: EngineChoice) -> Self {
-        Self { choice, sessions: [const { None }; INPUTS], ..self }
+    pub fn on(self, options: impl Into<RunOptions>) -> Self {
+        let options = options.into();
+        Self { options, sessions: [const { None }; INPUTS], ..self }
     }
 
     /// What runs the network; unknown until it is loaded.
@@ -128,7 +129,10 @@ impl YuNet {
             let mut names = [""; OUTPUTS];
             names.iter_mut().zip(&self.outputs).for_each(|(name, output)| *name = output);
             let spec = NetSpec { input: [1, 3, fit.net[1], fit.net[0]], outputs: &names };
-            self.sessions[fit.index] = Some(Net::load_on(&self.onnx, &spec, self.choice)?.session()?);
+            self.sessions[fit.index] = Some({
+                let net = Net::load_on(&self.onnx, &spec, self.options.engine)?;
+                net.session_on(self.options.threads)?
+            });
         }
         Ok(())
     }
