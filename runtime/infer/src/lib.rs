@@ -22,7 +22,7 @@ pub use engine::{Engine, EngineChoice, NoEngine, RunOptions};
 pub use error::InferError;
 pub use limits::{MAX_CONSTANT_VALUES, MAX_NODES, MAX_WINDOW};
 pub use net::{MAX_ELEMENTS, MAX_ONNX_BYTES, MAX_OUTPUTS, Net, NetSpec};
-pub use plan::{Bands, Entry, METHOD, Unsupported, Why};
+pub use plan::{Bands, Entry, Loading, METHOD, Unsupported, Why};
 pub use session::Session;
 pub use team::Threads;
 pub use wire::MAX_FIELDS;

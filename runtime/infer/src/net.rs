@@ -9,7 +9,7 @@ use crate::engine::{Engine, EngineChoice};
 use crate::error::InferError;
 use crate::limits;
 use crate::onnx;
-use crate::plan::{Bands, Entry, Plan, Unsupported};
+use crate::plan::{Bands, Entry, Loading, Plan, Unsupported};
 use crate::session::Session;
 use crate::team::Threads;
 
@@ -88,6 +88,21 @@ impl Net {
         choice: EngineChoice,
         bands: Bands,
     ) -> Result<Self, InferError> {
+        Self::load_watched(onnx, spec, choice, bands, |_| {})
+    }
+
+    /// As [`load_in_bands`](Self::load_in_bands), and calls `after` for whoever holds a clock when a part of the
+    /// plan's making is done. On tract it is not called.
+    ///
+    /// # Errors
+    /// As [`load_on`](Self::load_on).
+    pub fn load_watched(
+        onnx: &[u8],
+        spec: &NetSpec<'_>,
+        choice: EngineChoice,
+        bands: Bands,
+        mut after: impl FnMut(Loading),
+    ) -> Result<Self, InferError> {
         let outputs: Arc<[String]> = spec.outputs.iter().map(|&name| name.to_owned()).collect();
         let net = |inner, unsupported| Self { inner, input: spec.input, outputs, unsupported };
         let unsupported = match choice {
@@ -96,7 +111,9 @@ impl Net {
                 spec.check()?;
                 // What is no file, or no graph, is for tract to say.
                 let opened = onnx::open(onnx).ok();
-                match opened.as_ref().map(|opened| Plan::compile(opened, spec.input, spec.outputs, bands)) {
+                after(Loading::Decoded);
+                let plan = |opened| Plan::compile(opened, spec.input, spec.outputs, bands, &mut after);
+                match opened.as_ref().map(plan) {
                     Some(Ok(plan)) => return Ok(net(Inner::Plan(Arc::new(plan)), None)),
                     Some(Err(why)) if choice == EngineChoice::Plan => return Err(InferError::Unplanned(why)),
                     Some(Err(why)) => Some(why),

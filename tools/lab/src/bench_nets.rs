@@ -48,6 +48,10 @@ impl CoursesArgs {
         Ok(courses)
     }
 
+    pub(crate) fn pack(&self) -> &Path {
+        &self.pack
+    }
+
     /// Hands each network to `work` in turn.
     pub(crate) fn each(&self, work: impl FnMut(&Course) -> Result<()>) -> Result<()> {
         let scratch = tempdir()?;

@@ -64,6 +64,9 @@ fn profile(course: &Course, runs: usize, bands: Bands) -> Result<()> {
     }
     let read_out = measured.last().copied().unwrap_or(0.0);
     println!("  {:<28} {:>54.1}", "outputs read out", read_out);
+    if let Some([weights, maps]) = net.plan_bytes() {
+        println!("  weights {:.1} MB, maps {:.1} MB", weights as f64 / 1e6, maps as f64 / 1e6);
+    }
     let (sum, predicted) =
         (measured.iter().sum::<f64>(), net.steps().iter().map(|step| step.predicted_us).sum::<f64>());
     println!(

@@ -35,12 +35,17 @@ pub(crate) fn rows(pack: &Path, photo: &Path) -> Result<Vec<Row>> {
 }
 
 /// `VmHWM` of proc(5), in bytes; `None` where there is no such file.
-fn peak_memory() -> Option<u64> {
-    parse_peak(&fs::read_to_string("/proc/self/status").ok()?)
+pub(crate) fn peak_memory() -> Option<u64> {
+    parse("VmHWM:", &fs::read_to_string("/proc/self/status").ok()?)
 }
 
-fn parse_peak(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+/// `VmRSS` of the same.
+pub(crate) fn resident_memory() -> Option<u64> {
+    parse("VmRSS:", &fs::read_to_string("/proc/self/status").ok()?)
+}
+
+fn parse(field: &str, status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
@@ -76,7 +81,7 @@ mod tests {
 
     #[test]
     fn the_peak_is_read_in_bytes() {
-        assert_eq!(parse_peak("Name:\tx\nVmHWM:\t   2048 kB\nVmRSS:\t 9 kB\n"), Some(2048 * 1024));
-        assert_eq!(parse_peak("VmRSS:\t 9 kB\n"), None);
+        assert_eq!(parse("VmHWM:", "Name:\tx\nVmHWM:\t   2048 kB\nVmRSS:\t 9 kB\n"), Some(2048 * 1024));
+        assert_eq!(parse("VmHWM:", "VmRSS:\t 9 kB\n"), None);
     }
 }

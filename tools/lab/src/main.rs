@@ -6,6 +6,7 @@ mod bench_kernels;
 mod bench_match;
 mod bench_nets;
 mod bench_profile;
+mod bench_start;
 mod calibrate;
 mod calibrate_report;
 mod calibrate_rows;
@@ -91,6 +92,8 @@ enum Bench {
     Match(bench_match::BenchMatchArgs),
     /// Whole networks: the plan and tract beside the peers
     Nets(bench_nets::BenchNetsArgs),
+    /// From the start of a process to the first result, by part, and memory over the weights
+    Start(bench_start::BenchStartArgs),
     /// Where a plan's time goes: each step's measured time beside its prediction
     Profile(bench_profile::BenchProfileArgs),
 }
@@ -118,6 +121,7 @@ fn main() -> ExitCode {
         Command::Bench { what: Bench::Kernels(args) } => bench_kernels::run(&args),
         Command::Bench { what: Bench::Match(args) } => bench_match::run(args),
         Command::Bench { what: Bench::Nets(args) } => bench_nets::run(&args),
+        Command::Bench { what: Bench::Start(args) } => bench_start::run(&args),
         Command::Bench { what: Bench::Profile(args) } => bench_profile::run(&args),
         Command::Calibrate(args) => calibrate::run(args),
         Command::Pack { what: Pack::Build(args) } => pack_build::run(args),

@@ -24,7 +24,7 @@ const LEAST_COSINE: f64 = 0.9999;
 const REFERENCE: &str = "tract";
 
 /// A graph to race on.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 pub(crate) struct Course {
     pub(crate) name: String,
     pub(crate) file: PathBuf,

@@ -39,12 +39,12 @@ pub(crate) fn nets(json: Option<PathBuf>, only: &str) -> Result<()> {
     cargo::check(bench.args(["--only", only]))
 }
 
-/// Each step of the same networks on the plan.
-pub(crate) fn profile(only: &str) -> Result<()> {
+/// The same networks on the plan alone: `profile` by step, or `start`.
+pub(crate) fn ours(what: &str, only: &str) -> Result<()> {
     cargo::build_binaries()?;
     pack::build(PACK, None)?;
     let mut bench = Command::new(cargo::binary("arcdoor-lab"));
-    bench.args(["bench", "profile", "--pack"]).arg(cargo::root().join("models/packs").join(PACK));
+    bench.args(["bench", what, "--pack"]).arg(cargo::root().join("models/packs").join(PACK));
     bench.arg("--nets").arg(made_nets(&peers::install()?)?.join("nets"));
     cargo::check(bench.args(["--only", only]))
 }

@@ -105,6 +105,12 @@ enum Bench {
         #[arg(long, value_name = "TEXT", default_value = "")]
         only: String,
     },
+    /// From the start of a process to the first result, by part, and memory over the weights
+    Start {
+        /// Only the networks whose name holds this
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        only: String,
+    },
     /// Where a plan's time goes: each step's measured time beside its prediction
     Profile {
         /// Only the networks whose name holds this
@@ -131,7 +137,8 @@ fn main() -> ExitCode {
         Command::Bench { what: Bench::Frame { json } } => bench::frame(json),
         Command::Bench { what: Bench::Kernels { json } } => bench::kernels(json),
         Command::Bench { what: Bench::Nets { json, only } } => bench::nets(json, &only),
-        Command::Bench { what: Bench::Profile { only } } => bench::profile(&only),
+        Command::Bench { what: Bench::Profile { only } } => bench::ours("profile", &only),
+        Command::Bench { what: Bench::Start { only } } => bench::ours("start", &only),
         Command::Bench { what: Bench::Match { json } } => bench::match_(json),
     };
     match result {

@@ -15,7 +15,7 @@ use super::merge::{Taken, merge};
 use super::refusal::{Unsupported, Why};
 use super::shape::Order;
 use super::step::{Form, Source, Step, epilogue};
-use super::{Output, Plan};
+use super::{Loading, Output, Plan};
 use crate::onnx::Opened;
 
 /// Longest arena and longest packed weights, in values: 512 MiB each.
@@ -28,6 +28,7 @@ pub(super) fn compile(
     outputs: &[&str],
     isa: Isa,
     bands: Bands,
+    after: &mut dyn FnMut(Loading),
 ) -> Result<Plan, Unsupported> {
     let graph = Graph::read(opened, input, outputs)?;
     let mut fused = fuse(&graph);
@@ -79,7 +80,9 @@ pub(super) fn compile(
     }
     let outputs = answers(&graph, &maps, &places, &taken)?;
     let (batch, image) = (graph.batch, graph.input.len());
+    after(Loading::Planned);
     let weights = pack(opened, &fused, &steps, packed_len)?;
+    after(Loading::Packed);
     let scratch_len = steps.iter().map(|step| step.kernel.scratch_len()).max().unwrap_or(0);
     Ok(Plan { steps, chains, entries, weights, arena_len, scratch_len, outputs, batch, image, isa })
 }

@@ -47,6 +47,17 @@ pub use refusal::{Unsupported, Why};
 pub(crate) use run::Runner;
 use step::Step;
 
+/// A part of making a plan that is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loading {
+    /// The file is read into operators and constants.
+    Decoded,
+    /// Steps and maps have their places.
+    Planned,
+    /// Weights lie as the kernels read them.
+    Packed,
+}
+
 /// A network, compiled for one input shape.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -83,8 +94,9 @@ impl Plan {
         input: [usize; 4],
         outputs: &[&str],
         bands: Bands,
+        after: &mut dyn FnMut(Loading),
     ) -> Result<Self, Unsupported> {
-        compile::compile(opened, input, outputs, Isa::detect(), bands)
+        compile::compile(opened, input, outputs, Isa::detect(), bands, after)
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {

@@ -1,0 +1,140 @@
+//! From the start of a process to its first result, by part, each time in a process of its own; and what detector
+//! and embedder hold beside their weights.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use arcdoor_core::{Faces, Landmarks5};
+use arcdoor_frame::RgbView;
+use arcdoor_infer::{Bands, EngineChoice, Loading, Net, NetSpec, cost};
+use arcdoor_vision::align::ARCFACE_112;
+use arcdoor_vision::{DetectSettings, DetectorKind, Vision};
+
+use crate::bench_nets::CoursesArgs;
+use crate::footprint::{peak_memory, resident_memory};
+use crate::race::{Course, cpu_ms, input};
+use crate::sight::open_pack;
+use crate::stats::median;
+
+/// What the times of one start are, in order.
+const PARTS: [&str; 7] = ["process", "read", "decode", "plan", "pack", "buffers", "first run"];
+/// A camera's frame, pixels.
+const FRAME: [u32; 2] = [640, 480];
+
+#[derive(clap::Args)]
+pub(crate) struct BenchStartArgs {
+    #[command(flatten)]
+    courses: CoursesArgs,
+    /// Starts of each network; each part's median counts
+    #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(3..=1_000))]
+    starts: u32,
+    /// Only one start, of this description, in this process
+    #[arg(long, value_name = "FILE", hide = true)]
+    once: Option<PathBuf>,
+    /// Only the memory of the pack, in this process
+    #[arg(long, hide = true)]
+    memory: bool,
+}
+
+pub(crate) fn run(args: &BenchStartArgs) -> Result<()> {
+    if let Some(file) = &args.once {
+        let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        return once(&serde_json::from_str(&text)?);
+    }
+    if args.memory {
+        return memory(args.courses.pack());
+    }
+    println!(
+        "CPU time of a process from its start to its first result, ms, median of {} starts",
+        args.starts
+    );
+    let heads: String = PARTS.iter().map(|part| format!("{part:>10}")).collect();
+    println!("{:<22}{heads}{:>10}", "", "together");
+    args.courses.each(|course| starts(course, args.starts))?;
+    println!();
+    itself(&["--memory", "--pack", &args.courses.pack().to_string_lossy()]).map(|said| print!("{said}"))
+}
+
+/// Runs this binary again and gives what it says.
+fn itself(words: &[&str]) -> Result<String> {
+    let output = Command::new(std::env::current_exe()?).args(["bench", "start"]).args(words).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "a start failed: {}", said.trim());
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+fn starts(course: &Course, count: u32) -> Result<()> {
+    let file = course.file.with_extension("start.json");
+    let file = std::env::temp_dir().join(file.file_name().context("a network without a name")?);
+    fs::write(&file, serde_json::to_vec(course)?)?;
+    let mut columns = vec![Vec::new(); PARTS.len() + 1];
+    for _ in 0..count {
+        let times: Vec<f64> = serde_json::from_str(&itself(&["--once", &file.to_string_lossy()])?)?;
+        ensure!(times.len() == PARTS.len(), "a start took another way");
+        columns[PARTS.len()].push(times.iter().sum());
+        columns.iter_mut().zip(times).for_each(|(column, ms)| column.push(ms));
+    }
+    fs::remove_file(&file)?;
+    let medians: String =
+        columns.iter().filter_map(|column| median(column)).map(|ms| format!("{ms:>10.1}")).collect();
+    println!("{:<22}{medians}", course.name);
+    Ok(())
+}
+
+/// One start; prints its times as JSON.
+fn once(course: &Course) -> Result<()> {
+    let mut marks = vec![0.0, cpu_ms()];
+    let onnx = fs::read(&course.file).with_context(|| format!("cannot read {}", course.file.display()))?;
+    marks.push(cpu_ms());
+    let names: Vec<&str> = course.outputs.iter().map(String::as_str).collect();
+    let spec = NetSpec { input: course.input, outputs: &names };
+    let after = |_: Loading| marks.push(cpu_ms());
+    let net = Net::load_watched(&onnx, &spec, EngineChoice::Plan, Bands::default(), after)?;
+    drop(onnx);
+    let mut session = net.session()?;
+    marks.push(cpu_ms());
+    let values = input(course);
+    let spent = cpu_ms();
+    session.input_mut().copy_from_slice(&values);
+    session.run()?;
+    // Making the values up is no part of a start.
+    marks.push(cpu_ms() - (spent - marks.last().copied().unwrap_or(spent)));
+    let times: Vec<f64> = marks.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    println!("{}", serde_json::to_string(&times)?);
+    Ok(())
+}
+
+/// Memory of detector and embedder after a frame and a template, in this fresh process.
+fn memory(dir: &Path) -> Result<()> {
+    let before = resident_memory().context("no /proc here")?;
+    let pack = open_pack(dir)?;
+    let mut vision = Vision::from_pack(&pack, DetectorKind::Yunet)?;
+    drop(pack);
+    let pixels = vec![128; (FRAME[0] * FRAME[1] * 3) as usize];
+    let frame = RgbView::new(&pixels, FRAME[0], FRAME[1], 3 * FRAME[0] as usize)?;
+    vision.see(frame, &DetectSettings::default(), &mut Faces::new())?;
+    vision.embed(frame, &Landmarks5(ARCFACE_112))?;
+    let held = resident_memory().context("no /proc here")?.saturating_sub(before);
+    let peak = peak_memory().context("no /proc here")?.saturating_sub(before);
+    let pack = open_pack(dir)?;
+    let mut weights = 0;
+    for net in [pack.detector(), pack.embedder()] {
+        let names: Vec<&str> = net.outputs.iter().map(String::as_str).collect();
+        let input = [1, 3, net.preprocess.height as usize, net.preprocess.width as usize];
+        weights += 4 * cost(pack.file_bytes(net), &NetSpec { input, outputs: &names })?.parameters;
+    }
+    let mb = |bytes: u64| bytes as f64 / 1e6;
+    println!(
+        "detector and embedder after a {} x {} frame: {:.1} MB resident, of which {:.1} MB are weights: {:.1} MB over them; \
+         {:.1} MB at the peak of loading",
+        FRAME[0],
+        FRAME[1],
+        mb(held),
+        mb(weights),
+        mb(held) - mb(weights),
+        mb(peak)
+    );
+    Ok(())
+}
