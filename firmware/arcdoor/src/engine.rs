@@ -217,7 +217,7 @@ fn recognizer(
     threshold: Threshold,
     policy: Policy,
 ) -> Result<Recognizer, Error> {
-    let vision = Vision::from_pack_tuned(pack, settings.detector.into(), settings.engine.into(), tuning)?;
+    let vision = Vision::from_pack_tuned(pack, settings.detector.into(), settings.run_options(), tuning)?;
     let (min_face_px, region) = (settings.min_face_px, settings.region);
     let detect = DetectSettings { min_face_px, region, ..DetectSettings::default() };
     Ok(Recognizer::new(vision, detect, threshold, policy)?)

@@ -4,6 +4,7 @@
 //! pack = "yunet-sface"      # a name under packs/, or a folder
 //! detector = "yunet"        # or "seetaface"
 //! engine = "auto"           # or "plan", "tract": what runs the networks
+//! threads = 1               # or 2: a second core for the networks, for the same answers sooner
 //! min_face_px = 40          # faces narrower than this are not looked for
 //! region = { x = 0, y = 100, w = 640, h = 380 }   # look here alone, frame pixels; default: everywhere
 //! target_fpir = 0.01        # of strangers at the whole gallery, so many may be taken for somebody (1:N)
@@ -29,7 +30,7 @@ use crate::error::Error;
 use crate::probes::{MOST_HOURS, MOST_PROBES};
 use arcdoor_core::{Calibration, Fmr, Rect};
 use arcdoor_models::{Pack, TrustedKey};
-use arcdoor_vision::{DetectorKind, EngineChoice};
+use arcdoor_vision::{DetectorKind, EngineChoice, RunOptions, Threads};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -90,6 +91,9 @@ pub struct Settings {
     pub detector: DetectorName,
     /// What runs the networks.
     pub engine: EngineName,
+    /// Threads that run the networks, 1 or 2.
+    #[serde(deserialize_with = "threads")]
+    pub threads: u8,
     /// Narrowest face that is looked for, in frame pixels, 16 to 4096.
     #[serde(deserialize_with = "face_width")]
     pub min_face_px: u32,
@@ -127,6 +131,7 @@ impl Default for Settings {
             pack: "yunet-sface".to_owned(),
             detector: DetectorName::Yunet,
             engine: EngineName::Auto,
+            threads: 1,
             min_face_px: 40,
             region: None,
             target_fpir: 0.01,
@@ -152,6 +157,11 @@ fn face_width<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Erro
     } else {
         Err(D::Error::custom("min_face_px lies within 16 to 4096 pixels"))
     }
+}
+
+fn threads<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    let threads = u8::deserialize(deserializer)?;
+    if (1..=2).contains(&threads) { Ok(threads) } else { Err(D::Error::custom("threads is 1 or 2")) }
 }
 
 fn fpir<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
@@ -188,6 +198,13 @@ fn region<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Rect>, D:
 }
 
 impl Settings {
+    /// How these settings run networks.
+    #[must_use]
+    pub fn run_options(&self) -> RunOptions {
+        let threads = if self.threads == 2 { Threads::Two } else { Threads::One };
+        RunOptions { engine: self.engine.into(), threads }
+    }
+
     /// Opens the pack in `dir`, if these settings trust it.
     ///
     /// # Errors

@@ -18,4 +18,4 @@ pub use error::FrameError;
 pub use image::{RgbImage, RgbView};
 pub use limits::ImageLimits;
 pub use png::write_png;
-pub use resize::Resizer;
+pub use resize::{Resizer, WidePixel};

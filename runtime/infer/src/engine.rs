@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::team::Threads;
+
 /// Who may run a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EngineChoice {
@@ -13,6 +15,22 @@ pub enum EngineChoice {
     Plan,
     /// tract, the reference.
     Tract,
+}
+
+/// How networks are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RunOptions {
+    /// Who may run them.
+    pub engine: EngineChoice,
+    /// On how many threads.
+    pub threads: Threads,
+}
+
+impl From<EngineChoice> for RunOptions {
+    /// On one thread.
+    fn from(engine: EngineChoice) -> Self {
+        Self { engine, threads: Threads::One }
+    }
 }
 
 /// Who runs a network.

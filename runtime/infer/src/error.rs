@@ -82,6 +82,9 @@ pub enum InferError {
     /// The engine failed while running.
     #[error("the network failed while running ({0}): check the pack with `arcdoor pack check`")]
     Run(String),
+    /// The second thread cannot be started.
+    #[error("no second thread can be started ({0}): set `threads = 1`, or allow the process more threads")]
+    Thread(String),
     /// An output holds no plain f32 values.
     #[error("output {0:?} holds no 32-bit floats: this network cannot be used")]
     OutputType(String),

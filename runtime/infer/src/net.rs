@@ -11,6 +11,7 @@ use crate::limits;
 use crate::onnx;
 use crate::plan::{Bands, Entry, Loading, Plan, Unsupported};
 use crate::session::Session;
+use crate::team::Threads;
 use crate::tuning::Tuning;
 
 /// Largest ONNX file that is read, in bytes: an IResNet-100 of the lab's. A pack's files are smaller.
@@ -184,7 +185,17 @@ impl Net {
     /// # Errors
     /// When the engine cannot make its state.
     pub fn session(&self) -> Result<Session, InferError> {
-        Session::new(&self.inner, self.input, Arc::clone(&self.outputs))
+        self.session_on(Threads::One)
+    }
+
+    /// A runner with buffers of its own, and a second thread where one is asked for and the plan runs. The
+    /// helper starts now and ends with the calling thread, which must be the one that runs the session: on
+    /// another, a network takes as long as on one thread. Outputs are the same, bit for bit.
+    ///
+    /// # Errors
+    /// As [`session`](Self::session); [`InferError::Thread`] where the helper cannot be started.
+    pub fn session_on(&self, threads: Threads) -> Result<Session, InferError> {
+        Session::new(&self.inner, self.input, Arc::clone(&self.outputs), threads)
     }
 
     /// The input shape: batch, channels, height, width.

@@ -10,6 +10,7 @@ use crate::error::InferError;
 use crate::limits;
 use crate::net::{Inner, load_error};
 use crate::plan::Runner;
+use crate::team::{self, Threads};
 
 /// Runs one [`Net`](crate::Net); keeps the input buffer and the engine's state between runs. Not for
 /// sharing between threads: each thread makes its own.
@@ -24,9 +25,19 @@ enum Inside {
 }
 
 impl Session {
-    pub(crate) fn new(inner: &Inner, input: [usize; 4], names: Arc<[String]>) -> Result<Self, InferError> {
+    pub(crate) fn new(
+        inner: &Inner,
+        input: [usize; 4],
+        names: Arc<[String]>,
+        threads: Threads,
+    ) -> Result<Self, InferError> {
         let runner = match inner {
-            Inner::Plan(plan) => Inside::Plan(Runner::new(plan)),
+            Inner::Plan(plan) => {
+                if threads == Threads::Two {
+                    team::start()?;
+                }
+                Inside::Plan(Runner::new(plan, threads))
+            }
             Inner::Tract(plan) => Inside::Tract(Box::new(Tract::new(plan, input)?)),
         };
         Ok(Self { runner, names })

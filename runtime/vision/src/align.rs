@@ -3,7 +3,7 @@
 use crate::error::VisionError;
 use crate::preprocess::Channels;
 use arcdoor_core::{Landmarks5, Point};
-use arcdoor_frame::RgbView;
+use arcdoor_frame::{RgbView, WidePixel};
 
 /// Where the five landmarks lie in an aligned crop of 112 x 112 pixels (InsightFace's `arcface_dst`,
 /// python-package/insightface/utils/face_align.py).
@@ -93,67 +93,95 @@ fn mean(points: &[Point; 5]) -> [f64; 2] {
 /// When `out` is shorter than `3 * side * side`.
 pub fn warp(frame: RgbView<'_>, to_crop: &Similarity, channels: &Channels, side: u32, out: &mut [f32]) {
     let plane = (side * side) as usize;
-    sample_each(frame, to_crop, side, |index, rgb, _| {
+    sample_runs(frame, to_crop, side, |index, pixels, _| {
         for channel in 0..3 {
-            out[channel * plane + index] = channels.value(channel, rgb);
+            channels.fill(channel, pixels, &mut out[channel * plane + index..][..pixels.len()]);
         }
     });
 }
 
-/// Calls `each(index, rgb, inside)` for every pixel of the crop, row by row; `inside` says whether the
-/// pixel's source lies in the frame.
-pub(crate) fn sample_each(
+/// Pixels that are sampled before they are handed on: a row of most crops, in the first cache.
+const RUN: u32 = 128;
+/// A pixel's width in the fixed-point numbers that positions are.
+const ONE: f64 = (1_u64 << 32) as f64;
+
+/// The frame's pixels under every pixel of the crop, in runs of a row: the index of the run's first pixel in
+/// the crop, its pixels, and of how many of them the source lies in the frame.
+pub(crate) fn sample_runs(
     frame: RgbView<'_>,
     to_crop: &Similarity,
     side: u32,
-    mut each: impl FnMut(usize, [f32; 3], bool),
+    mut each: impl FnMut(usize, &[WidePixel], u32),
 ) {
     let back = to_crop.inverse();
-    let last = [f64::from(frame.width() - 1), f64::from(frame.height() - 1)];
-    let mut index = 0;
+    let mut pixels = [WidePixel::default(); RUN as usize];
     for row in 0..side {
-        let y = f64::from(row);
-        let (x0, y0) = (back.tx - back.b * y, back.ty + back.a * y);
-        for column in 0..side {
-            let x = f64::from(column);
-            let (sx, sy) = (x0 + back.a * x, y0 + back.b * x);
-            let inside = sx >= 0.0 && sy >= 0.0 && sx <= last[0] && sy <= last[1];
-            let rgb = if sx >= 0.0 && sy >= 0.0 && sx < last[0] && sy < last[1] {
-                interior(frame, sx, sy)
-            } else {
-                bordered(frame, sx, sy)
-            };
-            each(index, rgb, inside);
-            index += 1;
+        for start in (0..side).step_by(RUN as usize) {
+            let (x, y) = (f64::from(start), f64::from(row));
+            let from = [back.tx + back.a * x - back.b * y, back.ty + back.b * x + back.a * y];
+            let run = &mut pixels[..(side - start).min(RUN) as usize];
+            let inside = sample(frame, from, [back.a, back.b], run);
+            each((row * side + start) as usize, run, inside);
         }
     }
 }
 
-/// Bilinear where all four neighbours lie in the frame.
+/// One run of pixels that starts at the frame's position `from` and takes `step` from pixel to pixel.
+/// Returns how many of them lie in the frame.
+fn sample(frame: RgbView<'_>, from: [f64; 2], step: [f64; 2], pixels: &mut [WidePixel]) -> u32 {
+    // Far beyond any frame, and no sum of a run overflows. Where a step is cut, the crop has no face in it.
+    let [mut x, mut y] = from.map(|v| ((v * ONE) as i64).clamp(-1 << 60, 1 << 60));
+    let [dx, dy] = step.map(|v| ((v * ONE) as i64).clamp(-1 << 50, 1 << 50));
+    let whole = |side: u32, border: u32| u64::from(side.saturating_sub(border)) << 32;
+    // A pixel is read as four bytes, so the last column is not for `interior`.
+    let easy = [whole(frame.width(), 2), whole(frame.height(), 1)];
+    let last = [whole(frame.width(), 1), whole(frame.height(), 1)];
+    let mut inside = 0;
+    for pixel in pixels {
+        // What is negative is above every limit.
+        let (ux, uy) = (x as u64, y as u64);
+        if ux < easy[0] && uy < easy[1] {
+            *pixel = interior(frame, ux, uy);
+            inside += 1;
+        } else {
+            *pixel = bordered(frame, x as f64 / ONE, y as f64 / ONE);
+            inside += u32::from(ux <= last[0] && uy <= last[1]);
+        }
+        x += dx;
+        y += dy;
+    }
+    inside
+}
+
+/// Bilinear where all four neighbours lie in the frame, and one column more.
 #[inline]
-fn interior(frame: RgbView<'_>, x: f64, y: f64) -> [f32; 3] {
-    let (column, row) = (x as u32, y as u32);
-    let (fx, fy) = ((x - f64::from(column)) as f32, (y - f64::from(row)) as f32);
-    let at = column as usize * 3;
-    let above = &frame.row(row)[at..at + 6];
-    let below = &frame.row(row + 1)[at..at + 6];
-    core::array::from_fn(|c| {
-        let top = f32::from(above[c]) + fx * (f32::from(above[c + 3]) - f32::from(above[c]));
-        let bottom = f32::from(below[c]) + fx * (f32::from(below[c + 3]) - f32::from(below[c]));
+fn interior(frame: RgbView<'_>, x: u64, y: u64) -> WidePixel {
+    let at = (y >> 32) as usize * frame.stride() + (x >> 32) as usize * 3;
+    // The upper 24 bits of the fraction are a float exactly.
+    let fraction = |v: u64| (v as u32 >> 8) as i32 as f32 * (1.0 / (1 << 24) as f32);
+    let (fx, fy) = (fraction(x), fraction(y));
+    let above = &frame.data()[at..at + 7];
+    let below = &frame.data()[at + frame.stride()..][..7];
+    let wide =
+        |bytes: &[u8], from: usize| -> WidePixel { core::array::from_fn(|i| f32::from(bytes[from + i])) };
+    let [a, b, c, d] = [wide(above, 0), wide(above, 3), wide(below, 0), wide(below, 3)];
+    core::array::from_fn(|i| {
+        let top = a[i] + fx * (b[i] - a[i]);
+        let bottom = c[i] + fx * (d[i] - c[i]);
         top + fy * (bottom - top)
     })
 }
 
 /// Bilinear with black neighbours beyond the frame.
 #[cold]
-fn bordered(frame: RgbView<'_>, x: f64, y: f64) -> [f32; 3] {
+fn bordered(frame: RgbView<'_>, x: f64, y: f64) -> WidePixel {
     let (width, height) = (i64::from(frame.width()), i64::from(frame.height()));
     if !(x > -1.0 && y > -1.0 && x < width as f64 && y < height as f64) {
-        return [0.0; 3];
+        return [0.0; 4];
     }
     let (column, row) = (x.floor() as i64, y.floor() as i64);
     let (fx, fy) = ((x - x.floor()) as f32, (y - y.floor()) as f32);
-    let mut rgb = [0.0; 3];
+    let mut rgb = [0.0; 4];
     for (dx, dy, weight) in
         [(0, 0, (1.0 - fx) * (1.0 - fy)), (1, 0, fx * (1.0 - fy)), (0, 1, (1.0 - fx) * fy), (1, 1, fx * fy)]
     {

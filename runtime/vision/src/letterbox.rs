@@ -4,7 +4,7 @@ use crate::detect::Region;
 use crate::error::VisionError;
 use crate::preprocess::Channels;
 use arcdoor_core::Point;
-use arcdoor_frame::{Resizer, RgbImage, RgbView};
+use arcdoor_frame::{Resizer, RgbView};
 
 /// Where a region went: network pixels to frame pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,33 +33,20 @@ impl Placement {
 /// Scales and letterboxes; keeps its buffers.
 pub(crate) struct Letterbox {
     resizer: Resizer,
-    scaled: RgbImage,
 }
 
 impl Letterbox {
     pub(crate) fn new() -> Self {
-        Self { resizer: Resizer::new(), scaled: RgbImage::new() }
+        Self { resizer: Resizer::new() }
     }
 
-    /// The region of `frame` at `size` pixels, each at least 1.
-    pub(crate) fn scale<'a>(
-        &'a mut self,
-        frame: RgbView<'a>,
-        region: &Region,
-        size: [u32; 2],
-    ) -> Result<RgbView<'a>, VisionError> {
-        // `Region` lies within its frame, so this is never `None`.
-        let part = frame.crop(region.x, region.y, region.w, region.h).ok_or(VisionError::Region)?;
-        if [part.width(), part.height()] == size {
-            return Ok(part);
-        }
-        self.scaled.reshape(size[0], size[1]);
-        self.resizer.resize(part, &mut self.scaled)?;
-        Ok(self.scaled.view())
+    /// Makes room for regions with sides up to `from` in inputs with sides up to `net`.
+    pub(crate) fn reserve(&mut self, from: [u32; 2], net: [usize; 2]) {
+        self.resizer.reserve(from, net.map(|side| side as u32));
     }
 
     /// Fills `input` (three planes of `net[0]` x `net[1]`) with the region at `size` pixels, which must
-    /// fit into `net`.
+    /// fit into `net`. One pass: no picture is written in between.
     pub(crate) fn fill(
         &mut self,
         frame: RgbView<'_>,
@@ -69,22 +56,22 @@ impl Letterbox {
         channels: &Channels,
         input: &mut [f32],
     ) -> Result<Placement, VisionError> {
-        let view = self.scale(frame, region, size)?;
+        // `Region` lies within its frame, so this is never `None`.
+        let part = frame.crop(region.x, region.y, region.w, region.h).ok_or(VisionError::Region)?;
         let (width, plane) = (net[0], net[0] * net[1]);
         for (index, values) in input.chunks_exact_mut(plane).enumerate().take(3) {
-            let (source, mean, scale) = (channels.source[index], channels.mean[index], channels.scale[index]);
-            let black = -mean * scale;
-            for (y, row) in values.chunks_exact_mut(width).enumerate() {
-                let filled = if y < size[1] as usize { size[0] as usize } else { 0 };
-                if filled > 0 {
-                    let pixels = view.row(y as u32).chunks_exact(3);
-                    for (value, pixel) in row.iter_mut().zip(pixels) {
-                        *value = (f32::from(pixel[source]) - mean) * scale;
-                    }
-                }
-                row[filled..].fill(black);
+            let black = channels.value(index, [0.0; 3]);
+            for row in values.chunks_exact_mut(width).take(size[1] as usize) {
+                row[size[0] as usize..].fill(black);
             }
+            values[size[1] as usize * width..].fill(black);
         }
+        self.resizer.rows(part, size, |y, pixels| {
+            for index in 0..3 {
+                let row = &mut input[index * plane + y * width..][..pixels.len()];
+                channels.fill(index, pixels, row);
+            }
+        })?;
         Ok(Placement::new(region, size))
     }
 }

@@ -35,7 +35,7 @@ pub mod seetaface;
 pub mod tuning;
 pub mod yunet;
 
-pub use arcdoor_infer::{Engine, EngineChoice};
+pub use arcdoor_infer::{Engine, EngineChoice, RunOptions, Threads};
 pub use bundle::{DetectorKind, Running, StageTimes, Vision};
 pub use detect::{DetectSettings, Detector, Landmarker};
 pub use embedder::Embedder;
@@ -44,4 +44,4 @@ pub use explain::{Explained, explain};
 pub use preprocess::Channels;
 pub use quality::{Assessment, QualityGate, assess};
 pub use seetaface::SeetaFace;
-pub use yunet::YuNet;
+pub use yunet::{SMALLEST_FACE_NET_PX, YuNet};

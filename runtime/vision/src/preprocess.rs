@@ -1,5 +1,6 @@
 //! Pixels to network input: channel order, mean and scale of a pack's manifest.
 
+use arcdoor_frame::WidePixel;
 use arcdoor_models::{ChannelOrder, Preprocess};
 
 /// How an RGB pixel becomes three planes of a network's input: `(value - mean) * scale`.
@@ -28,5 +29,16 @@ impl Channels {
     #[inline]
     pub(crate) fn value(&self, plane: usize, rgb: [f32; 3]) -> f32 {
         (rgb[self.source[plane]] - self.mean[plane]) * self.scale[plane]
+    }
+
+    /// A run of values of plane `plane`, one a pixel.
+    #[inline]
+    pub(crate) fn fill(&self, plane: usize, pixels: &[WidePixel], values: &mut [f32]) {
+        // A source below 3, known as such, needs no check at each pixel.
+        let source = self.source[plane].min(2);
+        let (mean, scale) = (self.mean[plane], self.scale[plane]);
+        for (value, pixel) in values.iter_mut().zip(pixels) {
+            *value = (pixel[source] - mean) * scale;
+        }
     }
 }

@@ -3,10 +3,10 @@
 
 use crate::detect::{DetectSettings, Detector, Region};
 use crate::error::VisionError;
-use crate::letterbox::{Letterbox, Placement};
+use crate::letterbox::Placement;
 use crate::nms::suppress;
 use arcdoor_core::{Face, Faces, Point, Rect};
-use arcdoor_frame::RgbView;
+use arcdoor_frame::{Resizer, RgbImage, RgbView};
 
 /// The smallest face that rustface finds, in pixels of its input. Its `set_min_face_size` has no effect,
 /// so the frame is scaled instead.
@@ -23,7 +23,8 @@ static MODEL: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/seetaface.bin"))
 /// that uses it.
 pub struct SeetaFace {
     detector: Box<dyn rustface::Detector>,
-    letterbox: Letterbox,
+    resizer: Resizer,
+    scaled: RgbImage,
     grey: Vec<u8>,
     candidates: Vec<Face>,
 }
@@ -37,7 +38,8 @@ impl SeetaFace {
         let model = rustface::read_model(MODEL).map_err(VisionError::SeetaModel)?;
         Ok(Self {
             detector: rustface::create_detector_with_model(model),
-            letterbox: Letterbox::new(),
+            resizer: Resizer::new(),
+            scaled: RgbImage::new(),
             grey: Vec::new(),
             candidates: Vec::new(),
         })
@@ -58,8 +60,11 @@ impl Detector for SeetaFace {
         faces.clear();
         let Some(region) = settings.searched(frame)? else { return Ok(()) };
         let Some(size) = scaled_size(&region, settings.min_face()) else { return Ok(()) };
-        let view = self.letterbox.scale(frame, &region, size)?;
-        to_grey(view, &mut self.grey);
+        // `Region` lies within its frame, so this is never `None`.
+        let part = frame.crop(region.x, region.y, region.w, region.h).ok_or(VisionError::Region)?;
+        self.scaled.reshape(size[0], size[1]);
+        self.resizer.resize(part, &mut self.scaled)?;
+        to_grey(self.scaled.view(), &mut self.grey);
         self.detector.set_score_thresh(raw_score(settings.min_score));
         let found = self.detector.detect(&rustface::ImageData::new(&self.grey, size[0], size[1]));
         let placed = Placement::new(&region, size);

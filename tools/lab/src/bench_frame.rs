@@ -11,7 +11,7 @@ use arcdoor_frame::{ImageLimits, Resizer, RgbImage, read_image};
 use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
 use arcdoor_infer::{Net, NetSpec};
 use arcdoor_models::{NetFile, Pack};
-use arcdoor_vision::{DetectSettings, YuNet};
+use arcdoor_vision::{DetectSettings, RunOptions, SMALLEST_FACE_NET_PX, Threads, YuNet};
 use serde::Serialize;
 
 use crate::allocations::{Allocations, during};
@@ -43,6 +43,9 @@ pub(crate) struct BenchFrameArgs {
     /// Subjects in the gallery
     #[arg(long, default_value_t = 1000)]
     subjects: usize,
+    /// Threads that run our networks, 1 or 2; the peers take one
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+    threads: u8,
     #[arg(long, default_value_t = 25)]
     rounds: usize,
     /// A Python with OpenCV and onnxruntime, to measure the peers in between; without it, only ours runs
@@ -121,22 +124,32 @@ pub(crate) fn run(args: BenchFrameArgs) -> Result<()> {
 
     let input = ours.detector_input(&kept[0])?;
     println!(
-        "{} frames of {}x{}, detector {} at {}x{}, {} subjects, {} rounds, 1 thread\n",
+        "{} frames of {}x{}, detector {}, {} subjects, {} rounds, {} thread(s) of ours, 1 of the peers",
         kept.len(),
         FRAME[0],
         FRAME[1],
         args.detector.text(),
-        input[0],
-        input[1],
         args.subjects,
-        args.rounds
+        args.rounds,
+        args.threads
     );
+    println!("{}\n", sizing(&settings, input));
     print_rows(&rows);
     if let Some(path) = &args.json {
         let text = serde_json::to_vec_pretty(&rows)?;
         fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
+}
+
+/// How the detector's input is sized, for people.
+fn sizing(settings: &DetectSettings, input: [u32; 2]) -> String {
+    format!(
+        "for a door: faces from {} pixels of the frame matter (--min-face), and YuNet needs {SMALLEST_FACE_NET_PX}, \
+         so it sees the frame at {}x{}, the peers too;\nthe landmarks of the largest face come from a closer look, \
+         which the peers do not take",
+        settings.min_face_px, input[0], input[1]
+    )
 }
 
 /// The photos as a camera would give them.
@@ -201,7 +214,9 @@ type Taken = [(f64, Allocations); STAGES.len()];
 
 impl Ours {
     fn open(args: &BenchFrameArgs, pack: &Pack, settings: DetectSettings) -> Result<Self> {
-        let vision = arcdoor_vision::Vision::from_pack(pack, args.detector.kind())?;
+        let threads = if args.threads == 2 { Threads::Two } else { Threads::One };
+        let options = RunOptions { threads, ..RunOptions::default() };
+        let vision = arcdoor_vision::Vision::from_pack_on(pack, args.detector.kind(), options)?;
         let gallery = crowd(pack, args.subjects)?;
         let yunet = YuNet::from_pack(pack)?;
         Ok(Self { vision, yunet, settings, gallery, faces: Faces::new(), candidates: Candidates::new() })

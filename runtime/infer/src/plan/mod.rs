@@ -10,6 +10,7 @@
 //! | `bands` | steps that run band by band, so that what they hand on stays in a cache |
 //! | `arena` | maps that share memory by lifetime |
 //! | `step`, `compile` | kernels with their shapes, and weights packed for them |
+//! | `halves` | a step on one thread or two |
 //! | `run` | the runner: nothing is allocated once it is made |
 //! | `explain` | what a plan does, by step |
 //! | `trial` | measuring a layer's candidates on the machine at hand |
@@ -25,6 +26,7 @@ mod explain;
 mod floats;
 mod fuse;
 mod graph;
+mod halves;
 mod merge;
 mod pattern;
 mod read;

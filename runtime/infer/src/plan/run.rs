@@ -3,17 +3,20 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arcdoor_kernels::{Epilogue, Inputs, Part, Residual, ShapeError};
+use arcdoor_kernels::{Epilogue, Inputs, Residual, ShapeError};
 
 use super::Plan;
 use super::bands::{Chain, Link, Progress};
 use super::floats::Floats;
+use super::halves;
 use super::step::{Kernel, Source, Step};
 use crate::error::InferError;
+use crate::team::Threads;
 
 /// A plan with buffers of its own. Nothing is allocated after it is made.
 pub(crate) struct Runner {
     plan: Arc<Plan>,
+    threads: Threads,
     input: Vec<f32>,
     arena: Floats,
     scratch: Floats,
@@ -25,13 +28,14 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    pub(crate) fn new(plan: &Arc<Plan>) -> Self {
+    pub(crate) fn new(plan: &Arc<Plan>, threads: Threads) -> Self {
         let outputs = plan.outputs.iter().map(|output| vec![0.0; output.unblock.output_len() * plan.batch]);
         Self {
             plan: Arc::clone(plan),
+            threads,
             input: vec![0.0; plan.image * plan.batch],
             arena: Floats::new(plan.arena_len),
-            scratch: Floats::new(plan.scratch_len),
+            scratch: Floats::new(halves::scratch_len(plan.scratch_len, threads)),
             progress: Vec::with_capacity(
                 plan.chains.iter().map(|chain| chain.steps.len()).max().unwrap_or(0),
             ),
@@ -59,7 +63,8 @@ impl Runner {
         let plan = &*self.plan;
         let input = self.input.chunks_exact(plan.image).nth(index).unwrap_or_default();
         let (weights, arena) = (plan.weights.all(), self.arena.all_mut());
-        let mut room = Room { plan, weights, image: input, scratch: self.scratch.all_mut(), arena };
+        let scratch = self.scratch.all_mut();
+        let mut room = Room { plan, threads: self.threads, weights, image: input, scratch, arena };
         let mut chains = plan.chains.iter().peekable();
         let mut at = 0;
         while let Some(step) = plan.steps.get(at) {
@@ -95,6 +100,7 @@ impl Runner {
 /// What the steps of one image read and write.
 struct Room<'a> {
     plan: &'a Plan,
+    threads: Threads,
     weights: &'a [f32],
     image: &'a [f32],
     scratch: &'a mut [f32],
@@ -205,7 +211,7 @@ impl Room<'_> {
         };
         let input = input.ok_or(ShapeError::EmptyMap)?;
         let inputs = Inputs { packed, input, residual: residual.and_then(read) };
-        kernel.run(self.plan.isa, inputs, Part::WHOLE, self.scratch, written)
+        halves::run(kernel, self.threads, self.plan.isa, inputs, self.scratch, written)
     }
 }
 

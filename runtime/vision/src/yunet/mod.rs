@@ -15,19 +15,31 @@ use crate::nms::suppress;
 use crate::preprocess::Channels;
 use arcdoor_core::{Face, Faces, Landmarks5, Rect};
 use arcdoor_frame::RgbView;
-use arcdoor_infer::{Engine, EngineChoice, Net, NetSpec, Session, Tuning};
+use arcdoor_infer::{Engine, Net, NetSpec, RunOptions, Session, Tuning};
 use arcdoor_models::Pack;
 use decode::{Level, MAX_CANDIDATES, STRIDES};
-use ladder::{Fit, INPUTS, fit, fit_square};
+pub use ladder::SMALLEST_FACE_NET_PX;
+use ladder::{Fit, INPUTS, Square, fit, fit_square};
 
 /// Outputs of the network.
 const OUTPUTS: usize = 12;
-/// Side of a landmarker's crop, in sides of the face's box: YuNet wants some surroundings.
-const CROP_SIDES: f32 = 2.0;
+/// Side of a closer look's crop, in sides of YuNet's own box, and of anybody's: it wants some surroundings,
+/// and detectors draw their boxes differently.
+const NEAR_SIDES: f32 = 1.5;
+const WIDE_SIDES: f32 = 2.0;
 /// Lowest score of a face that a landmarker accepts: that there is a face has been decided already.
 const LANDMARK_MIN_SCORE: f32 = 0.5;
-/// Least overlap with the box whose landmarks were asked for; detectors draw their boxes differently.
+/// Least overlap with the box whose landmarks were asked for.
 const LANDMARK_MIN_IOU: f32 = 0.3;
+
+/// What a region is run for.
+#[derive(Debug, Clone, Copy)]
+enum Look {
+    /// Finding faces.
+    Whole,
+    /// The landmarks of one face.
+    Closer,
+}
 
 /// YuNet as detector and as landmarker. Not `Send` where the engine's sessions are not: make it in the
 /// thread that uses it.
@@ -35,10 +47,11 @@ pub struct YuNet {
     onnx: Vec<u8>,
     outputs: Vec<String>,
     channels: Channels,
-    choice: EngineChoice,
+    options: RunOptions,
     tuning: Tuning,
     sessions: [Option<Session>; INPUTS],
-    letterbox: Letterbox,
+    /// One for each [`Look`], so that a closer one leaves the weights for whole frames as they are.
+    letterboxes: [Letterbox; 2],
     candidates: Vec<Face>,
     near: Faces,
 }
@@ -65,19 +78,20 @@ impl YuNet {
             onnx: onnx.to_vec(),
             outputs: outputs.to_vec(),
             channels,
-            choice: EngineChoice::Auto,
+            options: RunOptions::default(),
             tuning: Tuning::default(),
             sessions: [const { None }; INPUTS],
-            letterbox: Letterbox::new(),
+            letterboxes: [Letterbox::new(), Letterbox::new()],
             candidates: Vec::with_capacity(MAX_CANDIDATES),
             near: Faces::new(),
         })
     }
 
-    /// The same on the engine of the caller's choice; nothing may be loaded yet.
+    /// The same on the engine and the number of threads of the caller's choice; nothing may be loaded yet.
     #[must_use]
-    pub fn on(self, choice: EngineChoice) -> Self {
-        Self { choice, sessions: [const { None }; INPUTS], ..self }
+    pub fn on(self, options: impl Into<RunOptions>) -> Self {
+        let options = options.into();
+        Self { options, sessions: [const { None }; INPUTS], ..self }
     }
 
     /// The same with layers cut as `tuning` says; nothing may be loaded yet.
@@ -93,20 +107,77 @@ impl YuNet {
     }
 
     /// Loads what frames of `width` x `height` need under `settings`, so that the first frame is as fast
-    /// as the others; the landmarker's network, too.
+    /// as the others; [`look_closer`](Self::look_closer)'s network, too.
     ///
     /// # Errors
     /// When the network cannot be loaded.
     pub fn prepare(&mut self, width: u32, height: u32, settings: &DetectSettings) -> Result<(), VisionError> {
-        fits(width, height, settings).into_iter().flatten().try_for_each(|fit| self.load(&fit))
+        let whole = Rect::new(0.0, 0.0, width as f32, height as f32);
+        if let Some(region) = Region::within(&settings.region.unwrap_or(whole), width, height) {
+            let fit = fit(&region, settings.min_face());
+            self.load(&fit)?;
+            self.letterboxes[Look::Whole as usize].reserve([region.w, region.h], fit.net);
+        }
+        self.prepare_square(Square::Near, width, height)
     }
 
     /// Width and height of the inputs that [`prepare`](Self::prepare) loads.
     pub(crate) fn inputs(width: u32, height: u32, settings: &DetectSettings) -> Vec<[usize; 2]> {
-        let mut inputs: Vec<_> =
-            fits(width, height, settings).into_iter().flatten().map(|fit| fit.net).collect();
-        inputs.dedup();
-        inputs
+        let whole = Rect::new(0.0, 0.0, width as f32, height as f32);
+        let region = Region::within(&settings.region.unwrap_or(whole), width, height);
+        let searched = region.map(|region| fit(&region, settings.min_face()).net);
+        let near = Square::Near.side();
+        searched.into_iter().chain([[near, near]]).collect()
+    }
+
+    /// Loads what [`landmarks`](Landmarker::landmarks) needs in frames of `width` x `height`.
+    ///
+    /// # Errors
+    /// When the network cannot be loaded.
+    pub fn prepare_landmarks(&mut self, width: u32, height: u32) -> Result<(), VisionError> {
+        self.prepare_square(Square::Wide, width, height)
+    }
+
+    fn prepare_square(&mut self, square: Square, width: u32, height: u32) -> Result<(), VisionError> {
+        let fit = fit_square(&Region { x: 0, y: 0, w: 1, h: 1 }, square, f32::MAX);
+        self.letterboxes[Look::Closer as usize].reserve([width, height], fit.net);
+        self.load(&fit)
+    }
+
+    /// The landmarks of a face that this detector has found, looked at again at one scale, whatever its size;
+    /// `None` where none is seen there any more.
+    ///
+    /// # Errors
+    /// When the network fails.
+    pub fn look_closer(
+        &mut self,
+        frame: RgbView<'_>,
+        face: &Face,
+    ) -> Result<Option<Landmarks5>, VisionError> {
+        self.close_up(frame, &face.rect, Square::Near, NEAR_SIDES)
+    }
+
+    /// The landmarks within a crop of `sides` sides of the box.
+    fn close_up(
+        &mut self,
+        frame: RgbView<'_>,
+        rect: &Rect,
+        square: Square,
+        sides: f32,
+    ) -> Result<Option<Landmarks5>, VisionError> {
+        let side = rect.w.max(rect.h) * sides;
+        if !(side.is_finite() && side >= 1.0) {
+            return Ok(None);
+        }
+        let centre = rect.centre();
+        let crop = Rect::new(centre.x - side / 2.0, centre.y - side / 2.0, side, side);
+        let Some(region) = Region::within(&crop, frame.width(), frame.height()) else { return Ok(None) };
+        // A face cut by the frame's edge leaves a narrow crop: the scale follows the face, not the crop.
+        let fit = fit_square(&region, square, square.side() as f32 / side);
+        self.run(Look::Closer, frame, &region, &fit, LANDMARK_MIN_SCORE)?;
+        suppress(&mut self.candidates, &mut self.near);
+        let nearest = self.near.iter().max_by(|a, b| a.rect.iou(rect).total_cmp(&b.rect.iou(rect)));
+        Ok(nearest.filter(|face| face.rect.iou(rect) >= LANDMARK_MIN_IOU).and_then(|face| face.landmarks))
     }
 
     /// Network pixels a frame pixel that `settings` lead to in `frame`; 0 where nothing is searched.
@@ -125,8 +196,8 @@ impl YuNet {
             let mut names = [""; OUTPUTS];
             names.iter_mut().zip(&self.outputs).for_each(|(name, output)| *name = output);
             let spec = NetSpec { input: [1, 3, fit.net[1], fit.net[0]], outputs: &names };
-            self.sessions[fit.index] =
-                Some(Net::load_tuned(&self.onnx, &spec, self.choice, &self.tuning)?.session()?);
+            let net = Net::load_tuned(&self.onnx, &spec, self.options.engine, &self.tuning)?;
+            self.sessions[fit.index] = Some(net.session_on(self.options.threads)?);
         }
         Ok(())
     }
@@ -134,6 +205,7 @@ impl YuNet {
     /// Runs one region; the candidates are left in `self.candidates`.
     fn run(
         &mut self,
+        look: Look,
         frame: RgbView<'_>,
         region: &Region,
         fit: &Fit,
@@ -143,7 +215,14 @@ impl YuNet {
         self.load(fit)?;
         let Some(session) = &mut self.sessions[fit.index] else { return Ok(()) };
         let input = session.input_mut();
-        let placed = self.letterbox.fill(frame, region, fit.scaled, fit.net, &self.channels, input)?;
+        let placed = self.letterboxes[look as usize].fill(
+            frame,
+            region,
+            fit.scaled,
+            fit.net,
+            &self.channels,
+            input,
+        )?;
         session.run()?;
         // The largest faces first, should there ever be more candidates than are kept.
         for index in (0..STRIDES.len()).rev() {
@@ -152,14 +231,6 @@ impl YuNet {
         }
         Ok(())
     }
-}
-
-/// How frames of this size are run, and the closer look.
-fn fits(width: u32, height: u32, settings: &DetectSettings) -> [Option<Fit>; 2] {
-    let whole = Rect::new(0.0, 0.0, width as f32, height as f32);
-    let region = Region::within(&settings.region.unwrap_or(whole), width, height);
-    let searched = region.map(|region| fit(&region, settings.min_face()));
-    [searched, Some(fit_square(&Region { x: 0, y: 0, w: 1, h: 1 }, f32::MAX))]
 }
 
 impl Detector for YuNet {
@@ -176,7 +247,7 @@ impl Detector for YuNet {
         faces.clear();
         let Some(region) = settings.searched(frame)? else { return Ok(()) };
         let min_face = settings.min_face();
-        self.run(frame, &region, &fit(&region, min_face), settings.min_score)?;
+        self.run(Look::Whole, frame, &region, &fit(&region, min_face), settings.min_score)?;
         self.candidates.retain(|face| face.rect.w >= min_face);
         suppress(&mut self.candidates, faces);
         Ok(())
@@ -185,18 +256,6 @@ impl Detector for YuNet {
 
 impl Landmarker for YuNet {
     fn landmarks(&mut self, frame: RgbView<'_>, rect: &Rect) -> Result<Option<Landmarks5>, VisionError> {
-        let side = rect.w.max(rect.h) * CROP_SIDES;
-        if !(side.is_finite() && side >= 1.0) {
-            return Ok(None);
-        }
-        let centre = rect.centre();
-        let crop = Rect::new(centre.x - side / 2.0, centre.y - side / 2.0, side, side);
-        let Some(region) = Region::within(&crop, frame.width(), frame.height()) else { return Ok(None) };
-        // A face cut by the frame's edge leaves a narrow crop: the scale follows the face, not the crop.
-        let most = ladder::SIDES[0] as f32 / side;
-        self.run(frame, &region, &fit_square(&region, most), LANDMARK_MIN_SCORE)?;
-        suppress(&mut self.candidates, &mut self.near);
-        let nearest = self.near.iter().max_by(|a, b| a.rect.iou(rect).total_cmp(&b.rect.iou(rect)));
-        Ok(nearest.filter(|face| face.rect.iou(rect) >= LANDMARK_MIN_IOU).and_then(|face| face.landmarks))
+        self.close_up(frame, rect, Square::Wide, WIDE_SIDES)
     }
 }

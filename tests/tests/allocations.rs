@@ -1,0 +1,172 @@
+//! From a camera's frame to a decision, nothing is allocated once the first frame has been seen.
+#![expect(unsafe_code, reason = "a global allocator is an unsafe trait; this one only counts and passes on")]
+#![allow(clippy::unwrap_used, reason = "clippy exempts test functions only, not their helpers")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arcdoor_core::{Decision, DenyReason, Fmr, Millis, RetryReason, SubjectName, Template};
+use arcdoor_frame::{Converter, ImageLimits, PixelFormat, RawFrame, Resizer, RgbImage, RgbView};
+use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
+use arcdoor_models::Pack;
+use arcdoor_pipeline::{Enrolment, Observation, Policy, Recognizer, Step};
+use arcdoor_tests::Real;
+use arcdoor_vision::{DetectSettings, DetectorKind, EngineChoice, RunOptions, Threads, Vision};
+
+/// Of every thread: a helper's allocations count as well.
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn count() {
+    COUNT.fetch_add(1, Ordering::Relaxed);
+}
+
+// SAFETY: every call goes to the system's allocator unchanged, so its promises are ours.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises, passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises, passed on.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises, passed on.
+        unsafe { System.realloc(block, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises, passed on.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+const CAMERA: [u32; 2] = [640, 480];
+
+/// Portraits on a camera's frame: name of the photo, left, top, side.
+fn scene(real: &Real, portraits: &[(&str, u32, u32, u32)]) -> RgbImage {
+    let mut frame = RgbImage::with_size(CAMERA[0], CAMERA[1]);
+    for &(name, left, top, side) in portraits {
+        let mut small = RgbImage::with_size(side, side);
+        Resizer::new().resize(real.frame(name, 10).view(), &mut small).unwrap();
+        for y in 0..side {
+            let start = ((top + y) * CAMERA[0] + left) as usize * 3;
+            frame.data_mut()[start..][..side as usize * 3].copy_from_slice(small.view().row(y));
+        }
+    }
+    frame
+}
+
+/// The device's way, from a camera's bytes on.
+struct Door {
+    converter: Converter,
+    image: RgbImage,
+    recognizer: Recognizer,
+    gallery: Gallery,
+    now: Millis,
+}
+
+impl Door {
+    fn open(real: &Real, options: RunOptions) -> Self {
+        let pack = Pack::open(&real.pack).unwrap();
+        let vision = Vision::from_pack_on(&pack, DetectorKind::Yunet, options).unwrap();
+        let threshold = pack.threshold(Fmr::new(1e-5).unwrap()).unwrap();
+        let policy = Policy::still();
+        let mut recognizer = Recognizer::new(vision, DetectSettings::default(), threshold, policy).unwrap();
+        let key = GalleryKey::generate().unwrap();
+        let mut gallery =
+            Gallery::open_on(MemoryDisk::new(), &key, pack.model_id(), pack.dimension()).unwrap();
+        let mut enrolment = Enrolment::new();
+        assert_eq!(enrolment.offer(&mut recognizer, real.frame("obama.jpg", 10).view()).unwrap(), None);
+        gallery.enrol(&SubjectName::new("Barack").unwrap(), &enrolment.finish(), 0).unwrap();
+        for other in 0..50_u32 {
+            let values: Vec<f32> = (0..pack.dimension() as u32)
+                .map(|i| f32::from(((i * 31 + other * 77) % 101) as u8) - 50.0)
+                .collect();
+            let template = Template::new(pack.model_id(), &values).unwrap();
+            gallery.enrol(&SubjectName::new(&format!("other {other}")).unwrap(), &[template], 0).unwrap();
+        }
+        recognizer.prepare(CAMERA[0], CAMERA[1]).unwrap();
+        let (converter, image) = (Converter::new(ImageLimits::default()), RgbImage::new());
+        Self { converter, image, recognizer, gallery, now: Millis(0) }
+    }
+
+    fn step(&mut self, frame: RgbView<'_>) -> Step {
+        let raw = RawFrame {
+            format: PixelFormat::Rgb8,
+            width: frame.width(),
+            height: frame.height(),
+            stride: frame.stride(),
+            data: frame.data(),
+        };
+        self.converter.to_rgb(&raw, &mut self.image).unwrap();
+        self.now = self.now.plus(100);
+        self.recognizer.step(self.image.view(), &self.gallery, self.now).unwrap()
+    }
+}
+
+/// One frame: its allocations, what was decided, and the template.
+type Seen = (u64, Step, Option<Template>);
+
+/// Each frame, after a first one that is not counted.
+fn visit(door: &mut Door, frames: &[RgbImage]) -> Vec<Seen> {
+    door.step(frames[0].view());
+    let mut seen = Vec::with_capacity(frames.len());
+    for frame in frames {
+        let before = COUNT.load(Ordering::Relaxed);
+        let step = door.step(frame.view());
+        let count = COUNT.load(Ordering::Relaxed) - before;
+        seen.push((count, step, door.recognizer.probe().cloned()));
+    }
+    seen
+}
+
+#[test]
+fn a_frame_allocates_nothing_from_the_cameras_bytes_to_the_decision() {
+    let Some(real) = Real::find() else { return };
+    let frames = [
+        // The least to do comes first: whatever the others need was there before.
+        scene(&real, &[]),
+        scene(&real, &[("obama2.jpg", 160, 80, 320)]),
+        scene(&real, &[("biden.jpg", 120, 0, 480)]),
+        scene(&real, &[("obama2.jpg", 0, 100, 360), ("biden.jpg", 360, 0, 280)]),
+        scene(&real, &[("biden.jpg", 0, 80, 360), ("obama2.jpg", 360, 80, 280)]),
+        scene(&real, &[("obama.jpg", 280, 120, 360), ("obama2.jpg", 0, 0, 200), ("biden.jpg", 0, 200, 280)]),
+        scene(&real, &[("obama3.jpg", 0, 0, 480)]),
+    ];
+    let plan = |threads| RunOptions { engine: EngineChoice::Plan, threads };
+    let seen = visit(&mut Door::open(&real, plan(Threads::One)), &frames);
+    let allocations: Vec<u64> = seen.iter().map(|(allocations, ..)| *allocations).collect();
+    assert_eq!(allocations, [0; 7]);
+    // Nor with a second thread, and every frame looks the same, bit for bit. (Scores do not: each gallery
+    // turns its templates in a way of its own.)
+    let again = visit(&mut Door::open(&real, plan(Threads::Two)), &frames);
+    for ((_, one, template), (allocations, two, same)) in seen.iter().zip(&again) {
+        assert_eq!(*allocations, 0);
+        assert_eq!((&one.seen.faces, template), (&two.seen.faces, same));
+    }
+
+    // Every branch was taken.
+    let decisions: Vec<Decision> = seen.iter().map(|(_, step, _)| step.decision).collect();
+    assert_eq!(decisions[0], Decision::Retry { reason: RetryReason::NoFace });
+    assert!(matches!(decisions[1], Decision::Granted { .. }), "{:?}", seen[1].1);
+    assert_eq!(decisions[2], Decision::Denied { reason: DenyReason::NoMatch });
+    assert!(matches!(decisions[3], Decision::Granted { .. }), "{:?}", seen[3].1);
+    assert_eq!(decisions[4], Decision::Retry { reason: RetryReason::SeveralFaces });
+    assert!(seen[3].1.seen.faces.len() >= 2 && seen[5].1.seen.faces.len() >= 3);
+    assert!(matches!(seen[6].1.observation, Observation::Face { .. }), "{:?}", seen[6].1);
+
+    // The counter counts: tract makes its tensors anew.
+    let seen = visit(&mut Door::open(&real, EngineChoice::Tract.into()), &frames[..2]);
+    assert!(seen.iter().all(|(allocations, ..)| *allocations > 0));
+}
