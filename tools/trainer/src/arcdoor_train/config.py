@@ -94,9 +94,14 @@ class Data:
     min_images: int = 1
     #: Processes that decode and augment; 0 does it in the training process.
     workers: int = 2
+    #: Megabytes of decoded crops that stay in memory, shared by the workers (37.6 kB each); the rest is decoded anew.
+    keep_mb: int = 0
     #: Seconds that a batch may take before the workers count as stuck.
     timeout_s: float = 300.0
     augment: Augment = field(default_factory=Augment)
+
+    def __post_init__(self) -> None:
+        _check(self.keep_mb >= 0, f"data.keep_mb = {self.keep_mb}: 0 keeps none")
 
 
 @dataclass(frozen=True)

@@ -298,7 +298,7 @@ def fingerprint(source: data.Dataset) -> str:
 
 def _compare(content: dict[str, Any], whole: config.Config, source: data.Dataset, folder: Path) -> None:
     old, new = content["config"], config.to_table(whole)
-    free = {"workers", "timeout_s", "compile", "max_bad_steps", "sets"}
+    free = {"workers", "keep_mb", "timeout_s", "compile", "max_bad_steps", "sets"}
     changed = [
         f"{section}.{key}"
         for section in ("model", "head", "data", "optim")
