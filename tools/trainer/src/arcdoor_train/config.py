@@ -90,6 +90,8 @@ class Data:
 
     sets: tuple[Set, ...] = ()
     drawn: Drawn = field(default_factory=Drawn)
+    #: The list of images and labels that ``clean`` wrote of these sets; the others are left out. Empty takes all.
+    list: str = ""
     #: Identities with fewer images are left out, and counted.
     min_images: int = 1
     #: Processes that decode and augment; 0 does it in the training process.

@@ -175,5 +175,34 @@ def gather(wanted: config.Data, seed: int) -> tuple[Dataset, list[str]]:
         which, n = sources[index]
         return sets[which].fetch(n)
 
-    kept = Kept(len(keys), wanted.keep_mb) if wanted.keep_mb else None
-    return Dataset(keys, np.array(labels, dtype=np.int64), names, fetch, kept=kept), notes
+    whole = Dataset(keys, np.array(labels, dtype=np.int64), names, fetch)
+    if wanted.list:
+        whole = listed(whole, config.expand(wanted.list))
+        notes.append(f"{wanted.list} keeps {len(whole)} of {len(keys)} images, {len(whole.identities)} identities")
+    if wanted.keep_mb:
+        whole.kept = Kept(len(whole), wanted.keep_mb)
+    return whole, notes
+
+
+def listed(whole: Dataset, path: Path) -> Dataset:
+    """The images of ``whole`` that a list of ``clean`` keeps, with the list's labels. Raises ``DataError`` where the
+    list does not belong to these sets."""
+    place = {key: n for n, key in enumerate(whole.keys)}
+    if len(place) < len(whole.keys):
+        raise DataError(f"data.list = {path}: images of two sets have one name, so that the list is ambiguous")
+    try:
+        rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+        chosen = [(place[row[0]], int(row[1])) for row in rows]
+    except (OSError, UnicodeDecodeError, ValueError, IndexError) as error:
+        raise DataError(f"cannot read {path} as a list of `arcdoor-train clean`: {error}") from error
+    except KeyError as error:
+        raise DataError(f"{path} names {error}, which is not among the images of data.sets") from error
+    labels = np.array([label for _, label in chosen], dtype=np.int64)
+    if len(np.unique(labels)) < 2 or not np.array_equal(np.unique(labels), np.arange(labels.max() + 1)):
+        raise DataError(f"{path}: labels are 0, 1, 2, ... without gaps, and at least two")
+    numbers = [n for n, _ in chosen]
+    names = [""] * (int(labels.max()) + 1)
+    for number, label in chosen:
+        names[label] = whole.identities[whole.labels[number]]
+    keys = [whole.keys[n] for n in numbers]
+    return Dataset(keys, labels, names, lambda n: whole.fetch(numbers[n]), whole.name)
