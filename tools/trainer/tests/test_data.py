@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from arcdoor_train import config, data
+from arcdoor_train.data import sets
 from arcdoor_train.data.augment import STEPS, augment
 from arcdoor_train.data.batches import order
 from arcdoor_train.errors import ConfigError, DataError
@@ -212,3 +213,68 @@ def test_grey_is_grey_and_dark_is_dark():
     assert (grey[..., 0] == grey[..., 2]).all()
     dark = [augment(image, config.Augment(flip=0.0, low_light=1.0), np.random.default_rng(n)).mean() for n in range(9)]
     assert max(dark) < image.mean()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_kept_images_are_read_once_and_never_torn(workers, tmp_path):
+    path = folder(tmp_path / "set", {f"p{n}/{k}.png": png(10 * n + k) for n in range(4) for k in range(4)})
+    whole = wanted(path, keep_mb=1, workers=workers)
+    source, _ = data.gather(whole, 1)
+    reads = tmp_path / "reads"
+    plain = source.fetch
+
+    def counted(index):
+        with open(reads, "a") as file:
+            file.write("x")
+        return plain(index)
+
+    source.fetch = counted
+    found = [images.numpy().copy() for images, _, _ in data.Batches(source, whole, 1, 4, 3)]
+    other, _ = data.gather(wanted(path), 1)
+    expected = [images.numpy() for images, _, _ in data.Batches(other, wanted(path), 1, 4, 3)]
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+    assert len(reads.read_text()) == 16, "one reading each, in three epochs"
+
+
+def test_what_has_no_room_is_decoded_each_time():
+    kept = sets.Kept(100, 1)
+    image = np.full((112, 112, 3), 7, np.uint8)
+    for index in (0, 25, 26, 99):
+        kept.put(index, image)
+    assert [kept.get(index) is not None for index in (0, 1, 25, 26, 99)] == [True, False, True, False, False]
+    assert kept.room * image.size <= 1_000_000
+
+
+def test_a_list_keeps_and_renumbers(tmp_path):
+    path = folder(tmp_path / "set")
+    kept = tmp_path / "kept.tsv"
+    kept.write_text("eve/1.png\t0\t0.9\nada/0.png\t1\t0.8\nada/2.png\t1\t0.8\n")
+    found, notes = data.gather(wanted(path, list=str(kept)), 1)
+    assert (found.labels.tolist(), found.identities) == ([0, 1, 1], ["set/eve", "set/ada"])
+    assert [int(found.read(n)[5, 5, 0]) for n in range(3)] == [21, 0, 2]
+    assert "keeps 3 of 9 images, 2 identities" in notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("eve/9.png\t0\n", "not among the images"),
+        ("eve/1.png\n", "as a list of"),
+        ("eve/1.png\tx\n", "as a list of"),
+        ("eve/1.png\t0\nada/0.png\t2\n", "without gaps"),
+        ("eve/1.png\t0\n", "at least two"),
+    ],
+)
+def test_a_list_of_other_sets_is_refused(text, said, tmp_path):
+    path = folder(tmp_path / "set")
+    (tmp_path / "kept.tsv").write_text(text)
+    with pytest.raises(DataError, match=said):
+        data.gather(wanted(path, list=str(tmp_path / "kept.tsv")), 1)
+
+
+def test_a_list_is_refused_where_names_are_ambiguous(tmp_path):
+    (tmp_path / "kept.tsv").write_text("eve/1.png\t0\nada/0.png\t1\n")
+    paths = [folder(tmp_path / "a" / "set"), folder(tmp_path / "b" / "set")]
+    both = config.Data(sets=tuple(config.Set(str(path)) for path in paths), list=str(tmp_path / "kept.tsv"), workers=0)
+    with pytest.raises(DataError, match="ambiguous"):
+        data.gather(both, 1)

@@ -145,5 +145,10 @@ def test_eval_on_crops_counts_what_does_not_decode(tmp_path):
     assert answer["pairs_without_crop"] == 1
     assert answer["accuracy"] == 0.75, "the pair without a crop counts as a miss"
     assert "1 lack a crop" in evaluate.describe(answer)
+    each = evaluate.on_crops(Pixels(), faces, pairs, pairs, each_pair=True)["pair_scores"]
+    assert each[0][:3] == ["P0_0001", "P0_0002", True]
+    assert each[1] == ["P0_0001", None, True, -2.0]
+    right = [(score >= answer["threshold"]) == same for _, _, same, score in each]
+    assert sum(right) / len(right) == answer["accuracy"]
     with pytest.raises(UsageError, match="--choose"):
         evaluate.on_crops(Pixels(), faces, pairs, None)

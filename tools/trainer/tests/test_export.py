@@ -66,6 +66,17 @@ def test_another_network_does_not_pass_for_this_one(model, tmp_path, lab):
     assert not found.passed
 
 
+def test_equal_weights_do_not_keep_a_network_from_the_plan(tmp_path, lab):
+    fresh = backbones.build("doornet-xs", 16).eval()  # its biases are all zero once folded
+    export.export(fresh, "doornet-xs", tmp_path / "a.onnx")
+    graph = onnx_file.load(tmp_path / "a.onnx").graph
+    assert "Identity" not in {node.op_type for node in graph.node}
+    pictures = crops.random(2)
+    found = device.parity(lab, tmp_path / "a.onnx", pictures, export.embed(fresh, crops.to_input(pictures)))
+    assert found.passed
+    assert found.engine == "plan"
+
+
 def test_a_file_that_the_device_cannot_run_is_an_error(tmp_path, lab):
     (tmp_path / "a.onnx").write_bytes(b"no network")
     with pytest.raises(TrainError, match="cannot run"):

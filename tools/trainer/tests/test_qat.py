@@ -61,6 +61,11 @@ def test_an_export_is_what_was_trained_here_and_on_the_device(place):
     assert not rows[0].problems
     assert rows[1].rounds_activations
     assert "the reference" in verify.table(rows)
+    assert [row.device.engine for row in rows] == ["plan", "tract"]
+    assert rows[0].tract_ms > 0
+    assert rows[1].tract_ms is None, "it is the device's time already"
+    assert "qat.onnx: the plan does not run int8" in verify.notes(rows)
+    assert not verify.notes(rows[:1])
 
 
 def test_a_broken_form_is_named(place, tmp_path):

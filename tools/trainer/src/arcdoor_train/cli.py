@@ -8,7 +8,7 @@ import sys
 from arcdoor_train.errors import TrainError
 
 #: Modules with ``add_parser(subparsers)``, in the order of the help text; ``evaluate`` is ``eval`` there.
-COMMANDS = ("train", "distil", "qat", "export", "quantise", "verify", "evaluate", "clean", "ablate")
+COMMANDS = ("train", "distil", "qat", "export", "quantise", "verify", "evaluate", "clean", "ablate", "bench")
 
 
 def parser() -> argparse.ArgumentParser:

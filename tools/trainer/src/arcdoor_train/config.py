@@ -90,13 +90,20 @@ class Data:
 
     sets: tuple[Set, ...] = ()
     drawn: Drawn = field(default_factory=Drawn)
+    #: The list of images and labels that ``clean`` wrote of these sets; the others are left out. Empty takes all.
+    list: str = ""
     #: Identities with fewer images are left out, and counted.
     min_images: int = 1
     #: Processes that decode and augment; 0 does it in the training process.
     workers: int = 2
+    #: Megabytes of decoded crops that stay in memory, shared by the workers (37.6 kB each); the rest is decoded anew.
+    keep_mb: int = 0
     #: Seconds that a batch may take before the workers count as stuck.
     timeout_s: float = 300.0
     augment: Augment = field(default_factory=Augment)
+
+    def __post_init__(self) -> None:
+        _check(self.keep_mb >= 0, f"data.keep_mb = {self.keep_mb}: 0 keeps none")
 
 
 @dataclass(frozen=True)

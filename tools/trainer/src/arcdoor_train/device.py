@@ -53,8 +53,10 @@ def parity(
     reference: np.ndarray,
     max_difference: float = 1e-5,
     least_cosine: float = 0.99999,
+    engine: str = "auto",
 ) -> Parity:
-    """Runs ``onnx_file`` on (n, 112, 112, 3) uint8 crops and compares with ``reference`` (n, d). The answer says
+    """Runs ``onnx_file`` on (n, 112, 112, 3) uint8 crops and compares with ``reference`` (n, d). ``engine``: ``auto``
+    (as the device does: the plan where it can run the file, else tract), ``plan`` or ``tract``. The answer says
     whether it is within tolerance; ``TrainError`` is raised where the engine cannot run the file at all."""
     with tempfile.TemporaryDirectory(prefix="arcdoor-parity-") as folder:
         place = Path(folder)
@@ -70,6 +72,7 @@ def parity(
             "--count", str(len(names)),
             "--max-difference", str(max_difference),
             "--least-cosine", str(least_cosine),
+            "--engine", engine,
         ]  # fmt: skip
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)

@@ -115,9 +115,15 @@ def pair_scores(found: np.ndarray, pairs: Pairs) -> np.ndarray:
 
 
 def on_crops(
-    embedder: Embedder, faces: crops.Crops, pairs: Path | None, choose: Path | None, flip: bool = False
+    embedder: Embedder,
+    faces: crops.Crops,
+    pairs: Path | None,
+    choose: Path | None,
+    flip: bool = False,
+    each_pair: bool = False,
 ) -> dict[str, Any]:
-    """Everything that ``eval`` says of a folder of crops."""
+    """Everything that ``eval`` says of a folder of crops; ``each_pair`` adds ``pair_scores``, as `arcdoor-lab eval lfw`
+    has them: both names (null for a crop that is missing), whether they are one person, the score."""
     found, names, bad = features(embedder, faces, flip)
     answer: dict[str, Any] = {"crops": len(names), "unreadable": bad}
     if pairs is not None:
@@ -125,6 +131,12 @@ def on_crops(
         cosines, same = pair_scores(found, listed), listed[2]
         answer["pairs"] = len(same)
         answer["pairs_without_crop"] = int((cosines == -2).sum())
+        if each_pair:
+            stems = [Path(name).stem for name in names]
+            answer["pair_scores"] = [
+                [stems[a] if a >= 0 else None, stems[b] if b >= 0 else None, bool(one), float(score)]
+                for a, b, one, score in zip(listed[0], listed[1], same, cosines, strict=True)
+            ]
         if choose is not None:
             chosen = read_pairs(choose, names)
             threshold = scores.best_threshold(pair_scores(found, chosen), chosen[2])
@@ -187,7 +199,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--bin", type=Path, help="an insightface .bin in place of --crops")
     parser.add_argument("--flip", action="store_true", help="sum the features of a crop and its mirror image")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--json", type=Path, help="also write the figures and each pair's score here")
     parser.set_defaults(run=_run)
 
 
@@ -198,7 +210,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.bin is not None:
         answer = on_bin(embedder, options.bin, options.flip)
     else:
-        answer = on_crops(embedder, crops.Crops(options.crops), options.pairs, options.choose, options.flip)
+        faces, each_pair = crops.Crops(options.crops), options.json is not None
+        answer = on_crops(embedder, faces, options.pairs, options.choose, options.flip, each_pair)
     print(describe(answer))
     if options.json:
         options.json.write_text(json.dumps(answer, indent=2) + "\n")

@@ -42,12 +42,31 @@ def trace(model: nn.Module, opset: int, side: int = 112) -> onnx.ModelProto:
 
 
 def strip(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Removes ``value_info`` and the exporter's notes, and checks the graph."""
+    """Removes ``value_info``, ``Identity`` nodes and the exporter's notes, and checks the graph."""
     del model.graph.value_info[:]
+    _skip_identities(model.graph)
     for node in model.graph.node:
         node.doc_string = ""
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def _skip_identities(graph: onnx.GraphProto) -> None:
+    """The exporter keeps one of several equal weights (say, biases that are still zero) and names it anew by
+    ``Identity``, which the device's plan does not run."""
+    outputs = {entry.name for entry in graph.output}
+    renamed = {
+        node.output[0]: node.input[0]
+        for node in graph.node
+        if node.op_type == "Identity" and node.output[0] not in outputs
+    }
+    kept = [node for node in graph.node if node.op_type != "Identity" or node.output[0] in outputs]
+    for node in kept:
+        for number in range(len(node.input)):
+            while node.input[number] in renamed:
+                node.input[number] = renamed[node.input[number]]
+    del graph.node[:]
+    graph.node.extend(kept)
 
 
 def save(model: onnx.ModelProto, path: Path) -> int:

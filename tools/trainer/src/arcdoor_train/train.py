@@ -298,7 +298,7 @@ def fingerprint(source: data.Dataset) -> str:
 
 def _compare(content: dict[str, Any], whole: config.Config, source: data.Dataset, folder: Path) -> None:
     old, new = content["config"], config.to_table(whole)
-    free = {"workers", "timeout_s", "compile", "max_bad_steps", "sets"}
+    free = {"workers", "keep_mb", "timeout_s", "compile", "max_bad_steps", "sets"}
     changed = [
         f"{section}.{key}"
         for section in ("model", "head", "data", "optim")
@@ -371,7 +371,7 @@ def _loop(trainer: Trainer, quiet: bool) -> None:
     stop: list[int] = []
     previous = _on_term(stop)
     bar = tqdm(total=total, initial=trainer.step, unit="step", disable=quiet or not world.first, mininterval=1.0)
-    clock = _Clock(whole.optim.batch)
+    clock = Clock(whole.optim.batch)
     try:
         iterator = iter(batches)
         while trainer.step < total:
@@ -404,7 +404,7 @@ def _on_term(stop: list[int]) -> Any:
         return None  # not the main thread: nobody sends it signals
 
 
-class _Clock:
+class Clock:
     """Where the time goes between two lines of metrics."""
 
     def __init__(self, batch: int) -> None:
@@ -445,7 +445,7 @@ def _count(trainer: Trainer, loss: float, skipped: list[tuple[str, str]], book: 
         )
 
 
-def _log(trainer: Trainer, book: Any, bar: tqdm, clock: _Clock, lr: float, per_epoch: int) -> None:
+def _log(trainer: Trainer, book: Any, bar: tqdm, clock: Clock, lr: float, per_epoch: int) -> None:
     speed, wait = clock.read()
     total, count = trainer.window
     trainer.window = [0.0, 0]
@@ -459,7 +459,7 @@ def _log(trainer: Trainer, book: Any, bar: tqdm, clock: _Clock, lr: float, per_e
     bar.set_postfix_str(f"loss {shown}, {speed:.0f} images/s, {wait:.0%} waiting for data")
 
 
-def _due(trainer: Trainer, clock: _Clock, per_epoch: int, total: int) -> bool:
+def _due(trainer: Trainer, clock: Clock, per_epoch: int, total: int) -> bool:
     wanted = trainer.config.run
     by_step = wanted.checkpoint_steps and trainer.step % wanted.checkpoint_steps == 0
     by_time = time.monotonic() - clock.saved >= wanted.checkpoint_minutes * 60

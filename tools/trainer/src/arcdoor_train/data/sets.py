@@ -1,6 +1,7 @@
 """Sets of crops: which identities, which images, and how they were aligned."""
 
 import io
+import mmap
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,28 @@ SIDE = 112
 MAX_IMAGE_BYTES = 16 << 20
 
 
+class Kept:
+    """Decoded images in memory that a process shares with those it forks: the first ``room`` of ``images``."""
+
+    def __init__(self, images: int, megabytes: int) -> None:
+        size = SIDE * SIDE * 3
+        self.room = min(images, megabytes * 1_000_000 // size)
+        # Anonymous: /dev/shm is small in many containers. Pages are taken as they are written.
+        flags, pixels = mmap.mmap(-1, max(self.room, 1)), mmap.mmap(-1, max(self.room, 1) * size)
+        self._there = np.frombuffer(flags, np.uint8)
+        self._pixels = np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE, 3)
+
+    def get(self, index: int) -> np.ndarray | None:
+        """The image if it was put."""
+        return self._pixels[index] if index < self.room and self._there[index] else None
+
+    def put(self, index: int, image: np.ndarray) -> None:
+        """Keeps an image if there is room for its index."""
+        if index < self.room:
+            self._pixels[index] = image
+            self._there[index] = 1
+
+
 @dataclass
 class Dataset:
     """Images by index. ``labels`` are 0..identities-1; ``keys`` name an image to a person."""
@@ -30,6 +53,7 @@ class Dataset:
     #: Index -> encoded bytes, or an image (112, 112, 3) uint8 where it was drawn.
     fetch: Callable[[int], bytes | np.ndarray]
     name: str = ""
+    kept: Kept | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -37,6 +61,14 @@ class Dataset:
     def read(self, index: int) -> np.ndarray:
         """The image: (112, 112, 3) uint8, RGB. Raises ``DataError`` for one that cannot be decoded or has another
         size."""
+        image = self.kept.get(index) if self.kept else None
+        if image is None:
+            image = self._decoded(index)
+            if self.kept:
+                self.kept.put(index, image)
+        return image
+
+    def _decoded(self, index: int) -> np.ndarray:
         try:
             content = self.fetch(index)
         except (OSError, ValueError, KeyError) as error:
@@ -143,4 +175,34 @@ def gather(wanted: config.Data, seed: int) -> tuple[Dataset, list[str]]:
         which, n = sources[index]
         return sets[which].fetch(n)
 
-    return Dataset(keys, np.array(labels, dtype=np.int64), names, fetch), notes
+    whole = Dataset(keys, np.array(labels, dtype=np.int64), names, fetch)
+    if wanted.list:
+        whole = listed(whole, config.expand(wanted.list))
+        notes.append(f"{wanted.list} keeps {len(whole)} of {len(keys)} images, {len(whole.identities)} identities")
+    if wanted.keep_mb:
+        whole.kept = Kept(len(whole), wanted.keep_mb)
+    return whole, notes
+
+
+def listed(whole: Dataset, path: Path) -> Dataset:
+    """The images of ``whole`` that a list of ``clean`` keeps, with the list's labels. Raises ``DataError`` where the
+    list does not belong to these sets."""
+    place = {key: n for n, key in enumerate(whole.keys)}
+    if len(place) < len(whole.keys):
+        raise DataError(f"data.list = {path}: images of two sets have one name, so that the list is ambiguous")
+    try:
+        rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+        chosen = [(place[row[0]], int(row[1])) for row in rows]
+    except (OSError, UnicodeDecodeError, ValueError, IndexError) as error:
+        raise DataError(f"cannot read {path} as a list of `arcdoor-train clean`: {error}") from error
+    except KeyError as error:
+        raise DataError(f"{path} names {error}, which is not among the images of data.sets") from error
+    labels = np.array([label for _, label in chosen], dtype=np.int64)
+    if len(np.unique(labels)) < 2 or not np.array_equal(np.unique(labels), np.arange(labels.max() + 1)):
+        raise DataError(f"{path}: labels are 0, 1, 2, ... without gaps, and at least two")
+    numbers = [n for n, _ in chosen]
+    names = [""] * (int(labels.max()) + 1)
+    for number, label in chosen:
+        names[label] = whole.identities[whole.labels[number]]
+    keys = [whole.keys[n] for n in numbers]
+    return Dataset(keys, labels, names, lambda n: whole.fetch(numbers[n]), whole.name)
