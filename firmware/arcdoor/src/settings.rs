@@ -273,6 +273,8 @@ mod tests {
         let text = "detector = \"seetaface\"\nmin_face_px = 80\ntarget_fmr = 1e-4\n\
                     region = { x = 0, y = 100, w = 640, h = 380 }\n[policy]\nagree = 2";
         let some = read(text).unwrap();
+        let threads = |text: &str| read(text).unwrap().run_options().threads;
+        assert_eq!((threads(""), threads("threads = 2")), (Threads::One, Threads::Two));
         assert_eq!((some.detector, some.min_face_px), (DetectorName::Seetaface, 80));
         assert_eq!(some.region, Some(Rect::new(0.0, 100.0, 640.0, 380.0)));
         assert_eq!((some.policy.fields().agree, some.policy.fields().of), (2, 5));
@@ -287,6 +289,8 @@ mod tests {
         for bad in [
             "min_face = 3",
             "min_face_px = 3",
+            "threads = 0",
+            "threads = 3",
             "target_fmr = 0.0",
             "target_fpir = 0.0",
             "detector = \"dlib\"",

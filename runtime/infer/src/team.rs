@@ -48,7 +48,12 @@ pub(crate) fn start() -> Result<(), InferError> {
 /// # Panics
 /// When one of them panics, after the other has ended.
 pub(crate) fn both<T: Send>(first: impl FnOnce() -> T + Send, second: impl FnOnce() -> T + Send) -> (T, T) {
-    rayon_core::join(first, second)
+    // On a thread without a helper, a join would start a thread for every core.
+    if rayon_core::current_thread_index().is_some() {
+        rayon_core::join(first, second)
+    } else {
+        (first(), second())
+    }
 }
 
 #[cfg(test)]
@@ -81,7 +86,7 @@ mod tests {
 
         let ended = AtomicUsize::new(0);
         let panicked = catch_unwind(AssertUnwindSafe(|| {
-            both(|| _ = ended.fetch_add(1, Ordering::SeqCst), || panic!("of the second half"));
+            both(|| ended.fetch_add(1, Ordering::SeqCst), || panic!("of the second half"));
         }));
         assert!(panicked.is_err());
         assert_eq!(ended.load(Ordering::SeqCst), 1);

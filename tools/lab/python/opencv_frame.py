@@ -55,7 +55,7 @@ class Peers:
         self.crop = np.zeros((self.embedder["size"][1], self.embedder["size"][0], 3), np.uint8)
 
     def opencv(self, times, frame):
-        began = time.perf_counter()
+        cpu, began = time.process_time(), time.perf_counter()
         scaled = cv2.resize(frame, self.input)
         faces = self.yunet.detect(scaled)[1]
         detected = time.perf_counter()
@@ -69,8 +69,9 @@ class Peers:
         aligned = time.perf_counter()
         self.sface.feature(crop)
         ended = time.perf_counter()
-        stages = (detected - began, aligned - aligning, ended - aligned, ended - began)
-        for stage, seconds in zip(("detect", "align", "embed", "frame"), stages):
+        cpu = time.process_time() - cpu
+        stages = (detected - began, aligned - aligning, ended - aligned, ended - began, cpu)
+        for stage, seconds in zip(("detect", "align", "embed", "frame", "frame, CPU time"), stages):
             times.setdefault(stage, []).append(1000 * seconds)
 
     def onnxruntime(self, times, frame):
