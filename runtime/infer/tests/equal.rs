@@ -418,6 +418,32 @@ fn every_form_of_a_layer_answers_alike() {
     }
 }
 
+/// An infinity or a NaN reaches 1 pixel around in a direct 3x3 sum, and up to 2 or 4 as NaN in Winograd's squares; it
+/// never becomes a number, and beyond that nothing is touched.
+#[test]
+fn what_is_not_finite_stays_within_winograds_squares() {
+    for (side, reach) in [(24_usize, 4), (14, 2)] {
+        let graph = one([1, 40, side, side], |b| b.conv("x", [40, 48, 1], [3, 3], 1, [1; 4]));
+        let names: Vec<&str> = graph.outputs.iter().map(|name| &**name).collect();
+        let spec = NetSpec { input: graph.input, outputs: &names };
+        for (broken, row, column) in
+            [(f32::NAN, 3, 8), (f32::INFINITY, 0, side - 1), (f32::NEG_INFINITY, 7, 4)]
+        {
+            let mut input = common::Numbers(5).many(40 * side * side, -1.0, 1.0);
+            input[17 * side * side + row * side + column] = broken;
+            let plan = answers(&graph.onnx, &spec, EngineChoice::Plan, &input);
+            let tract = answers(&graph.onnx, &spec, EngineChoice::Tract, &input);
+            for (at, (ours, theirs)) in plan[0].1.iter().zip(&tract[0].1).enumerate() {
+                let (y, x) = (at / side % side, at % side);
+                assert!(!ours.is_finite() || theirs.is_finite(), "a number where tract has none");
+                if y.abs_diff(row) > reach || x.abs_diff(column) > reach {
+                    assert!((ours - theirs).abs() <= 1e-3, "{broken} reached {y}, {x} from {row}, {column}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_nan_never_becomes_a_number() {
     // tract's max and min drop a NaN where they meet one; the plan keeps it, so that a broken frame is seen.

@@ -80,6 +80,8 @@ enum Shape {
     Blocked,
     /// Neighbours in a row of the output, too.
     Row,
+    /// The same, of every second pixel of the input.
+    Row2,
     /// A planar image under 3 columns, each 1 or 2 further on, or under a patch of 4; in a row.
     Planar1,
     Planar2,
@@ -90,19 +92,22 @@ enum Shape {
 
 const BLOCKED: usize = Shape::Blocked as usize;
 const ROW: usize = Shape::Row as usize;
+const ROW_2: usize = Shape::Row2 as usize;
 const PLANAR_1: usize = Shape::Planar1 as usize;
 const PLANAR_2: usize = Shape::Planar2 as usize;
 const PATCH_4: usize = Shape::Patch4 as usize;
 const ANY: usize = Shape::Any as usize;
 
 /// Values from one pixel's window to the next, and side by side in a window (0: as the job says), of each [`Shape`].
-const SHAPES: [[usize; 2]; 6] = [[LANES, 0], [LANES, 0], [1, 3], [2, 3], [4, 4], [0, 0]];
+const SHAPES: [[usize; 2]; 7] = [[LANES, 0], [LANES, 0], [2 * LANES, 0], [1, 3], [2, 3], [4, 4], [0, 0]];
 
 impl Shape {
     fn of(job: &Job<'_>, pixels: usize) -> Self {
         if job.edge.is_some() {
             return Self::Any;
         }
+        // Rows whose last tiles would be small are cut across where they can be.
+        let filled = 8 * job.width >= 7 * pixels * job.width.div_ceil(pixels);
         match (job.window.column_stride, job.input_column, job.window.inner) {
             (0, 1, 3) => Self::Planar1,
             (0, 2, 3) => Self::Planar2,
@@ -110,8 +115,6 @@ impl Shape {
             (LANES, LANES, _) | (0, LANES, LANES) => {
                 let single = job.pixels.start / job.width == (job.pixels.end - 1) / job.width;
                 let joined = job.input_row == job.width * job.input_column;
-                // Rows whose last tiles would be small are cut across where they can be.
-                let filled = 8 * job.width >= 7 * pixels * job.width.div_ceil(pixels);
                 if single || filled {
                     Self::Row
                 } else if joined {
@@ -120,6 +123,7 @@ impl Shape {
                     Self::Any
                 }
             }
+            (LANES, column, _) if column == 2 * LANES && filled => Self::Row2,
             _ => Self::Any,
         }
     }
@@ -179,6 +183,7 @@ fn dispatch(isa: Isa, pixels: usize, blocks: usize, shape: Shape, job: Job<'_>) 
         (_, true, _) => tiles!(1 2 3 4; 4, ANY, true),
         (Shape::Blocked, ..) => blocks!(BLOCKED),
         (Shape::Row, ..) => blocks!(ROW),
+        (Shape::Row2, ..) => blocks!(ROW_2),
         (Shape::Planar1, ..) => blocks!(PLANAR_1),
         (Shape::Planar2, ..) => blocks!(PLANAR_2),
         (Shape::Patch4, ..) => blocks!(PATCH_4),

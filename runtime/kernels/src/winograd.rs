@@ -107,6 +107,16 @@ impl Winograd {
         pixels as u64 * (self.output.channels() * self.input.channels() * 9) as u64
     }
 
+    /// Multiplications and additions that are done instead, whole blocks of channels, and pixels of blocks that are
+    /// transformed on the way.
+    #[must_use]
+    pub fn work(&self) -> [u64; 2] {
+        let [rows, columns] = self.squares();
+        let products = (rows * columns * self.square.products()) as u64;
+        let (from, to) = (self.input.blocks() as u64, self.output.blocks() as u64);
+        [products * from * to * (LANES * LANES) as u64, products * (from + to)]
+    }
+
     /// Values that [`pack`](Self::pack) writes.
     #[must_use]
     pub fn packed_len(&self) -> usize {

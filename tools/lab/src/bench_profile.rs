@@ -1,13 +1,12 @@
 //! Where a plan's time goes: each step measured beside its prediction.
 
 use std::fs;
-use std::time::Instant;
 
 use anyhow::{Context, Result};
 use arcdoor_infer::{Bands, EngineChoice, Entry, METHOD, Net, NetSpec};
 
 use crate::bench_nets::CoursesArgs;
-use crate::race::{Course, input};
+use crate::race::{Course, cpu_ms, input};
 use crate::stats::median;
 
 #[derive(clap::Args)]
@@ -17,7 +16,7 @@ pub(crate) struct BenchProfileArgs {
     /// Runs of each network; a step's median counts
     #[arg(long, default_value_t = 101, value_parser = clap::value_parser!(u32).range(3..=100_000))]
     runs: u32,
-    /// Bytes of a map from which on it is handed on band by band [default: what the device does]
+    /// Bytes of a map from which on it is handed on band by band [default: no map is]
     #[arg(long, value_name = "BYTES")]
     band_from: Option<usize>,
     /// Bytes that are held of all maps of a chain
@@ -44,7 +43,7 @@ impl BenchProfileArgs {
 }
 
 pub(crate) fn run(args: &BenchProfileArgs) -> Result<()> {
-    println!("one thread, time of the wall, median of {} runs; prediction: {METHOD}", args.runs);
+    println!("one thread, its CPU time, median of {} runs; prediction: {METHOD}", args.runs);
     args.courses.each(|course| profile(course, args.runs as usize, args.bands()))
 }
 
@@ -108,10 +107,10 @@ fn measure(net: &Net, values: &[f32], runs: usize) -> Result<Vec<f64>> {
     let mut times = vec![Vec::with_capacity(runs); net.steps().len() + 1];
     for run in 0..runs + 2 {
         let mut took = vec![0.0; times.len()];
-        let mut before = Instant::now();
+        let mut before = cpu_ms();
         session.run_watched(|step| {
-            let now = Instant::now();
-            took[step] += (now - before).as_secs_f64() * 1e6;
+            let now = cpu_ms();
+            took[step] += (now - before) * 1e3;
             before = now;
         })?;
         // The first two warm caches and clocks.

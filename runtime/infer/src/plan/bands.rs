@@ -9,7 +9,7 @@ use arcdoor_kernels::{Map, ShapeError, Taps};
 /// no door's picture has as many.
 const MOST_ROWS: usize = 4096;
 
-/// Which steps run band by band: data, so that a board with other caches may name its own. In bytes, but `rows`.
+/// Which steps run band by band: data, so that a board may name its own. In bytes, but `rows`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bands {
     /// A map between two steps from this size on is handed on band by band.
@@ -23,11 +23,15 @@ pub struct Bands {
 }
 
 impl Default for Bands {
-    /// What took least memory without taking more time on an x86-64 core with 32 KiB, 1 MiB and 32 MiB of caches.
+    /// Nothing: on an x86-64 core with 1 MiB and 32 MiB of caches whole maps were as fast or faster at every limit
+    /// tried. Where memory is slow and small, `bench profile` takes the limits to try.
     fn default() -> Self {
-        Self { from: 96 << 10, held: 64 << 10, weights: 160 << 10, rows: 8 }
+        Self { from: usize::MAX, held: 64 << 10, weights: 160 << 10, rows: 8 }
     }
 }
+
+/// Values that are moved at once.
+const PIECE: usize = 256;
 
 /// How the rows of a step's output follow from those of its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,7 +176,10 @@ impl Progress {
         let kept = (self.from + 2 * map.border()).saturating_sub(self.base) * row;
         for block in 0..map.blocks() {
             let plane = values.get_mut(block * map.plane_stride()..).unwrap_or_default();
-            plane.copy_within(start..start + kept, 0);
+            // In short pieces: one long move may be made past the caches.
+            for at in (0..kept).step_by(PIECE) {
+                plane.copy_within(start + at..start + kept.min(at + PIECE), at);
+            }
         }
     }
 

@@ -68,7 +68,7 @@ pub(super) fn compile(
             name: one.name.clone(),
             shape: [map.channels(), map.height(), map.width()],
             macs: kernel.macs(),
-            predicted_us: predicted_us(&kernel, bytes),
+            predicted_us: predicted_us(&kernel, &map, form.taps().map_or(1, |taps| taps.stride), bytes),
             banded: chains.iter().any(|chain| chain.steps.contains(&index)),
             layer: layers[index],
         });

@@ -1,5 +1,7 @@
 //! What a plan does, step by step, and how long that should take.
 
+use arcdoor_kernels::{LANES, Map};
+
 use super::step::Kernel;
 use crate::tuning::Layer;
 
@@ -23,21 +25,39 @@ pub struct Entry {
 }
 
 /// How the prediction is made, in words.
-pub const METHOD: &str = "fixed rates of one x86-64 server core, not of this machine: 40 GMAC/s dense, 80 in \
-                          Winograd's form, 18 depthwise, 10 GB/s of weights and maps; a step takes the longer of the two";
+pub const METHOD: &str = "a roofline of one x86-64 server core, not of this machine: 58 GMAC/s of whole blocks of channels \
+     and 1.4 ns to begin and end each block's pixel, or weights and maps at 70, 32 or 17 GB/s, whichever takes longer";
 
-/// What a direct convolution in this layout reached at 64 x 28 x 28 and 128 x 14 x 14, rounded down.
-const DENSE_MACS_BY_US: f64 = 40_000.0;
-/// What Winograd's form stood for at the least, as multiply-accumulates of the direct sum.
-const WINOGRAD_MACS_BY_US: f64 = 80_000.0;
-const DEPTHWISE_MACS_BY_US: f64 = 18_000.0;
-const BYTES_BY_US: f64 = 10_000.0;
+/// Multiply-accumulates of 16 lanes by microsecond: what `cargo xtask bench kernels` measures in registers.
+const PEAK: f64 = 58_000.0;
+/// Microseconds to begin and end a dense sum of one pixel and block, and to transform one for Winograd's form: what
+/// was left of the steps' times in `bench profile`.
+const ENDS: f64 = 0.0014;
+const TRANSFORM: f64 = 0.003;
+/// Where weights and maps of a step come from, by their bytes together, and bytes by microsecond: the second cache,
+/// the third, memory. The first and the last are those of `bench kernels`.
+const NEAR: (usize, f64) = (768 << 10, 70_000.0);
+const FAR: (usize, f64) = (8 << 20, 32_000.0);
+const MEMORY: f64 = 17_000.0;
 
-pub(super) fn predicted_us(kernel: &Kernel, bytes: usize) -> f64 {
-    let rate = match kernel {
-        Kernel::Depthwise(_) => DEPTHWISE_MACS_BY_US,
-        Kernel::Winograd(..) => WINOGRAD_MACS_BY_US,
-        _ => DENSE_MACS_BY_US,
+/// The longer of computing and moving. `bytes` are those of weights, input and output.
+pub(super) fn predicted_us(kernel: &Kernel, map: &Map, stride: usize, bytes: usize) -> f64 {
+    let pixels = (map.height() * map.width() * map.blocks()) as f64;
+    let lanes = kernel.macs() as f64 * (map.blocks() * LANES) as f64 / map.channels() as f64;
+    let computing = match kernel {
+        Kernel::Conv(..) => lanes / PEAK + pixels * ENDS,
+        Kernel::Winograd(op, _) => {
+            let [macs, transformed] = op.work();
+            macs as f64 / PEAK + transformed as f64 * TRANSFORM
+        }
+        // Windows side by side share what they load; those further apart do not, and wait for loads.
+        Kernel::Depthwise(_) => lanes / if stride == 1 { PEAK } else { PEAK / 2.0 },
+        _ => 0.0,
     };
-    (kernel.macs() as f64 / rate).max(bytes as f64 / BYTES_BY_US)
+    let rate = match bytes {
+        bytes if bytes <= NEAR.0 => NEAR.1,
+        bytes if bytes <= FAR.0 => FAR.1,
+        _ => MEMORY,
+    };
+    computing.max(bytes as f64 / rate)
 }
