@@ -207,7 +207,7 @@ impl Bench {
             let start = now();
             self.run(tile)?;
             let took = now().saturating_sub(start).max(1);
-            self.runs = SAMPLE_NS.div_ceil(took).clamp(1, 10_000);
+            self.runs = SAMPLE_NS.div_ceil(took).clamp(1, 1_000);
         }
         let start = now();
         for _ in 0..self.runs {
@@ -226,7 +226,8 @@ mod tests {
 
     #[test]
     fn a_clock_that_stands_still_changes_nothing() {
-        let tuned = tune(&LAYER, 0, false, &mut || 7).unwrap();
+        let small = Layer { input: [3, 2, 2], outputs: 5, ..LAYER };
+        let tuned = tune(&small, 0, false, &mut || 7).unwrap();
         assert_eq!(tuned.best, tuned.default);
     }
 
