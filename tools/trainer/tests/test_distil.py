@@ -6,7 +6,7 @@ import torch
 
 from arcdoor_train import backbones, config, crops, data, distil, export, teachers
 from arcdoor_train.config import Head
-from arcdoor_train.errors import ConfigError
+from arcdoor_train.errors import ConfigError, UsageError
 from arcdoor_train.feature_file import unit
 
 RNG = np.random.default_rng(3)
@@ -143,3 +143,9 @@ def test_caches_are_used_again_and_keyed_by_teacher_and_set(place, monkeypatch):
     assert len(keys) == 4
     (place / "set" / "p1" / "00000.png").write_bytes(b"torn, too")
     assert teachers.set_hash(data.open(place / "set", data.ALIGNMENT)) != of_set
+
+
+def test_several_processes_are_refused(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UsageError, match="one process"):
+        distil.run(config.parse("[distil]\n[[distil.teachers]]\npath = 'a'\n"))

@@ -3,6 +3,7 @@ ArcFace + 1.0 * L2 on features + 0.1 * KL on class similarities; angular and rel
 
 import argparse
 import json
+import os
 import sys
 import time
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from torch.nn import functional
 
 from arcdoor_train import backbones, checkpoint, config, crops, data, heads
 from arcdoor_train import teachers as teaching
-from arcdoor_train.errors import ConfigError, DataError, DivergedError
+from arcdoor_train.errors import ConfigError, DataError, DivergedError, UsageError
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,8 @@ def collate(items: list[Any]) -> tuple[torch.Tensor, ...]:
 
 def run(whole: config.Config, resume: bool = False) -> nn.Module:
     """Distils the student of ``whole`` and gives it. Goes on after the last whole epoch with ``resume``."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError("distil trains in one process (on one GPU): start it without torchrun")
     section = config.section(whole, "distil", Distil)
     folder = Path(config.expand(whole.run.folder))
     folder.mkdir(parents=True, exist_ok=True)
