@@ -104,7 +104,8 @@ impl Gallery {
     /// When the store cannot be read.
     pub fn impostor_scores(&self) -> Result<Vec<Candidate>, GalleryError> {
         let mut scores = Vec::new();
-        self.store.templates(crate::record::Kind::Impostor, self.dimension(), |subject, _, values| {
+        let kind = crate::record::Kind::Impostor;
+        self.store.templates(kind, &self.subjects, None, self.dimension(), |subject, _, values| {
             let template = Template::new(self.meta.model_id, values)?;
             if let Some(score) = self.matcher.verify(subject, &template)? {
                 scores.push(Candidate { subject, score });
