@@ -203,7 +203,11 @@ enum LogCommand {
 #[derive(Debug, Subcommand)]
 enum KeyCommand {
     /// Issue every template anew under a new key from the same source; what leaked before matches no more
-    Renew,
+    Renew {
+        /// Only this subject's templates, under the key as it is; where the key may be known, leave this out
+        #[arg(long, value_name = "NAME", value_parser = SubjectName::new)]
+        subject: Option<SubjectName>,
+    },
     /// Seal the gallery anew under a new key from another source, as `renew` does
     Change {
         /// Where the new key comes from
@@ -261,7 +265,8 @@ impl Command {
             Self::Pack { command: PackCommand::Check { dir, explain } } => {
                 Request::PackCheck { dir, explain }
             }
-            Self::Key { command: KeyCommand::Renew } => Request::KeyRenew,
+            Self::Key { command: KeyCommand::Renew { subject: Some(name) } } => Request::ReIssue { name },
+            Self::Key { command: KeyCommand::Renew { subject: None } } => Request::KeyRenew,
             Self::Pack { command: PackCommand::Install { dir, older } } => {
                 Request::PackInstall { dir, older }
             }

@@ -45,6 +45,13 @@ pub enum Entry {
         /// Templates stored now.
         templates: usize,
     },
+    /// A subject's templates were issued anew.
+    ReIssued {
+        /// Whose.
+        subject: SubjectId,
+        /// How often by now.
+        generation: u32,
+    },
     /// Somebody is denied being this subject.
     NotThisPerson {
         /// The subject.

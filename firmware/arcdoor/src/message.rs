@@ -117,6 +117,11 @@ pub enum Request {
     },
     /// Issue every template anew, under a new key from where the old one came from.
     KeyRenew,
+    /// Issue one subject's templates anew, under the same key.
+    ReIssue {
+        /// Whose.
+        name: SubjectName,
+    },
     /// Whether a pack is whole.
     PackCheck {
         /// Its folder; none: the chosen pack.
@@ -446,6 +451,17 @@ pub enum Response {
         impostors: usize,
         /// When, in seconds since 1970 (UTC).
         enrolled_unix_s: u64,
+        /// How often its templates were issued, from 1.
+        generation: u32,
+    },
+    /// A subject's templates are stored in another form; who it is and every score are as before.
+    ReIssued {
+        /// Who.
+        name: SubjectName,
+        /// The id.
+        subject: SubjectId,
+        /// How often its templates were issued, this time included.
+        generation: u32,
     },
     /// A subject is gone.
     Revoked {

@@ -108,6 +108,18 @@ impl Service {
         Ok(Outcome::Done)
     }
 
+    pub(crate) fn re_issue(&self, name: &SubjectName, answer: Answer<'_>) -> Result<Outcome, Error> {
+        let unknown = || Error::UnknownName(name.clone());
+        let mut gallery = self.enrolled()?.ok_or_else(unknown)?.gallery;
+        let subject = gallery.find(name).ok_or_else(unknown)?.id;
+        let generation = gallery.reissue(subject)?;
+        // They lie under the rotation alone, as they did before.
+        self.journal.probes.forget_subject(subject)?;
+        self.journal.log.append(&Entry::ReIssued { subject, generation })?;
+        answer(&Response::ReIssued { name: name.clone(), subject, generation })?;
+        Ok(Outcome::Done)
+    }
+
     pub(crate) fn renew_key(&self, answer: Answer<'_>) -> Result<Outcome, Error> {
         let opened = self.enrolled()?.ok_or(Error::NobodyEnrolled)?;
         let source = opened.source();

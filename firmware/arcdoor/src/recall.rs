@@ -78,6 +78,7 @@ const fn subject_of(entry: &Entry) -> Option<SubjectId> {
     match entry {
         Entry::Enrolled { subject, .. }
         | Entry::ReEnrolled { subject, .. }
+        | Entry::ReIssued { subject, .. }
         | Entry::NotThisPerson { subject, .. }
         | Entry::ImpostorsForgotten { subject, .. }
         | Entry::Revoked { subject } => Some(*subject),

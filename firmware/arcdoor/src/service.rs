@@ -123,6 +123,7 @@ impl Service {
             Request::Export { file } => self.export(file, answer),
             Request::Import { file } => self.import(file, answer),
             Request::KeyRenew => self.renew_key(answer),
+            Request::ReIssue { name } => self.re_issue(name, answer),
             Request::KeyChange { to } => self.change_key(*to, answer),
             Request::PackCheck { dir, explain } => self.pack_check(dir.as_deref(), *explain, answer),
             Request::PackInstall { dir, older } => {
@@ -321,6 +322,7 @@ fn subject_line(subject: &Subject) -> Response {
         templates: subject.templates,
         impostors: subject.impostors,
         enrolled_unix_s: subject.enrolled_unix_s,
+        generation: subject.generation,
     }
 }
 

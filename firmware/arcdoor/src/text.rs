@@ -63,13 +63,19 @@ impl Printer {
             }
             Response::LogEntry { record, name, probe } => print_record(out, record, name.as_ref(), *probe),
             Response::ImpostorScore { subject, score, .. } => writeln!(out, "{subject:>6}  {score:.4}"),
-            Response::Subject { name, subject, templates, impostors, enrolled_unix_s } => {
+            Response::Subject { name, subject, templates, impostors, enrolled_unix_s, generation } => {
                 let when = date(*enrolled_unix_s);
                 write!(out, "{subject:>6}  {:<WIDEST$}  {templates:>2} template(s)  {when}", name.as_str())?;
                 if *impostors > 0 {
                     write!(out, "  {impostors} denied")?;
                 }
+                if *generation > 1 {
+                    write!(out, "  issue {generation}")?;
+                }
                 writeln!(out)
+            }
+            Response::ReIssued { name, generation, .. } => {
+                writeln!(out, "{name}'s templates are stored anew, issue {generation}; nothing else changes")
             }
             Response::Revoked { name, subject, templates, remains, .. } => {
                 writeln!(
@@ -192,6 +198,9 @@ fn print_record(
         }
         Entry::ReEnrolled { subject, templates } => {
             format!("re-enrolled {}, {templates} template(s)", who(subject))
+        }
+        Entry::ReIssued { subject, generation } => {
+            format!("templates of {} issued anew, issue {generation}", who(subject))
         }
         Entry::NotThisPerson { subject, wrong, .. } => {
             let entry = wrong.map_or_else(String::new, |entry| format!(" (entry {entry} was wrong)"));
