@@ -167,7 +167,7 @@ impl Store {
         if self.is_before() {
             return Ok(());
         }
-        if !issue.as_ref().is_some_and(|(held, _)| *held == id) {
+        if issue.as_ref().is_none_or(|(held, _)| *held != id) {
             let at = subjects.binary_search_by_key(&id, |subject| subject.id);
             let at = at.map_err(|_| GalleryError::Damaged("whose a template is".to_owned()))?;
             *issue = Some((id, self.issues.issue(id, subjects[at].generation, values.len())));
