@@ -23,7 +23,8 @@ pub enum SiteLine {
         calibration_id: CalibrationId,
         /// The threshold of identification by the pack alone, for the gallery as it is.
         threshold: f32,
-        /// The false positive identification rate that it promises.
+        /// The false positive identification rate that was promised: the target of the settings, or what the
+        /// threshold promises where the gallery has outgrown that.
         promised_fpir: f64,
         /// People enrolled; a line `person` follows for each.
         people: u32,

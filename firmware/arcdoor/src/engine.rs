@@ -31,6 +31,8 @@ pub struct Engine {
     settings: Settings,
     /// Of one comparison.
     threshold: Threshold,
+    /// The same by the pack alone: from there on, two faces are one person's until somebody says otherwise.
+    duplicate: Threshold,
     /// Of a search in the gallery, once one is followed.
     search: Option<Threshold>,
     recognizer: Recognizer,
@@ -45,10 +47,13 @@ impl Engine {
     /// When the pack is refused, or has no threshold for the settings' target.
     pub fn open(dir: &Path, settings: &Settings, policy: Policy) -> Result<Self, Error> {
         let pack = settings.open_pack(dir)?;
-        let threshold = settings.calibration(&pack).threshold(settings.target_fmr)?;
+        let threshold = settings.calibration(&pack)?.threshold(settings.target_fmr)?;
+        let plain = Settings { site: None, ..settings.clone() };
+        let duplicate = plain.calibration(&pack)?.threshold(settings.target_fmr)?;
         let recognizer = recognizer(&pack, settings, threshold, policy)?;
         let (image, limits) = (RgbImage::new(), ImageLimits::default());
-        Ok(Self { pack, settings: settings.clone(), threshold, search: None, recognizer, image, limits })
+        let (settings, search) = (settings.clone(), None);
+        Ok(Self { pack, settings, threshold, duplicate, search, recognizer, image, limits })
     }
 
     /// The pack.
@@ -63,7 +68,7 @@ impl Engine {
     /// # Errors
     /// When the pack's calibration has none.
     pub fn follow(&mut self, gallery: &Gallery) -> Result<Threshold, Error> {
-        let (calibration, target) = (self.settings.calibration(&self.pack), self.settings.target_fpir);
+        let (calibration, target) = (self.settings.calibration(&self.pack)?, self.settings.target_fpir);
         let search = gallery_threshold(&calibration, target, gallery.templates())?.threshold;
         self.search = Some(search);
         self.recognizer.set_threshold(search)?;
@@ -153,8 +158,8 @@ impl Engine {
         Ok(enrolment.offer(&mut self.recognizer, frame)?)
     }
 
-    /// The enrolled subject, other than `but`, that one of these templates matches as well as `verify` asks
-    /// for.
+    /// The enrolled subject, other than `but`, that one of these templates matches as well as `verify` asks for,
+    /// or would ask for by the pack alone: a stricter site hides no duplicate.
     ///
     /// # Errors
     /// When the gallery is of another embedder.
@@ -165,7 +170,7 @@ impl Engine {
         but: Option<SubjectId>,
     ) -> Result<Option<&'a Subject>, Error> {
         let nearest = self.nearest(gallery, templates, but)?;
-        let same = nearest.filter(|nearest| self.threshold.admits(nearest.score));
+        let same = nearest.filter(|nearest| self.duplicate.admits(nearest.score));
         Ok(same.and_then(|same| gallery.subject(same.subject)))
     }
 

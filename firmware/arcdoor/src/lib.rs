@@ -16,6 +16,7 @@
 //! | [`enrolling`], [`moving`], [`recall`] | requests by what they are about: enrolment, whole galleries, the log |
 //! | [`keys`], [`passphrase`] | where the gallery's key comes from |
 //! | [`install`] | a pack into the home folder |
+//! | [`site`], [`site_export`] | the site's own calibration, and what it is made of |
 //! | [`doctor`] | what is wrong with this device, and what to do |
 //! | [`annotate`] | marked copies of photos |
 //! | [`text`] | responses for people |
@@ -42,6 +43,8 @@ pub mod recall;
 pub mod run;
 pub mod service;
 pub mod settings;
+pub mod site;
+pub mod site_export;
 pub mod source;
 pub mod text;
 

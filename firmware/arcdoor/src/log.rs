@@ -91,6 +91,13 @@ pub enum Entry {
         /// Where it comes from.
         source: KeySource,
     },
+    /// A site's calibration was taken.
+    SiteInstalled {
+        /// The day it was made.
+        made: String,
+    },
+    /// It was removed.
+    SiteRemoved,
     /// Recognition decided.
     Decision {
         /// Which command asked.

@@ -21,7 +21,7 @@ impl Service {
         let mut opened = self.enrolled()?.ok_or_else(unknown)?;
         let source = opened.source();
         let id = opened.gallery.find(name).ok_or_else(unknown)?.id;
-        let Subject { id, name, templates, impostors, enrolled_unix_s } = opened.gallery.revoke(id)?;
+        let Subject { id, name, templates, impostors, enrolled_unix_s, .. } = opened.gallery.revoke(id)?;
         self.journal.log.append(&Entry::Revoked { subject: id })?;
         self.journal.probes.forget_subject(id)?;
         let mut remains = vec![format!("the log keeps what subject {id} did, without the name")];

@@ -62,7 +62,6 @@ impl Printer {
                 writeln!(out, "nobody is denied being {name} any more: {impostors} template(s) removed")
             }
             Response::LogEntry { record, name, probe } => print_record(out, record, name.as_ref(), *probe),
-            Response::ImpostorScore { subject, score, .. } => writeln!(out, "{subject:>6}  {score:.4}"),
             Response::Subject { name, subject, templates, impostors, enrolled_unix_s, generation } => {
                 let when = date(*enrolled_unix_s);
                 write!(out, "{subject:>6}  {:<WIDEST$}  {templates:>2} template(s)  {when}", name.as_str())?;
@@ -93,6 +92,22 @@ impl Printer {
                 writeln!(out, "{subjects} subject(s) imported")
             }
             Response::KeyChanged { text, .. } => writeln!(out, "the gallery is under a new key: {text}"),
+            Response::SiteExported { file, people, comparisons, attempts, reported, strangers } => writeln!(
+                out,
+                "{comparisons} comparison(s) of {people} people, and {attempts} attempt(s), of which {reported} grant(s) of \
+                 {strangers} stranger(s) were reported as wrong, written to {}; next: arcdoor-lab calibrate --site {} \
+                 --out DIR",
+                file.display(),
+                file.display(),
+            ),
+            Response::SiteInstalled { made, text } => {
+                writeln!(
+                    out,
+                    "the site's calibration of {made} is in force; a running door takes it when it is \
+                     started again\n  {text}"
+                )
+            }
+            Response::SiteRemoved => writeln!(out, "the pack's own thresholds are in force"),
             Response::PackProblem { problem, .. } => writeln!(out, "  {problem}"),
             Response::PackWhole { name, dir, version, model_id, dimension, networks } => {
                 writeln!(out, "pack {name}, version {version}, in {} is whole", dir.display())?;
@@ -213,6 +228,8 @@ fn print_record(
         Entry::Exported { subjects, file } => format!("exported {subjects} subject(s) to {}", file.display()),
         Entry::Imported { subjects } => format!("imported {subjects} subject(s)"),
         Entry::KeyChanged { .. } => "the gallery is under a new key".to_owned(),
+        Entry::SiteInstalled { made } => format!("site calibration of {made} installed"),
+        Entry::SiteRemoved => "site calibration removed".to_owned(),
         Entry::Decision { by, decision, reason, subject, score, threshold } => {
             let by = match by {
                 By::Identify => "identify",
