@@ -51,9 +51,15 @@ impl Real {
 /// The device's binary as it was last built; `cargo xtask test` builds it first.
 #[must_use]
 pub fn binary() -> PathBuf {
+    built("arcdoor")
+}
+
+/// A binary as it was last built.
+#[must_use]
+pub fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let folder = test.ancestors().nth(2).unwrap();
-    let binary = folder.join("arcdoor");
+    let binary = folder.join(name);
     assert!(binary.is_file(), "build it first: cargo build --release --workspace --bins");
     binary
 }

@@ -6,6 +6,7 @@
 )]
 
 use arcdoor::message::MAX_PHOTOS;
+use arcdoor::site_export::MAX_SITE_SCORES;
 use arcdoor_core::limits;
 use arcdoor_core::{ModelId, SubjectName, Template};
 use arcdoor_frame::{FrameError, ImageLimits};
@@ -34,7 +35,7 @@ fn the_page_says_what_the_constants_say() {
         .map(|line| line.split(" | ").collect())
         .collect();
     let image = ImageLimits::default();
-    let said: [(&str, &[usize]); 22] = [
+    let said: [(&str, &[usize]); 23] = [
         ("an encoded photo", &[image.max_bytes >> 20, image.max_side as usize, image.max_pixels as usize]),
         ("photos in one request", &[MAX_PHOTOS]),
         ("faces in one frame", &[limits::MAX_FACES]),
@@ -62,6 +63,7 @@ fn the_page_says_what_the_constants_say() {
         ("work of a network", &[usize::try_from(arcdoor_infer::MAX_WORK).unwrap()]),
         ("settings.toml", &[(arcdoor::settings::MAX_BYTES >> 10) as usize]),
         ("tuning.toml", &[(arcdoor::tuning::MAX_BYTES >> 10) as usize, arcdoor_infer::MAX_LAYERS]),
+        ("comparisons that `site export`", &[MAX_SITE_SCORES, arcdoor_calib::MAX_SITE_ROWS]),
         ("the log", &[(arcdoor::log::MAX_BYTES >> 20) as usize]),
         ("frames that may fail", &[arcdoor::run::MOST_FAILURES as usize]),
         ("denials that `run` logs", &[arcdoor::run::MOST_DENIALS_LOGGED as usize]),

@@ -160,6 +160,11 @@ enum Command {
         #[arg(long)]
         winograd: bool,
     },
+    /// This site's own calibration: it can only make thresholds stricter
+    Site {
+        #[command(subcommand)]
+        command: SiteCommand,
+    },
     /// Model packs
     Pack {
         #[command(subcommand)]
@@ -214,14 +219,33 @@ enum LogCommand {
         /// The entry's number, as `arcdoor log` prints it
         entry: u64,
     },
-    /// What those who were taken for somebody score: impostor scores of this site, for `arcdoor-lab calibrate`
-    Impostors,
+}
+
+#[derive(Debug, Subcommand)]
+enum SiteCommand {
+    /// Write what people here score against each other, and the wrong grants that were reported, without names or
+    /// templates: input of `arcdoor-lab calibrate --site`
+    Export {
+        /// The file; it must not be there yet
+        file: PathBuf,
+    },
+    /// Take the site.toml that `arcdoor-lab calibrate --site` made
+    Install {
+        /// The file
+        file: PathBuf,
+    },
+    /// Go back to the pack's own thresholds
+    Remove,
 }
 
 #[derive(Debug, Subcommand)]
 enum KeyCommand {
     /// Issue every template anew under a new key from the same source; what leaked before matches no more
-    Renew,
+    Renew {
+        /// Only this subject's templates, under the key as it is; where the key may be known, leave this out
+        #[arg(long, value_name = "NAME", value_parser = SubjectName::new)]
+        subject: Option<SubjectName>,
+    },
     /// Seal the gallery anew under a new key from another source, as `renew` does
     Change {
         /// Where the new key comes from
@@ -265,7 +289,6 @@ impl Command {
                 }
             }
             Self::Log { command: Some(LogCommand::Wrong { entry }), .. } => Request::LogWrong { entry },
-            Self::Log { command: Some(LogCommand::Impostors), .. } => Request::LogImpostors,
             Self::Log { count, of, names, .. } => Request::Log { count, of, names },
             Self::Revoke { name, not: true, .. } => Request::ForgetImpostors { name },
             Self::Identify { from, annotate } => Request::Identify { from: from.pictures(), annotate },
@@ -279,7 +302,11 @@ impl Command {
             Self::Pack { command: PackCommand::Check { dir, explain } } => {
                 Request::PackCheck { dir, explain }
             }
-            Self::Key { command: KeyCommand::Renew } => Request::KeyRenew,
+            Self::Key { command: KeyCommand::Renew { subject: Some(name) } } => Request::ReIssue { name },
+            Self::Key { command: KeyCommand::Renew { subject: None } } => Request::KeyRenew,
+            Self::Site { command: SiteCommand::Export { file } } => Request::SiteExport { file },
+            Self::Site { command: SiteCommand::Install { file } } => Request::SiteInstall { file },
+            Self::Site { command: SiteCommand::Remove } => Request::SiteRemove,
             Self::Pack { command: PackCommand::Install { dir, older } } => {
                 Request::PackInstall { dir, older }
             }
@@ -438,6 +465,9 @@ mod tests {
             request(&["identify", "--camera", "--json"]),
             Request::Identify { from: Pictures::Camera(None), annotate: None }
         );
+        let name = SubjectName::new("Ada").unwrap();
+        assert_eq!(request(&["key", "renew"]), Request::KeyRenew);
+        assert_eq!(request(&["key", "renew", "--subject", "Ada"]), Request::ReIssue { name });
         assert_eq!(
             request(&["run", "--replay", "x", "--frames", "3"]),
             Request::Run { from: Pictures::Replay("x".into()), frames: Some(3) }

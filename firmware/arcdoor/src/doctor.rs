@@ -64,7 +64,10 @@ pub fn examine(home: &Home, settings: Result<&Settings, &Error>, pack: Option<&s
                 ),
             });
             findings.push(examine_tuning(home, &pack));
-            findings.extend(examine_gallery(home, chosen, &pack));
+            match chosen.at(home) {
+                Ok(chosen) => findings.extend(examine_gallery(home, &chosen, &pack)),
+                Err(error) => findings.push(fail("site", &error)),
+            }
             findings.push(examine_probes(chosen));
         }
         Err(error) => {
@@ -107,7 +110,9 @@ fn examine_home(home: &Home) -> Finding {
 fn examine_gallery(home: &Home, settings: &Settings, pack: &Pack) -> Vec<Finding> {
     let nobody = || warn("gallery", "nobody is enrolled yet: arcdoor enrol NAME --camera".to_owned());
     if !home.gallery().exists() {
-        return vec![examine_key(Keys::of(home).source()), nobody(), examine_threshold(settings, pack, 0)];
+        let mut findings = vec![examine_key(Keys::of(home).source()), nobody()];
+        findings.extend(examine_threshold(settings, pack, 0));
+        return findings;
     }
     match Keys::of(home).open(pack.model_id(), pack.dimension()) {
         Ok(opened) => {
@@ -116,19 +121,34 @@ fn examine_gallery(home: &Home, settings: &Settings, pack: &Pack) -> Vec<Finding
             let (subjects, templates) = (gallery.len(), gallery.templates());
             let found = ok("gallery", format!("{subjects} subjects, {templates} templates"));
             let found = if gallery.is_empty() { nobody() } else { found };
-            vec![key, found, examine_threshold(settings, pack, templates)]
+            let mut findings = vec![key, found];
+            findings.extend(examine_threshold(settings, pack, templates));
+            findings
         }
         Err(error) => vec![examine_key(Keys::of(home).source()), fail("gallery", &error)],
     }
 }
 
 /// What the threshold promises at this size of the gallery, and what that costs.
-fn examine_threshold(settings: &Settings, pack: &Pack, templates: usize) -> Finding {
-    match threshold_text(settings, &settings.calibration(pack), pack.calibration(), templates.max(1)) {
+fn examine_threshold(settings: &Settings, pack: &Pack, templates: usize) -> Vec<Finding> {
+    let templates = templates.max(1);
+    let calibration = match settings.calibration(pack) {
+        Ok(calibration) => calibration,
+        Err(error) => return vec![fail("site", &error)],
+    };
+    let mut findings = Vec::new();
+    if let Some(site) = &settings.site {
+        findings.push(match site.effect(settings, pack, templates) {
+            Ok(effect) => ok("site", format!("calibration of {}: {effect}", site.made())),
+            Err(error) => fail("site", &error),
+        });
+    }
+    findings.push(match threshold_text(settings, &calibration, pack.calibration(), templates) {
         Ok((text, true)) => ok("threshold", text),
         Ok((text, false)) => warn("threshold", text),
         Err(error) => fail("threshold", &error.into()),
-    }
+    });
+    findings
 }
 
 /// The text, and whether the target is met. `whole` also has the rows that the settings leave out.
@@ -141,8 +161,11 @@ fn threshold_text(
     let target = settings.target_fpir;
     let single = taken.threshold(settings.target_fmr)?;
     let at = gallery_threshold(taken, target, templates)?;
+    // Raised by the site beyond all rows: nothing was counted there.
+    let last = whole.rows().last().map_or(1.0, |row| row.threshold);
+    let more = if at.threshold.value.0 > last { " or more" } else { "" };
     let mut text = format!(
-        "1:N {:.3}{}: of strangers, {:.2} % are taken for somebody (target {:.2} %); of the enrolled, {:.1} % are \
+        "1:N {:.3}{}: of strangers, {:.2} % are taken for somebody (target {:.2} %); of the enrolled, {:.1} %{more} are \
          not recognised at once, on photos like those of the calibration; 1:1 {:.3}{} for a false match rate of {}",
         at.threshold.value.0,
         mark(at.threshold.basis),

@@ -35,6 +35,8 @@ pub struct Engine {
     tuning: Tuning,
     /// Of one comparison.
     threshold: Threshold,
+    /// The same by the pack alone: from there on, two faces are one person's until somebody says otherwise.
+    duplicate: Threshold,
     /// Of a search in the gallery, once one is followed.
     search: Option<Threshold>,
     recognizer: Recognizer,
@@ -50,12 +52,14 @@ impl Engine {
     /// When the pack is refused, or has no threshold for the settings' target.
     pub fn open(dir: &Path, home: &Home, settings: &Settings, policy: Policy) -> Result<Self, Error> {
         let pack = settings.open_pack(dir)?;
-        let threshold = settings.calibration(&pack).threshold(settings.target_fmr)?;
+        let threshold = settings.calibration(&pack)?.threshold(settings.target_fmr)?;
+        let plain = Settings { site: None, ..settings.clone() };
+        let duplicate = plain.calibration(&pack)?.threshold(settings.target_fmr)?;
         let tuning = tuning::of(home, &pack);
         let recognizer = recognizer(&pack, settings, &tuning, threshold, policy)?;
         let (image, limits) = (RgbImage::new(), ImageLimits::default());
-        let settings = settings.clone();
-        Ok(Self { pack, settings, tuning, threshold, search: None, recognizer, image, limits })
+        let (settings, search) = (settings.clone(), None);
+        Ok(Self { pack, settings, tuning, threshold, duplicate, search, recognizer, image, limits })
     }
 
     /// The pack.
@@ -70,7 +74,7 @@ impl Engine {
     /// # Errors
     /// When the pack's calibration has none.
     pub fn follow(&mut self, gallery: &Gallery) -> Result<Threshold, Error> {
-        let (calibration, target) = (self.settings.calibration(&self.pack), self.settings.target_fpir);
+        let (calibration, target) = (self.settings.calibration(&self.pack)?, self.settings.target_fpir);
         let search = gallery_threshold(&calibration, target, gallery.templates())?.threshold;
         self.search = Some(search);
         self.recognizer.set_threshold(search)?;
@@ -160,8 +164,8 @@ impl Engine {
         Ok(enrolment.offer(&mut self.recognizer, frame)?)
     }
 
-    /// The enrolled subject, other than `but`, that one of these templates matches as well as `verify` asks
-    /// for.
+    /// The enrolled subject, other than `but`, that one of these templates matches as well as `verify` asks for,
+    /// or would ask for by the pack alone: a stricter site hides no duplicate.
     ///
     /// # Errors
     /// When the gallery is of another embedder.
@@ -172,7 +176,7 @@ impl Engine {
         but: Option<SubjectId>,
     ) -> Result<Option<&'a Subject>, Error> {
         let nearest = self.nearest(gallery, templates, but)?;
-        let same = nearest.filter(|nearest| self.threshold.admits(nearest.score));
+        let same = nearest.filter(|nearest| self.duplicate.admits(nearest.score));
         Ok(same.and_then(|same| gallery.subject(same.subject)))
     }
 

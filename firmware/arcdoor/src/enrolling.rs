@@ -17,7 +17,8 @@ use std::time::Instant;
 const VIEWS: usize = 5;
 /// Two scores that are nearer than this are called close, in advice alone: a choice, not a measurement.
 const CLOSE: f32 = 0.1;
-/// A picture whose weakest part is below this, of 100, is a poor one to keep.
+/// A picture whose weakest part is below this, of 100, is called poor, in advice alone: a choice, not a
+/// measurement.
 const POOR: u8 = 60;
 
 /// The views of one person.

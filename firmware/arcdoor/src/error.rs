@@ -9,6 +9,7 @@
 //! | 4 | pack or gallery refused |
 //! | 5 | device or file trouble |
 
+use arcdoor_calib::SiteError;
 use arcdoor_camera::CameraError;
 use arcdoor_core::{CalibrationError, SubjectName};
 use arcdoor_frame::FrameError;
@@ -193,6 +194,19 @@ pub enum Error {
     /// A file that must not be overwritten.
     #[error("{}: there is such a file already; name another", .0.display())]
     Exists(PathBuf),
+    /// A site's calibration that does not read.
+    #[error("{}: {source}\nmake it anew with `arcdoor-lab calibrate --site`, or `arcdoor site remove`", path.display())]
+    SiteFile {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// A site's calibration that does not fit.
+    #[error(
+        "the site's calibration {0}: make it anew with `arcdoor-lab calibrate --site`, or `arcdoor site remove`"
+    )]
+    Site(#[from] SiteError),
     /// Nothing says where the state lies.
     #[error("no home folder: set HOME, or name one with --home DIR or ARCDOOR_HOME")]
     NoHome,
@@ -255,6 +269,7 @@ impl Error {
             | Self::Exists(_)
             | Self::BadKey(_)
             | Self::BadFile { .. }
+            | Self::SiteFile { .. }
             | Self::NobodyEnrolled
             | Self::Enrolled(_)
             | Self::AnotherPerson(_)
@@ -279,7 +294,8 @@ impl Error {
             | Self::NoCredential
             | Self::NoPassphrase
             | Self::Hint
-            | Self::OlderPack { .. } => PACK,
+            | Self::OlderPack { .. }
+            | Self::Site(_) => PACK,
             Self::NoPack { .. }
             | Self::Pack(_)
             | Self::Calibration(_)

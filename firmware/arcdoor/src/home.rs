@@ -5,6 +5,7 @@
 //! | `settings.toml` | what the installer chose; see [`settings`](crate::settings) |
 //! | `gallery.redb` | the enrolled templates, sealed |
 //! | `gallery.key` | the gallery's key, where nothing stronger is used; see [`keys`](crate::keys) |
+//! | `site.toml` | the site's own calibration, where one was installed; see [`site`](crate::site) |
 //! | `probes.bin` | sealed probes of the newest grants, for a while; see [`probes`](crate::probes) |
 //! | `log.jsonl`, `log.1.jsonl` | decisions and enrolments; see [`log`](crate::log) |
 //! | `tuning.toml` | tiles that were measured on this device; see [`tuning`](crate::tuning) |
@@ -71,6 +72,12 @@ impl Home {
     #[must_use]
     pub fn gallery(&self) -> PathBuf {
         self.0.join("gallery.redb")
+    }
+
+    /// The site's calibration.
+    #[must_use]
+    pub fn site(&self) -> PathBuf {
+        self.0.join("site.toml")
     }
 
     /// The installed packs.

@@ -17,6 +17,7 @@
 //! | [`keys`], [`passphrase`] | where the gallery's key comes from |
 //! | [`install`] | a pack into the home folder |
 //! | [`tuning`] | tiles that were measured on this device: another of the home's files |
+//! | [`site`], [`site_export`] | the site's own calibration, and what it is made of |
 //! | [`doctor`] | what is wrong with this device, and what to do |
 //! | [`annotate`] | marked copies of photos |
 //! | [`text`] | responses for people |
@@ -43,6 +44,8 @@ pub mod recall;
 pub mod run;
 pub mod service;
 pub mod settings;
+pub mod site;
+pub mod site_export;
 pub mod source;
 pub mod text;
 mod tune;

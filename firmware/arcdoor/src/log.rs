@@ -45,6 +45,13 @@ pub enum Entry {
         /// Templates stored now.
         templates: usize,
     },
+    /// A subject's templates were issued anew.
+    ReIssued {
+        /// Whose.
+        subject: SubjectId,
+        /// How often by now.
+        generation: u32,
+    },
     /// Somebody is denied being this subject.
     NotThisPerson {
         /// The subject.
@@ -84,6 +91,13 @@ pub enum Entry {
         /// Where it comes from.
         source: KeySource,
     },
+    /// A site's calibration was taken.
+    SiteInstalled {
+        /// The day it was made.
+        made: String,
+    },
+    /// It was removed.
+    SiteRemoved,
     /// Recognition decided.
     Decision {
         /// Which command asked.

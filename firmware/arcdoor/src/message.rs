@@ -70,8 +70,6 @@ pub enum Request {
         /// The entry's number.
         entry: u64,
     },
-    /// The scores of those who were taken for somebody.
-    LogImpostors,
     /// Who is it? (1:N)
     Identify {
         /// Pictures.
@@ -117,6 +115,23 @@ pub enum Request {
     },
     /// Issue every template anew, under a new key from where the old one came from.
     KeyRenew,
+    /// Issue one subject's templates anew, under the same key.
+    ReIssue {
+        /// Whose.
+        name: SubjectName,
+    },
+    /// Write what this site's comparisons score to a file, without names or templates.
+    SiteExport {
+        /// The new file.
+        file: PathBuf,
+    },
+    /// Take a site's calibration, which makes thresholds stricter.
+    SiteInstall {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Go back to the pack's own thresholds.
+    SiteRemove,
     /// Whether a pack is whole.
     PackCheck {
         /// Its folder; none: the chosen pack.
@@ -410,15 +425,6 @@ pub enum Response {
         /// Whether its probe is still kept, so that `log wrong` can use it.
         probe: bool,
     },
-    /// A comparison of two people that this site's camera made; a line of `calibrate`'s input.
-    ImpostorScore {
-        /// Whom somebody was taken for.
-        subject: SubjectId,
-        /// -1 to 1.
-        score: f32,
-        /// The embedder's id.
-        model_id: String,
-    },
     /// A photo was identified.
     Identified {
         /// The file, or the frame's number.
@@ -470,6 +476,17 @@ pub enum Response {
         impostors: usize,
         /// When, in seconds since 1970 (UTC).
         enrolled_unix_s: u64,
+        /// How often its templates were issued, from 1.
+        generation: u32,
+    },
+    /// A subject's templates are stored in another form; who it is and every score are as before.
+    ReIssued {
+        /// Who.
+        name: SubjectName,
+        /// The id.
+        subject: SubjectId,
+        /// How often its templates were issued, this time included.
+        generation: u32,
     },
     /// A subject is gone.
     Revoked {
@@ -507,6 +524,30 @@ pub enum Response {
         /// What it protects.
         text: String,
     },
+    /// What this site's comparisons score was written to a file.
+    SiteExported {
+        /// The file.
+        file: PathBuf,
+        /// People enrolled.
+        people: usize,
+        /// Comparisons of different people's templates.
+        comparisons: u64,
+        /// Attempts of identification that the log covers.
+        attempts: u64,
+        /// Grants among them that were reported as wrong.
+        reported: usize,
+        /// Different strangers among these.
+        strangers: usize,
+    },
+    /// A site's calibration is in force, from the next start of a command on.
+    SiteInstalled {
+        /// The day it was made.
+        made: String,
+        /// What it does to the thresholds, and why.
+        text: String,
+    },
+    /// The pack's own thresholds are in force again.
+    SiteRemoved,
     /// What is wrong with a pack; the exit code is 4.
     PackProblem {
         /// The folder.

@@ -21,7 +21,7 @@ impl Service {
         let mut opened = self.enrolled()?.ok_or_else(unknown)?;
         let source = opened.source();
         let id = opened.gallery.find(name).ok_or_else(unknown)?.id;
-        let Subject { id, name, templates, impostors, enrolled_unix_s } = opened.gallery.revoke(id)?;
+        let Subject { id, name, templates, impostors, enrolled_unix_s, .. } = opened.gallery.revoke(id)?;
         self.journal.log.append(&Entry::Revoked { subject: id })?;
         self.journal.probes.forget_subject(id)?;
         let mut remains = vec![format!("the log keeps what subject {id} did, without the name")];
@@ -105,6 +105,18 @@ impl Service {
         self.journal.probes.forget_all()?;
         self.journal.log.append(&Entry::KeyChanged { source: to })?;
         answer(&Response::KeyChanged { source: to, text: to.text().to_owned() })?;
+        Ok(Outcome::Done)
+    }
+
+    pub(crate) fn re_issue(&self, name: &SubjectName, answer: Answer<'_>) -> Result<Outcome, Error> {
+        let unknown = || Error::UnknownName(name.clone());
+        let mut gallery = self.enrolled()?.ok_or_else(unknown)?.gallery;
+        let subject = gallery.find(name).ok_or_else(unknown)?.id;
+        let generation = gallery.reissue(subject)?;
+        // They lie under the rotation alone, as they did before.
+        self.journal.probes.forget_subject(subject)?;
+        self.journal.log.append(&Entry::ReIssued { subject, generation })?;
+        answer(&Response::ReIssued { name: name.clone(), subject, generation })?;
         Ok(Outcome::Done)
     }
 

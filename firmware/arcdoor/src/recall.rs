@@ -52,16 +52,6 @@ impl Service {
         self.journal.probes.forget_entry(entry)?;
         Ok(outcome)
     }
-
-    pub(crate) fn impostor_scores(&self, answer: Answer<'_>) -> Result<Outcome, Error> {
-        let Some(opened) = self.enrolled()? else { return Ok(Outcome::Done) };
-        let model_id = opened.gallery.model_id().to_string();
-        for candidate in opened.gallery.impostor_scores()? {
-            let (subject, score, model_id) = (candidate.subject, candidate.score.0, model_id.clone());
-            answer(&Response::ImpostorScore { subject, score, model_id })?;
-        }
-        Ok(Outcome::Done)
-    }
 }
 
 /// The moment of a grant.
@@ -78,11 +68,16 @@ const fn subject_of(entry: &Entry) -> Option<SubjectId> {
     match entry {
         Entry::Enrolled { subject, .. }
         | Entry::ReEnrolled { subject, .. }
+        | Entry::ReIssued { subject, .. }
         | Entry::NotThisPerson { subject, .. }
         | Entry::ImpostorsForgotten { subject, .. }
         | Entry::Revoked { subject } => Some(*subject),
         Entry::Decision { subject, .. } => *subject,
-        Entry::Exported { .. } | Entry::Imported { .. } | Entry::KeyChanged { .. } => None,
+        Entry::Exported { .. }
+        | Entry::Imported { .. }
+        | Entry::KeyChanged { .. }
+        | Entry::SiteInstalled { .. }
+        | Entry::SiteRemoved => None,
     }
 }
 

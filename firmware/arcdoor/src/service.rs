@@ -114,7 +114,6 @@ impl Service {
             Request::ForgetImpostors { name } => self.forget_impostors(name, answer),
             Request::Log { count, of, names } => self.show_log(*count, of.as_ref(), *names, answer),
             Request::LogWrong { entry } => self.log_wrong(*entry, answer),
-            Request::LogImpostors => self.impostor_scores(answer),
             Request::Identify { from, annotate } => self.identify(from, annotate.as_deref(), answer),
             Request::Verify { name, from } => self.verify(name, from, answer),
             Request::List => self.list(answer),
@@ -123,7 +122,11 @@ impl Service {
             Request::Export { file } => self.export(file, answer),
             Request::Import { file } => self.import(file, answer),
             Request::KeyRenew => self.renew_key(answer),
+            Request::ReIssue { name } => self.re_issue(name, answer),
             Request::KeyChange { to } => self.change_key(*to, answer),
+            Request::SiteExport { file } => self.site_export(file, answer),
+            Request::SiteInstall { file } => self.site_install(file, answer),
+            Request::SiteRemove => self.site_remove(answer),
             Request::PackCheck { dir, explain } => self.pack_check(dir.as_deref(), *explain, answer),
             Request::PackInstall { dir, older } => {
                 let dir = install(&self.home, &self.settings, dir, *older)?.dir().to_owned();
@@ -140,7 +143,7 @@ impl Service {
     }
 
     pub(crate) fn engine(&self, policy: Policy) -> Result<(Engine, Gallery), Error> {
-        let engine = Engine::open(&self.pack_dir()?, &self.home, &self.settings, policy)?;
+        let engine = Engine::open(&self.pack_dir()?, &self.home, &self.settings.at(&self.home)?, policy)?;
         let gallery = self.gallery(engine.pack())?;
         self.journal.probes.sweep(unix_seconds())?;
         Ok((engine, gallery))
@@ -322,6 +325,7 @@ fn subject_line(subject: &Subject) -> Response {
         templates: subject.templates,
         impostors: subject.impostors,
         enrolled_unix_s: subject.enrolled_unix_s,
+        generation: subject.generation,
     }
 }
 

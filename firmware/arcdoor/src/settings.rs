@@ -27,7 +27,9 @@
 //! ```
 
 use crate::error::Error;
+use crate::home::Home;
 use crate::probes::{MOST_HOURS, MOST_PROBES};
+use crate::site::Site;
 use arcdoor_core::{Calibration, Fmr, Rect};
 use arcdoor_models::{Pack, TrustedKey};
 use arcdoor_vision::{DetectorKind, EngineChoice, RunOptions, Threads};
@@ -122,6 +124,9 @@ pub struct Settings {
     pub allow_unsigned_packs: bool,
     /// How many frames must agree, and when the door locks out.
     pub policy: PolicySettings,
+    /// What the site's calibration asks for; a file of its own.
+    #[serde(skip)]
+    pub site: Option<Site>,
 }
 
 impl Default for Settings {
@@ -143,6 +148,7 @@ impl Default for Settings {
             trusted_keys: Vec::new(),
             allow_unsigned_packs: false,
             policy: PolicySettings::default(),
+            site: None,
         }
     }
 }
@@ -216,10 +222,25 @@ impl Settings {
         })
     }
 
-    /// The pack's calibration, without the rows of a tail fit unless these settings allow them.
-    #[must_use]
-    pub fn calibration(&self, pack: &Pack) -> Calibration {
-        if self.allow_tail_fit { pack.calibration().clone() } else { pack.calibration().counted() }
+    /// The pack's calibration, without the rows of a tail fit unless these settings allow them, and raised where
+    /// the site's calibration asks for more.
+    ///
+    /// # Errors
+    /// When the site's calibration is another embedder's.
+    pub fn calibration(&self, pack: &Pack) -> Result<Calibration, Error> {
+        let whole = match &self.site {
+            Some(site) => site.raise(pack.calibration(), self.allow_tail_fit)?,
+            None => pack.calibration().clone(),
+        };
+        Ok(if self.allow_tail_fit { whole } else { whole.counted() })
+    }
+
+    /// As they hold with what `home` has of the site.
+    ///
+    /// # Errors
+    /// When the site's calibration does not read.
+    pub fn at(&self, home: &Home) -> Result<Self, Error> {
+        Ok(Self { site: Site::read(&home.site())?, ..self.clone() })
     }
 
     /// Who must have signed a pack; `None` where nobody need.
@@ -233,26 +254,31 @@ impl Settings {
     /// # Errors
     /// When it cannot be read, is larger than 64 KiB, or holds an unknown key or a wrong value.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let failed = |source| Error::File { path: path.to_owned(), source };
-        // Opening a pipe would wait for ever.
-        if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(Error::BadFile { path: path.to_owned(), problem: "is no regular file" });
-        }
-        let file = match std::fs::File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(failed(error)),
-        };
-        let mut bytes = Vec::new();
-        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-        let bad = |problem| Error::BadFile { path: path.to_owned(), problem };
-        if bytes.len() as u64 > MAX_BYTES {
-            return Err(bad("is larger than the 64 KiB that settings may have"));
-        }
-        let text = String::from_utf8(bytes).map_err(|_| bad("is no UTF-8 text"))?;
+        let Some(text) = read_text(path)? else { return Ok(Self::default()) };
         toml::from_str(&text)
             .map_err(|source| Error::Settings { path: path.to_owned(), source: Box::new(source) })
     }
+}
+
+/// A file of at most 64 KiB; none where there is none.
+pub(crate) fn read_text(path: &Path) -> Result<Option<String>, Error> {
+    let failed = |source| Error::File { path: path.to_owned(), source };
+    // Opening a pipe would wait for ever.
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(Error::BadFile { path: path.to_owned(), problem: "is no regular file" });
+    }
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let bad = |problem| Error::BadFile { path: path.to_owned(), problem };
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(bad("is larger than the 64 KiB that it may have"));
+    }
+    String::from_utf8(bytes).map(Some).map_err(|_| bad("is no UTF-8 text"))
 }
 
 #[cfg(test)]

@@ -62,14 +62,19 @@ impl Printer {
                 writeln!(out, "nobody is denied being {name} any more: {impostors} template(s) removed")
             }
             Response::LogEntry { record, name, probe } => print_record(out, record, name.as_ref(), *probe),
-            Response::ImpostorScore { subject, score, .. } => writeln!(out, "{subject:>6}  {score:.4}"),
-            Response::Subject { name, subject, templates, impostors, enrolled_unix_s } => {
+            Response::Subject { name, subject, templates, impostors, enrolled_unix_s, generation } => {
                 let when = date(*enrolled_unix_s);
                 write!(out, "{subject:>6}  {:<WIDEST$}  {templates:>2} template(s)  {when}", name.as_str())?;
                 if *impostors > 0 {
                     write!(out, "  {impostors} denied")?;
                 }
+                if *generation > 1 {
+                    write!(out, "  issue {generation}")?;
+                }
                 writeln!(out)
+            }
+            Response::ReIssued { name, generation, .. } => {
+                writeln!(out, "{name}'s templates are stored anew, issue {generation}; nothing else changes")
             }
             Response::Revoked { name, subject, templates, remains, .. } => {
                 writeln!(
@@ -87,6 +92,22 @@ impl Printer {
                 writeln!(out, "{subjects} subject(s) imported")
             }
             Response::KeyChanged { text, .. } => writeln!(out, "the gallery is under a new key: {text}"),
+            Response::SiteExported { file, people, comparisons, attempts, reported, strangers } => writeln!(
+                out,
+                "{comparisons} comparison(s) of {people} people, and {attempts} attempt(s), of which {reported} grant(s) of \
+                 {strangers} stranger(s) were reported as wrong, written to {}; next: arcdoor-lab calibrate --site {} \
+                 --out DIR",
+                file.display(),
+                file.display(),
+            ),
+            Response::SiteInstalled { made, text } => {
+                writeln!(
+                    out,
+                    "the site's calibration of {made} is in force; a running door takes it when it is \
+                     started again\n  {text}"
+                )
+            }
+            Response::SiteRemoved => writeln!(out, "the pack's own thresholds are in force"),
             Response::PackProblem { problem, .. } => writeln!(out, "  {problem}"),
             Response::PackWhole { name, dir, version, model_id, dimension, networks } => {
                 writeln!(out, "pack {name}, version {version}, in {} is whole", dir.display())?;
@@ -200,6 +221,9 @@ fn print_record(
         Entry::ReEnrolled { subject, templates } => {
             format!("re-enrolled {}, {templates} template(s)", who(subject))
         }
+        Entry::ReIssued { subject, generation } => {
+            format!("templates of {} issued anew, issue {generation}", who(subject))
+        }
         Entry::NotThisPerson { subject, wrong, .. } => {
             let entry = wrong.map_or_else(String::new, |entry| format!(" (entry {entry} was wrong)"));
             format!("somebody is not {}{entry}", who(subject))
@@ -211,6 +235,8 @@ fn print_record(
         Entry::Exported { subjects, file } => format!("exported {subjects} subject(s) to {}", file.display()),
         Entry::Imported { subjects } => format!("imported {subjects} subject(s)"),
         Entry::KeyChanged { .. } => "the gallery is under a new key".to_owned(),
+        Entry::SiteInstalled { made } => format!("site calibration of {made} installed"),
+        Entry::SiteRemoved => "site calibration removed".to_owned(),
         Entry::Decision { by, decision, reason, subject, score, threshold } => {
             let by = match by {
                 By::Identify => "identify",

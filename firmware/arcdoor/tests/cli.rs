@@ -14,7 +14,7 @@ use std::path::Path;
 #[test]
 fn every_command_has_help() {
     let device = Device::new();
-    let commands: [&[&str]; 20] = [
+    let commands: [&[&str]; 22] = [
         &[],
         &["enrol"],
         &["identify"],
@@ -28,7 +28,9 @@ fn every_command_has_help() {
         &["key", "renew"],
         &["log"],
         &["log", "wrong"],
-        &["log", "impostors"],
+        &["site", "export"],
+        &["site", "install"],
+        &["site", "remove"],
         &["pack", "check"],
         &["pack", "install"],
         &["run"],

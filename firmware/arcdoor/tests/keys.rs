@@ -199,6 +199,34 @@ fn a_renewal_changes_every_byte_and_nobodys_score() {
 }
 
 #[test]
+fn one_subject_is_issued_anew_and_nobody_elses_templates_change() {
+    let Some(enrolled) = Enrolled::new() else { return };
+    let score = || enrolled.call(&["identify", "--image", &enrolled.photo]).1[0]["score"].as_f64().unwrap();
+    let (before, key) = (score(), fs::read(enrolled.path("gallery.key")).unwrap());
+    assert!(fs::read(enrolled.path("probes.bin")).unwrap().iter().any(|byte| *byte != 0));
+    let (code, lines) = enrolled.call(&["key", "renew", "--subject", "Barack"]);
+    assert_eq!(
+        (code, lines[0]["kind"].as_str(), lines[0]["generation"].as_u64()),
+        (0, Some("re_issued"), Some(2))
+    );
+    assert!((score() - before).abs() < 1e-5);
+    assert_eq!(fs::read(enrolled.path("gallery.key")).unwrap(), key, "the key is as before");
+    assert_eq!(enrolled.call(&["show", "Barack"]).1[0]["generation"], 2);
+    let log = enrolled.call(&["log"]).1;
+    let entry = log.iter().find(|line| line["event"] == "re_issued").unwrap();
+    assert_eq!((entry["subject"].as_u64(), entry["generation"].as_u64()), (Some(1), Some(2)));
+    assert!(log.iter().all(|line| line["probe"] == false || line["n"].as_u64() > entry["n"].as_u64()));
+    assert_eq!(enrolled.call(&["key", "renew", "--subject", "Nobody"]).0, 3);
+    enrolled.passphrase("a rather long passphrase");
+    let file = enrolled.device.home.path().join("people");
+    assert_eq!(enrolled.call(&["export", file.to_str().unwrap()]).0, 0);
+    assert_eq!(enrolled.call(&["key", "renew"]).0, 0);
+    assert_eq!(enrolled.call(&["revoke", "Barack", "--yes"]).0, 0);
+    assert_eq!(enrolled.call(&["import", file.to_str().unwrap()]).1[0]["subjects"], 1);
+    assert!((score() - before).abs() < 1e-5);
+}
+
+#[test]
 fn an_import_leaves_alone_what_lies_beside_the_file() {
     let Some(enrolled) = Enrolled::new() else { return };
     enrolled.passphrase("a rather long passphrase");

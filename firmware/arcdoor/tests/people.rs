@@ -95,8 +95,6 @@ fn a_wrong_grant_is_named_by_its_number_and_denied_from_then_on() {
     let verified = door.call(&["verify", "Barack", "--image", "@obama2.jpg"]);
     assert_eq!((verified.0, verified.1[0]["reason"].as_str()), (1, Some("not_this_person")));
     assert_eq!(door.reason("@obama.jpg"), None, "the person of the picture enrolled is let in as before");
-    let scores = door.call(&["log", "impostors"]).1;
-    assert!(scores.len() == 1 && scores[0]["score"].as_f64().unwrap() > 0.4);
     // It moves with an export, and goes with `--not`.
     fs::write(door.device.home.path().join("passphrase"), "a rather long passphrase").unwrap();
     let file = door.device.home.path().join("people.arcdoor");

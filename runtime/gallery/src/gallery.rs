@@ -7,7 +7,7 @@ use crate::folder::{FileFolder, Folder};
 use crate::key::{Derived, GalleryKey};
 use crate::load;
 use crate::matcher::{Matcher, Precision};
-use crate::record::{Kind, Meta, SubjectRecord};
+use crate::record::{FIRST_GENERATION, Kind, Meta, SubjectRecord};
 use crate::store::{Entry, Part, Store};
 use crate::transfer::{finish_rewriting, unfinished, whole};
 use crate::transform::Transform;
@@ -35,6 +35,9 @@ pub struct Subject {
     pub impostors: usize,
     /// When, in seconds since 1970 (UTC), as the caller said.
     pub enrolled_unix_s: u64,
+    /// Of the transform that its templates are stored under: 1 at first, one more after each
+    /// [`Gallery::reissue`].
+    pub generation: u32,
 }
 
 /// The enrolled subjects of one embedder. Open, it holds its file's lock.
@@ -55,6 +58,9 @@ pub(crate) struct Taken {
     pub(crate) own: Vec<Template>,
     pub(crate) impostors: Vec<Template>,
 }
+
+/// A subject's own and impostor templates, under the gallery's rotation.
+type Rotated = (Vec<Template>, Vec<Template>);
 
 impl Gallery {
     /// Opens the gallery at `path`, or makes an empty one (mode 0600 on Unix), for templates of
@@ -151,7 +157,18 @@ impl Gallery {
         let matcher = load::matcher(&store, &meta, &subjects, Kind::Own, Precision::F32)?;
         let impostors = load::matcher(&store, &meta, &subjects, Kind::Impostor, Precision::F32)?;
         let transform = Transform::new(&derived.transform, dimension);
-        Ok(Self { store, transform, meta, subjects, matcher, impostors })
+        let mut gallery = Self { store, transform, meta, subjects, matcher, impostors };
+        if gallery.store.is_before() {
+            gallery.upgrade()?;
+        }
+        Ok(gallery)
+    }
+
+    /// From the format before, all in one change; a power cut leaves one or the other.
+    fn upgrade(&mut self) -> Result<(), GalleryError> {
+        let taken = self.take_out(&self.subjects)?;
+        self.store.upgrade();
+        self.write(&self.meta, &taken).map(drop)
     }
 
     /// Makes an empty gallery under another name and moves it to its own, whole.
@@ -177,6 +194,25 @@ impl Gallery {
 
     /// Adds subjects whose ids lie above all that are here.
     pub(crate) fn put(&mut self, taken: &[Taken], next_id: u32) -> Result<(), GalleryError> {
+        let added: usize = taken.iter().map(|taken| taken.own.len()).sum();
+        let meta = Meta {
+            next_id,
+            subjects: self.meta.subjects + taken.len() as u32,
+            templates: self.meta.templates + added as u32,
+            ..self.meta
+        };
+        let rotated = self.write(&meta, taken)?;
+        self.meta = meta;
+        for (Taken { subject, .. }, (own, impostors)) in taken.iter().zip(&rotated) {
+            self.subjects.push(subject.clone());
+            own.iter().for_each(|template| self.matcher.push_values(subject.id, template.values()));
+            impostors.iter().for_each(|template| self.impostors.push_values(subject.id, template.values()));
+        }
+        Ok(())
+    }
+
+    /// Writes whole subjects, and returns their templates as they are held in memory.
+    fn write(&self, meta: &Meta, taken: &[Taken]) -> Result<Vec<Rotated>, GalleryError> {
         let mut rotated = Vec::with_capacity(taken.len());
         for Taken { own, impostors, .. } in taken {
             rotated.push((self.rotated(own)?, self.rotated(impostors)?));
@@ -191,21 +227,8 @@ impl Gallery {
                 impostors: Part { first: 0, templates: impostors },
             })
             .collect();
-        let added: usize = rotated.iter().map(|(own, _)| own.len()).sum();
-        let meta = Meta {
-            next_id,
-            subjects: self.meta.subjects + taken.len() as u32,
-            templates: self.meta.templates + added as u32,
-            ..self.meta
-        };
-        self.store.put(&meta, &entries)?;
-        self.meta = meta;
-        for (entry, taken) in entries.iter().zip(taken) {
-            self.subjects.push(taken.subject.clone());
-            entry.own.templates.iter().for_each(|t| self.matcher.push_values(entry.id, t.values()));
-            entry.impostors.templates.iter().for_each(|t| self.impostors.push_values(entry.id, t.values()));
-        }
-        Ok(())
+        self.store.put(meta, &entries)?;
+        Ok(rotated)
     }
 
     pub(crate) fn rotated(&self, templates: &[Template]) -> Result<Vec<Template>, GalleryError> {
@@ -233,8 +256,14 @@ impl Gallery {
         }
         let id = SubjectId(self.meta.next_id);
         let next_id = self.meta.next_id.checked_add(1).ok_or(GalleryError::Full)?;
-        let (name, enrolled_unix_s) = (name.clone(), now_unix_s);
-        let subject = Subject { id, name, templates: templates.len(), impostors: 0, enrolled_unix_s };
+        let subject = Subject {
+            id,
+            name: name.clone(),
+            templates: templates.len(),
+            impostors: 0,
+            enrolled_unix_s: now_unix_s,
+            generation: FIRST_GENERATION,
+        };
         self.put(&[Taken { subject, own: templates.to_vec(), impostors: Vec::new() }], next_id)?;
         Ok(id)
     }
@@ -404,6 +433,7 @@ pub(crate) fn record(subject: &Subject) -> SubjectRecord {
     SubjectRecord {
         name: subject.name.clone(),
         enrolled_unix_s: subject.enrolled_unix_s,
+        generation: subject.generation,
         // Both are 16 at most.
         templates: subject.templates as u16,
         impostors: subject.impostors as u16,

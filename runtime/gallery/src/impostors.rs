@@ -8,7 +8,7 @@ use crate::gallery::{Gallery, record};
 use crate::record::{from_bytes, to_bytes};
 use crate::store::{Entry, Part};
 use arcdoor_core::limits::{MAX_DIMENSION, MAX_IMPOSTORS_PER_SUBJECT};
-use arcdoor_core::{Candidate, Score, SubjectId, Template};
+use arcdoor_core::{Score, SubjectId, Template};
 use zeroize::Zeroizing;
 
 /// Bytes of a probe's place: what it is, its number, the subject.
@@ -95,23 +95,6 @@ impl Gallery {
             return Ok(None);
         }
         self.impostors.verify(id, &self.transform.apply(probe)?)
-    }
-
-    /// What each impostor template scores against the subject that it was taken for: comparisons of
-    /// different people, as this site's camera and light make them.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn impostor_scores(&self) -> Result<Vec<Candidate>, GalleryError> {
-        let mut scores = Vec::new();
-        self.store.templates(crate::record::Kind::Impostor, self.dimension(), |subject, _, values| {
-            let template = Template::new(self.meta.model_id, values)?;
-            if let Some(score) = self.matcher.verify(subject, &template)? {
-                scores.push(Candidate { subject, score });
-            }
-            Ok(())
-        })?;
-        Ok(scores)
     }
 
     /// How many of the subject's own templates are as near to somebody who was taken for it as to its other

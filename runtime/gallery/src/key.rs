@@ -19,6 +19,8 @@ pub(crate) struct Derived {
     pub(crate) check: [u8; CHECK_BYTES],
     /// The seed of the rotation.
     pub(crate) transform: Zeroizing<[u8; KEY_BYTES]>,
+    /// The seed of every subject's own transform.
+    pub(crate) issues: Zeroizing<[u8; KEY_BYTES]>,
 }
 
 pub(crate) fn fill_random(out: &mut [u8]) -> Result<(), GalleryError> {
@@ -55,11 +57,16 @@ impl GalleryKey {
     /// What this key is in the gallery of `salt` (HKDF with SHA-256, RFC 5869).
     pub(crate) fn derive(&self, salt: &[u8; SALT_BYTES]) -> (Derived, Sealer) {
         let hkdf = Hkdf::<Sha256>::new(Some(salt), self.0.as_slice());
-        let mut derived = Derived { check: [0; CHECK_BYTES], transform: Zeroizing::default() };
+        let mut derived = Derived {
+            check: [0; CHECK_BYTES],
+            transform: Zeroizing::default(),
+            issues: Zeroizing::default(),
+        };
         let mut records = Zeroizing::new([0; KEY_BYTES]);
         for (purpose, out) in [
             (&b"arcdoor gallery check 1"[..], &mut derived.check[..]),
             (b"arcdoor gallery transform 1", &mut derived.transform[..]),
+            (b"arcdoor gallery issues 1", &mut derived.issues[..]),
             (b"arcdoor gallery records 1", &mut records[..]),
         ] {
             let done = hkdf.expand(purpose, out);

@@ -1,7 +1,8 @@
 //! Enrolled templates: the store and the exact matcher.
 //!
 //! A [`Gallery`] is a redb file and, in memory, a [`Matcher`] over the same templates. Every record lies
-//! under XChaCha20-Poly1305, and templates are rotated, both by the gallery's key. Every change is
+//! under XChaCha20-Poly1305, and templates are rotated, both by the gallery's key; on the
+//! disk, each subject's once more, by a transform of its own. Every change is
 //! one durable transaction, and memory follows only after the commit: what was confirmed survives a power
 //! cut; of what was not, the next opening finds all or nothing.
 //!
@@ -9,20 +10,24 @@
 //! |---|---|
 //! | `gallery` | [`Gallery`]: enrol, re-enrol, revoke, find |
 //! | `impostors` | who was wrongly taken for a subject, and is denied |
+//! | `cross` | what different people here score against each other |
 //! | `transfer` | whole galleries: rewriting, export, import |
 //! | `matcher` | [`Matcher`]: exact identify (1:N) and verify (1:1), f32 or int8 |
 //! | `disk` | [`Disk`]: the five operations that the store needs; [`FileDisk`], [`MemoryDisk`] |
 //! | `folder` | [`Folder`]: names of disks, for changes of more than one file; [`FileFolder`], [`MemoryFolder`] |
-//! | `key`, `sealer`, `transform` | [`GalleryKey`], the sealed records, the rotation of templates |
+//! | `key`, `sealer` | [`GalleryKey`], the sealed records |
+//! | `transform`, `issue` | the rotation of all templates; on the disk, the transform of each subject's own |
 //! | `store`, `record`, `load` | the redb tables, the bytes of each record, and their way into memory |
 #![forbid(unsafe_code)]
 
+mod cross;
 mod disk;
 mod error;
 mod file_disk;
 mod folder;
 mod gallery;
 mod impostors;
+mod issue;
 mod key;
 mod load;
 mod matcher;
@@ -36,6 +41,7 @@ mod store;
 mod transfer;
 mod transform;
 
+pub use cross::CrossScores;
 pub use disk::Disk;
 pub use error::GalleryError;
 pub use file_disk::FileDisk;

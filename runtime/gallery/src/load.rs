@@ -12,9 +12,9 @@ fn damaged(what: &str) -> GalleryError {
 }
 
 fn subject(id: SubjectId, record: SubjectRecord) -> Subject {
-    let SubjectRecord { name, enrolled_unix_s, templates, impostors } = record;
+    let SubjectRecord { name, enrolled_unix_s, generation, templates, impostors } = record;
     let (templates, impostors) = (usize::from(templates), usize::from(impostors));
-    Subject { id, name, templates, impostors, enrolled_unix_s }
+    Subject { id, name, templates, impostors, enrolled_unix_s, generation }
 }
 
 pub(crate) fn subjects(store: &Store, meta: &Meta) -> Result<Vec<Subject>, GalleryError> {
@@ -48,7 +48,7 @@ pub(crate) fn matcher(
     let expected = subjects.iter().map(count).sum();
     matcher.reserve(expected);
     let mut order = subjects.iter().flat_map(|subject| (0..count(subject)).map(|index| (subject.id, index)));
-    store.templates(kind, dimension, |id, index, values| {
+    store.templates(kind, subjects, None, dimension, |id, index, values| {
         if order.next() != Some((id, usize::from(index))) {
             return Err(damaged("whose a template is"));
         }

@@ -2,8 +2,10 @@
 
 use crate::disk::{Backend, Disk};
 use crate::error::GalleryError;
+use crate::gallery::Subject;
+use crate::issue::{Issue, Issues};
 use crate::key::{Derived, GalleryKey, SALT_BYTES, fill_random};
-use crate::record::{Header, Kind, Meta, SubjectRecord, open_template, seal_template};
+use crate::record::{BEFORE, FORMAT, Header, Kind, Meta, SubjectRecord, open_template, seal_template};
 use crate::sealer::Sealer;
 use arcdoor_core::limits::{MAX_DIMENSION, MAX_TEMPLATES_PER_SUBJECT};
 use arcdoor_core::{SubjectId, Template};
@@ -55,6 +57,8 @@ pub(crate) struct Entry<'a> {
 pub(crate) struct Store {
     database: Database,
     sealer: Sealer,
+    issues: Issues,
+    header: Header,
 }
 
 type Change<'a> = dyn Fn(&redb::WriteTransaction) -> Result<(), redb::Error> + 'a;
@@ -77,7 +81,8 @@ impl Store {
         if derived.check != header.check {
             return Err(GalleryError::OtherKey);
         }
-        Ok((Self { database, sealer }, derived))
+        let issues = Issues::new(derived.issues.clone());
+        Ok((Self { database, sealer, issues, header }, derived))
     }
 
     /// Reads every page against its checksum, because redb's asserts (in destructors, too, where a panic
@@ -105,7 +110,7 @@ impl Store {
             for entry in self.database.begin_read()?.open_table(SUBJECTS)?.iter()? {
                 let (id, bytes) = entry?;
                 let id = SubjectId(id.value());
-                match SubjectRecord::open(&self.sealer, id, bytes.value()) {
+                match SubjectRecord::open(&self.sealer, self.header.format, id, bytes.value()) {
                     Ok(record) => subjects.push((id, record)),
                     Err(error) => {
                         outcome = Err(error);
@@ -118,22 +123,29 @@ impl Store {
         outcome.map(|()| subjects)
     }
 
-    /// Hands every template of this kind to `each`, by id and index.
+    /// Hands every template of this kind, or only those of one subject, to `each`, by id and index, under the
+    /// gallery's rotation. `subjects` are all there are, by id: a template of anybody else is damage.
     pub(crate) fn templates(
         &self,
         kind: Kind,
+        subjects: &[Subject],
+        only: Option<SubjectId>,
         dimension: usize,
         mut each: impl FnMut(SubjectId, u16, &[f32]) -> Result<(), GalleryError>,
     ) -> Result<(), GalleryError> {
         let mut buffer = Zeroizing::new([0.0; MAX_DIMENSION]);
         let values = buffer.get_mut(..dimension).ok_or(GalleryError::Dimension(dimension))?;
         let mut outcome = Ok(());
+        let (first, last) = only.map_or((0, u32::MAX), |id| (id.0, id.0));
+        let mut issue = None;
         guarded("reading", || {
-            for entry in self.database.begin_read()?.open_table(kind.table())?.iter()? {
+            let table = self.database.begin_read()?.open_table(kind.table())?;
+            for entry in table.range((first, 0)..=(last, u16::MAX))? {
                 let (key, bytes) = entry?;
                 let (id, index) = key.value();
                 let id = SubjectId(id);
                 outcome = open_template(&self.sealer, kind, id, index, bytes.value(), values)
+                    .and_then(|()| self.undo(&mut issue, subjects, id, values))
                     .and_then(|()| each(id, index, values));
                 if outcome.is_err() {
                     break;
@@ -144,6 +156,38 @@ impl Store {
         outcome
     }
 
+    /// Takes a subject's own transform off; `issue` is that of the template before.
+    fn undo(
+        &self,
+        issue: &mut Option<(SubjectId, Issue)>,
+        subjects: &[Subject],
+        id: SubjectId,
+        values: &mut [f32],
+    ) -> Result<(), GalleryError> {
+        if self.is_before() {
+            return Ok(());
+        }
+        if issue.as_ref().is_none_or(|(held, _)| *held != id) {
+            let at = subjects.binary_search_by_key(&id, |subject| subject.id);
+            let at = at.map_err(|_| GalleryError::Damaged("whose a template is".to_owned()))?;
+            *issue = Some((id, self.issues.issue(id, subjects[at].generation, values.len())));
+        }
+        if let Some((_, issue)) = issue {
+            issue.undo(values);
+        }
+        Ok(())
+    }
+
+    /// Whether it is of the format before, in which nobody has a transform of their own.
+    pub(crate) const fn is_before(&self) -> bool {
+        self.header.format == BEFORE
+    }
+
+    /// The present format from the next change on, which must write every subject anew.
+    pub(crate) const fn upgrade(&mut self) {
+        self.header.format = FORMAT;
+    }
+
     /// Writes subjects and their templates, all or none; what else a subject had beyond its record's numbers
     /// goes.
     pub(crate) fn put(&self, meta: &Meta, entries: &[Entry<'_>]) -> Result<(), GalleryError> {
@@ -151,18 +195,25 @@ impl Store {
         let sealed_meta = meta.seal(&self.sealer)?;
         let mut subjects = Vec::with_capacity(entries.len());
         let mut templates = Vec::new();
+        let mut buffer = Zeroizing::new([0.0; MAX_DIMENSION]);
         for Entry { id, record, own, impostors } in entries {
             subjects.push((id.0, record.seal(&self.sealer, *id)?));
+            let issue = self.issues.issue(*id, record.generation, meta.dimension as usize);
             for (kind, part) in [(Kind::Own, own), (Kind::Impostor, impostors)] {
                 for (index, template) in (part.first..).zip(part.templates) {
-                    let sealed = seal_template(&self.sealer, kind, *id, index, template.values())?;
+                    let values = &mut buffer[..template.values().len()];
+                    values.copy_from_slice(template.values());
+                    issue.apply(values);
+                    let sealed = seal_template(&self.sealer, kind, *id, index, values)?;
                     templates.push((kind, (id.0, index), sealed));
                 }
             }
         }
         guarded("writing", || {
             transact(&self.database, &|transaction| {
-                transaction.open_table(META)?.insert(META_KEY, sealed_meta.as_slice())?;
+                let mut table = transaction.open_table(META)?;
+                table.insert(META_KEY, sealed_meta.as_slice())?;
+                table.insert(HEADER_KEY, self.header.to_bytes().as_slice())?;
                 let mut table = transaction.open_table(SUBJECTS)?;
                 for (id, bytes) in &subjects {
                     table.insert(id, bytes.as_slice())?;
@@ -216,7 +267,7 @@ fn begin(database: &Database, fresh: &Meta, key: &GalleryKey, hint: &[u8]) -> Re
     let mut salt = [0; SALT_BYTES];
     fill_random(&mut salt)?;
     let (derived, sealer) = key.derive(&salt);
-    let header = Header { salt, check: derived.check }.to_bytes();
+    let header = Header { format: FORMAT, salt, check: derived.check }.to_bytes();
     let meta = fresh.seal(&sealer)?;
     guarded("opening", || {
         transact(database, &|transaction| {

@@ -6,15 +6,15 @@ use crate::file_disk::io_error;
 use crate::folder::{FileFolder, Folder};
 use crate::gallery::{Gallery, MAX_HINT_BYTES, MAX_SUBJECTS, Subject, Taken};
 use crate::key::GalleryKey;
-use crate::record::Kind;
+use crate::record::{FIRST_GENERATION, Kind};
 use crate::store;
 use arcdoor_core::{SubjectId, SubjectName, Template};
 use std::path::Path;
 
 impl Gallery {
-    /// Writes the whole gallery anew under `key` (the same or another) and a new rotation, and puts it in the place of the file
-    /// that it was opened from, `name` of `folder`; then overwrites what the old file held, freed pages too.
-    /// Until the new file has the name, a power cut leaves the old gallery; from then on, the new one. What
+    /// Writes the whole gallery anew under `key` (the same or another) and a new rotation, and puts it in the
+    /// place of the file that it was opened from, `name` of `folder`; then overwrites what the old file held,
+    /// freed pages too. Until the new file has the name, a power cut leaves the old gallery; from then on, the new one. What
     /// was left of either, the next opening overwrites.
     ///
     /// Flash memory may keep copies that no program reaches: `key` should be a new one, and the old one
@@ -97,6 +97,7 @@ impl Gallery {
         let next_id = self.meta.next_id.checked_add(taken.len() as u32).ok_or(GalleryError::Full)?;
         for (taken, id) in taken.iter_mut().zip(self.meta.next_id..) {
             taken.subject.id = SubjectId(id);
+            taken.subject.generation = FIRST_GENERATION;
         }
         self.put(&taken, next_id)?;
         Ok(known.into_iter().map(|subject| subject.name).collect())
@@ -115,8 +116,9 @@ impl Gallery {
         let take =
             |subject: &Subject| Taken { subject: subject.clone(), own: Vec::new(), impostors: Vec::new() };
         let mut taken: Vec<_> = subjects.iter().map(take).collect();
+        let only = if let [one] = subjects { Some(one.id) } else { None };
         for kind in [Kind::Own, Kind::Impostor] {
-            self.store.templates(kind, self.dimension(), |id, _, values| {
+            self.store.templates(kind, &self.subjects, only, self.dimension(), |id, _, values| {
                 if let Ok(at) = taken.binary_search_by_key(&id, |taken| taken.subject.id) {
                     let template = self.transform.undo(&Template::new(self.meta.model_id, values)?)?;
                     let Taken { own, impostors, .. } = &mut taken[at];

@@ -53,8 +53,9 @@ fn filled() -> MemoryDisk {
     disk
 }
 
-/// Of each subject the name, and what every axis scores against its own and its impostor templates.
-fn state(gallery: &Gallery) -> Vec<(String, usize, usize, Vec<i32>)> {
+/// Of each subject the name, how many templates there are, their generation, and what every axis scores against
+/// its own and its impostor templates.
+fn state(gallery: &Gallery) -> Vec<(String, usize, usize, u32, Vec<i32>)> {
     let scores = |id| {
         let score = move |axis| {
             let own = gallery.verify(id, &template(axis)).unwrap();
@@ -63,7 +64,8 @@ fn state(gallery: &Gallery) -> Vec<(String, usize, usize, Vec<i32>)> {
         (0..DIMENSION).flat_map(score).map(|score| score.map_or(9, |score| (score.0 * 100.0).round() as i32))
     };
     let one = |subject: &Subject| {
-        (subject.name.to_string(), subject.templates, subject.impostors, scores(subject.id).collect())
+        let Subject { name, templates, impostors, generation, .. } = subject;
+        (name.to_string(), *templates, *impostors, *generation, scores(subject.id).collect())
     };
     gallery.iter().map(one).collect()
 }
@@ -135,6 +137,62 @@ fn denying_an_impostor() {
 #[test]
 fn forgetting_impostors() {
     cut_everywhere("forgetting impostors", |gallery| gallery.forget_impostors(SubjectId(2)).map(drop));
+}
+
+#[test]
+fn issuing_a_subject_anew() {
+    cut_everywhere("re-issuing", |gallery| gallery.reissue(SubjectId(2)).map(drop));
+}
+
+/// What the version before wrote: Ada with one template, Bob with two, somebody who was taken for Bob, and a
+/// place between them that was revoked. The length, then every 64 bytes that are not all zero after their
+/// number.
+fn format_3() -> MemoryDisk {
+    let (length, lines) = include_bytes!("format-3.gallery").split_first_chunk::<4>().unwrap();
+    let mut bytes = vec![0; u32::from_le_bytes(*length) as usize];
+    for line in lines.chunks_exact(4 + 64) {
+        let (number, line) = line.split_first_chunk::<4>().unwrap();
+        let at = 64 * u32::from_le_bytes(*number) as usize;
+        bytes[at..at + 64].copy_from_slice(line);
+    }
+    MemoryDisk::holding(bytes)
+}
+
+#[test]
+fn a_gallery_of_the_format_before_opens_and_a_cut_while_it_is_written_anew_loses_nobody() {
+    let disk = format_3();
+    let (gallery, old) = (open(&disk).unwrap(), format_3().bytes());
+    let people = state(&gallery);
+    let mut revoked = open(&filled()).unwrap();
+    let alike = |(name, own, others, ..): &(String, usize, usize, u32, _)| (name.clone(), *own, *others);
+    let expected = [("Ada".to_owned(), 1, 0), ("Bob".to_owned(), 2, 1)];
+    assert_eq!(people.iter().map(alike).collect::<Vec<_>>(), expected);
+    let scores = |state: &[(String, usize, usize, u32, Vec<i32>)]| {
+        state.iter().map(|subject| subject.4.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(scores(&people), scores(&state(&revoked)), "the same templates as were enrolled");
+    assert_eq!(revoked.revoke(SubjectId(1)).unwrap().generation, 1);
+    assert_eq!(gallery.list()[1].id, SubjectId(3), "ids stay");
+    drop(gallery);
+    assert!(matches!(Gallery::open_on(disk.clone(), &key(2), MODEL, DIMENSION), Err(GalleryError::OtherKey)));
+    assert_eq!(open(&disk).unwrap().reissue(SubjectId(3)).unwrap(), 2);
+    let (mut points, mut untouched, mut done) = (0, 0, false);
+    for cut in 0.. {
+        let disk = format_3();
+        disk.fail_after(Some(cut));
+        done = open(&disk).is_ok();
+        for seed in 0..OUTCOMES {
+            let left = disk.power_cut(seed);
+            untouched += u64::from(left.bytes() == old);
+            assert_eq!(state(&open(&left).unwrap()), people, "cut {cut}");
+        }
+        points += 1;
+        if done {
+            break;
+        }
+    }
+    assert!(done && untouched > 0);
+    counted("upgrading", points);
 }
 
 #[test]
@@ -246,7 +304,7 @@ fn erasing() {
             }
             let gallery = open_in(&left, 1).or_else(|_| open_in(&left, 2)).unwrap();
             let found: Vec<_> =
-                state(&gallery).into_iter().map(|(name, own, others, _)| (name, own, others)).collect();
+                state(&gallery).into_iter().map(|(name, own, others, ..)| (name, own, others)).collect();
             let (ada, bob) = (("Ada".to_owned(), 1, 0), ("Bob".to_owned(), 2, 1));
             assert!(found == [ada.clone()] || (!done && found == [ada, bob]), "cut {cut}: {found:?}");
         }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::calibrate_report::report;
 use crate::calibrate_rows::{Choice, Made, choose};
+use crate::calibrate_site;
 use crate::lfw::Lfw;
 use crate::score_file::{self, Scores};
 use crate::templates::{PathArgs, photos};
@@ -23,7 +24,8 @@ const NEVER: f32 = -2.0;
 #[derive(clap::Args)]
 pub(crate) struct CalibrateArgs {
     /// The photos, one folder for each person; all their pairs are compared
-    #[arg(long, value_name = "DIR", required_unless_present = "scores", conflicts_with = "scores")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["scores", "site"],
+          conflicts_with_all = ["scores", "site"])]
     images: Option<PathBuf>,
     /// Only people of these pairs give the thresholds, such as pairsDevTrain.txt [default: all]
     #[arg(long, value_name = "FILE", requires = "images")]
@@ -32,9 +34,10 @@ pub(crate) struct CalibrateArgs {
     #[arg(long, value_name = "FILE", requires = "choose")]
     report: Option<PathBuf>,
     /// Scores instead of photos: JSON lines {"score": F, "genuine": BOOL, "people": ["A", "B"]}
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "site")]
     scores: Option<PathBuf>,
-    /// All impostor scores of a site, JSON lines {"score": F}: they can only make thresholds stricter
+    /// What `arcdoor site export` wrote: makes a site.toml that raises the thresholds of --pack where the site
+    /// asks for it, and never lowers one
     #[arg(long, value_name = "FILE")]
     site: Option<PathBuf>,
     /// Suspected mislabels among the impostor pairs: left out, counted, and shown beside
@@ -43,20 +46,20 @@ pub(crate) struct CalibrateArgs {
     /// The suspects' score from which on they are left out
     #[arg(long, default_value_t = 0.6)]
     suspects_above: f32,
-    /// False match rates, highest first
-    #[arg(long, value_delimiter = ',', default_values_t = [1e-4, 1e-5])]
+    /// False match rates, highest first; with --site, those of the pack
+    #[arg(long, value_delimiter = ',', default_values_t = [1e-4, 1e-5], conflicts_with = "site")]
     targets: Vec<f64>,
     /// Targets below what the data can count come from a fit of the highest scores, and are marked so
     #[arg(long)]
-    tail_fit: bool,
+    pub(crate) tail_fit: bool,
     /// What the scores are of, for the table [default: the folder or file]
     #[arg(long, value_name = "TEXT")]
     data: Option<String>,
-    /// Where calibration.toml and calibration.md go
+    /// Where calibration.toml and calibration.md go; with --site, site.toml and site.md
     #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    pub(crate) out: PathBuf,
     #[command(flatten)]
-    path: PathArgs,
+    pub(crate) path: PathArgs,
 }
 
 /// The table as a recipe has it.
@@ -73,12 +76,14 @@ pub(crate) struct Data {
     pub(crate) suspects: Vec<Comparison>,
     /// Other people, to report on; with the suspects among them, which are left out too.
     pub(crate) reported: Option<(Scores, usize)>,
-    pub(crate) site: Option<Impostors>,
     /// What the scores are of.
     pub(crate) text: String,
 }
 
 pub(crate) fn run(args: CalibrateArgs) -> Result<()> {
+    if let Some(file) = &args.site {
+        return calibrate_site::run(file, &args);
+    }
     ensure!((1..=32).contains(&args.targets.len()), "a table has 1 to 32 targets");
     let mut targets = Vec::new();
     for target in &args.targets {
@@ -102,14 +107,11 @@ pub(crate) fn run(args: CalibrateArgs) -> Result<()> {
 }
 
 fn gather(args: &CalibrateArgs) -> Result<Data> {
-    let site = args.site.as_ref().map(|file| score_file::read(file)).transpose()?;
-    ensure!(site.as_ref().is_none_or(|site| site.genuine.is_empty()), "--site takes impostor scores alone");
-    let site = site.map(|site| site.impostors);
     let data = match (&args.images, &args.scores) {
-        (Some(images), _) => of_photos(args, &Lfw::open(images)?, site)?,
+        (Some(images), _) => of_photos(args, &Lfw::open(images)?)?,
         (None, Some(file)) => {
             let text = args.data.clone().unwrap_or_else(|| file.display().to_string());
-            Data { chosen: score_file::read(file)?, suspects: Vec::new(), reported: None, site, text }
+            Data { chosen: score_file::read(file)?, suspects: Vec::new(), reported: None, text }
         }
         (None, None) => bail!("name --images or --scores"),
     };
@@ -121,7 +123,7 @@ fn gather(args: &CalibrateArgs) -> Result<Data> {
     Ok(data)
 }
 
-fn of_photos(args: &CalibrateArgs, lfw: &Lfw, site: Option<Impostors>) -> Result<Data> {
+fn of_photos(args: &CalibrateArgs, lfw: &Lfw) -> Result<Data> {
     let pack = args.path.open_pack()?;
     let people = |list: &PathBuf| -> Result<BTreeSet<usize>> {
         let pairs = lfw.pairs(list)?;
@@ -154,7 +156,7 @@ fn of_photos(args: &CalibrateArgs, lfw: &Lfw, site: Option<Impostors>) -> Result
         .unwrap_or_else(|| args.images.iter().map(|dir| dir.display().to_string()).collect());
     let text =
         format!("{what}: all pairs of {shots} photos of {} people, pack {}", choosers.len(), pack.name());
-    Ok(Data { chosen, suspects: left_out, reported, site, text })
+    Ok(Data { chosen, suspects: left_out, reported, text })
 }
 
 /// All pairs of photos of some people; suspects apart. Who has no template matches nobody, and counts.
@@ -208,14 +210,12 @@ fn table(data: &Data, made: &[Made], args: &CalibrateArgs) -> Result<Calibration
         "Clopper-Pearson as if comparisons were independent; who is compared is not known, so that true \
          intervals are wider"
     };
-    let site =
-        if data.site.is_some() { "; thresholds raised where a site's own impostors ask for it" } else { "" };
     let table = CalibrationTable {
         data: data.text.clone(),
         genuine: data.chosen.genuine.len() as u64,
         impostor: data.chosen.impostors.len() as u64,
         protocol: Some(format!(
-            "arcdoor-lab calibrate; cosine, one photo against one; 95 % intervals: {over}{site}"
+            "arcdoor-lab calibrate; cosine, one photo against one; 95 % intervals: {over}"
         )),
         // UTC; the first ten characters are the day.
         date: Some(jiff::Timestamp::now().to_string().chars().take(10).collect()),

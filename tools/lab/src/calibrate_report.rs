@@ -47,15 +47,7 @@ pub(crate) fn report(data: &Data, made: &[Made], suspects_above: f32) -> String 
             reported.genuine.len(),
             reported.impostors.len(),
         );
-        rates(&mut out, made, &reported.impostors, Some((&reported.genuine, reported.people)));
-    }
-    if let Some(site) = &data.site {
-        let _ = writeln!(
-            out,
-            "\n## At the site\n\n{} impostor comparisons. Thresholds are raised where they support it.\n",
-            site.len()
-        );
-        rates(&mut out, made, site, None);
+        rates(&mut out, made, &reported.impostors, &reported.genuine, reported.people);
     }
     out
 }
@@ -67,14 +59,13 @@ fn rows(out: &mut String, made: &[Made]) {
     for row in made {
         let tmr = row.tmr.as_ref().map(Share::percent).unwrap_or_default();
         let _ = match &row.choice {
-            Choice::Counted { threshold, counted, by_site } => writeln!(
+            Choice::Counted { threshold, counted } => writeln!(
                 out,
-                "| {} | {threshold:.5} | {} | {} | {} | {tmr} | counted{} |",
+                "| {} | {threshold:.5} | {} | {} | {} | {tmr} | counted |",
                 row.target,
                 counted.hits,
                 interval(counted.independent),
                 counted.over_people.map(interval).unwrap_or_default(),
-                if *by_site { " at the site" } else { "" },
             ),
             Choice::Fitted { threshold, interval: over, .. } => writeln!(
                 out,
@@ -88,15 +79,14 @@ fn rows(out: &mut String, made: &[Made]) {
 }
 
 /// The thresholds' rates elsewhere.
-fn rates(out: &mut String, made: &[Made], impostors: &Impostors, genuine: Option<(&[(u32, f32)], usize)>) {
+fn rates(out: &mut String, made: &[Made], impostors: &Impostors, genuine: &[(u32, f32)], people: usize) {
     out.push_str(
         "| target | threshold | errors | FMR | Clopper-Pearson | over people | FNMR |\n|---|---|---|---|---|---|---|\n",
     );
     let thresholds: Vec<_> = made.iter().filter_map(|row| Some((row, row.threshold()?))).collect();
     let counted = impostors.counted(&thresholds.iter().map(|(_, threshold)| *threshold).collect::<Vec<_>>());
     for ((row, threshold), counted) in thresholds.into_iter().zip(counted) {
-        let fnmr =
-            genuine.map(|(genuine, people)| missed(tmr(genuine, people, threshold))).unwrap_or_default();
+        let fnmr = missed(tmr(genuine, people, threshold));
         let mark = if matches!(row.choice, Choice::Fitted { .. }) { " (tail fit)" } else { "" };
         let _ = writeln!(
             out,
@@ -164,13 +154,10 @@ mod tests {
             people: 0,
         };
         let suspects = vec![Comparison { score: 0.95, people: [0; 2] }; 5];
-        let data =
-            Data { chosen, suspects, reported: None, site: Some(unknown([0.1; 100])), text: "X".to_owned() };
+        let data = Data { chosen, suspects, reported: None, text: "X".to_owned() };
         let targets = [1e-2, 1e-3].map(|rate| Fmr::new(rate).unwrap());
         let text = report(&data, &choose(&targets, &data, false).unwrap(), 0.6);
-        for part in
-            ["FMR < 3.0e-3", "**Refused**: 1e-3", "5 comparisons of two names", "At the site", "refused |"]
-        {
+        for part in ["FMR < 3.0e-3", "**Refused**: 1e-3", "5 comparisons of two names", "refused |"] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
         // Without the suspects the limit is 0.4945; the five raise it by five places.

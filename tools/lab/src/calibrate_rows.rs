@@ -9,7 +9,7 @@ use crate::calibrate::Data;
 /// Where a row's threshold comes from.
 pub(crate) enum Choice {
     /// The data: counts at the threshold.
-    Counted { threshold: f32, counted: Counted, by_site: bool },
+    Counted { threshold: f32, counted: Counted },
     /// A fit of the tail, which passed its check.
     Fitted { threshold: f32, interval: (f64, f64), text: String },
     /// Nothing.
@@ -78,10 +78,9 @@ pub(crate) fn choose(targets: &[Fmr], data: &Data, may_fit: bool) -> Result<Vec<
     let mut least = f32::NEG_INFINITY;
     for (target, threshold) in targets.iter().zip(thresholds) {
         let choice = match threshold.and_then(|threshold| Some((threshold, counted.next()?))) {
-            Some((threshold, counted)) => Choice::Counted { threshold, counted, by_site: false },
+            Some((threshold, counted)) => Choice::Counted { threshold, counted },
             None => below_counts(impostors, *target, fit.as_ref()),
         };
-        let choice = raised(choice, *target, data.site.as_ref());
         let mut row = Made { target: *target, choice, tmr: None };
         if let Some(threshold) = row.threshold() {
             ensure!(threshold >= least, "the threshold at {target} lies below the one before it");
@@ -93,22 +92,7 @@ pub(crate) fn choose(targets: &[Fmr], data: &Data, may_fit: bool) -> Result<Vec<
     Ok(made)
 }
 
-/// A site's impostors can only make a threshold stricter, and only where they are enough for the target.
-fn raised(choice: Choice, target: Fmr, site: Option<&Impostors>) -> Choice {
-    let Some(site) = site else { return choice };
-    let (Choice::Counted { threshold, .. } | Choice::Fitted { threshold, .. }) = choice else {
-        return choice;
-    };
-    match site.threshold(target.get()) {
-        Some(own) if own > threshold => match site.counted(&[own])[..] {
-            [counted] => Choice::Counted { threshold: own, counted, by_site: true },
-            _ => choice,
-        },
-        _ => choice,
-    }
-}
-
-fn below_counts(
+pub(crate) fn below_counts(
     impostors: &Impostors,
     target: Fmr,
     fit: Option<&(Option<TailFit>, Option<TailCheck>)>,
@@ -199,9 +183,9 @@ mod tests {
         Impostors::new(pairs, people as usize)
     }
 
-    fn data(chosen: Impostors, people: usize, site: Option<Impostors>) -> Data {
+    fn data(chosen: Impostors, people: usize) -> Data {
         let chosen = Scores { genuine: vec![(0, 0.9), (1, 0.1)], impostors: chosen, people };
-        Data { chosen, suspects: Vec::new(), reported: None, site, text: String::new() }
+        Data { chosen, suspects: Vec::new(), reported: None, text: String::new() }
     }
 
     fn rates(rates: &[f64]) -> Vec<Fmr> {
@@ -210,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_target_beyond_the_data_is_refused_and_says_what_it_needs() {
-        let data = data(impostors(100_000, 100, 0.02), 100, None);
+        let data = data(impostors(100_000, 100, 0.02), 100);
         let made = choose(&rates(&[1e-2, 1e-4, 1e-5]), &data, false).unwrap();
         assert!(made[0].refusal().is_none() && made[1].refusal().is_none());
         let why = made[2].refusal().unwrap();
@@ -220,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_fit_is_marked_near_the_truth_and_ends_where_its_check_does() {
-        let data = data(impostors(2_000_000, 1_000, 0.02), 1_000, None);
+        let data = data(impostors(2_000_000, 1_000, 0.02), 1_000);
         let made = choose(&rates(&[1e-5, 1e-6, 1e-7]), &data, true).unwrap();
         let row = made[1].row().unwrap();
         assert_eq!((made[0].row().unwrap().basis, row.basis), (Basis::Counted, Basis::TailFit));
@@ -231,22 +215,8 @@ mod tests {
     }
 
     #[test]
-    fn a_site_raises_thresholds_and_never_lowers_them() {
-        let base = || impostors(100_000, 100, 0.02);
-        let plain = choose(&rates(&[1e-3]), &data(base(), 100, None), false).unwrap();
-        let alike =
-            |scale| choose(&rates(&[1e-3]), &data(base(), 100, Some(impostors(20_000, 50, scale))), false);
-        let (raised, same) = (alike(0.03).unwrap(), alike(0.01).unwrap());
-        assert!(raised[0].threshold() > plain[0].threshold());
-        assert!(matches!(raised[0].choice, Choice::Counted { by_site: true, .. }));
-        assert_eq!(same[0].threshold(), plain[0].threshold());
-        let few = data(base(), 100, Some(impostors(5_000, 50, 0.03)));
-        assert_eq!(choose(&rates(&[1e-3]), &few, false).unwrap()[0].threshold(), plain[0].threshold());
-    }
-
-    #[test]
     fn rows_have_few_digits_and_their_interval_only_grows() {
-        let data = data(impostors(1_000_000, 300, 0.02), 300, None);
+        let data = data(impostors(1_000_000, 300, 0.02), 300);
         let made = choose(&rates(&[1e-4]), &data, false).unwrap();
         let (row, Choice::Counted { counted, .. }) = (made[0].row().unwrap(), &made[0].choice) else {
             panic!()

@@ -2,7 +2,7 @@
 //!
 //! `{"score": 0.31}`; with `"genuine": true` for one person's own; with `"people": ["a", "b"]` where it is
 //! known who is compared, so that intervals can go over people. All comparisons belong in it, not the high
-//! ones alone: a rate is a share of all. What `arcdoor log impostors --json` prints is read as it is.
+//! ones alone: a rate is a share of all.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -23,20 +23,6 @@ struct Line {
     #[serde(default)]
     genuine: bool,
     people: Option<[String; 2]>,
-    /// What a device says beside the score: whom somebody was taken for, by which embedder.
-    #[serde(rename = "kind")]
-    _kind: Option<DeviceLine>,
-    #[serde(rename = "subject")]
-    _subject: Option<u32>,
-    #[serde(rename = "model_id")]
-    _model_id: Option<String>,
-}
-
-/// A device's answers that are scores.
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum DeviceLine {
-    ImpostorScore,
 }
 
 /// Scores of both kinds.
@@ -115,13 +101,6 @@ mod tests {
         )
         .unwrap();
         assert_eq!((named.genuine, named.people), (vec![(1, 0.8)], 2));
-    }
-
-    #[test]
-    fn a_devices_lines_are_read_as_they_are() {
-        let line = r#"{"kind":"impostor_score","subject":3,"score":0.43,"model_id":"8eb9cf50e86d879c"}"#;
-        assert_eq!(read_text(line).unwrap().impostors.len(), 1);
-        assert!(read_text(&line.replace("impostor_score", "identified")).is_err());
     }
 
     #[test]
