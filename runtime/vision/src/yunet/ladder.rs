@@ -16,7 +16,8 @@ pub(crate) const INPUTS: usize = SIDES.len() * SHAPES + 1;
 /// The input of closer looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Square {
-    /// 96 pixels, for a face that YuNet has drawn the box of.
+    /// 96 pixels, for a face that YuNet has drawn the box of. Beside 160 pixels and a wider crop, at 2.3 times
+    /// the time, genuine scores on LFW are 0.003 to 0.005 lower, and true accepts within the intervals.
     Near,
     /// 160 pixels, the smallest rung's, for anybody's box.
     Wide,
