@@ -64,7 +64,8 @@ pub(crate) fn read(path: &Path) -> Result<Site> {
     );
     for number in 2..=MAX_LINES {
         let Some(line) = next(number)? else {
-            let impostors = Impostors::of_gallery(listed, templates);
+            let everybody = templates.iter().all(|count| *count > 0).then_some(templates);
+            let impostors = everybody.and_then(|templates| Impostors::of_gallery(listed, templates));
             let whole = impostors.filter(|impostors| impostors.len() as u64 == comparisons);
             let impostors =
                 whole.with_context(|| format!("{}: comparisons and people disagree", path.display()))?;
