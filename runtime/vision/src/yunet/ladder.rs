@@ -10,34 +10,8 @@ pub const SMALLEST_FACE_NET_PX: f32 = 16.0;
 const MULTIPLE: usize = 32;
 /// Shapes of one longest side: square, 4:3 lying, 4:3 standing.
 const SHAPES: usize = 3;
-/// All inputs there can be: those of the rungs, and [`Square::Near`]'s.
-pub(crate) const INPUTS: usize = SIDES.len() * SHAPES + 1;
-
-/// The input of closer looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Square {
-    /// 96 pixels, for a face that YuNet has drawn the box of. Beside 160 pixels and a wider crop, at 2.3 times
-    /// the time, genuine scores on LFW are 0.003 to 0.005 lower, and true accepts within the intervals.
-    Near,
-    /// 160 pixels, the smallest rung's, for anybody's box.
-    Wide,
-}
-
-impl Square {
-    pub(crate) const fn side(self) -> usize {
-        match self {
-            Self::Near => 96,
-            Self::Wide => SIDES[0],
-        }
-    }
-
-    const fn index(self) -> usize {
-        match self {
-            Self::Near => INPUTS - 1,
-            Self::Wide => 0,
-        }
-    }
-}
+/// All inputs there can be.
+pub(crate) const INPUTS: usize = SIDES.len() * SHAPES;
 
 /// How a region is run: which input, and how large the region is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,11 +34,10 @@ pub(crate) fn fit(region: &Region, min_face: f32) -> Fit {
     fit_side(region, rung, wanted.max(1.0))
 }
 
-/// The region in a square, enlarged to at most `max_scale`: one input for all looks of a kind, cut by the
-/// frame's edge or not, so that none of them has to load another.
-pub(crate) fn fit_square(region: &Region, square: Square, max_scale: f32) -> Fit {
-    let side = square.side();
-    Fit { index: square.index(), net: [side, side], scaled: scaled(region, side, max_scale) }
+/// The region in the smallest square, enlarged to at most `max_scale`: one input for all closer looks, cut by
+/// the frame's edge or not, so that none of them has to load another.
+pub(crate) fn fit_square(region: &Region, max_scale: f32) -> Fit {
+    Fit { index: 0, net: [SIDES[0]; 2], scaled: scaled(region, SIDES[0], max_scale) }
 }
 
 fn scaled(region: &Region, side: usize, max_scale: f32) -> [u32; 2] {
