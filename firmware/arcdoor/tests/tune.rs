@@ -42,7 +42,8 @@ fn tuning_is_kept_read_and_left_aside_where_it_does_not_fit() {
     // What a file says is taken, whatever was measured: every layer with the smallest tile.
     assert_eq!(device.run(&["tune", "--frame", "160x120", "--pack", pack]).0, 0);
     let written = fs::read_to_string(&file).unwrap();
-    let head = written.split("[[layer]]").next().unwrap();
+    // Where the defaults are as fast as anything, the list is empty.
+    let head = written.split("[[layer]]").next().unwrap().replace("layer = []\n", "");
     let layers: String = lines
         .iter()
         .filter(|line| line["kind"] == "tuned_layer")
