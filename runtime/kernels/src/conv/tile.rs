@@ -44,10 +44,9 @@ impl Tile {
     /// a strip's outputs are all written while its inputs are near. What was fastest on a Zen 4: a tile that
     /// fills every register spills some.
     fn short(window: &Window, blocks: usize, weights: usize) -> Self {
-        let strip = match weights {
-            0..=0x4000 if window.planes <= 4 => usize::MAX,
-            0..=0x4000 => 24,
-            0..=0x1_0000 => 96,
+        let strip = match (weights, window.planes) {
+            (0..=0x4000, 5..) => 24,
+            (0x4001..=0x1_0000, _) => 96,
             _ => usize::MAX,
         };
         let (pixels, blocks) = match blocks {
