@@ -4,11 +4,11 @@
 //! |---|---|
 //! | 0 | the file itself |
 //! | 1 | changes to a good gallery: offset u24, count u8, bytes |
-//! | 2 | records in whole pages: table u8, key u8, index u8, length u8, bytes |
+//! | 2 | records put into a good gallery's whole pages: table u8, key u8, index u8, length u8, bytes |
 
 use arcdoor_core::{Candidates, ModelId, SubjectName, Template};
 use arcdoor_gallery::{Gallery, GalleryKey, KEY_BYTES, MemoryDisk};
-use redb::{Builder, TableDefinition};
+use redb::{Builder, ReadableTable as _, TableDefinition};
 use std::sync::{Arc, Mutex, OnceLock};
 
 const MODEL: ModelId = ModelId::new([7; 16]);
@@ -16,6 +16,7 @@ const DIMENSION: usize = 8;
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const SUBJECTS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("subjects");
 const TEMPLATES: TableDefinition<'_, (u32, u16), &[u8]> = TableDefinition::new("templates");
+const IMPOSTORS: TableDefinition<'_, (u32, u16), &[u8]> = TableDefinition::new("impostors");
 
 /// Whatever comes in: an error, or a gallery that answers and can be changed.
 pub(crate) fn run(bytes: &[u8]) {
@@ -88,23 +89,28 @@ fn changed(mut file: Vec<u8>, mut changes: &[u8]) -> Vec<u8> {
     file
 }
 
-/// A database with these records, and a good one's where none is given.
+/// A good gallery, whose header lets its key in, with these records in place of its own.
 fn crafted(mut records: &[u8]) -> Option<Vec<u8>> {
-    let memory = Memory::default();
+    let memory = Memory(Arc::new(Mutex::new(good().to_vec())));
     let database = Builder::new().create_with_backend(memory.clone()).ok()?;
     let transaction = database.begin_write().ok()?;
-    let header = [&2_u32.to_le_bytes()[..], &[1; 32]].concat();
-    transaction.open_table(META).ok()?.insert("header", header.as_slice()).ok()?;
     while let [table, key, index, count, rest @ ..] = records {
         let (bytes, rest) = rest.split_at(usize::from(*count).min(rest.len()));
-        match table % 5 {
+        let place = (u32::from(*key), u16::from(*index));
+        match table % 7 {
             0 => drop(transaction.open_table(META).ok()?.insert("header", bytes).ok()?),
             1 => drop(transaction.open_table(META).ok()?.insert("gallery", bytes).ok()?),
             2 => drop(transaction.open_table(META).ok()?.insert("hint", bytes).ok()?),
-            3 => drop(transaction.open_table(SUBJECTS).ok()?.insert(u32::from(*key), bytes).ok()?),
+            3 => drop(transaction.open_table(SUBJECTS).ok()?.insert(place.0, bytes).ok()?),
+            4 => drop(transaction.open_table(TEMPLATES).ok()?.insert(place, bytes).ok()?),
+            5 => drop(transaction.open_table(IMPOSTORS).ok()?.insert(place, bytes).ok()?),
+            // A record that is sealed well, and lies where it does not belong.
             _ => {
-                let place = (u32::from(*key), u16::from(*index));
-                drop(transaction.open_table(TEMPLATES).ok()?.insert(place, bytes).ok()?);
+                let mut templates = transaction.open_table(TEMPLATES).ok()?;
+                let sealed = templates.get(place).ok()?.map(|record| record.value().to_vec());
+                if let ([key, index, ..], Some(sealed)) = (bytes, sealed) {
+                    templates.insert((u32::from(*key), u16::from(*index)), sealed.as_slice()).ok()?;
+                }
             }
         }
         records = rest;
@@ -116,7 +122,7 @@ fn crafted(mut records: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// A disk of redb's whose bytes can be had.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Memory(Arc<Mutex<Vec<u8>>>);
 
 impl Memory {
