@@ -119,7 +119,7 @@ fn examine_gallery(home: &Home, settings: &Settings, pack: &Pack) -> Vec<Finding
             let key = examine_key(Ok(Some(opened.source())));
             let gallery = opened.gallery;
             let (subjects, templates) = (gallery.len(), gallery.templates());
-            let found = ok("gallery", format!("{subjects} subjects, {templates} templates"));
+            let found = ok("gallery", format!("{subjects} subject(s), {templates} template(s)"));
             let found = if gallery.is_empty() { nobody() } else { found };
             let mut findings = vec![key, found];
             findings.extend(examine_threshold(settings, pack, templates));

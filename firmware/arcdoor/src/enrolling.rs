@@ -41,7 +41,7 @@ impl Service {
             return Err(Error::Enrolled(name.clone()));
         }
         let views = self.collect(&mut engine, from)?;
-        let advice = advice(&mut engine, &gallery, &views.enrolment, None)?;
+        let advice = advice(&mut engine, &gallery, &views.enrolment, None, 0)?;
         let consistency = consistency(&views.enrolment)?;
         let templates = views.enrolment.finish();
         if !duplicate && let Some(known) = engine.known(&gallery, &templates, None)? {
@@ -69,7 +69,7 @@ impl Service {
         let known = gallery.find(name).ok_or_else(|| Error::UnknownName(name.clone()))?;
         let (id, held) = (known.id, if add { known.templates } else { 0 });
         let views = self.collect(&mut engine, from)?;
-        let advice = advice(&mut engine, &gallery, &views.enrolment, Some(id))?;
+        let advice = advice(&mut engine, &gallery, &views.enrolment, Some(id), held)?;
         let consistency = consistency(&views.enrolment)?;
         let templates = views.enrolment.finish();
         let mut subject = None;
@@ -232,19 +232,20 @@ fn consistency(enrolment: &Enrolment) -> Result<Option<f32>, Error> {
     Ok(enrolment.consistency()?.map(|score| score.0))
 }
 
-/// What would make this enrolment better, with the numbers that say so.
+/// What would make this enrolment better, with the numbers that say so; `held` templates stay beside it.
 fn advice(
     engine: &mut Engine,
     gallery: &Gallery,
     enrolment: &Enrolment,
     own: Option<SubjectId>,
+    held: usize,
 ) -> Result<Vec<Advice>, Error> {
     let mut advice = Vec::new();
     if enrolment.is_empty() {
         return Ok(advice);
     }
     let threshold = engine.follow(gallery)?.value.0;
-    if enrolment.len() == 1 {
+    if held + enrolment.len() == 1 {
         advice.push(Advice::OneView);
     }
     if let Some(score) = consistency(enrolment)?.filter(|score| *score < threshold + CLOSE) {

@@ -56,8 +56,12 @@ fn a_re_enrolment_changes_the_views_and_never_the_person() {
     }
     let (code, lines) = door.call(&["enrol", "Barack", "--replace", "--image", "@obama2.jpg"]);
     assert_eq!((code, lines[0]["templates"].as_u64(), lines[0]["subject"].as_u64()), (0, Some(1), Some(1)));
+    assert_eq!(lines[0]["advice"][0]["advice"], "one_view");
     assert_eq!(door.call(&["list"]).1[0]["templates"], 1);
     assert_eq!(door.reason("@obama3.jpg"), None);
+    // One more makes two.
+    let (_, lines) = door.call(&["enrol", "Barack", "--add", "--image", "@obama3.jpg"]);
+    assert_eq!((&lines[0]["templates"], &lines[0]["advice"]), (&Value::from(2), &Value::Array(vec![])));
 }
 
 #[test]

@@ -1,0 +1,285 @@
+//! What the service answers.
+
+use super::{Advice, Health, LayerForm, NetworkStep, Sight, UnsupportedNode, View};
+use crate::keys::KeySource;
+use crate::log::Record;
+use arcdoor_core::{SubjectId, SubjectName};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// One answer; a request may have many.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Response {
+    /// An enrolment ended.
+    Enrolled {
+        /// Who.
+        name: SubjectName,
+        /// The new id; none: no picture was good enough, nothing was stored.
+        subject: Option<SubjectId>,
+        /// Templates stored.
+        templates: usize,
+        /// What became of each picture.
+        views: Vec<View>,
+        /// Of each new view the best score against the others, and of those the least; none for one view.
+        consistency: Option<f32>,
+        /// What would make it better.
+        advice: Vec<Advice>,
+    },
+    /// Somebody is denied being this subject from now on.
+    NotThisPerson {
+        /// Who it is not.
+        name: SubjectName,
+        /// The id.
+        subject: SubjectId,
+        /// The entry of the log that was wrong.
+        wrong: Option<u64>,
+        /// What the new templates scored against the subject, at best.
+        score: Option<f32>,
+        /// Templates that deny being this subject, now.
+        impostors: usize,
+        /// What became of each picture.
+        views: Vec<View>,
+        /// What it may cost.
+        advice: Vec<Advice>,
+    },
+    /// Nobody is denied being this subject any more.
+    ImpostorsForgotten {
+        /// Who.
+        name: SubjectName,
+        /// The id.
+        subject: SubjectId,
+        /// Templates removed.
+        impostors: usize,
+    },
+    /// An entry of the log.
+    LogEntry {
+        /// Its number and time, and what happened.
+        #[serde(flatten)]
+        record: Record,
+        /// The subject's name, where it was asked for and somebody still has it.
+        name: Option<SubjectName>,
+        /// Whether its probe is still kept, so that `log wrong` can use it.
+        probe: bool,
+    },
+    /// A photo was identified.
+    Identified {
+        /// The file, or the frame's number.
+        photo: String,
+        /// What was seen and decided.
+        #[serde(flatten)]
+        sight: Sight,
+        /// The marked copy.
+        annotated: Option<PathBuf>,
+    },
+    /// A photo was verified.
+    Verified {
+        /// The file, or the frame's number.
+        photo: String,
+        /// What was seen and decided.
+        #[serde(flatten)]
+        sight: Sight,
+    },
+    /// A frame of the loop.
+    Frame {
+        /// Its number, from 0.
+        frame: u64,
+        /// Milliseconds since the loop began.
+        at_ms: u64,
+        /// What was seen and decided.
+        #[serde(flatten)]
+        sight: Sight,
+        /// What went wrong with this frame; the decision is then no grant.
+        error: Option<String>,
+    },
+    /// A picture that could not be read or seen; the others go on.
+    Failed {
+        /// The file.
+        photo: String,
+        /// The exit code that goes with it.
+        code: u8,
+        /// Why, and what to do.
+        error: String,
+    },
+    /// An enrolled subject.
+    Subject {
+        /// Who.
+        name: SubjectName,
+        /// The id.
+        subject: SubjectId,
+        /// Templates stored.
+        templates: usize,
+        /// Templates of others that deny being this subject.
+        impostors: usize,
+        /// When, in seconds since 1970 (UTC).
+        enrolled_unix_s: u64,
+        /// How often its templates were issued, from 1.
+        generation: u32,
+    },
+    /// A subject's templates are stored in another form; who it is and every score are as before.
+    ReIssued {
+        /// Who.
+        name: SubjectName,
+        /// The id.
+        subject: SubjectId,
+        /// How often its templates were issued, this time included.
+        generation: u32,
+    },
+    /// A subject is gone.
+    Revoked {
+        /// Who it was.
+        name: SubjectName,
+        /// The id, never used again.
+        subject: SubjectId,
+        /// Templates removed.
+        templates: usize,
+        /// Templates of others removed.
+        impostors: usize,
+        /// Whether the old file was overwritten.
+        erased: bool,
+        /// What is left of the subject, and where.
+        remains: Vec<String>,
+    },
+    /// Everybody was written to a file.
+    Exported {
+        /// The file.
+        file: PathBuf,
+        /// How many.
+        subjects: usize,
+    },
+    /// Subjects came from a file.
+    Imported {
+        /// How many are new here.
+        subjects: usize,
+        /// Whose name was taken, and who was left out.
+        skipped: Vec<SubjectName>,
+    },
+    /// The gallery is under a new key.
+    KeyChanged {
+        /// Where it comes from.
+        source: KeySource,
+        /// What it protects.
+        text: String,
+    },
+    /// What this site's comparisons score was written to a file.
+    SiteExported {
+        /// The file.
+        file: PathBuf,
+        /// People enrolled.
+        people: usize,
+        /// Comparisons of different people's templates.
+        comparisons: u64,
+        /// Attempts of identification that the log covers.
+        attempts: u64,
+        /// Grants among them that were reported as wrong.
+        reported: usize,
+        /// Different strangers among these.
+        strangers: usize,
+    },
+    /// A site's calibration is in force, from the next start of a command on.
+    SiteInstalled {
+        /// The day it was made.
+        made: String,
+        /// What it does to the thresholds, and why.
+        text: String,
+    },
+    /// The pack's own thresholds are in force again.
+    SiteRemoved,
+    /// What is wrong with a pack; the exit code is 4.
+    PackProblem {
+        /// The folder.
+        dir: PathBuf,
+        /// The problem, and what to do.
+        problem: String,
+    },
+    /// A pack is whole.
+    PackWhole {
+        /// Its name.
+        name: String,
+        /// The folder.
+        dir: PathBuf,
+        /// Which of the packs of this name it is.
+        version: u64,
+        /// The embedder's id.
+        model_id: String,
+        /// Values of a template.
+        dimension: usize,
+        /// File and licence of each network.
+        networks: Vec<[String; 2]>,
+    },
+    /// How a network is run.
+    Network {
+        /// Its file.
+        file: String,
+        /// Batch, channels, rows and columns of its input.
+        input: [usize; 4],
+        /// `plan` or `tract`.
+        engine: String,
+        /// The first operator that the plan does not run; none: it runs all, or was not asked.
+        unsupported: Option<UnsupportedNode>,
+        /// Multiply-accumulates of all steps; 0 on tract, which is not counted here.
+        macs: u64,
+        /// Predicted milliseconds of all steps, on one core.
+        predicted_ms: f64,
+        /// How the prediction is made.
+        method: String,
+        /// Bytes of packed weights, and of the buffer for maps.
+        bytes: Option<[usize; 2]>,
+        /// The steps in order.
+        steps: Vec<NetworkStep>,
+    },
+    /// A layer was measured.
+    TunedLayer {
+        /// Whether it reads the network's input itself.
+        planar: bool,
+        /// Channels, rows and columns of its input.
+        input: [usize; 3],
+        /// Channels of its output.
+        outputs: usize,
+        /// Rows and columns of its kernel.
+        kernel: [usize; 2],
+        /// From one output pixel to the next.
+        stride: usize,
+        /// Zeros above, left of, below and right of the input.
+        pads: [usize; 4],
+        /// What it has without a tuning.
+        default: LayerForm,
+        /// Microseconds with it.
+        default_us: f64,
+        /// The fastest; the default where nothing was clearly faster.
+        chosen: LayerForm,
+        /// Microseconds with it.
+        chosen_us: f64,
+    },
+    /// A whole network was measured with the defaults and tuned.
+    TunedNetwork {
+        /// Its file.
+        file: String,
+        /// Width and height of its input.
+        input: [usize; 2],
+        /// Microseconds with the defaults, median.
+        before_us: f64,
+        /// Microseconds tuned, median.
+        after_us: f64,
+        /// Greatest difference of an output, of the greatest value; 0: the same bits.
+        difference: f32,
+    },
+    /// Tuning ended.
+    Tuning {
+        /// The file; none: a dry run.
+        path: Option<PathBuf>,
+        /// Layers that are not as the defaults have them.
+        layers: usize,
+        /// Whether every value stays as it is, bit for bit.
+        keeps_values: bool,
+    },
+    /// A check of the doctor.
+    Check {
+        /// What was looked at.
+        check: String,
+        /// How it is.
+        health: Health,
+        /// What was found, and what to do.
+        text: String,
+    },
+}
