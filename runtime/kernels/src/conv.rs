@@ -4,7 +4,7 @@ mod tile;
 
 use core::ops::Range;
 
-use crate::epilogue::{Epilogue, Inputs, head_len, pack_head};
+use crate::epilogue::{Epilogue, Inputs, head_len};
 use crate::error::{ShapeError, check_len};
 use crate::finish::Finish;
 use crate::gemm::{self, Edge, Job, MAX_PATCH, Window};
@@ -59,12 +59,19 @@ impl Taps {
     }
 
     /// Pixels of border that a map of `height` x `width` needs on each side.
-    pub(crate) fn border(&self, height: usize, width: usize, output: &Map) -> usize {
+    fn border(&self, height: usize, width: usize, output: &Map) -> usize {
         let below =
             ((output.height() - 1) * self.stride + self.kernel[0]).saturating_sub(height + self.pads[0]);
         let right =
             ((output.width() - 1) * self.stride + self.kernel[1]).saturating_sub(width + self.pads[1]);
         self.pads[0].max(self.pads[1]).max(below).max(right)
+    }
+
+    /// That `output` is what the kernel makes of a blocked map, whose border is as wide as the padding reads.
+    pub(crate) fn check_map(&self, input: &Map, output: &Map) -> Result<(), ShapeError> {
+        self.check(input.height(), input.width(), output)?;
+        let needed = self.border(input.height(), input.width(), output);
+        if input.border() < needed { Err(ShapeError::Border { needed }) } else { Ok(()) }
     }
 
     pub(crate) fn check(&self, height: usize, width: usize, output: &Map) -> Result<(), ShapeError> {
@@ -133,11 +140,7 @@ impl Conv {
     /// # Errors
     /// When kernel, stride, border, output or residual do not fit (see [`ShapeError`]).
     pub fn new(input: Map, output: Map, taps: Taps, epilogue: Epilogue) -> Result<Self, ShapeError> {
-        taps.check(input.height(), input.width(), &output)?;
-        let needed = taps.border(input.height(), input.width(), &output);
-        if input.border() < needed {
-            return Err(ShapeError::Border { needed });
-        }
+        taps.check_map(&input, &output)?;
         let pads = [taps.pads[0], taps.pads[1]];
         Self::blocked(input, output, taps.kernel, taps.stride, pads, epilogue)
     }
@@ -213,9 +216,7 @@ impl Conv {
     /// # Errors
     /// When the output is not 1 x 1 or the residual does not fit.
     pub fn dense(input: Map, output: Map, epilogue: Epilogue) -> Result<Self, ShapeError> {
-        if output.height() != 1 || output.width() != 1 {
-            return Err(ShapeError::OutputSize { rows: 1, columns: 1 });
-        }
+        output.check_pixel()?;
         Self::blocked(input, output, [input.height(), input.width()], 1, [0, 0], epilogue)
     }
 
@@ -302,10 +303,7 @@ impl Conv {
     ) -> Result<(), ShapeError> {
         check_len("weights", self.weights_len(), weights.len())?;
         check_len("packed weights", self.packed_len(), packed.len())?;
-        let channels = self.output.channels();
-        let (head, body) = packed.split_at_mut(head_len(self.output.blocks()));
-        pack_head(channels, self.epilogue.activation, bias, slopes, head)?;
-        body.fill(0.0);
+        let body = self.epilogue.pack(&self.output, bias, slopes, packed)?;
         let taps = self.kernel[0] * self.kernel[1];
         let by_output = self.weights_by_output();
         for (m, weights) in weights.chunks_exact(by_output).enumerate() {
@@ -356,11 +354,8 @@ impl Conv {
         check_len("input", input_len, inputs.input.len())?;
         check_len("packed weights", self.packed_len(), inputs.packed.len())?;
         self.epilogue.check_residual(inputs.residual)?;
-        let range = part.range(&self.output);
-        check_len("output", range.len(), output.len())?;
-        self.output.clear_border(part, output);
+        let base = self.output.begin(part, output)?;
         let tile = tile.fitted(isa);
-        let base = output.as_mut_ptr().wrapping_sub(range.start);
         for slab in part.slabs(&self.output) {
             self.run_slab(isa, tile, &inputs, &slab, base);
         }

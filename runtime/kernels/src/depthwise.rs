@@ -3,7 +3,7 @@
 mod rows;
 
 use crate::conv::Taps;
-use crate::epilogue::{Epilogue, Inputs, head_len, pack_head};
+use crate::epilogue::{Epilogue, Inputs, head_len};
 use crate::error::{ShapeError, check_len};
 use crate::finish::Finish;
 use crate::isa::Isa;
@@ -28,11 +28,7 @@ impl Depthwise {
     /// # Errors
     /// When kernel, stride, border, output or residual do not fit (see [`ShapeError`]).
     pub fn new(input: Map, output: Map, taps: Taps, epilogue: Epilogue) -> Result<Self, ShapeError> {
-        taps.check(input.height(), input.width(), &output)?;
-        let needed = taps.border(input.height(), input.width(), &output);
-        if input.border() < needed {
-            return Err(ShapeError::Border { needed });
-        }
+        taps.check_map(&input, &output)?;
         Self::checked(input, output, taps.kernel, taps.stride, [taps.pads[0], taps.pads[1]], epilogue)
     }
 
@@ -41,9 +37,7 @@ impl Depthwise {
     /// # Errors
     /// When output or residual do not fit.
     pub fn global(input: Map, output: Map, epilogue: Epilogue) -> Result<Self, ShapeError> {
-        if output.height() != 1 || output.width() != 1 {
-            return Err(ShapeError::OutputSize { rows: 1, columns: 1 });
-        }
+        output.check_pixel()?;
         Self::checked(input, output, [input.height(), input.width()], 1, [0, 0], epilogue)
     }
 
@@ -55,9 +49,7 @@ impl Depthwise {
         pads: [usize; 2],
         epilogue: Epilogue,
     ) -> Result<Self, ShapeError> {
-        if input.channels() != output.channels() {
-            return Err(ShapeError::OutputChannels { channels: input.channels() });
-        }
+        output.check_channels(&input)?;
         epilogue.check(&output)?;
         Ok(Self { input, output, kernel, stride, pads, epilogue })
     }
@@ -98,12 +90,9 @@ impl Depthwise {
         packed: &mut [f32],
     ) -> Result<(), ShapeError> {
         let taps = self.kernel[0] * self.kernel[1];
-        let channels = self.output.channels();
-        check_len("weights", channels * taps, weights.len())?;
+        check_len("weights", self.output.channels() * taps, weights.len())?;
         check_len("packed weights", self.packed_len(), packed.len())?;
-        let (head, body) = packed.split_at_mut(head_len(self.output.blocks()));
-        pack_head(channels, self.epilogue.activation, bias, slopes, head)?;
-        body.fill(0.0);
+        let body = self.epilogue.pack(&self.output, bias, slopes, packed)?;
         for (c, weights) in weights.chunks_exact(taps).enumerate() {
             for (tap, &weight) in weights.iter().enumerate() {
                 body[((c / LANES) * taps + tap) * LANES + c % LANES] = weight;
@@ -134,10 +123,7 @@ impl Depthwise {
         check_len("input", self.input.len(), inputs.input.len())?;
         check_len("packed weights", self.packed_len(), inputs.packed.len())?;
         self.epilogue.check_residual(inputs.residual)?;
-        let range = part.range(&self.output);
-        check_len("output", range.len(), output.len())?;
-        self.output.clear_border(part, output);
-        let output = output.as_mut_ptr().wrapping_sub(range.start);
+        let output = self.output.begin(part, output)?;
         let input = &self.input;
         let origin = input.at(0, 0, 0) - self.pads[0] * input.row_stride() - self.pads[1] * LANES;
         let weights = head_len(self.output.blocks());

@@ -2,7 +2,7 @@
 // Reads through pointers that the shared driver checked.
 #![allow(unsafe_code)]
 
-use crate::epilogue::{Activation, Epilogue, Residual, head_len, pack_head};
+use crate::epilogue::{Activation, Epilogue, Residual};
 use crate::error::{ShapeError, check_len};
 use crate::finish::Places;
 use crate::local::{Local, local_operator};
@@ -28,9 +28,7 @@ impl Elementwise {
         if output.height() != input.height() || output.width() != input.width() {
             return Err(ShapeError::OutputSize { rows: input.height(), columns: input.width() });
         }
-        if input.channels() != output.channels() {
-            return Err(ShapeError::OutputChannels { channels: input.channels() });
-        }
+        output.check_channels(&input)?;
         epilogue.check(&output)?;
         Ok(Self { input, output, scaled: false, epilogue })
     }
@@ -70,10 +68,9 @@ impl Elementwise {
             for (what, values) in [("scale", scale), ("bias", bias)] {
                 check_len(what, 0, values.map_or(0, <[f32]>::len))?;
             }
-            return pack_head(channels, self.epilogue.activation, None, slopes, packed);
+            return self.epilogue.pack(&self.output, None, slopes, packed).map(drop);
         }
-        let (head, scales) = packed.split_at_mut(head_len(self.output.blocks()));
-        pack_head(channels, self.epilogue.activation, bias, slopes, head)?;
+        let scales = self.epilogue.pack(&self.output, bias, slopes, packed)?;
         scales.fill(1.0);
         if let Some(scale) = scale {
             check_len("scale", channels, scale.len())?;

@@ -62,6 +62,21 @@ impl Epilogue {
         }
     }
 
+    /// Writes bias (0 where there is none) and slopes to the front of `packed`, of an operator that makes
+    /// `output`; returns the rest, all zeros.
+    pub(crate) fn pack<'a>(
+        &self,
+        output: &Map,
+        bias: Option<&[f32]>,
+        slopes: Option<&[f32]>,
+        packed: &'a mut [f32],
+    ) -> Result<&'a mut [f32], ShapeError> {
+        let (head, body) = packed.split_at_mut(head_len(output.blocks()));
+        pack_head(output.channels(), self.activation, bias, slopes, head)?;
+        body.fill(0.0);
+        Ok(body)
+    }
+
     pub(crate) const fn residual_map(&self) -> Option<Map> {
         match self.residual {
             Residual::None => None,
@@ -95,7 +110,7 @@ pub(crate) const fn head_len(blocks: usize) -> usize {
 }
 
 /// Writes bias (0 where there is none) and slopes into `head`, `head_len` values.
-pub(crate) fn pack_head(
+fn pack_head(
     channels: usize,
     activation: Activation,
     bias: Option<&[f32]>,

@@ -53,10 +53,7 @@ pub(crate) fn run_local<L: Local>(
     check_len("packed weights", packed_len(operator), inputs.packed.len())?;
     operator.epilogue().check_residual(inputs.residual)?;
     let map = operator.output();
-    let range = part.range(&map);
-    check_len("output", range.len(), output.len())?;
-    map.clear_border(part, output);
-    let output = output.as_mut_ptr().wrapping_sub(range.start);
+    let output = map.begin(part, output)?;
     for slab in part.slabs(&map) {
         isa.run(Planes { operator, inputs: &inputs, slab: &slab, output });
     }

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use crate::error::ShapeError;
+use crate::error::{ShapeError, check_len};
 
 /// Channels that lie side by side: one pixel of one block is 16 f32, 64 bytes.
 pub const LANES: usize = 16;
@@ -139,6 +139,30 @@ impl Map {
     #[must_use]
     pub const fn same_shape(&self, other: &Self) -> bool {
         self.channels == other.channels && self.height == other.height && self.width == other.width
+    }
+
+    /// That this output is one pixel.
+    pub(crate) fn check_pixel(&self) -> Result<(), ShapeError> {
+        if self.height == 1 && self.width == 1 {
+            Ok(())
+        } else {
+            Err(ShapeError::OutputSize { rows: 1, columns: 1 })
+        }
+    }
+
+    /// That this output has the channels of `input`.
+    pub(crate) fn check_channels(&self, input: &Self) -> Result<(), ShapeError> {
+        let channels = input.channels;
+        if self.channels == channels { Ok(()) } else { Err(ShapeError::OutputChannels { channels }) }
+    }
+
+    /// Begins a part's output, `values`: its border is written, and the whole map's first value would lie where
+    /// the pointer says.
+    pub(crate) fn begin(&self, part: Part, values: &mut [f32]) -> Result<*mut f32, ShapeError> {
+        let range = part.range(self);
+        check_len("output", range.len(), values.len())?;
+        self.clear_border(part, values);
+        Ok(values.as_mut_ptr().wrapping_sub(range.start))
     }
 
     /// Writes the value 0 into the border of the part's planes; `values` is the part's own piece.

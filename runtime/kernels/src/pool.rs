@@ -5,7 +5,7 @@
 use core::ops::Range;
 
 use crate::conv::Taps;
-use crate::epilogue::{Epilogue, pack_head};
+use crate::epilogue::Epilogue;
 use crate::error::{ShapeError, check_len};
 use crate::finish::Places;
 use crate::local::{Local, local_operator};
@@ -61,9 +61,7 @@ impl Pool {
     /// # Errors
     /// When output or residual do not fit.
     pub fn global(kind: PoolKind, input: Map, output: Map, epilogue: Epilogue) -> Result<Self, ShapeError> {
-        if output.height() != 1 || output.width() != 1 {
-            return Err(ShapeError::OutputSize { rows: 1, columns: 1 });
-        }
+        output.check_pixel()?;
         Self::checked(kind, input, output, [input.height(), input.width()], 1, [0, 0], epilogue)
     }
 
@@ -76,9 +74,7 @@ impl Pool {
         pads: [usize; 2],
         epilogue: Epilogue,
     ) -> Result<Self, ShapeError> {
-        if input.channels() != output.channels() {
-            return Err(ShapeError::OutputChannels { channels: input.channels() });
-        }
+        output.check_channels(&input)?;
         epilogue.check(&output)?;
         Ok(Self { kind, input, output, kernel, stride, pads, epilogue })
     }
@@ -89,7 +85,7 @@ impl Pool {
     /// When a slice has not the operator's length, or slopes and activation disagree.
     pub fn pack(&self, slopes: Option<&[f32]>, packed: &mut [f32]) -> Result<(), ShapeError> {
         check_len("packed weights", self.packed_len(), packed.len())?;
-        pack_head(self.output.channels(), self.epilogue.activation, None, slopes, packed)
+        self.epilogue.pack(&self.output, None, slopes, packed).map(drop)
     }
 
     /// The part of a window that is no padding, along one side of the map.

@@ -2,7 +2,7 @@
 // Reads through pointers that the shared driver checked.
 #![allow(unsafe_code)]
 
-use crate::epilogue::{Epilogue, pack_head};
+use crate::epilogue::Epilogue;
 use crate::error::{ShapeError, check_len};
 use crate::finish::Places;
 use crate::local::{Local, local_operator};
@@ -26,9 +26,7 @@ impl Upsample2 {
         if output.height() != 2 * input.height() || output.width() != 2 * input.width() {
             return Err(ShapeError::OutputSize { rows: 2 * input.height(), columns: 2 * input.width() });
         }
-        if input.channels() != output.channels() {
-            return Err(ShapeError::OutputChannels { channels: input.channels() });
-        }
+        output.check_channels(&input)?;
         epilogue.check(&output)?;
         Ok(Self { input, output, epilogue })
     }
@@ -39,7 +37,7 @@ impl Upsample2 {
     /// When a slice has not the operator's length, or slopes and activation disagree.
     pub fn pack(&self, slopes: Option<&[f32]>, packed: &mut [f32]) -> Result<(), ShapeError> {
         check_len("packed weights", self.packed_len(), packed.len())?;
-        pack_head(self.output.channels(), self.epilogue.activation, None, slopes, packed)
+        self.epilogue.pack(&self.output, None, slopes, packed).map(drop)
     }
 }
 

@@ -4,7 +4,7 @@
 mod transform;
 
 use crate::conv::{Taps, Tile};
-use crate::epilogue::{Epilogue, Inputs, head_len, pack_head};
+use crate::epilogue::{Epilogue, Inputs, head_len};
 use crate::error::{ShapeError, check_len};
 use crate::finish::Finish;
 use crate::gemm::{Job, Window, run};
@@ -69,11 +69,7 @@ impl Winograd {
         if taps.stride != 1 {
             return Err(ShapeError::Stride { stride: taps.stride });
         }
-        taps.check(input.height(), input.width(), &output)?;
-        let needed = taps.border(input.height(), input.width(), &output);
-        if input.border() < needed {
-            return Err(ShapeError::Border { needed });
-        }
+        taps.check_map(&input, &output)?;
         epilogue.check(&output)?;
         let pairs = input.blocks() as u64 * output.blocks() as u64;
         if pairs * (square.products() * LANES * LANES) as u64 > 4 * MAX_LEN as u64 {
@@ -166,9 +162,7 @@ impl Winograd {
         let (channels, outputs) = (self.input.channels(), self.output.channels());
         check_len("weights", outputs * channels * 9, weights.len())?;
         check_len("packed weights", self.packed_len(), packed.len())?;
-        let (head, body) = packed.split_at_mut(head_len(self.output.blocks()));
-        pack_head(outputs, self.epilogue.activation, bias, slopes, head)?;
-        body.fill(0.0);
+        let body = self.epilogue.pack(&self.output, bias, slopes, packed)?;
         let (products, depth) = (self.square.products(), self.input.blocks() * LANES);
         for (m, weights) in weights.chunks_exact(channels * 9).enumerate() {
             let block = &mut body[m / LANES * self.block_weights()..][..self.block_weights()];
@@ -215,11 +209,8 @@ impl Winograd {
         check_len("packed weights", self.packed_len(), inputs.packed.len())?;
         check_len("scratch", self.scratch_len(), scratch.len())?;
         self.epilogue.check_residual(inputs.residual)?;
-        let range = part.range(&self.output);
-        check_len("output", range.len(), output.len())?;
-        self.output.clear_border(part, output);
+        let base = self.output.begin(part, output)?;
         let tile = tile.fitted(isa);
-        let base = output.as_mut_ptr().wrapping_sub(range.start);
         for slab in part.slabs(&self.output) {
             let [_, columns] = self.squares();
             let side = self.square.side();
