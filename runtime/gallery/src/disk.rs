@@ -41,24 +41,13 @@ pub trait Disk: Debug + Send + Sync + 'static {
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()>;
 }
 
-/// A disk as redb wants it, which can be taken away from it.
+/// A disk as redb wants it; closed, it gives errors.
 #[derive(Debug)]
-pub(crate) struct Backend<D>(Arc<RwLock<Option<D>>>);
-
-impl<D> Clone for Backend<D> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
+pub(crate) struct Backend<D>(RwLock<Option<D>>);
 
 impl<D: Disk> Backend<D> {
     pub(crate) fn new(disk: D) -> Self {
-        Self(Arc::new(RwLock::new(Some(disk))))
-    }
-
-    /// Closes the disk, and with it a file's lock; whoever still holds the backend gets errors.
-    pub(crate) fn take_away(&self) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
+        Self(RwLock::new(Some(disk)))
     }
 
     fn with<T>(&self, work: impl FnOnce(&D) -> io::Result<T>) -> io::Result<T> {
@@ -88,8 +77,9 @@ impl<D: Disk> redb::StorageBackend for Backend<D> {
         self.with(|disk| disk.write(offset, data))
     }
 
+    /// And with it a file's lock.
     fn close(&self) -> io::Result<()> {
-        self.take_away();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(())
     }
 }

@@ -118,6 +118,7 @@ impl GalleryError {
                 Self::Closed
             }
             redb::Error::UpgradeRequired(_) => Self::NotAGallery,
+            redb::Error::RepairAborted => Self::Damaged("a page's checksum is wrong".to_owned()),
             other => Self::Damaged(other.to_string()),
         }
     }

@@ -24,6 +24,8 @@ const IMPOSTORS: Templates = TableDefinition::new("impostors");
 
 /// redb's page cache; the templates themselves are held by the matcher.
 const CACHE_BYTES: usize = 4 << 20;
+/// redb's progress where the newest commit is damaged and the one before is tried: 0.3, between two others.
+const FALLEN_BACK: std::ops::Range<f64> = 0.2..0.5;
 /// What every redb file begins with.
 const MAGIC: &[u8; 9] = b"redb\x1a\x0a\xa9\x0d\x0a";
 
@@ -83,19 +85,6 @@ impl Store {
         }
         let issues = Issues::new(derived.issues.clone());
         Ok((Self { database, sealer, issues, header }, derived))
-    }
-
-    /// Reads every page against its checksum, because redb's asserts (in destructors, too, where a panic
-    /// ends the process) rely on whole pages. A damaged database is therefore never dropped, but left
-    /// without its disk.
-    fn checked<D: Disk>(mut database: Database, backend: &Backend<D>) -> Result<Database, GalleryError> {
-        let whole = guarded("checking", || Ok(database.check_integrity()?));
-        if let Ok(true) = whole {
-            return Ok(database);
-        }
-        backend.take_away();
-        std::mem::forget(database);
-        Err(whole.err().unwrap_or_else(|| GalleryError::Damaged("a page's checksum is wrong".to_owned())))
     }
 
     pub(crate) fn meta(&self) -> Result<Meta, GalleryError> {
@@ -293,13 +282,22 @@ pub(crate) fn hint(disk: impl Disk) -> Result<Vec<u8>, GalleryError> {
     read_meta(&database, HINT_KEY)
 }
 
+/// Opens what `disk` holds, every page against its checksum before anything in it is trusted: a page number in a
+/// damaged page asks for up to 4 GiB, and redb's asserts (in destructors, too, where a panic ends the process)
+/// rely on whole pages.
 fn database(disk: impl Disk) -> Result<Database, GalleryError> {
     check_magic(&disk)?;
-    let backend = Backend::new(disk);
-    let database = guarded("opening", || {
-        Ok(Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(backend.clone())?)
-    })?;
-    Store::checked(database, &backend)
+    guarded("opening", || {
+        let mut builder = Builder::new();
+        builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
+        // Every commit has two phases: what falls back to the one before was not left so by a power cut.
+        builder.set_repair_callback(|repair| {
+            if FALLEN_BACK.contains(&repair.progress()) {
+                repair.abort();
+            }
+        });
+        Ok(builder.create_with_backend(Backend::new(disk))?)
+    })
 }
 
 fn read_meta(database: &Database, key: &str) -> Result<Vec<u8>, GalleryError> {

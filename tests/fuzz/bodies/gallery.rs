@@ -7,8 +7,10 @@
 //! | 2 | records put into a good gallery's whole pages: table u8, key u8, index u8, length u8, bytes |
 
 use arcdoor_core::{Candidates, ModelId, SubjectName, Template};
-use arcdoor_gallery::{Gallery, GalleryKey, KEY_BYTES, MemoryDisk};
+use arcdoor_gallery::{Disk, Gallery, GalleryKey, KEY_BYTES, MemoryDisk};
 use redb::{Builder, ReadableTable as _, TableDefinition};
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 const MODEL: ModelId = ModelId::new([7; 16]);
@@ -33,6 +35,12 @@ pub(crate) fn run(bytes: &[u8]) {
 }
 
 fn use_it(disk: MemoryDisk) {
+    let disk = Watched { disk, asked_too_much: Arc::default() };
+    try_it(&disk);
+    assert!(!disk.asked_too_much.load(Ordering::Relaxed), "memory is set aside for more than the file holds");
+}
+
+fn try_it(disk: &Watched) {
     let Ok(mut gallery) = Gallery::open_on(disk.clone(), &key(), MODEL, DIMENSION) else { return };
     let probe = template(1);
     let mut candidates = Candidates::new();
@@ -121,36 +129,69 @@ fn crafted(mut records: &[u8]) -> Option<Vec<u8>> {
     Some(bytes.clone())
 }
 
+/// The store sets memory aside before it reads.
+#[derive(Debug, Clone)]
+struct Watched {
+    disk: MemoryDisk,
+    asked_too_much: Arc<AtomicBool>,
+}
+
+impl Disk for Watched {
+    fn len(&self) -> io::Result<u64> {
+        self.disk.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        // A header is looked for in the shortest file.
+        if out.len() as u64 > self.disk.len()?.max(4096) {
+            self.asked_too_much.store(true, Ordering::Relaxed);
+        }
+        self.disk.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.disk.set_len(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.disk.sync()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.disk.write(offset, data)
+    }
+}
+
 /// A disk of redb's whose bytes can be had.
 #[derive(Debug, Clone)]
 struct Memory(Arc<Mutex<Vec<u8>>>);
 
 impl Memory {
-    fn with<T>(&self, work: impl FnOnce(&mut Vec<u8>) -> T) -> std::io::Result<T> {
-        Ok(work(&mut *self.0.lock().map_err(|_| std::io::ErrorKind::Other)?))
+    fn with<T>(&self, work: impl FnOnce(&mut Vec<u8>) -> T) -> io::Result<T> {
+        Ok(work(&mut *self.0.lock().map_err(|_| io::ErrorKind::Other)?))
     }
 }
 
 impl redb::StorageBackend for Memory {
-    fn len(&self) -> std::io::Result<u64> {
+    fn len(&self) -> io::Result<u64> {
         self.with(|bytes| bytes.len() as u64)
     }
 
-    fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let start = offset as usize;
         self.with(|bytes| bytes.get(start..start + out.len()).map(|from| out.copy_from_slice(from)))?
-            .ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
+            .ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
-    fn set_len(&self, len: u64) -> std::io::Result<()> {
+    fn set_len(&self, len: u64) -> io::Result<()> {
         self.with(|bytes| bytes.resize(len as usize, 0))
     }
 
-    fn sync_data(&self) -> std::io::Result<()> {
+    fn sync_data(&self) -> io::Result<()> {
         Ok(())
     }
 
-    fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let start = offset as usize;
         self.with(|bytes| bytes[start..start + data.len()].copy_from_slice(data))
     }
