@@ -24,7 +24,7 @@ pub use engine::{Engine, EngineChoice, NoEngine, RunOptions};
 pub use error::InferError;
 pub use limits::{MAX_CONSTANT_VALUES, MAX_NODES, MAX_WINDOW, MAX_WORK};
 pub use net::{MAX_ELEMENTS, MAX_ONNX_BYTES, MAX_OUTPUTS, Net, NetSpec};
-pub use plan::{Bands, Entry, Loading, METHOD, Tuned, Unsupported, Why, tune};
+pub use plan::{Entry, Loading, METHOD, Tuned, Unsupported, Why, tune};
 pub use session::Session;
 pub use team::Threads;
 pub use tuning::{Choice, Form, Layer, MAX_LAYERS, Tuning, TuningError};

@@ -9,7 +9,7 @@ use crate::engine::{Engine, EngineChoice};
 use crate::error::InferError;
 use crate::limits;
 use crate::onnx;
-use crate::plan::{Bands, Entry, Loading, Plan, Unsupported};
+use crate::plan::{Entry, Loading, Plan, Unsupported};
 use crate::session::Session;
 use crate::team::Threads;
 use crate::tuning::Tuning;
@@ -76,20 +76,6 @@ impl Net {
     /// graph.
     pub fn load_on(onnx: &[u8], spec: &NetSpec<'_>, choice: EngineChoice) -> Result<Self, InferError> {
         Self::load_tuned(onnx, spec, choice, &Tuning::default())
-    }
-
-    /// As [`load_on`](Self::load_on), with other limits of what the plan runs band by band. They change time and
-    /// memory, and no value.
-    ///
-    /// # Errors
-    /// As [`load_on`](Self::load_on).
-    pub fn load_in_bands(
-        onnx: &[u8],
-        spec: &NetSpec<'_>,
-        choice: EngineChoice,
-        bands: Bands,
-    ) -> Result<Self, InferError> {
-        Self::load_tuned(onnx, spec, choice, &Tuning::default().in_bands(bands))
     }
 
     /// As [`load_on`](Self::load_on), with the plan cut as `tuning` says.

@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 
 use arcdoor_kernels::{Conv, Epilogue, Isa, Map, Planar, ShapeError, Square, Taps, Tile, Winograd};
 
-use crate::plan::Bands;
-
 /// Most layers of one tuning.
 pub const MAX_LAYERS: usize = 512;
 
@@ -45,12 +43,10 @@ pub struct Choice {
     pub tile: Tile,
 }
 
-/// Choices by layer, and what runs band by band. Layers that are not named have the default's. Empty: the defaults
-/// throughout.
+/// Choices by layer. Layers that are not named have the default's. Empty: the defaults throughout.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tuning {
     layers: BTreeMap<Layer, Choice>,
-    bands: Bands,
 }
 
 /// A tuning that makes no sense.
@@ -171,16 +167,6 @@ impl Tuning {
     #[must_use]
     pub fn choice(&self, layer: &Layer) -> Option<Choice> {
         self.layers.get(layer).copied()
-    }
-
-    /// The same with other limits of what runs band by band.
-    #[must_use]
-    pub fn in_bands(self, bands: Bands) -> Self {
-        Self { bands, ..self }
-    }
-
-    pub(crate) const fn bands(&self) -> Bands {
-        self.bands
     }
 
     /// Layers with a choice of their own.

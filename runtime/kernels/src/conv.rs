@@ -58,19 +58,30 @@ impl Taps {
         }
     }
 
-    /// Pixels of border that a map of `height` x `width` needs on each side.
-    fn border(&self, height: usize, width: usize, output: &Map) -> usize {
-        let below =
-            ((output.height() - 1) * self.stride + self.kernel[0]).saturating_sub(height + self.pads[0]);
-        let right =
-            ((output.width() - 1) * self.stride + self.kernel[1]).saturating_sub(width + self.pads[1]);
-        self.pads[0].max(self.pads[1]).max(below).max(right)
+    /// Windows of the whole map.
+    pub(crate) const fn whole(input: &Map) -> Self {
+        Self { kernel: [input.height(), input.width()], stride: 1, pads: [0; 4] }
+    }
+
+    /// Rows times columns of the kernel.
+    pub(crate) const fn area(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
+    }
+
+    /// Pixels of border that an input map needs on each side; `input` and `output` are rows and columns.
+    #[must_use]
+    pub fn border(&self, input: [usize; 2], output: [usize; 2]) -> usize {
+        let beyond = |side: usize| {
+            let read = output[side].saturating_sub(1) * self.stride + self.kernel[side];
+            read.saturating_sub(input[side] + self.pads[side])
+        };
+        self.pads[0].max(self.pads[1]).max(beyond(0)).max(beyond(1))
     }
 
     /// That `output` is what the kernel makes of a blocked map, whose border is as wide as the padding reads.
     pub(crate) fn check_map(&self, input: &Map, output: &Map) -> Result<(), ShapeError> {
         self.check(input.height(), input.width(), output)?;
-        let needed = self.border(input.height(), input.width(), output);
+        let needed = self.border([input.height(), input.width()], [output.height(), output.width()]);
         if input.border() < needed { Err(ShapeError::Border { needed }) } else { Ok(()) }
     }
 
@@ -112,12 +123,7 @@ impl Planar {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Source {
     Blocked(Map),
-    /// Some rows of the image: from `first` on, `rows` of them.
-    Planar {
-        image: Planar,
-        first: usize,
-        rows: usize,
-    },
+    Planar(Planar),
 }
 
 /// A dense convolution (one group): `out[m] = activation(bias[m] + sum over c, y, x of in * weight)`, with a
@@ -126,10 +132,7 @@ enum Source {
 pub struct Conv {
     source: Source,
     output: Map,
-    /// Kernel, stride, and the padding above and left of the input.
-    kernel: [usize; 2],
-    stride: usize,
-    pads: [usize; 2],
+    taps: Taps,
     window: Window,
     epilogue: Epilogue,
 }
@@ -141,8 +144,7 @@ impl Conv {
     /// When kernel, stride, border, output or residual do not fit (see [`ShapeError`]).
     pub fn new(input: Map, output: Map, taps: Taps, epilogue: Epilogue) -> Result<Self, ShapeError> {
         taps.check_map(&input, &output)?;
-        let pads = [taps.pads[0], taps.pads[1]];
-        Self::blocked(input, output, taps.kernel, taps.stride, pads, epilogue)
+        Self::blocked(input, output, taps, epilogue)
     }
 
     /// A convolution over a planar image, which needs no border: a network's first.
@@ -174,40 +176,7 @@ impl Conv {
             column_stride: 0,
             tap_weights: columns * LANES,
         };
-        let pads = [taps.pads[0], taps.pads[1]];
-        let source = Source::Planar { image: input, first: 0, rows: input.height };
-        Ok(Self { source, output, kernel: taps.kernel, stride: taps.stride, pads, window, epilogue })
-    }
-
-    /// As [`stem`](Self::stem), but some rows of its output alone, which `output` holds; `input` is still the whole
-    /// image.
-    ///
-    /// # Errors
-    /// As [`stem`](Self::stem).
-    pub fn stem_rows(
-        input: Planar,
-        rows: Range<usize>,
-        output: Map,
-        taps: Taps,
-        epilogue: Epilogue,
-    ) -> Result<Self, ShapeError> {
-        let [height, _] = taps.output_size(input.height, input.width)?;
-        if input.len() > MAX_LEN {
-            return Err(ShapeError::MapTooLarge);
-        }
-        if rows.is_empty() || rows.end > height {
-            return Err(ShapeError::EmptyMap);
-        }
-        let [top, left, _, right] = taps.pads;
-        let (above, end) = (rows.start * taps.stride, (rows.end - 1) * taps.stride + taps.kernel[0]);
-        let first = above.saturating_sub(top).min(input.height);
-        let last = end.saturating_sub(top).min(input.height);
-        let seen = Planar { height: last.saturating_sub(first), ..input };
-        let pads = [top.saturating_sub(above), left, end.saturating_sub(top + input.height), right];
-        let mut conv = Self::stem(seen, output, Taps { pads, ..taps }, epilogue)?;
-        conv.window.plane_stride = input.height * input.width;
-        conv.source = Source::Planar { image: input, first, rows: seen.height };
-        Ok(conv)
+        Ok(Self { source: Source::Planar(input), output, taps, window, epilogue })
     }
 
     /// A fully connected layer over a whole map, flattened as ONNX flattens `[C][height][width]`; `output` is
@@ -217,22 +186,15 @@ impl Conv {
     /// When the output is not 1 x 1 or the residual does not fit.
     pub fn dense(input: Map, output: Map, epilogue: Epilogue) -> Result<Self, ShapeError> {
         output.check_pixel()?;
-        Self::blocked(input, output, [input.height(), input.width()], 1, [0, 0], epilogue)
+        Self::blocked(input, output, Taps::whole(&input), epilogue)
     }
 
-    fn blocked(
-        input: Map,
-        output: Map,
-        kernel: [usize; 2],
-        stride: usize,
-        pads: [usize; 2],
-        epilogue: Epilogue,
-    ) -> Result<Self, ShapeError> {
+    fn blocked(input: Map, output: Map, taps: Taps, epilogue: Epilogue) -> Result<Self, ShapeError> {
         epilogue.check(&output)?;
         let window = Window {
             planes: input.blocks(),
-            rows: kernel[0],
-            columns: kernel[1],
+            rows: taps.kernel[0],
+            columns: taps.kernel[1],
             inner: LANES,
             inner_last: input.channels() - (input.blocks() - 1) * LANES,
             plane_stride: input.plane_stride(),
@@ -240,7 +202,7 @@ impl Conv {
             column_stride: LANES,
             tap_weights: LANES * LANES,
         };
-        let conv = Self { source: Source::Blocked(input), output, kernel, stride, pads, window, epilogue };
+        let conv = Self { source: Source::Blocked(input), output, taps, window, epilogue };
         // Packed weights beyond this would overflow offsets, and no board holds them.
         match window.planes.checked_mul(window.plane_weights()).and_then(|n| n.checked_mul(output.blocks())) {
             Some(len) if len <= 4 * MAX_LEN => Ok(conv),
@@ -276,12 +238,12 @@ impl Conv {
     fn channels(&self) -> usize {
         match self.source {
             Source::Blocked(map) => map.channels(),
-            Source::Planar { image, .. } => image.channels,
+            Source::Planar(image) => image.channels,
         }
     }
 
     fn weights_by_output(&self) -> usize {
-        self.channels() * self.kernel[0] * self.kernel[1]
+        self.channels() * self.taps.area()
     }
 
     /// Packed weights of one output block.
@@ -304,14 +266,14 @@ impl Conv {
         check_len("weights", self.weights_len(), weights.len())?;
         check_len("packed weights", self.packed_len(), packed.len())?;
         let body = self.epilogue.pack(&self.output, bias, slopes, packed)?;
-        let taps = self.kernel[0] * self.kernel[1];
+        let taps = self.taps.area();
         let by_output = self.weights_by_output();
         for (m, weights) in weights.chunks_exact(by_output).enumerate() {
             let block = &mut body[m / LANES * self.block_weights()..][..self.block_weights()];
             for (c, weights) in weights.chunks_exact(taps).enumerate() {
                 for (tap, &weight) in weights.iter().enumerate() {
                     let at = match self.source {
-                        Source::Planar { .. } => c * taps + tap,
+                        Source::Planar(_) => c * taps + tap,
                         Source::Blocked(_) => ((c / LANES) * taps + tap) * LANES + c % LANES,
                     };
                     block[at * LANES + m % LANES] = weight;
@@ -349,7 +311,7 @@ impl Conv {
     ) -> Result<(), ShapeError> {
         let input_len = match self.source {
             Source::Blocked(map) => map.len(),
-            Source::Planar { image, .. } => image.len(),
+            Source::Planar(image) => image.len(),
         };
         check_len("input", input_len, inputs.input.len())?;
         check_len("packed weights", self.packed_len(), inputs.packed.len())?;
@@ -366,17 +328,17 @@ impl Conv {
     /// from copies. A blocked map has a border, so that all of it is inside.
     fn run_slab(&self, isa: Isa, tile: Tile, inputs: &Inputs<'_>, slab: &Slab, output: *mut f32) {
         let width = self.output.width();
-        let Source::Planar { image, rows: height, .. } = self.source else {
+        let Source::Planar(image) = self.source else {
             return self.run_area(isa, tile, inputs, slab, 0..width, None, output);
         };
-        let edge =
-            Edge { height, width: image.width, top: self.pads[0], left: self.pads[1], stride: self.stride };
+        let Taps { kernel, stride, pads: [top, left, ..] } = self.taps;
+        let edge = Edge { height: image.height, width: image.width, top, left, stride };
         let inside = |length: usize, pad: usize, kernel: usize, size: usize| {
-            let end = (length + pad).checked_sub(kernel).map_or(0, |rest| rest / self.stride + 1).min(size);
-            pad.div_ceil(self.stride).min(end)..end
+            let end = (length + pad).checked_sub(kernel).map_or(0, |rest| rest / stride + 1).min(size);
+            pad.div_ceil(stride).min(end)..end
         };
-        let rows = inside(height, edge.top, self.kernel[0], self.output.height());
-        let columns = inside(image.width, edge.left, self.kernel[1], width);
+        let rows = inside(image.height, top, kernel[0], self.output.height());
+        let columns = inside(image.width, left, kernel[1], width);
         let middle =
             rows.start.clamp(slab.rows.start, slab.rows.end)..rows.end.clamp(slab.rows.start, slab.rows.end);
         let area = |rows: Range<usize>, columns: Range<usize>, edge| {
@@ -404,20 +366,18 @@ impl Conv {
         output: *mut f32,
     ) {
         let pixels = slab.rows.len() * columns.len();
-        // A window's row or plane of a pixel at row 0, column 0.
+        let Taps { stride, pads: [top, left, ..], .. } = self.taps;
+        // The window of a pixel at row 0, column 0.
         let (input, input_row, input_column) = match self.source {
             Source::Blocked(map) => {
-                let origin = map.at(0, 0, 0) - self.pads[0] * map.row_stride() - self.pads[1] * LANES;
-                (origin, self.stride * map.row_stride(), self.stride * LANES)
+                let origin = map.at(0, 0, 0) - top * map.row_stride() - left * LANES;
+                (inputs.input.as_ptr().wrapping_add(origin), stride * map.row_stride(), stride * LANES)
             }
-            Source::Planar { image, first, .. } => {
-                (first * image.width, self.stride * image.width, self.stride)
+            Source::Planar(image) => {
+                let before = top * image.width + left;
+                (inputs.input.as_ptr().wrapping_sub(before), stride * image.width, stride)
             }
         };
-        let mut input = inputs.input.as_ptr().wrapping_add(input);
-        if let Source::Planar { image, .. } = self.source {
-            input = input.wrapping_sub(self.pads[0] * image.width + self.pads[1]);
-        }
         for start in (0..pixels).step_by(tile.strip) {
             let strip = start..pixels.min(start.saturating_add(tile.strip));
             let mut block = slab.blocks.start;

@@ -16,9 +16,7 @@ use rows::Rows;
 pub struct Depthwise {
     input: Map,
     output: Map,
-    kernel: [usize; 2],
-    stride: usize,
-    pads: [usize; 2],
+    taps: Taps,
     epilogue: Epilogue,
 }
 
@@ -29,7 +27,7 @@ impl Depthwise {
     /// When kernel, stride, border, output or residual do not fit (see [`ShapeError`]).
     pub fn new(input: Map, output: Map, taps: Taps, epilogue: Epilogue) -> Result<Self, ShapeError> {
         taps.check_map(&input, &output)?;
-        Self::checked(input, output, taps.kernel, taps.stride, [taps.pads[0], taps.pads[1]], epilogue)
+        Self::checked(input, output, taps, epilogue)
     }
 
     /// The kernel is the whole map, of any size; `output` is 1 x 1.
@@ -38,27 +36,20 @@ impl Depthwise {
     /// When output or residual do not fit.
     pub fn global(input: Map, output: Map, epilogue: Epilogue) -> Result<Self, ShapeError> {
         output.check_pixel()?;
-        Self::checked(input, output, [input.height(), input.width()], 1, [0, 0], epilogue)
+        Self::checked(input, output, Taps::whole(&input), epilogue)
     }
 
-    fn checked(
-        input: Map,
-        output: Map,
-        kernel: [usize; 2],
-        stride: usize,
-        pads: [usize; 2],
-        epilogue: Epilogue,
-    ) -> Result<Self, ShapeError> {
+    fn checked(input: Map, output: Map, taps: Taps, epilogue: Epilogue) -> Result<Self, ShapeError> {
         output.check_channels(&input)?;
         epilogue.check(&output)?;
-        Ok(Self { input, output, kernel, stride, pads, epilogue })
+        Ok(Self { input, output, taps, epilogue })
     }
 
     /// Multiplications and additions of one run.
     #[must_use]
     pub fn macs(&self) -> u64 {
         let pixels = self.output.height() * self.output.width();
-        pixels as u64 * (self.output.channels() * self.kernel[0] * self.kernel[1]) as u64
+        pixels as u64 * (self.output.channels() * self.taps.area()) as u64
     }
 
     /// How the output lies.
@@ -74,7 +65,7 @@ impl Depthwise {
     }
 
     const fn block_weights(&self) -> usize {
-        self.kernel[0] * self.kernel[1] * LANES
+        self.taps.area() * LANES
     }
 
     /// Writes weights, bias (0 where there is none) and PReLU slopes as [`run`](Self::run) reads them:
@@ -89,7 +80,7 @@ impl Depthwise {
         slopes: Option<&[f32]>,
         packed: &mut [f32],
     ) -> Result<(), ShapeError> {
-        let taps = self.kernel[0] * self.kernel[1];
+        let taps = self.taps.area();
         check_len("weights", self.output.channels() * taps, weights.len())?;
         check_len("packed weights", self.packed_len(), packed.len())?;
         let body = self.epilogue.pack(&self.output, bias, slopes, packed)?;
@@ -125,16 +116,17 @@ impl Depthwise {
         self.epilogue.check_residual(inputs.residual)?;
         let output = self.output.begin(part, output)?;
         let input = &self.input;
-        let origin = input.at(0, 0, 0) - self.pads[0] * input.row_stride() - self.pads[1] * LANES;
+        let Taps { kernel, stride, pads: [top, left, ..] } = self.taps;
+        let origin = input.at(0, 0, 0) - top * input.row_stride() - left * LANES;
         let weights = head_len(self.output.blocks());
         for slab in part.slabs(&self.output) {
             for block in slab.blocks.clone() {
                 let rows = Rows {
-                    kernel: self.kernel,
+                    kernel,
                     input: inputs.input.as_ptr().wrapping_add(origin + block * input.plane_stride()),
                     input_tap_row: input.row_stride(),
-                    input_row: self.stride * input.row_stride(),
-                    stride: self.stride,
+                    input_row: stride * input.row_stride(),
+                    stride,
                     weights: inputs.packed.as_ptr().wrapping_add(weights + block * self.block_weights()),
                     finish: Finish::new(&self.epilogue, &self.output, &inputs, block),
                     output: output.wrapping_add(self.output.at(block, 0, 0)),

@@ -5,7 +5,7 @@
 use crate::epilogue::{Activation, Epilogue, Residual};
 use crate::error::{ShapeError, check_len};
 use crate::finish::Places;
-use crate::local::{Local, local_operator};
+use crate::local::{Local, Through, local_operator};
 use crate::map::{LANES, Map};
 use crate::simd::Simd;
 
@@ -13,10 +13,8 @@ use crate::simd::Simd;
 /// activation, the sum of two maps, a map copied into another border.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Elementwise {
-    input: Map,
-    output: Map,
+    through: Through,
     scaled: bool,
-    epilogue: Epilogue,
 }
 
 impl Elementwise {
@@ -28,9 +26,7 @@ impl Elementwise {
         if output.height() != input.height() || output.width() != input.width() {
             return Err(ShapeError::OutputSize { rows: input.height(), columns: input.width() });
         }
-        output.check_channels(&input)?;
-        epilogue.check(&output)?;
-        Ok(Self { input, output, scaled: false, epilogue })
+        Ok(Self { through: Through::new(input, output, epilogue)?, scaled: false })
     }
 
     /// A scale and a bias by channel first.
@@ -63,34 +59,26 @@ impl Elementwise {
         packed: &mut [f32],
     ) -> Result<(), ShapeError> {
         check_len("packed weights", self.packed_len(), packed.len())?;
-        let channels = self.output.channels();
+        let Through { output, epilogue, .. } = &self.through;
         if !self.scaled {
             for (what, values) in [("scale", scale), ("bias", bias)] {
                 check_len(what, 0, values.map_or(0, <[f32]>::len))?;
             }
-            return self.epilogue.pack(&self.output, None, slopes, packed).map(drop);
+            return epilogue.pack(output, None, slopes, packed).map(drop);
         }
-        let scales = self.epilogue.pack(&self.output, bias, slopes, packed)?;
+        let scales = epilogue.pack(output, bias, slopes, packed)?;
         scales.fill(1.0);
         if let Some(scale) = scale {
-            check_len("scale", channels, scale.len())?;
-            scales[..channels].copy_from_slice(scale);
+            check_len("scale", output.channels(), scale.len())?;
+            scales[..output.channels()].copy_from_slice(scale);
         }
         Ok(())
     }
 }
 
 impl Local for Elementwise {
-    fn input(&self) -> Map {
-        self.input
-    }
-
-    fn output(&self) -> Map {
-        self.output
-    }
-
-    fn epilogue(&self) -> &Epilogue {
-        &self.epilogue
+    fn through(&self) -> &Through {
+        &self.through
     }
 
     fn block_weights(&self) -> usize {
@@ -108,7 +96,7 @@ impl Local for Elementwise {
     ) -> [S::V; P] {
         let mut values = [bias; P];
         for p in 0..P {
-            let at = self.input.at(0, places.rows[p], places.columns[p]);
+            let at = self.through.input.at(0, places.rows[p], places.columns[p]);
             // SAFETY: a pixel of the plane, and the block's scale where there is one.
             values[p] = unsafe {
                 let value = s.load(input.wrapping_add(at));

@@ -15,10 +15,24 @@ use crate::simd::{Kernel, Simd};
 /// Pixels of a tile: as many as two registers of AVX2 each leave room for.
 const PIXELS: usize = 4;
 
+/// Two maps of the same channels, and what follows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Through {
+    pub(crate) input: Map,
+    pub(crate) output: Map,
+    pub(crate) epilogue: Epilogue,
+}
+
+impl Through {
+    pub(crate) fn new(input: Map, output: Map, epilogue: Epilogue) -> Result<Self, ShapeError> {
+        output.check_channels(&input)?;
+        epilogue.check(&output)?;
+        Ok(Self { input, output, epilogue })
+    }
+}
+
 pub(crate) trait Local: Copy {
-    fn input(&self) -> Map;
-    fn output(&self) -> Map;
-    fn epilogue(&self) -> &Epilogue;
+    fn through(&self) -> &Through;
     /// Values packed for one block, beside bias and slopes.
     fn block_weights(&self) -> usize {
         0
@@ -38,7 +52,7 @@ pub(crate) trait Local: Copy {
 }
 
 pub(crate) fn packed_len(operator: &impl Local) -> usize {
-    let blocks = operator.output().blocks();
+    let blocks = operator.through().output.blocks();
     head_len(blocks) + blocks * operator.block_weights()
 }
 
@@ -49,12 +63,12 @@ pub(crate) fn run_local<L: Local>(
     part: Part,
     output: &mut [f32],
 ) -> Result<(), ShapeError> {
-    check_len("input", operator.input().len(), inputs.input.len())?;
+    let Through { input, output: map, epilogue } = operator.through();
+    check_len("input", input.len(), inputs.input.len())?;
     check_len("packed weights", packed_len(operator), inputs.packed.len())?;
-    operator.epilogue().check_residual(inputs.residual)?;
-    let map = operator.output();
+    epilogue.check_residual(inputs.residual)?;
     let output = map.begin(part, output)?;
-    for slab in part.slabs(&map) {
+    for slab in part.slabs(map) {
         isa.run(Planes { operator, inputs: &inputs, slab: &slab, output });
     }
     Ok(())
@@ -70,7 +84,7 @@ struct Planes<'a, L> {
 impl<L: Local> Kernel for Planes<'_, L> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let map = self.operator.output();
+        let map = self.operator.through().output;
         let pixels = self.slab.rows.len() * map.width();
         let middle = pixels / PIXELS * PIXELS;
         for block in self.slab.blocks.clone() {
@@ -83,9 +97,10 @@ impl<L: Local> Kernel for Planes<'_, L> {
 impl<L: Local> Planes<'_, L> {
     #[inline(always)]
     fn tiles<S: Simd, const P: usize>(&self, s: S, block: usize, pixels: Range<usize>) {
-        let (operator, map) = (self.operator, self.operator.output());
-        let finish = Finish::new(operator.epilogue(), &map, self.inputs, block);
-        let input = self.inputs.input.as_ptr().wrapping_add(block * operator.input().plane_stride());
+        let operator = self.operator;
+        let Through { input, output: map, epilogue } = operator.through();
+        let finish = Finish::new(epilogue, map, self.inputs, block);
+        let input = self.inputs.input.as_ptr().wrapping_add(block * input.plane_stride());
         let weights = head_len(map.blocks()) + block * operator.block_weights();
         let weights = self.inputs.packed.as_ptr().wrapping_add(weights);
         let output = self.output.wrapping_add(map.at(block, 0, 0));
@@ -113,12 +128,27 @@ impl<L: Local> Planes<'_, L> {
 
 /// The public face of a [`Local`] operator.
 macro_rules! local_operator {
+    // Without weights.
+    ($name:ident, slopes alone) => {
+        crate::local::local_operator!($name);
+
+        impl $name {
+            /// Writes PReLU slopes, where the activation is one; all zeros else.
+            ///
+            /// # Errors
+            /// When a slice has not the operator's length, or slopes and activation disagree.
+            pub fn pack(&self, slopes: Option<&[f32]>, packed: &mut [f32]) -> Result<(), ShapeError> {
+                crate::error::check_len("packed weights", self.packed_len(), packed.len())?;
+                self.through.epilogue.pack(&self.through.output, None, slopes, packed).map(drop)
+            }
+        }
+    };
     ($name:ident) => {
         impl $name {
             /// How the output lies.
             #[must_use]
             pub const fn output(&self) -> Map {
-                self.output
+                self.through.output
             }
 
             /// Values that `pack` writes.

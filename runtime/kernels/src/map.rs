@@ -18,10 +18,6 @@ pub struct Map {
     height: usize,
     width: usize,
     border: usize,
-    /// Rows from one plane to the next.
-    pitch: usize,
-    /// Whether the border above, and below, is the map's own.
-    ends: [bool; 2],
 }
 
 impl Map {
@@ -49,7 +45,7 @@ impl Map {
         if plane > MAX_LEN as u64 || plane * depth > MAX_LEN as u64 {
             return Err(ShapeError::MapTooLarge);
         }
-        Ok(Self { channels, height, width, border, pitch: height + 2 * border, ends: [true; 2] })
+        Ok(Self { channels, height, width, border })
     }
 
     /// Channels, without the lanes that fill the last block.
@@ -91,13 +87,13 @@ impl Map {
     /// Values from one plane to the next.
     #[must_use]
     pub const fn plane_stride(&self) -> usize {
-        self.pitch * self.row_stride()
+        (self.height + 2 * self.border) * self.row_stride()
     }
 
     /// Values in all.
     #[must_use]
     pub const fn len(&self) -> usize {
-        (self.blocks() - 1) * self.plane_stride() + (self.height + 2 * self.border) * self.row_stride()
+        self.blocks() * self.plane_stride()
     }
 
     /// Never: a map has at least one value. (Clippy asks for it beside `len`.)
@@ -110,21 +106,6 @@ impl Map {
     #[must_use]
     pub const fn at(&self, block: usize, row: usize, column: usize) -> usize {
         block * self.plane_stride() + (row + self.border) * self.row_stride() + (column + self.border) * LANES
-    }
-
-    /// Some rows of this map as a map of their own, and where it lies in this map's buffer. Its border above and
-    /// below is what lies there: other rows, but where `ends` (above, below) says that the image ends. Operators
-    /// write zeros into their output's border only there.
-    ///
-    /// # Errors
-    /// [`ShapeError::EmptyMap`] for no rows, or rows beyond the last.
-    pub fn rows(&self, rows: Range<usize>, ends: [bool; 2]) -> Result<(Self, Range<usize>), ShapeError> {
-        if rows.is_empty() || rows.end > self.height {
-            return Err(ShapeError::EmptyMap);
-        }
-        let start = rows.start * self.row_stride();
-        let view = Self { height: rows.len(), ends, ..*self };
-        Ok((view, start..start + view.len()))
     }
 
     /// The same map with another border.
@@ -175,7 +156,7 @@ impl Map {
             for block in slab.blocks.clone() {
                 let (side, stride) = (self.border * LANES, self.row_stride());
                 let first = self.at(block, slab.rows.start, 0) - side - start;
-                if slab.rows.start == 0 && self.ends[0] {
+                if slab.rows.start == 0 {
                     values[first - self.border * stride..first].fill(0.0);
                 }
                 for row in 0..slab.rows.len() {
@@ -183,7 +164,7 @@ impl Map {
                     values[at..at + side].fill(0.0);
                     values[at + stride - side..at + stride].fill(0.0);
                 }
-                if slab.rows.end == self.height && self.ends[1] {
+                if slab.rows.end == self.height {
                     let end = first + slab.rows.len() * stride;
                     values[end..end + self.border * stride].fill(0.0);
                 }

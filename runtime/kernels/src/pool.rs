@@ -6,9 +6,9 @@ use core::ops::Range;
 
 use crate::conv::Taps;
 use crate::epilogue::Epilogue;
-use crate::error::{ShapeError, check_len};
+use crate::error::ShapeError;
 use crate::finish::Places;
-use crate::local::{Local, local_operator};
+use crate::local::{Local, Through, local_operator};
 use crate::map::{LANES, Map};
 use crate::simd::Simd;
 
@@ -27,12 +27,8 @@ pub enum PoolKind {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pool {
     kind: PoolKind,
-    input: Map,
-    output: Map,
-    kernel: [usize; 2],
-    stride: usize,
-    pads: [usize; 2],
-    epilogue: Epilogue,
+    through: Through,
+    taps: Taps,
 }
 
 impl Pool {
@@ -53,7 +49,7 @@ impl Pool {
         if top >= rows || bottom >= rows || left >= columns || right >= columns {
             return Err(ShapeError::Kernel { rows, columns });
         }
-        Self::checked(kind, input, output, taps.kernel, taps.stride, [top, left], epilogue)
+        Self::checked(kind, input, output, taps, epilogue)
     }
 
     /// The window is the whole map; `output` is 1 x 1.
@@ -62,30 +58,17 @@ impl Pool {
     /// When output or residual do not fit.
     pub fn global(kind: PoolKind, input: Map, output: Map, epilogue: Epilogue) -> Result<Self, ShapeError> {
         output.check_pixel()?;
-        Self::checked(kind, input, output, [input.height(), input.width()], 1, [0, 0], epilogue)
+        Self::checked(kind, input, output, Taps::whole(&input), epilogue)
     }
 
     fn checked(
         kind: PoolKind,
         input: Map,
         output: Map,
-        kernel: [usize; 2],
-        stride: usize,
-        pads: [usize; 2],
+        taps: Taps,
         epilogue: Epilogue,
     ) -> Result<Self, ShapeError> {
-        output.check_channels(&input)?;
-        epilogue.check(&output)?;
-        Ok(Self { kind, input, output, kernel, stride, pads, epilogue })
-    }
-
-    /// Writes PReLU slopes, where the activation is one; all zeros else.
-    ///
-    /// # Errors
-    /// When a slice has not the operator's length, or slopes and activation disagree.
-    pub fn pack(&self, slopes: Option<&[f32]>, packed: &mut [f32]) -> Result<(), ShapeError> {
-        check_len("packed weights", self.packed_len(), packed.len())?;
-        self.epilogue.pack(&self.output, None, slopes, packed).map(drop)
+        Ok(Self { kind, through: Through::new(input, output, epilogue)?, taps })
     }
 
     /// The part of a window that is no padding, along one side of the map.
@@ -97,16 +80,8 @@ impl Pool {
 }
 
 impl Local for Pool {
-    fn input(&self) -> Map {
-        self.input
-    }
-
-    fn output(&self) -> Map {
-        self.output
-    }
-
-    fn epilogue(&self) -> &Epilogue {
-        &self.epilogue
+    fn through(&self) -> &Through {
+        &self.through
     }
 
     #[inline(always)]
@@ -118,12 +93,14 @@ impl Local for Pool {
         bias: S::V,
         places: &Places<P>,
     ) -> [S::V; P] {
+        let Taps { kernel, stride, pads: [top, left, ..] } = self.taps;
+        let input_map = &self.through.input;
         let mut values = [bias; P];
-        if self.kernel == [2, 2] && self.stride == 2 && self.pads == [0, 0] && self.kind == PoolKind::Max {
+        if kernel == [2, 2] && stride == 2 && [top, left] == [0, 0] && self.kind == PoolKind::Max {
             // What networks halve their maps with: every window lies inside.
             for p in 0..P {
-                let at = input.wrapping_add(self.input.at(0, 2 * places.rows[p], 2 * places.columns[p]));
-                let below = at.wrapping_add(self.input.row_stride());
+                let at = input.wrapping_add(input_map.at(0, 2 * places.rows[p], 2 * places.columns[p]));
+                let below = at.wrapping_add(input_map.row_stride());
                 // SAFETY: four pixels of the plane.
                 let [a, b, c, d] = unsafe {
                     [at, at.wrapping_add(LANES), below, below.wrapping_add(LANES)].map(|at| s.load(at))
@@ -133,17 +110,10 @@ impl Local for Pool {
             return values;
         }
         for p in 0..P {
-            let rows =
-                Self::window(places.rows[p], self.stride, self.pads[0], self.kernel[0], self.input.height());
-            let columns = Self::window(
-                places.columns[p],
-                self.stride,
-                self.pads[1],
-                self.kernel[1],
-                self.input.width(),
-            );
+            let rows = Self::window(places.rows[p], stride, top, kernel[0], input_map.height());
+            let columns = Self::window(places.columns[p], stride, left, kernel[1], input_map.width());
             let count = match self.kind {
-                PoolKind::AverageWithPads => self.kernel[0] * self.kernel[1],
+                PoolKind::AverageWithPads => self.taps.area(),
                 _ => rows.len() * columns.len(),
             };
             let max = matches!(self.kind, PoolKind::Max);
@@ -151,7 +121,7 @@ impl Local for Pool {
             for row in rows {
                 for column in columns.clone() {
                     // SAFETY: a pixel of the plane.
-                    let pixel = unsafe { s.load(input.wrapping_add(self.input.at(0, row, column))) };
+                    let pixel = unsafe { s.load(input.wrapping_add(input_map.at(0, row, column))) };
                     value = if max { s.maximum(pixel, value) } else { s.add(value, pixel) };
                 }
             }
@@ -161,4 +131,4 @@ impl Local for Pool {
     }
 }
 
-local_operator!(Pool);
+local_operator!(Pool, slopes alone);

@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result};
-use arcdoor_infer::{Bands, EngineChoice, Entry, METHOD, Net, NetSpec};
+use arcdoor_infer::{EngineChoice, Entry, METHOD, Net, NetSpec};
 
 use crate::bench_nets::CoursesArgs;
 use crate::race::{Course, cpu_ms, input};
@@ -16,42 +16,18 @@ pub(crate) struct BenchProfileArgs {
     /// Runs of each network; a step's median counts
     #[arg(long, default_value_t = 101, value_parser = clap::value_parser!(u32).range(3..=100_000))]
     runs: u32,
-    /// Bytes of a map from which on it is handed on band by band [default: no map is]
-    #[arg(long, value_name = "BYTES")]
-    band_from: Option<usize>,
-    /// Bytes that are held of all maps of a chain
-    #[arg(long, value_name = "BYTES")]
-    band_held: Option<usize>,
-    /// Bytes of the heaviest weights in a chain
-    #[arg(long, value_name = "BYTES")]
-    band_weights: Option<usize>,
-    /// Least rows in a band
-    #[arg(long, value_name = "COUNT")]
-    band_rows: Option<usize>,
-}
-
-impl BenchProfileArgs {
-    fn bands(&self) -> Bands {
-        let Bands { from, held, weights, rows } = Bands::default();
-        Bands {
-            from: self.band_from.unwrap_or(from),
-            held: self.band_held.unwrap_or(held),
-            weights: self.band_weights.unwrap_or(weights),
-            rows: self.band_rows.unwrap_or(rows),
-        }
-    }
 }
 
 pub(crate) fn run(args: &BenchProfileArgs) -> Result<()> {
     println!("one thread, its CPU time, median of {} runs; prediction: {METHOD}", args.runs);
-    args.courses.each(|course| profile(course, args.runs as usize, args.bands()))
+    args.courses.each(|course| profile(course, args.runs as usize))
 }
 
-fn profile(course: &Course, runs: usize, bands: Bands) -> Result<()> {
+fn profile(course: &Course, runs: usize) -> Result<()> {
     let onnx = fs::read(&course.file).with_context(|| format!("cannot read {}", course.file.display()))?;
     let names: Vec<&str> = course.outputs.iter().map(String::as_str).collect();
     let spec = NetSpec { input: course.input, outputs: &names };
-    let net = Net::load_in_bands(&onnx, &spec, EngineChoice::Plan, bands)?;
+    let net = Net::load_on(&onnx, &spec, EngineChoice::Plan)?;
     let measured = measure(&net, &input(course), runs)?;
     println!("\n{}", course.name);
     println!(
@@ -81,9 +57,8 @@ fn profile(course: &Course, runs: usize, bands: Bands) -> Result<()> {
 
 fn line(step: &Entry, us: f64) {
     let [channels, rows, columns] = step.shape;
-    let mark = if step.banded { "| " } else { "  " };
     println!(
-        "{mark}{:<28} {:<16} {:>15} {:>10.1} {:>9.1} {:>9.1} {:>8.1}",
+        "  {:<28} {:<16} {:>15} {:>10.1} {:>9.1} {:>9.1} {:>8.1}",
         step.operators.chars().take(28).collect::<String>(),
         step.name.chars().take(16).collect::<String>(),
         format!("{channels} x {rows} x {columns}"),

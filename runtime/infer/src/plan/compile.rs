@@ -6,7 +6,6 @@ use std::ops::Range;
 use arcdoor_kernels::{Isa, Map, Order as Plain, Unblock};
 
 use super::arena::{Life, place};
-use super::bands::{Bands, Chain, Link};
 use super::explain::{Entry, predicted_us};
 use super::floats::Floats;
 use super::fuse::{Added, Fused, Kind, fuse, is_stem};
@@ -14,10 +13,10 @@ use super::graph::Graph;
 use super::merge::{Taken, merge};
 use super::refusal::{Unsupported, Why};
 use super::shape::{Order, Shape};
-use super::step::{Form, Source, Step, epilogue};
+use super::step::{Kernel, Source, Step};
 use super::{Loading, Output, Plan};
 use crate::onnx::Opened;
-use crate::tuning::{Choice, Layer, Tuning};
+use crate::tuning::{Layer, Tuning};
 
 /// Longest arena and longest packed weights, in values: 512 MiB each.
 const MAX_VALUES: usize = 128 << 20;
@@ -35,29 +34,29 @@ pub(super) fn compile(
     let mut fused = fuse(&graph);
     let taken = merge(&graph, &mut fused);
     let maps = maps(&graph, &fused)?;
-    let layers: Vec<Option<Layer>> = fused.iter().map(|one| layer_of(&graph, &maps, one)).collect();
-    let choices: Vec<Option<Choice>> = layers.iter().map(|layer| tuning.choice(layer.as_ref()?)).collect();
-    let forms: Vec<Form> =
-        fused.iter().zip(&choices).map(|(one, choice)| form(&graph, &maps, one, *choice)).collect();
-    let (chains, held) = chains(&graph, &fused, &forms, &maps, &taken, tuning.bands());
-    let (places, arena_len) = places(&graph, &fused, &maps, &taken, &chains, &held)?;
+    let (places, arena_len) = places(&graph, &fused, &maps, &taken)?;
     let mut steps = Vec::with_capacity(fused.len());
     let mut entries = Vec::with_capacity(fused.len());
     let mut packed_len = 0_usize;
-    for (index, (one, &form)) in fused.iter().zip(&forms).enumerate() {
+    for one in &fused {
         let refused = |why| refused(one, why);
         let of = |value: usize| maps.get(&value).copied().zip(places.get(&value).cloned());
         let (map, place) = of(one.output).ok_or_else(|| refused(Why::Order))?;
-        let source = if matches!(form, Form::Stem(..) | Form::Block) { None } else { of(one.input) };
+        let planar = one.kind == Kind::Block || is_stem(&graph, &one.kind, one.input);
+        let source = if planar { None } else { of(one.input) };
         let added =
             one.added.map(|added| of(added.value()).ok_or_else(|| refused(Why::Order))).transpose()?;
-        let tile = choices[index].map(|choice| choice.tile);
-        let whole = source.as_ref().map(|(map, _)| *map);
-        let kernel = epilogue(one, added.as_ref().map(|(map, _)| *map)).and_then(|epilogue| {
-            let kernel = form.kernel(whole, map, 0..map.height(), epilogue, isa, tile)?;
-            Ok((kernel, epilogue))
-        });
-        let (kernel, epilogue) = kernel.map_err(|error| refused(Why::Kernel(error)))?;
+        let layer = layer_of(&graph, &maps, one);
+        let kernel = Kernel::new(
+            one,
+            graph.input,
+            source.as_ref().map(|(map, _)| *map),
+            added.as_ref().map(|(map, _)| *map),
+            map,
+            isa,
+            layer.and_then(|layer| tuning.choice(&layer)),
+        )
+        .map_err(|error| refused(Why::Kernel(error)))?;
         let end = packed_len.checked_add(kernel.packed_len().next_multiple_of(16));
         let end = end.filter(|&end| end <= MAX_VALUES).ok_or_else(|| refused(Why::TooLarge))?;
         let packed = packed_len..packed_len + kernel.packed_len();
@@ -68,17 +67,11 @@ pub(super) fn compile(
             name: one.name.clone(),
             shape: [map.channels(), map.height(), map.width()],
             macs: kernel.macs(),
-            predicted_us: predicted_us(&kernel, &map, form.taps().map_or(1, |taps| taps.stride), bytes),
-            banded: chains.iter().any(|chain| chain.steps.contains(&index)),
-            layer: layers[index],
+            predicted_us: predicted_us(&kernel, &map, one.kind.stride(), bytes),
+            layer,
         });
-        let lies = |value: usize, map: Map| held.get(&value).copied().unwrap_or(map);
         steps.push(Step {
             kernel,
-            form,
-            tile,
-            epilogue,
-            maps: (whole.map(|map| lies(one.input, map)), lies(one.output, map)),
             packed,
             input: source.map_or(Source::Image, |(_, place)| Source::Map(place)),
             residual: added.map(|(_, place)| place),
@@ -91,81 +84,7 @@ pub(super) fn compile(
     let weights = pack(opened, &fused, &steps, packed_len)?;
     after(Loading::Packed);
     let scratch_len = steps.iter().map(|step| step.kernel.scratch_len()).max().unwrap_or(0);
-    Ok(Plan { steps, chains, entries, weights, arena_len, scratch_len, outputs, batch, image, isa })
-}
-
-fn form(graph: &Graph, maps: &Maps, one: &Fused, choice: Option<Choice>) -> Form {
-    let input = maps.get(&one.input).filter(|_| !is_stem(graph, &one.kind, one.input));
-    // Every step's output has its map.
-    maps.get(&one.output)
-        .map_or(Form::Block, |&output| Form::new(one, graph.input, input.copied(), output, choice))
-}
-
-/// Runs of steps that go band by band, and what is held of the maps between them.
-fn chains(
-    graph: &Graph,
-    fused: &[Fused],
-    forms: &[Form],
-    maps: &Maps,
-    taken: &BTreeMap<usize, Taken>,
-    bands: Bands,
-) -> (Vec<Chain>, Maps) {
-    let read = |one: &Fused| [Some(one.input), one.added.map(Added::value)].into_iter().flatten();
-    let mut readers: BTreeMap<usize, usize> = BTreeMap::new();
-    fused.iter().flat_map(read).for_each(|value| *readers.entry(value).or_default() += 1);
-    for view in &graph.outputs {
-        *readers.entry(taken.get(&view.value).map_or(view.value, |taken| taken.value)).or_default() += 1;
-    }
-    let link = |index: usize| Link::new(forms[index].taps()?, fused[index].shape.height);
-    let light = |index: usize| match forms[index] {
-        Form::Conv(taps) => {
-            let weights = graph_len(maps, fused[index].input) * graph_len(maps, fused[index].output);
-            4 * weights * taps.kernel[0] * taps.kernel[1] <= bands.weights
-        }
-        _ => true,
-    };
-    let hands_on = |index: usize| {
-        let (Some(one), Some(next)) = (fused.get(index), fused.get(index + 1)) else { return false };
-        let long = maps.get(&one.output).is_some_and(|map| 4 * map.len() >= bands.from);
-        long && next.input == one.output
-            && readers.get(&one.output) == Some(&1)
-            && light(index)
-            && light(index + 1)
-    };
-    let (mut chains, mut held) = (Vec::new(), Maps::new());
-    let mut start = 0;
-    while start < fused.len() {
-        let mut best = None;
-        let mut links: Vec<Link> = link(start).into_iter().collect();
-        let mut end = start + 1;
-        while !links.is_empty()
-            && hands_on(end - 1)
-            && let Some(more) = link(end)
-        {
-            links.push(more);
-            end += 1;
-            let between: Vec<Map> =
-                (start..end - 1).filter_map(|at| maps.get(&fused[at].output).copied()).collect();
-            match Chain::fit(start..end, links.clone(), &between, bands) {
-                Some(fits) => best = Some(fits),
-                None => break,
-            }
-        }
-        match best {
-            Some((chain, maps)) => {
-                held.extend(chain.steps.clone().map(|at| fused[at].output).zip(maps));
-                start = chain.steps.end;
-                chains.push(chain);
-            }
-            None => start += 1,
-        }
-    }
-    (chains, held)
-}
-
-/// Channels of a value, with those that fill its last block.
-fn graph_len(maps: &Maps, value: usize) -> usize {
-    maps.get(&value).map_or(0, |map| map.blocks() * arcdoor_kernels::LANES)
+    Ok(Plan { steps, entries, weights, arena_len, scratch_len, outputs, batch, image, isa })
 }
 
 /// What a tuning may say something of: dense convolutions and fully connected layers.
@@ -202,12 +121,7 @@ fn maps(graph: &Graph, fused: &[Fused]) -> Result<Maps, Unsupported> {
     for one in fused {
         if let Kind::Conv { taps, .. } | Kind::Depthwise { taps, .. } = &one.kind {
             let from = graph.shape(one.input);
-            let beyond = |out: usize, kernel: usize, side: usize, before: usize| {
-                ((out.saturating_sub(1)) * taps.stride + kernel).saturating_sub(side + before)
-            };
-            let below = beyond(one.shape.height, taps.kernel[0], from.height, taps.pads[0]);
-            let right = beyond(one.shape.width, taps.kernel[1], from.width, taps.pads[1]);
-            let border = taps.pads[0].max(taps.pads[1]).max(below).max(right);
+            let border = taps.border([from.height, from.width], [one.shape.height, one.shape.width]);
             let widest = borders.entry(one.input).or_default();
             *widest = border.max(*widest);
         }
@@ -228,23 +142,16 @@ fn places(
     fused: &[Fused],
     maps: &Maps,
     taken: &BTreeMap<usize, Taken>,
-    chains: &[Chain],
-    held: &Maps,
 ) -> Result<(Places, usize), Unsupported> {
-    // The steps of a chain run at the same time.
-    let time = |index: usize| {
-        let chain = chains.iter().find(|chain| chain.steps.contains(&index));
-        chain.map_or(index, |chain| chain.steps.start)
-    };
     let mut lives: BTreeMap<usize, Life> = BTreeMap::new();
     for (index, one) in fused.iter().enumerate() {
         for value in [Some(one.input), one.added.map(Added::value)].into_iter().flatten() {
             if let Some(life) = lives.get_mut(&value) {
-                life.until = time(index);
+                life.until = index;
             }
         }
-        let len = held.get(&one.output).or(maps.get(&one.output)).map_or(0, Map::len);
-        lives.insert(one.output, Life { len, from: time(index), until: time(index) });
+        let len = maps.get(&one.output).map_or(0, Map::len);
+        lives.insert(one.output, Life { len, from: index, until: index });
     }
     // Outputs are read out after the last step.
     for view in &graph.outputs {

@@ -18,8 +18,6 @@ pub struct Entry {
     pub macs: u64,
     /// Predicted time of one image on one core, in microseconds: the method of [`METHOD`].
     pub predicted_us: f64,
-    /// Whether it runs band by band with the steps beside it, so that what they hand on stays in a cache.
-    pub banded: bool,
     /// What a [`Tuning`](crate::Tuning) may name, where the step is such a layer.
     pub layer: Option<Layer>,
 }

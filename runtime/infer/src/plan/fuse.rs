@@ -35,6 +35,16 @@ pub(super) enum Kind {
     Upsample,
 }
 
+impl Kind {
+    /// From one window to the next.
+    pub(super) const fn stride(&self) -> usize {
+        match self {
+            Self::Conv { taps, .. } | Self::Depthwise { taps, .. } | Self::Pool { taps, .. } => taps.stride,
+            _ => 1,
+        }
+    }
+}
+
 /// Where a second map is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Added {

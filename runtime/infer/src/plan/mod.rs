@@ -7,7 +7,6 @@
 //! | `graph`, `read` | ONNX operators, checked one by one, in order |
 //! | `fuse` | convolution, bias, norm, activation and residual as one step |
 //! | `merge` | branches that read the same map as one step |
-//! | `bands` | steps that run band by band, so that what they hand on stays in a cache |
 //! | `arena` | maps that share memory by lifetime |
 //! | `step`, `compile` | kernels with their shapes, and weights packed for them |
 //! | `halves` | a step on one thread or two |
@@ -20,7 +19,6 @@
 //! rest of start-up together.
 
 mod arena;
-mod bands;
 mod compile;
 mod explain;
 mod floats;
@@ -42,8 +40,6 @@ use arcdoor_kernels::{Isa, Unblock};
 
 use crate::onnx::Opened;
 use crate::tuning::Tuning;
-pub use bands::Bands;
-use bands::Chain;
 pub use explain::{Entry, METHOD};
 use floats::Floats;
 pub use refusal::{Unsupported, Why};
@@ -66,8 +62,6 @@ pub enum Loading {
 #[derive(Debug)]
 pub(crate) struct Plan {
     steps: Vec<Step>,
-    /// Of the steps, those that run band by band, in order.
-    chains: Vec<Chain>,
     entries: Vec<Entry>,
     weights: Floats,
     arena_len: usize,

@@ -3,13 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arcdoor_kernels::{Epilogue, Inputs, Residual, ShapeError};
+use arcdoor_kernels::{Inputs, ShapeError};
 
 use super::Plan;
-use super::bands::{Chain, Link, Progress};
 use super::floats::Floats;
 use super::halves;
-use super::step::{Kernel, Source, Step};
+use super::step::{Source, Step};
 use crate::error::InferError;
 use crate::team::Threads;
 
@@ -20,8 +19,6 @@ pub(crate) struct Runner {
     input: Vec<f32>,
     arena: Floats,
     scratch: Floats,
-    /// Of the steps of the chain that runs.
-    progress: Vec<Progress>,
     outputs: Vec<Vec<f32>>,
     /// Whether the outputs are those of a run.
     ran: bool,
@@ -36,9 +33,6 @@ impl Runner {
             input: vec![0.0; plan.image * plan.batch],
             arena: Floats::new(plan.arena_len),
             scratch: Floats::new(halves::scratch_len(plan.scratch_len, threads)),
-            progress: Vec::with_capacity(
-                plan.chains.iter().map(|chain| chain.steps.len()).max().unwrap_or(0),
-            ),
             outputs: outputs.collect(),
             ran: false,
         }
@@ -48,8 +42,8 @@ impl Runner {
         &mut self.input
     }
 
-    /// Calls `after` with the index of each step, or of a piece of it, that has just run; with the number of
-    /// steps after the outputs were read out.
+    /// Calls `after` with the index of each step that has just run; with the number of steps after the outputs
+    /// were read out.
     pub(crate) fn run(&mut self, mut after: impl FnMut(usize)) -> Result<(), InferError> {
         self.ran = false;
         for image in 0..self.plan.batch {
@@ -65,17 +59,9 @@ impl Runner {
         let (weights, arena) = (plan.weights.all(), self.arena.all_mut());
         let scratch = self.scratch.all_mut();
         let mut room = Room { plan, threads: self.threads, weights, image: input, scratch, arena };
-        let mut chains = plan.chains.iter().peekable();
-        let mut at = 0;
-        while let Some(step) = plan.steps.get(at) {
-            if let Some(chain) = chains.next_if(|chain| chain.steps.start == at) {
-                room.chain(chain, &mut self.progress, after)?;
-                at = chain.steps.end;
-            } else {
-                room.step(step)?;
-                after(at);
-                at += 1;
-            }
+        for (at, step) in plan.steps.iter().enumerate() {
+            room.step(step)?;
+            after(at);
         }
         let arena = room.arena;
         for (output, values) in plan.outputs.iter().zip(&mut self.outputs) {
@@ -108,92 +94,9 @@ struct Room<'a> {
 }
 
 impl Room<'_> {
-    fn step(&mut self, step: &Step) -> Result<(), ShapeError> {
-        self.run(&step.kernel, step, &step.input, step.residual.as_ref(), &step.output)
-    }
-
-    /// Band by band, each through all steps.
-    fn chain(
-        &mut self,
-        chain: &Chain,
-        progress: &mut Vec<Progress>,
-        after: &mut impl FnMut(usize),
-    ) -> Result<(), ShapeError> {
-        progress.clear();
-        progress.resize(chain.steps.len(), Progress::default());
-        let steps = self.plan.steps.get(chain.steps.clone()).unwrap_or_default();
-        while chain.advance(progress) {
-            for (index, step) in steps.iter().enumerate() {
-                let (now, before) = (progress[index], index.checked_sub(1).map(|before| progress[before]));
-                let held = index + 1 < steps.len();
-                if held {
-                    now.keep(&step.maps.1, self.arena.get_mut(step.output.clone()).unwrap_or_default());
-                }
-                if now.from < now.to {
-                    self.band(
-                        step,
-                        chain.links[index],
-                        now,
-                        before,
-                        held.then_some(chain.links[index].height()),
-                    )?;
-                    after(chain.steps.start + index);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The rows of `now`. `before` is how far the step before has come, where its map is held in part; `held` the
-    /// rows of the whole output, where this one is.
-    fn band(
-        &mut self,
-        step: &Step,
-        link: Link,
-        now: Progress,
-        before: Option<Progress>,
-        held: Option<usize>,
-    ) -> Result<(), ShapeError> {
-        let rows = now.from..now.to;
-        let (output, within) = match held {
-            Some(height) => now.of_held(&step.maps.1, height)?,
-            None => now.of_whole(&step.maps.1)?,
-        };
-        let base = before.map_or(0, |before| before.base);
-        let (input, source) = match (step.maps.0, &step.input) {
-            (Some(map), Source::Map(place)) => {
-                let seen = link.input(&rows);
-                let (view, within) = map.rows(seen.start - base..seen.end - base, [false; 2])?;
-                (Some(view), Source::Map(inner(place, within)))
-            }
-            _ => (None, Source::Image),
-        };
-        let (epilogue, residual) = match (step.epilogue.residual, &step.residual) {
-            (Residual::BeforeActivation(map), Some(place)) => {
-                let (view, within) = now.of_whole(&map)?;
-                let residual = Residual::BeforeActivation(view);
-                (Epilogue { residual, ..step.epilogue }, Some(inner(place, within)))
-            }
-            (Residual::AfterActivation(map), Some(place)) => {
-                let (view, within) = now.of_whole(&map)?;
-                let residual = Residual::AfterActivation(view);
-                (Epilogue { residual, ..step.epilogue }, Some(inner(place, within)))
-            }
-            _ => (step.epilogue, None),
-        };
-        let kernel = step.form.kernel(input, output, rows, epilogue, self.plan.isa, step.tile)?;
-        self.run(&kernel, step, &source, residual.as_ref(), &inner(&step.output, within))
-    }
-
     /// The output's place in the arena overlaps with no other.
-    fn run(
-        &mut self,
-        kernel: &Kernel,
-        step: &Step,
-        input: &Source,
-        residual: Option<&Range<usize>>,
-        output: &Range<usize>,
-    ) -> Result<(), ShapeError> {
+    fn step(&mut self, step: &Step) -> Result<(), ShapeError> {
+        let output = &step.output;
         let packed = self.weights.get(step.packed.clone()).unwrap_or_default();
         let (before, rest) = self.arena.split_at_mut_checked(output.start).ok_or(ShapeError::EmptyMap)?;
         let (written, after) = rest.split_at_mut_checked(output.len()).ok_or(ShapeError::EmptyMap)?;
@@ -205,17 +108,12 @@ impl Room<'_> {
                 start.and_then(|start| after.get(start..start + place.len()))
             }
         };
-        let input = match input {
+        let input = match &step.input {
             Source::Image => Some(self.image),
             Source::Map(place) => read(place),
         };
         let input = input.ok_or(ShapeError::EmptyMap)?;
-        let inputs = Inputs { packed, input, residual: residual.and_then(read) };
-        halves::run(kernel, self.threads, self.plan.isa, inputs, self.scratch, written)
+        let inputs = Inputs { packed, input, residual: step.residual.as_ref().and_then(read) };
+        halves::run(&step.kernel, self.threads, self.plan.isa, inputs, self.scratch, written)
     }
-}
-
-/// A piece of a place in the arena.
-fn inner(place: &Range<usize>, within: Range<usize>) -> Range<usize> {
-    place.start + within.start..place.start + within.end
 }

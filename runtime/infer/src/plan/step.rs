@@ -5,13 +5,13 @@ use std::ops::Range;
 
 use arcdoor_kernels::{
     Activation, Block, Conv, Depthwise, Elementwise, Epilogue, Inputs, Isa, Map, Part, Planar, Pool,
-    PoolKind, Residual, ShapeError, Square, Taps, Tile, Upsample2, Winograd,
+    PoolKind, Residual, ShapeError, Tile, Upsample2, Winograd,
 };
 
 use super::fuse::{Added, Fused, Kind};
 use super::graph::{Act, Weights};
 use super::shape::Shape;
-use crate::tuning::{Choice, Form as Chosen};
+use crate::tuning::{Choice, Form};
 
 /// A kernel with its shapes.
 #[derive(Debug, Clone)]
@@ -38,135 +38,15 @@ pub(super) enum Source {
 /// A step, ready to run.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
-    /// For the whole maps.
     pub(super) kernel: Kernel,
-    pub(super) form: Form,
-    /// Where a tuning names one.
-    pub(super) tile: Option<Tile>,
-    pub(super) epilogue: Epilogue,
-    /// Maps of input and output; in a chain those between its steps are held in part.
-    pub(super) maps: (Option<Map>, Map),
     pub(super) packed: Range<usize>,
     pub(super) input: Source,
     pub(super) residual: Option<Range<usize>>,
     pub(super) output: Range<usize>,
 }
 
-/// What a step computes, apart from its weights and maps: a kernel for some rows is made of it at once.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Form {
-    Block,
-    Stem(Planar, Taps),
-    Conv(Taps),
-    Winograd(Square, Taps),
-    Dense,
-    Depthwise(Taps),
-    Affine,
-    Copy,
-    Pool(PoolKind, Taps),
-    GlobalAverage,
-    Upsample,
-}
-
-impl Form {
-    /// `input` is `None` for a stem, which reads the planar image. A `choice` is in place of the default.
-    pub(super) fn new(
-        fused: &Fused,
-        image: Shape,
-        input: Option<Map>,
-        output: Map,
-        choice: Option<Choice>,
-    ) -> Self {
-        match &fused.kind {
-            Kind::Block => Self::Block,
-            Kind::Conv { taps, .. } => match input {
-                None => {
-                    let Shape { channels, height, width } = image;
-                    Self::Stem(Planar { channels, height, width }, *taps)
-                }
-                // The direct sum, or Winograd's form where that was measured to be faster.
-                Some(input) => {
-                    let taps = trimmed(*taps, input, output);
-                    let square = match choice.map(|choice| choice.form) {
-                        Some(Chosen::Winograd(square)) => Some(square),
-                        Some(Chosen::Direct) => None,
-                        None => Winograd::suggest(&input, &output, taps),
-                    };
-                    match square {
-                        Some(square) => Self::Winograd(square, taps),
-                        None => Self::Conv(taps),
-                    }
-                }
-            },
-            Kind::Depthwise { taps, .. } => {
-                Self::Depthwise(input.map_or(*taps, |input| trimmed(*taps, input, output)))
-            }
-            Kind::Dense { .. } => Self::Dense,
-            Kind::Affine { .. } => Self::Affine,
-            Kind::Copy => Self::Copy,
-            Kind::Pool { kind, taps } => Self::Pool(*kind, *taps),
-            Kind::GlobalAverage => Self::GlobalAverage,
-            Kind::Upsample => Self::Upsample,
-        }
-    }
-
-    /// Windows, where rows of the output can be made of rows of the input.
-    pub(super) fn taps(self) -> Option<Taps> {
-        match self {
-            Self::Stem(_, taps) | Self::Conv(taps) | Self::Depthwise(taps) => Some(taps),
-            Self::Affine | Self::Copy => Some(Taps::square(1, 1, 0)),
-            // A pool takes what lies beyond its map's edge for padding.
-            Self::Pool(_, taps) => (taps.pads == [0; 4]).then_some(taps),
-            Self::Block | Self::Winograd(..) | Self::Dense | Self::GlobalAverage | Self::Upsample => None,
-        }
-    }
-
-    /// The kernel between two maps; `rows` are those of the whole output that `output` holds.
-    pub(super) fn kernel(
-        self,
-        input: Option<Map>,
-        output: Map,
-        rows: Range<usize>,
-        epilogue: Epilogue,
-        isa: Isa,
-        tile: Option<Tile>,
-    ) -> Result<Kernel, ShapeError> {
-        let tile_of = |conv: &Conv| tile.unwrap_or_else(|| conv.tile(isa));
-        let conv = |conv: Conv| Kernel::Conv(conv, tile_of(&conv));
-        if let Self::Stem(image, taps) = self {
-            return Ok(conv(Conv::stem_rows(image, rows, output, taps, epilogue)?));
-        }
-        let Some(input) = input else { return Ok(Kernel::Block(Block::new(output))) };
-        Ok(match self {
-            Self::Block | Self::Stem(..) => Kernel::Block(Block::new(output)),
-            Self::Conv(taps) => conv(Conv::new(input, output, taps, epilogue)?),
-            Self::Winograd(square, taps) => {
-                let tile = tile_of(&Conv::new(input, output, taps, epilogue)?);
-                Kernel::Winograd(Winograd::new(square, input, output, taps, epilogue)?, tile)
-            }
-            Self::Dense => conv(Conv::dense(input, output, epilogue)?),
-            Self::Depthwise(taps) => Kernel::Depthwise(Depthwise::new(input, output, taps, epilogue)?),
-            Self::Affine => Kernel::Elementwise(Elementwise::affine(input, output, epilogue)?),
-            Self::Copy => Kernel::Elementwise(Elementwise::new(input, output, epilogue)?),
-            Self::Pool(kind, taps) => Kernel::Pool(Pool::new(kind, input, output, taps, epilogue)?),
-            Self::GlobalAverage => Kernel::Pool(Pool::global(PoolKind::Average, input, output, epilogue)?),
-            Self::Upsample => Kernel::Upsample(Upsample2::new(input, output, epilogue)?),
-        })
-    }
-}
-
-/// Without the padding below and to the right that no window reaches.
-fn trimmed(taps: Taps, input: Map, output: Map) -> Taps {
-    let [top, left, ..] = taps.pads;
-    let beyond =
-        |out: usize, kernel: usize, side: usize| ((out - 1) * taps.stride + kernel).saturating_sub(side);
-    let bottom = beyond(output.height(), taps.kernel[0], input.height() + top);
-    let right = beyond(output.width(), taps.kernel[1], input.width() + left);
-    Taps { pads: [top, left, bottom, right], ..taps }
-}
-
 /// What follows a fused step's sums.
-pub(super) fn epilogue(fused: &Fused, added: Option<Map>) -> Result<Epilogue, ShapeError> {
+fn epilogue(fused: &Fused, added: Option<Map>) -> Result<Epilogue, ShapeError> {
     let activation = match &fused.act {
         Act::None => Activation::None,
         Act::Relu => Activation::Relu,
@@ -184,6 +64,53 @@ pub(super) fn epilogue(fused: &Fused, added: Option<Map>) -> Result<Epilogue, Sh
 }
 
 impl Kernel {
+    /// The kernel of a fused step between two maps; `input` is `None` for what reads the planar image. A `choice`
+    /// is in place of the default.
+    pub(super) fn new(
+        fused: &Fused,
+        image: Shape,
+        input: Option<Map>,
+        added: Option<Map>,
+        output: Map,
+        isa: Isa,
+        choice: Option<Choice>,
+    ) -> Result<Self, ShapeError> {
+        let epilogue = epilogue(fused, added)?;
+        let tile_of = |conv: &Conv| choice.map_or_else(|| conv.tile(isa), |choice| choice.tile);
+        let conv = |conv: Conv| Self::Conv(conv, tile_of(&conv));
+        let Some(input) = input else {
+            let Kind::Conv { taps, .. } = fused.kind else { return Ok(Self::Block(Block::new(output))) };
+            let Shape { channels, height, width } = image;
+            return Ok(conv(Conv::stem(Planar { channels, height, width }, output, taps, epilogue)?));
+        };
+        Ok(match fused.kind {
+            Kind::Block => Self::Block(Block::new(output)),
+            Kind::Conv { taps, .. } => {
+                let direct = Conv::new(input, output, taps, epilogue)?;
+                // The direct sum, or Winograd's form where that was measured to be faster.
+                let square = match choice.map(|choice| choice.form) {
+                    Some(Form::Winograd(square)) => Some(square),
+                    Some(Form::Direct) => None,
+                    None => Winograd::suggest(&input, &output, taps),
+                };
+                match square {
+                    Some(square) => {
+                        let winograd = Winograd::new(square, input, output, taps, epilogue)?;
+                        Self::Winograd(winograd, tile_of(&direct))
+                    }
+                    None => conv(direct),
+                }
+            }
+            Kind::Dense { .. } => conv(Conv::dense(input, output, epilogue)?),
+            Kind::Depthwise { taps, .. } => Self::Depthwise(Depthwise::new(input, output, taps, epilogue)?),
+            Kind::Affine { .. } => Self::Elementwise(Elementwise::affine(input, output, epilogue)?),
+            Kind::Copy => Self::Elementwise(Elementwise::new(input, output, epilogue)?),
+            Kind::Pool { kind, taps } => Self::Pool(Pool::new(kind, input, output, taps, epilogue)?),
+            Kind::GlobalAverage => Self::Pool(Pool::global(PoolKind::Average, input, output, epilogue)?),
+            Kind::Upsample => Self::Upsample(Upsample2::new(input, output, epilogue)?),
+        })
+    }
+
     /// Values of scratch memory that a run needs.
     pub(super) fn scratch_len(&self) -> usize {
         if let Self::Winograd(op, _) = self { op.scratch_len() } else { 0 }
