@@ -19,6 +19,7 @@ mod identities;
 mod normalisation;
 mod open;
 mod prelu;
+mod reshape;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -26,6 +27,7 @@ mod wire;
 use crate::error::InferError;
 use graph::Graph;
 pub(crate) use open::{Numbers, Opened, Tensor, open};
+pub(crate) use reshape::reshaped;
 
 /// The result of [`simplify`].
 #[derive(Debug, Clone)]

@@ -108,14 +108,6 @@ impl Map {
         block * self.plane_stride() + (row + self.border) * self.row_stride() + (column + self.border) * LANES
     }
 
-    /// The same map with another border.
-    ///
-    /// # Errors
-    /// [`ShapeError::MapTooLarge`].
-    pub const fn with_border(&self, border: usize) -> Result<Self, ShapeError> {
-        Self::new(self.channels, self.height, self.width, border)
-    }
-
     /// Whether `other` has the same channels, rows and columns; borders may differ.
     #[must_use]
     pub const fn same_shape(&self, other: &Self) -> bool {

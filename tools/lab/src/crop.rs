@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
@@ -18,6 +17,7 @@ use crate::crop_set::{self, CropSet, Declaration, JOURNAL, Outcome};
 use crate::crops::Crops;
 use crate::sight::{DetectorName, Sight, open_pack};
 use crate::trouble::Trouble;
+use crate::workers;
 
 /// What `dataset.toml` calls the ArcFace template in 112x112 pixels.
 const ALIGNMENT: &str = "arcface-112";
@@ -142,25 +142,16 @@ fn work(args: &CropArgs, pack: &Pack, tasks: &[Task], set: &Mutex<CropSet>) -> R
     let dir = set.lock().unwrap_or_else(PoisonError::into_inner).dir().to_path_buf();
     let bar = ProgressBar::new(tasks.len() as u64);
     bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} photos, {per_sec}, {eta} left")?);
-    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let thread = || -> Result<()> {
+    workers::run(args.threads.into(), tasks.len(), |take| {
         let mut sight = Sight::open(pack, args.detector, settings)?;
-        while !stop.load(Ordering::Relaxed) {
-            let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+        while let Some(index) = take() {
+            let task = &tasks[index];
             let (outcome, faces) = one(&mut sight, &args.images, &dir, task, args.several)?;
             let crop = if matches!(outcome, Outcome::Cropped | Outcome::Chosen) { &task.crop } else { "" };
             set.lock().unwrap_or_else(PoisonError::into_inner).note(&task.photo, outcome, faces, crop)?;
             bar.inc(1);
         }
         Ok(())
-    };
-    std::thread::scope(|scope| {
-        let run = || thread().inspect_err(|_| stop.store(true, Ordering::Relaxed));
-        let workers: Vec<_> = (0..args.threads).map(|_| scope.spawn(run)).collect();
-        workers.into_iter().try_for_each(|worker| match worker.join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
-        })
     })?;
     bar.finish_and_clear();
     Ok(())

@@ -27,6 +27,7 @@ mod pack_build;
 mod pack_sign;
 mod parity;
 mod peer;
+mod peer_process;
 mod race;
 mod scenes;
 mod score_file;
@@ -35,6 +36,7 @@ mod site_file;
 mod stats;
 mod templates;
 mod trouble;
+mod workers;
 
 use std::process::ExitCode;
 

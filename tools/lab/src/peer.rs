@@ -1,15 +1,15 @@
-//! The peers' process: one line asks for a round, one line of JSON brings its times.
+//! OpenCV and onnxruntime on the way of a frame.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use arcdoor_frame::RgbImage;
 use arcdoor_models::{ChannelOrder, NetFile, Pack};
 use serde::Serialize;
+
+use crate::peer_process::PeerProcess;
 
 const SCRIPT: &str = include_str!("../python/opencv_frame.py");
 
@@ -58,17 +58,11 @@ impl Setting {
 pub(crate) type Round = BTreeMap<String, BTreeMap<String, Vec<f64>>>;
 
 /// The peers, warmed up and waiting.
-pub(crate) struct Peer {
-    child: Child,
-    asks: ChildStdin,
-    answers: BufReader<ChildStdout>,
-    dir: PathBuf,
-}
+pub(crate) struct Peer(PeerProcess);
 
 impl Peer {
     pub(crate) fn start(python: &Path, setting: &Setting, frames: &[RgbImage]) -> Result<Self> {
-        let dir = std::env::temp_dir().join(format!("arcdoor-peer-{}", std::process::id()));
-        fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        let dir = PeerProcess::folder("peer")?;
         let mut setting = serde_json::to_value(setting)?;
         let mut files = Vec::new();
         for (index, frame) in frames.iter().enumerate() {
@@ -78,31 +72,11 @@ impl Peer {
             setting["frame_size"] = serde_json::json!([frame.width(), frame.height()]);
         }
         setting["frames"] = serde_json::to_value(files)?;
-        let file = dir.join("setting.json");
-        fs::write(&file, setting.to_string())?;
-        let mut command = Command::new(python);
-        command.args(["-c", SCRIPT]).arg(&file).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().with_context(|| format!("cannot start {}", python.display()))?;
-        let asks = child.stdin.take().context("the peers have no input")?;
-        let answers = BufReader::new(child.stdout.take().context("the peers have no output")?);
-        Ok(Self { child, asks, answers, dir })
+        Ok(Self(PeerProcess::start(python, SCRIPT, dir, &setting)?))
     }
 
     /// One round over all frames.
     pub(crate) fn round(&mut self) -> Result<Round> {
-        self.asks.write_all(b"round\n").and_then(|()| self.asks.flush()).context("the peers have ended")?;
-        let mut line = String::new();
-        self.answers.read_line(&mut line).context("cannot hear the peers")?;
-        ensure!(!line.is_empty(), "the peers ended without an answer; what they said is above");
-        serde_json::from_str(&line).with_context(|| format!("the peers answered {line}"))
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // It may have ended already; either way there is nothing left to do about it here.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.dir);
+        self.0.round()
     }
 }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -13,6 +11,7 @@ use arcdoor_infer::{EngineChoice, Net, NetSpec, Session};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
+use crate::peer_process::PeerProcess;
 use crate::stats::{median, quantile};
 
 const SCRIPT: &str = include_str!("../python/race.py");
@@ -118,7 +117,7 @@ pub(crate) fn race(course: &Course, effort: Effort, python: Option<&Path>) -> Re
     }
     let mut peers = None;
     if let Some(python) = python {
-        let (started, entrants) = Peers::start(python, course, effort, &values)?;
+        let (started, entrants) = start(python, course, effort, &values)?;
         for (engine, entrant) in entrants {
             let version = entrant.version.unwrap_or_default();
             let mut row = row(course, &engine, &version, entrant.left_out);
@@ -141,7 +140,7 @@ pub(crate) fn race(course: &Course, effort: Effort, python: Option<&Path>) -> Re
     Ok(rows)
 }
 
-fn rounds(ours: &mut [Ours], mut peers: Option<&mut Peers>, effort: Effort) -> Result<Table> {
+fn rounds(ours: &mut [Ours], mut peers: Option<&mut PeerProcess>, effort: Effort) -> Result<Table> {
     let mut table = Table::default();
     for round in 0..WARM_UP + effort.rounds {
         let mut took: BTreeMap<String, Times> = BTreeMap::new();
@@ -149,7 +148,7 @@ fn rounds(ours: &mut [Ours], mut peers: Option<&mut Peers>, effort: Effort) -> R
             took.insert(ours.engine.to_owned(), timed(&mut ours.session, effort.runs)?);
         }
         if let Some(peers) = &mut peers {
-            took.extend(peers.round()?);
+            took.extend(peers.round::<BTreeMap<String, Times>>()?);
         }
         if round >= WARM_UP {
             for (engine, times) in took {
@@ -258,72 +257,27 @@ fn quartiles(values: &[f64]) -> Option<[f64; 2]> {
     Some([quantile(values, 0.25)?, quantile(values, 0.75)?])
 }
 
-/// The peers' process: a line asks for a round, a line of JSON brings its times.
-struct Peers {
-    child: Child,
-    asks: ChildStdin,
-    answers: BufReader<ChildStdout>,
-    dir: PathBuf,
-}
-
-impl Peers {
-    fn start(
-        python: &Path,
-        course: &Course,
-        effort: Effort,
-        values: &[f32],
-    ) -> Result<(Self, BTreeMap<String, Entrant>)> {
-        let dir = std::env::temp_dir().join(format!("arcdoor-race-{}", std::process::id()));
-        fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-        let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        fs::write(dir.join("input.f32"), raw)?;
-        let setting = serde_json::json!({
-            "file": fs::canonicalize(&course.file)?,
-            "input": course.input,
-            "values": dir.join("input.f32"),
-            "outputs": course.outputs,
-            "runs": effort.runs,
-            "scratch": dir.join("scratch"),
-        });
-        let file = dir.join("setting.json");
-        fs::write(&file, setting.to_string())?;
-        let mut command = Command::new(python);
-        command.args(["-c", SCRIPT]).arg(&file).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().with_context(|| format!("cannot start {}", python.display()))?;
-        let asks = child.stdin.take().context("the peers have no input")?;
-        let answers = BufReader::new(child.stdout.take().context("the peers have no output")?);
-        let mut peers = Self { child, asks, answers, dir };
-        let line = peers.line()?;
-        let entrants = serde_json::from_str(&line).with_context(|| format!("the peers answered {line}"))?;
-        Ok((peers, entrants))
-    }
-
-    fn round(&mut self) -> Result<BTreeMap<String, Times>> {
-        self.asks.write_all(b"round\n").and_then(|()| self.asks.flush()).context("the peers have ended")?;
-        let line = self.line()?;
-        serde_json::from_str(&line).with_context(|| format!("the peers answered {line}"))
-    }
-
-    /// The next line that is JSON: some engines write to the same place while they load.
-    fn line(&mut self) -> Result<String> {
-        loop {
-            let mut line = String::new();
-            self.answers.read_line(&mut line).context("cannot hear the peers")?;
-            ensure!(!line.is_empty(), "the peers ended without an answer; what they said is above");
-            if line.starts_with('{') {
-                return Ok(line);
-            }
-        }
-    }
-}
-
-impl Drop for Peers {
-    fn drop(&mut self) {
-        // It may have ended already; either way there is nothing left to do about it here.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.dir);
-    }
+/// The peers of one course, and who they are.
+fn start(
+    python: &Path,
+    course: &Course,
+    effort: Effort,
+    values: &[f32],
+) -> Result<(PeerProcess, BTreeMap<String, Entrant>)> {
+    let dir = PeerProcess::folder("race")?;
+    let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    fs::write(dir.join("input.f32"), raw)?;
+    let setting = serde_json::json!({
+        "file": fs::canonicalize(&course.file)?,
+        "input": course.input,
+        "values": dir.join("input.f32"),
+        "outputs": course.outputs,
+        "runs": effort.runs,
+        "scratch": dir.join("scratch"),
+    });
+    let mut peers = PeerProcess::start(python, SCRIPT, dir, &setting)?;
+    let entrants = peers.answer()?;
+    Ok((peers, entrants))
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, ensure};
 use arcdoor_core::Template;
@@ -14,6 +13,7 @@ use crate::features::Features;
 use crate::fillers::Crop;
 use crate::lfw::{Lfw, stem};
 use crate::sight::{DetectorName, Sight, open_pack};
+use crate::workers;
 
 /// The path from a picture to a template: flags of every evaluation that goes it.
 #[derive(clap::Args)]
@@ -104,13 +104,11 @@ impl PathArgs {
         };
         let bar = ProgressBar::new(pictures.len() as u64);
         bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} photos, {per_sec}, {eta} left")?);
-        let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
         let done = Mutex::new(vec![None; pictures.len()]);
-        let work = || -> Result<()> {
+        workers::run(self.threads, pictures.len(), |take| {
             let mut sight = Sight::open(pack, self.detector, settings)?;
-            while !stop.load(Ordering::Relaxed) {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some((name, picture)) = pictures.get(index) else { break };
+            while let Some(index) = take() {
+                let (name, picture) = &pictures[index];
                 let template = match picture {
                     Picture::Photo(path) => sight.template_at_centre(path)?,
                     Picture::Crop(bytes) => {
@@ -121,14 +119,6 @@ impl PathArgs {
                 bar.inc(1);
             }
             Ok(())
-        };
-        std::thread::scope(|scope| {
-            let run = || work().inspect_err(|_| stop.store(true, Ordering::Relaxed));
-            let workers: Vec<_> = (0..self.threads).map(|_| scope.spawn(run)).collect();
-            workers.into_iter().try_for_each(|worker| match worker.join() {
-                Ok(result) => result,
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
         })?;
         bar.finish_and_clear();
         Ok(done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))

@@ -1,5 +1,6 @@
 //! Quantised weights become f32.
 
+use super::reshape::reshaped;
 use tract_onnx::pb::NodeProto;
 
 use super::graph::{Constant, Graph, Values, int};
@@ -23,7 +24,7 @@ pub(super) fn reshape(graph: &mut Graph) -> Result<usize, InferError> {
         let (Some(data), Some(shape)) = (graph.constant(node, 0), graph.constant(node, 1)) else {
             return Ok(None);
         };
-        let dims = shape.i64().and_then(|shape| resolved(&data.dims, shape, int(node, "allowzero", 0) != 0));
+        let dims = shape.i64().and_then(|shape| reshaped(&data.dims, shape, int(node, "allowzero", 0) != 0));
         match dims {
             Some(dims) => Ok(Some(Constant { dims, values: data.values.clone() })),
             None => Err(InferError::Rewrite(format!("{:?} cannot be reshaped", node.input.first()))),
@@ -116,28 +117,6 @@ fn integers(constant: &Constant) -> Option<Vec<f32>> {
     }
 }
 
-/// ONNX's reading of a shape: 0 keeps a dimension, -1 takes what is left.
-fn resolved(from: &[usize], shape: &[i64], allow_zero: bool) -> Option<Vec<usize>> {
-    let count: usize = from.iter().product();
-    let mut dims = Vec::with_capacity(shape.len());
-    let mut open = None;
-    for (i, &side) in shape.iter().enumerate() {
-        dims.push(match side {
-            -1 if open.is_none() => {
-                open = Some(i);
-                1
-            }
-            0 if !allow_zero => *from.get(i)?,
-            side => usize::try_from(side).ok()?,
-        });
-    }
-    let known = dims.iter().try_fold(1_usize, |n, &d| n.checked_mul(d))?;
-    if let Some(open) = open {
-        dims[open] = count.checked_div(known)?;
-    }
-    (dims.iter().try_fold(1_usize, |n, &d| n.checked_mul(d))? == count).then_some(dims)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,12 +162,5 @@ mod tests {
         assert_eq!(run(1, 0, &data, &[2], &[1.0, 1.0], &[0, 0]), None);
         assert_eq!(run(1, 2, &data, &[2], &[1.0, 1.0], &[0, 0]), None);
         assert_eq!(run(5, 0, &data, &[3], &[1.0; 3], &[0; 3]), None);
-    }
-
-    #[test]
-    fn shapes_are_resolved_as_onnx_says() {
-        assert_eq!(resolved(&[2, 6], &[0, 2, -1], false), Some(vec![2, 2, 3]));
-        assert_eq!(resolved(&[2, 6], &[5, -1], false), None);
-        assert_eq!(resolved(&[2, 6], &[-1, -1], false), None);
     }
 }

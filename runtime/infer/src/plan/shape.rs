@@ -1,6 +1,7 @@
 //! How an ONNX tensor is seen in a channel-blocked map.
 
 use super::refusal::Why;
+use crate::onnx::reshaped;
 
 /// Channels, rows and columns of one image of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,29 +71,9 @@ impl View {
         Ok(Self { dims: vec![outer.iter().product(), inner.iter().product()], ..self.clone() })
     }
 
-    /// ONNX's reading of a shape: 0 keeps a dimension, -1 takes what is left.
+    /// Of another shape, as ONNX reads it.
     pub(super) fn reshape(&self, shape: &[i64], allow_zero: bool) -> Result<Self, Why> {
-        let count: usize = self.dims.iter().product();
-        let mut dims = Vec::with_capacity(shape.len());
-        let mut open = None;
-        for (i, &side) in shape.iter().enumerate() {
-            dims.push(match side {
-                -1 if open.is_none() => {
-                    open = Some(i);
-                    1
-                }
-                0 if !allow_zero => *self.dims.get(i).ok_or(Why::Dims)?,
-                side => usize::try_from(side).map_err(|_| Why::Dims)?,
-            });
-        }
-        let product = |dims: &[usize]| dims.iter().try_fold(1_usize, |n, &d| n.checked_mul(d));
-        if let Some(open) = open {
-            let known = product(&dims).ok_or(Why::Dims)?;
-            dims[open] = count.checked_div(known).ok_or(Why::Dims)?;
-        }
-        if product(&dims) != Some(count) || dims.len() > 8 {
-            return Err(Why::Dims);
-        }
+        let dims = reshaped(&self.dims, shape, allow_zero).filter(|dims| dims.len() <= 8).ok_or(Why::Dims)?;
         Ok(Self { dims, ..self.clone() })
     }
 
