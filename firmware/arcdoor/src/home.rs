@@ -12,7 +12,9 @@
 //! | `packs/NAME/` | installed packs |
 
 use crate::error::Error;
-use std::fs;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The folder of all state; it need not exist yet.
@@ -42,7 +44,6 @@ impl Home {
     /// # Errors
     /// When it cannot be made.
     pub fn create(&self) -> Result<(), Error> {
-        use std::os::unix::fs::DirBuilderExt;
         if self.0.is_dir() {
             return Ok(());
         }
@@ -54,6 +55,24 @@ impl Home {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(failed(error)),
             _ => Ok(()),
         }
+    }
+
+    /// Writes one of the folder's files (mode 0600) whole, in one step: a power cut leaves the old one or the new.
+    ///
+    /// # Errors
+    /// When the disk fails or is full.
+    pub(crate) fn replace(&self, path: &Path, contents: &[u8]) -> Result<(), Error> {
+        self.create()?;
+        let part = path.with_added_extension("new");
+        let write = || {
+            let mut options = OpenOptions::new();
+            let mut out = options.write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+            out.write_all(contents)?;
+            out.sync_all()?;
+            fs::rename(&part, path)?;
+            File::open(&self.0)?.sync_all()
+        };
+        write().map_err(|source| Error::File { path: path.to_owned(), source })
     }
 
     /// The folder.

@@ -11,9 +11,8 @@ pub use arcdoor_calib::SiteTable;
 use arcdoor_calib::gallery_threshold;
 use arcdoor_core::{Calibration, CalibrationId};
 use arcdoor_models::{Pack, sha256_hex};
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// A site's calibration and its id.
@@ -97,17 +96,7 @@ impl Service {
         let pack = self.settings.open_pack(&self.pack_dir()?)?;
         let templates = self.enrolled()?.map_or(0, |opened| opened.gallery.templates());
         let effect = site.effect(&self.settings, &pack, templates.max(1))?;
-        self.home.create()?;
-        let (path, part) = (self.home.site(), self.home.dir().join("site.toml.new"));
-        let write = || {
-            let mut options = OpenOptions::new();
-            let mut part_file = options.write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-            part_file.write_all(text.as_bytes())?;
-            part_file.sync_all()?;
-            fs::rename(&part, &path)?;
-            File::open(self.home.dir())?.sync_all()
-        };
-        write().map_err(|source| Error::File { path: path.clone(), source })?;
+        self.home.replace(&self.home.site(), text.as_bytes())?;
         let made = site.made().to_owned();
         self.journal.log.append(&Entry::SiteInstalled { made: made.clone() })?;
         answer(&Response::SiteInstalled { made, text: effect })?;

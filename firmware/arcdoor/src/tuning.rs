@@ -26,7 +26,7 @@ use arcdoor_models::Pack;
 use arcdoor_vision::tuning::{Choice, Form, Isa, Layer, Square, Tile, Tuning, TuningError};
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
 
 /// Largest file, in bytes.
@@ -201,18 +201,10 @@ pub(crate) fn write(home: &Home, pack: &Pack, layers: &[(Layer, Choice)]) -> Res
         layers: layers.iter().map(|(layer, choice)| Row::of(layer, *choice)).collect(),
     };
     let path = home.tuning();
-    let failed = |source| Error::File { path: path.clone(), source };
-    let text = toml::to_string(&file).map_err(|error| failed(io::Error::other(error)))?;
-    home.create()?;
-    let new = path.with_extension("toml.new");
-    let write = || {
-        let mut out = fs::File::create(&new)?;
-        out.write_all(b"# Written by `arcdoor tune`; without this file the defaults hold.\n")?;
-        out.write_all(text.as_bytes())?;
-        out.sync_all()?;
-        fs::rename(&new, &path)
-    };
-    write().map_err(failed)
+    let failed = |error| Error::File { path: path.clone(), source: io::Error::other(error) };
+    let text = toml::to_string(&file).map_err(failed)?;
+    let head = "# Written by `arcdoor tune`; without this file the defaults hold.\n";
+    home.replace(&path, [head, &text].concat().as_bytes())
 }
 
 /// What the layers come from: a pack with the same networks has the same.
