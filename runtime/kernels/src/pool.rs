@@ -96,7 +96,7 @@ impl Local for Pool {
         let Taps { kernel, stride, pads: [top, left, ..] } = self.taps;
         let input_map = &self.through.input;
         let mut values = [bias; P];
-        if kernel == [2, 2] && stride == 2 && [top, left] == [0, 0] && self.kind == PoolKind::Max {
+        if self.taps == Taps::square(2, 2, 0) && self.kind == PoolKind::Max {
             // What networks halve their maps with: every window lies inside.
             for p in 0..P {
                 let at = input.wrapping_add(input_map.at(0, 2 * places.rows[p], 2 * places.columns[p]));

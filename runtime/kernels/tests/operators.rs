@@ -355,6 +355,27 @@ proptest! {
 }
 
 /// What each activation makes of the values that are no numbers.
+/// What halves a map is computed apart, but only where all its windows lie inside: at an odd side the last one does
+/// not, whatever lies behind the map.
+#[test]
+fn a_halving_pool_that_is_padded_below_looks_at_no_padding() {
+    let (input, output) = (Map::new(1, 3, 3, 1).unwrap(), Map::new(1, 2, 2, 0).unwrap());
+    let taps = Taps { pads: [0, 0, 1, 1], ..Taps::square(2, 2, 0) };
+    let pool = Pool::new(PoolKind::Max, input, output, taps, Epilogue::NONE).unwrap();
+    let mut values = vec![9.0; input.len()];
+    for (row, column) in (0..9).map(|at| (at / 3, at % 3)) {
+        values[input.at(0, row, column)] = -1.0 - (row * 3 + column) as f32;
+    }
+    let mut packed = vec![0.0; pool.packed_len()];
+    pool.pack(None, &mut packed).unwrap();
+    for isa in isas() {
+        let mut out = vec![0.0; output.len()];
+        pool.run(isa, inputs(&packed, &values, None), &mut out).unwrap();
+        let found = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(row, column)| out[output.at(0, row, column)]);
+        assert_eq!(found, [-1.0, -3.0, -7.0, -9.0], "{isa}");
+    }
+}
+
 #[test]
 fn nan_and_infinity_pass() {
     let map = Map::new(1, 1, 4, 0).unwrap();
