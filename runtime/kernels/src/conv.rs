@@ -4,6 +4,7 @@ mod tile;
 
 use core::ops::Range;
 
+use crate::ahead::Ahead;
 use crate::epilogue::{Epilogue, Inputs, head_len};
 use crate::error::{ShapeError, check_len};
 use crate::finish::Finish;
@@ -318,18 +319,29 @@ impl Conv {
         self.epilogue.check_residual(inputs.residual)?;
         let base = self.output.begin(part, output)?;
         let tile = tile.fitted(isa);
+        let pixels = self.output.height() * self.output.width();
+        let tiles = pixels.div_ceil(tile.pixels) * self.output.blocks().div_ceil(tile.blocks);
+        let ahead = Ahead::new(inputs.next, tiles * self.window.planes);
         for slab in part.slabs(&self.output) {
-            self.run_slab(isa, tile, &inputs, &slab, base);
+            self.run_slab(isa, tile, &inputs, &ahead, &slab, base);
         }
         Ok(())
     }
 
     /// Rectangles whose windows lie inside a planar image are computed in place; the rest pixel by pixel
     /// from copies. A blocked map has a border, so that all of it is inside.
-    fn run_slab(&self, isa: Isa, tile: Tile, inputs: &Inputs<'_>, slab: &Slab, output: *mut f32) {
+    fn run_slab(
+        &self,
+        isa: Isa,
+        tile: Tile,
+        inputs: &Inputs<'_>,
+        ahead: &Ahead<'_>,
+        slab: &Slab,
+        output: *mut f32,
+    ) {
         let width = self.output.width();
         let Source::Planar(image) = self.source else {
-            return self.run_area(isa, tile, inputs, slab, 0..width, None, output);
+            return self.run_area(isa, tile, inputs, ahead, slab, 0..width, None, output);
         };
         let Taps { kernel, stride, pads: [top, left, ..] } = self.taps;
         let edge = Edge { height: image.height, width: image.width, top, left, stride };
@@ -344,7 +356,7 @@ impl Conv {
         let area = |rows: Range<usize>, columns: Range<usize>, edge| {
             if !rows.is_empty() && !columns.is_empty() {
                 let slab = Slab { blocks: slab.blocks.clone(), rows };
-                self.run_area(isa, tile, inputs, &slab, columns, edge, output);
+                self.run_area(isa, tile, inputs, ahead, &slab, columns, edge, output);
             }
         };
         area(slab.rows.start..middle.start, 0..width, Some(&edge));
@@ -360,6 +372,7 @@ impl Conv {
         isa: Isa,
         tile: Tile,
         inputs: &Inputs<'_>,
+        ahead: &Ahead<'_>,
         slab: &Slab,
         columns: Range<usize>,
         edge: Option<&Edge>,
@@ -409,6 +422,7 @@ impl Conv {
                         column: columns.start,
                         width: columns.len(),
                         pixels: strip.clone(),
+                        ahead,
                     };
                     // SAFETY: `new` checked that every window lies within input and border (or the edge's
                     // copy), `run_part` that the slices are as long as their maps.

@@ -5,7 +5,6 @@ mod rows;
 use crate::conv::Taps;
 use crate::epilogue::{Epilogue, Inputs, head_len};
 use crate::error::{ShapeError, check_len};
-use crate::finish::Finish;
 use crate::isa::Isa;
 use crate::map::{LANES, Map, Part};
 use rows::Rows;
@@ -21,12 +20,12 @@ pub struct Depthwise {
 }
 
 impl Depthwise {
-    /// A depthwise convolution; the input's border must be as wide as the padding reads.
+    /// A depthwise convolution; the input's border is not read.
     ///
     /// # Errors
-    /// When kernel, stride, border, output or residual do not fit (see [`ShapeError`]).
+    /// When kernel, stride, output or residual do not fit (see [`ShapeError`]).
     pub fn new(input: Map, output: Map, taps: Taps, epilogue: Epilogue) -> Result<Self, ShapeError> {
-        taps.check_map(&input, &output)?;
+        taps.check(input.height(), input.width(), &output)?;
         Self::checked(input, output, taps, epilogue)
     }
 
@@ -115,27 +114,8 @@ impl Depthwise {
         check_len("packed weights", self.packed_len(), inputs.packed.len())?;
         self.epilogue.check_residual(inputs.residual)?;
         let output = self.output.begin(part, output)?;
-        let input = &self.input;
-        let Taps { kernel, stride, pads: [top, left, ..] } = self.taps;
-        let origin = input.at(0, 0, 0) - top * input.row_stride() - left * LANES;
-        let weights = head_len(self.output.blocks());
         for slab in part.slabs(&self.output) {
-            for block in slab.blocks.clone() {
-                let rows = Rows {
-                    kernel,
-                    input: inputs.input.as_ptr().wrapping_add(origin + block * input.plane_stride()),
-                    input_tap_row: input.row_stride(),
-                    input_row: stride * input.row_stride(),
-                    stride,
-                    weights: inputs.packed.as_ptr().wrapping_add(weights + block * self.block_weights()),
-                    finish: Finish::new(&self.epilogue, &self.output, &inputs, block),
-                    output: output.wrapping_add(self.output.at(block, 0, 0)),
-                    output_row: self.output.row_stride(),
-                    width: self.output.width(),
-                    rows: slab.rows.clone(),
-                };
-                rows.dispatch(isa);
-            }
+            Rows { operator: self, inputs: &inputs, slab: &slab, output }.dispatch(isa);
         }
         Ok(())
     }

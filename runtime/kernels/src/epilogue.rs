@@ -102,6 +102,9 @@ pub struct Inputs<'a> {
     pub input: &'a [f32],
     /// The map that is added, where the epilogue adds one.
     pub residual: Option<&'a [f32]>,
+    /// What operators after this one will read, such as their weights: a dense convolution fetches the first of it
+    /// into the second cache meanwhile, where the instruction set can. May be empty; no value depends on it.
+    pub next: &'a [f32],
 }
 
 /// Bias and slopes, padded to whole blocks: the head of what `pack` writes.

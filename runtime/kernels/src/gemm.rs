@@ -5,6 +5,7 @@
 
 use core::ops::Range;
 
+use crate::ahead::Ahead;
 use crate::finish::{Finish, InRow, Spots, Walk, store};
 use crate::isa::Isa;
 use crate::map::LANES;
@@ -71,6 +72,8 @@ pub(crate) struct Job<'a> {
     pub(crate) column: usize,
     pub(crate) width: usize,
     pub(crate) pixels: Range<usize>,
+    /// Goes on with each plane of each tile.
+    pub(crate) ahead: &'a Ahead<'a>,
 }
 
 /// Tiles whose pixels lie at distances that the compiler knows, so that one pointer serves them all.
@@ -288,6 +291,7 @@ impl<const P: usize, const B: usize, const SHAPE: usize, const EDGE: bool> Tiles
         let [step, width] = SHAPES[SHAPE];
         let mut weights = job.weights.wrapping_add(job.planes.start * window.plane_weights());
         for plane in job.planes.clone() {
+            job.ahead.step(s);
             let last = plane + 1 == window.planes;
             let inner = if last { window.inner_last } else { window.inner };
             let inner = if width == 0 { inner } else { width };

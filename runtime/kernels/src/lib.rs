@@ -44,6 +44,7 @@
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+mod ahead;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod conv;

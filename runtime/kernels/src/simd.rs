@@ -32,6 +32,8 @@ pub(crate) trait Simd: Copy {
     /// # Safety
     /// 16 values can be written at `at`.
     unsafe fn store(self, at: *mut f32, v: Self::V);
+    /// Asks for the cache line at `at`, soon; any address will do.
+    fn fetch(self, at: *const f32);
     /// `a * b + sum`, rounded once where the instruction set can.
     fn fma(self, a: Self::V, b: Self::V, sum: Self::V) -> Self::V;
     fn add(self, a: Self::V, b: Self::V) -> Self::V;

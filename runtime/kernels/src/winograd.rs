@@ -3,6 +3,7 @@
 
 mod transform;
 
+use crate::ahead::Ahead;
 use crate::conv::{Taps, Tile};
 use crate::epilogue::{Epilogue, Inputs, head_len};
 use crate::error::{ShapeError, check_len};
@@ -314,6 +315,7 @@ impl Winograd {
                 column: 0,
                 width: count,
                 pixels: 0..count,
+                ahead: &Ahead::none(),
             };
             // SAFETY: the slices hold the planes' squares, and the packed weights `blocks` blocks from
             // `block` on.

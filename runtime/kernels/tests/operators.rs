@@ -204,7 +204,7 @@ proptest! {
             size
         };
         let source = Plain::random(seed, channels, height, width);
-        let (input, values) = source.blocked(7);
+        let (input, values) = source.blocked(seed.next() as usize % 2);
         let output = Map::new(channels, size[0], size[1], border).unwrap();
         let end = End::draw(seed, &output);
         let weights = seed.values(channels * taps.kernel[0] * taps.kernel[1]);

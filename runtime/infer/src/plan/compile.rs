@@ -73,11 +73,13 @@ pub(super) fn compile(
         steps.push(Step {
             kernel,
             packed,
+            next: 0..0,
             input: source.map_or(Source::Image, |(_, place)| Source::Map(place)),
             residual: added.map(|(_, place)| place),
             output: place,
         });
     }
+    look_ahead(&mut steps);
     let outputs = answers(&graph, &maps, &places, &taken)?;
     let (batch, image) = (graph.batch, graph.input.len());
     after(Loading::Planned);
@@ -85,6 +87,17 @@ pub(super) fn compile(
     after(Loading::Packed);
     let scratch_len = steps.iter().map(|step| step.kernel.scratch_len()).max().unwrap_or(0);
     Ok(Plan { steps, entries, weights, arena_len, scratch_len, outputs, batch, image, isa })
+}
+
+/// Tells each step which weights follow its own.
+fn look_ahead(steps: &mut [Step]) {
+    let mut end = steps.last().map_or(0, |step| step.packed.end);
+    for step in steps.iter_mut().rev() {
+        step.next = step.packed.end..end;
+        if matches!(step.kernel, Kernel::Conv(..)) {
+            end = step.packed.end;
+        }
+    }
 }
 
 /// What a tuning may say something of: dense convolutions and fully connected layers.
@@ -119,7 +132,7 @@ type Maps = BTreeMap<usize, Map>;
 fn maps(graph: &Graph, fused: &[Fused]) -> Result<Maps, Unsupported> {
     let mut borders: BTreeMap<usize, usize> = BTreeMap::new();
     for one in fused {
-        if let Kind::Conv { taps, .. } | Kind::Depthwise { taps, .. } = &one.kind {
+        if let Kind::Conv { taps, .. } = &one.kind {
             let from = graph.shape(one.input);
             let border = taps.border([from.height, from.width], [one.shape.height, one.shape.width]);
             let widest = borders.entry(one.input).or_default();

@@ -113,7 +113,8 @@ impl Room<'_> {
             Source::Map(place) => read(place),
         };
         let input = input.ok_or(ShapeError::EmptyMap)?;
-        let inputs = Inputs { packed, input, residual: step.residual.as_ref().and_then(read) };
+        let next = self.weights.get(step.next.clone()).unwrap_or_default();
+        let inputs = Inputs { packed, input, residual: step.residual.as_ref().and_then(read), next };
         halves::run(&step.kernel, self.threads, self.plan.isa, inputs, self.scratch, written)
     }
 }

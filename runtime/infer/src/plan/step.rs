@@ -40,6 +40,8 @@ pub(super) enum Source {
 pub(super) struct Step {
     pub(super) kernel: Kernel,
     pub(super) packed: Range<usize>,
+    /// The weights of the steps after this one, as far as the next dense convolution's.
+    pub(super) next: Range<usize>,
     pub(super) input: Source,
     pub(super) residual: Option<Range<usize>>,
     pub(super) output: Range<usize>,

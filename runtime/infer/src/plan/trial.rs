@@ -190,7 +190,12 @@ impl Bench {
 
     fn run(&mut self, tile: Tile) -> Result<(), ShapeError> {
         self.next = (self.next + 1) % self.packed.len();
-        let inputs = Inputs { packed: self.packed[self.next].all(), input: self.input.all(), residual: None };
+        let inputs = Inputs {
+            packed: self.packed[self.next].all(),
+            input: self.input.all(),
+            residual: None,
+            next: &[],
+        };
         match &self.operator {
             Operator::Direct(op) => op.run(self.isa, tile, inputs, self.output.all_mut()),
             Operator::Winograd(op) => {

@@ -5,35 +5,28 @@
 
 use core::ops::Range;
 
+use super::Depthwise;
+use crate::conv::Taps;
+use crate::epilogue::{Inputs, head_len};
 use crate::finish::{Finish, InRow};
 use crate::isa::Isa;
-use crate::map::LANES;
+use crate::map::{LANES, Slab};
 use crate::simd::{Kernel, Simd};
 
-/// Rows of one output plane.
-#[derive(Debug, Clone)]
-pub(super) struct Rows {
-    pub(super) kernel: [usize; 2],
-    /// At the window of output pixel 0, 0.
-    pub(super) input: *const f32,
-    /// Values from one row of the window to the next.
-    pub(super) input_tap_row: usize,
-    /// Values from the window of one output row to that of the next.
-    pub(super) input_row: usize,
-    pub(super) stride: usize,
-    pub(super) weights: *const f32,
-    pub(super) finish: Finish,
-    /// At pixel 0, 0.
+/// Rows of some planes.
+pub(super) struct Rows<'a> {
+    pub(super) operator: &'a Depthwise,
+    pub(super) inputs: &'a Inputs<'a>,
+    pub(super) slab: &'a Slab,
+    /// The whole output map's first value.
     pub(super) output: *mut f32,
-    pub(super) output_row: usize,
-    pub(super) width: usize,
-    pub(super) rows: Range<usize>,
 }
 
-impl Rows {
+impl Rows<'_> {
     pub(super) fn dispatch(self, isa: Isa) {
+        let taps = &self.operator.taps;
         // Kernels and strides that networks use are constants to the compiler; 0 stands for any.
-        match (self.kernel, self.stride) {
+        match (taps.kernel, taps.stride) {
             ([3, 3], 1) => isa.run(Fixed::<3, 1>(self)),
             ([3, 3], 2) => isa.run(Fixed::<3, 2>(self)),
             ([5, 5], 1) => isa.run(Fixed::<5, 1>(self)),
@@ -43,87 +36,227 @@ impl Rows {
     }
 }
 
-struct Fixed<const K: usize, const T: usize>(Rows);
+struct Fixed<'a, const K: usize, const T: usize>(Rows<'a>);
 
-impl<const K: usize, const T: usize> Kernel for Fixed<K, T> {
+/// One row of output pixels, as far as it is the same for all of them.
+struct Line {
+    finish: Finish,
+    row: usize,
+    /// Rows of the kernel that lie on the map.
+    taps: Range<usize>,
+    /// Pixel 0 of the map's row under the first of those.
+    input: *const f32,
+    /// The weights of the first of those.
+    weights: *const f32,
+    /// At output pixel 0.
+    output: *mut f32,
+}
+
+impl<const K: usize, const T: usize> Kernel for Fixed<'_, K, T> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        for row in self.0.rows.clone() {
-            let mut column = 0;
-            while column < self.0.width {
-                let rest = self.0.width - column;
-                // Sums, and one row of weights beside them, fill the registers.
-                let taken = if S::SUMS >= 8 && rest >= 8 {
-                    self.tile::<S, 8>(s, row, column)
-                } else if S::SUMS >= 7 && rest >= 7 {
-                    self.tile::<S, 7>(s, row, column)
-                } else if rest >= 4 {
-                    self.tile::<S, 4>(s, row, column)
-                } else if rest >= 2 {
-                    self.tile::<S, 2>(s, row, column)
-                } else {
-                    self.tile::<S, 1>(s, row, column)
+        let Rows { operator, inputs, slab, output } = &self.0;
+        let (input, map) = (&operator.input, &operator.output);
+        for block in slab.blocks.clone() {
+            let finish = Finish::new(&operator.epilogue, map, inputs, block);
+            let weights = head_len(map.blocks()) + block * operator.block_weights();
+            for row in slab.rows.clone() {
+                let (taps, from) = self.on_map(row);
+                let line = Line {
+                    finish,
+                    row,
+                    input: inputs.input.as_ptr().wrapping_add(input.at(block, from, 0)),
+                    weights: inputs.packed.as_ptr().wrapping_add(weights + taps.start * self.width() * LANES),
+                    taps,
+                    output: output.wrapping_add(map.at(block, row, 0)),
                 };
-                column += taken;
+                if K == 0 && operator.taps == Taps::whole(input) {
+                    self.whole(s, &line);
+                } else {
+                    self.line(s, &line);
+                }
             }
         }
     }
 }
 
-impl<const K: usize, const T: usize> Fixed<K, T> {
+impl<const K: usize, const T: usize> Fixed<'_, K, T> {
     #[inline(always)]
-    fn tile<S: Simd, const P: usize>(&self, s: S, row: usize, column: usize) -> usize {
-        let rows = &self.0;
-        let stride = if T == 0 { rows.stride } else { T };
+    fn stride(&self) -> usize {
+        if T == 0 { self.0.operator.taps.stride } else { T }
+    }
+
+    /// Columns of the kernel.
+    #[inline(always)]
+    fn width(&self) -> usize {
+        if K == 0 { self.0.operator.taps.kernel[1] } else { K }
+    }
+
+    /// The rows of the kernel that lie on the map for one row of the output, and the map's row under the first.
+    #[inline(always)]
+    fn on_map(&self, row: usize) -> (Range<usize>, usize) {
+        let Depthwise { input, taps, .. } = self.0.operator;
+        let [height, top] = [if K == 0 { taps.kernel[0] } else { K }, taps.pads[0]];
+        let start = row * self.stride();
+        let from = top.saturating_sub(start).min(height);
+        let end = (input.height() + top).saturating_sub(start).clamp(from, height);
+        (from..end, (start + from).saturating_sub(top).min(input.height() - 1))
+    }
+
+    #[inline(always)]
+    fn line<S: Simd>(&self, s: S, line: &Line) {
+        let width = self.0.operator.output.width();
+        let mut column = 0;
+        while column < width {
+            let rest = width - column;
+            // Enough sums that none waits for the one before it. More would fit into AVX-512's registers, but the
+            // compiler leaves longer loops rolled.
+            let many = S::SUMS >= 10;
+            let sevens = rest == 7 || (T == 1 && rest.is_multiple_of(7));
+            column += match rest {
+                7.. if many && sevens => self.some::<S, 7>(s, line, column),
+                8.. if many => self.some::<S, 8>(s, line, column),
+                4.. => self.some::<S, 4>(s, line, column),
+                2.. => self.some::<S, 2>(s, line, column),
+                _ => self.some::<S, 1>(s, line, column),
+            };
+        }
+    }
+
+    /// P pixels from `column` on, or one where their windows leave the map in a way that is not common.
+    #[inline(always)]
+    fn some<S: Simd, const P: usize>(&self, s: S, line: &Line, column: usize) -> usize {
+        let Depthwise { input, taps, .. } = self.0.operator;
+        let (start, left) = (column * self.stride(), taps.pads[1]);
+        let end = start + (P - 1) * self.stride() + self.width();
+        let beyond = [left.saturating_sub(start), end.saturating_sub(input.width() + left)];
+        // Half a kernel beyond the map, on either side or both.
+        let half = K / 2;
+        match beyond {
+            [0, 0] => self.tile::<S, P, false, false>(s, line, column),
+            [a, 0] if a == half && P >= 4 => self.tile::<S, P, true, false>(s, line, column),
+            [0, b] if b == half && P >= 4 => self.tile::<S, P, false, true>(s, line, column),
+            [a, b] if a == half && b == half && P >= 4 => self.tile::<S, P, true, true>(s, line, column),
+            _ => return self.single(s, line, column),
+        }
+        P
+    }
+
+    /// P pixels from `column` on. The first and the last half of the kernel's columns lie beyond the map where
+    /// `LEFT` and `RIGHT` say so, all others on it.
+    #[inline(always)]
+    fn tile<S: Simd, const P: usize, const LEFT: bool, const RIGHT: bool>(
+        &self,
+        s: S,
+        line: &Line,
+        column: usize,
+    ) {
+        let stride = self.stride();
+        let start = (column * stride).wrapping_sub(self.0.operator.taps.pads[1]);
+        let mut input = line.input.wrapping_add(start.wrapping_mul(LANES));
+        let mut weights = line.weights;
         // SAFETY: the block's bias.
-        let mut sums = [[unsafe { s.load(rows.finish.bias) }]; P];
-        let mut input = rows.input.wrapping_add(row * rows.input_row + column * stride * LANES);
-        let mut weights = rows.weights;
-        // Windows side by side share most pixels; further apart, loading again costs less than choosing.
-        if T != 1 {
-            let [height, width] = if K == 0 { rows.kernel } else { [K, K] };
-            for _ in 0..height {
-                for tap in 0..width {
-                    // SAFETY: `pack` wrote 16 values for each tap; every window lies within the plane.
-                    unsafe {
-                        let weight = s.load(weights.wrapping_add(tap * LANES));
-                        for p in 0..P {
-                            let x = s.load(input.wrapping_add((p * stride + tap) * LANES));
-                            sums[p][0] = s.fma(x, weight, sums[p][0]);
-                        }
-                    }
-                }
-                input = input.wrapping_add(rows.input_tap_row);
-                weights = weights.wrapping_add(width * LANES);
-            }
-        } else {
-            for _ in 0..K {
+        let mut sums = [[unsafe { s.load(line.finish.bias) }]; P];
+        for _ in line.taps.clone() {
+            // SAFETY: pixels of the row; `pack` wrote 16 values for each tap.
+            let pixel = |at: usize| unsafe { s.load(input.wrapping_add(at * LANES)) };
+            let weight = |tap: usize| unsafe { s.load(weights.wrapping_add(tap * LANES)) };
+            let skip = [if LEFT { K / 2 } else { 0 }, if RIGHT { K / 2 } else { 0 }];
+            let end = (P - 1) * stride + self.width() - skip[1];
+            if T == 1 {
                 let mut taps = [sums[0][0]; K];
                 for tap in 0..K {
-                    // SAFETY: `pack` wrote 16 values for each tap.
-                    taps[tap] = unsafe { s.load(weights.wrapping_add(tap * LANES)) };
+                    taps[tap] = weight(tap);
                 }
                 // Each pixel of the row is loaded once and goes to the windows that it lies under.
-                for at in 0..P - 1 + K {
-                    // SAFETY: every window lies within the plane.
-                    let x = unsafe { s.load(input.wrapping_add(at * LANES)) };
+                for at in skip[0]..P - 1 + K {
+                    if at >= end {
+                        break;
+                    }
+                    let x = pixel(at);
                     for tap in 0..K {
                         if at >= tap && at - tap < P {
                             sums[at - tap][0] = s.fma(x, taps[tap], sums[at - tap][0]);
                         }
                     }
                 }
-                input = input.wrapping_add(rows.input_tap_row);
-                weights = weights.wrapping_add(K * LANES);
+            } else {
+                // Further apart, windows share few pixels, and the second cache sets the pace.
+                for tap in 0..self.width() {
+                    let weight = weight(tap);
+                    for p in 0..P {
+                        let at = p * stride + tap;
+                        if at >= skip[0] && at < end {
+                            sums[p][0] = s.fma(pixel(at), weight, sums[p][0]);
+                        }
+                    }
+                }
+            }
+            input = input.wrapping_add(self.0.operator.input.row_stride());
+            weights = weights.wrapping_add(self.width() * LANES);
+        }
+        self.finish(s, line, column, sums);
+    }
+
+    /// The pixel at `column`, wherever its window lies. Returns 1.
+    #[inline(always)]
+    fn single<S: Simd>(&self, s: S, line: &Line, column: usize) -> usize {
+        let Depthwise { input, taps, .. } = self.0.operator;
+        let (start, left, width) = (column * self.stride(), taps.pads[1], self.width());
+        let first = left.saturating_sub(start).min(width);
+        let end = (input.width() + left).saturating_sub(start).clamp(first, width);
+        // SAFETY: the block's bias.
+        let mut sum = unsafe { s.load(line.finish.bias) };
+        for row in 0..line.taps.len() {
+            for tap in first..end {
+                // SAFETY: the window's part that lies on the map.
+                sum = unsafe { self.add_tap(s, line, [row, start + tap - left], tap, sum) };
             }
         }
-        let places = InRow { row, column };
-        let mut output = [rows.output.wrapping_add(row * rows.output_row + column * LANES); P];
+        self.finish(s, line, column, [[sum]]);
+        1
+    }
+
+    /// The only pixel of a plane, whose window is the whole map: four sums, since each product would wait for the one
+    /// before it.
+    #[inline(always)]
+    fn whole<S: Simd>(&self, s: S, line: &Line) {
+        let width = self.width();
+        // SAFETY: the block's bias.
+        let mut sums = [s.splat(0.0), s.splat(0.0), s.splat(0.0), unsafe { s.load(line.finish.bias) }];
+        for row in 0..line.taps.len() {
+            for tap in 0..width {
+                let sum = &mut sums[(row * width + tap) % 4];
+                // SAFETY: a tap of the window, which is the map.
+                *sum = unsafe { self.add_tap(s, line, [row, tap], tap, *sum) };
+            }
+        }
+        let sum = s.add(s.add(sums[0], sums[1]), s.add(sums[2], sums[3]));
+        self.finish(s, line, 0, [[sum]]);
+    }
+
+    /// `sum` with the product of a weight of the kernel's row `at[0]` and the pixel `at` on the map.
+    ///
+    /// # Safety
+    /// `at`, a row from the line's first on and a column, lies on the map, `tap` in the kernel.
+    #[inline(always)]
+    unsafe fn add_tap<S: Simd>(&self, s: S, line: &Line, at: [usize; 2], tap: usize, sum: S::V) -> S::V {
+        let pixel = at[0] * self.0.operator.input.row_stride() + at[1] * LANES;
+        let weight = (at[0] * self.width() + tap) * LANES;
+        // SAFETY: as the caller says; `pack` wrote 16 values for each tap.
+        let (x, weight) =
+            unsafe { (s.load(line.input.wrapping_add(pixel)), s.load(line.weights.wrapping_add(weight))) };
+        s.fma(x, weight, sum)
+    }
+
+    #[inline(always)]
+    fn finish<S: Simd, const P: usize>(&self, s: S, line: &Line, column: usize, sums: [[S::V; 1]; P]) {
+        let places = InRow { row: line.row, column };
+        let mut output = [line.output.wrapping_add(column * LANES); P];
         for p in 0..P {
             output[p] = output[p].wrapping_add(p * LANES);
         }
         // SAFETY: the tile lies within the output.
-        unsafe { rows.finish.apply(s, &places, &output, 0, sums) };
-        P
+        unsafe { line.finish.apply(s, &places, &output, 0, sums) };
     }
 }

@@ -3,8 +3,8 @@
 #![allow(unsafe_code)]
 
 use core::arch::x86_64::{
-    __m512, _CMP_LT_OQ, _CMP_UNORD_Q, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_fmadd_ps,
-    _mm512_loadu_ps, _mm512_mask_mov_ps, _mm512_mask_mul_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
+    __m512, _CMP_UNORD_Q, _MM_HINT_T1, _mm_prefetch, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_div_ps,
+    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_mov_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
     _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
@@ -66,6 +66,11 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn fetch(self, at: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
+    }
+
+    #[inline(always)]
     fn fma(self, a: __m512, b: __m512, sum: __m512) -> __m512 {
         unsafe { _mm512_fmadd_ps(a, b, sum) }
     }
@@ -107,9 +112,11 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn prelu(self, value: __m512, slope: __m512) -> __m512 {
+        // Least and greatest run beside multiplications on this machine's kind; a choice by mask does not. NaN
+        // is the second operand of both.
         unsafe {
-            let negative = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(value, _mm512_setzero_ps());
-            _mm512_mask_mul_ps(value, negative, value, slope)
+            let zero = _mm512_setzero_ps();
+            _mm512_fmadd_ps(_mm512_min_ps(zero, value), slope, _mm512_max_ps(zero, value))
         }
     }
 }

@@ -58,6 +58,10 @@ impl Simd for Neon {
         }
     }
 
+    /// Stable Rust has no such instruction here.
+    #[inline(always)]
+    fn fetch(self, _at: *const f32) {}
+
     #[inline(always)]
     fn fma(self, a: Quad, b: Quad, sum: Quad) -> Quad {
         unsafe {

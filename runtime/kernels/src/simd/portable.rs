@@ -45,6 +45,9 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn fetch(self, _at: *const f32) {}
+
+    #[inline(always)]
     fn fma(self, a: Self::V, b: Self::V, sum: Self::V) -> Self::V {
         lanes(|lane| a[lane] * b[lane] + sum[lane])
     }

@@ -160,5 +160,5 @@ pub(crate) fn assert_near(what: &str, got: &[f32], wanted: &[f64], terms: usize)
 }
 
 pub(crate) fn inputs<'a>(packed: &'a [f32], input: &'a [f32], residual: Option<&'a [f32]>) -> Inputs<'a> {
-    Inputs { packed, input, residual }
+    Inputs { packed, input, residual, next: packed }
 }
