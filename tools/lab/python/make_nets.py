@@ -2,7 +2,7 @@
 
     python3 make_nets.py DIR
 
-makes nets/*.onnx (whole embedders) and operators/*.onnx (chains of one operator), each with a line in its folder's
+makes nets/*.onnx (whole embedders) and operators/*.onnx (chains and sums of one operator), each with a line in its folder's
 index.json: name, file, input shape, multiply-accumulates. Weights keep activations near 1, so that no value becomes
 denormal; batch normalisation is folded into the convolutions, as every exporter does, save where IResNet normalises
 before a padded convolution.
@@ -157,6 +157,17 @@ def chain(channels, side, kernel, depthwise=False, length=8):
     return g, x
 
 
+def branches(channels, side, kernel, stride, pad, count):
+    """A depthwise operator `count` times on one map, the results added up: what cannot follow itself."""
+    g = Graph((1, channels, side, side))
+    x = g.conv("input", channels, 3, groups=channels, act="relu")
+    total = None
+    for _ in range(count):
+        y = g.conv(x, channels, kernel, stride=stride, pad=pad, groups=channels, gain=0.25)
+        total = y if total is None else g.add(total, y)
+    return g, total
+
+
 def single(into, out, side, kernel, stride, pad, depthwise=False):
     g = Graph((1, into, side, side))
     groups = into if depthwise else 1
@@ -176,6 +187,11 @@ OPERATORS = {
     **{
         f"dw3x3-{c}@{s}{twice}": lambda c=c, s=s, n=n: chain(c, s, 3, True, n)
         for c, s in ((64, 56), (128, 28), (256, 14), (512, 7))
+        for twice, n in (("", 8), (TWICE, 16))
+    },
+    **{
+        f"{name}-added{twice}": lambda shape=shape, n=n: branches(*shape, n)
+        for name, shape in (("dw3x3s2-128@56", (128, 56, 3, 2, 1)), ("dw7x7-global-512@7", (512, 7, 7, 1, 0)))
         for twice, n in (("", 8), (TWICE, 16))
     },
     "dw3x3s2-128@56": lambda: single(128, 128, 56, 3, 2, 1, True),

@@ -13,9 +13,9 @@ use crate::race::{Course, Row, cpu_ms};
 const STREAMS: [(&str, usize); 3] = [("L1", 16 << 10), ("L2", 256 << 10), ("memory", 256 << 20)];
 /// Values of one row of a stream.
 const ROW: usize = 512;
-/// Ends the name of a chain that is twice as long as the one of the name before it.
+/// Ends the name of a network with twice as many operators as the one of the name before it.
 const TWICE: &str = "-x16";
-/// Operators that a chain of that name has more.
+/// Operators that a network of that name has more.
 const MORE: f64 = 8.0;
 /// Least CPU time of one measurement.
 const LEAST_MS: f64 = 20.0;
@@ -23,7 +23,7 @@ const REPEATS: usize = 7;
 
 #[derive(clap::Args)]
 pub(crate) struct BenchKernelsArgs {
-    /// Folder with chains of single operators and their index.json, as tools/lab/python/make_nets.py writes it
+    /// Folder with networks of single operators and their index.json, as tools/lab/python/make_nets.py writes it
     #[arg(long, value_name = "DIR")]
     operators: Option<PathBuf>,
     /// Only the operators whose name holds this
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &BenchKernelsArgs) -> Result<()> {
 }
 
 /// What one operator costs between others, as in a network, where maps stay in an engine's own layout from the first
-/// layer to the last: the longer chain less the shorter one, for every engine alike.
+/// layer to the last: the longer network less the shorter one, for every engine alike.
 fn inside(courses: &[Course], rows: &[Row]) {
     let twice =
         |course: &Course| courses.iter().find(|other| other.name == format!("{}{TWICE}", course.name));
@@ -81,8 +81,8 @@ fn inside(courses: &[Course], rows: &[Row]) {
         return;
     }
     println!(
-        "\none operator between others: chains of 16 less chains of 8, so without the ways into an engine's layout and \
-         out of it, which a network pays once and these chains pay every time"
+        "\none operator between others: 16 of it less 8 of it, in a chain or added up, so without the ways into an \
+         engine's layout and out of it, which a network pays once and the rows above pay every time"
     );
     println!("{:<22} {:<12} {:>9} {:>8}  {:>20}", "", "engine", "us", "GMAC/s", "plan / this engine");
     for (short, long) in chains {

@@ -1,13 +1,12 @@
 """doornet, our own family, made for the device's engine.
 
 A 4x4 patch stem with stride 4 (the cheapest way to 28 pixels), 2x2 convolutions with stride 2 between the stages,
-channels in blocks of 16, ReLU, and a global depthwise convolution at the end. Blocks are trained multi-branch and
-exported as one convolution each (``reparameterise``): ``dense`` is a plain 3x3, ``depthwise`` an inverted residual,
-which the device's own kernels make cheap.
+channels in blocks of 16, ReLU, plain 3x3 convolutions in the stages (in Winograd's form the cheapest MAC that the
+engine has, at 28 and 14 pixels above all, so that the small sizes spend theirs there), and a global depthwise convolution
+at the end. A 3x3 is trained as three branches and exported as one convolution (``reparameterise``).
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import nn
@@ -17,11 +16,10 @@ from arcdoor_train.backbones.reparam import RepConv
 
 @dataclass(frozen=True)
 class Stage:
-    """Blocks of one size of map."""
+    """Blocks of one size of map: ``depth`` 3x3 convolutions of ``channels``."""
 
     channels: int
     depth: int
-    kind: Literal["dense", "depthwise"]
 
 
 @dataclass(frozen=True)
@@ -35,41 +33,10 @@ class Doornet:
 
 
 DOORNETS = {
-    "doornet-xs": Doornet((Stage(32, 0, "dense"), Stage(64, 1, "depthwise"), Stage(128, 1, "depthwise")), 128, 0.05e9),
-    "doornet-s": Doornet(
-        (Stage(64, 2, "depthwise"), Stage(128, 6, "depthwise"), Stage(256, 2, "depthwise")), 256, 0.15e9
-    ),
-    "doornet-m": Doornet((Stage(64, 4, "dense"), Stage(128, 8, "dense"), Stage(256, 3, "dense")), 512, 0.5e9),
+    "doornet-xs": Doornet((Stage(32, 0), Stage(64, 1), Stage(128, 0)), 128, 0.05e9),
+    "doornet-s": Doornet((Stage(64, 1), Stage(128, 3), Stage(256, 0)), 256, 0.15e9),
+    "doornet-m": Doornet((Stage(64, 4), Stage(128, 8), Stage(256, 3)), 512, 0.5e9),
 }
-
-
-class Dense(nn.Module):
-    """A multi-branch 3x3 and ReLU."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(RepConv(channels), nn.ReLU(inplace=True))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.body(x)
-
-
-class Depthwise(nn.Module):
-    """1x1 to twice the channels, a multi-branch depthwise 3x3, 1x1 back and linear; plus the input."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        middle = 2 * channels
-        self.body = nn.Sequential(
-            *_conv(channels, middle, 1, 1),
-            nn.ReLU(inplace=True),
-            RepConv(middle, groups=middle),
-            nn.ReLU(inplace=True),
-            *_conv(middle, channels, 1, 1),
-        )
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + self.body(x)
 
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int, groups: int = 1) -> list[nn.Module]:
@@ -86,8 +53,8 @@ def doornet(name: str, dimension: int, dropout: float) -> nn.Module:
     inputs, kernel = 3, 4
     for stage in spec.stages:
         layers += [*_conv(inputs, stage.channels, kernel, kernel), nn.ReLU(inplace=True)]
-        block = Dense if stage.kind == "dense" else Depthwise
-        layers += [block(stage.channels) for _ in range(stage.depth)]
+        for _ in range(stage.depth):
+            layers += [RepConv(stage.channels), nn.ReLU(inplace=True)]
         inputs, kernel = stage.channels, 2
     if spec.width != inputs:
         layers += [*_conv(inputs, spec.width, 1, 1), nn.ReLU(inplace=True)]

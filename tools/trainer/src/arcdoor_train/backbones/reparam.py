@@ -9,13 +9,13 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 
 class RepConv(nn.Module):
-    """3x3 + 1x1 + identity, each with its BN, added up. ``groups`` = channels makes it depthwise."""
+    """3x3 + 1x1 + identity, each with its BN, added up."""
 
-    def __init__(self, channels: int, groups: int = 1) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.wide = nn.Conv2d(channels, channels, 3, 1, 1, groups=groups, bias=False)
+        self.wide = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
         self.wide_norm = nn.BatchNorm2d(channels)
-        self.point = nn.Conv2d(channels, channels, 1, groups=groups, bias=False)
+        self.point = nn.Conv2d(channels, channels, 1, bias=False)
         self.point_norm = nn.BatchNorm2d(channels)
         self.identity_norm = nn.BatchNorm2d(channels)
 
@@ -33,7 +33,7 @@ class RepConv(nn.Module):
             wide.weight += functional.pad(point.weight, (1, 1, 1, 1))
             wide.bias += point.bias + shift
             channels = torch.arange(len(scale))
-            wide.weight[channels, channels % wide.weight.shape[1], 1, 1] += scale
+            wide.weight[channels, channels, 1, 1] += scale
         return wide
 
 
