@@ -54,7 +54,8 @@ def load_tensors(path: Path, *, mmap: bool = False) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except FileNotFoundError as error:
         raise CheckpointError(f"there is no {path}") from error
-    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
+    # ValueError: names in the archive that are no text.
+    except (OSError, RuntimeError, ValueError, EOFError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
         raise CheckpointError(f"{path} is no checkpoint or damaged: {error}; take an older one") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f"{path} is not of the format {FORMAT!r}; it was not written by this trainer")

@@ -2,13 +2,12 @@
 
 A 4x4 patch stem with stride 4 (the cheapest way to 28 pixels), 2x2 convolutions with stride 2 between the stages,
 channels in blocks of 16, ReLU, plain 3x3 convolutions in the stages (in Winograd's form the cheapest MAC that the
-engine has, at 28 and 14 pixels above all, so that the small sizes spend theirs there), and a global depthwise convolution
-at the end. A 3x3 is trained as three branches and exported as one convolution (``reparameterise``).
+engine has, at 28 and 14 pixels above all, so that the small sizes spend theirs there), and a global depthwise
+convolution at the end. A 3x3 is trained as three branches and exported as one convolution (``reparameterise``).
 """
 
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 
 from arcdoor_train.backbones.reparam import RepConv
