@@ -457,16 +457,25 @@ fn broken_files_are_errors_on_either_engine() {
 
 #[test]
 fn what_the_plan_does_not_run_goes_to_tract_with_the_reason() {
+    use arcdoor_infer::Why;
     let input = [1, 3, 6, 6];
-    let graph = one(input, |b| b.node("Tanh", &["x"], vec![]));
-    let names: Vec<&str> = graph.outputs.iter().map(|name| &**name).collect();
-    let spec = NetSpec { input, outputs: &names };
-    let net = Net::load(&graph.onnx, &spec).unwrap();
-    assert_eq!(net.engine(), arcdoor_infer::Engine::Tract);
-    let unsupported = net.unsupported().unwrap();
-    assert_eq!((&*unsupported.operator, &unsupported.why), ("Tanh", &arcdoor_infer::Why::Operator));
-    assert!(matches!(
-        Net::load_on(&graph.onnx, &spec, EngineChoice::Plan),
-        Err(arcdoor_infer::InferError::Unplanned(_))
-    ));
+    let unknown = one(input, |b| b.node("Tanh", &["x"], vec![]));
+    let steep = one(input, |b| {
+        let slopes = b.constant_of(&[3, 1, 1], vec![0.25, f32::INFINITY, 0.5]);
+        b.node("PRelu", &["x", &slopes], vec![])
+    });
+    for (graph, operator, why) in
+        [(unknown, "Tanh", Why::Operator), (steep, "PRelu", Why::Constant("slopes"))]
+    {
+        let names: Vec<&str> = graph.outputs.iter().map(|name| &**name).collect();
+        let spec = NetSpec { input, outputs: &names };
+        let net = Net::load(&graph.onnx, &spec).unwrap();
+        assert_eq!(net.engine(), arcdoor_infer::Engine::Tract);
+        let unsupported = net.unsupported().unwrap();
+        assert_eq!((&*unsupported.operator, &unsupported.why), (operator, &why));
+        assert!(matches!(
+            Net::load_on(&graph.onnx, &spec, EngineChoice::Plan),
+            Err(arcdoor_infer::InferError::Unplanned(_))
+        ));
+    }
 }

@@ -24,11 +24,6 @@ impl<'a> Ahead<'a> {
         Self { next, done: Cell::new(0), each }
     }
 
-    /// Nothing.
-    pub(crate) const fn none() -> Self {
-        Self { next: &[], done: Cell::new(0), each: 0 }
-    }
-
     /// One step's share.
     #[inline(always)]
     pub(crate) fn step<S: Simd>(&self, s: S) {
@@ -36,6 +31,7 @@ impl<'a> Ahead<'a> {
         if done >= self.next.len() {
             return;
         }
+        // The last share may reach beyond: a fetch reads nothing.
         for line in (done..done + self.each).step_by(LANES) {
             s.fetch(self.next.as_ptr().wrapping_add(line));
         }

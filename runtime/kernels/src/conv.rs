@@ -121,6 +121,16 @@ impl Planar {
     }
 }
 
+/// What all rectangles of one run share.
+struct Run<'a> {
+    isa: Isa,
+    tile: Tile,
+    inputs: Inputs<'a>,
+    ahead: Ahead<'a>,
+    /// The whole output map's first value.
+    output: *mut f32,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Source {
     Blocked(Map),
@@ -317,31 +327,26 @@ impl Conv {
         check_len("input", input_len, inputs.input.len())?;
         check_len("packed weights", self.packed_len(), inputs.packed.len())?;
         self.epilogue.check_residual(inputs.residual)?;
-        let base = self.output.begin(part, output)?;
+        let output = self.output.begin(part, output)?;
         let tile = tile.fitted(isa);
-        let pixels = self.output.height() * self.output.width();
-        let tiles = pixels.div_ceil(tile.pixels) * self.output.blocks().div_ceil(tile.blocks);
-        let ahead = Ahead::new(inputs.next, tiles * self.window.planes);
+        let tiles = |slab: Slab| {
+            let pixels = slab.rows.len() * self.output.width();
+            pixels.div_ceil(tile.pixels) * slab.blocks.len().div_ceil(tile.blocks)
+        };
+        let steps = part.slabs(&self.output).map(tiles).sum::<usize>() * self.window.planes;
+        let run = Run { isa, tile, inputs, ahead: Ahead::new(inputs.next, steps), output };
         for slab in part.slabs(&self.output) {
-            self.run_slab(isa, tile, &inputs, &ahead, &slab, base);
+            self.run_slab(&run, &slab);
         }
         Ok(())
     }
 
     /// Rectangles whose windows lie inside a planar image are computed in place; the rest pixel by pixel
     /// from copies. A blocked map has a border, so that all of it is inside.
-    fn run_slab(
-        &self,
-        isa: Isa,
-        tile: Tile,
-        inputs: &Inputs<'_>,
-        ahead: &Ahead<'_>,
-        slab: &Slab,
-        output: *mut f32,
-    ) {
+    fn run_slab(&self, run: &Run<'_>, slab: &Slab) {
         let width = self.output.width();
         let Source::Planar(image) = self.source else {
-            return self.run_area(isa, tile, inputs, ahead, slab, 0..width, None, output);
+            return self.run_area(run, slab, 0..width, None);
         };
         let Taps { kernel, stride, pads: [top, left, ..] } = self.taps;
         let edge = Edge { height: image.height, width: image.width, top, left, stride };
@@ -356,7 +361,7 @@ impl Conv {
         let area = |rows: Range<usize>, columns: Range<usize>, edge| {
             if !rows.is_empty() && !columns.is_empty() {
                 let slab = Slab { blocks: slab.blocks.clone(), rows };
-                self.run_area(isa, tile, inputs, ahead, &slab, columns, edge, output);
+                self.run_area(run, &slab, columns, edge);
             }
         };
         area(slab.rows.start..middle.start, 0..width, Some(&edge));
@@ -366,18 +371,8 @@ impl Conv {
         area(middle.end..slab.rows.end, 0..width, Some(&edge));
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one caller; the loops' state has no name of its own")]
-    fn run_area(
-        &self,
-        isa: Isa,
-        tile: Tile,
-        inputs: &Inputs<'_>,
-        ahead: &Ahead<'_>,
-        slab: &Slab,
-        columns: Range<usize>,
-        edge: Option<&Edge>,
-        output: *mut f32,
-    ) {
+    fn run_area(&self, run: &Run<'_>, slab: &Slab, columns: Range<usize>, edge: Option<&Edge>) {
+        let Run { isa, tile, inputs, ahead, output } = run;
         let pixels = slab.rows.len() * columns.len();
         let Taps { stride, pads: [top, left, ..], .. } = self.taps;
         // The window of a pixel at row 0, column 0.
@@ -428,7 +423,7 @@ impl Conv {
                     // copy), `run_part` that the slices are as long as their maps.
                     #[allow(unsafe_code)]
                     unsafe {
-                        gemm::run(isa, tile.pixels, blocks, &job);
+                        gemm::run(*isa, tile.pixels, blocks, &job);
                     }
                 }
                 block += blocks;

@@ -11,7 +11,7 @@ pub enum Activation {
     None,
     /// max(x, 0).
     Relu,
-    /// x, times its channel's slope where x < 0.
+    /// x, times its channel's slope where x < 0; slopes are finite.
     Prelu,
     /// min(max(x, min), max).
     Clip {

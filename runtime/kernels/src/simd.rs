@@ -45,7 +45,7 @@ pub(crate) trait Simd: Copy {
     fn at_most(self, value: Self::V, bound: Self::V) -> Self::V;
     /// The greater; NaN where either is NaN.
     fn maximum(self, a: Self::V, b: Self::V) -> Self::V;
-    /// `value * slope` where the value is below 0, else the value (NaN included).
+    /// `value * slope` where the value is below 0, else the value (NaN included). `slope` is finite.
     fn prelu(self, value: Self::V, slope: Self::V) -> Self::V;
 }
 

@@ -315,7 +315,7 @@ impl Winograd {
                 column: 0,
                 width: count,
                 pixels: 0..count,
-                ahead: &Ahead::none(),
+                ahead: &Ahead::new(&[], 1),
             };
             // SAFETY: the slices hold the planes' squares, and the packed weights `blocks` blocks from
             // `block` on.

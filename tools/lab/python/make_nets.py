@@ -2,8 +2,8 @@
 
     python3 make_nets.py DIR
 
-makes nets/*.onnx (whole embedders) and operators/*.onnx (chains and sums of one operator), each with a line in its folder's
-index.json: name, file, input shape, multiply-accumulates. Weights keep activations near 1, so that no value becomes
+makes nets/*.onnx (whole embedders) and operators/*.onnx (chains and sums of one operator), each with a line in its
+folder's index.json: name, file, input shape, multiply-accumulates. Weights keep activations near 1, so that no value becomes
 denormal; batch normalisation is folded into the convolutions, as every exporter does, save where IResNet normalises
 before a padded convolution.
 """

@@ -46,7 +46,7 @@ impl<'a> Reader<'a, '_> {
         let shape = self.graph.shape(x.value);
         if let Some(prelu) = self.makers.prelu(self.node) {
             let slopes = self.per_channel(prelu.slopes, x, shape)?;
-            return Ok(self.same(x, Op::Act(Act::Prelu(slopes))));
+            return self.prelu(x, slopes);
         }
         match &*self.node.op_type {
             "Conv" => self.conv(x, shape),
@@ -57,7 +57,7 @@ impl<'a> Reader<'a, '_> {
             "Sigmoid" => Ok(self.same(x, Op::Act(Act::Sigmoid))),
             "LeakyRelu" => {
                 let slope = self.float("alpha", 0.01);
-                Ok(self.same(x, Op::Act(Act::Prelu(vec![slope; shape.channels]))))
+                self.prelu(x, vec![slope; shape.channels])
             }
             "Clip" => self.clip(x),
             "MaxPool" | "AveragePool" => self.pool(x, shape),
@@ -159,6 +159,14 @@ impl<'a> Reader<'a, '_> {
             return Err(Why::Constant("operand"));
         }
         Ok(self.same(x, Op::Affine { scale, shift }))
+    }
+
+    fn prelu(self, x: &View, slopes: Vec<f32>) -> Result<View, Why> {
+        // The kernels may multiply a 0 by one, too.
+        if slopes.iter().any(|slope| !slope.is_finite()) {
+            return Err(Why::Constant("slopes"));
+        }
+        Ok(self.same(x, Op::Act(Act::Prelu(slopes))))
     }
 
     fn clip(self, x: &View) -> Result<View, Why> {

@@ -1,5 +1,5 @@
 //! The loop of depthwise convolutions: P neighbouring pixels of a row are summed in registers over the
-//! kernel's rows and columns, in this order for every P.
+//! kernel's rows and columns, in this order for every P; the one pixel of a global operator in four sums.
 // Reads and writes through pointers that `Depthwise::run_part` checked.
 #![allow(unsafe_code)]
 
@@ -169,10 +169,7 @@ impl<const K: usize, const T: usize> Fixed<'_, K, T> {
                     taps[tap] = weight(tap);
                 }
                 // Each pixel of the row is loaded once and goes to the windows that it lies under.
-                for at in skip[0]..P - 1 + K {
-                    if at >= end {
-                        break;
-                    }
+                for at in skip[0]..end {
                     let x = pixel(at);
                     for tap in 0..K {
                         if at >= tap && at - tap < P {

@@ -112,8 +112,8 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn prelu(self, value: __m512, slope: __m512) -> __m512 {
-        // Least and greatest run beside multiplications on this machine's kind; a choice by mask does not. NaN
-        // is the second operand of both.
+        // On Zen 4, least and greatest run beside multiplications; comparing into a mask does not. Both give the
+        // second operand where one is NaN.
         unsafe {
             let zero = _mm512_setzero_ps();
             _mm512_fmadd_ps(_mm512_min_ps(zero, value), slope, _mm512_max_ps(zero, value))
