@@ -172,7 +172,8 @@ fn build_tools() -> Result<PathBuf> {
 pub(crate) fn pip(subcommand: &str) -> Command {
     let mut command = Command::new("python3");
     command.args(["-m", "pip", subcommand, "--quiet", "--disable-pip-version-check", "--no-input"]);
-    command.stdin(Stdio::null());
+    // Everything goes to a folder of its own: no advice about the system's packages is needed.
+    command.stdin(Stdio::null()).env("PIP_ROOT_USER_ACTION", "ignore");
     command
 }
 
