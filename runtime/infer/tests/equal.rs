@@ -327,6 +327,73 @@ fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(600)
 }
 
+/// Maps too large for a cache, which some rows at a time go from step to step, and what must keep them whole: a
+/// second reader, a border, being an output.
+#[test]
+fn large_maps_answer_alike() {
+    let mut chained = 0;
+    for seed in 0..24 {
+        let mut b = Builder::new(seed);
+        let mut at = At {
+            name: "x".into(),
+            channels: 3,
+            height: 90 + b.numbers.below(40),
+            width: 70 + b.numbers.below(60),
+        };
+        let input = [1 + b.numbers.below(2), 3, at.height, at.width];
+        let to = [20, 33, 64][b.numbers.below(3)];
+        at = conv_of(&mut b, &at, to, 1, [3, 3], 1, [1; 4]);
+        let mut outputs = Vec::new();
+        for _ in 0..2 {
+            let to = [20, 33, 64][b.numbers.below(3)];
+            at = conv_of(&mut b, &at, to, 1, [1, 1], 1, [0; 4]);
+            at.name = b.prelu(&at.name, at.channels, 0);
+            let before = at.clone();
+            for _ in 0..1 + b.numbers.below(3) {
+                let (channels, stride) = (at.channels, 1 + b.numbers.below(2));
+                at = match b.numbers.below(3) {
+                    0 => pool(&mut b, &at),
+                    1 => conv_of(&mut b, &at, channels, channels, [5, 5], stride, [2; 4]),
+                    _ => conv_of(&mut b, &at, channels, channels, [3, 3], stride, [1; 4]),
+                };
+            }
+            match b.numbers.below(4) {
+                0 => outputs.push(before.name.clone()),
+                1 if (at.height, at.width) == (before.height, before.width) => {
+                    at.name = b.node("Add", &[&before.name, &at.name], vec![]);
+                }
+                2 => at = conv_of(&mut b, &at, 17, 1, [3, 3], 1, [1; 4]),
+                _ => {}
+            }
+        }
+        outputs.push(at.name.clone());
+        outputs.dedup();
+        let declared: Vec<(&str, usize)> = outputs.iter().map(|name| (&**name, 0)).collect();
+        let drawn = Drawn { onnx: b.finish(input, &declared), input, outputs };
+        let names: Vec<&str> = drawn.outputs.iter().map(|name| &**name).collect();
+        let spec = NetSpec { input, outputs: &names };
+        let net = Net::load_on(&drawn.onnx, &spec, EngineChoice::Plan).unwrap();
+        chained += net.steps().iter().filter(|step| step.operators.contains('>')).count();
+        compare(&drawn, seed, None);
+    }
+    assert!(chained > 12, "{chained} chains");
+}
+
+/// Sums of branches that the file lists after all of them are made by the branches, one by one.
+#[test]
+fn sums_listed_last_are_no_steps() {
+    let graph = one([1, 8, 9, 9], |b| {
+        let branches: Vec<String> = (0..5).map(|_| b.conv("x", [8, 8, 1], [3, 3], 1, [1; 4])).collect();
+        let (first, others) = branches.split_first().unwrap();
+        others.iter().fold(first.clone(), |sum, branch| b.node("Add", &[&sum, branch], vec![]))
+    });
+    let names: Vec<&str> = graph.outputs.iter().map(|name| &**name).collect();
+    let spec = NetSpec { input: graph.input, outputs: &names };
+    let net = Net::load_on(&graph.onnx, &spec, EngineChoice::Plan).unwrap();
+    assert!(net.steps().iter().all(|step| step.operators != "Add"), "{:?}", net.steps());
+    compare(&graph, 1, None);
+}
+
 /// A single operator between input and output.
 fn one(input: [usize; 4], build: impl FnOnce(&mut Builder) -> String) -> Drawn {
     let mut b = Builder::new(3);

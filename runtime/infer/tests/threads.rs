@@ -24,6 +24,8 @@ fn two_threads_give_the_bits_of_one() {
     let input = [2, 3, 61, 53];
     let (onnx, out) = onnx(input);
     let net = Net::load_on(&onnx, &NetSpec { input, outputs: &[&out] }, EngineChoice::Plan).unwrap();
+    // One of the steps is a chain.
+    assert!(net.steps().iter().any(|step| step.operators.contains('>')));
     let mut sessions = [Threads::One, Threads::Two].map(|threads| net.session_on(threads).unwrap());
     for round in 0..20_u32 {
         let bits = sessions.each_mut().map(|session| {

@@ -6,7 +6,7 @@ use crate::map::LANES;
 use crate::simd::Simd;
 
 /// Most values fetched ahead: 256 KiB, a quarter of a second cache of 1 MiB, whose rest holds the maps.
-const MOST: usize = 1 << 16;
+pub(crate) const MOST: usize = 1 << 16;
 
 /// Values to fetch, how far that has come, and how many are due with each step of the operator that has time.
 #[derive(Debug)]

@@ -8,9 +8,9 @@ use crate::ahead::Ahead;
 use crate::epilogue::{Epilogue, Inputs, head_len};
 use crate::error::{ShapeError, check_len};
 use crate::finish::Finish;
-use crate::gemm::{self, Edge, Job, MAX_PATCH, Window};
+use crate::gemm::{self, Job, Window};
 use crate::isa::Isa;
-use crate::map::{LANES, MAX_LEN, Map, Part, Slab};
+use crate::map::{LANES, MAX_LEN, Map, Part, Piece, Slab};
 
 pub use tile::Tile;
 
@@ -79,6 +79,14 @@ impl Taps {
         self.pads[0].max(self.pads[1]).max(beyond(0)).max(beyond(1))
     }
 
+    /// The rows of an input of `height` rows that rows of the output are made of.
+    pub(crate) fn rows_under(&self, rows: &Range<usize>, height: usize) -> Range<usize> {
+        let top = self.pads[0];
+        let start = (rows.start * self.stride).saturating_sub(top).min(height);
+        let last = rows.end.saturating_sub(1) * self.stride + self.kernel[0];
+        start..last.saturating_sub(top).clamp(start, height)
+    }
+
     /// That `output` is what the kernel makes of a blocked map, whose border is as wide as the padding reads.
     pub(crate) fn check_map(&self, input: &Map, output: &Map) -> Result<(), ShapeError> {
         self.check(input.height(), input.width(), output)?;
@@ -126,7 +134,7 @@ struct Run<'a> {
     isa: Isa,
     tile: Tile,
     inputs: Inputs<'a>,
-    ahead: Ahead<'a>,
+    ahead: &'a Ahead<'a>,
     /// The whole output map's first value.
     output: *mut f32,
 }
@@ -161,8 +169,7 @@ impl Conv {
     /// A convolution over a planar image, which needs no border: a network's first.
     ///
     /// # Errors
-    /// When kernel, stride, output or residual do not fit, or channels x rows x columns of the kernel are
-    /// more than 196 (see [`ShapeError`]).
+    /// When kernel, stride, output or residual do not fit (see [`ShapeError`]).
     pub fn stem(input: Planar, output: Map, taps: Taps, epilogue: Epilogue) -> Result<Self, ShapeError> {
         if input.is_empty() {
             return Err(ShapeError::EmptyMap);
@@ -173,9 +180,6 @@ impl Conv {
         taps.check(input.height, input.width, &output)?;
         epilogue.check(&output)?;
         let [rows, columns] = taps.kernel;
-        if input.channels > MAX_PATCH / (rows * columns) {
-            return Err(ShapeError::Kernel { rows, columns });
-        }
         let window = Window {
             planes: input.channels,
             rows,
@@ -186,8 +190,10 @@ impl Conv {
             row_stride: input.width,
             column_stride: 0,
             tap_weights: columns * LANES,
+            row_weights: columns * LANES,
+            plane_weights: rows * columns * LANES,
         };
-        Ok(Self { source: Source::Planar(input), output, taps, window, epilogue })
+        Self { source: Source::Planar(input), output, taps, window, epilogue }.checked()
     }
 
     /// A fully connected layer over a whole map, flattened as ONNX flattens `[C][height][width]`; `output` is
@@ -212,11 +218,17 @@ impl Conv {
             row_stride: input.row_stride(),
             column_stride: LANES,
             tap_weights: LANES * LANES,
+            row_weights: taps.kernel[1] * LANES * LANES,
+            plane_weights: taps.area() * LANES * LANES,
         };
-        let conv = Self { source: Source::Blocked(input), output, taps, window, epilogue };
-        // Packed weights beyond this would overflow offsets, and no board holds them.
-        match window.planes.checked_mul(window.plane_weights()).and_then(|n| n.checked_mul(output.blocks())) {
-            Some(len) if len <= 4 * MAX_LEN => Ok(conv),
+        Self { source: Source::Blocked(input), output, taps, window, epilogue }.checked()
+    }
+
+    /// Packed weights beyond this would overflow offsets, and no board holds them.
+    fn checked(self) -> Result<Self, ShapeError> {
+        let all = self.window.planes.checked_mul(self.window.plane_weights);
+        match all.and_then(|all| all.checked_mul(self.output.blocks())) {
+            Some(len) if len <= 4 * MAX_LEN => Ok(self),
             _ => Err(ShapeError::MapTooLarge),
         }
     }
@@ -225,6 +237,15 @@ impl Conv {
     #[must_use]
     pub const fn output(&self) -> Map {
         self.output
+    }
+
+    /// The same into a map that lies otherwise.
+    pub(crate) fn into_map(self, output: Map) -> Self {
+        Self { output, ..self }
+    }
+
+    pub(crate) const fn epilogue(&self) -> Epilogue {
+        self.epilogue
     }
 
     /// Multiplications and additions of one run.
@@ -259,7 +280,7 @@ impl Conv {
 
     /// Packed weights of one output block.
     fn block_weights(&self) -> usize {
-        self.window.planes * self.window.plane_weights()
+        self.window.planes * self.window.plane_weights
     }
 
     /// Writes weights, bias (0 where there is none) and PReLU slopes as [`run`](Self::run) reads them:
@@ -320,6 +341,19 @@ impl Conv {
         part: Part,
         output: &mut [f32],
     ) -> Result<(), ShapeError> {
+        let mut piece = part.piece(&self.output, output)?;
+        self.run_slabs(isa, tile, inputs, part.slabs(&self.output), &mut piece)
+    }
+
+    /// Computes rectangles into `piece`.
+    pub(crate) fn run_slabs(
+        &self,
+        isa: Isa,
+        tile: Tile,
+        inputs: Inputs<'_>,
+        slabs: impl Iterator<Item = Slab> + Clone,
+        piece: &mut Piece<'_>,
+    ) -> Result<(), ShapeError> {
         let input_len = match self.source {
             Source::Blocked(map) => map.len(),
             Source::Planar(image) => image.len(),
@@ -327,54 +361,44 @@ impl Conv {
         check_len("input", input_len, inputs.input.len())?;
         check_len("packed weights", self.packed_len(), inputs.packed.len())?;
         self.epilogue.check_residual(inputs.residual)?;
-        let output = self.output.begin(part, output)?;
         let tile = tile.fitted(isa);
         let tiles = |slab: Slab| {
             let pixels = slab.rows.len() * self.output.width();
             pixels.div_ceil(tile.pixels) * slab.blocks.len().div_ceil(tile.blocks)
         };
-        let steps = part.slabs(&self.output).map(tiles).sum::<usize>() * self.window.planes;
-        let run = Run { isa, tile, inputs, ahead: Ahead::new(inputs.next, steps), output };
-        for slab in part.slabs(&self.output) {
-            self.run_slab(&run, &slab);
+        let steps = slabs.clone().map(tiles).sum::<usize>() * self.window.planes;
+        let ahead = Ahead::new(inputs.next, steps);
+        for slab in slabs {
+            let output = self.output.begin(&slab, piece)?;
+            self.run_slab(&Run { isa, tile, inputs, ahead: &ahead, output }, &slab);
         }
         Ok(())
     }
 
-    /// Rectangles whose windows lie inside a planar image are computed in place; the rest pixel by pixel
-    /// from copies. A blocked map has a border, so that all of it is inside.
+    /// Rectangles of a planar image whose windows leave it alike: their sums are over the taps that lie on it. A
+    /// blocked map has a border, so that all taps lie on it.
     fn run_slab(&self, run: &Run<'_>, slab: &Slab) {
-        let width = self.output.width();
-        let Source::Planar(image) = self.source else {
-            return self.run_area(run, slab, 0..width, None);
-        };
+        let columns = 0..self.output.width();
         let Taps { kernel, stride, pads: [top, left, ..] } = self.taps;
-        let edge = Edge { height: image.height, width: image.width, top, left, stride };
-        let inside = |length: usize, pad: usize, kernel: usize, size: usize| {
-            let end = (length + pad).checked_sub(kernel).map_or(0, |rest| rest / stride + 1).min(size);
-            pad.div_ceil(stride).min(end)..end
+        let Source::Planar(image) = self.source else {
+            return self.run_area(run, slab, columns, &kernel.map(|side| 0..side));
         };
-        let rows = inside(image.height, top, kernel[0], self.output.height());
-        let columns = inside(image.width, left, kernel[1], width);
-        let middle =
-            rows.start.clamp(slab.rows.start, slab.rows.end)..rows.end.clamp(slab.rows.start, slab.rows.end);
-        let area = |rows: Range<usize>, columns: Range<usize>, edge| {
-            if !rows.is_empty() && !columns.is_empty() {
-                let slab = Slab { blocks: slab.blocks.clone(), rows };
-                self.run_area(run, &slab, columns, edge);
+        let across = |at: usize| on_map(at * stride, left, kernel[1], image.width);
+        let down = |at: usize| on_map(at * stride, top, kernel[0], image.height);
+        for (rows, taps_down) in alike(slab.rows.clone(), down) {
+            let slab = Slab { blocks: slab.blocks.clone(), rows };
+            for (columns, taps_across) in alike(columns.clone(), across) {
+                self.run_area(run, &slab, columns, &[taps_down.clone(), taps_across]);
             }
-        };
-        area(slab.rows.start..middle.start, 0..width, Some(&edge));
-        area(middle.clone(), 0..columns.start, Some(&edge));
-        area(middle.clone(), columns.clone(), None);
-        area(middle.clone(), columns.end..width, Some(&edge));
-        area(middle.end..slab.rows.end, 0..width, Some(&edge));
+        }
     }
 
-    fn run_area(&self, run: &Run<'_>, slab: &Slab, columns: Range<usize>, edge: Option<&Edge>) {
+    /// `on` are the rows and columns of the kernel that are summed.
+    fn run_area(&self, run: &Run<'_>, slab: &Slab, columns: Range<usize>, on: &[Range<usize>; 2]) {
         let Run { isa, tile, inputs, ahead, output } = run;
         let pixels = slab.rows.len() * columns.len();
         let Taps { stride, pads: [top, left, ..], .. } = self.taps;
+        let mut window = self.window;
         // The window of a pixel at row 0, column 0.
         let (input, input_row, input_column) = match self.source {
             Source::Blocked(map) => {
@@ -382,10 +406,15 @@ impl Conv {
                 (inputs.input.as_ptr().wrapping_add(origin), stride * map.row_stride(), stride * LANES)
             }
             Source::Planar(image) => {
+                let [down, across] = on;
+                (window.rows, window.inner, window.inner_last) = (down.len(), across.len(), across.len());
                 let before = top * image.width + left;
-                (inputs.input.as_ptr().wrapping_sub(before), stride * image.width, stride)
+                let first = down.start * image.width + across.start;
+                let input = inputs.input.as_ptr().wrapping_sub(before).wrapping_add(first);
+                (input, stride * image.width, stride)
             }
         };
+        let skipped = on[0].start * self.window.row_weights + on[1].start * LANES;
         for start in (0..pixels).step_by(tile.strip) {
             let strip = start..pixels.min(start.saturating_add(tile.strip));
             let mut block = slab.blocks.start;
@@ -398,17 +427,17 @@ impl Conv {
                 let finish = Finish::new(&self.epilogue, &self.output, inputs, block);
                 for first in (0..self.window.planes).step_by(tile.planes) {
                     let job = Job {
-                        window: &self.window,
+                        window: &window,
                         finish: &finish,
                         planes: first..self.window.planes.min(first.saturating_add(tile.planes)),
                         input,
                         input_row,
                         input_column,
-                        edge,
                         weights: inputs
                             .packed
                             .as_ptr()
-                            .wrapping_add(head_len(self.output.blocks()) + block * self.block_weights()),
+                            .wrapping_add(head_len(self.output.blocks()) + block * self.block_weights())
+                            .wrapping_add(skipped),
                         weights_block: self.block_weights(),
                         output: output.wrapping_add(self.output.at(block, 0, 0)),
                         output_plane: self.output.plane_stride(),
@@ -419,8 +448,8 @@ impl Conv {
                         pixels: strip.clone(),
                         ahead,
                     };
-                    // SAFETY: `new` checked that every window lies within input and border (or the edge's
-                    // copy), `run_part` that the slices are as long as their maps.
+                    // SAFETY: `new` checked that every window lies within input and border, `run_slab` cut
+                    // those that leave an image, `run_slabs` that the slices hold input and slab.
                     #[allow(unsafe_code)]
                     unsafe {
                         gemm::run(*isa, tile.pixels, blocks, &job);
@@ -436,4 +465,26 @@ impl Conv {
     pub fn tile(&self, isa: Isa) -> Tile {
         Tile::fastest(isa, &self.window, &self.output)
     }
+}
+
+/// The taps of a window of `length` at `start` that lie on a map of `size` pixels, padded by `pad` before.
+#[inline(always)]
+pub(crate) fn on_map(start: usize, pad: usize, length: usize, size: usize) -> Range<usize> {
+    let first = pad.saturating_sub(start).min(length);
+    first..(size + pad).saturating_sub(start).clamp(first, length)
+}
+
+/// Runs of neighbours to which `of` gives the same, and what.
+fn alike(
+    mut range: Range<usize>,
+    of: impl Fn(usize) -> Range<usize>,
+) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+    core::iter::from_fn(move || {
+        let start = range.next()?;
+        let first = of(start);
+        while !range.is_empty() && of(range.start) == first {
+            range.start += 1;
+        }
+        Some((start..range.start, first))
+    })
 }

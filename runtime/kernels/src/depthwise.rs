@@ -6,7 +6,7 @@ use crate::conv::Taps;
 use crate::epilogue::{Epilogue, Inputs, head_len};
 use crate::error::{ShapeError, check_len};
 use crate::isa::Isa;
-use crate::map::{LANES, Map, Part};
+use crate::map::{Held, LANES, Map, Part, Piece, Slab};
 use rows::Rows;
 
 /// A depthwise convolution: `out[c] = activation(bias[c] + sum over y, x of in[c] * weight[c])`, with a
@@ -55,6 +55,23 @@ impl Depthwise {
     #[must_use]
     pub const fn output(&self) -> Map {
         self.output
+    }
+
+    pub(crate) const fn input(&self) -> Map {
+        self.input
+    }
+
+    pub(crate) const fn taps(&self) -> Taps {
+        self.taps
+    }
+
+    pub(crate) const fn epilogue(&self) -> Epilogue {
+        self.epilogue
+    }
+
+    /// The same between maps that lie otherwise.
+    pub(crate) const fn between(self, input: Map, output: Map) -> Self {
+        Self { input, output, ..self }
     }
 
     /// Values that [`pack`](Self::pack) writes.
@@ -111,12 +128,26 @@ impl Depthwise {
         output: &mut [f32],
     ) -> Result<(), ShapeError> {
         check_len("input", self.input.len(), inputs.input.len())?;
+        let mut piece = part.piece(&self.output, output)?;
+        let source = Held { values: inputs.input, from: 0 };
+        part.slabs(&self.output).try_for_each(|slab| self.run_slab(isa, &inputs, source, &slab, &mut piece))
+    }
+
+    /// Computes a slab into `piece` from the rows of the input in `source`.
+    pub(crate) fn run_slab(
+        &self,
+        isa: Isa,
+        inputs: &Inputs<'_>,
+        source: Held<'_>,
+        slab: &Slab,
+        piece: &mut Piece<'_>,
+    ) -> Result<(), ShapeError> {
         check_len("packed weights", self.packed_len(), inputs.packed.len())?;
         self.epilogue.check_residual(inputs.residual)?;
-        let output = self.output.begin(part, output)?;
-        for slab in part.slabs(&self.output) {
-            Rows { operator: self, inputs: &inputs, slab: &slab, output }.dispatch(isa);
-        }
+        let rows = self.taps.rows_under(&slab.rows, self.input.height());
+        let input = self.input.source(&Slab { blocks: slab.blocks.clone(), rows }, source)?;
+        let output = self.output.begin(slab, piece)?;
+        Rows { operator: self, inputs, input, slab, output }.dispatch(isa);
         Ok(())
     }
 }

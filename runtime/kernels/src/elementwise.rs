@@ -2,6 +2,8 @@
 // Reads through pointers that the shared driver checked.
 #![allow(unsafe_code)]
 
+use core::ops::Range;
+
 use crate::epilogue::{Activation, Epilogue, Residual};
 use crate::error::{ShapeError, check_len};
 use crate::finish::Places;
@@ -83,6 +85,10 @@ impl Local for Elementwise {
 
     fn block_weights(&self) -> usize {
         if self.scaled { LANES } else { 0 }
+    }
+
+    fn rows_under(&self, rows: &Range<usize>) -> Range<usize> {
+        rows.clone()
     }
 
     #[inline(always)]

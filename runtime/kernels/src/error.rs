@@ -53,6 +53,8 @@ pub enum ShapeError {
     },
     /// A PReLU without slopes, or slopes without a PReLU.
     Slopes,
+    /// Operators that cannot follow one another within a chain.
+    Chain,
     /// A part beyond the number of parts.
     Part {
         /// The part asked for.
@@ -78,6 +80,10 @@ impl fmt::Display for ShapeError {
                 write!(f, "{what}: {needed} values are needed, {given} were given")
             }
             Self::Slopes => f.write_str("slopes are given where, and only where, the activation is PReLU"),
+            Self::Chain => f.write_str(
+                "a chain is a convolution and one or two operators, each on the borderless map of the one before, a \
+                 residual at the last alone",
+            ),
             Self::Part { part, parts } => write!(f, "no part {part} of {parts}"),
         }
     }

@@ -11,9 +11,6 @@ use crate::isa::Isa;
 use crate::map::LANES;
 use crate::simd::{Kernel, Simd};
 
-/// Most values under the window of one pixel of a planar input.
-pub(crate) const MAX_PATCH: usize = 196;
-
 /// What one output value sums: planes x rows x columns of taps, `inner` values side by side at each.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Window {
@@ -26,25 +23,10 @@ pub(crate) struct Window {
     pub(crate) plane_stride: usize,
     pub(crate) row_stride: usize,
     pub(crate) column_stride: usize,
-    /// Packed values from one tap to the next.
+    /// Packed values from one tap to the next, from one row of taps, and from one plane.
     pub(crate) tap_weights: usize,
-}
-
-impl Window {
-    /// Packed values under one plane of one output block.
-    pub(crate) const fn plane_weights(&self) -> usize {
-        self.rows * self.columns * self.tap_weights
-    }
-}
-
-/// The input around a planar image, for windows that reach beyond its edge.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Edge {
-    pub(crate) height: usize,
-    pub(crate) width: usize,
-    pub(crate) top: usize,
-    pub(crate) left: usize,
-    pub(crate) stride: usize,
+    pub(crate) row_weights: usize,
+    pub(crate) plane_weights: usize,
 }
 
 /// A run of equal tiles over the pixels `pixels` of the rectangle at `row`, `column`, counted row by row.
@@ -55,13 +37,12 @@ pub(crate) struct Job<'a> {
     /// Input planes of this pass: sums start from the bias at 0 and are finished at the last plane; between,
     /// they wait in the output.
     pub(crate) planes: Range<usize>,
-    /// At the window of output pixel 0, 0, plane 0. May lie outside where `edge` is given.
+    /// At the window of output pixel 0, 0, plane 0, which may lie outside where that is no pixel of the job.
     pub(crate) input: *const f32,
     /// Input values from one output row, and output column, to the next.
     pub(crate) input_row: usize,
     pub(crate) input_column: usize,
-    pub(crate) edge: Option<&'a Edge>,
-    /// At plane 0 of the first output block.
+    /// At the window's first tap, plane 0 of the first output block.
     pub(crate) weights: *const f32,
     pub(crate) weights_block: usize,
     /// At pixel 0, 0 of the first output block.
@@ -106,9 +87,6 @@ const SHAPES: [[usize; 2]; 7] = [[LANES, 0], [LANES, 0], [2 * LANES, 0], [1, 3],
 
 impl Shape {
     fn of(job: &Job<'_>, pixels: usize) -> Self {
-        if job.edge.is_some() {
-            return Self::Any;
-        }
         // Rows whose last tiles would be small are cut across where they can be.
         let filled = 8 * job.width >= 7 * pixels * job.width.div_ceil(pixels);
         match (job.window.column_stride, job.input_column, job.window.inner) {
@@ -137,8 +115,6 @@ impl Shape {
 /// # Safety
 /// Every pointer reaches what the job's window, pixels and blocks name.
 pub(crate) unsafe fn run(isa: Isa, pixels: usize, blocks: usize, job: &Job<'_>) {
-    // Edges are few: their larger code serves small tiles only.
-    let pixels = if job.edge.is_some() { pixels.min(4) } else { pixels };
     let shape = Shape::of(job, pixels);
     if matches!(shape, Shape::Any | Shape::Blocked) {
         return split(isa, pixels, blocks, shape, job);
@@ -164,9 +140,9 @@ fn split(isa: Isa, pixels: usize, blocks: usize, shape: Shape, job: &Job<'_>) {
 
 fn dispatch(isa: Isa, pixels: usize, blocks: usize, shape: Shape, job: Job<'_>) {
     macro_rules! tiles {
-        ($($p:literal)*; $b:literal, $shape:ident, $edge:literal) => {
+        ($($p:literal)*; $b:literal, $shape:ident) => {
             match pixels {
-                $($p => isa.run(Tiles::<$p, $b, $shape, $edge>(job)),)*
+                $($p => isa.run(Tiles::<$p, $b, $shape>(job)),)*
                 _ => unreachable!("a tile of {pixels} pixels"),
             }
         };
@@ -174,31 +150,26 @@ fn dispatch(isa: Isa, pixels: usize, blocks: usize, shape: Shape, job: Job<'_>) 
     macro_rules! blocks {
         ($shape:ident) => {
             match blocks {
-                1 => tiles!(1 2 3 4 5 6 7 8 9 10 11 12 13 14; 1, $shape, false),
-                2 => tiles!(1 2 3 4 5 6 7 8 9 10 11 12 13 14; 2, $shape, false),
-                _ => tiles!(1 2 3 4 5 6; 4, $shape, false),
+                1 => tiles!(1 2 3 4 5 6 7 8 9 10 11 12 13 14; 1, $shape),
+                2 => tiles!(1 2 3 4 5 6 7 8 9 10 11 12 13 14; 2, $shape),
+                _ => tiles!(1 2 3 4 5 6; 4, $shape),
             }
         };
     }
-    match (shape, job.edge.is_some(), blocks) {
-        (_, true, 1) => tiles!(1 2 3 4; 1, ANY, true),
-        (_, true, 2) => tiles!(1 2 3 4; 2, ANY, true),
-        (_, true, _) => tiles!(1 2 3 4; 4, ANY, true),
-        (Shape::Blocked, ..) => blocks!(BLOCKED),
-        (Shape::Row, ..) => blocks!(ROW),
-        (Shape::Row2, ..) => blocks!(ROW_2),
-        (Shape::Planar1, ..) => blocks!(PLANAR_1),
-        (Shape::Planar2, ..) => blocks!(PLANAR_2),
-        (Shape::Patch4, ..) => blocks!(PATCH_4),
-        (Shape::Any, ..) => blocks!(ANY),
+    match shape {
+        Shape::Blocked => blocks!(BLOCKED),
+        Shape::Row => blocks!(ROW),
+        Shape::Row2 => blocks!(ROW_2),
+        Shape::Planar1 => blocks!(PLANAR_1),
+        Shape::Planar2 => blocks!(PLANAR_2),
+        Shape::Patch4 => blocks!(PATCH_4),
+        Shape::Any => blocks!(ANY),
     }
 }
 
-struct Tiles<'a, const P: usize, const B: usize, const SHAPE: usize, const EDGE: bool>(Job<'a>);
+struct Tiles<'a, const P: usize, const B: usize, const SHAPE: usize>(Job<'a>);
 
-impl<const P: usize, const B: usize, const SHAPE: usize, const EDGE: bool> Kernel
-    for Tiles<'_, P, B, SHAPE, EDGE>
-{
+impl<const P: usize, const B: usize, const SHAPE: usize> Kernel for Tiles<'_, P, B, SHAPE> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         if P * B > S::SUMS {
@@ -225,7 +196,7 @@ impl<const P: usize, const B: usize, const SHAPE: usize, const EDGE: bool> Kerne
     }
 }
 
-impl<const P: usize, const B: usize, const SHAPE: usize, const EDGE: bool> Tiles<'_, P, B, SHAPE, EDGE> {
+impl<const P: usize, const B: usize, const SHAPE: usize> Tiles<'_, P, B, SHAPE> {
     #[inline(always)]
     unsafe fn tile<S: Simd>(&self, s: S, spots: &impl Spots) {
         let job = &self.0;
@@ -250,25 +221,8 @@ impl<const P: usize, const B: usize, const SHAPE: usize, const EDGE: bool> Tiles
         for p in 0..P {
             input[p] = job.input.wrapping_add(spots.at(p, job.input_row, job.input_column));
         }
-        match job.edge {
-            Some(edge) if EDGE => {
-                let mut patches = [[0.0_f32; MAX_PATCH]; P];
-                for p in 0..P {
-                    // SAFETY: reads within the image alone.
-                    unsafe { self.patch(edge, spots.at(p, 1, 0), spots.at(p, 0, 1), &mut patches[p]) };
-                    input[p] = patches[p].as_ptr();
-                }
-                let window = Window {
-                    plane_stride: job.window.rows * job.window.inner,
-                    row_stride: job.window.inner,
-                    ..*job.window
-                };
-                // SAFETY: a patch holds the whole window.
-                sums = unsafe { self.sum(s, &window, input, sums) };
-            }
-            // SAFETY: every window lies within the input.
-            _ => sums = unsafe { self.sum(s, job.window, input, sums) },
-        }
+        // SAFETY: every window lies within the input.
+        sums = unsafe { self.sum(s, input, sums) };
         // SAFETY: within output and residual.
         unsafe {
             if job.planes.end < job.window.planes {
@@ -280,16 +234,10 @@ impl<const P: usize, const B: usize, const SHAPE: usize, const EDGE: bool> Tiles
     }
 
     #[inline(always)]
-    unsafe fn sum<S: Simd>(
-        &self,
-        s: S,
-        window: &Window,
-        input: [*const f32; P],
-        mut sums: [[S::V; B]; P],
-    ) -> [[S::V; B]; P] {
+    unsafe fn sum<S: Simd>(&self, s: S, input: [*const f32; P], mut sums: [[S::V; B]; P]) -> [[S::V; B]; P] {
         let job = &self.0;
+        let window = job.window;
         let [step, width] = SHAPES[SHAPE];
-        let mut weights = job.weights.wrapping_add(job.planes.start * window.plane_weights());
         for plane in job.planes.clone() {
             job.ahead.step(s);
             let last = plane + 1 == window.planes;
@@ -297,6 +245,8 @@ impl<const P: usize, const B: usize, const SHAPE: usize, const EDGE: bool> Tiles
             let inner = if width == 0 { inner } else { width };
             for row in 0..window.rows {
                 let mut at = plane * window.plane_stride + row * window.row_stride;
+                let mut weights =
+                    job.weights.wrapping_add(plane * window.plane_weights + row * window.row_weights);
                 for _ in 0..window.columns {
                     for k in 0..inner {
                         let mut w = [s.splat(0.0); B];
@@ -319,29 +269,5 @@ impl<const P: usize, const B: usize, const SHAPE: usize, const EDGE: bool> Tiles
             }
         }
         sums
-    }
-
-    /// Copies a pixel's window out of a planar image, zeros where it reaches beyond.
-    unsafe fn patch(&self, edge: &Edge, row: usize, column: usize, patch: &mut [f32; MAX_PATCH]) {
-        let window = self.0.window;
-        let mut values = patch.iter_mut();
-        for plane in 0..window.planes {
-            for y in 0..window.rows {
-                for x in 0..window.inner {
-                    let above = row * edge.stride + y;
-                    let before = column * edge.stride + x;
-                    let inside = (edge.top..edge.top + edge.height).contains(&above)
-                        && (edge.left..edge.left + edge.width).contains(&before);
-                    let at = self
-                        .0
-                        .input
-                        .wrapping_add(plane * window.plane_stride + above * window.row_stride + before);
-                    if let Some(value) = values.next() {
-                        // SAFETY: a pixel of the image.
-                        *value = if inside { unsafe { *at } } else { 0.0 };
-                    }
-                }
-            }
-        }
     }
 }

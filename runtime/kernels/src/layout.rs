@@ -28,8 +28,10 @@ impl Block {
         let map = &self.output;
         let plane = map.height() * map.width();
         check_len("input", map.channels() * plane, input.len())?;
-        check_len("output", map.len(), output.len())?;
-        map.clear_border(Part::WHOLE, output);
+        let mut piece = Part::WHOLE.piece(map, output)?;
+        for slab in Part::WHOLE.slabs(map) {
+            map.clear_border(&slab, &mut piece);
+        }
         for block in 0..map.blocks() {
             for row in 0..map.height() {
                 let at = map.at(block, row, 0);

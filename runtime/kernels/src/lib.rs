@@ -17,6 +17,7 @@
 //! | `epilogue`, `finish` | what follows the sums: described, and done |
 //! | `conv` | [`Conv`]: dense convolution, a network's first, fully connected; [`Tile`]: how loops are cut |
 //! | `winograd` | [`Winograd`]: 3x3 with fewer multiplications |
+//! | `chain` | [`Chain`]: a dense convolution and what follows it within each channel, some rows at a time |
 //! | `gemm` | the one loop over registers under both |
 //! | `depthwise` | [`Depthwise`] |
 //! | `local` | the loop under `pool`, `upsample` and `elementwise` |
@@ -47,6 +48,7 @@ extern crate std;
 mod ahead;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod chain;
 mod conv;
 mod depthwise;
 mod dot;
@@ -68,6 +70,7 @@ mod simd;
 mod upsample;
 mod winograd;
 
+pub use chain::{Behind, Chain, MAX_BEHIND};
 pub use conv::{Conv, MAX_KERNEL, Planar, Taps, Tile};
 pub use depthwise::Depthwise;
 pub use dot::{MAX_I8_LEN, dot_f32, dot_f32_rows, dot_i8, dot_i8_rows};

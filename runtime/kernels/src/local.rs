@@ -1,6 +1,6 @@
 //! Operators that compute each block from the same block: depthwise convolution, pools, up-sampling,
 //! elementwise steps. An operator says what a tile of pixels is before the epilogue; the rest is here.
-// Reads and writes through pointers that `run_local` checked.
+// Reads and writes through pointers that `run_slab` checked.
 #![allow(unsafe_code)]
 
 use core::ops::Range;
@@ -9,7 +9,7 @@ use crate::epilogue::{Epilogue, Inputs, head_len};
 use crate::error::{ShapeError, check_len};
 use crate::finish::{Finish, Places, Walk};
 use crate::isa::Isa;
-use crate::map::{LANES, Map, Part, Slab};
+use crate::map::{Held, LANES, Map, Part, Piece, Slab};
 use crate::simd::{Kernel, Simd};
 
 /// Pixels of a tile: as many as two registers of AVX2 each leave room for.
@@ -37,10 +37,13 @@ pub(crate) trait Local: Copy {
     fn block_weights(&self) -> usize {
         0
     }
+    /// The rows of the input that rows of the output are made of.
+    fn rows_under(&self, rows: &Range<usize>) -> Range<usize>;
     /// The values of P pixels, started from `bias`.
     ///
     /// # Safety
-    /// `input` is the block's plane, border included; `weights` its packed values.
+    /// `input` is the block's plane, border included, whose rows under the tile are in memory; `weights` its packed
+    /// values.
     unsafe fn tile<S: Simd, const P: usize>(
         &self,
         s: S,
@@ -63,20 +66,37 @@ pub(crate) fn run_local<L: Local>(
     part: Part,
     output: &mut [f32],
 ) -> Result<(), ShapeError> {
-    let Through { input, output: map, epilogue } = operator.through();
+    let Through { input, output: map, .. } = operator.through();
     check_len("input", input.len(), inputs.input.len())?;
+    let mut piece = part.piece(map, output)?;
+    let source = Held { values: inputs.input, from: 0 };
+    part.slabs(map).try_for_each(|slab| run_slab(operator, isa, &inputs, source, &slab, &mut piece))
+}
+
+/// Computes a slab into `piece` from the rows of the input in `source`.
+pub(crate) fn run_slab<L: Local>(
+    operator: &L,
+    isa: Isa,
+    inputs: &Inputs<'_>,
+    source: Held<'_>,
+    slab: &Slab,
+    piece: &mut Piece<'_>,
+) -> Result<(), ShapeError> {
+    let Through { input: from, output: map, epilogue } = operator.through();
     check_len("packed weights", packed_len(operator), inputs.packed.len())?;
     epilogue.check_residual(inputs.residual)?;
-    let output = map.begin(part, output)?;
-    for slab in part.slabs(map) {
-        isa.run(Planes { operator, inputs: &inputs, slab: &slab, output });
-    }
+    let read = Slab { blocks: slab.blocks.clone(), rows: operator.rows_under(&slab.rows) };
+    let input = from.source(&read, source)?;
+    let output = map.begin(slab, piece)?;
+    isa.run(Planes { operator, inputs, input, slab, output });
     Ok(())
 }
 
 struct Planes<'a, L> {
     operator: &'a L,
     inputs: &'a Inputs<'a>,
+    /// The whole maps' first values.
+    input: *const f32,
     slab: &'a Slab,
     output: *mut f32,
 }
@@ -98,9 +118,9 @@ impl<L: Local> Planes<'_, L> {
     #[inline(always)]
     fn tiles<S: Simd, const P: usize>(&self, s: S, block: usize, pixels: Range<usize>) {
         let operator = self.operator;
-        let Through { input, output: map, epilogue } = operator.through();
+        let Through { input: from, output: map, epilogue } = operator.through();
         let finish = Finish::new(epilogue, map, self.inputs, block);
-        let input = self.inputs.input.as_ptr().wrapping_add(block * input.plane_stride());
+        let input = self.input.wrapping_add(block * from.plane_stride());
         let weights = head_len(map.blocks()) + block * operator.block_weights();
         let weights = self.inputs.packed.as_ptr().wrapping_add(weights);
         let output = self.output.wrapping_add(map.at(block, 0, 0));
@@ -113,7 +133,7 @@ impl<L: Local> Planes<'_, L> {
             for p in 0..P {
                 at[p] = output.wrapping_add(places.rows[p] * map.row_stride() + places.columns[p] * LANES);
             }
-            // SAFETY: `run_local` checked the slices' lengths, `new` the operator's windows.
+            // SAFETY: `run_slab` checked the slices' lengths, `new` the operator's windows.
             unsafe {
                 let values = operator.tile(s, input, weights, bias, &places);
                 let mut sums = [[bias]; P];

@@ -18,6 +18,8 @@ pub struct Map {
     height: usize,
     width: usize,
     border: usize,
+    /// Rows of a plane that are in memory, border included: all of them but in a strip.
+    held: usize,
 }
 
 impl Map {
@@ -45,7 +47,12 @@ impl Map {
         if plane > MAX_LEN as u64 || plane * depth > MAX_LEN as u64 {
             return Err(ShapeError::MapTooLarge);
         }
-        Ok(Self { channels, height, width, border })
+        Ok(Self { channels, height, width, border, held: height + 2 * border })
+    }
+
+    /// The same map, of which `rows` rows of each plane are in memory at a time. It has no border.
+    pub(crate) const fn strip(self, rows: usize) -> Self {
+        Self { held: rows, ..self }
     }
 
     /// Channels, without the lanes that fill the last block.
@@ -87,7 +94,7 @@ impl Map {
     /// Values from one plane to the next.
     #[must_use]
     pub const fn plane_stride(&self) -> usize {
-        (self.height + 2 * self.border) * self.row_stride()
+        self.held * self.row_stride()
     }
 
     /// Values in all.
@@ -129,40 +136,70 @@ impl Map {
         if self.channels == channels { Ok(()) } else { Err(ShapeError::OutputChannels { channels }) }
     }
 
-    /// Begins a part's output, `values`: its border is written, and the whole map's first value would lie where
-    /// the pointer says.
-    pub(crate) fn begin(&self, part: Part, values: &mut [f32]) -> Result<*mut f32, ShapeError> {
-        let range = part.range(self);
-        check_len("output", range.len(), values.len())?;
-        self.clear_border(part, values);
-        Ok(values.as_mut_ptr().wrapping_sub(range.start))
+    /// Where the whole map's first value would lie, of which `held` is in memory, the slab's rows among it.
+    pub(crate) fn source(&self, slab: &Slab, held: Held<'_>) -> Result<*const f32, ShapeError> {
+        self.check_held(slab, held.from, held.values.len())?;
+        Ok(held.values.as_ptr().wrapping_sub(held.from))
     }
 
-    /// Writes the value 0 into the border of the part's planes; `values` is the part's own piece.
-    pub(crate) fn clear_border(&self, part: Part, values: &mut [f32]) {
+    /// The same for a slab of an output, whose border is written.
+    pub(crate) fn begin(&self, slab: &Slab, piece: &mut Piece<'_>) -> Result<*mut f32, ShapeError> {
+        self.check_held(slab, piece.from, piece.values.len())?;
+        self.clear_border(slab, piece);
+        Ok(piece.values.as_mut_ptr().wrapping_sub(piece.from))
+    }
+
+    fn check_held(&self, slab: &Slab, from: usize, len: usize) -> Result<(), ShapeError> {
+        let Slab { blocks, rows } = slab;
+        if blocks.is_empty() || rows.is_empty() {
+            return Ok(());
+        }
+        let side = self.border * LANES;
+        let first = self.at(blocks.start, rows.start, 0) - side;
+        let end = self.at(blocks.end - 1, rows.end - 1, self.width) + side;
+        if from <= first && end <= from + len {
+            Ok(())
+        } else {
+            Err(ShapeError::Length { what: "rows in memory", needed: end - first, given: len })
+        }
+    }
+
+    /// Writes the value 0 into the border around the slab's rows.
+    pub(crate) fn clear_border(&self, slab: &Slab, piece: &mut Piece<'_>) {
         if self.border == 0 {
             return;
         }
-        let start = part.range(self).start;
-        for slab in part.slabs(self) {
-            for block in slab.blocks.clone() {
-                let (side, stride) = (self.border * LANES, self.row_stride());
-                let first = self.at(block, slab.rows.start, 0) - side - start;
-                if slab.rows.start == 0 {
-                    values[first - self.border * stride..first].fill(0.0);
-                }
-                for row in 0..slab.rows.len() {
-                    let at = first + row * stride;
-                    values[at..at + side].fill(0.0);
-                    values[at + stride - side..at + stride].fill(0.0);
-                }
-                if slab.rows.end == self.height {
-                    let end = first + slab.rows.len() * stride;
-                    values[end..end + self.border * stride].fill(0.0);
-                }
+        let values = &mut *piece.values;
+        for block in slab.blocks.clone() {
+            let (side, stride) = (self.border * LANES, self.row_stride());
+            let first = self.at(block, slab.rows.start, 0) - side - piece.from;
+            if slab.rows.start == 0 {
+                values[first - self.border * stride..first].fill(0.0);
+            }
+            for row in 0..slab.rows.len() {
+                let at = first + row * stride;
+                values[at..at + side].fill(0.0);
+                values[at + stride - side..at + stride].fill(0.0);
+            }
+            if slab.rows.end == self.height {
+                let end = first + slab.rows.len() * stride;
+                values[end..end + self.border * stride].fill(0.0);
             }
         }
     }
+}
+
+/// The run of a map's values that is in memory: those from its value `from` on.
+#[derive(Clone, Copy)]
+pub(crate) struct Held<'a> {
+    pub(crate) values: &'a [f32],
+    pub(crate) from: usize,
+}
+
+/// The same, to be written.
+pub(crate) struct Piece<'a> {
+    pub(crate) values: &'a mut [f32],
+    pub(crate) from: usize,
 }
 
 /// One of several equal parts of an operator's output: neighbouring rows of neighbouring planes, which are
@@ -218,8 +255,15 @@ impl Part {
         at(rows.start)..at(rows.end).min(map.len())
     }
 
+    /// `values` as the part's own piece.
+    pub(crate) fn piece<'a>(self, map: &Map, values: &'a mut [f32]) -> Result<Piece<'a>, ShapeError> {
+        let range = self.range(map);
+        check_len("output", range.len(), values.len())?;
+        Ok(Piece { values, from: range.start })
+    }
+
     /// The part as rectangles: the rest of a begun plane, whole planes, the beginning of a plane.
-    pub(crate) fn slabs(self, map: &Map) -> impl Iterator<Item = Slab> + use<> {
+    pub(crate) fn slabs(self, map: &Map) -> impl Iterator<Item = Slab> + Clone + use<> {
         let height = map.height;
         let rows = self.rows(map);
         let mut at = rows.start;
@@ -268,8 +312,9 @@ mod tests {
                 let part = Part::new(index, parts).unwrap();
                 prop_assert_eq!(part.range(&map).start, end);
                 end = part.range(&map).end;
-                map.clear_border(part, &mut values[part.range(&map)]);
                 for slab in part.slabs(&map) {
+                    let mut piece = part.piece(&map, &mut values[part.range(&map)]).unwrap();
+                    map.begin(&slab, &mut piece).unwrap();
                     for block in slab.blocks.clone() {
                         for row in slab.rows.clone() {
                             let at = map.at(block, row, 0);

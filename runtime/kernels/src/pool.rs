@@ -71,6 +71,23 @@ impl Pool {
         Ok(Self { kind, through: Through::new(input, output, epilogue)?, taps })
     }
 
+    pub(crate) const fn input(&self) -> Map {
+        self.through.input
+    }
+
+    pub(crate) const fn taps(&self) -> Taps {
+        self.taps
+    }
+
+    pub(crate) const fn epilogue(&self) -> Epilogue {
+        self.through.epilogue
+    }
+
+    /// The same between maps that lie otherwise.
+    pub(crate) const fn between(self, input: Map, output: Map) -> Self {
+        Self { through: Through { input, output, ..self.through }, ..self }
+    }
+
     /// The part of a window that is no padding, along one side of the map.
     #[inline(always)]
     fn window(at: usize, stride: usize, pad: usize, kernel: usize, length: usize) -> Range<usize> {
@@ -82,6 +99,10 @@ impl Pool {
 impl Local for Pool {
     fn through(&self) -> &Through {
         &self.through
+    }
+
+    fn rows_under(&self, rows: &Range<usize>) -> Range<usize> {
+        self.taps.rows_under(rows, self.through.input.height())
     }
 
     #[inline(always)]

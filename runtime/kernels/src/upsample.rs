@@ -2,6 +2,8 @@
 // Reads through pointers that the shared driver checked.
 #![allow(unsafe_code)]
 
+use core::ops::Range;
+
 use crate::epilogue::Epilogue;
 use crate::error::ShapeError;
 use crate::finish::Places;
@@ -31,6 +33,10 @@ impl Upsample2 {
 impl Local for Upsample2 {
     fn through(&self) -> &Through {
         &self.through
+    }
+
+    fn rows_under(&self, rows: &Range<usize>) -> Range<usize> {
+        rows.start / 2..rows.end.div_ceil(2)
     }
 
     #[inline(always)]

@@ -210,9 +210,10 @@ impl Winograd {
         check_len("packed weights", self.packed_len(), inputs.packed.len())?;
         check_len("scratch", self.scratch_len(), scratch.len())?;
         self.epilogue.check_residual(inputs.residual)?;
-        let base = self.output.begin(part, output)?;
+        let mut piece = part.piece(&self.output, output)?;
         let tile = tile.fitted(isa);
         for slab in part.slabs(&self.output) {
+            let base = self.output.begin(&slab, &mut piece)?;
             let [_, columns] = self.squares();
             let side = self.square.side();
             let end = slab.rows.end.div_ceil(side) * columns;
@@ -291,6 +292,8 @@ impl Winograd {
             row_stride: 0,
             column_stride: 0,
             tap_weights: LANES * LANES,
+            row_weights: LANES * LANES,
+            plane_weights: LANES * LANES,
         };
         let finish = Finish::plain();
         let weights = head_len(self.output.blocks()) + block * self.block_weights();
@@ -305,7 +308,6 @@ impl Winograd {
                 input: input.as_ptr(),
                 input_row: 0,
                 input_column: LANES,
-                edge: None,
                 weights: weights.as_ptr(),
                 weights_block: self.block_weights(),
                 output: output.as_mut_ptr(),

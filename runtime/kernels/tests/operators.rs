@@ -7,8 +7,8 @@ mod naive;
 use core::ops::Range;
 
 use arcdoor_kernels::{
-    Activation, Block, Conv, Depthwise, Elementwise, Epilogue, Inputs, Isa, Map, Order, Part, Planar, Pool,
-    PoolKind, Residual, ShapeError, Square, Taps, Tile, Unblock, Upsample2, Winograd,
+    Activation, Behind, Block, Chain, Conv, Depthwise, Elementwise, Epilogue, Inputs, Isa, Map, Order, Part,
+    Planar, Pool, PoolKind, Residual, ShapeError, Square, Taps, Tile, Unblock, Upsample2, Winograd,
 };
 use naive::{Plain, Seed, activate, assert_near, convolve, inputs, isas, plain};
 use proptest::prelude::*;
@@ -223,6 +223,95 @@ proptest! {
             let got = run(1);
             assert_near(isa.name(), &got, &wanted, taps.kernel[0] * taps.kernel[1] + 2);
             prop_assert_eq!(got, run(parts));
+        }
+    }
+
+    #[test]
+    fn chains_are_their_operators_one_after_the_other(
+        (channels, outputs) in (CHANNELS, OUTPUTS), (height, width) in (ROWS, COLUMNS),
+        head in prop_oneof![Just([1, 1]), [1_usize..4, 1_usize..4]], planar in any::<bool>(),
+        behind in prop::collection::vec((any::<bool>(), [1_usize..6, 1_usize..6], 1_usize..4, any::<[u8; 4]>()), 1..3),
+        (seed, border, room) in (any::<u64>(), 0_usize..3, 0_usize..6000), parts in 1_usize..5,
+    ) {
+        let seed = &mut Seed(seed);
+        let channels = if planar { 1 + channels % 3 } else { channels };
+        let taps = Taps { kernel: head, stride: 1 + seed.next() as usize % 2, pads: [0, 1, 0, 1].map(|pad| pad * (head[0] - 1)) };
+        let Ok(size) = taps.output_size(height, width) else { return Ok(()) };
+        let source = Plain::random(seed, channels, height, width);
+        let (blocked, values) = source.blocked(5);
+        let mut map = Map::new(outputs, size[0], size[1], 0).unwrap();
+        let activation = |seed: &mut Seed| Epilogue::activation(ACTIVATIONS[[0, 1, 3, 4][seed.next() as usize % 4]]);
+        let conv = if planar {
+            Conv::stem(Planar { channels, height, width }, map, taps, activation(seed))
+        } else {
+            Conv::new(blocked, map, taps, activation(seed))
+        };
+        let (head, input) = (conv.unwrap(), if planar { &source.values } else { &values });
+        let mut packed = vec![0.0; head.packed_len()];
+        head.pack(&seed.values(head.weights_len()), Some(&seed.values(outputs)), None, &mut packed).unwrap();
+        let mut operators = Vec::new();
+        let mut end = None;
+        for (at, (pool, kernel, stride, pads)) in behind.iter().enumerate() {
+            let pads = [0, 1, 2, 3].map(|side: usize| usize::from(pads[side]) % kernel[side % 2]);
+            let taps = Taps { kernel: *kernel, stride: *stride, pads };
+            let Ok(size) = taps.output_size(map.height(), map.width()) else { return Ok(()) };
+            let last = at + 1 == behind.len();
+            let output = Map::new(outputs, size[0], size[1], if last { border } else { 0 }).unwrap();
+            let epilogue = if last {
+                let drawn = End::draw(seed, &output);
+                let epilogue = drawn.epilogue;
+                end = Some(drawn);
+                epilogue
+            } else {
+                activation(seed)
+            };
+            let slopes = end.as_ref().and_then(|end| end.slopes.as_deref());
+            let mut weights = Vec::new();
+            let operator = if *pool {
+                let Ok(pool) = Pool::new(PoolKind::Max, map, output, taps, epilogue) else { return Ok(()) };
+                weights.resize(pool.packed_len(), 0.0);
+                pool.pack(slopes, &mut weights).unwrap();
+                Behind::Pool(pool)
+            } else {
+                let depthwise = Depthwise::new(map, output, taps, epilogue).unwrap();
+                weights.resize(depthwise.packed_len(), 0.0);
+                let values = seed.values(outputs * kernel[0] * kernel[1]);
+                depthwise.pack(&values, Some(&seed.values(outputs)), slopes, &mut weights).unwrap();
+                Behind::Depthwise(depthwise)
+            };
+            packed.extend(&weights);
+            operators.push((operator, weights));
+            map = output;
+        }
+        let end = end.unwrap();
+        let behind: Vec<Behind> = operators.iter().map(|(operator, _)| *operator).collect();
+        let chain = Chain::new(head, &behind, room).unwrap();
+        prop_assert_eq!((chain.output(), chain.packed_len()), (map, packed.len()));
+        for isa in isas() {
+            let tile = head.tile(isa);
+            let mut one = vec![f32::NAN; head.output().len()];
+            head.run(isa, tile, inputs(&packed[..head.packed_len()], input, None), &mut one).unwrap();
+            for (at, (operator, weights)) in operators.iter().enumerate() {
+                let residual = if at + 1 == operators.len() { end.residual() } else { None };
+                let inputs = inputs(weights, &one, residual);
+                one = match operator {
+                    Behind::Depthwise(operator) => {
+                        let mut output = vec![f32::NAN; operator.output().len()];
+                        operator.run(isa, inputs, &mut output).unwrap();
+                        output
+                    }
+                    Behind::Pool(operator) => {
+                        let mut output = vec![f32::NAN; operator.output().len()];
+                        operator.run(isa, inputs, &mut output).unwrap();
+                        output
+                    }
+                };
+            }
+            let mut scratch = vec![f32::NAN; chain.scratch_len()];
+            let got = in_parts(&map, parts, |part, piece| {
+                chain.run_part(isa, tile, inputs(&packed, input, end.residual()), part, &mut scratch, piece)
+            });
+            prop_assert_eq!(got, plain(&map, &one));
         }
     }
 

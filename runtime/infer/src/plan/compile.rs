@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use arcdoor_kernels::{Isa, Map, Order as Plain, Unblock};
+use arcdoor_kernels::{Isa, LANES, Map, Order as Plain, Unblock};
 
 use super::arena::{Life, place};
+use super::chain::{self, Link, group};
 use super::explain::{Entry, predicted_us};
 use super::floats::Floats;
 use super::fuse::{Added, Fused, Kind, fuse, is_stem};
@@ -34,59 +35,83 @@ pub(super) fn compile(
     let mut fused = fuse(&graph);
     let taken = merge(&graph, &mut fused);
     let maps = maps(&graph, &fused)?;
-    let (places, arena_len) = places(&graph, &fused, &maps, &taken)?;
-    let mut steps = Vec::with_capacity(fused.len());
-    let mut entries = Vec::with_capacity(fused.len());
-    let mut packed_len = 0_usize;
-    for one in &fused {
-        let refused = |why| refused(one, why);
-        let of = |value: usize| maps.get(&value).copied().zip(places.get(&value).cloned());
-        let (map, place) = of(one.output).ok_or_else(|| refused(Why::Order))?;
-        let planar = one.kind == Kind::Block || is_stem(&graph, &one.kind, one.input);
-        let source = if planar { None } else { of(one.input) };
-        let added =
-            one.added.map(|added| of(added.value()).ok_or_else(|| refused(Why::Order))).transpose()?;
-        let layer = layer_of(&graph, &maps, one);
-        let kernel = Kernel::new(
-            one,
-            graph.input,
-            source.as_ref().map(|(map, _)| *map),
-            added.as_ref().map(|(map, _)| *map),
-            map,
-            isa,
-            layer.and_then(|layer| tuning.choice(&layer)),
-        )
-        .map_err(|error| refused(Why::Kernel(error)))?;
-        let end = packed_len.checked_add(kernel.packed_len().next_multiple_of(16));
-        let end = end.filter(|&end| end <= MAX_VALUES).ok_or_else(|| refused(Why::TooLarge))?;
-        let packed = packed_len..packed_len + kernel.packed_len();
-        packed_len = end;
-        let bytes = 4 * (packed.len() + place.len() + source.as_ref().map_or(0, |(_, place)| place.len()));
-        entries.push(Entry {
-            operators: one.operators.clone(),
-            name: one.name.clone(),
-            shape: [map.channels(), map.height(), map.width()],
-            macs: kernel.macs(),
-            predicted_us: predicted_us(&kernel, &map, one.kind.stride(), bytes),
-            layer,
-        });
-        steps.push(Step {
-            kernel,
-            packed,
-            next: 0..0,
-            input: source.map_or(Source::Image, |(_, place)| Source::Map(place)),
-            residual: added.map(|(_, place)| place),
-            output: place,
-        });
+    let links = links(&graph, &fused, &maps, isa, tuning)?;
+    let groups = group(&graph, &links);
+    let (places, arena_len) = places(&graph, &links, &groups, &taken)?;
+    let mut steps = Vec::with_capacity(groups.len());
+    let mut entries = Vec::with_capacity(groups.len());
+    for group in groups {
+        let (step, entry) = step(&links[group], &places)?;
+        steps.push(step);
+        entries.push(entry);
     }
     look_ahead(&mut steps);
     let outputs = answers(&graph, &maps, &places, &taken)?;
     let (batch, image) = (graph.batch, graph.input.len());
     after(Loading::Planned);
-    let weights = pack(opened, &fused, &steps, packed_len)?;
+    let weights = pack(opened, &links)?;
     after(Loading::Packed);
     let scratch_len = steps.iter().map(|step| step.kernel.scratch_len()).max().unwrap_or(0);
     Ok(Plan { steps, entries, weights, arena_len, scratch_len, outputs, batch, image, isa })
+}
+
+/// Each fused step with its kernel.
+fn links<'a>(
+    graph: &Graph,
+    fused: &'a [Fused],
+    maps: &Maps,
+    isa: Isa,
+    tuning: &Tuning,
+) -> Result<Vec<Link<'a>>, Unsupported> {
+    let mut end = 0_usize;
+    let link = |one: &'a Fused| {
+        let refused = |why| refused(one, why);
+        let of = |value: usize| maps.get(&value).copied().ok_or_else(|| refused(Why::Order));
+        let map = of(one.output)?;
+        let planar = one.kind == Kind::Block || is_stem(graph, &one.kind, one.input);
+        let source = if planar { None } else { Some(of(one.input)?) };
+        let added = one.added.map(|added| of(added.value())).transpose()?;
+        let layer = layer_of(graph, maps, one);
+        let choice = layer.and_then(|layer| tuning.choice(&layer));
+        let kernel = Kernel::new(one, graph.input, source, added, map, isa, choice)
+            .map_err(|error| refused(Why::Kernel(error)))?;
+        let packed = end..end + kernel.packed_len();
+        // The place of the next: at a line of memory.
+        end = packed.end.next_multiple_of(LANES);
+        if end > MAX_VALUES {
+            return Err(refused(Why::TooLarge));
+        }
+        Ok(Link { fused: one, kernel, map, planar, layer, packed })
+    };
+    fused.iter().map(link).collect()
+}
+
+/// The step of one group of links.
+fn step(links: &[Link<'_>], places: &Places) -> Result<(Step, Entry), Unsupported> {
+    let (Some(first), Some(last)) = (links.first(), links.last()) else {
+        return Err(whole(Why::Order));
+    };
+    let refused = |why| refused(last.fused, why);
+    let of = |value: usize| places.get(&value).cloned().ok_or_else(|| refused(Why::Order));
+    let kernel = chain::kernel(links).map_err(|error| refused(Why::Kernel(error)))?;
+    let packed = first.packed.start..last.packed.end;
+    let input = match first.planar {
+        true => Source::Image,
+        false => Source::Map(of(first.fused.input)?),
+    };
+    let residual = last.fused.added.map(|added| of(added.value())).transpose()?;
+    let output = of(last.fused.output)?;
+    let read = if let Source::Map(place) = &input { place.len() } else { 0 };
+    let names: Vec<&str> = links.iter().map(|link| &*link.fused.operators).collect();
+    let entry = Entry {
+        operators: names.join(" > "),
+        name: last.fused.name.clone(),
+        shape: [last.map.channels(), last.map.height(), last.map.width()],
+        macs: kernel.macs(),
+        predicted_us: predicted_us(links, 4 * (packed.len() + read + output.len())),
+        layer: first.layer,
+    };
+    Ok((Step { kernel, packed, next: 0..0, input, residual, output }, entry))
 }
 
 /// Tells each step which weights follow its own.
@@ -94,7 +119,7 @@ fn look_ahead(steps: &mut [Step]) {
     let mut end = steps.last().map_or(0, |step| step.packed.end);
     for step in steps.iter_mut().rev() {
         step.next = step.packed.end..end;
-        if matches!(step.kernel, Kernel::Conv(..)) {
+        if matches!(step.kernel, Kernel::Conv(..) | Kernel::Chain(..)) {
             end = step.packed.end;
         }
     }
@@ -120,6 +145,11 @@ fn layer_of(graph: &Graph, maps: &Maps, fused: &Fused) -> Option<Layer> {
         }
         _ => None,
     }
+}
+
+/// What is wrong with no single operator.
+fn whole(why: Why) -> Unsupported {
+    Unsupported { operator: "graph".to_owned(), node: String::new(), why }
 }
 
 fn refused(fused: &Fused, why: Why) -> Unsupported {
@@ -150,37 +180,38 @@ fn maps(graph: &Graph, fused: &[Fused]) -> Result<Maps, Unsupported> {
 
 type Places = BTreeMap<usize, Range<usize>>;
 
+/// Where in the arena each value lies that one step hands to another.
 fn places(
     graph: &Graph,
-    fused: &[Fused],
-    maps: &Maps,
+    links: &[Link<'_>],
+    groups: &[Range<usize>],
     taken: &BTreeMap<usize, Taken>,
 ) -> Result<(Places, usize), Unsupported> {
     let mut lives: BTreeMap<usize, Life> = BTreeMap::new();
-    for (index, one) in fused.iter().enumerate() {
-        for value in [Some(one.input), one.added.map(Added::value)].into_iter().flatten() {
-            if let Some(life) = lives.get_mut(&value) {
-                life.until = index;
+    for (index, group) in groups.iter().enumerate() {
+        let links = &links[group.clone()];
+        for link in links {
+            for value in [Some(link.fused.input), link.fused.added.map(Added::value)].into_iter().flatten() {
+                if let Some(life) = lives.get_mut(&value) {
+                    life.until = index;
+                }
             }
         }
-        let len = maps.get(&one.output).map_or(0, Map::len);
-        lives.insert(one.output, Life { len, from: index, until: index });
+        if let Some(last) = links.last() {
+            lives.insert(last.fused.output, Life { len: last.map.len(), from: index, until: index });
+        }
     }
     // Outputs are read out after the last step.
     for view in &graph.outputs {
         let value = taken.get(&view.value).map_or(view.value, |taken| taken.value);
         if let Some(life) = lives.get_mut(&value) {
-            life.until = fused.len();
+            life.until = groups.len();
         }
     }
     let values: Vec<usize> = lives.keys().copied().collect();
     let lives: Vec<Life> = lives.into_values().collect();
     let placed = place(&lives).filter(|&(_, len)| len <= MAX_VALUES);
-    let (places, len) = placed.ok_or_else(|| Unsupported {
-        operator: "graph".to_owned(),
-        node: String::new(),
-        why: Why::TooLarge,
-    })?;
+    let (places, len) = placed.ok_or_else(|| whole(Why::TooLarge))?;
     Ok((values.into_iter().zip(places).collect(), len))
 }
 
@@ -211,18 +242,13 @@ fn answers(
 }
 
 /// All packed weights, one after the other.
-fn pack(
-    opened: &Opened<'_>,
-    fused: &[Fused],
-    steps: &[Step],
-    packed_len: usize,
-) -> Result<Floats, Unsupported> {
-    let mut all = Floats::new(packed_len);
-    for (one, step) in fused.iter().zip(steps) {
-        let packed = all.all_mut().get_mut(step.packed.clone()).unwrap_or_default();
+fn pack(opened: &Opened<'_>, links: &[Link<'_>]) -> Result<Floats, Unsupported> {
+    let mut all = Floats::new(links.last().map_or(0, |link| link.packed.end));
+    for Link { fused, kernel, packed, .. } in links {
+        let packed = all.all_mut().get_mut(packed.clone()).unwrap_or_default();
         let values =
             |name: &str| opened.constants.get(name).and_then(|tensor| tensor.f32s()).unwrap_or_default();
-        step.kernel.pack(one, values, packed).map_err(|error| refused(one, Why::Kernel(error)))?;
+        kernel.pack(fused, values, packed).map_err(|error| refused(fused, Why::Kernel(error)))?;
     }
     Ok(all)
 }

@@ -1,14 +1,15 @@
 //! What a plan does, step by step, and how long that should take.
 
-use arcdoor_kernels::{LANES, Map};
+use arcdoor_kernels::LANES;
 
+use super::chain::Link;
 use super::step::Kernel;
 use crate::tuning::Layer;
 
 /// One step of a plan, for people.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// Operators as ONNX calls them, joined by `+`.
+    /// Operators as ONNX calls them: those of one pass joined by `+`, passes that take turns row by row by `>`.
     pub operators: String,
     /// Name of what the step makes.
     pub name: String,
@@ -39,23 +40,27 @@ const FAR: (usize, f64) = (8 << 20, 32_000.0);
 const MEMORY: f64 = 17_000.0;
 
 /// The longer of computing and moving. `bytes` are those of weights, input and output.
-pub(super) fn predicted_us(kernel: &Kernel, map: &Map, stride: usize, bytes: usize) -> f64 {
+pub(super) fn predicted_us(links: &[Link<'_>], bytes: usize) -> f64 {
+    let rate = match bytes {
+        bytes if bytes <= NEAR.0 => NEAR.1,
+        bytes if bytes <= FAR.0 => FAR.1,
+        _ => MEMORY,
+    };
+    links.iter().map(computing).sum::<f64>().max(bytes as f64 / rate)
+}
+
+fn computing(link: &Link<'_>) -> f64 {
+    let Link { kernel, map, .. } = link;
     let pixels = (map.height() * map.width() * map.blocks()) as f64;
     let lanes = kernel.macs() as f64 * (map.blocks() * LANES) as f64 / map.channels() as f64;
-    let computing = match kernel {
+    match kernel {
         Kernel::Conv(..) => lanes / PEAK + pixels * ENDS,
         Kernel::Winograd(op, _) => {
             let [macs, transformed] = op.work();
             macs as f64 / PEAK + transformed as f64 * TRANSFORM
         }
         // Windows side by side share what they load; those further apart do not, and wait for loads.
-        Kernel::Depthwise(_) => lanes / if stride == 1 { PEAK } else { PEAK / 2.0 },
+        Kernel::Depthwise(_) => lanes / if link.fused.kind.stride() == 1 { PEAK } else { PEAK / 2.0 },
         _ => 0.0,
-    };
-    let rate = match bytes {
-        bytes if bytes <= NEAR.0 => NEAR.1,
-        bytes if bytes <= FAR.0 => FAR.1,
-        _ => MEMORY,
-    };
-    computing.max(bytes as f64 / rate)
+    }
 }

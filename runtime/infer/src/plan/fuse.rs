@@ -76,16 +76,12 @@ pub(super) struct Fused {
     pub(super) shape: Shape,
 }
 
-/// Most values of a planar kernel: what the kernels' stem takes.
-const MAX_PATCH: usize = 196;
-/// Most channels of a planar image.
+/// Most channels of a planar image: with more, a map is read with fewer instructions.
 const MAX_PLANES: usize = 4;
 
 /// Whether a node reads the planar input itself.
 pub(super) fn is_stem(graph: &Graph, kind: &Kind, input: usize) -> bool {
-    let Kind::Conv { taps, .. } = kind else { return false };
-    let channels = graph.input.channels;
-    input == 0 && channels <= MAX_PLANES && channels * taps.kernel[0] * taps.kernel[1] <= MAX_PATCH
+    matches!(kind, Kind::Conv { .. }) && input == 0 && graph.input.channels <= MAX_PLANES
 }
 
 /// The steps, each after what it reads.

@@ -149,8 +149,20 @@ pub(super) fn reads<'a>(makers: &Makers<'a>, node: &'a NodeProto) -> Vec<&'a str
     names.filter(|name| !name.is_empty() && !makers.opened.constants.contains_key(*name)).collect()
 }
 
-/// Every node that the outputs need, each after what it reads.
+/// Every node that the outputs need, each after what it reads. Of what a node reads, the longest way from the
+/// input comes first: the convolution of a shortcut then stands right before its sum, and makes it.
 fn order<'a>(makers: &Makers<'a>, outputs: &[&str]) -> Result<Vec<&'a NodeProto>, Why> {
+    let nodes = &makers.opened.nodes;
+    let mut depths = vec![0_usize; nodes.len()];
+    for index in walk(makers, outputs, &depths)? {
+        let before = reads(makers, &nodes[index]).into_iter().filter_map(|name| makers.by_name.get(name));
+        depths[index] = 1 + before.map(|&maker| depths[maker]).max().unwrap_or(0);
+    }
+    Ok(walk(makers, outputs, &depths)?.into_iter().map(|index| &nodes[index]).collect())
+}
+
+/// The nodes in the order of a walk from the outputs that goes to the greatest depth first.
+fn walk(makers: &Makers<'_>, outputs: &[&str], depths: &[usize]) -> Result<Vec<usize>, Why> {
     #[derive(Clone, Copy, PartialEq)]
     enum State {
         New,
@@ -168,11 +180,12 @@ fn order<'a>(makers: &Makers<'a>, outputs: &[&str]) -> Result<Vec<&'a NodeProto>
             stack.pop();
             if states[index] == State::Open {
                 states[index] = State::Done;
-                ordered.push(node);
+                ordered.push(index);
             }
             continue;
         }
         states[index] = State::Open;
+        let above = stack.len();
         for name in reads(makers, node) {
             match makers.by_name.get(name) {
                 Some(&maker) if states[maker] == State::Open => return Err(Why::Order),
@@ -182,6 +195,7 @@ fn order<'a>(makers: &Makers<'a>, outputs: &[&str]) -> Result<Vec<&'a NodeProto>
                 None => return Err(Why::Order),
             }
         }
+        stack[above..].sort_by_key(|&maker| depths[maker]);
     }
     Ok(ordered)
 }

@@ -40,6 +40,7 @@ pub(super) fn run(
 /// The parts, and where in the output the second one begins; `None` for what is too small.
 fn halves(kernel: &Kernel) -> Option<([Part; 2], usize)> {
     let map = match kernel {
+        Kernel::Chain(op, _) => op.output(),
         Kernel::Conv(op, _) => op.output(),
         Kernel::Depthwise(op) => op.output(),
         Kernel::Winograd(op, _) => op.output(),

@@ -7,6 +7,7 @@
 //! | `graph`, `read` | ONNX operators, checked one by one, in order |
 //! | `fuse` | convolution, bias, norm, activation and residual as one step |
 //! | `merge` | branches that read the same map as one step |
+//! | `chain` | steps that hand a large map to the next one run together, some rows at a time |
 //! | `arena` | maps that share memory by lifetime |
 //! | `step`, `compile` | kernels with their shapes, and weights packed for them |
 //! | `halves` | a step on one thread or two |
@@ -19,6 +20,7 @@
 //! rest of start-up together.
 
 mod arena;
+mod chain;
 mod compile;
 mod explain;
 mod floats;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use arcdoor_kernels::{
-    Activation, Block, Conv, Depthwise, Elementwise, Epilogue, Inputs, Isa, Map, Part, Planar, Pool,
+    Activation, Block, Chain, Conv, Depthwise, Elementwise, Epilogue, Inputs, Isa, Map, Part, Planar, Pool,
     PoolKind, Residual, ShapeError, Tile, Upsample2, Winograd,
 };
 
@@ -17,6 +17,8 @@ use crate::tuning::{Choice, Form};
 #[derive(Debug, Clone)]
 pub(super) enum Kernel {
     Block(Block),
+    /// Several links, each packed by its own kernel.
+    Chain(Box<Chain>, Tile),
     Conv(Conv, Tile),
     Depthwise(Depthwise),
     Elementwise(Elementwise),
@@ -115,12 +117,17 @@ impl Kernel {
 
     /// Values of scratch memory that a run needs.
     pub(super) fn scratch_len(&self) -> usize {
-        if let Self::Winograd(op, _) = self { op.scratch_len() } else { 0 }
+        match self {
+            Self::Chain(op, _) => op.scratch_len(),
+            Self::Winograd(op, _) => op.scratch_len(),
+            _ => 0,
+        }
     }
 
     pub(super) fn packed_len(&self) -> usize {
         match self {
             Self::Block(_) => 0,
+            Self::Chain(op, _) => op.packed_len(),
             Self::Conv(op, _) => op.packed_len(),
             Self::Depthwise(op) => op.packed_len(),
             Self::Elementwise(op) => op.packed_len(),
@@ -133,6 +140,7 @@ impl Kernel {
     /// Multiply-accumulates of convolutions as direct sums; nothing else is counted.
     pub(super) fn macs(&self) -> u64 {
         match self {
+            Self::Chain(op, _) => op.macs(),
             Self::Conv(op, _) => op.macs(),
             Self::Depthwise(op) => op.macs(),
             Self::Winograd(op, _) => op.macs(),
@@ -183,6 +191,10 @@ impl Kernel {
     ) -> Result<(), ShapeError> {
         match self {
             Self::Block(op) => op.run(inputs.input, output),
+            Self::Chain(op, tile) => {
+                let scratch = scratch.get_mut(..op.scratch_len()).unwrap_or_default();
+                op.run_part(isa, *tile, inputs, part, scratch, output)
+            }
             Self::Conv(op, tile) => op.run_part(isa, *tile, inputs, part, output),
             Self::Depthwise(op) => op.run_part(isa, inputs, part, output),
             Self::Elementwise(op) => op.run_part(isa, inputs, part, output),

@@ -22,7 +22,7 @@ pub struct Tile {
 impl Tile {
     pub(super) fn fastest(isa: Isa, window: &Window, output: &Map) -> Self {
         let sums = isa.sums();
-        let weights = window.planes * window.plane_weights() * output.blocks();
+        let weights = window.planes * window.plane_weights * output.blocks();
         if output.height() * output.width() == 1 {
             // Memory gives the weights: several streams, read once.
             return Self { pixels: 1, blocks: 4, planes: usize::MAX, strip: 1 };
@@ -33,7 +33,7 @@ impl Tile {
         }
         let blocks = if sums > 14 && output.blocks() > 1 { 2 } else { 1 };
         // The weights of one pass stay in half of a nearest cache of 32 KiB.
-        let planes = 4096 / (window.plane_weights() * blocks);
+        let planes = 4096 / (window.plane_weights * blocks);
         // Weights that fit into a quarter of a second cache of 1 MiB are read again for each strip, so that
         // the strip's input stays near; heavier ones are read once.
         let strip = if weights <= 1 << 16 { 16 * sums / blocks } else { usize::MAX };

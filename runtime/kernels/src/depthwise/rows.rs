@@ -1,12 +1,12 @@
 //! The loop of depthwise convolutions: P neighbouring pixels of a row are summed in registers over the
 //! kernel's rows and columns, in this order for every P; the one pixel of a global operator in four sums.
-// Reads and writes through pointers that `Depthwise::run_part` checked.
+// Reads and writes through pointers that `Depthwise::run_slab` checked.
 #![allow(unsafe_code)]
 
 use core::ops::Range;
 
 use super::Depthwise;
-use crate::conv::Taps;
+use crate::conv::{Taps, on_map};
 use crate::epilogue::{Inputs, head_len};
 use crate::finish::{Finish, InRow};
 use crate::isa::Isa;
@@ -17,8 +17,9 @@ use crate::simd::{Kernel, Simd};
 pub(super) struct Rows<'a> {
     pub(super) operator: &'a Depthwise,
     pub(super) inputs: &'a Inputs<'a>,
+    /// The whole maps' first values.
+    pub(super) input: *const f32,
     pub(super) slab: &'a Slab,
-    /// The whole output map's first value.
     pub(super) output: *mut f32,
 }
 
@@ -55,22 +56,22 @@ struct Line {
 impl<const K: usize, const T: usize> Kernel for Fixed<'_, K, T> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Rows { operator, inputs, slab, output } = &self.0;
-        let (input, map) = (&operator.input, &operator.output);
+        let Rows { operator, inputs, input, slab, output } = &self.0;
+        let (from, map) = (&operator.input, &operator.output);
         for block in slab.blocks.clone() {
             let finish = Finish::new(&operator.epilogue, map, inputs, block);
             let weights = head_len(map.blocks()) + block * operator.block_weights();
             for row in slab.rows.clone() {
-                let (taps, from) = self.on_map(row);
+                let (taps, first) = self.on_map(row);
                 let line = Line {
                     finish,
                     row,
-                    input: inputs.input.as_ptr().wrapping_add(input.at(block, from, 0)),
+                    input: input.wrapping_add(from.at(block, first, 0)),
                     weights: inputs.packed.as_ptr().wrapping_add(weights + taps.start * self.width() * LANES),
                     taps,
                     output: output.wrapping_add(map.at(block, row, 0)),
                 };
-                if K == 0 && operator.taps == Taps::whole(input) {
+                if K == 0 && operator.taps == Taps::whole(from) {
                     self.whole(s, &line);
                 } else {
                     self.line(s, &line);
@@ -98,9 +99,9 @@ impl<const K: usize, const T: usize> Fixed<'_, K, T> {
         let Depthwise { input, taps, .. } = self.0.operator;
         let [height, top] = [if K == 0 { taps.kernel[0] } else { K }, taps.pads[0]];
         let start = row * self.stride();
-        let from = top.saturating_sub(start).min(height);
-        let end = (input.height() + top).saturating_sub(start).clamp(from, height);
-        (from..end, (start + from).saturating_sub(top).min(input.height() - 1))
+        let on = on_map(start, top, height, input.height());
+        let first = (start + on.start).saturating_sub(top).min(input.height() - 1);
+        (on, first)
     }
 
     #[inline(always)]
@@ -200,12 +201,11 @@ impl<const K: usize, const T: usize> Fixed<'_, K, T> {
     fn single<S: Simd>(&self, s: S, line: &Line, column: usize) -> usize {
         let Depthwise { input, taps, .. } = self.0.operator;
         let (start, left, width) = (column * self.stride(), taps.pads[1], self.width());
-        let first = left.saturating_sub(start).min(width);
-        let end = (input.width() + left).saturating_sub(start).clamp(first, width);
+        let on = on_map(start, left, width, input.width());
         // SAFETY: the block's bias.
         let mut sum = unsafe { s.load(line.finish.bias) };
         for row in 0..line.taps.len() {
-            for tap in first..end {
+            for tap in on.clone() {
                 // SAFETY: the window's part that lies on the map.
                 sum = unsafe { self.add_tap(s, line, [row, start + tap - left], tap, sum) };
             }

@@ -1,0 +1,75 @@
+//! Steps that hand a large map to the next one alone run together, some rows at a time.
+
+use std::ops::Range;
+
+use arcdoor_kernels::{Behind, Chain, MAX_BEHIND, Map, ShapeError};
+
+use super::fuse::Fused;
+use super::graph::Graph;
+use super::step::Kernel;
+use crate::tuning::Layer;
+
+/// Values that wait in strips at a time, and the shortest map that becomes one: 512 KiB. Strips of 16 to 256 KiB
+/// were all slower, the shorter the more; this is half of a second cache of 1 MiB.
+const ROOM: usize = 1 << 17;
+
+/// A fused step with its kernel, and where its packed weights lie.
+pub(super) struct Link<'a> {
+    pub(super) fused: &'a Fused,
+    pub(super) kernel: Kernel,
+    pub(super) map: Map,
+    /// Whether it reads the network's input.
+    pub(super) planar: bool,
+    pub(super) layer: Option<Layer>,
+    pub(super) packed: Range<usize>,
+}
+
+/// The links in groups, in order: a chain, or one alone.
+pub(super) fn group(graph: &Graph, links: &[Link<'_>]) -> Vec<Range<usize>> {
+    let mut groups = Vec::new();
+    let mut start = 0;
+    while start < links.len() {
+        let mut end = start + 1;
+        if matches!(links[start].kernel, Kernel::Conv(..)) {
+            while end <= start + MAX_BEHIND && end < links.len() && follows(graph, links, end) {
+                end += 1;
+            }
+        }
+        groups.push(start..end);
+        start = end;
+    }
+    groups
+}
+
+/// Whether link `at` can go on with what the one before it makes, row by row, and should.
+fn follows(graph: &Graph, links: &[Link<'_>], at: usize) -> bool {
+    let (before, link) = (&links[at - 1], &links[at]);
+    let value = before.fused.output;
+    let reads =
+        |fused: &Fused| fused.input == value || fused.added.is_some_and(|added| added.value() == value);
+    let others = links.iter().enumerate().any(|(index, link)| index != at && reads(link.fused));
+    let adds_it = link.fused.added.is_some_and(|added| added.value() == value);
+    link.fused.input == value
+        && !adds_it
+        && !others
+        && !graph.outputs.iter().any(|view| view.value == value)
+        && before.fused.added.is_none()
+        && before.map.len() >= ROOM
+        && matches!(link.kernel, Kernel::Depthwise(_) | Kernel::Pool(_))
+}
+
+/// The kernel of a group.
+pub(super) fn kernel(links: &[Link<'_>]) -> Result<Kernel, ShapeError> {
+    let (head, tile) = match links {
+        [one] => return Ok(one.kernel.clone()),
+        [Link { kernel: Kernel::Conv(head, tile), .. }, ..] => (*head, *tile),
+        _ => return Err(ShapeError::Chain),
+    };
+    let behind = links[1..].iter().map(|link| match link.kernel {
+        Kernel::Depthwise(op) => Ok(Behind::Depthwise(op)),
+        Kernel::Pool(op) => Ok(Behind::Pool(op)),
+        _ => Err(ShapeError::Chain),
+    });
+    let behind = behind.collect::<Result<Vec<_>, _>>()?;
+    Ok(Kernel::Chain(Box::new(Chain::new(head, &behind, ROOM)?), tile))
+}

@@ -1,0 +1,291 @@
+//! A dense convolution and what follows it within each channel, some rows at a time: the rows between wait in a
+//! strip that stays in the cache, where whole maps would go to memory and come back.
+
+use core::ops::Range;
+
+use crate::ahead;
+use crate::conv::{Conv, Taps, Tile};
+use crate::depthwise::Depthwise;
+use crate::epilogue::{Epilogue, Inputs, Residual};
+use crate::error::{ShapeError, check_len};
+use crate::isa::Isa;
+use crate::local;
+use crate::map::{Held, Map, Part, Piece, Slab};
+use crate::pool::Pool;
+
+/// Most operators behind the convolution.
+pub const MAX_BEHIND: usize = 2;
+
+/// An operator that computes each block of channels from the same block.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Behind {
+    /// A depthwise convolution.
+    Depthwise(Depthwise),
+    /// A pool.
+    Pool(Pool),
+}
+
+impl Behind {
+    const fn maps(&self) -> [Map; 2] {
+        match self {
+            Self::Depthwise(op) => [op.input(), op.output()],
+            Self::Pool(op) => [op.input(), op.output()],
+        }
+    }
+
+    const fn epilogue(&self) -> Epilogue {
+        match self {
+            Self::Depthwise(op) => op.epilogue(),
+            Self::Pool(op) => op.epilogue(),
+        }
+    }
+
+    const fn taps(&self) -> Taps {
+        match self {
+            Self::Depthwise(op) => op.taps(),
+            Self::Pool(op) => op.taps(),
+        }
+    }
+
+    /// The same between maps that lie otherwise.
+    const fn between(&self, input: Map, output: Map) -> Self {
+        match self {
+            Self::Depthwise(op) => Self::Depthwise(op.between(input, output)),
+            Self::Pool(op) => Self::Pool(op.between(input, output)),
+        }
+    }
+
+    fn macs(&self) -> u64 {
+        match self {
+            Self::Depthwise(op) => op.macs(),
+            Self::Pool(_) => 0,
+        }
+    }
+
+    fn packed_len(&self) -> usize {
+        match self {
+            Self::Depthwise(op) => op.packed_len(),
+            Self::Pool(op) => op.packed_len(),
+        }
+    }
+
+    fn rows_under(&self, rows: &Range<usize>) -> Range<usize> {
+        let [input, _] = self.maps();
+        self.taps().rows_under(rows, input.height())
+    }
+
+    fn run_slab(
+        &self,
+        isa: Isa,
+        inputs: &Inputs<'_>,
+        source: Held<'_>,
+        slab: &Slab,
+        piece: &mut Piece<'_>,
+    ) -> Result<(), ShapeError> {
+        match self {
+            Self::Depthwise(op) => op.run_slab(isa, inputs, source, slab, piece),
+            Self::Pool(op) => local::run_slab(op, isa, inputs, source, slab, piece),
+        }
+    }
+}
+
+/// A dense convolution and one or two operators behind it. The last alone may add a residual.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Chain {
+    head: Conv,
+    /// The first `count` are meant. What one makes for the next is a strip.
+    behind: [Behind; MAX_BEHIND],
+    count: usize,
+    /// Rows of the output that are computed at a time.
+    rows: usize,
+}
+
+impl Chain {
+    /// `head` and then `behind`, each made for whole maps; those between must have no border. All strips together hold
+    /// at most `room` values, where one row of the output at a time does not need more. No value depends on it.
+    ///
+    /// # Errors
+    /// [`ShapeError::Chain`] where there is no operator behind, or too many, where a map is not what the operator
+    /// before makes, has a border, or where a residual is added before the last.
+    pub fn new(head: Conv, behind: &[Behind], room: usize) -> Result<Self, ShapeError> {
+        let (Some(&first), 1..=MAX_BEHIND) = (behind.first(), behind.len()) else {
+            return Err(ShapeError::Chain);
+        };
+        let (mut map, mut epilogue) = (head.output(), head.epilogue());
+        for one in behind {
+            let [input, output] = one.maps();
+            if input != map || map.border() > 0 || epilogue.residual != Residual::None {
+                return Err(ShapeError::Chain);
+            }
+            (map, epilogue) = (output, one.epilogue());
+        }
+        let mut chain = Self { head, behind: [first; MAX_BEHIND], count: behind.len(), rows: 1 };
+        chain.behind[..behind.len()].copy_from_slice(behind);
+        chain.cut(room);
+        Ok(chain)
+    }
+
+    fn behind(&self) -> &[Behind] {
+        &self.behind[..self.count]
+    }
+
+    /// The maps between, each a strip as high as rows of the output that are computed at once ask for.
+    fn strips(&self, rows: usize) -> [Map; MAX_BEHIND] {
+        let mut strips = [self.head.output(); MAX_BEHIND];
+        let mut rows = rows;
+        for (one, strip) in self.behind().iter().zip(&mut strips).rev() {
+            let [map, _] = one.maps();
+            rows = ((rows - 1) * one.taps().stride + one.taps().kernel[0]).min(map.height());
+            *strip = map.strip(rows);
+        }
+        strips
+    }
+
+    /// Cuts the maps between to strips.
+    fn cut(&mut self, room: usize) {
+        let len = |strips: &[Map]| strips.iter().map(Map::len).sum::<usize>();
+        while self.rows < self.output().height() && len(&self.strips(self.rows + 1)[..self.count]) <= room {
+            self.rows += 1;
+        }
+        let strips = self.strips(self.rows);
+        self.head = self.head.into_map(strips[0]);
+        let last = self.output();
+        for (at, one) in self.behind[..self.count].iter_mut().enumerate() {
+            let output = if at + 1 == self.count { last } else { strips[at + 1] };
+            *one = one.between(strips[at], output);
+        }
+    }
+
+    /// How the output lies.
+    #[must_use]
+    pub fn output(&self) -> Map {
+        let [_, output] = self.behind[self.count - 1].maps();
+        output
+    }
+
+    /// Multiplications and additions of one run.
+    #[must_use]
+    pub fn macs(&self) -> u64 {
+        self.head.macs() + self.behind().iter().map(Behind::macs).sum::<u64>()
+    }
+
+    /// Values that the operators' own `pack`s write, one after the other.
+    #[must_use]
+    pub fn packed_len(&self) -> usize {
+        self.head.packed_len() + self.behind().iter().map(Behind::packed_len).sum::<usize>()
+    }
+
+    /// Values of scratch memory that each run, and each part of one, needs; what it holds means nothing.
+    #[must_use]
+    pub fn scratch_len(&self) -> usize {
+        self.behind().iter().map(|one| one.maps()[0].len()).sum()
+    }
+
+    /// Computes one part with scratch memory of its own; `output` is its own piece of the buffer,
+    /// [`Part::range`] of [`Self::output`]. The tile is the head's, the residual the last operator's.
+    ///
+    /// # Errors
+    /// When a slice has not the operator's length.
+    pub fn run_part(
+        &self,
+        isa: Isa,
+        tile: Tile,
+        inputs: Inputs<'_>,
+        part: Part,
+        scratch: &mut [f32],
+        output: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        check_len("packed weights", self.packed_len(), inputs.packed.len())?;
+        check_len("scratch", self.scratch_len(), scratch.len())?;
+        let output_map = self.output();
+        let mut piece = part.piece(&output_map, output)?;
+        let run = Run { isa, tile, inputs };
+        for slab in part.slabs(&output_map) {
+            let bands = slab.rows.len().div_ceil(self.rows);
+            let next = &inputs.next[..inputs.next.len().min(ahead::MOST)];
+            let mut next = next.chunks(next.len().div_ceil(bands).max(1));
+            let mut made = [const { 0..0 }; MAX_BEHIND];
+            for start in slab.rows.clone().step_by(self.rows) {
+                let rows = start..slab.rows.end.min(start + self.rows);
+                let band = Slab { blocks: slab.blocks.clone(), rows };
+                let run = Run { inputs: Inputs { next: next.next().unwrap_or_default(), ..inputs }, ..run };
+                self.band(run, &mut made, scratch, &band, &mut piece)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Some rows of the output, and before them what the strips do not yet have of what they are made of; `made` are
+    /// the rows in each strip.
+    fn band(
+        &self,
+        run: Run<'_>,
+        made: &mut [Range<usize>; MAX_BEHIND],
+        scratch: &mut [f32],
+        band: &Slab,
+        piece: &mut Piece<'_>,
+    ) -> Result<(), ShapeError> {
+        let mut needed = [const { 0..0 }; MAX_BEHIND];
+        let mut rows = band.rows.clone();
+        for (one, needed) in self.behind().iter().zip(&mut needed).rev() {
+            rows = one.rows_under(&rows);
+            *needed = rows.clone();
+        }
+        let Run { isa, tile, inputs } = run;
+        let (packed, mut rest) = inputs.packed.split_at(self.head.packed_len());
+        let (mut strip, mut scratch) = scratch.split_at_mut(self.head.output().len());
+        let blocks = &band.blocks;
+        let slab = advance(&self.head.output(), strip, blocks, &mut made[0], &needed[0]);
+        let from = self.head.output().at(blocks.start, made[0].start, 0);
+        let head = Inputs { packed, residual: None, ..inputs };
+        self.head.run_slabs(isa, tile, head, core::iter::once(slab), &mut Piece { values: strip, from })?;
+        for (at, one) in self.behind().iter().enumerate() {
+            let [input, output] = one.maps();
+            let source = Held { values: strip, from: input.at(blocks.start, made[at].start, 0) };
+            let (packed, after) = rest.split_at(one.packed_len());
+            rest = after;
+            let inputs = Inputs { packed, input: &[], residual: None, next: &[] };
+            if at + 1 == self.count {
+                let inputs = Inputs { residual: run.inputs.residual, ..inputs };
+                return one.run_slab(isa, &inputs, source, band, piece);
+            }
+            let (target, after) = scratch.split_at_mut(output.len());
+            let slab = advance(&output, target, blocks, &mut made[at + 1], &needed[at + 1]);
+            let from = output.at(blocks.start, made[at + 1].start, 0);
+            one.run_slab(isa, &inputs, source, &slab, &mut Piece { values: target, from })?;
+            (strip, scratch) = (target, after);
+        }
+        Ok(())
+    }
+}
+
+/// What all bands of a run share.
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    isa: Isa,
+    tile: Tile,
+    inputs: Inputs<'a>,
+}
+
+/// Moves a strip on to the rows that are needed: what it has of them goes to its front. Gives what is missing.
+fn advance(
+    map: &Map,
+    strip: &mut [f32],
+    blocks: &Range<usize>,
+    made: &mut Range<usize>,
+    needed: &Range<usize>,
+) -> Slab {
+    let kept = needed.start.clamp(made.start, made.end)..made.end;
+    if kept.is_empty() {
+        *made = needed.start..needed.start;
+    } else if kept.start > made.start {
+        let row = map.row_stride();
+        for plane in strip.chunks_exact_mut(map.plane_stride()).take(blocks.len()) {
+            plane.copy_within((kept.start - made.start) * row..(kept.end - made.start) * row, 0);
+        }
+        made.start = kept.start;
+    }
+    let missing = made.end..needed.end.max(made.end);
+    made.end = missing.end;
+    Slab { blocks: blocks.clone(), rows: missing }
+}
