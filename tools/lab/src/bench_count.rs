@@ -14,6 +14,7 @@ use arcdoor_vision::{DetectSettings, Detector, Embedder, Landmarker, YuNet, asse
 use crate::bench_frame::{FRAME, Frames, crowd, detector_input};
 use crate::bench_nets::of_index;
 use crate::race::{Course, input};
+use crate::say::say;
 use crate::sight::open_pack;
 
 /// Networks beyond this take minutes in emulation.
@@ -49,7 +50,9 @@ pub(crate) fn run(args: &BenchCountArgs) -> Result<()> {
         }
     }
     // After all marks: printing is none of the work.
-    done.iter().for_each(|(stage, engine)| println!("{stage}\t{engine}"));
+    for (stage, engine) in &done {
+        say!("{stage}\t{engine}")?;
+    }
     Ok(())
 }
 

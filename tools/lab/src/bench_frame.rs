@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -18,6 +19,7 @@ use crate::allocations::{Allocations, during};
 use crate::footprint;
 use crate::peer::{Peer, Setting};
 use crate::race::cpu_ms;
+use crate::say::say;
 use crate::sight::{DetectorName, open_pack};
 use crate::stats::median;
 use arcdoor_calib::Random;
@@ -127,7 +129,7 @@ pub(crate) fn run(args: BenchFrameArgs) -> Result<()> {
     rows.extend(footprint::rows(&args.pack, &args.photos[0])?);
 
     let input = ours.detector_input(&kept[0])?;
-    println!(
+    say!(
         "{} frames of {}x{}, detector {}, {} subjects, {} rounds, {} thread(s) of ours, 1 of the peers",
         kept.len(),
         FRAME[0],
@@ -136,9 +138,9 @@ pub(crate) fn run(args: BenchFrameArgs) -> Result<()> {
         args.subjects,
         args.rounds,
         args.threads
-    );
-    println!("{}\n", sizing(&settings, input));
-    print_rows(&rows);
+    )?;
+    say!("{}\n", sizing(&settings, input))?;
+    print_rows(&rows)?;
     if let Some(path) = &args.json {
         let text = serde_json::to_vec_pretty(&rows)?;
         fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
@@ -378,17 +380,24 @@ fn engine_allocations(pack: &Pack, ours: &Ours, picture: &RgbImage) -> Result<Ve
     ])
 }
 
-fn print_rows(rows: &[Row]) {
-    println!(
+fn print_rows(rows: &[Row]) -> io::Result<()> {
+    say!(
         "{:<40} {:<12} {:>10} {:>10} {:>8} {:<12} {:>8} {:>12}",
-        "", "engine", "median ms", "min ms", "/ best", "peer", "allocs", "bytes"
-    );
+        "",
+        "engine",
+        "median ms",
+        "min ms",
+        "/ best",
+        "peer",
+        "allocs",
+        "bytes"
+    )?;
     let ms = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.3}"));
     for row in rows {
         let ratio = row.ratio_best_peer.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
         let allocations = row.allocations.map_or_else(|| "-".to_owned(), |a| a.count.to_string());
         let bytes = row.allocations.map(|a| a.bytes).or(row.bytes);
-        println!(
+        say!(
             "{:<40} {:<12} {:>10} {:>10} {ratio:>8} {:<12} {allocations:>8} {:>12}",
             row.name,
             row.engine,
@@ -396,8 +405,9 @@ fn print_rows(rows: &[Row]) {
             ms(row.min_ms),
             row.best_peer.as_deref().unwrap_or("-"),
             bytes.map_or_else(|| "-".to_owned(), |bytes| bytes.to_string()),
-        );
+        )?;
     }
+    Ok(())
 }
 
 /// The folder that a running binary lies in: its siblings are what cargo built with it.

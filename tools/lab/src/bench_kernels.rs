@@ -1,6 +1,7 @@
 //! This machine's limits, and single operators beside the peers: share of the limit, not only of a peer.
 
 use std::hint::black_box;
+use std::io;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -8,6 +9,7 @@ use arcdoor_kernels::{Isa, PEAK_MACS, dot_f32_rows, multiply_adds};
 
 use crate::bench_nets::{RaceArgs, of_index};
 use crate::race::{Course, Row, cpu_ms};
+use crate::say::say;
 
 /// Bytes that are streamed: well within the first cache, the second, and far beyond all of them.
 const STREAMS: [(&str, usize); 3] = [("L1", 16 << 10), ("L2", 256 << 10), ("memory", 256 << 20)];
@@ -37,18 +39,18 @@ pub(crate) fn run(args: &BenchKernelsArgs) -> Result<()> {
     let mut peak: f64 = 0.0;
     for isa in sets() {
         let rate = peak_gmacs(isa);
-        println!("{isa:<10} {rate:8.1} GMAC/s in registers");
+        say!("{isa:<10} {rate:8.1} GMAC/s in registers")?;
         peak = peak.max(rate);
     }
     for (name, bytes) in STREAMS {
-        println!("{name:<10} {:8.1} GB/s read by the dot product of {}", streamed_gbs(bytes), Isa::detect());
+        say!("{name:<10} {:8.1} GB/s read by the dot product of {}", streamed_gbs(bytes), Isa::detect())?;
     }
-    println!();
+    say!("")?;
     let Some(dir) = &args.operators else { return Ok(()) };
     let mut courses = of_index(dir)?;
     courses.retain(|course| course.name.contains(&args.only));
     let rows = args.race.run(&courses)?;
-    println!("\nshare of the {peak:.1} GMAC/s of the registers, of the plan and of the best peer:");
+    say!("\nshare of the {peak:.1} GMAC/s of the registers, of the plan and of the best peer:")?;
     for course in &courses {
         let rate = |engine: &str| {
             let row = rows.iter().find(|row| row.name == course.name && row.engine == engine)?;
@@ -59,32 +61,32 @@ pub(crate) fn run(args: &BenchKernelsArgs) -> Result<()> {
         let share = |rate: Option<f64>| {
             rate.map_or_else(|| "-".to_owned(), |rate| format!("{:.0} %", 100.0 * rate / peak))
         };
-        println!(
+        say!(
             "{:<22} {:>6} {:>6} {}",
             course.name,
             share(rate("plan")),
             share(peer.as_deref().and_then(rate)),
             peer.as_deref().unwrap_or("-")
-        );
+        )?;
     }
-    inside(&courses, &rows);
+    inside(&courses, &rows)?;
     Ok(())
 }
 
 /// What one operator costs between others, as in a network, where maps stay in an engine's own layout from the first
 /// layer to the last: the longer network less the shorter one, for every engine alike.
-fn inside(courses: &[Course], rows: &[Row]) {
+fn inside(courses: &[Course], rows: &[Row]) -> io::Result<()> {
     let twice =
         |course: &Course| courses.iter().find(|other| other.name == format!("{}{TWICE}", course.name));
     let chains: Vec<_> = courses.iter().filter_map(|course| Some((course, twice(course)?))).collect();
     if chains.is_empty() {
-        return;
+        return Ok(());
     }
-    println!(
+    say!(
         "\none operator between others: 16 of it less 8 of it, in a chain or added up, so without the ways into an \
          engine's layout and out of it, which a network pays once and the rows above pay every time"
-    );
-    println!("{:<22} {:<12} {:>9} {:>8}  {:>20}", "", "engine", "us", "GMAC/s", "plan / this engine");
+    )?;
+    say!("{:<22} {:<12} {:>9} {:>8}  {:>20}", "", "engine", "us", "GMAC/s", "plan / this engine")?;
     for (short, long) in chains {
         let macs = (long.macs - short.macs) as f64 / MORE;
         let us = |engine: &str| {
@@ -97,15 +99,16 @@ fn inside(courses: &[Course], rows: &[Row]) {
         for row in rows.iter().filter(|row| row.name == short.name) {
             let Some(this) = us(&row.engine) else { continue };
             let ratio = plan.filter(|_| row.engine != "plan").map(|plan| format!("{:.2}", plan / this));
-            println!(
+            say!(
                 "{:<22} {:<12} {this:>9.2} {:>8.1}  {:>20}",
                 short.name,
                 row.engine,
                 macs / this / 1e3,
                 ratio.unwrap_or_default()
-            );
+            )?;
         }
     }
+    Ok(())
 }
 
 /// The instruction sets of this CPU, the best first.

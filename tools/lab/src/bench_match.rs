@@ -1,11 +1,13 @@
 //! The matcher's speed beside the machine's memory and, where a Python has it, faiss-cpu.
 
+use crate::say::{say, say_on};
 use anyhow::{Context, bail};
 use arcdoor_calib::Random;
 use arcdoor_core::{Candidates, ModelId, SubjectId, Template};
 use arcdoor_gallery::{Matcher, Precision};
 use serde::{Deserialize, Serialize};
 use std::hint::black_box;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -111,7 +113,7 @@ impl Case {
             rows.push(peer.into_row(name));
         }
         rows.insert(0, ours);
-        rows.iter().for_each(print);
+        rows.iter().try_for_each(print)?;
         Ok(rows)
     }
 
@@ -189,15 +191,15 @@ impl Peer {
     }
 }
 
-fn print(row: &Row) {
-    print!("{:<26} {:<38} {:>9.3} ms (min {:.3})", row.name, row.engine, row.median_ms, row.min_ms);
+fn print(row: &Row) -> io::Result<()> {
+    say_on!("{:<26} {:<38} {:>9.3} ms (min {:.3})", row.name, row.engine, row.median_ms, row.min_ms)?;
     if let (Some(rate), Some(stream), Some(share)) = (row.gb_per_s, row.stream_gb_per_s, row.stream_share) {
-        print!("  {rate:.1} GB/s, {:.0} % of the {stream:.1} GB/s that a plain sum reads", share * 100.0);
+        say_on!("  {rate:.1} GB/s, {:.0} % of the {stream:.1} GB/s that a plain sum reads", share * 100.0)?;
     }
     if let Some(ratio) = row.ratio_best_peer {
-        print!("  {ratio:.2} x the peer's time");
+        say_on!("  {ratio:.2} x the peer's time")?;
     }
-    println!();
+    say!("")
 }
 
 fn time_ms<T>(work: impl FnOnce() -> T) -> (f64, T) {

@@ -1,7 +1,7 @@
 //! Whole networks: the plan and tract beside onnxruntime, ncnn and OpenCV, one thread each, in one run.
 
 use std::fs;
-use std::io::{IsTerminal, stderr};
+use std::io::{self, IsTerminal, stderr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -9,6 +9,7 @@ use arcdoor_infer::{NetSpec, cost};
 use arcdoor_models::{NetFile, Pack};
 
 use crate::race::{Course, Effort, Row, race};
+use crate::say::say;
 use crate::sight::open_pack;
 
 /// Detector inputs that are measured: width, height.
@@ -82,11 +83,19 @@ impl RaceArgs {
     /// Races on each course, prints the rows as they come, and writes them.
     pub(crate) fn run(&self, courses: &[Course]) -> Result<Vec<Row>> {
         let effort = Effort { rounds: self.rounds as usize, runs: self.runs as usize };
-        println!("one thread, CPU time, {} rounds of {} runs", self.rounds, self.runs);
-        println!(
+        say!("one thread, CPU time, {} rounds of {} runs", self.rounds, self.runs)?;
+        say!(
             "{:<22} {:<12} {:>9} {:>9} {:>17} {:>8}  {:>17} {:<12} {:>9}",
-            "", "engine", "ms", "least", "quartiles", "GMAC/s", "ratio [quartiles]", "best peer", "cosine"
-        );
+            "",
+            "engine",
+            "ms",
+            "least",
+            "quartiles",
+            "GMAC/s",
+            "ratio [quartiles]",
+            "best peer",
+            "cosine"
+        )?;
         let mut all = Vec::new();
         for (index, course) in courses.iter().enumerate() {
             if stderr().is_terminal() {
@@ -94,7 +103,7 @@ impl RaceArgs {
             }
             let rows = race(course, effort, self.python.as_deref())
                 .with_context(|| format!("{} cannot be measured", course.name))?;
-            rows.iter().for_each(print);
+            rows.iter().try_for_each(print)?;
             all.extend(rows);
         }
         if let Some(path) = &self.json {
@@ -148,17 +157,16 @@ fn course(pack: &Pack, net: &NetFile, name: &str, input: [usize; 4], scratch: &P
     Ok(Course { name: name.to_owned(), file, input, outputs: net.outputs.clone(), macs })
 }
 
-fn print(row: &Row) {
+fn print(row: &Row) -> io::Result<()> {
     if let Some(why) = &row.left_out {
-        println!("{:<22} {:<12} left out: {why}", row.name, row.engine);
-        return;
+        return say!("{:<22} {:<12} left out: {why}", row.name, row.engine);
     }
     let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
     let pair = |pair: Option<[f64; 2]>| pair.map_or_else(String::new, |[a, b]| format!("[{a:.3}, {b:.3}]"));
     let rate = row.median_ms.map(|ms| row.macs as f64 / ms / 1e6);
     let ratio = row.ratio_best_peer.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
     let spread = row.ratio_quartiles.map_or_else(String::new, |[a, b]| format!(" [{a:.2}, {b:.2}]"));
-    println!(
+    say!(
         "{:<22} {:<12} {:>9} {:>9} {:>17} {:>8}  {:>17} {:<12} {:>9}",
         row.name,
         row.engine,
@@ -169,5 +177,5 @@ fn print(row: &Row) {
         format!("{ratio}{spread}"),
         row.best_peer.as_deref().unwrap_or("-"),
         row.cosine.map_or_else(|| "-".to_owned(), |cosine| format!("{cosine:.6}")),
-    );
+    )
 }

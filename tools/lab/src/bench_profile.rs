@@ -1,12 +1,14 @@
 //! Where a plan's time goes: each step measured beside its prediction.
 
 use std::fs;
+use std::io;
 
 use anyhow::{Context, Result};
 use arcdoor_infer::{EngineChoice, Entry, METHOD, Net, NetSpec};
 
 use crate::bench_nets::CoursesArgs;
 use crate::race::{Course, cpu_ms, input};
+use crate::say::say;
 use crate::stats::median;
 
 #[derive(clap::Args)]
@@ -19,7 +21,7 @@ pub(crate) struct BenchProfileArgs {
 }
 
 pub(crate) fn run(args: &BenchProfileArgs) -> Result<()> {
-    println!("one thread, its CPU time, median of {} runs; prediction: {METHOD}", args.runs);
+    say!("one thread, its CPU time, median of {} runs; prediction: {METHOD}", args.runs)?;
     args.courses.each(|course| profile(course, args.runs as usize))
 }
 
@@ -29,35 +31,41 @@ fn profile(course: &Course, runs: usize) -> Result<()> {
     let spec = NetSpec { input: course.input, outputs: &names };
     let net = Net::load_on(&onnx, &spec, EngineChoice::Plan)?;
     let measured = measure(&net, &input(course), runs)?;
-    println!("\n{}", course.name);
-    println!(
+    say!("\n{}", course.name)?;
+    say!(
         "  {:<28} {:<16} {:>15} {:>10} {:>9} {:>9} {:>8}",
-        "operators", "makes", "shape", "kMAC", "us", "predicted", "GMAC/s"
-    );
+        "operators",
+        "makes",
+        "shape",
+        "kMAC",
+        "us",
+        "predicted",
+        "GMAC/s"
+    )?;
     for (step, &us) in net.steps().iter().zip(&measured) {
-        line(step, us);
+        line(step, us)?;
     }
     let read_out = measured.last().copied().unwrap_or(0.0);
-    println!("  {:<28} {:>54.1}", "outputs read out", read_out);
+    say!("  {:<28} {:>54.1}", "outputs read out", read_out)?;
     if let Some([weights, maps]) = net.plan_bytes() {
-        println!("  weights {:.1} MB, maps {:.1} MB", weights as f64 / 1e6, maps as f64 / 1e6);
+        say!("  weights {:.1} MB, maps {:.1} MB", weights as f64 / 1e6, maps as f64 / 1e6)?;
     }
     let (sum, predicted) =
         (measured.iter().sum::<f64>(), net.steps().iter().map(|step| step.predicted_us).sum::<f64>());
-    println!(
+    say!(
         "  together {:.3} ms, {:.1} GMAC/s; predicted {:.3} ms, {:+.0} %; a step is off by {:.0} % of its time in the mean",
         sum / 1e3,
         course.macs as f64 / sum / 1e3,
         predicted / 1e3,
         100.0 * (predicted / sum - 1.0),
         100.0 * mean_error(net.steps(), &measured),
-    );
+    )?;
     Ok(())
 }
 
-fn line(step: &Entry, us: f64) {
+fn line(step: &Entry, us: f64) -> io::Result<()> {
     let [channels, rows, columns] = step.shape;
-    println!(
+    say!(
         "  {:<28} {:<16} {:>15} {:>10.1} {:>9.1} {:>9.1} {:>8.1}",
         step.operators.chars().take(28).collect::<String>(),
         step.name.chars().take(16).collect::<String>(),
@@ -66,7 +74,7 @@ fn line(step: &Entry, us: f64) {
         us,
         step.predicted_us,
         step.macs as f64 / us / 1e3,
-    );
+    )
 }
 
 /// Mean of |predicted - measured|, weighted by the measured time.

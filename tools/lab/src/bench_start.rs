@@ -15,6 +15,7 @@ use arcdoor_vision::{DetectSettings, DetectorKind, Vision};
 use crate::bench_nets::CoursesArgs;
 use crate::footprint::{peak_memory, resident_memory};
 use crate::race::{Course, cpu_ms, input};
+use crate::say::{say, say_on};
 use crate::sight::open_pack;
 use crate::stats::median;
 
@@ -46,15 +47,13 @@ pub(crate) fn run(args: &BenchStartArgs) -> Result<()> {
     if args.memory {
         return memory(args.courses.pack());
     }
-    println!(
-        "CPU time of a process from its start to its first result, ms, median of {} starts",
-        args.starts
-    );
+    say!("CPU time of a process from its start to its first result, ms, median of {} starts", args.starts)?;
     let heads: String = PARTS.iter().map(|part| format!("{part:>10}")).collect();
-    println!("{:<22}{heads}{:>10}", "", "together");
+    say!("{:<22}{heads}{:>10}", "", "together")?;
     args.courses.each(|course| starts(course, args.starts))?;
-    println!();
-    itself(&["--memory", "--pack", &args.courses.pack().to_string_lossy()]).map(|said| print!("{said}"))
+    say!("")?;
+    itself(&["--memory", "--pack", &args.courses.pack().to_string_lossy()])
+        .and_then(|said| Ok(say_on!("{said}")?))
 }
 
 /// Runs this binary again and gives what it says.
@@ -79,7 +78,7 @@ fn starts(course: &Course, count: u32) -> Result<()> {
     fs::remove_file(&file)?;
     let medians: String =
         columns.iter().filter_map(|column| median(column)).map(|ms| format!("{ms:>10.1}")).collect();
-    println!("{:<22}{medians}", course.name);
+    say!("{:<22}{medians}", course.name)?;
     Ok(())
 }
 
@@ -102,7 +101,7 @@ fn once(course: &Course) -> Result<()> {
     // Making the values up is no part of a start.
     marks.push(cpu_ms() - (spent - marks.last().copied().unwrap_or(spent)));
     let times: Vec<f64> = marks.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    println!("{}", serde_json::to_string(&times)?);
+    say!("{}", serde_json::to_string(&times)?)?;
     Ok(())
 }
 
@@ -126,7 +125,7 @@ fn memory(dir: &Path) -> Result<()> {
         weights += 4 * cost(pack.file_bytes(net), &NetSpec { input, outputs: &names })?.parameters;
     }
     let mb = |bytes: u64| bytes as f64 / 1e6;
-    println!(
+    say!(
         "detector and embedder after a {} x {} frame: {:.1} MB resident, of which {:.1} MB are weights: {:.1} MB over them; \
          {:.1} MB at the peak of loading",
         FRAME[0],
@@ -135,6 +134,6 @@ fn memory(dir: &Path) -> Result<()> {
         mb(weights),
         mb(held) - mb(weights),
         mb(peak)
-    );
+    )?;
     Ok(())
 }

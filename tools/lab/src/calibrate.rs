@@ -14,6 +14,7 @@ use crate::calibrate_report::report;
 use crate::calibrate_rows::{Choice, Made, choose};
 use crate::calibrate_site;
 use crate::lfw::Lfw;
+use crate::say::say_on;
 use crate::score_file::{self, Scores};
 use crate::templates::{PathArgs, photos};
 
@@ -94,7 +95,7 @@ pub(crate) fn run(args: CalibrateArgs) -> Result<()> {
     let data = gather(&args)?;
     let made = choose(&targets, &data, args.tail_fit)?;
     let text = report(&data, &made, args.suspects_above);
-    print!("{text}");
+    say_on!("{text}")?;
     fs::write(args.out.join("calibration.md"), &text)?;
     let refused: Vec<String> = made.iter().filter_map(Made::refusal).collect();
     if !refused.is_empty() {

@@ -19,6 +19,7 @@ use arcdoor_core::{Basis, Calibration, CalibrationId};
 
 use crate::calibrate::CalibrateArgs;
 use crate::calibrate_rows::{Choice, below_counts};
+use crate::say::say_on;
 use crate::site_file::{self, Site};
 
 pub(crate) fn run(file: &Path, args: &CalibrateArgs) -> Result<()> {
@@ -36,7 +37,7 @@ pub(crate) fn run(file: &Path, args: &CalibrateArgs) -> Result<()> {
     let (table, text) = judge(&site, pack.calibration(), args.tail_fit, made);
     // What a device would refuse is not written.
     table.raise(pack.calibration(), CalibrationId::new([0; 16]), true)?;
-    print!("{text}");
+    say_on!("{text}")?;
     fs::write(args.out.join("site.md"), &text)?;
     fs::write(args.out.join("site.toml"), toml::to_string(&table)?)?;
     eprintln!("written: site.toml (for `arcdoor site install`), site.md in {}", args.out.display());

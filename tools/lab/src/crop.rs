@@ -15,6 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::crop_set::{self, CropSet, Declaration, JOURNAL, Outcome};
 use crate::crops::Crops;
+use crate::say::say;
 use crate::sight::{DetectorName, Sight, open_pack};
 use crate::trouble::Trouble;
 use crate::workers;
@@ -201,7 +202,7 @@ fn report(set: &CropSet) -> Result<()> {
     let journal = set.dir().join(JOURNAL);
     let text = std::fs::read_to_string(&journal).with_context(|| journal.display().to_string())?;
     let crops = set.count(Outcome::Cropped) + set.count(Outcome::Chosen);
-    println!("{}: {crops} crops", set.dir().display());
+    say!("{}: {crops} crops", set.dir().display())?;
     for (outcome, words) in [
         (Outcome::Chosen, "several faces, one taken"),
         (Outcome::Several, "several faces, left out"),
@@ -216,7 +217,7 @@ fn report(set: &CropSet) -> Result<()> {
         let names = text.lines().filter(is_it).filter_map(|line| line.split('\t').next());
         let names: Vec<&str> = names.take(NAMED).collect();
         let more = if count > NAMED { format!(", ... (all in {JOURNAL})") } else { String::new() };
-        println!("{count} {words}: {}{more}", names.join(", "));
+        say!("{count} {words}: {}{more}", names.join(", "))?;
     }
     if crops == 0 {
         return Err(Trouble::BadInput("not one photo gave a crop".to_owned()).into());

@@ -18,6 +18,7 @@ use arcdoor_core::{Calibration, Template};
 
 use crate::fillers::first_of_each;
 use crate::lfw::{Lfw, stem};
+use crate::say::say_on;
 use crate::templates::{PathArgs, crops, photos};
 
 /// Strangers that must be left at every size.
@@ -93,7 +94,7 @@ pub(crate) fn run(args: EvalGalleryArgs) -> Result<()> {
     let calibration = pack.calibration();
     let calibration = if args.tail_fit { calibration.clone() } else { calibration.counted() };
     let text = table(&args, &world, &calibration, &pack.manifest().calibration.data)?;
-    print!("{text}");
+    say_on!("{text}")?;
     fs::write(args.out.join("gallery.md"), text)?;
     Ok(())
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::det;
 use crate::lfw::{Lfw, Pair, stem};
+use crate::say::say_on;
 use crate::templates::{PathArgs, photos};
 use arcdoor_calib::{Share, best_threshold, score_at_far};
 
@@ -95,7 +96,7 @@ pub(crate) fn run(args: EvalLfwArgs) -> Result<()> {
     let seconds = began.elapsed().as_secs_f64();
     let report = measure(&args, &pack, &lfw, &templates, (&choose, &pairs), suspects.as_ref(), seconds)?;
     let text = markdown(&report);
-    print!("{text}");
+    say_on!("{text}")?;
     fs::write(args.out.join("report.md"), &text)?;
     fs::write(args.out.join("scores.json"), serde_json::to_vec(&report)?)?;
     eprintln!("written: report.md, scores.json, det.svg in {}", args.out.display());

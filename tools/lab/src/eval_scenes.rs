@@ -14,6 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::lfw::Lfw;
+use crate::say::say_on;
 use crate::scenes::{People, hits, read_truth, union};
 use crate::sight::{DetectorName, Sight, open_pack, photos_in};
 use arcdoor_calib::Share;
@@ -115,7 +116,7 @@ pub(crate) fn run(args: EvalScenesArgs) -> Result<()> {
     let truth = if truth.is_some() { "listed" } else { "what either detector found" };
     let report = Report { pack: pack.name().to_owned(), truth, photos, identification };
     let text = markdown(&report);
-    print!("{text}");
+    say_on!("{text}")?;
     fs::write(args.out.join("report.md"), &text)?;
     fs::write(args.out.join("scenes.json"), serde_json::to_vec_pretty(&report)?)?;
     Ok(())

@@ -29,6 +29,7 @@ mod parity;
 mod peer;
 mod peer_process;
 mod race;
+mod say;
 mod scenes;
 mod score_file;
 mod sight;
@@ -139,6 +140,7 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if say::is_unread(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(trouble::Trouble::code_of(&error))

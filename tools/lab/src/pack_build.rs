@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::say::say;
 use anyhow::{Context, Result, bail, ensure};
 use arcdoor_calib::Random;
 use arcdoor_infer::{Net, NetSpec, onnx};
@@ -54,7 +55,7 @@ pub(crate) fn run(args: PackBuildArgs) -> Result<()> {
         fs::remove_dir_all(&args.out).with_context(|| format!("cannot replace {}", args.out.display()))?;
     }
     fs::rename(&part, &args.out).with_context(|| format!("cannot write {}", args.out.display()))?;
-    println!("{}: model {}", args.out.display(), pack.model_id());
+    say!("{}: model {}", args.out.display(), pack.model_id())?;
     Ok(())
 }
 
@@ -90,13 +91,13 @@ fn build_net(net: &RecipeNet, source: &Path, out: &Path) -> Result<Built> {
     let cost = arcdoor_infer::cost(&simple.onnx, &spec)?;
     compare(&bytes, &simple, &spec, net).with_context(|| format!("{} is not usable", path.display()))?;
     write(&out.join(&net.file), &simple.onnx)?;
-    println!(
+    say!(
         "{}: {:.1} MMAC, {} parameters, {:?}",
         net.file,
         cost.macs as f64 / 1e6,
         cost.parameters,
         simple.report
-    );
+    )?;
     Ok(Built {
         sha256: sha256_hex(&simple.onnx),
         macs: cost.macs,

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::say::say;
 use anyhow::{Context, Result, ensure};
 use arcdoor_models::{MANIFEST_FILE, Pack, SIGNATURE_FILE, TrustedKey};
 use minisign::{KeyPair, PublicKey, SecretKey, SecretKeyBox};
@@ -51,8 +52,8 @@ pub(crate) fn keygen(args: KeygenArgs) -> Result<()> {
     let public = args.out.with_added_extension("pub");
     write_new(&args.out, &pair.sk.to_box(None)?.into_string(), 0o600)?;
     write_new(&public, &pair.pk.to_box()?.into_string(), 0o644)?;
-    println!("secret key: {} (keep it off the device)", args.out.display());
-    println!("settings.toml of each device: trusted_keys = [\"{}\"]", pair.pk.to_base64());
+    say!("secret key: {} (keep it off the device)", args.out.display())?;
+    say!("settings.toml of each device: trusted_keys = [\"{}\"]", pair.pk.to_base64())?;
     Ok(())
 }
 
@@ -66,7 +67,7 @@ pub(crate) fn bundle(args: PackBundleArgs) -> Result<()> {
     let mut bytes = Vec::new();
     arcdoor_models::bundle(&args.dir, &mut bytes)?;
     fs::write(&out, &bytes).with_context(|| format!("cannot write {}", out.display()))?;
-    println!("{}: {} bytes; on the device: arcdoor pack install {0}", out.display(), bytes.len());
+    say!("{}: {} bytes; on the device: arcdoor pack install {0}", out.display(), bytes.len())?;
     Ok(())
 }
 
@@ -98,6 +99,6 @@ pub(crate) fn run(args: PackSignArgs) -> Result<()> {
     let out = args.dir.join(SIGNATURE_FILE);
     fs::write(&out, signature.into_string()).with_context(|| format!("cannot write {}", out.display()))?;
     Pack::open_signed(&args.dir, &[TrustedKey::new(&public.to_base64())?])?;
-    println!("{}: signed by {}", args.dir.display(), public.to_base64());
+    say!("{}: signed by {}", args.dir.display(), public.to_base64())?;
     Ok(())
 }

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::crops::Crops;
 use crate::race::cpu_ms;
+use crate::say::say;
 use crate::sight::open_pack;
 use crate::stats::median;
 use crate::trouble::Trouble;
@@ -99,9 +100,9 @@ pub(crate) fn run(args: &ParityArgs) -> Result<()> {
     let mut embedder = Candidate::open(args)?;
     let report = compare(args, &mut embedder, &mut crops, &names, &reference)?;
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        say!("{}", serde_json::to_string(&report)?)?;
     } else {
-        println!(
+        say!(
             "{}: {} crops, {} values; largest difference {:.2e} ({}), mean {:.2e}, least cosine {:.7}; \
              {:.2} ms of CPU time an embedding (median; least {:.2}), one thread",
             report.engine,
@@ -113,7 +114,7 @@ pub(crate) fn run(args: &ParityArgs) -> Result<()> {
             report.least_cosine,
             report.median_ms,
             report.least_ms
-        );
+        )?;
     }
     if report.passed {
         return Ok(());
