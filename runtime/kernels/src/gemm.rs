@@ -45,7 +45,7 @@ pub(crate) struct Job<'a> {
     /// At the window's first tap, plane 0 of the first output block.
     pub(crate) weights: *const f32,
     pub(crate) weights_block: usize,
-    /// At pixel 0, 0 of the first output block.
+    /// At pixel 0, 0 of the first output block, which may lie outside where that is no pixel of the job.
     pub(crate) output: *mut f32,
     pub(crate) output_plane: usize,
     pub(crate) output_row: usize,
@@ -202,8 +202,8 @@ impl<const P: usize, const B: usize, const SHAPE: usize> Tiles<'_, P, B, SHAPE> 
         let job = &self.0;
         let mut output = [job.output; P];
         for p in 0..P {
-            // SAFETY: within the output.
-            output[p] = unsafe { job.output.add(spots.at(p, job.output_row, LANES)) };
+            // Pixel 0, 0 may lie outside the piece of the map that is there.
+            output[p] = job.output.wrapping_add(spots.at(p, job.output_row, LANES));
         }
         let mut sums = [[s.splat(0.0); B]; P];
         for b in 0..B {
