@@ -195,7 +195,8 @@ enum Command {
 enum PackCommand {
     /// Whether a pack is whole: every problem, by name
     Check {
-        /// The pack's folder [default: the chosen pack]
+        /// The pack's folder, or its name as --pack takes it [default: the chosen pack]
+        #[arg(value_name = "NAME|DIR")]
         dir: Option<PathBuf>,
         /// Also say how each network is run: engine, steps, multiply-accumulates, predicted time
         #[arg(long)]

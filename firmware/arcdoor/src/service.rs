@@ -269,7 +269,12 @@ impl Service {
     }
 
     fn pack_check(&self, dir: Option<&Path>, explain: bool, answer: Answer<'_>) -> Result<Outcome, Error> {
-        let dir = dir.map_or_else(|| self.pack_dir(), |dir| Ok(dir.to_owned()))?;
+        let dir = match dir {
+            None => self.pack_dir()?,
+            // As it is, manifest or not: its problems are what was asked for.
+            Some(dir) if dir.is_dir() => dir.to_owned(),
+            Some(name) => self.home.pack(&name.to_string_lossy())?,
+        };
         let problems = Pack::check(&dir, self.settings.pack_keys());
         for problem in &problems {
             answer(&Response::PackProblem { dir: dir.clone(), problem: problem.to_string() })?;

@@ -76,7 +76,12 @@ fn wrong_usage_is_code_2() {
 #[test]
 fn a_missing_pack_is_code_4_and_says_how_to_get_one() {
     let device = Device::new();
-    for arguments in [&["identify", "--image", "a.jpg"][..], &["pack", "check"], &["run", "--replay", "x"]] {
+    for arguments in [
+        &["identify", "--image", "a.jpg"][..],
+        &["pack", "check"],
+        &["pack", "check", "other"],
+        &["run", "--replay", "x"],
+    ] {
         let (code, out, error) = device.run(arguments);
         assert_eq!((code, out.as_str()), (4, ""), "{arguments:?}: {error}");
         assert!(error.contains("cargo xtask pack yunet-sface"), "{error}");

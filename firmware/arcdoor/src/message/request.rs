@@ -132,7 +132,7 @@ pub enum Request {
     SiteRemove,
     /// Whether a pack is whole.
     PackCheck {
-        /// Its folder; none: the chosen pack.
+        /// Its folder, or its name; none: the chosen pack.
         dir: Option<PathBuf>,
         /// Whether to say how each network is run.
         explain: bool,
