@@ -116,6 +116,14 @@ impl Unblock {
                         let values = &mut output[start..start + map.width()];
                         pixels.zip(values).for_each(|(pixel, value)| *value = pixel[lane]);
                     }
+                    // What detectors' boxes and points have, of a length that the compiler knows.
+                    Order::Interleaved if lanes.len() == channels && [4, 10].contains(&channels) => {
+                        let values = &mut output[start * channels..][..map.width() * channels];
+                        match channels {
+                            4 => copy::<4>(pixels, lane, values),
+                            _ => copy::<10>(pixels, lane, values),
+                        }
+                    }
                     Order::Interleaved => {
                         let rows = output[start * channels..].chunks_exact_mut(channels);
                         for (pixel, values) in pixels.zip(rows) {
@@ -138,6 +146,15 @@ impl Unblock {
             isa.run(Logistic(output));
         }
         Ok(())
+    }
+}
+
+/// N lanes of each pixel, one pixel after the other.
+fn copy<'a, const N: usize>(pixels: impl Iterator<Item = &'a [f32]>, lane: usize, values: &mut [f32]) {
+    for (pixel, values) in pixels.zip(values.as_chunks_mut::<N>().0) {
+        if let Some(lanes) = pixel[lane..].first_chunk() {
+            *values = *lanes;
+        }
     }
 }
 

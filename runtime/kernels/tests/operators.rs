@@ -440,10 +440,23 @@ proptest! {
         for (at, value) in back.iter().enumerate() {
             prop_assert_eq!(*value, source.values[at % channels * height * width + at / channels]);
         }
+        let some = seed as usize % channels..channels - (seed >> 32) as usize % (channels - seed as usize % channels);
+        for order in [Order::Planar, Order::Interleaved] {
+            let unblock = Unblock::channels(map, order, some.clone(), false).unwrap();
+            let mut values = vec![f32::NAN; unblock.output_len()];
+            unblock.run(Isa::portable(), &blocked, &mut values).unwrap();
+            let (plane, count) = (height * width, some.len());
+            for (at, value) in values.iter().enumerate() {
+                let [channel, pixel] = match order {
+                    Order::Planar => [at / plane, at % plane],
+                    Order::Interleaved => [at % count, at / count],
+                };
+                prop_assert_eq!(*value, source.values[(some.start + channel) * plane + pixel]);
+            }
+        }
     }
 }
 
-/// What each activation makes of the values that are no numbers.
 /// What halves a map is computed apart, but only where all its windows lie inside: at an odd side the last one does
 /// not, whatever lies behind the map.
 #[test]
@@ -465,6 +478,7 @@ fn a_halving_pool_that_is_padded_below_looks_at_no_padding() {
     }
 }
 
+/// What each activation makes of the values that are no numbers.
 #[test]
 fn nan_and_infinity_pass() {
     let map = Map::new(1, 1, 4, 0).unwrap();
