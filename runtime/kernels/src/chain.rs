@@ -233,15 +233,15 @@ impl Chain {
         }
         let Run { isa, tile, inputs } = run;
         let (packed, mut rest) = inputs.packed.split_at(self.head.packed_len());
-        let (mut strip, mut scratch) = scratch.split_at_mut(self.head.output().len());
-        let blocks = &band.blocks;
-        let slab = advance(&self.head.output(), strip, blocks, &mut made[0], &needed[0]);
-        let from = self.head.output().at(blocks.start, made[0].start, 0);
+        let strip_map = self.head.output();
+        let (mut strip, mut scratch) = scratch.split_at_mut(strip_map.len());
         let head = Inputs { packed, residual: None, ..inputs };
-        self.head.run_slabs(isa, tile, head, core::iter::once(slab), &mut Piece { values: strip, from })?;
+        let missing = advance(&strip_map, &band.blocks, &mut made[0], &needed[0]);
+        let from = band.blocks.start * strip_map.plane_stride();
+        self.head.run_slabs(isa, tile, head, missing, &mut Piece { values: strip, from })?;
         for (at, one) in self.behind().iter().enumerate() {
             let [input, output] = one.maps();
-            let source = Held { values: strip, from: input.at(blocks.start, made[at].start, 0) };
+            let source = Held { values: strip, from: band.blocks.start * input.plane_stride() };
             let (packed, after) = rest.split_at(one.packed_len());
             rest = after;
             let inputs = Inputs { packed, input: &[], residual: None, next: &[] };
@@ -250,9 +250,10 @@ impl Chain {
                 return one.run_slab(isa, &inputs, source, band, piece);
             }
             let (target, after) = scratch.split_at_mut(output.len());
-            let slab = advance(&output, target, blocks, &mut made[at + 1], &needed[at + 1]);
-            let from = output.at(blocks.start, made[at + 1].start, 0);
-            one.run_slab(isa, &inputs, source, &slab, &mut Piece { values: target, from })?;
+            let from = band.blocks.start * output.plane_stride();
+            for slab in advance(&output, &band.blocks, &mut made[at + 1], &needed[at + 1]) {
+                one.run_slab(isa, &inputs, source, &slab, &mut Piece { values: target, from })?;
+            }
             (strip, scratch) = (target, after);
         }
         Ok(())
@@ -267,25 +268,19 @@ struct Run<'a> {
     inputs: Inputs<'a>,
 }
 
-/// Moves a strip on to the rows that are needed: what it has of them goes to its front. Gives what is missing.
+/// Moves a strip on to the rows that are needed. Gives what it misses of them, in slabs that do not go over its end.
 fn advance(
     map: &Map,
-    strip: &mut [f32],
     blocks: &Range<usize>,
     made: &mut Range<usize>,
     needed: &Range<usize>,
-) -> Slab {
-    let kept = needed.start.clamp(made.start, made.end)..made.end;
-    if kept.is_empty() {
-        *made = needed.start..needed.start;
-    } else if kept.start > made.start {
-        let row = map.row_stride();
-        for plane in strip.chunks_exact_mut(map.plane_stride()).take(blocks.len()) {
-            plane.copy_within((kept.start - made.start) * row..(kept.end - made.start) * row, 0);
-        }
-        made.start = kept.start;
-    }
-    let missing = made.end..needed.end.max(made.end);
-    made.end = missing.end;
-    Slab { blocks: blocks.clone(), rows: missing }
+) -> impl Iterator<Item = Slab> + Clone + use<> {
+    let missing = made.end.max(needed.start)..needed.end;
+    *made = needed.start..made.end.max(needed.end);
+    let (held, blocks) = (map.held(), blocks.clone());
+    let turn = ((missing.start / held + 1) * held).min(missing.end);
+    [missing.start..turn, turn..missing.end]
+        .into_iter()
+        .filter(|rows| !rows.is_empty())
+        .map(move |rows| Slab { blocks: blocks.clone(), rows })
 }

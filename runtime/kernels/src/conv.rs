@@ -439,7 +439,7 @@ impl Conv {
                             .wrapping_add(head_len(self.output.blocks()) + block * self.block_weights())
                             .wrapping_add(skipped),
                         weights_block: self.block_weights(),
-                        output: output.wrapping_add(self.output.at(block, 0, 0)),
+                        output: output.wrapping_add(self.output.row_0(block, slab.rows.start)),
                         output_plane: self.output.plane_stride(),
                         output_row: self.output.row_stride(),
                         row: slab.rows.start,

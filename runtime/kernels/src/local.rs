@@ -123,7 +123,7 @@ impl<L: Local> Planes<'_, L> {
         let input = self.input.wrapping_add(block * from.plane_stride());
         let weights = head_len(map.blocks()) + block * operator.block_weights();
         let weights = self.inputs.packed.as_ptr().wrapping_add(weights);
-        let output = self.output.wrapping_add(map.at(block, 0, 0));
+        let output = self.output.wrapping_add(map.row_0(block, self.slab.rows.start));
         // SAFETY: the block's bias.
         let bias = unsafe { s.load(finish.bias) };
         let mut walk = Walk::new(self.slab.rows.start, 0, map.width(), pixels.start);

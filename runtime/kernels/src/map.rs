@@ -50,9 +50,19 @@ impl Map {
         Ok(Self { channels, height, width, border, held: height + 2 * border })
     }
 
-    /// The same map, of which `rows` rows of each plane are in memory at a time. It has no border.
+    /// The same map, of which `rows` neighbouring rows of each plane are in memory at a time: row r lies where row
+    /// r - `rows` lay. It has no border.
     pub(crate) const fn strip(self, rows: usize) -> Self {
         Self { held: rows, ..self }
+    }
+
+    /// Rows of each plane that are in memory at a time.
+    pub(crate) const fn held(&self) -> usize {
+        self.held
+    }
+
+    const fn is_strip(&self) -> bool {
+        self.held < self.height
     }
 
     /// Channels, without the lanes that fill the last block.
@@ -112,7 +122,13 @@ impl Map {
     /// Where the pixel at `row`, `column` of `block` lies; the border's own pixels have no name.
     #[must_use]
     pub const fn at(&self, block: usize, row: usize, column: usize) -> usize {
-        block * self.plane_stride() + (row + self.border) * self.row_stride() + (column + self.border) * LANES
+        let row = if self.is_strip() { row % self.held } else { row + self.border };
+        block * self.plane_stride() + row * self.row_stride() + (column + self.border) * LANES
+    }
+
+    /// Where row 0 of `block` would lie for those who go on by [`row_stride`](Self::row_stride) from `row`.
+    pub(crate) const fn row_0(&self, block: usize, row: usize) -> usize {
+        self.at(block, row, 0).wrapping_sub(row * self.row_stride())
     }
 
     /// Whether `other` has the same channels, rows and columns; borders may differ.
@@ -142,9 +158,12 @@ impl Map {
         Ok(held.values.as_ptr().wrapping_sub(held.from))
     }
 
-    /// The same for a slab of an output, whose border is written.
+    /// The same for a slab of an output, whose border is written. A strip's slab does not go over its end.
     pub(crate) fn begin(&self, slab: &Slab, piece: &mut Piece<'_>) -> Result<*mut f32, ShapeError> {
         self.check_held(slab, piece.from, piece.values.len())?;
+        if self.is_strip() && slab.rows.start % self.held + slab.rows.len() > self.held {
+            return Err(rows_in_memory(slab.rows.len(), self.held));
+        }
         self.clear_border(slab, piece);
         Ok(piece.values.as_mut_ptr().wrapping_sub(piece.from))
     }
@@ -154,14 +173,19 @@ impl Map {
         if blocks.is_empty() || rows.is_empty() {
             return Ok(());
         }
-        let side = self.border * LANES;
-        let first = self.at(blocks.start, rows.start, 0) - side;
-        let end = self.at(blocks.end - 1, rows.end - 1, self.width) + side;
-        if from <= first && end <= from + len {
-            Ok(())
-        } else {
-            Err(ShapeError::Length { what: "rows in memory", needed: end - first, given: len })
+        if self.is_strip() && rows.len() > self.held {
+            return Err(rows_in_memory(rows.len(), self.held));
         }
+        let (first, end) = if self.is_strip() {
+            (blocks.start * self.plane_stride(), blocks.end * self.plane_stride())
+        } else {
+            let side = self.border * LANES;
+            (
+                self.at(blocks.start, rows.start, 0) - side,
+                self.at(blocks.end - 1, rows.end - 1, self.width) + side,
+            )
+        };
+        if from <= first && end <= from + len { Ok(()) } else { Err(rows_in_memory(end - first, len)) }
     }
 
     /// Writes the value 0 into the border around the slab's rows.
@@ -187,6 +211,10 @@ impl Map {
             }
         }
     }
+}
+
+fn rows_in_memory(needed: usize, given: usize) -> ShapeError {
+    ShapeError::Length { what: "rows in memory", needed, given }
 }
 
 /// The run of a map's values that is in memory: those from its value `from` on.

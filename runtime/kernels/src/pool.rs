@@ -120,8 +120,9 @@ impl Local for Pool {
         if self.taps == Taps::square(2, 2, 0) && self.kind == PoolKind::Max {
             // What networks halve their maps with: every window lies inside.
             for p in 0..P {
-                let at = input.wrapping_add(input_map.at(0, 2 * places.rows[p], 2 * places.columns[p]));
-                let below = at.wrapping_add(input_map.row_stride());
+                let [at, below] = [0, 1].map(|row| {
+                    input.wrapping_add(input_map.at(0, 2 * places.rows[p] + row, 2 * places.columns[p]))
+                });
                 // SAFETY: four pixels of the plane.
                 let [a, b, c, d] = unsafe {
                     [at, at.wrapping_add(LANES), below, below.wrapping_add(LANES)].map(|at| s.load(at))

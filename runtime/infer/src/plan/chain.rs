@@ -9,9 +9,10 @@ use super::graph::Graph;
 use super::step::Kernel;
 use crate::tuning::Layer;
 
-/// Values that wait in strips at a time, and the shortest map that becomes one: 512 KiB. Strips of 16 to 256 KiB
-/// were all slower, the shorter the more; this is half of a second cache of 1 MiB.
-const ROOM: usize = 1 << 17;
+/// Shorter maps, in values, stay in a second cache as a whole.
+const LEAST: usize = 1 << 17;
+/// Values that wait in strips at a time: 256 KiB, half of a small second cache. 64 KiB were about as fast.
+const ROOM: usize = 1 << 16;
 
 /// A fused step with its kernel, and where its packed weights lie.
 pub(super) struct Link<'a> {
@@ -54,7 +55,7 @@ fn follows(graph: &Graph, links: &[Link<'_>], at: usize) -> bool {
         && !others
         && !graph.outputs.iter().any(|view| view.value == value)
         && before.fused.added.is_none()
-        && before.map.len() >= ROOM
+        && before.map.len() >= LEAST
         && matches!(link.kernel, Kernel::Depthwise(_) | Kernel::Pool(_))
 }
 

@@ -6,7 +6,7 @@
 use core::ops::Range;
 
 use super::Depthwise;
-use crate::conv::{Taps, on_map};
+use crate::conv::{MAX_KERNEL, Taps, on_map};
 use crate::epilogue::{Inputs, head_len};
 use crate::finish::{Finish, InRow};
 use crate::isa::Isa;
@@ -45,8 +45,8 @@ struct Line {
     row: usize,
     /// Rows of the kernel that lie on the map.
     taps: Range<usize>,
-    /// Pixel 0 of the map's row under the first of those.
-    input: *const f32,
+    /// Pixel 0 of the map's rows under those; of an operator as large as its map, the first alone.
+    input: [*const f32; MAX_KERNEL],
     /// The weights of the first of those.
     weights: *const f32,
     /// At output pixel 0.
@@ -63,10 +63,14 @@ impl<const K: usize, const T: usize> Kernel for Fixed<'_, K, T> {
             let weights = head_len(map.blocks()) + block * operator.block_weights();
             for row in slab.rows.clone() {
                 let (taps, first) = self.on_map(row);
+                let mut under = [*input; MAX_KERNEL];
+                for (above, line) in under.iter_mut().take(taps.len().max(1)).enumerate() {
+                    *line = input.wrapping_add(from.at(block, first + above, 0));
+                }
                 let line = Line {
                     finish,
                     row,
-                    input: input.wrapping_add(from.at(block, first, 0)),
+                    input: under,
                     weights: inputs.packed.as_ptr().wrapping_add(weights + taps.start * self.width() * LANES),
                     taps,
                     output: output.wrapping_add(map.at(block, row, 0)),
@@ -154,11 +158,11 @@ impl<const K: usize, const T: usize> Fixed<'_, K, T> {
     ) {
         let stride = self.stride();
         let start = (column * stride).wrapping_sub(self.0.operator.taps.pads[1]);
-        let mut input = line.input.wrapping_add(start.wrapping_mul(LANES));
         let mut weights = line.weights;
         // SAFETY: the block's bias.
         let mut sums = [[unsafe { s.load(line.finish.bias) }]; P];
-        for _ in line.taps.clone() {
+        for input in &line.input[..line.taps.len()] {
+            let input = input.wrapping_add(start.wrapping_mul(LANES));
             // SAFETY: pixels of the row; `pack` wrote 16 values for each tap.
             let pixel = |at: usize| unsafe { s.load(input.wrapping_add(at * LANES)) };
             let weight = |tap: usize| unsafe { s.load(weights.wrapping_add(tap * LANES)) };
@@ -190,7 +194,6 @@ impl<const K: usize, const T: usize> Fixed<'_, K, T> {
                     }
                 }
             }
-            input = input.wrapping_add(self.0.operator.input.row_stride());
             weights = weights.wrapping_add(self.width() * LANES);
         }
         self.finish(s, line, column, sums);
@@ -207,7 +210,7 @@ impl<const K: usize, const T: usize> Fixed<'_, K, T> {
         for row in 0..line.taps.len() {
             for tap in on.clone() {
                 // SAFETY: the window's part that lies on the map.
-                sum = unsafe { self.add_tap(s, line, [row, start + tap - left], tap, sum) };
+                sum = unsafe { self.add_tap(s, line, line.input[row], [row, tap], start + tap - left, sum) };
             }
         }
         self.finish(s, line, column, [[sum]]);
@@ -218,31 +221,41 @@ impl<const K: usize, const T: usize> Fixed<'_, K, T> {
     /// before it.
     #[inline(always)]
     fn whole<S: Simd>(&self, s: S, line: &Line) {
-        let width = self.width();
+        let (width, stride) = (self.width(), self.0.operator.input.row_stride());
+        let first = line.input[0];
         // SAFETY: the block's bias.
         let mut sums = [s.splat(0.0), s.splat(0.0), s.splat(0.0), unsafe { s.load(line.finish.bias) }];
         for row in 0..line.taps.len() {
             for tap in 0..width {
                 let sum = &mut sums[(row * width + tap) % 4];
                 // SAFETY: a tap of the window, which is the map.
-                *sum = unsafe { self.add_tap(s, line, [row, tap], tap, *sum) };
+                *sum =
+                    unsafe { self.add_tap(s, line, first.wrapping_add(row * stride), [row, tap], tap, *sum) };
             }
         }
         let sum = s.add(s.add(sums[0], sums[1]), s.add(sums[2], sums[3]));
         self.finish(s, line, 0, [[sum]]);
     }
 
-    /// `sum` with the product of a weight of the kernel's row `at[0]` and the pixel `at` on the map.
+    /// `sum` with the product of a weight and the pixel `column` of the map's row `input`.
     ///
     /// # Safety
-    /// `at`, a row from the line's first on and a column, lies on the map, `tap` in the kernel.
+    /// The pixel lies on the map; `tap`, a row from the line's first on and a column, in the kernel.
     #[inline(always)]
-    unsafe fn add_tap<S: Simd>(&self, s: S, line: &Line, at: [usize; 2], tap: usize, sum: S::V) -> S::V {
-        let pixel = at[0] * self.0.operator.input.row_stride() + at[1] * LANES;
-        let weight = (at[0] * self.width() + tap) * LANES;
+    unsafe fn add_tap<S: Simd>(
+        &self,
+        s: S,
+        line: &Line,
+        input: *const f32,
+        tap: [usize; 2],
+        column: usize,
+        sum: S::V,
+    ) -> S::V {
+        let weight = (tap[0] * self.width() + tap[1]) * LANES;
         // SAFETY: as the caller says; `pack` wrote 16 values for each tap.
-        let (x, weight) =
-            unsafe { (s.load(line.input.wrapping_add(pixel)), s.load(line.weights.wrapping_add(weight))) };
+        let (x, weight) = unsafe {
+            (s.load(input.wrapping_add(column * LANES)), s.load(line.weights.wrapping_add(weight)))
+        };
         s.fma(x, weight, sum)
     }
 
