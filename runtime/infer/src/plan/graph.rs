@@ -149,20 +149,9 @@ pub(super) fn reads<'a>(makers: &Makers<'a>, node: &'a NodeProto) -> Vec<&'a str
     names.filter(|name| !name.is_empty() && !makers.opened.constants.contains_key(*name)).collect()
 }
 
-/// Every node that the outputs need, each after what it reads. Of what a node reads, the longest way from the
-/// input comes first: the convolution of a shortcut then stands right before its sum, and makes it.
+/// Every node that the outputs need, each after what it reads. Of what a node reads, a sum comes first: a convolution
+/// that is added to it then stands right before that addition, and makes it.
 fn order<'a>(makers: &Makers<'a>, outputs: &[&str]) -> Result<Vec<&'a NodeProto>, Why> {
-    let nodes = &makers.opened.nodes;
-    let mut depths = vec![0_usize; nodes.len()];
-    for index in walk(makers, outputs, &depths)? {
-        let before = reads(makers, &nodes[index]).into_iter().filter_map(|name| makers.by_name.get(name));
-        depths[index] = 1 + before.map(|&maker| depths[maker]).max().unwrap_or(0);
-    }
-    Ok(walk(makers, outputs, &depths)?.into_iter().map(|index| &nodes[index]).collect())
-}
-
-/// The nodes in the order of a walk from the outputs that goes to the greatest depth first.
-fn walk(makers: &Makers<'_>, outputs: &[&str], depths: &[usize]) -> Result<Vec<usize>, Why> {
     #[derive(Clone, Copy, PartialEq)]
     enum State {
         New,
@@ -180,7 +169,7 @@ fn walk(makers: &Makers<'_>, outputs: &[&str], depths: &[usize]) -> Result<Vec<u
             stack.pop();
             if states[index] == State::Open {
                 states[index] = State::Done;
-                ordered.push(index);
+                ordered.push(node);
             }
             continue;
         }
@@ -195,7 +184,8 @@ fn walk(makers: &Makers<'_>, outputs: &[&str], depths: &[usize]) -> Result<Vec<u
                 None => return Err(Why::Order),
             }
         }
-        stack[above..].sort_by_key(|&maker| depths[maker]);
+        // What lies on top is walked first.
+        stack[above..].sort_by_key(|&maker| nodes[maker].op_type == "Add");
     }
     Ok(ordered)
 }
