@@ -43,6 +43,21 @@ const PLAIN_OPERATORS: [&str; 24] = [
     "Transpose",
 ];
 
+/// Operators that passes take out or rewrite, for which ONNX knows one output. A second one would lose its maker.
+const OF_ONE_OUTPUT: [&str; 11] = [
+    "Constant",
+    "Conv",
+    "DequantizeLinear",
+    "Div",
+    "Flatten",
+    "Gemm",
+    "Identity",
+    "Mul",
+    "PRelu",
+    "Reshape",
+    "Sub",
+];
+
 /// The values of a constant.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Values {
@@ -168,6 +183,11 @@ impl Graph {
     fn new(mut model: ModelProto) -> Result<Self, InferError> {
         let graph =
             model.graph.as_mut().ok_or_else(|| InferError::NotOnnx("it holds no graph".to_owned()))?;
+        let other = |node: &&NodeProto| OF_ONE_OUTPUT.contains(&&*node.op_type) && node.output.len() != 1;
+        if let Some(NodeProto { name, op_type, output, .. }) = graph.node.iter().find(other) {
+            let count = output.len();
+            return Err(InferError::Rewrite(format!("{op_type} {name:?} has {count} outputs, not one")));
+        }
         let mut constants = BTreeMap::new();
         for tensor in std::mem::take(&mut graph.initializer) {
             constants.insert(tensor.name.clone(), Constant::read(&tensor)?);

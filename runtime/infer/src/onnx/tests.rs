@@ -173,6 +173,16 @@ fn simplifying_twice_changes_nothing() {
 }
 
 #[test]
+fn a_second_output_where_there_is_one_is_refused() {
+    let mut reshape = graph::node("Reshape", &["c", "s"], "r");
+    reshape.output.push("also".into());
+    let nodes = vec![reshape, graph::node("Relu", &["also"], "y")];
+    let constants = vec![f32s("c", &[1], vec![1.0]), f32s("s", &[1], vec![1.0])];
+    let error = simplify(&model(nodes, constants, &INPUT)).unwrap_err().to_string();
+    assert!(error.contains("Reshape \"r\" has 2 outputs"), "{error}");
+}
+
+#[test]
 fn a_norm_whose_input_is_read_elsewhere_is_left_alone() {
     let mut numbers = Numbers(3);
     let mut constants = vec![numbers.tensor("w", &[3, 3, 1, 1], -1.0, 1.0)];
