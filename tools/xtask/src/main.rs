@@ -49,7 +49,7 @@ enum Command {
     },
     /// Look for inputs that break what reads bytes from outside (needs `cargo install cargo-fuzz`)
     Fuzz {
-        /// One target: image, pack, gallery, message, graph, network [default: all, one after the other]
+        /// One target: image, pack, gallery, message, graph, network, plan [default: all, one after the other]
         target: Option<String>,
         /// How long each target runs
         #[arg(long, value_name = "N", default_value_t = 60)]

@@ -9,10 +9,10 @@ use super::graph::Graph;
 use super::step::Kernel;
 use crate::tuning::Layer;
 
-/// Shorter maps, in values, stay in a second cache as a whole.
-const LEAST: usize = 1 << 17;
+/// Shorter maps, in values, stay in a second cache as a whole. A fuzzer's files are small, and are to get here.
+const LEAST: usize = if cfg!(fuzzing) { 1 << 6 } else { 1 << 17 };
 /// Values that wait in strips at a time: 256 KiB, half of a small second cache. 64 KiB were about as fast.
-const ROOM: usize = 1 << 16;
+const ROOM: usize = if cfg!(fuzzing) { 1 << 8 } else { 1 << 16 };
 
 /// A fused step with its kernel, and where its packed weights lie.
 pub(super) struct Link<'a> {
