@@ -1,12 +1,16 @@
 """Distillation: each term equals its formula in float64; caches are keyed by what they depend on; a run learns."""
 
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
 
 from arcdoor_train import backbones, config, crops, data, distil, export, teachers
 from arcdoor_train.config import Head
-from arcdoor_train.errors import ConfigError, UsageError
+from arcdoor_train.errors import CheckpointError, ConfigError, DivergedError, UsageError
 from arcdoor_train.feature_file import unit
 
 RNG = np.random.default_rng(3)
@@ -118,12 +122,84 @@ def test_a_run_learns_counts_the_torn_crop_and_goes_on(place):
     lines = [distil.json.loads(line) for line in (place / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [0, 1, 2]
     assert lines[-1]["total"] < lines[0]["total"]
+    assert [line["skipped"] for line in lines] == [1, 2, 3], "the torn crop, once an epoch"
+    assert {path.name for path in (place / "run").iterdir()} >= {
+        "config.toml", "environment.json", "identities.txt", "curves.png", "skipped.tsv", "model.pt",
+    }  # fmt: skip
+    assert (place / "run" / "skipped.tsv").read_text().startswith("p0/00000.png\t")
     student, loaded = distil.checkpoint.load_model(place / "run" / "model.pt")
     assert loaded.model.dimension == 16
     assert not student.training
+    with pytest.raises(UsageError, match="--resume"):
+        distil.run(whole)
+    with pytest.raises(CheckpointError, match=r"optim\.lr"):
+        distil.run(config.parse(text(place, epochs=4).replace("lr = 0.02", "lr = 0.03")), resume=True)
     distil.run(config.parse(text(place, epochs=4)), resume=True)
     lines = (place / "run" / "metrics.jsonl").read_text().splitlines()
     assert len(lines) == 4, "only the epoch that was missing was trained"
+
+
+KILLED = """
+import os, signal, sys
+from arcdoor_train import config, distil
+save = distil.Trainee.save
+def saved(trainee):
+    save(trainee)
+    if trainee.progress.step == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+distil.Trainee.save = saved
+distil.run(config.parse(sys.stdin.read()))
+"""
+
+
+def test_a_killed_run_goes_on_bit_for_bit(place):
+    # 18 crops, 4 a step, saved after each: the third is in the middle of the first epoch, of four steps.
+    def whole(name):
+        few = text(place).replace("/run", f"/{name}").replace("batch = 9", "batch = 4")
+        return few.replace("threads = 1", "threads = 1\n    checkpoint_steps = 1").replace(
+            "= 16\n", "= 16\n    dropout = 0.2\n"
+        )
+
+    def left(name):
+        lines = (place / name / "metrics.jsonl").read_text().splitlines()
+        lines = [{**distil.json.loads(line), "images_per_s": 0} for line in lines]
+        return lines, distil.checkpoint.load_tensors(place / name / distil.STATE)
+
+    distil.run(config.parse(whole("unbroken")))
+    killed = subprocess.run([sys.executable, "-c", KILLED], input=whole("killed"), text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert left("killed")[1]["progress"]["step"] == 3
+    distil.run(config.parse(whole("killed")), resume=True)
+    (lines, state), (others, other) = left("unbroken"), left("killed")
+    assert lines == others
+    assert state["progress"] == other["progress"]
+    assert all(torch.equal(tensor, other["model"][name]) for name, tensor in state["model"].items())
+    assert all(torch.equal(tensor, other["loss"][name]) for name, tensor in state["loss"].items())
+
+
+def test_steps_whose_loss_is_no_number_change_nothing_and_end_the_run(place, monkeypatch):
+    whole = config.parse(text(place).replace("/run", "/nan"))
+    trainee = distil.Trainee(whole)
+    trainee.build()
+    before = {name: tensor.clone() for name, tensor in trainee.student.state_dict().items()}
+    monkeypatch.setattr(distil.Loss, "total", lambda _self, terms: terms["labels"] * float("nan"))
+    *batch, _ = next(iter(trainee.batches()))
+    trainee.train_step(*batch)
+    assert trainee.progress.bad == 1
+    assert all(torch.equal(before[name], tensor) for name, tensor in trainee.student.state_dict().items())
+    for _ in range(8):
+        trainee.train_step(*batch)
+    with pytest.raises(DivergedError, match="10 steps in a row"):
+        trainee.train_step(*batch)
+
+
+@pytest.mark.parametrize("value", ["warmup_epochs = 1.0", "precision = 'bf16'", "micro_batch = 3"])
+def test_what_the_loop_would_not_heed_is_refused(place, value):
+    name = value.split()[0]
+    with pytest.raises(ConfigError, match=rf"optim\.{name}"):
+        distil.run(config.parse(text(place).replace("lr = 0.02", f"lr = 0.02\n    {value}")))
+    with pytest.raises(ConfigError, match="augment"):
+        distil.run(config.parse(text(place, more="[data.augment]\n    noise = 0.1")))
 
 
 def test_caches_are_used_again_and_keyed_by_teacher_and_set(place, monkeypatch):

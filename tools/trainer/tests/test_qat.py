@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from arcdoor_train import backbones, crops, device, export, onnx_file, qat, verify
-from arcdoor_train.errors import DataError
+from arcdoor_train import backbones, cli, crops, device, export, onnx_file, qat, verify
+from arcdoor_train.errors import CheckpointError, DataError
 from arcdoor_train.feature_file import unit
 
 
@@ -20,7 +20,7 @@ def place(tmp_path_factory):
     plain = backbones.reparameterise(model.eval())
     rounded = qat.prepare(plain)
     torch.set_num_threads(1)
-    losses = qat.train(rounded, plain, crops.Crops(folder / "set"), 40, 8, 3e-4, 1)
+    losses = qat.train(rounded, plain, crops.Crops(folder / "set"), qat.Qat(steps=40, batch=8, rate=3e-4))
     return folder, model, rounded, losses
 
 
@@ -79,3 +79,53 @@ def test_a_broken_form_is_named(place, tmp_path):
 def test_ranges_before_training_are_refused():
     with pytest.raises(DataError, match="at least one step"):
         qat.Activation().freeze()
+
+
+def test_a_stopped_run_goes_on_bit_for_bit(place, tmp_path, monkeypatch):
+    folder, model, _, _ = place
+    faces, wanted = crops.Crops(folder / "set"), qat.Qat(steps=9, batch=4, save_steps=2)
+
+    def run(name, resume=False):
+        plain = backbones.reparameterise(model)
+        rounded = qat.prepare(plain)
+        (tmp_path / name).mkdir(exist_ok=True)
+        losses = qat.train(rounded, plain, faces, wanted, tmp_path / name, resume)
+        return losses, rounded.state_dict(), [line["loss"] for line in qat.journal.read(tmp_path / name)]
+
+    unbroken = run("unbroken")
+    add = qat.journal.Journal.add
+
+    def stop(book, line):
+        add(book, line)
+        if line["step"] == 6:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(qat.journal.Journal, "add", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run("stopped")
+    # The line of step 6 was written, its state was not: the run goes on from step 4.
+    losses, weights, lines = run("stopped", resume=True)
+    assert losses == unbroken[0]
+    assert all(torch.equal(tensor, unbroken[1][name]) for name, tensor in weights.items())
+    assert lines == unbroken[2]
+    wanted = qat.Qat(steps=12, batch=4, save_steps=2)
+    with pytest.raises(CheckpointError, match="other qat"):
+        run("stopped", resume=True)
+
+
+def test_the_command_takes_the_section_and_keeps_a_run(place, tmp_path, capsys):
+    folder, model, _, _ = place
+    text = '[model]\nbackbone = "doornet-xs"\ndimension = 32\n[qat]\nsteps = 4\nbatch = 3\n'
+    qat.checkpoint.save_model(tmp_path / "model.pt", model, qat.config.parse(text))
+    command = ["qat", str(tmp_path), "--crops", str(folder / "set")]
+    assert cli.main([*command, "--steps", "2"]) == 0
+    assert "over 2 steps" in capsys.readouterr().out
+    assert {path.name for path in (tmp_path / "qat").iterdir()} == {
+        "config.toml", "environment.json", "metrics.jsonl", "curves.png", qat.STATE,
+    }  # fmt: skip
+    assert qat.config.load(tmp_path / "qat" / "config.toml").foreign["qat"]["batch"] == 3
+    assert cli.main(command) != 0
+    assert "--resume" in capsys.readouterr().err
+    assert cli.main([*command, "--resume", "--steps", "0"]) != 0
+    assert "at least 1" in capsys.readouterr().err

@@ -241,6 +241,13 @@ def test_a_dead_worker_is_said(tmp_path, monkeypatch):
         train.train(config.parse(settings(tmp_path / "run", workers=1)), quiet=True)
 
 
+def test_a_stuck_disk_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(data.Dataset, "read", lambda _self, _index: time.sleep(60))
+    text = settings(tmp_path / "run", workers=1).replace("workers = 1", "workers = 1\ntimeout_s = 1.0")
+    with pytest.raises(DataError, match="timeout_s"):
+        train.train(config.parse(text), quiet=True)
+
+
 def test_wrong_checkpoints(tmp_path, unbroken):
     whole = config.parse(settings(unbroken))
     with pytest.raises(UsageError, match="--resume"):

@@ -20,7 +20,7 @@ from arcdoor_train.errors import ConfigError
 T = TypeVar("T")
 
 #: Sections that other commands own.
-FOREIGN_SECTIONS = ("export", "quantise", "qat", "distil", "eval")
+FOREIGN_SECTIONS = ("export", "qat", "distil")
 
 HeadKind = Literal["softmax", "norm-softmax", "margin", "adaface", "magface"]
 

@@ -2,11 +2,14 @@
 ArcFace + 1.0 * L2 on features + 0.1 * KL on class similarities; angular and relational forms are additions."""
 
 import argparse
+import itertools
 import json
 import os
+import signal
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,17 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.utils.data import BatchSampler, RandomSampler
+from tqdm import tqdm
 
-from arcdoor_train import backbones, checkpoint, config, crops, data, heads
+from arcdoor_train import backbones, checkpoint, config, crops, data, heads, journal
 from arcdoor_train import teachers as teaching
-from arcdoor_train.errors import ConfigError, DataError, DivergedError, UsageError
+from arcdoor_train import train as training
+from arcdoor_train.errors import CheckpointError, ConfigError, DataError, DivergedError, UsageError
+from arcdoor_train.world import World
+
+#: What a run goes on from.
+STATE = "distil-state.pt"
 
 
 @dataclass(frozen=True)
@@ -113,63 +123,201 @@ class Loss(nn.Module):
 
 
 class Pool(torch.utils.data.Dataset):
-    """Crops for training: (input, whether it is the mirror image, its number, its label)."""
+    """Crops for training: (input, whether it is the mirror image, its number, its label); (key, reason) of one that
+    cannot be read. What is drawn by chance is drawn from (seed, epoch, number)."""
 
-    def __init__(self, faces: data.Dataset, seed: int) -> None:
-        self.faces, self.seed, self.epoch = faces, seed, 0
+    def __init__(self, faces: data.Dataset, seed: int, flip: float = 0.5) -> None:
+        self.faces, self.seed, self.share, self.epoch = faces, seed, flip, 0
 
     def __len__(self) -> int:
         return len(self.faces)
 
-    def __getitem__(self, number: int) -> tuple[np.ndarray, int, int, int] | None:
+    def __getitem__(self, number: int) -> tuple[np.ndarray, int, int, int] | tuple[str, str]:
         try:
             crop = self.faces.read(number)
-        except DataError:
-            return None
-        flip = int(np.random.default_rng((self.seed, self.epoch, number)).random() < 0.5)
+        except DataError as error:
+            return self.faces.keys[number], str(error)
+        flip = int(np.random.default_rng((self.seed, self.epoch, number)).random() < self.share)
         crop = crop[:, ::-1] if flip else crop
         return crops.to_input(crop[None])[0], flip, number, int(self.faces.labels[number])
 
 
-def collate(items: list[Any]) -> tuple[torch.Tensor, ...]:
-    """A batch without the crops that did not decode."""
-    good = [item for item in items if item is not None]
+def collate(items: list[Any]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, list[tuple[str, str]]]:
+    """A batch without the crops that cannot be read, and which these are."""
+    good, skipped = [item for item in items if len(item) == 4], [item for item in items if len(item) == 2]
     if not good:
-        return (torch.empty(0),) * 4
+        return (*(torch.empty(0),) * 4, skipped)
     inputs, flips, numbers, labels = zip(*good, strict=True)
-    return torch.from_numpy(np.stack(inputs)), torch.tensor(flips), torch.tensor(numbers), torch.tensor(labels)
+    return torch.from_numpy(np.stack(inputs)), torch.tensor(flips), torch.tensor(numbers), torch.tensor(labels), skipped
+
+
+class _After(BatchSampler):
+    """An epoch's batches without the first ``start``."""
+
+    def __init__(self, order: RandomSampler, batch: int, start: int, *, drop_last: bool) -> None:
+        super().__init__(order, batch, drop_last)
+        self.start = start
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return itertools.islice(super().__iter__(), self.start, None)
+
+
+@dataclass
+class Progress:
+    """How far a run is; saved with the weights."""
+
+    step: int = 0
+    #: Steps that were not taken, in all and since the last that was; crops that could not be read.
+    bad: int = 0
+    bad_in_a_row: int = 0
+    skipped: int = 0
+    #: Steps taken in this epoch, and each term summed over them.
+    taken: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+
+
+class Trainee:
+    """A student on its way: what a checkpoint holds."""
+
+    def __init__(self, whole: config.Config) -> None:
+        self.whole = whole
+        self.section = config.section(whole, "distil", Distil)
+        _refuse(whole)
+        self.folder = config.expand(whole.run.folder)
+        device = "cuda" if whole.run.device != "cpu" and torch.cuda.is_available() else "cpu"
+        self.device = torch.device(device)
+        if whole.run.deterministic and device == "cuda":
+            torch.backends.cudnn.deterministic = True
+        self.faces, self.notes = data.gather(whole.data, whole.run.seed)
+        self.pool = Pool(self.faces, whole.run.seed, whole.data.augment.flip)
+        self.per_epoch = max(len(self.faces) // whole.optim.batch, 1)
+        self.progress = Progress()
+
+    def build(self) -> None:
+        """Student, loss and optimiser; the teachers' features are computed first, where no cache has them."""
+        whole, classes = self.whole, len(self.faces.identities)
+        self.target = _targets(self.section, self.faces, max(whole.run.threads, 1))
+        torch.manual_seed(whole.run.seed)
+        student = backbones.build(whole.model.backbone, whole.model.dimension, whole.model.dropout)
+        self.student = student.to(self.device)
+        head = heads.build(whole.head, whole.model.dimension, classes, whole.run.seed)
+        wanted = torch.from_numpy(teaching.class_centres(self.target[0], self.faces.labels, classes))
+        self.loss = Loss(self.section, whole.model.dimension, wanted, head).to(self.device)
+        self.weights = [*self.student.parameters(), *self.loss.parameters()]
+        optim = whole.optim
+        self.optimiser = torch.optim.SGD(self.weights, optim.lr, optim.momentum, weight_decay=optim.weight_decay)
+
+    def batches(self) -> torch.utils.data.DataLoader:
+        """What is left of the epoch, in an order drawn from (seed, epoch)."""
+        whole, (epoch, start) = self.whole, divmod(self.progress.step, self.per_epoch)
+        self.pool.epoch = epoch
+        order = torch.Generator().manual_seed(whole.run.seed * 1_000_003 + epoch)
+        places = _After(
+            RandomSampler(self.pool, generator=order), whole.optim.batch, start,
+            drop_last=len(self.pool) > whole.optim.batch,
+        )  # fmt: skip
+        workers = whole.data.workers
+        return torch.utils.data.DataLoader(
+            self.pool, batch_sampler=places, generator=order, collate_fn=collate,
+            num_workers=workers, timeout=whole.data.timeout_s if workers else 0,
+        )  # fmt: skip
+
+    def train_step(
+        self, inputs: torch.Tensor, flips: torch.Tensor, numbers: torch.Tensor, labels: torch.Tensor
+    ) -> None:
+        """One step of the optimiser, where loss and gradients are numbers; else nothing changes and it is counted."""
+        optim, progress = self.whole.optim, self.progress
+        rate = _rate(optim, progress.step // self.per_epoch)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        # Drop-out by place, so that a resumed run draws the same.
+        torch.manual_seed(self.whole.run.seed * 1_000_003 + progress.step)
+        self.student.train()
+        buffers = [buffer.clone() for buffer in self.student.buffers()]
+        wanted = torch.from_numpy(np.asarray(self.target[flips.numpy(), numbers.numpy()])).to(self.device)
+        terms = self.loss(self.student(inputs.to(self.device)), wanted, labels.to(self.device))
+        total = self.loss.total(terms)
+        self.optimiser.zero_grad()
+        total.backward()
+        norm = nn.utils.clip_grad_norm_(self.weights, optim.clip or 1e9)
+        if not torch.isfinite(norm) or not torch.isfinite(total):
+            with torch.no_grad():
+                for buffer, before in zip(self.student.buffers(), buffers, strict=True):
+                    buffer.copy_(before)
+            progress.bad += 1
+            progress.bad_in_a_row += 1
+            if progress.bad_in_a_row >= optim.max_bad_steps:
+                raise DivergedError(
+                    f"loss or gradient was no number in {progress.bad_in_a_row} steps in a row: lower optim.lr; "
+                    "the last checkpoint is whole"
+                )
+            return
+        progress.bad_in_a_row = 0
+        self.optimiser.step()
+        progress.taken += 1
+        for name, term in [*terms.items(), ("total", total)]:
+            progress.sums[name] = progress.sums.get(name, 0.0) + float(term.detach())
+
+    def save(self) -> None:
+        """``model.pt`` last: what is resumed from is never older than what can be used."""
+        state = {
+            "loss": self.loss.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "progress": asdict(self.progress),
+            "model": self.student.state_dict(),
+            "config": config.to_table(self.whole),
+            "data": training.fingerprint(self.faces),
+        }
+        checkpoint.save_tensors(self.folder / STATE, state)
+        checkpoint.save_model(self.folder / "model.pt", self.student, self.whole)
+
+    def load(self) -> None:
+        """Goes on from the run's folder. Raises ``CheckpointError`` for another configuration or other images; a run
+        may be given more epochs."""
+        path = self.folder / STATE
+        content = checkpoint.load_tensors(path)
+        try:
+            training.compare(content, self.whole, self.faces, path, ("distil",), training.FREE | {"epochs", "cache"})
+            self.student.load_state_dict(content["model"])
+            self.loss.load_state_dict(content["loss"])
+            self.optimiser.load_state_dict(content["optimiser"])
+            self.progress = Progress(**content["progress"])
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{path} does not fit: {error}") from error
 
 
 def run(whole: config.Config, resume: bool = False) -> nn.Module:
-    """Distils the student of ``whole`` and gives it. Goes on after the last whole epoch with ``resume``."""
+    """Distils the student of ``whole`` and gives it. With ``resume`` it goes on where the run was last saved, bit for
+    bit. Raises ``TrainError``."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UsageError("distil trains in one process (on one GPU): start it without torchrun")
-    section = config.section(whole, "distil", Distil)
-    folder = Path(config.expand(whole.run.folder))
-    folder.mkdir(parents=True, exist_ok=True)
     if whole.run.threads:
         torch.set_num_threads(whole.run.threads)
-    device = "cuda" if whole.run.device != "cpu" and torch.cuda.is_available() else "cpu"
-    faces, notes = data.gather(whole.data, whole.run.seed)
-    for note in notes:
-        print(note)
-    pool, classes = Pool(faces, whole.run.seed), len(faces.identities)
-    target = _targets(section, faces, max(whole.run.threads, 1))
-    torch.manual_seed(whole.run.seed)
-    student = backbones.build(whole.model.backbone, whole.model.dimension, whole.model.dropout).to(device)
-    head = heads.build(whole.head, whole.model.dimension, classes, whole.run.seed)
-    wanted = torch.from_numpy(teaching.class_centres(target[0], faces.labels, classes))
-    loss = Loss(section, whole.model.dimension, wanted, head).to(device)
-    weights = [*student.parameters(), *loss.parameters()]
-    optim = whole.optim
-    optimiser = torch.optim.SGD(weights, optim.lr, optim.momentum, weight_decay=optim.weight_decay)
-    start = _restore(folder, student, loss, optimiser) if resume else 0
-    for epoch in range(start, optim.epochs):
-        for group in optimiser.param_groups:
-            group["lr"] = _rate(optim, epoch)
-        _epoch(epoch, whole, pool, target, student, loss, optimiser, folder, device)
-        _keep(folder, whole, student, loss, optimiser, epoch + 1)
-    return student.eval().cpu()
+    trainee = Trainee(whole)
+    there = (trainee.folder / STATE).is_file()
+    if there and not resume:
+        raise UsageError(f"{trainee.folder} holds a run: --resume goes on with it; another run.folder begins anew")
+    for note in trainee.notes:
+        print(f"note: {note}", file=sys.stderr)
+    trainee.build()
+    if there:
+        trainee.load()
+    training.make(trainee.folder)
+    journal.describe(trainee.folder, whole, World(0, 1, trainee.device), trainee.faces.identities)
+    _loop(trainee)
+    journal.curves(trainee.folder)
+    return trainee.student.eval().cpu()
+
+
+def _refuse(whole: config.Config) -> None:
+    """Values that this loop would not heed."""
+    plain = config.Augment(flip=whole.data.augment.flip)
+    if whole.data.augment != plain:
+        raise ConfigError("data.augment: distil knows flip alone; teachers' features are kept of crops as they are")
+    given, usual = whole.optim, config.Optim()
+    for name in ("micro_batch", "batch_norm", "warmup_epochs", "precision", "compress", "compile"):
+        if getattr(given, name) != getattr(usual, name):
+            raise ConfigError(f"optim.{name} = {getattr(given, name)}: distil does not know it; leave it out")
 
 
 def _targets(section: Distil, faces: data.Dataset, threads: int) -> np.ndarray:
@@ -186,78 +334,61 @@ def _rate(optim: config.Optim, epoch: int) -> float:
     return optim.lr * (left**2 if optim.schedule == "poly" else 0.5 * (1 - np.cos(np.pi * left)))
 
 
-def _epoch(epoch, whole, pool, target, student, loss, optimiser, folder, device) -> None:
-    from tqdm import tqdm
+def _loop(trainee: Trainee) -> None:
+    whole, progress = trainee.whole, trainee.progress
+    total = trainee.per_epoch * whole.optim.epochs
+    book = journal.Journal(trainee.folder, progress.step)
+    stop: list[int] = []
+    previous = training.on_term(stop)
+    bar = tqdm(total=total, initial=progress.step, unit="step", disable=not sys.stderr.isatty(), mininterval=1.0)
+    clock = training.Clock(whole.optim.batch)
+    try:
+        while progress.step < total:
+            for *batch, skipped in trainee.batches():
+                book.skip(skipped)
+                progress.skipped += len(skipped)
+                # BatchNorm needs two.
+                if len(batch[0]) > 1:
+                    trainee.train_step(*batch)
+                progress.step += 1
+                clock.steps += 1
+                bar.update()
+                ends = progress.step % trainee.per_epoch == 0
+                if ends:
+                    _log(trainee, book, clock, bar)
+                if ends or stop or clock.due(whole.run, progress.step):
+                    trainee.save()
+                    clock.saved = time.monotonic()
+                if stop:
+                    raise KeyboardInterrupt
+    except RuntimeError as error:
+        raise data.explain(error) or error from error
+    finally:
+        bar.close()
+        if previous is not None:
+            signal.signal(signal.SIGTERM, previous)
 
-    pool.epoch = epoch
-    order = torch.Generator().manual_seed(whole.run.seed * 1_000_003 + epoch)
-    loader = torch.utils.data.DataLoader(
-        pool, whole.optim.batch, shuffle=True, generator=order, collate_fn=collate,
-        drop_last=len(pool) > whole.optim.batch,
-        num_workers=whole.data.workers, timeout=whole.data.timeout_s if whole.data.workers else 0,
-    )  # fmt: skip
-    student.train()
-    sums: dict[str, float] = {}
-    steps = bad = lost = 0
-    began = time.monotonic()
-    bar = tqdm(loader, unit="step", desc=f"epoch {epoch}", disable=not sys.stderr.isatty())
-    for inputs, flips, numbers, labels in bar:
-        lost += whole.optim.batch - len(inputs)
-        if len(inputs) < 2:
-            continue
-        wanted = torch.from_numpy(np.asarray(target[flips.numpy(), numbers.numpy()])).to(device)
-        terms = loss(student(inputs.to(device)), wanted, labels.to(device))
-        total = loss.total(terms)
-        optimiser.zero_grad()
-        total.backward()
-        norm = nn.utils.clip_grad_norm_(
-            [p for g in optimiser.param_groups for p in g["params"]], whole.optim.clip or 1e9
-        )
-        if not torch.isfinite(norm) or not torch.isfinite(total):
-            bad += 1
-            if bad >= whole.optim.max_bad_steps:
-                raise DivergedError(f"{bad} steps whose loss is no number: lower optim.lr; the last epoch is kept")
-            continue
-        bad = 0
-        optimiser.step()
-        steps += 1
-        for name, term in [*terms.items(), ("total", total)]:
-            sums[name] = sums.get(name, 0.0) + float(term.detach())
-    line = {"epoch": epoch, **{name: value / max(steps, 1) for name, value in sums.items()},
-            "images_per_s": steps * whole.optim.batch / (time.monotonic() - began)}  # fmt: skip
+
+def _log(trainee: Trainee, book: journal.Journal, clock: training.Clock, bar: tqdm) -> None:
+    """An epoch's line: terms without their weights, their weighted sum as ``total`` and as ``loss``."""
+    progress = trainee.progress
+    epoch = progress.step // trainee.per_epoch - 1
+    terms = {name: value / max(progress.taken, 1) for name, value in progress.sums.items()}
+    counts = {"bad_steps": progress.bad, "skipped": progress.skipped}
+    speed, _ = clock.read()
+    line = {"step": progress.step, "epoch": epoch, "loss": terms.get("total"), "lr": _rate(trainee.whole.optim, epoch)}
+    line |= {**terms, **counts, "images_per_s": round(speed, 1)}
+    progress.taken, progress.sums = 0, {}
+    book.add(line)
+    bar.clear()
     print(json.dumps(line), flush=True)
-    with open(folder / "metrics.jsonl", "a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-
-
-def _keep(folder: Path, whole: config.Config, student: nn.Module, loss: nn.Module, optimiser: Any, epoch: int) -> None:
-    """The model last: what is resumed from is never newer than what can be used."""
-    state = {
-        "loss": loss.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "epoch": epoch,
-        "model": student.state_dict(),
-    }
-    checkpoint.save_tensors(folder / "distil-state.pt", state)
-    checkpoint.save_model(folder / "model.pt", student, whole)
-
-
-def _restore(folder: Path, student: nn.Module, loss: nn.Module, optimiser: Any) -> int:
-    path = folder / "distil-state.pt"
-    if not path.is_file():
-        return 0
-    state = checkpoint.load_tensors(path)
-    student.load_state_dict(state["model"])
-    loss.load_state_dict(state["loss"])
-    optimiser.load_state_dict(state["optimiser"])
-    return state["epoch"]
 
 
 def add_parser(subparsers: Any) -> None:
     """``arcdoor-train distil``."""
     parser = subparsers.add_parser("distil", help="a student learns from labels and an ensemble of teachers")
     parser.add_argument("--config", type=Path, required=True, help="a TOML file with a section [distil]")
-    parser.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
+    parser.add_argument("--resume", action="store_true", help="go on where the run was last saved")
     parser.set_defaults(run=_run)
 
 

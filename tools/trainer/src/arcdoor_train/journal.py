@@ -16,7 +16,7 @@ from arcdoor_train.world import World
 
 
 def describe(run: Path, whole: config.Config, world: World, identities: list[str]) -> None:
-    """``config.toml``, ``environment.json`` and ``identities.txt`` (line n is label n)."""
+    """``config.toml``, ``environment.json`` and, where labels are used, ``identities.txt`` (line n is label n)."""
     environment = {
         "torch": torch.__version__,
         "numpy": numpy.__version__,
@@ -30,7 +30,8 @@ def describe(run: Path, whole: config.Config, world: World, identities: list[str
     checkpoint.write_file(run / "config.toml", lambda file: file.write(config.to_toml(whole).encode()))
     checkpoint.write_file(run / "environment.json", lambda file: file.write(json.dumps(environment, indent=2).encode()))
     listed = "".join(f"{name}\n" for name in identities)
-    checkpoint.write_file(run / "identities.txt", lambda file: file.write(listed.encode()))
+    if listed:
+        checkpoint.write_file(run / "identities.txt", lambda file: file.write(listed.encode()))
 
 
 class Journal:

@@ -5,6 +5,8 @@ import argparse
 import copy
 import dataclasses
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,16 @@ import onnx
 import torch
 from onnx import numpy_helper
 from torch import nn
+from tqdm import tqdm
 
-from arcdoor_train import checkpoint, crops, export, onnx_file
+from arcdoor_train import checkpoint, config, crops, export, journal, onnx_file
+from arcdoor_train import train as training
 from arcdoor_train.backbones import reparameterise
-from arcdoor_train.errors import DataError, DivergedError
+from arcdoor_train.errors import CheckpointError, ConfigError, DataError, DivergedError, UsageError
+from arcdoor_train.world import World
+
+#: What a run goes on from.
+STATE = "qat-state.pt"
 
 LOW, HIGH = -128, 127
 #: Pace of the running least and largest activation.
@@ -86,33 +94,81 @@ def _wrap(module: nn.Module) -> nn.Module:
     return module
 
 
+@dataclass(frozen=True)
+class Qat:
+    """The section ``[qat]``; an option on the command line is stronger."""
+
+    steps: int = 500
+    batch: int = 32
+    rate: float = 1e-4
+    seed: int = 1
+    #: Steps between two saved states, and between two lines of metrics.jsonl.
+    save_steps: int = 50
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ConfigError("qat.steps is at least 1: the ranges of the activations come from training")
+        if min(self.batch, self.save_steps) < 1 or self.rate <= 0:
+            raise ConfigError("qat.batch and qat.save_steps are at least 1, qat.rate is above 0")
+
+
 def train(
-    rounded: nn.Module, plain: nn.Module, faces: crops.Crops, steps: int, batch: int, rate: float, seed: int
+    rounded: nn.Module, plain: nn.Module, faces: crops.Crops, wanted: Qat, run: Path | None = None, resume: bool = False
 ) -> list[float]:
-    """Trains ``rounded`` to give the features of ``plain``; the losses, 1 - cosine, step by step."""
-    rng = np.random.default_rng(seed)
+    """Trains ``rounded`` to give the features of ``plain``; the losses, 1 - cosine, step by step. What is drawn by
+    chance is drawn from (seed, step). With a folder ``run`` it keeps its state and metrics there, and with ``resume``
+    goes on from them, bit for bit. Raises ``TrainError``."""
     device = next(plain.parameters()).device
-    optimiser = torch.optim.Adam(rounded.parameters(), lr=rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1))
+    optimiser = torch.optim.Adam(rounded.parameters(), lr=wanted.rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, wanted.steps)
     _observe(rounded)
     losses: list[float] = []
-    from tqdm import tqdm
-
-    for _ in tqdm(range(steps), unit="step", disable=not sys.stderr.isatty()):
-        names = [faces.names[i] for i in rng.integers(0, len(faces), batch)]
+    parts = {"model": rounded, "optimiser": optimiser, "schedule": schedule}
+    about = {"qat": dataclasses.asdict(wanted), "names": list(faces.names)}
+    if run and resume and (run / STATE).is_file():
+        losses = _restore(run / STATE, parts, about)
+    book = journal.Journal(run, len(losses)) if run else None
+    began, since = time.monotonic(), len(losses)
+    steps = tqdm(
+        range(len(losses), wanted.steps), initial=len(losses), total=wanted.steps, unit="step",
+        disable=not sys.stderr.isatty(),
+    )  # fmt: skip
+    for step in steps:
+        rng = np.random.default_rng((wanted.seed, step))
+        names = [faces.names[i] for i in rng.integers(0, len(faces), wanted.batch)]
         inputs = torch.from_numpy(crops.to_input(np.stack([faces.read(name) for name in names]))).to(device)
         inputs = inputs.flip(3) if rng.random() < 0.5 else inputs
         with torch.no_grad():
-            wanted = plain(inputs)
-        loss = (1 - nn.functional.cosine_similarity(rounded(inputs), wanted)).mean()
+            features = plain(inputs)
+        loss = (1 - nn.functional.cosine_similarity(rounded(inputs), features)).mean()
         if not torch.isfinite(loss):
-            raise DivergedError("the loss is no number: lower --rate")
+            raise DivergedError("the loss is no number: lower --rate; the last saved state is whole")
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
+        rate = schedule.get_last_lr()[0]
         schedule.step()
         losses.append(float(loss.detach()))
+        if run and book and ((step + 1) % wanted.save_steps == 0 or step + 1 == wanted.steps):
+            speed = (step + 1 - since) * wanted.batch / (time.monotonic() - began)
+            line = {"step": step + 1, "epoch": (step + 1) * wanted.batch / len(faces), "loss": losses[-1], "lr": rate}
+            book.add({**line, "images_per_s": round(speed, 1)})
+            state = {name: part.state_dict() for name, part in parts.items()}
+            checkpoint.save_tensors(run / STATE, {**state, **about, "losses": losses})
     return losses
+
+
+def _restore(path: Path, parts: dict[str, Any], about: dict[str, Any]) -> list[float]:
+    content = checkpoint.load_tensors(path)
+    for name, value in about.items():
+        if content.get(name) != value:
+            raise CheckpointError(f"{path} was trained with other {name}: restore what it was, or delete the folder")
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(content[name])
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise CheckpointError(f"{path} does not fit: {error}") from error
+    return content["losses"]
 
 
 def _observe(rounded: nn.Module) -> None:
@@ -174,33 +230,42 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("qat", help="train on with int8 rounding, to the features it gave in f32")
     parser.add_argument("checkpoint", type=Path, help="a checkpoint or a run folder")
     parser.add_argument("--crops", type=Path, required=True, help="aligned crops, labels are not used")
-    parser.add_argument("--steps", type=int, default=500)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--rate", type=float, default=1e-4)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--config", type=Path, help="a TOML file with a section [qat] [default: the checkpoint's own]")
+    for name, kind in (("steps", int), ("batch", int), ("rate", float), ("seed", int)):
+        parser.add_argument(f"--{name}", type=kind, help=f"[default: qat.{name}, else {getattr(Qat(), name)}]")
+    parser.add_argument("--resume", action="store_true", help="go on where RUN/qat was last saved")
     parser.add_argument("--out", type=Path, help="[default: RUN/export/BACKBONE-qat.onnx]")
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
-    if options.steps < 1:
-        raise DataError("--steps is at least 1: the ranges of the activations come from training")
-    model, config = checkpoint.load_model(options.checkpoint)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model, whole = checkpoint.load_model(options.checkpoint)
+    source = config.load(options.config) if options.config else whole
+    given = {name: getattr(options, name) for name in ("steps", "batch", "rate", "seed")}
+    given = {name: value for name, value in given.items() if value is not None}
+    wanted = dataclasses.replace(config.section(source, "qat", Qat), **given)
+    whole = dataclasses.replace(whole, foreign={**whole.foreign, "qat": dataclasses.asdict(wanted)})
+    folder = options.checkpoint if options.checkpoint.is_dir() else options.checkpoint.parent
+    run = folder / "qat"
+    if (run / STATE).is_file() and not options.resume:
+        raise UsageError(f"{run} holds a run: --resume goes on with it; delete or rename it to begin anew")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     plain = reparameterise(model).to(device)
     rounded = prepare(plain)
     faces = crops.Crops(options.crops)
-    torch.manual_seed(options.seed)
-    losses = train(rounded, plain, faces, options.steps, options.batch, options.rate, options.seed)
-    folder = options.checkpoint if options.checkpoint.is_dir() else options.checkpoint.parent
-    path = options.out or folder / "export" / f"{config.model.backbone}-qat.onnx"
+    torch.manual_seed(wanted.seed)
+    training.make(run)
+    journal.describe(run, whole, World(0, 1, device), [])
+    losses = train(rounded, plain, faces, wanted, run, options.resume)
+    journal.curves(run)
+    path = options.out or folder / "export" / f"{whole.model.backbone}-qat.onnx"
     size = onnx_file.save(to_onnx(freeze(rounded)), path)
-    section = dataclasses.replace(export.section_of(config), name=path.stem)
-    export.card(path, section, config.model.dimension, f"{config.model.backbone}, int8 by quantisation-aware training")
+    section = dataclasses.replace(export.section_of(whole), name=path.stem)
+    export.card(path, section, whole.model.dimension, f"{whole.model.backbone}, int8 by quantisation-aware training")
     tenth = max(len(losses) // 10, 1)
     first, last = np.mean(losses[:tenth]), np.mean(losses[-tenth:])
     print(
         f"{path}: {size / 1e6:.2f} MB; 1 - cosine to f32 {first:.5f} -> {last:.5f}"
-        f" over {options.steps} steps; now run `arcdoor-train verify`"
+        f" over {wanted.steps} steps; now run `arcdoor-train verify`"
     )
     return 0

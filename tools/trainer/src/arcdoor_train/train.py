@@ -261,7 +261,7 @@ class Trainer:
         """Goes on from a checkpoint. Raises ``CheckpointError`` where it belongs to another configuration or data."""
         folder = checkpoint.resolve(path)
         content = checkpoint.load_tensors(folder / "model.pt")
-        _compare(content, self.config, self.source, folder)
+        compare(content, self.config, self.source, folder)
         state = checkpoint.load_tensors(folder / "state.pt")
         try:
             self.backbone.load_state_dict(content["model"])
@@ -288,6 +288,10 @@ class Trainer:
             buffer.copy_(found[f"whole.{name}"])
 
 
+#: What a resumed run may change: none of it changes what is computed.
+FREE = frozenset({"workers", "keep_mb", "timeout_s", "compile", "max_bad_steps", "sets"})
+
+
 def fingerprint(source: data.Dataset) -> str:
     """Which images, in which order, of which identities."""
     digest = hashlib.sha256()
@@ -296,12 +300,20 @@ def fingerprint(source: data.Dataset) -> str:
     return digest.hexdigest()
 
 
-def _compare(content: dict[str, Any], whole: config.Config, source: data.Dataset, folder: Path) -> None:
+def compare(
+    content: dict[str, Any],
+    whole: config.Config,
+    source: data.Dataset,
+    folder: Path,
+    more: tuple[str, ...] = (),
+    free: frozenset[str] = FREE,
+) -> None:
+    """That what ``folder`` holds was trained with this configuration, ``more`` sections included, on these images.
+    Values of the names in ``free`` may differ. Raises ``CheckpointError``."""
     old, new = content["config"], config.to_table(whole)
-    free = {"workers", "keep_mb", "timeout_s", "compile", "max_bad_steps", "sets"}
     changed = [
         f"{section}.{key}"
-        for section in ("model", "head", "data", "optim")
+        for section in ("model", "head", "data", "optim", *more)
         for key, value in new[section].items()
         if key not in free and old.get(section, {}).get(key) != value
     ]
@@ -330,7 +342,7 @@ def train(whole: config.Config, resume: bool = False, quiet: bool = False) -> Pa
         trainer = Trainer(whole, world, source)
         if checkpoint.list_steps(run):
             trainer.load(run)
-        _make(run)
+        make(run)
         if world.first:
             _announce(trainer, notes, quiet)
             journal.describe(run, whole, world, source.identities)
@@ -344,7 +356,8 @@ def train(whole: config.Config, resume: bool = False, quiet: bool = False) -> Pa
         leave(world)
 
 
-def _make(run: Path) -> None:
+def make(run: Path) -> None:
+    """The run's folder. Raises ``DiskError``."""
     try:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -369,7 +382,7 @@ def _loop(trainer: Trainer, quiet: bool) -> None:
     per_epoch, total = batches.steps_per_epoch, batches.steps_per_epoch * whole.optim.epochs
     book = journal.Journal(trainer.run, trainer.step) if world.first else None
     stop: list[int] = []
-    previous = _on_term(stop)
+    previous = on_term(stop)
     bar = tqdm(total=total, initial=trainer.step, unit="step", disable=quiet or not world.first, mininterval=1.0)
     clock = Clock(whole.optim.batch)
     try:
@@ -397,7 +410,8 @@ def _loop(trainer: Trainer, quiet: bool) -> None:
             signal.signal(signal.SIGTERM, previous)
 
 
-def _on_term(stop: list[int]) -> Any:
+def on_term(stop: list[int]) -> Any:
+    """Lets SIGTERM add to ``stop`` in place of ending the process; what it did before, or None off the main thread."""
     try:
         return signal.signal(signal.SIGTERM, lambda number, _frame: stop.append(number))
     except ValueError:
@@ -424,6 +438,11 @@ class Clock:
         answer = self.steps * self.batch / elapsed, self.waited / elapsed
         self.since, self.steps, self.waited = now, 0, 0.0
         return answer
+
+    def due(self, wanted: config.Run, step: int) -> bool:
+        """Whether this process's checkpoint is due between two epochs' ends."""
+        by_step = wanted.checkpoint_steps and step % wanted.checkpoint_steps == 0
+        return bool(by_step or time.monotonic() - self.saved >= wanted.checkpoint_minutes * 60)
 
 
 def _count(trainer: Trainer, loss: float, skipped: list[tuple[str, str]], book: journal.Journal | None) -> None:
@@ -460,12 +479,9 @@ def _log(trainer: Trainer, book: Any, bar: tqdm, clock: Clock, lr: float, per_ep
 
 
 def _due(trainer: Trainer, clock: Clock, per_epoch: int, total: int) -> bool:
-    wanted = trainer.config.run
-    by_step = wanted.checkpoint_steps and trainer.step % wanted.checkpoint_steps == 0
-    by_time = time.monotonic() - clock.saved >= wanted.checkpoint_minutes * 60
-    world = trainer.world
-    by_time = world.maximum(torch.tensor([float(by_time)], device=world.device)).item() > 0
-    return bool(by_step or by_time or trainer.step % per_epoch == 0 or trainer.step == total)
+    world, due = trainer.world, clock.due(trainer.config.run, trainer.step)
+    due = world.maximum(torch.tensor([float(due)], device=world.device)).item() > 0
+    return due or trainer.step % per_epoch == 0 or trainer.step == total
 
 
 def _export(trainer: Trainer) -> None:

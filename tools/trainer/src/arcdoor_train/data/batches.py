@@ -122,16 +122,7 @@ class Batches:
         try:
             yield from self._loader
         except RuntimeError as error:
-            text = str(error)
-            if "timed out" in text:
-                raise DataError(
-                    f"no batch came within data.timeout_s = {self._timeout:.0f} s: a stuck disk?"
-                ) from error
-            if "worker" in text.lower():
-                raise DataError(
-                    f"a data worker died ({text.splitlines()[0]}): out of memory? Fewer data.workers need less"
-                ) from error
-            raise
+            raise explain(error) or error from error
 
 
 def explain(error: RuntimeError) -> DataError | None:
