@@ -49,7 +49,8 @@ enum Command {
     },
     /// Look for inputs that break what reads bytes from outside (needs `cargo install cargo-fuzz`)
     Fuzz {
-        /// One target: image, pack, gallery, message, graph, network, plan [default: all, one after the other]
+        /// One target [default: all, one after the other]
+        #[arg(value_parser = fuzz::TARGETS.map(|(name, _)| name))]
         target: Option<String>,
         /// How long each target runs
         #[arg(long, value_name = "N", default_value_t = 60)]
