@@ -149,6 +149,15 @@ impl Constant {
     }
 }
 
+fn check_outputs(node: &NodeProto) -> Result<(), InferError> {
+    let NodeProto { name, op_type, output, .. } = node;
+    if OF_ONE_OUTPUT.contains(&&**op_type) && output.len() != 1 {
+        let count = output.len();
+        return Err(InferError::Rewrite(format!("{op_type} {name:?} has {count} outputs, not one")));
+    }
+    Ok(())
+}
+
 fn numbers<const N: usize, T>(raw: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
     // A remainder shows as a count that contradicts the shape.
     let (chunks, rest) = raw.as_chunks::<N>();
@@ -183,11 +192,7 @@ impl Graph {
     fn new(mut model: ModelProto) -> Result<Self, InferError> {
         let graph =
             model.graph.as_mut().ok_or_else(|| InferError::NotOnnx("it holds no graph".to_owned()))?;
-        let other = |node: &&NodeProto| OF_ONE_OUTPUT.contains(&&*node.op_type) && node.output.len() != 1;
-        if let Some(NodeProto { name, op_type, output, .. }) = graph.node.iter().find(other) {
-            let count = output.len();
-            return Err(InferError::Rewrite(format!("{op_type} {name:?} has {count} outputs, not one")));
-        }
+        graph.node.iter().try_for_each(check_outputs)?;
         let mut constants = BTreeMap::new();
         for tensor in std::mem::take(&mut graph.initializer) {
             constants.insert(tensor.name.clone(), Constant::read(&tensor)?);
