@@ -19,7 +19,7 @@ use arcdoor_pipeline::PipelineError;
 use arcdoor_vision::VisionError;
 use arcdoor_vision::tuning::{ShapeError, TuningError};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Done, or granted.
 pub const DONE: u8 = 0;
@@ -47,7 +47,7 @@ pub enum Error {
     #[error("{0} photos are too many for one request: give at most {max}", max = crate::message::MAX_PHOTOS)]
     TooManyPhotos(usize),
     /// A photo cannot be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", photo(path, source))]
     Photo {
         /// The file.
         path: PathBuf,
@@ -253,6 +253,14 @@ pub enum Error {
     FramesFail(u32),
 }
 
+/// What is wrong with a file names it; what is wrong with a picture does not.
+fn photo(path: &Path, source: &FrameError) -> String {
+    match source {
+        FrameError::File { .. } | FrameError::NotAFile(_) => source.to_string(),
+        _ => format!("{}: {source}", path.display()),
+    }
+}
+
 fn places(looked: &[PathBuf]) -> String {
     let names: Vec<String> = looked.iter().map(|dir| dir.display().to_string()).collect();
     format!("looked at {}", names.join(", "))
@@ -318,5 +326,21 @@ impl Error {
     #[must_use]
     pub fn is_closed_output(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_photo_is_named_once() {
+        let path = PathBuf::from("a.jpg");
+        let said = |source| Error::Photo { path: path.clone(), source }.to_string();
+        let missing = FrameError::File { path: path.clone(), cause: io::ErrorKind::NotFound.into() };
+        assert_eq!(said(missing), "a.jpg: entity not found");
+        assert_eq!(said(FrameError::NotAFile(path.clone())), "a.jpg: is no regular file");
+        let odd = FrameError::UnknownFormat;
+        assert_eq!(said(odd), format!("a.jpg: {}", FrameError::UnknownFormat));
     }
 }
