@@ -7,13 +7,16 @@
 #![forbid(unsafe_code)]
 
 mod cost;
+mod declutter;
 mod engine;
 mod error;
+mod fields;
 mod limits;
 mod net;
 pub mod onnx;
 mod plan;
 mod session;
+mod skeleton;
 mod team;
 mod tuning;
 mod wire;

@@ -11,7 +11,9 @@ use prost::Message;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::internal::AxisOp;
 use tract_onnx::tract_core::ops::cnn::{Conv, MaxPool, SumPool};
+use tract_onnx::tract_core::ops::source::TypedSource;
 
 use crate::cost::macs;
 use crate::error::InferError;
@@ -30,7 +32,7 @@ pub const MAX_WINDOW: i64 = 4_096;
 pub const MAX_WORK: u64 = 64_000_000_000;
 
 /// Operators that are run. Each is of bounded output, or [`check_shapes`] finds out before anything runs.
-const OPERATORS: [&str; 66] = [
+const OPERATORS: [&str; 71] = [
     "Abs",
     "Add",
     "AveragePool",
@@ -56,12 +58,16 @@ const OPERATORS: [&str; 66] = [
     "Gemm",
     "GlobalAveragePool",
     "GlobalMaxPool",
+    "Greater",
+    "GreaterOrEqual",
     "HardSigmoid",
     "HardSwish",
     "Identity",
     "InstanceNormalization",
     "LayerNormalization",
     "LeakyRelu",
+    "Less",
+    "LessOrEqual",
     "Log",
     "LpNormalization",
     "MatMul",
@@ -97,6 +103,7 @@ const OPERATORS: [&str; 66] = [
     "Tanh",
     "Transpose",
     "Unsqueeze",
+    "Where",
 ];
 
 /// Of these, a node may have constants alone as its inputs: the result is no larger than they are.
@@ -114,18 +121,27 @@ const OF_CONSTANTS: [&str; 9] = [
 
 /// Reads a file that stays within the limits.
 pub(crate) fn decode(onnx: &[u8]) -> Result<ModelProto, InferError> {
-    let model = decode_part(onnx)?;
-    model.graph.as_ref().map_or(Ok(()), check_sequence)?;
+    check_file(onnx)?;
+    let model = decode_fields(onnx)?;
+    check_model(&model)?;
     Ok(model)
 }
 
-/// As [`decode`], of a file whose constants may have been taken out: the order of its nodes is not looked at.
-pub(crate) fn decode_part(onnx: &[u8]) -> Result<ModelProto, InferError> {
+/// That a file may be decoded.
+pub(crate) fn check_file(onnx: &[u8]) -> Result<(), InferError> {
     if onnx.is_empty() || onnx.len() > MAX_ONNX_BYTES {
         return Err(InferError::FileSize(onnx.len()));
     }
-    wire::check(onnx)?;
-    let model = ModelProto::decode(onnx).map_err(|error| InferError::NotOnnx(error.to_string()))?;
+    wire::check(onnx)
+}
+
+/// Decodes a checked file, or a message of it.
+pub(crate) fn decode_fields<M: Message + Default>(bytes: &[u8]) -> Result<M, InferError> {
+    M::decode(bytes).map_err(|error| InferError::NotOnnx(error.to_string()))
+}
+
+/// That a decoded file holds one graph, no more of anything than is taken, and all in order.
+pub(crate) fn check_model(model: &ModelProto) -> Result<(), InferError> {
     if !model.functions.is_empty() || !model.training_info.is_empty() {
         return Err(InferError::Subgraph);
     }
@@ -140,7 +156,7 @@ pub(crate) fn decode_part(onnx: &[u8]) -> Result<ModelProto, InferError> {
     for tensor in graph.initializer.iter().chain(graph.node.iter().flat_map(tensors)) {
         add(&mut values, tensor_values(tensor)?)?;
     }
-    Ok(model)
+    check_sequence(graph)
 }
 
 /// That the graph is one that the engine can be trusted with.
@@ -284,7 +300,9 @@ fn check_order(graph: &GraphProto) -> Result<(), InferError> {
 pub(crate) fn check_shapes(model: &TypedModel, batch: usize) -> Result<(), InferError> {
     let mut work = 0_u64;
     for node in model.nodes() {
-        for output in &node.outputs {
+        // Weights may be larger than maps; what only moves axes makes nothing larger.
+        let may_be_weights = node.op_is::<TypedSource>() || node.op_is::<AxisOp>();
+        for output in node.outputs.iter().filter(|_| !may_be_weights) {
             let shape = output.fact.shape.as_concrete();
             let values = shape.and_then(|sides| sides.iter().try_fold(1_usize, |n, &s| n.checked_mul(s)));
             let is_constant = output.fact.konst.is_some();
@@ -295,11 +313,7 @@ pub(crate) fn check_shapes(model: &TypedModel, batch: usize) -> Result<(), Infer
         check_unrolled(model, node)?;
         work = work.saturating_add(steps(model, node)?);
     }
-    check_work(work / batch.max(1) as u64)
-}
-
-/// That a run on one image ends in time.
-pub(crate) fn check_work(work: u64) -> Result<(), InferError> {
+    let work = work / batch.max(1) as u64;
     if work > MAX_WORK { Err(InferError::TooMuchWork(work)) } else { Ok(()) }
 }
 

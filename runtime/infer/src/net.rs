@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::model::TypedSimplePlan;
 
+use crate::declutter;
 use crate::engine::{Engine, EngineChoice};
 use crate::error::InferError;
 use crate::limits;
-use crate::onnx;
 use crate::plan::{Entry, Loading, Plan, Unsupported};
 use crate::session::Session;
 use crate::team::Threads;
@@ -105,29 +106,21 @@ impl Net {
     ) -> Result<Self, InferError> {
         let outputs: Arc<[String]> = spec.outputs.iter().map(|&name| name.to_owned()).collect();
         let net = |inner, unsupported| Self { inner, input: spec.input, outputs, unsupported };
-        let unsupported = match choice {
-            EngineChoice::Tract => None,
-            EngineChoice::Auto | EngineChoice::Plan => {
-                spec.check()?;
-                let opened = onnx::open(onnx);
-                after(Loading::Decoded);
-                let plan = |opened| Plan::compile(&opened, spec.input, spec.outputs, tuning, &mut after);
-                match opened.map(plan) {
-                    Ok(Ok(plan)) => {
-                        limits::check_work(plan.work())?;
-                        return Ok(net(Inner::Plan(Arc::new(plan)), None));
-                    }
-                    Ok(Err(why)) if choice == EngineChoice::Plan => return Err(InferError::Unplanned(why)),
-                    Ok(Err(why)) => Some(why),
-                    Err(error) if choice == EngineChoice::Plan => return Err(error),
-                    // What is no file, or no graph, is for tract to say.
-                    Err(_) => None,
-                }
+        spec.check()?;
+        let mut unsupported = None;
+        if choice != EngineChoice::Tract {
+            let simple = limits::guarded(|| declutter::simple(onnx, spec, &mut after));
+            match simple.map(|simple| Plan::compile(&simple, spec.input, tuning, &mut after)) {
+                Ok(Ok(plan)) => return Ok(net(Inner::Plan(Arc::new(plan)), None)),
+                Ok(Err(why)) if choice == EngineChoice::Plan => return Err(InferError::Unplanned(why)),
+                Ok(Err(why)) => unsupported = Some(why),
+                Err(error) if choice == EngineChoice::Plan => return Err(error),
+                // What is no file, or no graph, is for tract to say.
+                Err(_) => {}
             }
-        };
+        }
         let plan = limits::guarded(|| {
-            let model = parse(onnx, spec)?.into_typed().map_err(load_error)?;
-            limits::check_shapes(&model, spec.input[0])?;
+            let model = declutter::typed(onnx, spec)?;
             model.into_optimized().and_then(IntoRunnable::into_runnable).map_err(load_error)
         })?;
         Ok(net(Inner::Tract(plan), unsupported))
@@ -210,14 +203,22 @@ impl std::fmt::Debug for Net {
 /// The graph with its input shape fixed and its outputs selected.
 pub(crate) fn parse(onnx: &[u8], spec: &NetSpec<'_>) -> Result<InferenceModel, InferError> {
     spec.check()?;
-    let proto = limits::decode(onnx)?;
-    limits::check(&proto)?;
+    read(&limits::decode(onnx)?, spec, 0)
+}
+
+/// As [`parse`], of a decoded file with so many weights as inputs behind the first one.
+pub(crate) fn read(
+    proto: &ModelProto,
+    spec: &NetSpec<'_>,
+    weights: usize,
+) -> Result<InferenceModel, InferError> {
+    limits::check(proto)?;
     // Declared shapes of inner values are stale once the input shape is ours.
     let reader = tract_onnx::onnx().with_ignore_value_info(true);
-    let mut model = reader.model_for_proto_model(&proto).map_err(load_error)?;
+    let mut model = reader.model_for_proto_model(proto).map_err(load_error)?;
     let inputs = model.input_outlets().map_err(load_error)?.len();
-    if inputs != 1 {
-        return Err(InferError::Inputs(inputs));
+    if inputs != 1 + weights {
+        return Err(InferError::Inputs(inputs.saturating_sub(weights)));
     }
     let mut outlets = Vec::with_capacity(spec.outputs.len());
     for &name in spec.outputs {

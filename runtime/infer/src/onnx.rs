@@ -17,17 +17,13 @@ mod dequantise;
 mod graph;
 mod identities;
 mod normalisation;
-mod open;
 mod prelu;
 mod reshape;
 #[cfg(test)]
 mod tests;
-mod wire;
 
 use crate::error::InferError;
 use graph::Graph;
-pub(crate) use open::{Numbers, Opened, Tensor, open};
-pub(crate) use reshape::reshaped;
 
 /// The result of [`simplify`].
 #[derive(Debug, Clone)]

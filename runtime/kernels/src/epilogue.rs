@@ -15,9 +15,9 @@ pub enum Activation {
     Prelu,
     /// min(max(x, min), max).
     Clip {
-        /// Least value; finite.
+        /// Least value; no NaN.
         min: f32,
-        /// Greatest value; finite.
+        /// Greatest value; no NaN, and not below the least.
         max: f32,
     },
     /// 1 / (1 + exp(-x)), within 1e-6.

@@ -1,5 +1,5 @@
-//! ONNX files through the plan alone: read, compiled for a small input, and run once. Without tract's
-//! milliseconds a file, many more get behind the reader.
+//! ONNX files through the plan alone: read without their weights, decluttered, compiled for a small input, and run
+//! once. Without tract's code generation and its kernels, more of them get behind the reader.
 
 use arcdoor_infer::{EngineChoice, Net, NetSpec};
 

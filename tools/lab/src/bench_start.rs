@@ -20,7 +20,7 @@ use crate::sight::open_pack;
 use crate::stats::median;
 
 /// What the times of one start are, in order.
-const PARTS: [&str; 7] = ["process", "read", "decode", "plan", "pack", "buffers", "first run"];
+const PARTS: [&str; 8] = ["process", "read", "type", "declutter", "plan", "pack", "buffers", "first run"];
 /// A camera's frame, pixels.
 const FRAME: [u32; 2] = [640, 480];
 
@@ -107,16 +107,16 @@ fn once(course: &Course) -> Result<()> {
 
 /// Memory of detector and embedder after a frame and a template, in this fresh process.
 fn memory(dir: &Path) -> Result<()> {
+    let pixels = vec![128; (FRAME[0] * FRAME[1] * 3) as usize];
     let before = resident_memory().context("no /proc here")?;
     let pack = open_pack(dir)?;
     let mut vision = Vision::from_pack(&pack, DetectorKind::Yunet)?;
     drop(pack);
-    let pixels = vec![128; (FRAME[0] * FRAME[1] * 3) as usize];
     let frame = RgbView::new(&pixels, FRAME[0], FRAME[1], 3 * FRAME[0] as usize)?;
     vision.see(frame, &DetectSettings::default(), &mut Faces::new())?;
     vision.embed(frame, &Landmarks5(ARCFACE_112))?;
-    let held = resident_memory().context("no /proc here")?.saturating_sub(before);
-    let peak = peak_memory().context("no /proc here")?.saturating_sub(before);
+    let after = resident_memory().context("no /proc here")?;
+    let peak = peak_memory().context("no /proc here")?.saturating_sub(before.iter().sum());
     let pack = open_pack(dir)?;
     let mut weights = 0;
     for net in [pack.detector(), pack.embedder()] {
@@ -125,14 +125,16 @@ fn memory(dir: &Path) -> Result<()> {
         weights += 4 * cost(pack.file_bytes(net), &NetSpec { input, outputs: &names })?.parameters;
     }
     let mb = |bytes: u64| bytes as f64 / 1e6;
+    let [held, looked_at] = [0, 1].map(|i| mb(after[i].saturating_sub(before[i])));
     say!(
-        "detector and embedder after a {} x {} frame: {:.1} MB resident, of which {:.1} MB are weights: {:.1} MB over them; \
-         {:.1} MB at the peak of loading",
+        "detector and embedder after a {} x {} frame: {held:.1} MB, of which {:.1} MB are weights: {:.1} MB over them; \
+         {looked_at:.1} MB of the program's file beside that, which the kernel may take back: {:.1} MB over the weights \
+         with those; {:.1} MB at the peak of loading",
         FRAME[0],
         FRAME[1],
-        mb(held),
         mb(weights),
-        mb(held) - mb(weights),
+        held - mb(weights),
+        held + looked_at - mb(weights),
         mb(peak)
     )?;
     Ok(())

@@ -39,9 +39,11 @@ pub(crate) fn peak_memory() -> Option<u64> {
     parse("VmHWM:", &fs::read_to_string("/proc/self/status").ok()?)
 }
 
-/// `VmRSS` of the same.
-pub(crate) fn resident_memory() -> Option<u64> {
-    parse("VmRSS:", &fs::read_to_string("/proc/self/status").ok()?)
+/// `RssAnon` and `RssFile` of the same: what this process holds, and what it has looked at of its own file, which the
+/// kernel takes back where memory is short.
+pub(crate) fn resident_memory() -> Option<[u64; 2]> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    Some([parse("RssAnon:", &status)?, parse("RssFile:", &status)?])
 }
 
 fn parse(field: &str, status: &str) -> Option<u64> {

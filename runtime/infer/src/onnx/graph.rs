@@ -181,15 +181,7 @@ pub(super) struct Graph {
 
 impl Graph {
     pub(super) fn decode(onnx: &[u8]) -> Result<Self, InferError> {
-        Self::new(limits::decode(onnx)?)
-    }
-
-    /// As [`decode`](Self::decode), of a file whose constants may have been taken out.
-    pub(super) fn decode_part(onnx: &[u8]) -> Result<Self, InferError> {
-        Self::new(limits::decode_part(onnx)?)
-    }
-
-    fn new(mut model: ModelProto) -> Result<Self, InferError> {
+        let mut model = limits::decode(onnx)?;
         let graph =
             model.graph.as_mut().ok_or_else(|| InferError::NotOnnx("it holds no graph".to_owned()))?;
         graph.node.iter().try_for_each(check_outputs)?;
@@ -215,11 +207,6 @@ impl Graph {
         }
         self.constants.insert(name.to_owned(), constant);
         Ok(())
-    }
-
-    /// The operator sets that the file names.
-    pub(super) fn operator_sets(&self) -> &[OperatorSetIdProto] {
-        &self.model.opset_import
     }
 
     /// The constant that input `index` of a node is fed with.

@@ -16,7 +16,7 @@ const ROOM: usize = if cfg!(fuzzing) { 1 << 8 } else { 1 << 16 };
 
 /// A fused step with its kernel, and where its packed weights lie.
 pub(super) struct Link<'a> {
-    pub(super) fused: &'a Fused,
+    pub(super) fused: &'a Fused<'a>,
     pub(super) kernel: Kernel,
     pub(super) map: Map,
     /// Whether it reads the network's input.
@@ -26,7 +26,7 @@ pub(super) struct Link<'a> {
 }
 
 /// The links in groups, in order: a chain, or one alone.
-pub(super) fn group(graph: &Graph, links: &[Link<'_>]) -> Vec<Range<usize>> {
+pub(super) fn group(graph: &Graph<'_>, links: &[Link<'_>]) -> Vec<Range<usize>> {
     let mut groups = Vec::new();
     let mut start = 0;
     while start < links.len() {
@@ -43,11 +43,11 @@ pub(super) fn group(graph: &Graph, links: &[Link<'_>]) -> Vec<Range<usize>> {
 }
 
 /// Whether link `at` can go on with what the one before it makes, row by row, and should.
-fn follows(graph: &Graph, links: &[Link<'_>], at: usize) -> bool {
+fn follows(graph: &Graph<'_>, links: &[Link<'_>], at: usize) -> bool {
     let (before, link) = (&links[at - 1], &links[at]);
     let value = before.fused.output;
     let reads =
-        |fused: &Fused| fused.input == value || fused.added.is_some_and(|added| added.value() == value);
+        |fused: &Fused<'_>| fused.input == value || fused.added.is_some_and(|added| added.value() == value);
     let others = links.iter().enumerate().any(|(index, link)| index != at && reads(link.fused));
     let adds_it = link.fused.added.is_some_and(|added| added.value() == value);
     link.fused.input == value

@@ -1,4 +1,4 @@
-//! From a decoded graph to steps over one arena.
+//! From tract's decluttered graph to steps over one arena.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -16,7 +16,7 @@ use super::refusal::{Unsupported, Why};
 use super::shape::{Order, Shape};
 use super::step::{Kernel, Source, Step};
 use super::{Loading, Output, Plan};
-use crate::onnx::Opened;
+use crate::declutter::Simple;
 use crate::tuning::{Layer, Tuning};
 
 /// Longest arena and longest packed weights, in values: 512 MiB each.
@@ -24,14 +24,13 @@ const MAX_VALUES: usize = 128 << 20;
 
 /// Compiles what the outputs need.
 pub(super) fn compile(
-    opened: &Opened<'_>,
+    simple: &Simple<'_>,
     input: [usize; 4],
-    outputs: &[&str],
     isa: Isa,
     tuning: &Tuning,
     after: &mut dyn FnMut(Loading),
 ) -> Result<Plan, Unsupported> {
-    let graph = Graph::read(opened, input, outputs)?;
+    let graph = Graph::read(simple, input)?;
     let mut fused = fuse(&graph);
     let taken = merge(&graph, &mut fused);
     let maps = maps(&graph, &fused)?;
@@ -49,7 +48,7 @@ pub(super) fn compile(
     let outputs = answers(&graph, &maps, &places, &taken)?;
     let (batch, image) = (graph.batch, graph.input.len());
     after(Loading::Planned);
-    let weights = pack(opened, &links)?;
+    let weights = pack(&links)?;
     after(Loading::Packed);
     let scratch_len = steps.iter().map(|step| step.kernel.scratch_len()).max().unwrap_or(0);
     Ok(Plan { steps, entries, weights, arena_len, scratch_len, outputs, batch, image, isa })
@@ -57,14 +56,14 @@ pub(super) fn compile(
 
 /// Each fused step with its kernel.
 fn links<'a>(
-    graph: &Graph,
-    fused: &'a [Fused],
+    graph: &Graph<'_>,
+    fused: &'a [Fused<'a>],
     maps: &Maps,
     isa: Isa,
     tuning: &Tuning,
 ) -> Result<Vec<Link<'a>>, Unsupported> {
     let mut end = 0_usize;
-    let link = |one: &'a Fused| {
+    let link = |one: &'a Fused<'a>| {
         let refused = |why| refused(one, why);
         let of = |value: usize| maps.get(&value).copied().ok_or_else(|| refused(Why::Order));
         let map = of(one.output)?;
@@ -126,7 +125,7 @@ fn look_ahead(steps: &mut [Step]) {
 }
 
 /// What a tuning may say something of: dense convolutions and fully connected layers.
-fn layer_of(graph: &Graph, maps: &Maps, fused: &Fused) -> Option<Layer> {
+fn layer_of(graph: &Graph<'_>, maps: &Maps, fused: &Fused<'_>) -> Option<Layer> {
     let planar = is_stem(graph, &fused.kind, fused.input);
     let input = if planar {
         let Shape { channels, height, width } = graph.input;
@@ -152,14 +151,14 @@ fn whole(why: Why) -> Unsupported {
     Unsupported { operator: "graph".to_owned(), node: String::new(), why }
 }
 
-fn refused(fused: &Fused, why: Why) -> Unsupported {
+fn refused(fused: &Fused<'_>, why: Why) -> Unsupported {
     Unsupported { operator: fused.operators.clone(), node: fused.name.clone(), why }
 }
 
 type Maps = BTreeMap<usize, Map>;
 
 /// A map for every value that a step makes, with the border that its readers ask for.
-fn maps(graph: &Graph, fused: &[Fused]) -> Result<Maps, Unsupported> {
+fn maps(graph: &Graph<'_>, fused: &[Fused<'_>]) -> Result<Maps, Unsupported> {
     let mut borders: BTreeMap<usize, usize> = BTreeMap::new();
     for one in fused {
         if let Kind::Conv { taps, .. } = &one.kind {
@@ -182,7 +181,7 @@ type Places = BTreeMap<usize, Range<usize>>;
 
 /// Where in the arena each value lies that one step hands to another.
 fn places(
-    graph: &Graph,
+    graph: &Graph<'_>,
     links: &[Link<'_>],
     groups: &[Range<usize>],
     taken: &BTreeMap<usize, Taken>,
@@ -217,7 +216,7 @@ fn places(
 
 /// How each output is read out of its map.
 fn answers(
-    graph: &Graph,
+    graph: &Graph<'_>,
     maps: &Maps,
     places: &Places,
     taken: &BTreeMap<usize, Taken>,
@@ -242,13 +241,11 @@ fn answers(
 }
 
 /// All packed weights, one after the other.
-fn pack(opened: &Opened<'_>, links: &[Link<'_>]) -> Result<Floats, Unsupported> {
+fn pack(links: &[Link<'_>]) -> Result<Floats, Unsupported> {
     let mut all = Floats::new(links.last().map_or(0, |link| link.packed.end));
     for Link { fused, kernel, packed, .. } in links {
         let packed = all.all_mut().get_mut(packed.clone()).unwrap_or_default();
-        let values =
-            |name: &str| opened.constants.get(name).and_then(|tensor| tensor.f32s()).unwrap_or_default();
-        kernel.pack(fused, values, packed).map_err(|error| refused(fused, Why::Kernel(error)))?;
+        kernel.pack(fused, packed).map_err(|error| refused(fused, Why::Kernel(error)))?;
     }
     Ok(all)
 }

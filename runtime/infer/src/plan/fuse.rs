@@ -7,19 +7,19 @@ use super::shape::Shape;
 
 /// What a step computes, before its activation and its residual.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum Kind<'m> {
     /// The network's input, planar, as a blocked map.
     Block,
     Conv {
         taps: Taps,
-        weights: Weights,
+        weights: Weights<'m>,
     },
     Depthwise {
         taps: Taps,
-        weights: Weights,
+        weights: Weights<'m>,
     },
     Dense {
-        weights: Weights,
+        weights: Weights<'m>,
     },
     Affine {
         scale: Vec<f32>,
@@ -35,7 +35,7 @@ pub(super) enum Kind {
     Upsample,
 }
 
-impl Kind {
+impl Kind<'_> {
     /// From one window to the next.
     pub(super) const fn stride(&self) -> usize {
         match self {
@@ -62,13 +62,13 @@ impl Added {
 
 /// One pass over memory.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Fused {
+pub(super) struct Fused<'m> {
     /// Operators as ONNX calls them, joined; and the name of what the step makes.
     pub(super) operators: String,
     pub(super) name: String,
-    pub(super) kind: Kind,
+    pub(super) kind: Kind<'m>,
     /// Weights of steps merged into this one, whose channels follow.
-    pub(super) beside: Vec<Weights>,
+    pub(super) beside: Vec<Weights<'m>>,
     pub(super) input: usize,
     pub(super) added: Option<Added>,
     pub(super) act: Act,
@@ -80,12 +80,12 @@ pub(super) struct Fused {
 const MAX_PLANES: usize = 4;
 
 /// Whether a node reads the planar input itself.
-pub(super) fn is_stem(graph: &Graph, kind: &Kind, input: usize) -> bool {
+pub(super) fn is_stem(graph: &Graph<'_>, kind: &Kind<'_>, input: usize) -> bool {
     matches!(kind, Kind::Conv { .. }) && input == 0 && graph.input.channels <= MAX_PLANES
 }
 
 /// The steps, each after what it reads.
-pub(super) fn fuse(graph: &Graph) -> Vec<Fused> {
+pub(super) fn fuse<'m>(graph: &Graph<'m>) -> Vec<Fused<'m>> {
     let mut readers = vec![0_usize; graph.nodes.len() + 1];
     let read = graph.nodes.iter().flat_map(|node| node.inputs.iter().copied());
     read.chain(graph.outputs.iter().map(|view| view.value)).for_each(|value| readers[value] += 1);
@@ -97,17 +97,17 @@ pub(super) fn fuse(graph: &Graph) -> Vec<Fused> {
     fuser.steps
 }
 
-struct Fuser {
+struct Fuser<'m> {
     readers: Vec<usize>,
     /// The step that makes a value, where one does.
     made: Vec<Option<usize>>,
-    steps: Vec<Fused>,
+    steps: Vec<Fused<'m>>,
 }
 
-impl Fuser {
+impl<'m> Fuser<'m> {
     /// The input as a map, where anything but a stem reads it.
-    fn block(&mut self, graph: &Graph) {
-        let reads_map = |node: &Node| {
+    fn block(&mut self, graph: &Graph<'m>) {
+        let reads_map = |node: &Node<'_>| {
             let stem = match (&node.op, &*node.inputs) {
                 (Op::Conv { taps, weights }, &[input]) => {
                     is_stem(graph, &Kind::Conv { taps: *taps, weights: weights.clone() }, input)
@@ -132,7 +132,7 @@ impl Fuser {
         }
     }
 
-    fn node(&mut self, node: &Node, value: usize) {
+    fn node(&mut self, node: &Node<'m>, value: usize) {
         let input = node.inputs.first().copied().unwrap_or(0);
         let fused = match &node.op {
             Op::Act(act) => self.act(input, act),
@@ -142,8 +142,11 @@ impl Fuser {
         };
         let index = if let Some(index) = fused {
             let step = &mut self.steps[index];
-            step.operators.push('+');
-            step.operators.push_str(&node.operator);
+            // A norm within weights is no pass of its own.
+            if !matches!(node.op, Op::Affine { .. }) {
+                step.operators.push('+');
+                step.operators.push_str(node.op.name());
+            }
             step.name.clone_from(&node.name);
             step.output = value;
             index
@@ -165,7 +168,7 @@ impl Fuser {
                 Op::GlobalAverage => (Kind::GlobalAverage, None, Act::None),
                 Op::Upsample => (Kind::Upsample, None, Act::None),
             };
-            let (operators, name) = (node.operator.clone(), node.name.clone());
+            let (operators, name) = (node.op.name().to_owned(), node.name.clone());
             let shape = node.shape;
             let beside = Vec::new();
             self.steps.push(Fused { operators, name, kind, beside, input, added, act, output: value, shape });

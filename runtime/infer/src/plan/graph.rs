@@ -1,18 +1,18 @@
-//! A decoded ONNX graph as operators on channel-blocked maps, before anything is fused.
+//! A graph of tract's as operators on channel-blocked maps, before anything is fused.
 
 use std::collections::BTreeMap;
 
 use arcdoor_kernels::{PoolKind, Taps};
-use tract_onnx::pb::NodeProto;
+use tract_onnx::prelude::*;
 
-use super::pattern::Makers;
+use super::pattern::{Makers, Values};
 use super::read;
 use super::refusal::{Unsupported, Why};
 use super::shape::{Shape, View};
-use crate::onnx::Opened;
+use crate::declutter::Simple;
 
-/// Most nodes of a graph: IResNet-100 has about 350.
-const MAX_NODES: usize = 4096;
+/// Most nodes that the outputs may need: IResNet-100 has some 900, constants not counted.
+const MAX_NODES: usize = 16_384;
 /// Largest batch: bigger ones are no business of a door.
 const MAX_BATCH: usize = 16;
 
@@ -30,11 +30,12 @@ pub(super) enum Act {
     Sigmoid,
 }
 
-/// Weights by the name of their constant, so that they are held once.
+/// Weights of a convolution or of a fully connected layer.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Weights {
-    pub(super) name: String,
-    /// `[K, M]` instead of `[M, K]`.
+pub(super) struct Weights<'m> {
+    /// `[M, K]`, M outputs.
+    pub(super) values: Values<'m>,
+    /// Whether they are `[K, M]` instead.
     pub(super) by_input: bool,
     /// A factor for each output channel, from a norm behind.
     pub(super) scale: Option<Vec<f32>>,
@@ -43,17 +44,17 @@ pub(super) struct Weights {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Op {
+pub(super) enum Op<'m> {
     Conv {
         taps: Taps,
-        weights: Weights,
+        weights: Weights<'m>,
     },
     Depthwise {
         taps: Taps,
-        weights: Weights,
+        weights: Weights<'m>,
     },
     Dense {
-        weights: Weights,
+        weights: Weights<'m>,
     },
     /// x * scale + shift, by channel.
     Affine {
@@ -71,61 +72,66 @@ pub(super) enum Op {
     Upsample,
 }
 
+impl Op<'_> {
+    /// As ONNX calls it.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Conv { .. } | Self::Depthwise { .. } => "Conv",
+            Self::Dense { .. } => "Gemm",
+            Self::Affine { .. } => "BatchNormalization",
+            Self::Act(Act::None) => "Identity",
+            Self::Act(Act::Relu) => "Relu",
+            Self::Act(Act::Prelu(_)) => "PRelu",
+            Self::Act(Act::Clip { .. }) => "Clip",
+            Self::Act(Act::Sigmoid) => "Sigmoid",
+            Self::Add => "Add",
+            Self::Pool { kind: PoolKind::Max, .. } => "MaxPool",
+            Self::Pool { .. } => "AveragePool",
+            Self::GlobalAverage => "GlobalAveragePool",
+            Self::Upsample => "Resize",
+        }
+    }
+}
+
 /// An operator; it makes value `index + 1` of the graph.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Node {
-    /// As ONNX calls it, and the name of what it makes.
-    pub(super) operator: String,
+pub(super) struct Node<'m> {
+    /// Of what it makes.
     pub(super) name: String,
-    pub(super) op: Op,
+    pub(super) op: Op<'m>,
     pub(super) inputs: Vec<usize>,
     pub(super) shape: Shape,
 }
 
 /// Operators in an order in which each follows what it reads. Value 0 is the network's input.
-pub(super) struct Graph {
+pub(super) struct Graph<'m> {
     pub(super) input: Shape,
     pub(super) batch: usize,
-    pub(super) nodes: Vec<Node>,
+    pub(super) nodes: Vec<Node<'m>>,
     pub(super) outputs: Vec<View>,
 }
 
-impl Graph {
+impl<'m> Graph<'m> {
     /// Reads what the outputs need; what they do not need may be anything.
-    pub(super) fn read(
-        opened: &Opened<'_>,
-        input: [usize; 4],
-        outputs: &[&str],
-    ) -> Result<Self, Unsupported> {
+    pub(super) fn read(simple: &'m Simple<'m>, input: [usize; 4]) -> Result<Self, Unsupported> {
         let whole = |why| Unsupported { operator: "graph".to_owned(), node: String::new(), why };
-        let [only] = &*opened.inputs else { return Err(whole(Why::GraphInputs)) };
-        if opened.inputs_dropped != 0 {
-            return Err(whole(Why::GraphInputs));
-        }
-        if !(9..=21).contains(&opened.opset) {
-            return Err(whole(Why::OperatorSet(opened.opset)));
-        }
-        if opened.nodes.len() > MAX_NODES || input[0] > MAX_BATCH {
+        let makers = Makers::new(simple).ok_or_else(|| whole(Why::Order))?;
+        let model = makers.model;
+        let image = *model.inputs.first().ok_or_else(|| whole(Why::Order))?;
+        if input[0] > MAX_BATCH {
             return Err(whole(Why::TooLarge));
         }
         let shape = Shape::of_image(&input).map_err(whole)?;
-        let makers = Makers::new(opened).ok_or_else(|| whole(Why::Order))?;
         let mut graph = Self { input: shape, batch: input[0], nodes: Vec::new(), outputs: Vec::new() };
-        let mut views = BTreeMap::from([(&**only, View::image(0, input[0], shape))]);
-        for node in order(&makers, outputs).map_err(whole)? {
-            let refused = |why| Unsupported {
-                operator: node.op_type.clone(),
-                node: node.output.first().cloned().unwrap_or_default(),
-                why,
-            };
+        let mut views = BTreeMap::from([(image, View::image(0, input[0], shape))]);
+        for node in order(&makers, image.node).map_err(whole)? {
+            let refused = |why| Unsupported { operator: makers.name(node), node: makers.label(node), why };
             let view = read::node(&mut graph, &makers, &views, node).map_err(refused)?;
-            let name = node.output.first().ok_or_else(|| whole(Why::Order))?;
-            views.insert(name, view);
+            views.insert(node.id.into(), view);
         }
-        for &name in outputs {
-            // An output that is the input itself is left to tract.
-            let declared = opened.outputs.iter().any(|output| output == name);
-            let view = views.get(name).filter(|view| declared && view.value > 0);
+        for outlet in &model.outputs {
+            // An output that is the input itself, or a constant, is left to tract.
+            let view = views.get(outlet).filter(|view| view.value > 0);
             graph.outputs.push(view.ok_or_else(|| whole(Why::Order))?.clone());
         }
         Ok(graph)
@@ -140,32 +146,24 @@ impl Graph {
     }
 }
 
-/// The names that `node` reads and that are no constants, past what a pattern stands for.
-pub(super) fn reads<'a>(makers: &Makers<'a>, node: &'a NodeProto) -> Vec<&'a str> {
-    if let Some(prelu) = makers.prelu(node) {
-        return vec![prelu.x];
-    }
-    let names = node.input.iter().map(|name| &**name);
-    names.filter(|name| !name.is_empty() && !makers.opened.constants.contains_key(*name)).collect()
-}
-
 /// Every node that the outputs need, each after what it reads. Of what a node reads, a sum comes first: a convolution
 /// that is added to it then stands right before that addition, and makes it.
-fn order<'a>(makers: &Makers<'a>, outputs: &[&str]) -> Result<Vec<&'a NodeProto>, Why> {
+fn order<'m>(makers: &Makers<'m>, input: usize) -> Result<Vec<&'m TypedNode>, Why> {
     #[derive(Clone, Copy, PartialEq)]
     enum State {
         New,
         Open,
         Done,
     }
-    let nodes = &makers.opened.nodes;
+    let nodes = makers.model.nodes();
     let mut states = vec![State::New; nodes.len()];
     let mut ordered = Vec::with_capacity(nodes.len());
+    let outputs = makers.model.outputs.iter();
     let mut stack: Vec<usize> =
-        outputs.iter().filter_map(|&name| makers.by_name.get(name).copied()).collect();
+        outputs.filter(|&&outlet| makers.constant(outlet).is_none()).map(|outlet| outlet.node).collect();
     while let Some(&index) = stack.last() {
         let node = nodes.get(index).ok_or(Why::Order)?;
-        if states[index] != State::New {
+        if states[index] != State::New || index == input {
             stack.pop();
             if states[index] == State::Open {
                 states[index] = State::Done;
@@ -173,19 +171,20 @@ fn order<'a>(makers: &Makers<'a>, outputs: &[&str]) -> Result<Vec<&'a NodeProto>
             }
             continue;
         }
+        if ordered.len() + stack.len() > MAX_NODES {
+            return Err(Why::TooLarge);
+        }
         states[index] = State::Open;
         let above = stack.len();
-        for name in reads(makers, node) {
-            match makers.by_name.get(name) {
-                Some(&maker) if states[maker] == State::Open => return Err(Why::Order),
-                Some(&maker) if states[maker] == State::New => stack.push(maker),
-                Some(_) => {}
-                None if makers.opened.inputs.iter().any(|input| input == name) => {}
-                None => return Err(Why::Order),
+        for OutletId { node, .. } in makers.reads(node) {
+            match states.get(node) {
+                Some(State::New) => stack.push(node),
+                Some(State::Done) => {}
+                _ => return Err(Why::Order),
             }
         }
         // What lies on top is walked first.
-        stack[above..].sort_by_key(|&maker| nodes[maker].op_type == "Add");
+        stack[above..].sort_by_key(|&maker| makers.is_sum(&nodes[maker]));
     }
     Ok(ordered)
 }

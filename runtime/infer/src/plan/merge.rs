@@ -32,7 +32,7 @@ impl Branch {
 }
 
 /// Merges what can be; says what became of the outputs that are touched.
-pub(super) fn merge(graph: &Graph, fused: &mut Vec<Fused>) -> BTreeMap<usize, Taken> {
+pub(super) fn merge(graph: &Graph<'_>, fused: &mut Vec<Fused<'_>>) -> BTreeMap<usize, Taken> {
     let mut taken = BTreeMap::new();
     let mut groups: Vec<Vec<Branch>> = Vec::new();
     for branch in branches(graph, fused) {
@@ -59,17 +59,18 @@ pub(super) fn merge(graph: &Graph, fused: &mut Vec<Fused>) -> BTreeMap<usize, Ta
     taken
 }
 
-fn branches(graph: &Graph, fused: &[Fused]) -> Vec<Branch> {
-    let reads =
-        |step: &Fused, value| step.input == value || step.added.is_some_and(|added| added.value() == value);
-    let plain = |step: &Fused| step.added.is_none() && step.kind != Kind::Block;
+fn branches(graph: &Graph<'_>, fused: &[Fused<'_>]) -> Vec<Branch> {
+    let reads = |step: &Fused<'_>, value| {
+        step.input == value || step.added.is_some_and(|added| added.value() == value)
+    };
+    let plain = |step: &Fused<'_>| step.added.is_none() && step.kind != Kind::Block;
     let mut found = Vec::new();
     for (first, step) in fused.iter().enumerate() {
         if !matches!(step.kind, Kind::Conv { .. }) || !plain(step) || step.input == 0 {
             continue;
         }
         let readers: Vec<usize> = (0..fused.len()).filter(|&at| reads(&fused[at], step.output)).collect();
-        let is_output = |step: &Fused| graph.outputs.iter().any(|view| view.value == step.output);
+        let is_output = |step: &Fused<'_>| graph.outputs.iter().any(|view| view.value == step.output);
         match *readers {
             [] => found.push(Branch { first, second: None }),
             [second] if !is_output(step) => {
@@ -85,7 +86,7 @@ fn branches(graph: &Graph, fused: &[Fused]) -> Vec<Branch> {
     found
 }
 
-fn taps(step: &Fused) -> Option<Taps> {
+fn taps(step: &Fused<'_>) -> Option<Taps> {
     match step.kind {
         Kind::Conv { taps, .. } | Kind::Depthwise { taps, .. } => Some(taps),
         _ => None,
@@ -94,7 +95,7 @@ fn taps(step: &Fused) -> Option<Taps> {
 
 /// Whether one step can do the work of both; only at the end may some values go through the logistic function
 /// and others not.
-fn alike(fused: &[Fused], a: Branch, b: Branch) -> bool {
+fn alike(fused: &[Fused<'_>], a: Branch, b: Branch) -> bool {
     let same_act = |a: &Act, b: &Act| match (a, b) {
         (Act::Prelu(_), Act::Prelu(_)) => true,
         (a, b) => a == b,
@@ -115,7 +116,7 @@ fn alike(fused: &[Fused], a: Branch, b: Branch) -> bool {
 }
 
 /// Adds the other branches to the first one's steps.
-fn join(fused: &mut [Fused], group: &[Branch], taken: &mut BTreeMap<usize, Taken>) {
+fn join(fused: &mut [Fused<'_>], group: &[Branch], taken: &mut BTreeMap<usize, Taken>) {
     let acts: Vec<Act> = group.iter().map(|branch| fused[branch.last()].act.clone()).collect();
     let mixed = acts.iter().any(|act| *act != acts[0]) && !matches!(acts[0], Act::Prelu(_));
     let value = fused[group[0].last()].output;
@@ -140,7 +141,7 @@ fn join(fused: &mut [Fused], group: &[Branch], taken: &mut BTreeMap<usize, Taken
     }
 }
 
-impl Fused {
+impl Fused<'_> {
     /// Another step's channels behind this one's.
     fn absorb(&mut self, other: Self) {
         self.shape.channels += other.shape.channels;

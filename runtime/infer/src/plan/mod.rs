@@ -2,9 +2,10 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `pattern` | the spellings of a PReLU |
+//! | `pattern` | what several of tract's operators say together: a PReLU, a clip, a mean |
+//! | `product` | which sums an `EinSum` of tract's is made of |
 //! | `shape` | a tensor as a view of a channel-blocked map: reshaping and transposing move nothing |
-//! | `graph`, `read` | ONNX operators, checked one by one, in order |
+//! | `graph`, `read` | tract's operators, checked one by one, in order |
 //! | `fuse` | convolution, bias, norm, activation and residual as one step |
 //! | `merge` | branches that read the same map as one step |
 //! | `chain` | steps that hand a large map to the next one run together, some rows at a time |
@@ -15,9 +16,9 @@
 //! | `explain` | what a plan does, by step |
 //! | `trial` | measuring a layer's candidates on the machine at hand |
 //!
-//! A graph with anything else in it is refused with the reason ([`Unsupported`]) and left to tract. The plan
-//! is compiled from our own decoding of the file: tract's reading and simplifying would cost more than the
-//! rest of start-up together.
+//! A plan is compiled from the graph as tract reads, types and declutters it ([`crate::declutter`]), so that both
+//! engines mean the same by a file. A graph with anything else in it is refused with the reason
+//! ([`Unsupported`]) and left to tract.
 
 mod arena;
 mod chain;
@@ -29,6 +30,7 @@ mod graph;
 mod halves;
 mod merge;
 mod pattern;
+mod product;
 mod read;
 mod refusal;
 mod run;
@@ -40,7 +42,7 @@ use std::ops::Range;
 
 use arcdoor_kernels::{Isa, Unblock};
 
-use crate::onnx::Opened;
+use crate::declutter::Simple;
 use crate::tuning::Tuning;
 pub use explain::{Entry, METHOD};
 use floats::Floats;
@@ -52,8 +54,10 @@ pub use trial::{Tuned, tune};
 /// A part of making a plan that is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loading {
-    /// The file is read into operators and constants.
-    Decoded,
+    /// tract has read the file into operators with types and shapes.
+    Typed,
+    /// tract has simplified them.
+    Decluttered,
     /// Steps and maps have their places.
     Planned,
     /// Weights lie as the kernels read them.
@@ -85,29 +89,21 @@ struct Output {
 }
 
 impl Plan {
-    /// Compiles what the outputs need, for the instruction set of this CPU.
+    /// Compiles a decluttered graph for the instruction set of this CPU.
     ///
     /// # Errors
     /// The first thing that the plan does not run.
     pub(crate) fn compile(
-        opened: &Opened<'_>,
+        simple: &Simple<'_>,
         input: [usize; 4],
-        outputs: &[&str],
         tuning: &Tuning,
         after: &mut dyn FnMut(Loading),
     ) -> Result<Self, Unsupported> {
-        compile::compile(opened, input, outputs, Isa::detect(), tuning, after)
+        compile::compile(simple, input, Isa::detect(), tuning, after)
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
-    }
-
-    /// Multiply-accumulates on one image, and values of all maps beside them.
-    pub(crate) fn work(&self) -> u64 {
-        let values = |shape: [usize; 3]| shape.iter().product::<usize>() as u64;
-        let steps = self.entries.iter().map(|entry| entry.macs.saturating_add(values(entry.shape)));
-        steps.fold(0_u64, u64::saturating_add)
     }
 
     /// Bytes of packed weights, and of a runner's arena.

@@ -1,95 +1,110 @@
-//! ONNX operators, one by one: attributes, constants and shapes checked.
+//! tract's operators, one by one: what they are to us, with constants and shapes checked.
 
 use std::collections::BTreeMap;
 
 use arcdoor_kernels::{PoolKind, Taps};
-use tract_onnx::pb::{AttributeProto, NodeProto};
+use tract_onnx::prelude::*;
+use tract_onnx::tract_core::internal::AxisOp;
+use tract_onnx::tract_core::ops::binary::TypedBinOp;
+use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PoolSpec, SumPool};
+use tract_onnx::tract_core::ops::einsum::EinSum;
+use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
+use tract_onnx::tract_core::ops::math::{Add, Max, Min, Mul, Neg, Sub};
+use tract_onnx::tract_core::ops::nn::{DataFormat, LeakyRelu, NearestUpsample, Reduce, Sigmoid};
 
-use super::graph::{Act, Graph, Node, Op, Weights, reads};
-use super::pattern::Makers;
+use super::graph::{Act, Graph, Node, Op, Weights};
+use super::pattern::{Makers, Pattern, floats, is_sum};
+use super::product::{Over, Product};
 use super::refusal::Why;
-use super::shape::{Shape, View};
-use crate::onnx::{Numbers, Tensor};
+use super::shape::{Order, Shape, View};
 
 /// Reads one node; what it makes is a view, of an old map or of the one that it adds to the graph.
-pub(super) fn node<'a>(
-    graph: &mut Graph,
-    makers: &Makers<'a>,
-    views: &BTreeMap<&'a str, View>,
-    node: &'a NodeProto,
+pub(super) fn node<'m>(
+    graph: &mut Graph<'m>,
+    makers: &Makers<'m>,
+    views: &BTreeMap<OutletId, View>,
+    node: &'m TypedNode,
 ) -> Result<View, Why> {
-    if !(node.domain.is_empty() || node.domain == "ai.onnx") {
+    let [made] = &*node.outputs else { return Err(Why::Attribute("second output")) };
+    if made.fact.datum_type != f32::datum_type() {
         return Err(Why::Operator);
     }
-    if node.output.iter().skip(1).any(|name| !name.is_empty()) {
-        return Err(Why::Attribute("second output"));
-    }
-    let names = reads(makers, node);
-    let inputs: Option<Vec<&View>> = names.iter().map(|name| views.get(name)).collect();
+    let reads = makers.reads(node);
+    let inputs: Option<Vec<&View>> = reads.iter().map(|outlet| views.get(outlet)).collect();
     let inputs = inputs.ok_or(Why::Order)?;
-    let reader = Reader { makers, node, graph };
-    match &*inputs {
-        [x] => reader.unary(x),
-        [a, b] => reader.add(a, b),
-        _ => Err(Why::Operator),
-    }
+    let mut reader = Reader { makers, node, graph };
+    let view = match &*inputs {
+        [x] => reader.unary(x)?,
+        [a, b] => reader.add(a, b)?,
+        _ => return Err(Why::Operator),
+    };
+    // Two ways to find out a shape, and one of them is the reference.
+    if made.fact.shape.as_concrete() == Some(&*view.dims) { Ok(view) } else { Err(Why::Dims) }
 }
 
-struct Reader<'a, 'g> {
-    makers: &'g Makers<'a>,
-    node: &'a NodeProto,
-    graph: &'g mut Graph,
+struct Reader<'m, 'g> {
+    makers: &'g Makers<'m>,
+    node: &'m TypedNode,
+    graph: &'g mut Graph<'m>,
 }
 
-impl<'a> Reader<'a, '_> {
-    fn unary(self, x: &View) -> Result<View, Why> {
+impl<'m> Reader<'m, '_> {
+    fn unary(&mut self, x: &View) -> Result<View, Why> {
+        let node = self.node;
         let shape = self.graph.shape(x.value);
-        if let Some(prelu) = self.makers.prelu(self.node) {
-            let slopes = self.per_channel(prelu.slopes, x, shape)?;
-            return self.prelu(x, slopes);
+        if let Some(pattern) = self.makers.pattern(node) {
+            return self.pattern(pattern, x, shape);
         }
-        match &*self.node.op_type {
-            "Conv" => self.conv(x, shape),
-            "Gemm" | "MatMul" => self.dense(x, shape),
-            "BatchNormalization" => self.norm(x, shape),
-            "Add" | "Sub" | "Mul" | "Div" => self.affine(x, shape),
-            "Relu" => Ok(self.same(x, Op::Act(Act::Relu))),
-            "Sigmoid" => Ok(self.same(x, Op::Act(Act::Sigmoid))),
-            "LeakyRelu" => {
-                let slope = self.float("alpha", 0.01);
-                self.prelu(x, vec![slope; shape.channels])
-            }
-            "Clip" => self.clip(x),
-            "MaxPool" | "AveragePool" => self.pool(x, shape),
-            "GlobalAveragePool" => {
-                image(x, shape)?;
-                let to = Shape { height: 1, width: 1, ..shape };
-                Ok(self.push(Op::GlobalAverage, x, to))
-            }
-            "Resize" | "Upsample" => self.upsample(x, shape),
-            "Identity" => Ok(x.clone()),
-            "Dropout" if self.node.input.len() <= 2 => Ok(x.clone()),
-            "Flatten" => x.flatten(self.int("axis", 1)),
-            "Reshape" => x.reshape(self.i64s(1)?, self.int("allowzero", 0) != 0),
-            "Transpose" => x.transpose(self.ints("perm").ok_or(Why::Attribute("perm"))?, shape),
-            "Squeeze" => self.squeeze(x),
-            _ => Err(Why::Operator),
+        if let Some(op) = node.op_as::<Conv>() {
+            return self.conv(op, x, shape);
         }
+        if let Some(op) = node.op_as::<EinSum>() {
+            return self.product(op, x, shape);
+        }
+        if let Some(op) = node.op_as::<TypedBinOp>() {
+            return self.with_constant(op, x, shape);
+        }
+        if let Some(op) = node.op_as::<ElementWiseOp>() {
+            return self.element_wise(op, x, shape);
+        }
+        if let Some(op) = node.op_as::<AxisOp>() {
+            return x.moved(op, shape);
+        }
+        if let Some(op) = node.op_as::<MaxPool>() {
+            return self.pool(PoolKind::Max, &op.pool_spec, x, shape);
+        }
+        if let Some(op) = node.op_as::<SumPool>().filter(|op| op.normalize) {
+            let kind = if op.count_include_pad { PoolKind::AverageWithPads } else { PoolKind::Average };
+            return self.pool(kind, &op.pool_spec, x, shape);
+        }
+        if node.op_as::<Reduce>().is_some_and(is_sum) {
+            return self.sum(x, shape);
+        }
+        if let Some(op) = node.op_as::<NearestUpsample>() {
+            return self.upsample(&op.scales, x, shape);
+        }
+        Err(Why::Operator)
     }
 
-    fn conv(self, x: &View, shape: Shape) -> Result<View, Why> {
+    fn conv(&mut self, op: &Conv, x: &View, shape: Shape) -> Result<View, Why> {
+        if op.q_params.is_some() || op.kernel_fmt != KernelFormat::OIHW {
+            return Err(Why::Attribute("weights' format"));
+        }
+        let &[_, weights, bias] = &*self.node.inputs else { return Err(Why::Inputs) };
+        let (values, scale) = self.makers.weights(weights).ok_or(Why::Constant("weights"))?;
+        let &[outputs, by_group, rows, columns] = self.dims(weights)? else {
+            return Err(Why::Constant("weights"));
+        };
         image(x, shape)?;
-        self.no_dilation()?;
-        let weight = self.constant(1)?;
-        let &[outputs, by_group, rows, columns] = &*weight.dims else { return Err(Why::Constant("weights")) };
-        let taps = self.taps([rows, columns])?;
-        let groups = usize::try_from(self.int("group", 1)).map_err(|_| Why::Attribute("group"))?;
+        check_scale(scale.as_deref(), outputs)?;
+        let taps = taps(&op.pool_spec, [rows, columns], shape)?;
         let [height, width] = taps.output_size(shape.height, shape.width)?;
         let to = Shape::of_image(&[1, outputs, height, width])?;
-        let weights = self.weights(false, outputs)?;
-        let op = if groups == shape.channels && outputs == groups && by_group == 1 {
+        let bias = self.bias(bias, outputs)?;
+        let weights = Weights { values, by_input: false, scale, bias };
+        let op = if op.group == shape.channels && outputs == op.group && by_group == 1 {
             Op::Depthwise { taps, weights }
-        } else if groups == 1 && by_group == shape.channels {
+        } else if op.group == 1 && by_group == shape.channels {
             Op::Conv { taps, weights }
         } else {
             return Err(Why::Attribute("group"));
@@ -97,63 +112,90 @@ impl<'a> Reader<'a, '_> {
         Ok(self.push(op, x, to))
     }
 
-    fn dense(self, x: &View, shape: Shape) -> Result<View, Why> {
-        let weight = self.constant(1)?;
-        let &[first, second] = &*weight.dims else { return Err(Why::Constant("weights")) };
-        let gemm = self.node.op_type == "Gemm";
-        let plain = !gemm
-            || (self.int("transA", 0) == 0
-                && self.float("alpha", 1.0).to_bits() == 1.0_f32.to_bits()
-                && self.float("beta", 1.0).to_bits() == 1.0_f32.to_bits());
-        if !plain {
-            return Err(Why::Attribute("alpha, beta or transA"));
+    /// A convolution of single pixels, or a fully connected layer.
+    fn product(&mut self, op: &EinSum, x: &View, shape: Shape) -> Result<View, Why> {
+        let &[a, b] = &*self.node.inputs else { return Err(Why::Attribute("number of inputs")) };
+        let (at, weights) = if self.makers.weights(b).is_some() { (0, b) } else { (1, a) };
+        let (values, scale) = self.makers.weights(weights).ok_or(Why::Constant("weights"))?;
+        let product = Product::read(op, at, x.dims.len(), self.dims(weights)?);
+        let Product { over, by_input, outputs } = product.ok_or(Why::Attribute("axes"))?;
+        check_scale(scale.as_deref(), if by_input { 0 } else { outputs })?;
+        let weights = Weights { values, by_input, scale, bias: vec![0.0; outputs] };
+        match over {
+            Over::Channels if by_input => Err(Why::Attribute("axes")),
+            Over::Channels => {
+                image(x, shape)?;
+                let taps = Taps { kernel: [1, 1], stride: 1, pads: [0; 4] };
+                Ok(self.push(Op::Conv { taps, weights }, x, Shape { channels: outputs, ..shape }))
+            }
+            Over::Image => {
+                let flat = x.order == Order::Planes && x.dims.first() == Some(&self.graph.batch);
+                if !flat || values.len() != outputs * shape.len() {
+                    return Err(Why::Dims);
+                }
+                let view = self.push(Op::Dense { weights }, x, Shape::of_image(&[1, outputs, 1, 1])?);
+                Ok(View { dims: vec![self.graph.batch, outputs], ..view })
+            }
         }
-        let by_input = !(gemm && self.int("transB", 0) != 0);
-        let (outputs, length) = if by_input { (second, first) } else { (first, second) };
-        let flat = x.order == super::shape::Order::Planes && x.dims.len() == 2;
-        if !flat || x.dims.get(1) != Some(&length) || length != shape.len() {
-            return Err(Why::Dims);
-        }
-        let to = Shape::of_image(&[1, outputs, 1, 1])?;
-        let weights = self.weights(by_input, outputs)?;
-        let view = self.push(Op::Dense { weights }, x, to);
-        Ok(View { dims: vec![x.dims.first().copied().unwrap_or(1), outputs], ..view })
     }
 
-    fn norm(self, x: &View, shape: Shape) -> Result<View, Why> {
-        if self.int("training_mode", 0) != 0 || self.int("spatial", 1) != 1 || !x.by_channel(shape) {
-            return Err(Why::Attribute("training_mode"));
+    fn pattern(&mut self, pattern: Pattern<'m>, x: &View, shape: Shape) -> Result<View, Why> {
+        match pattern {
+            Pattern::Prelu { slopes, .. } => {
+                let slopes = per_channel(slopes, x, shape).ok_or(Why::Constant("slopes"))?;
+                self.prelu(x, slopes)
+            }
+            Pattern::Clip { min, max, .. } => self.clip(x, min, max),
+            Pattern::Mean { .. } => {
+                image(x, shape)?;
+                Ok(self.push(Op::GlobalAverage, x, Shape { height: 1, width: 1, ..shape }))
+            }
         }
-        let epsilon = f64::from(self.float("epsilon", 1e-5));
-        let mut parts = [&[][..]; 4];
-        for (index, part) in parts.iter_mut().enumerate() {
-            *part = self.f32s(index + 1, "norm").and_then(|values| {
-                if values.len() == shape.channels { Ok(values) } else { Err(Why::Constant("norm")) }
-            })?;
-        }
-        let [gamma, beta, mean, variance] = parts;
-        let factor = |c: usize| f64::from(gamma[c]) / (f64::from(variance[c]) + epsilon).sqrt();
-        let scale = (0..shape.channels).map(|c| factor(c) as f32).collect();
-        let shift = (0..shape.channels).map(|c| f64::from(beta[c]) - f64::from(mean[c]) * factor(c));
-        let shift = shift.map(|v| v as f32).collect();
-        Ok(self.same(x, Op::Affine { scale, shift }))
     }
 
-    /// A constant added, taken away, multiplied or divided by.
-    fn affine(self, x: &View, shape: Shape) -> Result<View, Why> {
-        let first = self.node.input.first().ok_or(Why::Order)?;
-        let x_first = !self.makers.opened.constants.contains_key(first);
-        let name = self.node.input.get(usize::from(x_first)).ok_or(Why::Order)?;
-        let values = self.per_channel(name, x, shape)?;
-        let all = |value: f32| vec![value; shape.channels];
-        let (scale, shift) = match (&*self.node.op_type, x_first) {
-            ("Add", _) => (all(1.0), values),
-            ("Mul", _) => (values, all(0.0)),
-            ("Sub", true) => (all(1.0), values.iter().map(|v| -v).collect()),
-            ("Sub", false) => (all(-1.0), values),
-            ("Div", true) => (values.iter().map(|v| 1.0 / v).collect(), all(0.0)),
+    /// A constant added, taken away, multiplied by, or a bound.
+    fn with_constant(&mut self, op: &TypedBinOp, x: &View, shape: Shape) -> Result<View, Why> {
+        let op = &op.0;
+        if op.is::<Max>() || op.is::<Min>() {
+            return match self.makers.scalar(self.node) {
+                Some((_, 0.0)) if op.is::<Max>() => Ok(self.same(x, Op::Act(Act::Relu))),
+                Some((_, bound)) if op.is::<Max>() => self.clip(x, bound, f32::INFINITY),
+                Some((_, bound)) => self.clip(x, f32::NEG_INFINITY, bound),
+                None => Err(Why::Constant("bound")),
+            };
+        }
+        let &[a, b] = &*self.node.inputs else { return Err(Why::Inputs) };
+        let constant = |outlet| self.makers.constant(outlet);
+        let (x_first, tensor) = match (constant(a), constant(b)) {
+            (None, Some(tensor)) => (true, tensor),
+            (Some(tensor), None) => (false, tensor),
             _ => return Err(Why::Inputs),
         };
+        let values = per_channel(tensor, x, shape).ok_or(Why::Constant("operand"))?;
+        let all = |value: f32| vec![value; shape.channels];
+        let (scale, shift) = match () {
+            () if op.is::<Add>() => (all(1.0), values),
+            () if op.is::<Mul>() => (values, all(0.0)),
+            () if op.is::<Sub>() && x_first => (all(1.0), values.iter().map(|v| -v).collect()),
+            () if op.is::<Sub>() => (all(-1.0), values),
+            () => return Err(Why::Operator),
+        };
+        self.affine(x, scale, shift)
+    }
+
+    fn element_wise(&mut self, op: &ElementWiseOp, x: &View, shape: Shape) -> Result<View, Why> {
+        if op.0.is::<Sigmoid>() {
+            Ok(self.same(x, Op::Act(Act::Sigmoid)))
+        } else if let Some(LeakyRelu { alpha }) = op.0.downcast_ref() {
+            self.prelu(x, vec![*alpha; shape.channels])
+        } else if op.0.is::<Neg>() {
+            self.affine(x, vec![-1.0; shape.channels], vec![0.0; shape.channels])
+        } else {
+            Err(Why::Operator)
+        }
+    }
+
+    fn affine(&mut self, x: &View, scale: Vec<f32>, shift: Vec<f32>) -> Result<View, Why> {
         // tract would multiply an infinity by this; the fused forms would not.
         if scale.iter().chain(&shift).any(|v| !v.is_finite()) {
             return Err(Why::Constant("operand"));
@@ -161,7 +203,7 @@ impl<'a> Reader<'a, '_> {
         Ok(self.same(x, Op::Affine { scale, shift }))
     }
 
-    fn prelu(self, x: &View, slopes: Vec<f32>) -> Result<View, Why> {
+    fn prelu(&mut self, x: &View, slopes: Vec<f32>) -> Result<View, Why> {
         // The kernels may multiply a 0 by one, too.
         if slopes.iter().any(|slope| !slope.is_finite()) {
             return Err(Why::Constant("slopes"));
@@ -169,83 +211,45 @@ impl<'a> Reader<'a, '_> {
         Ok(self.same(x, Op::Act(Act::Prelu(slopes))))
     }
 
-    fn clip(self, x: &View) -> Result<View, Why> {
-        let bound = |index: usize, name: &str, open: f32| match self.node.input.get(index) {
-            Some(given) if !given.is_empty() => match self.f32s(index, "bounds")? {
-                &[value] => Ok(value),
-                _ => Err(Why::Constant("bounds")),
-            },
-            _ => Ok(self.float(name, open)),
-        };
-        let (min, max) = (bound(1, "min", f32::MIN)?, bound(2, "max", f32::MAX)?);
-        if !(min.is_finite() && max.is_finite() && min <= max) {
-            return Err(Why::Constant("bounds"));
+    fn clip(&mut self, x: &View, min: f32, max: f32) -> Result<View, Why> {
+        // A NaN is no bound either.
+        if min <= max {
+            Ok(self.same(x, Op::Act(Act::Clip { min, max })))
+        } else {
+            Err(Why::Constant("bounds"))
         }
-        Ok(self.same(x, Op::Act(Act::Clip { min, max })))
     }
 
-    fn pool(self, x: &View, shape: Shape) -> Result<View, Why> {
+    fn pool(&mut self, kind: PoolKind, spec: &PoolSpec, x: &View, shape: Shape) -> Result<View, Why> {
         image(x, shape)?;
-        self.no_dilation()?;
-        if self.int("ceil_mode", 0) != 0 {
-            return Err(Why::Attribute("ceil_mode"));
-        }
-        let &[rows, columns] = self.ints("kernel_shape").ok_or(Why::Attribute("kernel_shape"))? else {
-            return Err(Why::Attribute("kernel_shape"));
-        };
-        let side = |side| usize::try_from(side).map_err(|_| Why::Attribute("kernel_shape"));
-        let taps = self.taps([side(rows)?, side(columns)?])?;
+        let &[rows, columns] = &*spec.kernel_shape else { return Err(Why::Attribute("kernel_shape")) };
+        let taps = taps(spec, [rows, columns], shape)?;
         let [height, width] = taps.output_size(shape.height, shape.width)?;
         let to = Shape::of_image(&[1, shape.channels, height, width])?;
-        let kind = if self.node.op_type == "MaxPool" {
-            PoolKind::Max
-        } else if self.int("count_include_pad", 0) != 0 {
-            PoolKind::AverageWithPads
-        } else {
-            PoolKind::Average
-        };
         Ok(self.push(Op::Pool { kind, taps }, x, to))
     }
 
-    /// Nearest neighbour, twice as large.
-    fn upsample(self, x: &View, shape: Shape) -> Result<View, Why> {
+    /// Over all rows and columns: so often their mean.
+    fn sum(&mut self, x: &View, shape: Shape) -> Result<View, Why> {
         image(x, shape)?;
-        let scales = match self.node.input.len() {
-            2 => self.f32s(1, "scales")?,
-            3 => self.f32s(2, "scales")?,
-            _ => return Err(Why::Attribute("sizes")),
-        };
-        let coordinates = self.string("coordinate_transformation_mode", "half_pixel");
-        let rounding = self.string("nearest_mode", "round_prefer_floor");
-        let older = self.node.op_type == "Upsample" || self.makers.opened.opset < 11;
-        let plain = older
-            || matches!(
-                (coordinates, rounding),
-                ("asymmetric", "floor") | ("half_pixel", "round_prefer_floor" | "round_prefer_ceil")
-            );
-        if scales != [1.0, 1.0, 2.0, 2.0] || self.string("mode", "nearest") != "nearest" || !plain {
-            return Err(Why::Attribute("mode or scales"));
+        let mean = self.push(Op::GlobalAverage, x, Shape { height: 1, width: 1, ..shape });
+        let pixels = (shape.height * shape.width) as f32;
+        self.affine(&mean, vec![pixels; shape.channels], vec![0.0; shape.channels])
+    }
+
+    /// Nearest neighbour, twice as large.
+    fn upsample(&mut self, scales: &[usize], x: &View, shape: Shape) -> Result<View, Why> {
+        image(x, shape)?;
+        if scales != [1, 1, 2, 2] {
+            return Err(Why::Attribute("scales"));
         }
         let doubled = |side: usize| side.checked_mul(2).ok_or(Why::TooLarge);
         let to = Shape::of_image(&[1, shape.channels, doubled(shape.height)?, doubled(shape.width)?])?;
         Ok(self.push(Op::Upsample, x, to))
     }
 
-    fn squeeze(self, x: &View) -> Result<View, Why> {
-        let axes = if self.makers.opened.opset < 13 { self.ints("axes") } else { self.i64s(1).ok() };
-        let mut dims: Vec<Option<usize>> = x.dims.iter().copied().map(Some).collect();
-        for &axis in axes.ok_or(Why::Attribute("axes"))? {
-            let place = super::shape::place(axis, x.dims.len()).ok_or(Why::Attribute("axes"))?;
-            match dims.get_mut(place) {
-                Some(side) if *side == Some(1) => *side = None,
-                _ => return Err(Why::Dims),
-            }
-        }
-        Ok(View { dims: dims.into_iter().flatten().collect(), ..x.clone() })
-    }
-
-    fn add(self, a: &View, b: &View) -> Result<View, Why> {
-        if self.node.op_type != "Add" {
+    fn add(&mut self, a: &View, b: &View) -> Result<View, Why> {
+        if !self.makers.is_sum(self.node) {
             return Err(Why::Operator);
         }
         let (first, second) = (self.graph.shape(a.value), self.graph.shape(b.value));
@@ -257,136 +261,82 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// Adds an operator that makes an image.
-    fn push(self, op: Op, x: &View, to: Shape) -> View {
+    fn push(&mut self, op: Op<'m>, x: &View, to: Shape) -> View {
         let batch = self.graph.batch;
         let value = self.put(op, vec![x.value], to);
         View::image(value, batch, to)
     }
 
     /// Adds an operator that changes no shape.
-    fn same(self, x: &View, op: Op) -> View {
+    fn same(&mut self, x: &View, op: Op<'m>) -> View {
         let shape = self.graph.shape(x.value);
         let value = self.put(op, vec![x.value], shape);
         View { value, ..x.clone() }
     }
 
-    fn put(self, op: Op, inputs: Vec<usize>, shape: Shape) -> usize {
-        let name = self.node.output.first().cloned().unwrap_or_default();
-        let operator = self.node.op_type.clone();
-        self.graph.nodes.push(Node { operator, name, op, inputs, shape });
+    fn put(&mut self, op: Op<'m>, inputs: Vec<usize>, shape: Shape) -> usize {
+        self.graph.nodes.push(Node { name: self.makers.label(self.node), op, inputs, shape });
         self.graph.nodes.len()
     }
 
-    fn taps(&self, kernel: [usize; 2]) -> Result<Taps, Why> {
-        match self.string("auto_pad", "NOTSET") {
-            "NOTSET" | "VALID" => {}
-            _ => return Err(Why::Attribute("auto_pad")),
-        }
-        let numbers = |name: &'static str, count: usize, default: i64| -> Result<Vec<usize>, Why> {
-            let given = self.ints(name).filter(|given| !given.is_empty()).map(<[i64]>::to_vec);
-            let given = given.unwrap_or_else(|| vec![default; count]);
-            let numbers: Result<Vec<usize>, _> = given.into_iter().map(usize::try_from).collect();
-            numbers.ok().filter(|numbers| numbers.len() == count).ok_or(Why::Attribute(name))
-        };
-        let (pads, strides) = (numbers("pads", 4, 0)?, numbers("strides", 2, 1)?);
-        match (&*pads, &*strides) {
-            (&[top, left, bottom, right], &[stride, across]) if stride == across => {
-                // A window within the padding alone has no pixel of the map.
-                if pads.iter().zip(kernel.iter().cycle()).any(|(&pad, &side)| pad >= side) {
-                    return Err(Why::Attribute("pads"));
-                }
-                Ok(Taps { kernel, stride, pads: [top, left, bottom, right] })
-            }
-            _ => Err(Why::Attribute("strides")),
+    /// Shape of a value.
+    fn dims(&self, outlet: OutletId) -> Result<&'m [usize], Why> {
+        let fact = self.makers.model.outlet_fact(outlet).ok();
+        fact.and_then(|fact| fact.shape.as_concrete()).ok_or(Why::Dims)
+    }
+
+    fn bias(&self, outlet: OutletId, outputs: usize) -> Result<Vec<f32>, Why> {
+        match self.makers.constant(outlet).and_then(floats) {
+            Some(bias) if bias.len() == outputs => Ok(bias.to_vec()),
+            Some(&[all]) => Ok(vec![all; outputs]),
+            _ => Err(Why::Constant("bias")),
         }
     }
+}
 
-    fn weights(&self, by_input: bool, outputs: usize) -> Result<Weights, Why> {
-        let name = self.node.input.get(1).cloned().unwrap_or_default();
-        if !matches!(self.constant(1)?.numbers, Numbers::F32(_) | Numbers::Raw(_)) {
-            return Err(Why::Constant("weights"));
+/// A norm within unseen weights has one factor for each output.
+fn check_scale(scale: Option<&[f32]>, outputs: usize) -> Result<(), Why> {
+    match scale {
+        Some(factors) if factors.len() != outputs || factors.iter().any(|factor| !factor.is_finite()) => {
+            Err(Why::Constant("weights"))
         }
-        let bias = match self.node.input.get(2).filter(|name| !name.is_empty()) {
-            None => vec![0.0; outputs],
-            Some(_) => match self.f32s(2, "bias")? {
-                bias if bias.len() == outputs => bias.to_vec(),
-                &[all] => vec![all; outputs],
-                _ => return Err(Why::Constant("bias")),
-            },
-        };
-        Ok(Weights { name, by_input, scale: None, bias })
+        _ => Ok(()),
     }
+}
 
-    /// One value a channel, spread from one where there is one.
-    fn per_channel(&self, name: &str, x: &View, shape: Shape) -> Result<Vec<f32>, Why> {
-        let wrong = || Why::Constant("operand");
-        let tensor = self.makers.opened.constants.get(name).ok_or_else(wrong)?;
-        let Numbers::F32(values) = &tensor.numbers else { return Err(wrong()) };
-        if let &[all] = &**values {
-            return if tensor.dims.len() <= x.dims.len() {
-                Ok(vec![all; shape.channels])
-            } else {
-                Err(wrong())
-            };
-        }
-        // Aligned from the right, every side is 1 but that of axis 1.
-        let lead = x.dims.len().checked_sub(tensor.dims.len()).ok_or_else(wrong)?;
-        let fits = tensor.dims.iter().enumerate().all(|(i, &side)| side == 1 || i + lead == 1);
-        if fits && values.len() == shape.channels && x.by_channel(shape) {
-            Ok(values.clone())
-        } else {
-            Err(wrong())
-        }
+/// Where a window looks.
+fn taps(spec: &PoolSpec, kernel: [usize; 2], shape: Shape) -> Result<Taps, Why> {
+    if spec.data_format != DataFormat::NCHW || spec.dilations().iter().any(|&dilation| dilation != 1) {
+        return Err(Why::Attribute("dilations"));
     }
-
-    fn constant(&self, index: usize) -> Result<&'a Tensor<'a>, Why> {
-        let name = self.node.input.get(index).ok_or(Why::Constant("operand"))?;
-        self.makers.opened.constants.get(name).ok_or(Why::Constant("operand"))
+    let [rows, columns] = &*spec.computed_padding(&[shape.height, shape.width]) else {
+        return Err(Why::Attribute("pads"));
+    };
+    let pads = [rows.pad_before, columns.pad_before, rows.pad_after, columns.pad_after];
+    // A window within the padding alone has no pixel of the map.
+    if pads.iter().zip(kernel.iter().cycle()).any(|(&pad, &side)| pad >= side) {
+        return Err(Why::Attribute("pads"));
     }
-
-    fn f32s(&self, index: usize, what: &'static str) -> Result<&'a [f32], Why> {
-        match &self.constant(index)?.numbers {
-            Numbers::F32(values) => Ok(values),
-            _ => Err(Why::Constant(what)),
-        }
-    }
-
-    fn i64s(&self, index: usize) -> Result<&'a [i64], Why> {
-        match &self.constant(index)?.numbers {
-            Numbers::I64(values) => Ok(values),
-            _ => Err(Why::Constant("shape")),
-        }
-    }
-
-    fn no_dilation(&self) -> Result<(), Why> {
-        match self.ints("dilations") {
-            Some(dilations) if dilations.iter().any(|&d| d != 1) => Err(Why::Attribute("dilations")),
-            _ => Ok(()),
-        }
-    }
-
-    fn attribute(&self, name: &str) -> Option<&'a AttributeProto> {
-        self.node.attribute.iter().find(|attribute| attribute.name == name)
-    }
-
-    fn int(&self, name: &str, default: i64) -> i64 {
-        self.attribute(name).map_or(default, |attribute| attribute.i)
-    }
-
-    fn float(&self, name: &str, default: f32) -> f32 {
-        self.attribute(name).map_or(default, |attribute| attribute.f)
-    }
-
-    fn ints(&self, name: &str) -> Option<&'a [i64]> {
-        self.attribute(name).map(|attribute| &*attribute.ints)
-    }
-
-    fn string(&self, name: &str, default: &'static str) -> &'a str {
-        self.attribute(name).map_or(default, |attribute| std::str::from_utf8(&attribute.s).unwrap_or("?"))
+    match *spec.strides() {
+        [stride, across] if stride == across => Ok(Taps { kernel, stride, pads }),
+        _ => Err(Why::Attribute("strides")),
     }
 }
 
 /// Operators that look at rows and columns want the map as it is.
 fn image(x: &View, shape: Shape) -> Result<(), Why> {
     if x.dims.len() == 4 && x.by_channel(shape) { Ok(()) } else { Err(Why::Dims) }
+}
+
+/// One value a channel, spread from one where there is one.
+fn per_channel(tensor: &Tensor, x: &View, shape: Shape) -> Option<Vec<f32>> {
+    let values = floats(tensor)?;
+    if tensor.shape().len() != x.dims.len() {
+        return None;
+    }
+    if let &[all] = values {
+        return Some(vec![all; shape.channels]);
+    }
+    let fits = tensor.shape().iter().enumerate().all(|(axis, &side)| side == 1 || axis == 1);
+    (fits && values.len() == shape.channels && x.by_channel(shape)).then(|| values.to_vec())
 }

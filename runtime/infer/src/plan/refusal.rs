@@ -6,7 +6,7 @@ use arcdoor_kernels::ShapeError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{operator} {node:?}: {why}")]
 pub struct Unsupported {
-    /// The operator, as ONNX names it.
+    /// The operator, as tract names it.
     pub operator: String,
     /// Name of what it makes.
     pub node: String,
@@ -20,13 +20,10 @@ pub enum Why {
     /// Not among the plan's operators.
     #[error("the plan has no such operator")]
     Operator,
-    /// Not among the plan's operator sets.
-    #[error("operator set {0}; the plan reads 9 to 21 of the standard domain alone")]
-    OperatorSet(i64),
     /// An attribute, or a combination of attributes.
     #[error("the plan does not run this `{0}`")]
     Attribute(&'static str),
-    /// An input that must be a constant of f32, or of i64 for shapes, and is not.
+    /// An input that must be a constant of f32, and is not.
     #[error("its {0} is no plain constant of the right length")]
     Constant(&'static str),
     /// A shape that no channel-blocked map holds, or that contradicts what it reads.
@@ -35,9 +32,6 @@ pub enum Why {
     /// Inputs that the plan cannot combine.
     #[error("it combines tensors that lie differently")]
     Inputs,
-    /// The graph has another number of inputs than one, or inputs that nothing reads.
-    #[error("the graph declares other inputs than the one that is read")]
-    GraphInputs,
     /// Something reads what nothing makes, or itself.
     #[error("it reads what nothing before it makes")]
     Order,

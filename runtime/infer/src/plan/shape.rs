@@ -1,7 +1,8 @@
 //! How an ONNX tensor is seen in a channel-blocked map.
 
+use tract_onnx::tract_core::internal::AxisOp;
+
 use super::refusal::Why;
-use crate::onnx::reshaped;
 
 /// Channels, rows and columns of one image of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,32 +62,42 @@ impl View {
         image && (self.dims.len() == 4 || (self.dims.len() == 2 && shape.height * shape.width == 1))
     }
 
-    /// Flattened into `[N, K]` at `axis`.
-    pub(super) fn flatten(&self, axis: i64) -> Result<Self, Why> {
-        let rank = self.dims.len();
-        // The end is a place to split at, too.
-        let axis = if usize::try_from(axis) == Ok(rank) { Some(rank) } else { place(axis, rank) };
-        let axis = axis.ok_or(Why::Attribute("axis"))?;
-        let (outer, inner) = self.dims.split_at(axis);
-        Ok(Self { dims: vec![outer.iter().product(), inner.iter().product()], ..self.clone() })
-    }
-
-    /// Of another shape, as ONNX reads it.
-    pub(super) fn reshape(&self, shape: &[i64], allow_zero: bool) -> Result<Self, Why> {
-        let dims = reshaped(&self.dims, shape, allow_zero).filter(|dims| dims.len() <= 8).ok_or(Why::Dims)?;
-        Ok(Self { dims, ..self.clone() })
+    /// Of another shape.
+    pub(super) fn moved(&self, op: &AxisOp, shape: Shape) -> Result<Self, Why> {
+        let mut dims = self.dims.clone();
+        match op {
+            &AxisOp::Add(axis) if axis <= dims.len() => dims.insert(axis, 1),
+            &AxisOp::Rm(axis) if dims.get(axis) == Some(&1) => drop(dims.remove(axis)),
+            &AxisOp::Move(from, to) if from.max(to) < dims.len() => return self.transpose(from, to, shape),
+            AxisOp::Reshape(at, from, to) => {
+                let sides = |sides: &[tract_onnx::prelude::TDim]| -> Option<Vec<usize>> {
+                    sides.iter().map(|side| usize::try_from(side.as_i64()?).ok()).collect()
+                };
+                let (from, to) = sides(from).zip(sides(to)).ok_or(Why::Dims)?;
+                let place = *at..at.saturating_add(from.len());
+                if dims.get(place.clone()) != Some(&*from) || dims.len() + to.len() > 8 + from.len() {
+                    return Err(Why::Dims);
+                }
+                drop(dims.splice(place, to));
+            }
+            _ => return Err(Why::Dims),
+        }
+        Ok(Self { value: self.value, order: self.order, dims })
     }
 
     /// Only between planes and pixels, or where a transposition moves nothing.
-    pub(super) fn transpose(&self, perm: &[i64], shape: Shape) -> Result<Self, Why> {
-        let order = match (perm, self.dims.len()) {
-            ([0, 2, 3, 1], 4) if self.by_channel(shape) => Order::Pixels,
-            ([0, 3, 1, 2], 4) if self.is_pixels(shape) => Order::Planes,
-            (perm, rank) if perm.iter().copied().eq(0..rank as i64) => return Ok(self.clone()),
+    fn transpose(&self, from: usize, to: usize, shape: Shape) -> Result<Self, Why> {
+        let mut dims = self.dims.clone();
+        let side = dims.remove(from);
+        dims.insert(to, side);
+        let passed = if from < to { &self.dims[from + 1..=to] } else { &self.dims[to..from] };
+        let still = side == 1 || passed.iter().all(|&side| side == 1);
+        let order = match (from, to) {
+            _ if still => self.order,
+            (1, 3) if self.dims.len() == 4 && self.by_channel(shape) => Order::Pixels,
+            (3, 1) if self.dims.len() == 4 && self.is_pixels(shape) => Order::Planes,
             _ => return Err(Why::Attribute("perm")),
         };
-        let dims = perm.iter().filter_map(|&from| self.dims.get(usize::try_from(from).ok()?).copied());
-        let dims: Vec<usize> = dims.collect();
         // One channel, or one pixel: both orders are the same.
         let same = shape.channels == 1 || shape.height * shape.width == 1;
         Ok(Self { value: self.value, order: if same { Order::Planes } else { order }, dims })
@@ -96,11 +107,4 @@ impl View {
         self.order == Order::Pixels
             && self.dims.get(1..) == Some(&[shape.height, shape.width, shape.channels])
     }
-}
-
-/// An axis counted from the front; negative ones count from the back.
-pub(super) fn place(axis: i64, rank: usize) -> Option<usize> {
-    let rank = i64::try_from(rank).ok()?;
-    let axis = if axis < 0 { axis.checked_add(rank)? } else { axis };
-    usize::try_from(axis).ok().filter(|_| axis < rank)
 }

@@ -50,7 +50,7 @@ pub(super) struct Step {
 }
 
 /// What follows a fused step's sums.
-fn epilogue(fused: &Fused, added: Option<Map>) -> Result<Epilogue, ShapeError> {
+fn epilogue(fused: &Fused<'_>, added: Option<Map>) -> Result<Epilogue, ShapeError> {
     let activation = match &fused.act {
         Act::None => Activation::None,
         Act::Relu => Activation::Relu,
@@ -71,7 +71,7 @@ impl Kernel {
     /// The kernel of a fused step between two maps; `input` is `None` for what reads the planar image. A `choice`
     /// is in place of the default.
     pub(super) fn new(
-        fused: &Fused,
+        fused: &Fused<'_>,
         image: Shape,
         input: Option<Map>,
         added: Option<Map>,
@@ -148,25 +148,20 @@ impl Kernel {
         }
     }
 
-    /// Writes what [`run`](Self::run) reads beside its maps. `constants` are weights as the file has them, by name.
-    pub(super) fn pack<'a>(
-        &self,
-        fused: &'a Fused,
-        constants: impl Fn(&str) -> Cow<'a, [f32]>,
-        packed: &mut [f32],
-    ) -> Result<(), ShapeError> {
+    /// Writes what [`run`](Self::run) reads beside its maps.
+    pub(super) fn pack(&self, fused: &Fused<'_>, packed: &mut [f32]) -> Result<(), ShapeError> {
         let slopes = if let Act::Prelu(slopes) = &fused.act { Some(&**slopes) } else { None };
         match (self, &fused.kind) {
             (Self::Conv(op, _), Kind::Conv { weights, .. } | Kind::Dense { weights }) => {
-                let (values, bias) = gathered(weights, &fused.beside, constants);
+                let (values, bias) = gathered(weights, &fused.beside);
                 op.pack(&values, Some(&bias), slopes, packed)
             }
             (Self::Winograd(op, _), Kind::Conv { weights, .. }) => {
-                let (values, bias) = gathered(weights, &fused.beside, constants);
+                let (values, bias) = gathered(weights, &fused.beside);
                 op.pack(&values, Some(&bias), slopes, packed)
             }
             (Self::Depthwise(op), Kind::Depthwise { weights, .. }) => {
-                let (values, bias) = gathered(weights, &fused.beside, constants);
+                let (values, bias) = gathered(weights, &fused.beside);
                 op.pack(&values, Some(&bias), slopes, packed)
             }
             (Self::Elementwise(op), Kind::Affine { scale, shift }) => {
@@ -209,22 +204,19 @@ impl Kernel {
 }
 
 /// Weights and bias of a step and of those merged into it.
-fn gathered<'a>(
-    first: &'a Weights,
-    beside: &[Weights],
-    constants: impl Fn(&str) -> Cow<'a, [f32]>,
-) -> (Cow<'a, [f32]>, Cow<'a, [f32]>) {
-    let mut values = arranged(first, constants(&first.name));
+fn gathered<'a>(first: &'a Weights<'a>, beside: &[Weights<'_>]) -> (Cow<'a, [f32]>, Cow<'a, [f32]>) {
+    let mut values = arranged(first);
     let mut bias = Cow::Borrowed(&*first.bias);
     for more in beside {
-        values.to_mut().extend_from_slice(&arranged(more, constants(&more.name)));
+        values.to_mut().extend_from_slice(&arranged(more));
         bias.to_mut().extend_from_slice(&more.bias);
     }
     (values, bias)
 }
 
 /// Weights as `[M][...]`, each row times its channel's factor.
-fn arranged<'a>(how: &Weights, weights: Cow<'a, [f32]>) -> Cow<'a, [f32]> {
+fn arranged<'a>(how: &Weights<'a>) -> Cow<'a, [f32]> {
+    let weights = how.values.read();
     let outputs = how.bias.len();
     if outputs == 0 || (how.scale.is_none() && !how.by_input) {
         return weights;

@@ -74,11 +74,16 @@ impl Builder {
 
     pub(crate) fn constant_of(&mut self, dims: &[usize], values: Vec<f32>) -> String {
         let name = self.name();
+        // As exporters do, or as people do by hand: every other one.
+        let raw = self.made.is_multiple_of(2);
+        let raw_data =
+            if raw { values.iter().flat_map(|value| value.to_le_bytes()).collect() } else { vec![] };
         self.constants.push(TensorProto {
             name: name.clone(),
             dims: dims.iter().map(|&d| d as i64).collect(),
             data_type: DataType::Float as i32,
-            float_data: values,
+            float_data: if raw { vec![] } else { values },
+            raw_data,
             ..TensorProto::default()
         });
         name

@@ -2,15 +2,15 @@
 
 /// One field's number and value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Field<'a> {
-    pub(super) number: u64,
-    pub(super) value: Wire<'a>,
+pub(crate) struct Field<'a> {
+    pub(crate) number: u64,
+    pub(crate) value: Wire<'a>,
     /// The field as it was written, key included.
-    pub(super) whole: &'a [u8],
+    pub(crate) whole: &'a [u8],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wire<'a> {
+pub(crate) enum Wire<'a> {
     Varint(u64),
     Bytes(&'a [u8]),
     /// 4 or 8 bytes, which nobody here looks at.
@@ -18,7 +18,7 @@ pub(super) enum Wire<'a> {
 }
 
 /// All fields of a message, in order; `None` where it breaks off or uses groups, which ONNX does not.
-pub(super) fn fields(message: &[u8]) -> impl Iterator<Item = Option<Field<'_>>> {
+pub(crate) fn fields(message: &[u8]) -> impl Iterator<Item = Option<Field<'_>>> {
     let mut rest = message;
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -69,7 +69,7 @@ fn varint(rest: &mut &[u8]) -> Option<u64> {
 }
 
 /// All varints of a packed field.
-pub(super) fn varints(mut bytes: &[u8]) -> Option<Vec<u64>> {
+pub(crate) fn varints(mut bytes: &[u8]) -> Option<Vec<u64>> {
     let mut values = Vec::new();
     while !bytes.is_empty() {
         values.push(varint(&mut bytes)?);
@@ -78,7 +78,7 @@ pub(super) fn varints(mut bytes: &[u8]) -> Option<Vec<u64>> {
 }
 
 /// Writes a field of bytes.
-pub(super) fn write(number: u8, bytes: &[u8], to: &mut Vec<u8>) {
+pub(crate) fn write(number: u8, bytes: &[u8], to: &mut Vec<u8>) {
     to.push(number << 3 | 2);
     let mut length = bytes.len();
     while length >= 0x80 {

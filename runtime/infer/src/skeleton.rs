@@ -1,0 +1,235 @@
+//! A file without its weights: tract is told of their shapes alone, and they stay where they are until they are
+//! packed. It would copy them several times over while it reads and simplifies.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Side};
+use tract_onnx::pb::type_proto::{Tensor, Value};
+use tract_onnx::pb::{GraphProto, ModelProto, TensorShapeProto, TypeProto, ValueInfoProto};
+
+use crate::error::InferError;
+use crate::fields::{Wire, fields, varints, write};
+use crate::limits;
+
+/// `ModelProto.graph`, `GraphProto.initializer`; `TensorProto`'s dims, `data_type`, name, `raw_data`.
+const GRAPH: u8 = 7;
+const INITIALIZER: u64 = 5;
+const DIMS: u64 = 1;
+const DATA_TYPE: u64 = 2;
+const NAME: u64 = 8;
+const RAW_DATA: u64 = 9;
+
+/// Weights as they lie in a file: little-endian f32, the last axis fastest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stored<'a>(&'a [u8]);
+
+impl<'a> Stored<'a> {
+    /// How many.
+    pub(crate) const fn len(self) -> usize {
+        self.0.len() / 4
+    }
+
+    /// The values.
+    pub(crate) fn read(self) -> Cow<'a, [f32]> {
+        self.0.as_chunks().0.iter().map(|&chunk| f32::from_le_bytes(chunk)).collect()
+    }
+}
+
+/// A graph whose weights have become inputs, behind those that it had.
+pub(crate) struct Skeleton<'a> {
+    pub(crate) proto: ModelProto,
+    /// In the order of the inputs.
+    pub(crate) weights: Vec<Stored<'a>>,
+}
+
+/// Decodes a file but for what is nothing else than weights of convolutions and products.
+///
+/// # Errors
+/// As [`limits::decode`], and where two constants have one name.
+pub(crate) fn open(onnx: &[u8]) -> Result<Skeleton<'_>, InferError> {
+    limits::check_file(onnx)?;
+    let broken = || InferError::NotOnnx("its fields break off".to_owned());
+    let (rest, initializers) = split(onnx).ok_or_else(broken)?;
+    let mut proto: ModelProto = limits::decode_fields(&rest)?;
+    let graph = proto.graph.as_mut().ok_or_else(broken)?;
+    let mut weights = Vec::new();
+    let mut inputs = Vec::new();
+    let mut names = BTreeSet::new();
+    let roles = only_weights(graph);
+    for message in initializers {
+        match stored(message).filter(|(name, ..)| roles.contains(*name)) {
+            Some((name, dims, values)) => {
+                names.insert(name.to_owned());
+                inputs.push(declared(name, &dims));
+                weights.push(values);
+            }
+            None => graph.initializer.push(limits::decode_fields(message)?),
+        }
+    }
+    let taken = names.len();
+    names.extend(graph.initializer.iter().map(|tensor| tensor.name.clone()));
+    if taken != weights.len() || names.len() != taken + graph.initializer.len() {
+        return Err(InferError::NotOnnx("two constants have one name".to_owned()));
+    }
+    // Older files declare constants as inputs, too.
+    graph.input.retain(|input| !names.contains(&input.name));
+    graph.input.append(&mut inputs);
+    limits::check_model(&proto)?;
+    Ok(Skeleton { proto, weights })
+}
+
+/// Names that nodes read as weights and as nothing else.
+fn only_weights(graph: &GraphProto) -> BTreeSet<String> {
+    let mut roles: BTreeMap<&str, bool> = BTreeMap::new();
+    for node in &graph.node {
+        let multiplies = matches!(&*node.op_type, "Conv" | "Gemm" | "MatMul");
+        for (at, name) in node.input.iter().enumerate() {
+            let as_weights = multiplies && at == 1;
+            roles.entry(name).and_modify(|only| *only &= as_weights).or_insert(as_weights);
+        }
+    }
+    for output in &graph.output {
+        roles.remove(&*output.name);
+    }
+    roles.into_iter().filter(|&(_, only)| only).map(|(name, _)| name.to_owned()).collect()
+}
+
+fn declared(name: &str, dims: &[i64]) -> ValueInfoProto {
+    let side = |&side| Dimension { value: Some(Side::DimValue(side)), ..Dimension::default() };
+    let shape = Some(TensorShapeProto { dim: dims.iter().map(side).collect() });
+    let tensor = Tensor { elem_type: DataType::Float as i32, shape };
+    let r#type = Some(TypeProto { value: Some(Value::TensorType(tensor)), ..TypeProto::default() });
+    ValueInfoProto { name: name.to_owned(), r#type, ..ValueInfoProto::default() }
+}
+
+/// The file without its initializers, and these.
+fn split(onnx: &[u8]) -> Option<(Vec<u8>, Vec<&[u8]>)> {
+    let (mut rest, mut initializers) = (Vec::new(), Vec::new());
+    let mut graphs = 0;
+    for field in fields(onnx) {
+        let field = field?;
+        match field.value {
+            Wire::Bytes(graph) if field.number == u64::from(GRAPH) => {
+                graphs += 1;
+                let mut others = Vec::new();
+                for field in fields(graph) {
+                    let field = field?;
+                    match field.value {
+                        Wire::Bytes(message) if field.number == INITIALIZER => initializers.push(message),
+                        _ => others.extend_from_slice(field.whole),
+                    }
+                }
+                write(GRAPH, &others, &mut rest);
+            }
+            _ => rest.extend_from_slice(field.whole),
+        }
+    }
+    (graphs == 1).then_some((rest, initializers))
+}
+
+/// Name, shape and values of a tensor of f32 in raw bytes, and nothing else.
+fn stored(message: &[u8]) -> Option<(&str, Vec<i64>, Stored<'_>)> {
+    let (mut name, mut dims, mut kind, mut raw) = ("", Vec::new(), 0, None);
+    for field in fields(message) {
+        let field = field?;
+        match (field.number, field.value) {
+            (DIMS, Wire::Varint(side)) => dims.push(side),
+            (DIMS, Wire::Bytes(packed)) => dims.extend(varints(packed)?),
+            (DATA_TYPE, Wire::Varint(found)) => kind = found,
+            (NAME, Wire::Bytes(bytes)) => name = std::str::from_utf8(bytes).ok()?,
+            (RAW_DATA, Wire::Bytes(bytes)) => raw = Some(bytes),
+            _ => return None,
+        }
+    }
+    let dims: Vec<i64> = dims.into_iter().map(i64::try_from).collect::<Result<_, _>>().ok()?;
+    let side = |&side| usize::try_from(side).ok().filter(|&side| side > 0);
+    let bytes = dims.iter().try_fold(4_usize, |n, i| n.checked_mul(side(i)?))?;
+    let raw = raw.filter(|raw| kind == DataType::Float as u64 && raw.len() == bytes)?;
+    Some((name, dims, Stored(raw)))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use prost::Message;
+    use tract_onnx::pb::{NodeProto, OperatorSetIdProto, TensorProto};
+
+    use super::*;
+
+    fn weights(name: &str) -> TensorProto {
+        let values: Vec<u8> = (0..6).flat_map(|i| (i as f32).to_le_bytes()).collect();
+        let data_type = DataType::Float as i32;
+        TensorProto {
+            name: name.into(),
+            dims: vec![2, 3],
+            data_type,
+            raw_data: values,
+            ..TensorProto::default()
+        }
+    }
+
+    fn node(op_type: &str, input: &[&str], output: &str) -> NodeProto {
+        let input = input.iter().map(|&name| name.to_owned()).collect();
+        let (op_type, output) = (op_type.to_owned(), vec![output.to_owned()]);
+        NodeProto { op_type, input, output, ..NodeProto::default() }
+    }
+
+    fn file(node: Vec<NodeProto>, initializer: Vec<TensorProto>, input: Vec<ValueInfoProto>) -> Vec<u8> {
+        let output = vec![declared("y", &[2, 3])];
+        let graph = GraphProto { node, initializer, input, output, ..GraphProto::default() };
+        let opset_import = vec![OperatorSetIdProto { version: 13, ..OperatorSetIdProto::default() }];
+        ModelProto { opset_import, graph: Some(graph), ..ModelProto::default() }.encode_to_vec()
+    }
+
+    fn names(skeleton: &Skeleton<'_>) -> Vec<String> {
+        let graph = skeleton.proto.graph.as_ref().unwrap();
+        graph.input.iter().map(|input| input.name.clone()).collect()
+    }
+
+    #[test]
+    fn weights_stay_in_the_file_and_what_else_is_read_does_not() {
+        let nodes = vec![
+            node("MatMul", &["x", "w"], "a"),
+            node("MatMul", &["a", "twice"], "b"),
+            node("Add", &["b", "twice"], "c"),
+            node("Mul", &["c", "slopes"], "y"),
+        ];
+        let constants = vec![weights("w"), weights("twice"), weights("slopes")];
+        // As in files before IR version 4, where constants are inputs, too.
+        let inputs = vec![declared("x", &[2, 2]), declared("w", &[2, 3]), declared("slopes", &[2, 3])];
+        let file = file(nodes, constants, inputs);
+        let skeleton = open(&file).unwrap();
+        assert_eq!(names(&skeleton), ["x", "w"]);
+        assert_eq!(skeleton.weights.len(), 1);
+        assert_eq!(*skeleton.weights[0].read(), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert_eq!(skeleton.proto.graph.unwrap().initializer.len(), 2);
+    }
+
+    #[test]
+    fn two_constants_of_one_name_are_refused() {
+        let nodes = vec![node("MatMul", &["x", "w"], "y")];
+        let mut other = weights("w");
+        for raw in [true, false] {
+            if !raw {
+                other.raw_data.clear();
+                other.float_data = vec![0.5; 6];
+            }
+            let constants = vec![weights("w"), other.clone()];
+            let refused = open(&file(nodes.clone(), constants, vec![declared("x", &[2, 2])])).err();
+            assert!(matches!(refused, Some(InferError::NotOnnx(_))), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn weights_that_contradict_their_shape_are_left_to_the_checks() {
+        let nodes = vec![node("MatMul", &["x", "w"], "y")];
+        let mut short = weights("w");
+        short.raw_data.pop();
+        let file = file(nodes, vec![short], vec![declared("x", &[2, 2])]);
+        let skeleton = open(&file).unwrap();
+        assert!(skeleton.weights.is_empty());
+        assert!(matches!(limits::check(&skeleton.proto), Err(InferError::Constant(_))));
+    }
+}
