@@ -1,9 +1,10 @@
 //! A graph in, numbers out.
 //!
 //! The only room that knows an inference engine. [`Net`] is an ONNX graph made ready for one input shape,
-//! shared and immutable; a [`Session`] runs it with buffers of its own. Graphs of supported operators are
-//! compiled to a plan on our own kernels; all others go to tract, which is also the reference. [`onnx`] rewrites foreign graphs
-//! into the plain form that packs hold; the device never calls it.
+//! shared and immutable; a [`Session`] runs it with buffers of its own. tract reads, types and declutters every
+//! graph. Where the plan has all operators of what is left, it is compiled to steps on our own kernels; all other
+//! graphs go to tract, which is also the reference. [`onnx`] rewrites foreign graphs into the plain form that packs
+//! hold; the device never calls it.
 #![forbid(unsafe_code)]
 
 mod cost;
