@@ -1,7 +1,6 @@
 //! A file without its weights: tract is told of their shapes alone, and they stay where they are until they are
 //! packed. It would copy them several times over while it reads and simplifies.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tract_onnx::pb::tensor_proto::DataType;
@@ -22,20 +21,7 @@ const NAME: u64 = 8;
 const RAW_DATA: u64 = 9;
 
 /// Weights as they lie in a file: little-endian f32, the last axis fastest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stored<'a>(&'a [u8]);
-
-impl<'a> Stored<'a> {
-    /// How many.
-    pub(crate) const fn len(self) -> usize {
-        self.0.len() / 4
-    }
-
-    /// The values.
-    pub(crate) fn read(self) -> Cow<'a, [f32]> {
-        self.0.as_chunks().0.iter().map(|&chunk| f32::from_le_bytes(chunk)).collect()
-    }
-}
+pub(crate) type Stored<'a> = &'a [[u8; 4]];
 
 /// A graph whose weights have become inputs, behind those that it had.
 pub(crate) struct Skeleton<'a> {
@@ -147,7 +133,7 @@ fn stored(message: &[u8]) -> Option<(&str, Vec<i64>, Stored<'_>)> {
     let side = |&side| usize::try_from(side).ok().filter(|&side| side > 0);
     let bytes = dims.iter().try_fold(4_usize, |n, i| n.checked_mul(side(i)?))?;
     let raw = raw.filter(|raw| kind == DataType::Float as u64 && raw.len() == bytes)?;
-    Some((name, dims, Stored(raw)))
+    Some((name, dims, raw.as_chunks().0))
 }
 
 #[cfg(test)]
@@ -203,7 +189,7 @@ mod tests {
         let skeleton = open(&file).unwrap();
         assert_eq!(names(&skeleton), ["x", "w"]);
         assert_eq!(skeleton.weights.len(), 1);
-        assert_eq!(*skeleton.weights[0].read(), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert_eq!(skeleton.weights[0], [0.0_f32, 1.0, 2.0, 3.0, 4.0, 5.0].map(f32::to_le_bytes));
         assert_eq!(skeleton.proto.graph.unwrap().initializer.len(), 2);
     }
 

@@ -11,6 +11,7 @@ use crate::finish::Finish;
 use crate::gemm::{self, Job, Window};
 use crate::isa::Isa;
 use crate::map::{LANES, MAX_LEN, Map, Part, Piece, Slab};
+use crate::weight::Weight;
 
 pub use tile::Tile;
 
@@ -288,9 +289,9 @@ impl Conv {
     ///
     /// # Errors
     /// When a slice has not the operator's length, or slopes and activation disagree.
-    pub fn pack(
+    pub fn pack<W: Weight>(
         &self,
-        weights: &[f32],
+        weights: &[W],
         bias: Option<&[f32]>,
         slopes: Option<&[f32]>,
         packed: &mut [f32],
@@ -303,12 +304,12 @@ impl Conv {
         for (m, weights) in weights.chunks_exact(by_output).enumerate() {
             let block = &mut body[m / LANES * self.block_weights()..][..self.block_weights()];
             for (c, weights) in weights.chunks_exact(taps).enumerate() {
-                for (tap, &weight) in weights.iter().enumerate() {
+                for (tap, weight) in weights.iter().enumerate() {
                     let at = match self.source {
                         Source::Planar(_) => c * taps + tap,
                         Source::Blocked(_) => ((c / LANES) * taps + tap) * LANES + c % LANES,
                     };
-                    block[at * LANES + m % LANES] = weight;
+                    block[at * LANES + m % LANES] = weight.value();
                 }
             }
         }

@@ -7,6 +7,7 @@ use crate::epilogue::{Epilogue, Inputs, head_len};
 use crate::error::{ShapeError, check_len};
 use crate::isa::Isa;
 use crate::map::{Held, LANES, Map, Part, Piece, Slab};
+use crate::weight::Weight;
 use rows::Rows;
 
 /// A depthwise convolution: `out[c] = activation(bias[c] + sum over y, x of in[c] * weight[c])`, with a
@@ -89,9 +90,9 @@ impl Depthwise {
     ///
     /// # Errors
     /// When a slice has not the operator's length, or slopes and activation disagree.
-    pub fn pack(
+    pub fn pack<W: Weight>(
         &self,
-        weights: &[f32],
+        weights: &[W],
         bias: Option<&[f32]>,
         slopes: Option<&[f32]>,
         packed: &mut [f32],
@@ -101,8 +102,8 @@ impl Depthwise {
         check_len("packed weights", self.packed_len(), packed.len())?;
         let body = self.epilogue.pack(&self.output, bias, slopes, packed)?;
         for (c, weights) in weights.chunks_exact(taps).enumerate() {
-            for (tap, &weight) in weights.iter().enumerate() {
-                body[((c / LANES) * taps + tap) * LANES + c % LANES] = weight;
+            for (tap, weight) in weights.iter().enumerate() {
+                body[((c / LANES) * taps + tap) * LANES + c % LANES] = weight.value();
             }
         }
         Ok(())

@@ -22,6 +22,7 @@
 //! | `depthwise` | [`Depthwise`] |
 //! | `local` | the loop under `pool`, `upsample` and `elementwise` |
 //! | `layout` | [`Block`], [`Unblock`]: from plain values and back |
+//! | `weight` | [`Weight`]: a number, or the bytes of one |
 //! | `dot` | one pair, or one probe against many contiguous rows |
 //! | `peak` | the most multiply-adds that a set can do, for benches |
 //! | `simd` | 16 lanes in each instruction set's registers; kernels are written once over them |
@@ -68,6 +69,7 @@ mod pool;
 mod portable;
 mod simd;
 mod upsample;
+mod weight;
 mod winograd;
 
 pub use chain::{Behind, Chain, MAX_BEHIND};
@@ -83,4 +85,5 @@ pub use map::{LANES, MAX_LEN, Map, Part};
 pub use peak::{PEAK_MACS, multiply_adds};
 pub use pool::{Pool, PoolKind};
 pub use upsample::Upsample2;
+pub use weight::Weight;
 pub use winograd::{Square, Winograd};

@@ -11,6 +11,7 @@ use crate::finish::Finish;
 use crate::gemm::{Job, Window, run};
 use crate::isa::Isa;
 use crate::map::{LANES, MAX_LEN, Map, Part, Slab};
+use crate::weight::Weight;
 use transform::{FromSquares, ToSquares, weights_square};
 
 /// Output pixels of a square that is computed at once.
@@ -153,9 +154,9 @@ impl Winograd {
     ///
     /// # Errors
     /// When a slice has not the operator's length, or slopes and activation disagree.
-    pub fn pack(
+    pub fn pack<W: Weight>(
         &self,
-        weights: &[f32],
+        weights: &[W],
         bias: Option<&[f32]>,
         slopes: Option<&[f32]>,
         packed: &mut [f32],
@@ -168,7 +169,7 @@ impl Winograd {
         for (m, weights) in weights.chunks_exact(channels * 9).enumerate() {
             let block = &mut body[m / LANES * self.block_weights()..][..self.block_weights()];
             for (c, kernel) in weights.as_chunks::<9>().0.iter().enumerate() {
-                let square = weights_square(self.square, kernel);
+                let square = weights_square(self.square, &kernel.map(W::value));
                 for (product, &value) in square.iter().take(products).enumerate() {
                     block[(product * depth + c) * LANES + m % LANES] = value;
                 }

@@ -1,6 +1,5 @@
 //! What several of tract's operators say together.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use tract_onnx::prelude::*;
@@ -57,18 +56,11 @@ pub(super) enum Values<'m> {
     Stored(Stored<'m>),
 }
 
-impl<'m> Values<'m> {
+impl Values<'_> {
     pub(super) const fn len(self) -> usize {
         match self {
             Self::Seen(values) => values.len(),
             Self::Stored(stored) => stored.len(),
-        }
-    }
-
-    pub(super) fn read(self) -> Cow<'m, [f32]> {
-        match self {
-            Self::Seen(values) => Cow::Borrowed(values),
-            Self::Stored(stored) => stored.read(),
         }
     }
 }

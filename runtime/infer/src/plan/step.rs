@@ -1,15 +1,17 @@
 //! One step: a kernel, and where in the arena it reads and writes.
 
 use std::borrow::Cow;
+use std::iter;
 use std::ops::Range;
 
 use arcdoor_kernels::{
     Activation, Block, Chain, Conv, Depthwise, Elementwise, Epilogue, Inputs, Isa, Map, Part, Planar, Pool,
-    PoolKind, Residual, ShapeError, Tile, Upsample2, Winograd,
+    PoolKind, Residual, ShapeError, Tile, Upsample2, Weight, Winograd,
 };
 
 use super::fuse::{Added, Fused, Kind};
 use super::graph::{Act, Weights};
+use super::pattern::Values;
 use super::shape::Shape;
 use crate::tuning::{Choice, Form};
 
@@ -152,17 +154,17 @@ impl Kernel {
     pub(super) fn pack(&self, fused: &Fused<'_>, packed: &mut [f32]) -> Result<(), ShapeError> {
         let slopes = if let Act::Prelu(slopes) = &fused.act { Some(&**slopes) } else { None };
         match (self, &fused.kind) {
-            (Self::Conv(op, _), Kind::Conv { weights, .. } | Kind::Dense { weights }) => {
-                let (values, bias) = gathered(weights, &fused.beside);
-                op.pack(&values, Some(&bias), slopes, packed)
-            }
-            (Self::Winograd(op, _), Kind::Conv { weights, .. }) => {
-                let (values, bias) = gathered(weights, &fused.beside);
-                op.pack(&values, Some(&bias), slopes, packed)
-            }
-            (Self::Depthwise(op), Kind::Depthwise { weights, .. }) => {
-                let (values, bias) = gathered(weights, &fused.beside);
-                op.pack(&values, Some(&bias), slopes, packed)
+            (
+                Self::Conv(..) | Self::Winograd(..) | Self::Depthwise(_),
+                Kind::Conv { weights, .. } | Kind::Depthwise { weights, .. } | Kind::Dense { weights },
+            ) => {
+                let mut bias = Cow::Borrowed(&*weights.bias);
+                fused.beside.iter().for_each(|more| bias.to_mut().extend_from_slice(&more.bias));
+                match (gathered(weights, &fused.beside), weights.values) {
+                    (Some(values), _) => self.pack_weights(&values, &bias, slopes, packed),
+                    (None, Values::Seen(values)) => self.pack_weights(values, &bias, slopes, packed),
+                    (None, Values::Stored(values)) => self.pack_weights(values, &bias, slopes, packed),
+                }
             }
             (Self::Elementwise(op), Kind::Affine { scale, shift }) => {
                 op.pack(Some(scale), Some(shift), slopes, packed)
@@ -170,6 +172,21 @@ impl Kernel {
             (Self::Elementwise(op), _) => op.pack(None, None, slopes, packed),
             (Self::Pool(op), _) => op.pack(slopes, packed),
             (Self::Upsample(op), _) => op.pack(slopes, packed),
+            _ => Ok(()),
+        }
+    }
+
+    fn pack_weights<W: Weight>(
+        &self,
+        weights: &[W],
+        bias: &[f32],
+        slopes: Option<&[f32]>,
+        packed: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        match self {
+            Self::Conv(op, _) => op.pack(weights, Some(bias), slopes, packed),
+            Self::Winograd(op, _) => op.pack(weights, Some(bias), slopes, packed),
+            Self::Depthwise(op) => op.pack(weights, Some(bias), slopes, packed),
             _ => Ok(()),
         }
     }
@@ -203,34 +220,33 @@ impl Kernel {
     }
 }
 
-/// Weights and bias of a step and of those merged into it.
-fn gathered<'a>(first: &'a Weights<'a>, beside: &[Weights<'_>]) -> (Cow<'a, [f32]>, Cow<'a, [f32]>) {
-    let mut values = arranged(first);
-    let mut bias = Cow::Borrowed(&*first.bias);
-    for more in beside {
-        values.to_mut().extend_from_slice(&arranged(more));
-        bias.to_mut().extend_from_slice(&more.bias);
+/// Weights of a step and of those merged into it, `[M][...]` and each row times its channel's factor; `None` where
+/// they lie so already.
+fn gathered(first: &Weights<'_>, beside: &[Weights<'_>]) -> Option<Vec<f32>> {
+    if beside.is_empty() && first.scale.is_none() && !first.by_input {
+        return None;
     }
-    (values, bias)
+    let mut all = Vec::new();
+    for weights in iter::once(first).chain(beside) {
+        match weights.values {
+            Values::Seen(values) => arrange(weights, values, &mut all),
+            Values::Stored(values) => arrange(weights, values, &mut all),
+        }
+    }
+    Some(all)
 }
 
-/// Weights as `[M][...]`, each row times its channel's factor.
-fn arranged<'a>(how: &Weights<'a>) -> Cow<'a, [f32]> {
-    let weights = how.values.read();
-    let outputs = how.bias.len();
-    if outputs == 0 || (how.scale.is_none() && !how.by_input) {
-        return weights;
-    }
+fn arrange<W: Weight>(how: &Weights<'_>, weights: &[W], all: &mut Vec<f32>) {
+    let outputs = how.bias.len().max(1);
     let length = weights.len() / outputs;
     let factor = |m: usize| how.scale.as_ref().and_then(|scale| scale.get(m)).copied().unwrap_or(1.0);
-    let mut rows = Vec::with_capacity(weights.len());
+    all.reserve(weights.len());
     for m in 0..outputs {
         let factor = factor(m);
         if how.by_input {
-            rows.extend(weights.iter().skip(m).step_by(outputs).map(|w| w * factor));
+            all.extend(weights.iter().skip(m).step_by(outputs).map(|w| w.value() * factor));
         } else {
-            rows.extend(weights[m * length..(m + 1) * length].iter().map(|w| w * factor));
+            all.extend(weights[m * length..(m + 1) * length].iter().map(|w| w.value() * factor));
         }
     }
-    Cow::Owned(rows)
 }
