@@ -27,6 +27,9 @@ pub const MAX_CONSTANT_VALUES: usize = 64 << 20;
 /// Largest kernel, stride, dilation, padding or number of groups.
 pub const MAX_WINDOW: i64 = 4_096;
 
+/// Most axes that a transposition names.
+const MAX_RANK: usize = 8;
+
 /// Most work on one image: multiply-accumulates, and values of results beside them. An IResNet-100 does
 /// 12.1e9 on a face.
 pub const MAX_WORK: u64 = 64_000_000_000;
@@ -219,7 +222,10 @@ fn check_node(node: &NodeProto) -> Result<(), InferError> {
         node: node.name.clone(),
         attribute: attribute.name.clone(),
     };
-    match node.attribute.iter().find(|attribute| !is_bounded(attribute)) {
+    let is_sound = |attribute: &AttributeProto| {
+        is_bounded(attribute) && (node.op_type != "Transpose" || is_permutation(&attribute.ints))
+    };
+    match node.attribute.iter().find(|&attribute| !is_sound(attribute)) {
         Some(attribute) => Err(wrong(attribute)),
         None => Ok(()),
     }
@@ -238,6 +244,11 @@ fn is_bounded(attribute: &AttributeProto) -> bool {
     let fits = |v: &i64| (least..=MAX_WINDOW).contains(v);
     attribute.ints.iter().all(fits)
         && (attribute.name != "group" && attribute.name != "blocksize" || fits(&attribute.i))
+}
+
+/// The engine moves axes until each is where it should be, and goes on for ever where one never can.
+fn is_permutation(axes: &[i64]) -> bool {
+    axes.len() <= MAX_RANK && (0..).zip(axes).all(|(axis, _)| axes.contains(&axis))
 }
 
 /// That each node comes after what it reads, as ONNX asks for, and makes what nobody before it made.

@@ -37,3 +37,48 @@ fn a_network_may_work_for_so_long_and_no_longer_on_both_engines() {
         }
     }
 }
+
+#[test]
+fn a_transposition_names_each_axis_once() {
+    let load = |perm: &[i64], choice| {
+        let mut b = Builder::new(1);
+        let output = b.node("Transpose", &["x"], vec![ints("perm", perm)]);
+        let spec = NetSpec { input: [1, 3, 4, 5], outputs: &[&*output] };
+        Net::load_on(&b.finish(spec.input, &[(&output, 0)]), &spec, choice).map(drop)
+    };
+    for choice in [EngineChoice::Auto, EngineChoice::Tract] {
+        load(&[0, 2, 3, 1], choice).unwrap();
+        for wrong in [&[0, 2, 3, 0][..], &[0, 2, 3, 4], &[0, 1, 2, -1], &[3; 4], &[0; 300]] {
+            assert!(
+                matches!(load(wrong, choice), Err(InferError::Attribute { .. })),
+                "{wrong:?} on {choice:?}"
+            );
+        }
+        for other_rank in [&[0][..], &[1, 0], &[0, 1, 2, 4, 3]] {
+            assert!(load(other_rank, choice).is_err(), "{other_rank:?} on {choice:?}");
+        }
+    }
+}
+
+/// No axis, however odd, keeps the engine busy.
+#[test]
+fn odd_axes_are_an_answer_or_an_error() {
+    for op in ["Squeeze", "Unsqueeze", "ReduceMean", "ReduceSum", "ReduceMax"] {
+        for axes in [&[2, 2][..], &[0, 0, 0], &[9], &[-9], &[1, -3], &[3, 2, 1, 0, 0]] {
+            for choice in [EngineChoice::Auto, EngineChoice::Tract] {
+                let mut b = Builder::new(1);
+                let given = b.shape_of(axes);
+                let in_attribute = op.starts_with("ReduceM");
+                let output = if in_attribute {
+                    b.node(op, &["x"], vec![ints("axes", axes)])
+                } else {
+                    b.node(op, &["x", &given], vec![])
+                };
+                let spec = NetSpec { input: [1, 3, 4, 5], outputs: &[&*output] };
+                if let Ok(net) = Net::load_on(&b.finish(spec.input, &[(&output, 0)]), &spec, choice) {
+                    let _ = net.session().and_then(|mut session| session.run());
+                }
+            }
+        }
+    }
+}
