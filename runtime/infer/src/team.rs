@@ -38,6 +38,8 @@ pub(crate) fn start() -> Result<(), InferError> {
     let name = |index| format!("arcdoor-infer-{index}");
     let builder = ThreadPoolBuilder::new().num_threads(2).use_current_thread().thread_name(name);
     let pool = builder.build().map_err(|error| InferError::Thread(error.to_string()))?;
+    // What the helper sets aside when it first looks for work it sets aside now, however busy the machine is.
+    pool.broadcast(|_| ());
     // Empty until now: who is in a pool has returned above.
     let _ = TEAM.with(|team| team.set(pool));
     Ok(())
