@@ -4,6 +4,7 @@
 //! nothing.
 
 use crate::error::InferError;
+use crate::fields::{Wire, fields};
 
 /// Most fields of all messages of one file, and integers in packed lists: some 64 MiB in memory.
 pub const MAX_FIELDS: usize = 1 << 18;
@@ -61,29 +62,15 @@ pub(crate) fn check(file: &[u8]) -> Result<(), InferError> {
     walk(file, Kind::Model, MAX_DEPTH, &mut left)
 }
 
-fn walk(mut bytes: &[u8], kind: Kind, depth: usize, left: &mut usize) -> Result<(), InferError> {
-    while !bytes.is_empty() {
+fn walk(bytes: &[u8], kind: Kind, depth: usize, left: &mut usize) -> Result<(), InferError> {
+    for field in fields(bytes) {
         spend(left, 1)?;
-        let (key, rest) = varint(bytes)?;
-        let payload;
-        (payload, bytes) = match key & 7 {
-            0 => (None, varint(rest)?.1),
-            1 => (None, rest.get(8..).ok_or_else(cut)?),
-            5 => (None, rest.get(4..).ok_or_else(cut)?),
-            2 => {
-                let (length, rest) = varint(rest)?;
-                let length = usize::try_from(length).map_err(|_| cut())?;
-                let (payload, rest) = rest.split_at_checked(length).ok_or_else(cut)?;
-                (Some(payload), rest)
-            }
-            _ => return Err(InferError::NotOnnx("a field of an unknown type".to_owned())),
-        };
-        let Some(payload) = payload else { continue };
-        let field = key >> 3;
-        if kind.is_packed(field) {
+        let field = field.ok_or_else(broken)?;
+        let Wire::Bytes(payload) = field.value else { continue };
+        if kind.is_packed(field.number) {
             spend(left, payload.len())?;
         }
-        match kind.of(field) {
+        match kind.of(field.number) {
             None => {}
             Some(_) if depth == 0 => return Err(InferError::TooMuch { what: "levels", most: MAX_DEPTH }),
             Some(inner) => walk(payload, inner, depth - 1, left)?,
@@ -97,18 +84,6 @@ fn spend(left: &mut usize, fields: usize) -> Result<(), InferError> {
     Ok(())
 }
 
-fn cut() -> InferError {
-    InferError::NotOnnx("it ends within a field".to_owned())
-}
-
-/// A number of seven bits a byte, the least first.
-fn varint(bytes: &[u8]) -> Result<(u64, &[u8]), InferError> {
-    let mut value = 0;
-    for (index, &byte) in bytes.iter().take(10).enumerate() {
-        value |= u64::from(byte & 0x7f).checked_shl(7 * index as u32).unwrap_or(0);
-        if byte < 0x80 {
-            return Ok((value, &bytes[index + 1..]));
-        }
-    }
-    Err(cut())
+fn broken() -> InferError {
+    InferError::NotOnnx("it ends within a field, or holds one of an unknown type".to_owned())
 }

@@ -66,10 +66,7 @@ fn step(b: &mut Builder, at: &At, kept: &[At]) -> At {
         7 => same(b.node("Relu", &[&at.name], vec![])),
         8 => same(b.norm(&at.name, at.channels)),
         9 => {
-            // A residual, of an older map or of the map itself. One pixel is left to tract, which makes a bias of it.
-            if at.height * at.width == 1 {
-                return at.clone();
-            }
+            // A residual, of an older map or of the map itself.
             let fits = |other: &&At| {
                 (other.channels, other.height, other.width) == (at.channels, at.height, at.width)
             };
@@ -395,6 +392,34 @@ fn sums_listed_last_are_no_steps() {
     let net = Net::load_on(&graph.onnx, &spec, EngineChoice::Plan).unwrap();
     assert!(net.steps().iter().all(|step| step.operators != "Add"), "{:?}", net.steps());
     compare(&graph, 1, None);
+}
+
+/// Decluttering makes the map of one pixel the convolution's bias.
+#[test]
+fn a_residual_of_one_pixel_answers_alike() {
+    let graph = one([1, 20, 1, 1], |b| {
+        let first = b.conv("x", [20, 20, 1], [3, 3], 1, [1; 4]);
+        let first = b.node("Relu", &[&first], vec![]);
+        let second = b.conv(&first, [20, 20, 1], [3, 3], 1, [1; 4]);
+        b.node("Add", &[&second, &first], vec![])
+    });
+    compare(&graph, 3, None);
+}
+
+#[test]
+fn bounds_on_one_side_answer_alike() {
+    let input = [1, 5, 7, 9];
+    for (op, bounds) in
+        [("Max", [Some(-0.25), None]), ("Min", [None, Some(0.5)]), ("Clip", [Some(0.1), None])]
+    {
+        let graph = one(input, |b| {
+            let bound = b.constant_of(&[], vec![bounds[0].or(bounds[1]).unwrap()]);
+            b.node(op, &["x", &bound], vec![])
+        });
+        for broken in [None, Some(f32::INFINITY), Some(f32::NEG_INFINITY)] {
+            compare(&graph, 4, broken);
+        }
+    }
 }
 
 /// tract 0.23.9 would fold these constants into the weights as if they stood on the other side.

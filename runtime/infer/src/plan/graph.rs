@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use arcdoor_kernels::{PoolKind, Taps};
 use tract_onnx::prelude::*;
 
-use super::pattern::{Makers, Values};
+use super::makers::{Makers, Values};
 use super::read;
 use super::refusal::{Unsupported, Why};
 use super::shape::{Shape, View};
 use crate::declutter::Simple;
 
 /// Most nodes that the outputs may need: IResNet-100 has some 900, constants not counted.
-const MAX_NODES: usize = 16_384;
+const MAX_NODES: usize = 4_096;
 /// Largest batch: bigger ones are no business of a door.
 const MAX_BATCH: usize = 16;
 

@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | `makers` | who makes what in tract's graph, and which weights it has not seen |
 //! | `pattern` | what several of tract's operators say together: a PReLU, a clip, a mean |
 //! | `product` | which sums an `EinSum` of tract's is made of |
 //! | `shape` | a tensor as a view of a channel-blocked map: reshaping and transposing move nothing |
@@ -28,6 +29,7 @@ mod floats;
 mod fuse;
 mod graph;
 mod halves;
+mod makers;
 mod merge;
 mod pattern;
 mod product;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use arcdoor_kernels::{PoolKind, Taps};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::AxisOp;
+use tract_onnx::tract_core::ops::array::MultiBroadcastTo;
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PoolSpec, SumPool};
 use tract_onnx::tract_core::ops::einsum::EinSum;
@@ -13,7 +14,8 @@ use tract_onnx::tract_core::ops::math::{Add, Max, Min, Mul, Neg, Sub};
 use tract_onnx::tract_core::ops::nn::{DataFormat, LeakyRelu, NearestUpsample, Reduce, Sigmoid};
 
 use super::graph::{Act, Graph, Node, Op, Weights};
-use super::pattern::{Makers, Pattern, floats, is_sum};
+use super::makers::{Makers, floats};
+use super::pattern::{Pattern, is_sum};
 use super::product::{Over, Product};
 use super::refusal::Why;
 use super::shape::{Order, Shape, View};
@@ -35,6 +37,7 @@ pub(super) fn node<'m>(
     let mut reader = Reader { makers, node, graph };
     let view = match &*inputs {
         [x] => reader.unary(x)?,
+        [x, bias] if node.op_is::<Conv>() => reader.conv_onto(x, bias)?,
         [a, b] => reader.add(a, b)?,
         _ => return Err(Why::Operator),
     };
@@ -56,7 +59,7 @@ impl<'m> Reader<'m, '_> {
             return self.pattern(pattern, x, shape);
         }
         if let Some(op) = node.op_as::<Conv>() {
-            return self.conv(op, x, shape);
+            return self.conv(op, None, x, shape);
         }
         if let Some(op) = node.op_as::<EinSum>() {
             return self.product(op, x, shape);
@@ -69,6 +72,9 @@ impl<'m> Reader<'m, '_> {
         }
         if let Some(op) = node.op_as::<AxisOp>() {
             return x.moved(op, shape);
+        }
+        if let Some(op) = node.op_as::<MultiBroadcastTo>() {
+            return x.repeated(op);
         }
         if let Some(op) = node.op_as::<MaxPool>() {
             return self.pool(PoolKind::Max, &op.pool_spec, x, shape);
@@ -86,7 +92,20 @@ impl<'m> Reader<'m, '_> {
         Err(Why::Operator)
     }
 
-    fn conv(&mut self, op: &Conv, x: &View, shape: Shape) -> Result<View, Why> {
+    /// A convolution that is added to a map of one pixel: decluttering makes that map its bias.
+    fn conv_onto(&mut self, x: &View, bias: &View) -> Result<View, Why> {
+        let op = self.node.op_as::<Conv>().ok_or(Why::Operator)?;
+        let sums = self.conv(op, Some(bias), x, self.graph.shape(x.value))?;
+        let shape = self.graph.shape(sums.value);
+        if self.graph.batch != 1 || shape != self.graph.shape(bias.value) || shape.height * shape.width != 1 {
+            return Err(Why::Inputs);
+        }
+        let value = self.put(Op::Add, vec![bias.value, sums.value], shape);
+        Ok(View { value, ..sums })
+    }
+
+    /// `onto`: what its bias is made of, where that is no constant.
+    fn conv(&mut self, op: &Conv, onto: Option<&View>, x: &View, shape: Shape) -> Result<View, Why> {
         if op.q_params.is_some() || op.kernel_fmt != KernelFormat::OIHW {
             return Err(Why::Attribute("weights' format"));
         }
@@ -100,7 +119,7 @@ impl<'m> Reader<'m, '_> {
         let taps = taps(&op.pool_spec, [rows, columns], shape)?;
         let [height, width] = taps.output_size(shape.height, shape.width)?;
         let to = Shape::of_image(&[1, outputs, height, width])?;
-        let bias = self.bias(bias, outputs)?;
+        let bias = if onto.is_some() { vec![0.0; outputs] } else { self.bias(bias, outputs)? };
         let weights = Weights { values, by_input: false, scale, bias };
         let op = if op.group == shape.channels && outputs == op.group && by_group == 1 {
             Op::Depthwise { taps, weights }
@@ -119,6 +138,7 @@ impl<'m> Reader<'m, '_> {
         let (values, scale) = self.makers.weights(weights).ok_or(Why::Constant("weights"))?;
         let product = Product::read(op, at, x.dims.len(), self.dims(weights)?);
         let Product { over, by_input, outputs } = product.ok_or(Why::Attribute("axes"))?;
+        // Factors go with rows of weights: where these are columns, none fit.
         check_scale(scale.as_deref(), if by_input { 0 } else { outputs })?;
         let weights = Weights { values, by_input, scale, bias: vec![0.0; outputs] };
         match over {
@@ -337,6 +357,7 @@ fn per_channel(tensor: &Tensor, x: &View, shape: Shape) -> Option<Vec<f32>> {
     if let &[all] = values {
         return Some(vec![all; shape.channels]);
     }
-    let fits = tensor.shape().iter().enumerate().all(|(axis, &side)| side == 1 || axis == 1);
+    let channels = usize::from(x.dims.len() > 1);
+    let fits = tensor.shape().iter().enumerate().all(|(axis, &side)| side == 1 || axis == channels);
     (fits && values.len() == shape.channels && x.by_channel(shape)).then(|| values.to_vec())
 }

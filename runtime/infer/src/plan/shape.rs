@@ -1,6 +1,7 @@
 //! How an ONNX tensor is seen in a channel-blocked map.
 
 use tract_onnx::tract_core::internal::AxisOp;
+use tract_onnx::tract_core::ops::array::MultiBroadcastTo;
 
 use super::refusal::Why;
 
@@ -56,10 +57,16 @@ impl View {
         Self { value, order: Order::Planes, dims: vec![batch, shape.channels, shape.height, shape.width] }
     }
 
-    /// Whether axis 1 is the map's channels and the rest its rows and columns.
+    /// Whether axis 1, or the only one, is the map's channels and the rest its rows and columns.
     pub(super) fn by_channel(&self, shape: Shape) -> bool {
-        let image = self.order == Order::Planes && self.dims.get(1) == Some(&shape.channels);
-        image && (self.dims.len() == 4 || (self.dims.len() == 2 && shape.height * shape.width == 1))
+        let one_pixel = shape.height * shape.width == 1;
+        let channels = match self.dims.len() {
+            1 if one_pixel => self.dims.first(),
+            2 if one_pixel => self.dims.get(1),
+            4 => self.dims.get(1),
+            _ => None,
+        };
+        self.order == Order::Planes && channels == Some(&shape.channels)
     }
 
     /// Of another shape.
@@ -83,6 +90,15 @@ impl View {
             _ => return Err(Why::Dims),
         }
         Ok(Self { value: self.value, order: self.order, dims })
+    }
+
+    /// Repeated along axes of one value, each of them once: what decluttering leaves of a bias of one channel.
+    pub(super) fn repeated(&self, op: &MultiBroadcastTo) -> Result<Self, Why> {
+        let dims = op.shape.as_concrete().ok_or(Why::Dims)?;
+        if dims.iter().product::<usize>() != self.dims.iter().product::<usize>() || dims.len() > 8 {
+            return Err(Why::Operator);
+        }
+        Ok(Self { value: self.value, order: self.order, dims: dims.to_vec() })
     }
 
     /// Only between planes and pixels, or where a transposition moves nothing.

@@ -11,7 +11,7 @@ use arcdoor_kernels::{
 
 use super::fuse::{Added, Fused, Kind};
 use super::graph::{Act, Weights};
-use super::pattern::Values;
+use super::makers::Values;
 use super::shape::Shape;
 use crate::tuning::{Choice, Form};
 
