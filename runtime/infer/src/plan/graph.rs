@@ -11,7 +11,7 @@ use super::refusal::{Unsupported, Why};
 use super::shape::{Shape, View};
 use crate::declutter::Simple;
 
-/// Most nodes that the outputs may need: IResNet-100 has some 900, constants not counted.
+/// Most nodes that the outputs may need: IResNet-50 has 168, without constants and what lies within patterns.
 const MAX_NODES: usize = 4_096;
 /// Largest batch: bigger ones are no business of a door.
 const MAX_BATCH: usize = 16;
