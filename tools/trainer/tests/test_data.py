@@ -216,7 +216,7 @@ def test_grey_is_grey_and_dark_is_dark():
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_kept_images_are_read_once_and_never_torn(workers, tmp_path):
+def test_kept_images_are_not_read_again_and_never_torn(workers, tmp_path):
     path = folder(tmp_path / "set", {f"p{n}/{k}.png": png(10 * n + k) for n in range(4) for k in range(4)})
     whole = wanted(path, keep_mb=1, workers=workers)
     source, _ = data.gather(whole, 1)
@@ -225,7 +225,7 @@ def test_kept_images_are_read_once_and_never_torn(workers, tmp_path):
 
     def counted(index):
         with open(reads, "a") as file:
-            file.write("x")
+            file.write(f"{index}\n")
         return plain(index)
 
     source.fetch = counted
@@ -233,7 +233,13 @@ def test_kept_images_are_read_once_and_never_torn(workers, tmp_path):
     other, _ = data.gather(wanted(path), 1)
     expected = [images.numpy() for images, _, _ in data.Batches(other, wanted(path), 1, 4, 3)]
     assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
-    assert len(reads.read_text()) == 16, "one reading each, in three epochs"
+    counts = np.bincount(np.array(reads.read_text().split(), int), minlength=16)
+    # Two workers may want one image before either has kept it; neither reads it again in a later epoch.
+    assert set(counts.tolist()) <= set(range(1, max(workers, 1) + 1)), counts
+    before = reads.read_text()
+    again = [images.numpy() for images, _, _ in data.Batches(source, whole, 1, 4, 3)]
+    assert all(np.array_equal(a, b) for a, b in zip(again, expected, strict=True))
+    assert reads.read_text() == before, "what workers kept is there for those who come after them"
 
 
 def test_what_has_no_room_is_decoded_each_time():

@@ -22,7 +22,8 @@ MAX_IMAGE_BYTES = 16 << 20
 
 
 class Kept:
-    """Decoded images in memory that a process shares with those it forks: the first ``room`` of ``images``."""
+    """Decoded images in memory that a process shares with those it forks: the first ``room`` of ``images``. Without a
+    lock: two processes that want an image at once both decode it, to the same bytes."""
 
     def __init__(self, images: int, megabytes: int) -> None:
         size = SIDE * SIDE * 3
