@@ -17,17 +17,24 @@ pub const MANIFEST_FILE: &str = "pack.toml";
 pub const MAX_MANIFEST_BYTES: u64 = 64 << 10;
 /// Largest signature, in bytes; its comments are free text.
 pub const MAX_SIGNATURE_BYTES: u64 = 4 << 10;
-/// Largest network, in bytes.
+/// Largest network, or graph file, in bytes.
 pub const MAX_NET_BYTES: u64 = 64 << 20;
 
 /// A pack whose every byte is what its manifest promises.
 pub struct Pack {
     dir: PathBuf,
     manifest: Manifest,
-    detector: Vec<u8>,
-    landmarks: Vec<u8>,
-    embedder: Vec<u8>,
+    detector: NetBytes,
+    landmarks: NetBytes,
+    embedder: NetBytes,
     calibration: Calibration,
+}
+
+/// One network's files.
+#[derive(Default)]
+struct NetBytes {
+    onnx: Vec<u8>,
+    graph: Option<Vec<u8>>,
 }
 
 impl Pack {
@@ -66,18 +73,22 @@ impl Pack {
         let manifest: Manifest = toml::from_str(&text)
             .map_err(|cause| vec![Problem::Manifest(cause.to_string().trim().to_owned())])?;
         let mut problems = manifest.problems();
-        let mut net = |net: &NetFile| {
+        let mut read = |file: &str, sha256: &str| {
             // A name that is not plain has been reported, and is never opened.
-            if problems.iter().any(|p| matches!(p, Problem::FileName { file, .. } if *file == net.file)) {
+            if problems.iter().any(|p| matches!(p, Problem::FileName { file: bad, .. } if bad == file)) {
                 return Vec::new();
             }
-            read_verified(dir, net).unwrap_or_else(|problem| {
+            read_verified(dir, file, sha256).unwrap_or_else(|problem| {
                 problems.push(problem);
                 Vec::new()
             })
         };
+        let mut net = |net: &NetFile| NetBytes {
+            onnx: read(&net.file, &net.sha256),
+            graph: net.graph.as_ref().map(|graph| read(&graph.file, &graph.sha256)),
+        };
         let detector = net(&manifest.detector);
-        let landmarks = manifest.landmarks.as_ref().map_or_else(Vec::new, &mut net);
+        let landmarks = manifest.landmarks.as_ref().map(&mut net).unwrap_or_default();
         let embedder = net(&manifest.embedder);
         let calibration = calibration(&manifest);
         match calibration {
@@ -114,8 +125,9 @@ impl Pack {
     /// Its files, the manifest first; a signature aside.
     #[must_use]
     pub fn files(&self) -> Vec<String> {
-        let nets = self.manifest.nets().map(|(_, net)| net.file.clone());
-        [MANIFEST_FILE.to_owned()].into_iter().chain(nets).collect()
+        let graph = |net: &NetFile| net.graph.as_ref().map(|graph| graph.file.clone());
+        let nets = self.manifest.nets().flat_map(|(_, net)| [Some(net.file.clone()), graph(net)]);
+        [MANIFEST_FILE.to_owned()].into_iter().chain(nets.flatten()).collect()
     }
 
     /// Finds faces.
@@ -145,14 +157,22 @@ impl Pack {
     /// The verified bytes of one of this pack's networks; empty for a network of another pack.
     #[must_use]
     pub fn file_bytes(&self, net: &NetFile) -> &[u8] {
+        self.bytes(net).map(|bytes| &*bytes.onnx).unwrap_or_default()
+    }
+
+    /// The verified bytes of its graph file, where it has one.
+    #[must_use]
+    pub fn graph_bytes(&self, net: &NetFile) -> Option<&[u8]> {
+        self.bytes(net)?.graph.as_deref()
+    }
+
+    fn bytes(&self, net: &NetFile) -> Option<&NetBytes> {
         if *net == self.manifest.embedder {
-            &self.embedder
+            Some(&self.embedder)
         } else if *net == self.manifest.detector {
-            &self.detector
-        } else if self.manifest.landmarks.as_ref() == Some(net) {
-            &self.landmarks
+            Some(&self.detector)
         } else {
-            &[]
+            self.manifest.landmarks.as_ref().filter(|landmarks| *landmarks == net).map(|_| &self.landmarks)
         }
     }
 
@@ -233,11 +253,11 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn read_verified(dir: &Path, net: &NetFile) -> Result<Vec<u8>, Problem> {
-    let bytes = read_bounded(dir, &net.file, MAX_NET_BYTES)?;
+fn read_verified(dir: &Path, file: &str, sha256: &str) -> Result<Vec<u8>, Problem> {
+    let bytes = read_bounded(dir, file, MAX_NET_BYTES)?;
     let found = sha256_hex(&bytes);
-    if found != net.sha256 {
-        return Err(Problem::Changed { file: net.file.clone(), found, expected: net.sha256.clone() });
+    if found != sha256 {
+        return Err(Problem::Changed { file: file.to_owned(), found, expected: sha256.to_owned() });
     }
     Ok(bytes)
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::manifest::{CalibrationTable, Manifest, NetFile, Preprocess};
+use crate::manifest::{CalibrationTable, GraphFile, Manifest, NetFile, Preprocess};
 
 /// The format that [`Recipe::manifest`] writes.
 const FORMAT: u32 = 1;
@@ -76,6 +76,8 @@ pub struct Built {
     pub parameters: u64,
     /// What the rewritten network takes as input.
     pub preprocess: Preprocess,
+    /// Its graph file, where the plan runs the network.
+    pub graph: Option<GraphFile>,
 }
 
 impl Recipe {
@@ -116,6 +118,7 @@ impl RecipeNet {
             source: self.source.clone(),
             training_data: self.training_data.clone(),
             preprocess: built.preprocess,
+            graph: built.graph,
         }
     }
 }

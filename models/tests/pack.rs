@@ -31,6 +31,7 @@ fn manifest() -> Manifest {
         macs: 1,
         parameters: 1,
         preprocess: net.preprocess.clone(),
+        graph: None,
     };
     recipe.manifest(built(DETECTOR, &recipe.detector), None, built(EMBEDDER, &recipe.embedder))
 }
@@ -229,6 +230,7 @@ fn a_card_brings_an_embedder_that_grants_nobody_until_it_is_calibrated() {
         macs: 1,
         parameters: 1,
         preprocess: net.preprocess.clone(),
+        graph: None,
     };
     let manifest =
         recipe.manifest(built(DETECTOR, &recipe.detector), None, built(EMBEDDER, &recipe.embedder));

@@ -18,6 +18,8 @@ mod network;
 mod pack;
 #[path = "../fuzz/bodies/plan.rs"]
 mod plan;
+#[path = "../fuzz/bodies/stored.rs"]
+mod stored;
 
 /// Each input, every cut of it and a flip of each of its first bytes; none may panic or take long.
 fn replay(target: &str, run: fn(&[u8])) {
@@ -73,5 +75,15 @@ fn plans() {
     }
     replay("plan", |bytes| {
         let _ = plan::run(bytes);
+    });
+}
+
+#[test]
+fn graph_files() {
+    for (name, bytes) in corpus("stored") {
+        assert!(stored::run(&bytes) || !name.starts_with("good-"), "{name} is taken");
+    }
+    replay("stored", |bytes| {
+        let _ = stored::run(bytes);
     });
 }

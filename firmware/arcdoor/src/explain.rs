@@ -29,6 +29,7 @@ pub(crate) fn explain(pack: &Pack, engine: EngineName, answer: Answer<'_>) -> Re
             file: network.file,
             input: network.input,
             engine: network.engine.name().to_owned(),
+            from_graph: network.from_graph,
             unsupported: network.unsupported.map(|found| UnsupportedNode {
                 operator: found.operator,
                 node: found.node,
@@ -46,13 +47,24 @@ pub(crate) fn explain(pack: &Pack, engine: EngineName, answer: Answer<'_>) -> Re
 
 /// The table of one network.
 pub(crate) fn print(out: &mut impl Write, response: &Response) -> io::Result<()> {
-    let Response::Network { file, input, engine, unsupported, macs, predicted_ms, method, bytes, steps } =
-        response
+    let Response::Network {
+        file,
+        input,
+        engine,
+        from_graph,
+        unsupported,
+        macs,
+        predicted_ms,
+        method,
+        bytes,
+        steps,
+    } = response
     else {
         return Ok(());
     };
     let [_, channels, rows, columns] = input;
-    writeln!(out, "\n{file} at {channels} x {rows} x {columns}: engine {engine}")?;
+    let start = if *from_graph { ", started from its graph file" } else { "" };
+    writeln!(out, "\n{file} at {channels} x {rows} x {columns}: engine {engine}{start}")?;
     if let Some(found) = unsupported {
         writeln!(out, "  the plan does not run {} {:?}: {}", found.operator, found.node, found.why)?;
     }

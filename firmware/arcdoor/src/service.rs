@@ -17,6 +17,7 @@ use arcdoor_core::SubjectName;
 use arcdoor_gallery::{Gallery, Subject};
 use arcdoor_models::Pack;
 use arcdoor_pipeline::Policy;
+use arcdoor_vision::check_pack_graphs;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -285,6 +286,7 @@ impl Service {
         // Whole is not enough: the networks must load, too.
         let engine = Engine::open(&dir, &self.home, &self.settings, Policy::still())?;
         let pack = engine.pack();
+        check_pack_graphs(pack)?;
         answer(&Response::PackWhole {
             name: pack.name().to_owned(),
             version: pack.manifest().version,

@@ -76,6 +76,15 @@ pub enum InferError {
     /// The engine cannot read or prepare the graph.
     #[error("the network cannot be loaded ({0}): the file is broken or uses operators that we do not run")]
     Load(String),
+    /// The file beside the network that holds its graph.
+    #[error("the network's graph file cannot be used ({0}): build its pack with `arcdoor-lab pack build`")]
+    Graph(String),
+    /// It says something else than the ONNX file.
+    #[error(
+        "the network's graph file is not what this arcdoor makes of its ONNX file: build its pack with \
+         `arcdoor-lab pack build`"
+    )]
+    OtherGraph,
     /// The plan was demanded and does not support the graph.
     #[error("the plan does not run this network ({0}): choose the engine `auto` or `tract`")]
     Unplanned(#[from] crate::plan::Unsupported),

@@ -44,6 +44,28 @@ impl NetSpec<'_> {
     }
 }
 
+/// The files of a network.
+#[derive(Debug, Clone, Copy)]
+pub struct Files<'a> {
+    /// The ONNX file.
+    pub onnx: &'a [u8],
+    /// What [`write_graphs`](crate::write_graphs) made of it: the plan starts from this where it is there, and tract
+    /// is left out. Like the ONNX file, it says what the network does: its origin must be known.
+    pub graphs: Option<&'a [u8]>,
+}
+
+impl<'a> From<&'a [u8]> for Files<'a> {
+    fn from(onnx: &'a [u8]) -> Self {
+        Self { onnx, graphs: None }
+    }
+}
+
+impl<'a> From<&'a Vec<u8>> for Files<'a> {
+    fn from(onnx: &'a Vec<u8>) -> Self {
+        Self::from(&**onnx)
+    }
+}
+
 /// What runs a network.
 #[derive(Clone)]
 pub(crate) enum Inner {
@@ -58,6 +80,7 @@ pub struct Net {
     input: [usize; 4],
     outputs: Arc<[String]>,
     unsupported: Option<Unsupported>,
+    from_graph: bool,
 }
 
 impl Net {
@@ -66,8 +89,8 @@ impl Net {
     ///
     /// # Errors
     /// When the file or the shape is out of bounds, the graph cannot be run, or an output is missing.
-    pub fn load(onnx: &[u8], spec: &NetSpec<'_>) -> Result<Self, InferError> {
-        Self::load_on(onnx, spec, EngineChoice::Auto)
+    pub fn load<'a>(files: impl Into<Files<'a>>, spec: &NetSpec<'_>) -> Result<Self, InferError> {
+        Self::load_on(files, spec, EngineChoice::Auto)
     }
 
     /// As [`load`](Self::load), on the engine of the caller's choice.
@@ -75,21 +98,25 @@ impl Net {
     /// # Errors
     /// As [`load`](Self::load); [`InferError::Unplanned`] where the plan is demanded and does not support the
     /// graph.
-    pub fn load_on(onnx: &[u8], spec: &NetSpec<'_>, choice: EngineChoice) -> Result<Self, InferError> {
-        Self::load_tuned(onnx, spec, choice, &Tuning::default())
+    pub fn load_on<'a>(
+        files: impl Into<Files<'a>>,
+        spec: &NetSpec<'_>,
+        choice: EngineChoice,
+    ) -> Result<Self, InferError> {
+        Self::load_tuned(files, spec, choice, &Tuning::default())
     }
 
     /// As [`load_on`](Self::load_on), with the plan cut as `tuning` says.
     ///
     /// # Errors
     /// As [`load_on`](Self::load_on).
-    pub fn load_tuned(
-        onnx: &[u8],
+    pub fn load_tuned<'a>(
+        files: impl Into<Files<'a>>,
         spec: &NetSpec<'_>,
         choice: EngineChoice,
         tuning: &Tuning,
     ) -> Result<Self, InferError> {
-        Self::load_watched(onnx, spec, choice, tuning, |_| {})
+        Self::load_watched(files, spec, choice, tuning, |_| {})
     }
 
     /// As [`load_tuned`](Self::load_tuned), and calls `after` for whoever holds a clock when a part of the
@@ -97,33 +124,36 @@ impl Net {
     ///
     /// # Errors
     /// As [`load_on`](Self::load_on).
-    pub fn load_watched(
-        onnx: &[u8],
+    pub fn load_watched<'a>(
+        files: impl Into<Files<'a>>,
         spec: &NetSpec<'_>,
         choice: EngineChoice,
         tuning: &Tuning,
         mut after: impl FnMut(Loading),
     ) -> Result<Self, InferError> {
+        let files = files.into();
         let outputs: Arc<[String]> = spec.outputs.iter().map(|&name| name.to_owned()).collect();
-        let net = |inner, unsupported| Self { inner, input: spec.input, outputs, unsupported };
+        let input = spec.input;
         spec.check()?;
         let mut unsupported = None;
         if choice != EngineChoice::Tract {
-            let simple = limits::guarded(|| declutter::simple(onnx, spec, &mut after));
-            match simple.map(|simple| Plan::compile(&simple, spec.input, tuning, &mut after)) {
-                Ok(Ok(plan)) => return Ok(net(Inner::Plan(Arc::new(plan)), None)),
-                Ok(Err(why)) if choice == EngineChoice::Plan => return Err(InferError::Unplanned(why)),
-                Ok(Err(why)) => unsupported = Some(why),
+            match planned(files, spec, tuning, &mut after) {
+                Ok((plan, from_graph)) => {
+                    let inner = Inner::Plan(Arc::new(plan));
+                    return Ok(Self { inner, input, outputs, unsupported, from_graph });
+                }
+                Err(error @ InferError::Graph(_)) => return Err(error),
                 Err(error) if choice == EngineChoice::Plan => return Err(error),
+                Err(InferError::Unplanned(why)) => unsupported = Some(why),
                 // What is no file, or no graph, is for tract to say.
                 Err(_) => {}
             }
         }
         let plan = limits::guarded(|| {
-            let model = declutter::typed(onnx, spec)?;
+            let model = declutter::typed(files.onnx, spec)?;
             model.into_optimized().and_then(IntoRunnable::into_runnable).map_err(load_error)
         })?;
-        Ok(net(Inner::Tract(plan), unsupported))
+        Ok(Self { inner: Inner::Tract(plan), input, outputs, unsupported, from_graph: false })
     }
 
     /// What runs the network.
@@ -133,6 +163,12 @@ impl Net {
             Inner::Plan(_) => Engine::Plan,
             Inner::Tract(_) => Engine::Tract,
         }
+    }
+
+    /// Whether the plan was compiled from a graph that tract had read already.
+    #[must_use]
+    pub const fn from_graph(&self) -> bool {
+        self.from_graph
     }
 
     /// Why the plan does not run the network, where that is why tract does.
@@ -198,6 +234,20 @@ impl std::fmt::Debug for Net {
             .field("outputs", &self.outputs)
             .finish_non_exhaustive()
     }
+}
+
+/// From the stored graph, or from what tract makes of the ONNX file; and whether it was the former.
+fn planned(
+    files: Files<'_>,
+    spec: &NetSpec<'_>,
+    tuning: &Tuning,
+    after: &mut dyn FnMut(Loading),
+) -> Result<(Plan, bool), InferError> {
+    if let Some(plan) = Plan::compile_stored(files, spec, tuning, after)? {
+        return Ok((plan, true));
+    }
+    let simple = limits::guarded(|| declutter::simple(files.onnx, spec, after))?;
+    Ok((Plan::compile(&simple, spec.input, tuning, after)?, false))
 }
 
 /// The graph with its input shape fixed and its outputs selected.

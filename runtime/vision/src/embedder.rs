@@ -2,6 +2,7 @@
 
 use crate::align::{Similarity, warp};
 use crate::error::VisionError;
+use crate::graphs::files;
 use crate::preprocess::Channels;
 use arcdoor_core::{Landmarks5, ModelId, Template};
 use arcdoor_frame::RgbView;
@@ -55,7 +56,7 @@ impl Embedder {
         let output = file.outputs.first().map_or("", String::as_str);
         let side = width as usize;
         let spec = NetSpec { input: [1, 3, side, side], outputs: &[output] };
-        let net = Net::load_tuned(pack.file_bytes(file), &spec, options.engine, tuning)?;
+        let net = Net::load_tuned(files(pack, file), &spec, options.engine, tuning)?;
         let session = net.session_on(options.threads)?;
         Ok(Self {
             session,

@@ -1,6 +1,7 @@
 //! Which engine runs each network of a pack, why, and what each step should cost.
 
 use crate::error::VisionError;
+use crate::graphs::files;
 use arcdoor_infer::{Engine, EngineChoice, Entry, Net, NetSpec, Unsupported};
 use arcdoor_models::Pack;
 
@@ -15,6 +16,8 @@ pub struct Explained {
     pub input: [usize; 4],
     /// What runs it.
     pub engine: Engine,
+    /// Whether the plan was compiled from its graph file, without tract.
+    pub from_graph: bool,
     /// The first operator that the plan does not run, and why.
     pub unsupported: Option<Unsupported>,
     /// The plan's steps; none on tract.
@@ -34,11 +37,12 @@ pub fn explain(pack: &Pack, choice: EngineChoice) -> Result<Vec<Explained>, Visi
             let (width, height) = (file.preprocess.width as usize, file.preprocess.height as usize);
             let outputs: Vec<&str> = file.outputs.iter().map(String::as_str).collect();
             let spec = NetSpec { input: [1, 3, height, width], outputs: &outputs };
-            let net = Net::load_on(pack.file_bytes(file), &spec, choice)?;
+            let net = Net::load_on(files(pack, file), &spec, choice)?;
             Ok(Explained {
                 file: file.file.clone(),
                 input: spec.input,
                 engine: net.engine(),
+                from_graph: net.from_graph(),
                 unsupported: net.unsupported().cloned(),
                 steps: net.steps().to_vec(),
                 bytes: net.plan_bytes(),

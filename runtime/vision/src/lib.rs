@@ -14,6 +14,7 @@
 //! | [`quality`] | 0..=100 with named parts, and the gate that turns a weak part into advice |
 //! | [`embedder`] | an aligned face in, a [`Template`](arcdoor_core::Template) out |
 //! | [`explain`](mod@explain) | which engine runs each network of a pack, and why |
+//! | [`graphs`] | the graph files from which a pack's networks start |
 //! | [`tuning`] | the networks as `arcdoor tune` measures them |
 //! | [`bundle`] | [`Vision`]: all of it behind one value, with the time that each stage took |
 //!
@@ -27,6 +28,7 @@ pub mod detect;
 pub mod embedder;
 pub mod error;
 pub mod explain;
+pub mod graphs;
 mod letterbox;
 mod nms;
 mod preprocess;
@@ -41,6 +43,7 @@ pub use detect::{DetectSettings, Detector, Landmarker};
 pub use embedder::Embedder;
 pub use error::VisionError;
 pub use explain::{Explained, explain};
+pub use graphs::{Role, check_pack_graphs, graph_file};
 pub use preprocess::Channels;
 pub use quality::{Assessment, QualityGate, assess};
 pub use seetaface::SeetaFace;

@@ -2,6 +2,7 @@
 
 use crate::detect::DetectSettings;
 use crate::error::VisionError;
+use crate::graphs::files;
 use crate::yunet::YuNet;
 use arcdoor_infer::{EngineChoice, Net, NetSpec};
 use arcdoor_models::{NetFile, Pack};
@@ -33,7 +34,7 @@ pub fn networks(
     let load = |file: &NetFile, [width, height]: [usize; 2]| {
         let outputs: Vec<&str> = file.outputs.iter().map(String::as_str).collect();
         let spec = NetSpec { input: [1, 3, height, width], outputs: &outputs };
-        let net = Net::load_tuned(pack.file_bytes(file), &spec, EngineChoice::Auto, tuning)?;
+        let net = Net::load_tuned(files(pack, file), &spec, EngineChoice::Auto, tuning)?;
         Ok(Network { file: file.file.clone(), net })
     };
     let (detector, embedder) = (pack.detector(), pack.embedder());

@@ -7,7 +7,10 @@ use crate::say::say;
 use anyhow::{Context, Result, bail, ensure};
 use arcdoor_calib::Random;
 use arcdoor_infer::{Net, NetSpec, onnx};
-use arcdoor_models::{Built, EmbedderCard, MANIFEST_FILE, Pack, Preprocess, Recipe, RecipeNet, sha256_hex};
+use arcdoor_models::{
+    Built, EmbedderCard, GraphFile, MANIFEST_FILE, Pack, Preprocess, Recipe, RecipeNet, sha256_hex,
+};
+use arcdoor_vision::{Role, graph_file};
 
 /// Arguments of `pack build`.
 #[derive(clap::Args)]
@@ -44,10 +47,10 @@ pub(crate) fn run(args: PackBuildArgs) -> Result<()> {
         fs::remove_dir_all(&part).with_context(|| format!("cannot empty {}", part.display()))?;
     }
     fs::create_dir_all(&part).with_context(|| format!("cannot make {}", part.display()))?;
-    let net = |net: &RecipeNet| build_net(net, &args.source, &part);
+    let net = |net: &RecipeNet| build_net(net, Role::Detector, &args.source, &part);
     let detector = net(&recipe.detector)?;
     let landmarks = recipe.landmarks.as_ref().map(net).transpose()?;
-    let embedder = build_net(&recipe.embedder, &beside, &part)?;
+    let embedder = build_net(&recipe.embedder, Role::Embedder, &beside, &part)?;
     let manifest = recipe.manifest(detector, landmarks, embedder).to_toml()?;
     write(&part.join(MANIFEST_FILE), manifest.as_bytes())?;
     let pack = Pack::open(&part)?;
@@ -73,7 +76,7 @@ fn with_card(recipe: Recipe, args: &PackBuildArgs) -> Result<(Recipe, PathBuf)> 
 }
 
 /// Rewrites one network, compares it with the original, and writes it.
-fn build_net(net: &RecipeNet, source: &Path, out: &Path) -> Result<Built> {
+fn build_net(net: &RecipeNet, role: Role, source: &Path, out: &Path) -> Result<Built> {
     let path = source.join(&net.source_file);
     let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let found = sha256_hex(&bytes);
@@ -98,12 +101,33 @@ fn build_net(net: &RecipeNet, source: &Path, out: &Path) -> Result<Built> {
         cost.parameters,
         simple.report
     )?;
+    let graph = build_graph(net, role, &simple.onnx, &outputs, out)?;
     Ok(Built {
         sha256: sha256_hex(&simple.onnx),
         macs: cost.macs,
         parameters: cost.parameters,
         preprocess: with_norm(input, simple.input_norm),
+        graph,
     })
+}
+
+/// Writes the graph file from which devices start the rewritten network.
+fn build_graph(
+    net: &RecipeNet,
+    role: Role,
+    onnx: &[u8],
+    outputs: &[&str],
+    out: &Path,
+) -> Result<Option<GraphFile>> {
+    let Some(bytes) = graph_file(onnx, role, outputs, &net.preprocess)? else {
+        eprintln!("{}: the plan does not run it, so that devices start it by tract", net.file);
+        return Ok(None);
+    };
+    let file = Path::new(&net.file).with_extension("graph").to_string_lossy().into_owned();
+    ensure!(file != net.file, "{}: give it another extension than .graph", net.file);
+    write(&out.join(&file), &bytes)?;
+    say!("{file}: {:.1} kB", bytes.len() as f64 / 1e3)?;
+    Ok(Some(GraphFile { sha256: sha256_hex(&bytes), file }))
 }
 
 /// How alike the outputs of the rewritten network must be to those of the original, as a cosine.

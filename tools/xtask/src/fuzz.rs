@@ -15,7 +15,7 @@ use crate::cargo;
 
 /// The name, and whether it needs the inference engine: then built without a sanitizer, whose build would
 /// take a quarter of an hour; our code there has nothing unsafe.
-pub(crate) const TARGETS: [(&str, bool); 7] = [
+pub(crate) const TARGETS: [(&str, bool); 8] = [
     ("image", false),
     ("pack", false),
     ("gallery", false),
@@ -23,6 +23,7 @@ pub(crate) const TARGETS: [(&str, bool); 7] = [
     ("graph", true),
     ("network", true),
     ("plan", true),
+    ("stored", true),
 ];
 /// A damaged gallery's database is left where it is, on purpose: see `arcdoor-gallery`.
 const LIMITS: [&str; 5] =

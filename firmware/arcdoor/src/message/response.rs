@@ -215,6 +215,8 @@ pub enum Response {
         input: [usize; 4],
         /// `plan` or `tract`.
         engine: String,
+        /// Whether the plan starts from the network's graph file, without tract.
+        from_graph: bool,
         /// The first operator that the plan does not run; none: it runs all, or was not asked.
         unsupported: Option<UnsupportedNode>,
         /// Multiply-accumulates of all steps; 0 on tract, which is not counted here.

@@ -1,4 +1,4 @@
-//! From tract's decluttered graph to steps over one arena.
+//! From a graph to steps over one arena.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -16,7 +16,6 @@ use super::refusal::{Unsupported, Why};
 use super::shape::{Order, Shape};
 use super::step::{Kernel, Source, Step};
 use super::{Loading, Output, Plan};
-use crate::declutter::Simple;
 use crate::tuning::{Layer, Tuning};
 
 /// Longest arena and longest packed weights, in values: 512 MiB each.
@@ -24,19 +23,17 @@ const MAX_VALUES: usize = 128 << 20;
 
 /// Compiles what the outputs need.
 pub(super) fn compile(
-    simple: &Simple<'_>,
-    input: [usize; 4],
+    graph: &Graph<'_>,
     isa: Isa,
     tuning: &Tuning,
     after: &mut dyn FnMut(Loading),
 ) -> Result<Plan, Unsupported> {
-    let graph = Graph::read(simple, input)?;
-    let mut fused = fuse(&graph);
-    let taken = merge(&graph, &mut fused);
-    let maps = maps(&graph, &fused)?;
-    let links = links(&graph, &fused, &maps, isa, tuning)?;
-    let groups = group(&graph, &links);
-    let (places, arena_len) = places(&graph, &links, &groups, &taken)?;
+    let mut fused = fuse(graph);
+    let taken = merge(graph, &mut fused);
+    let maps = maps(graph, &fused)?;
+    let links = links(graph, &fused, &maps, isa, tuning)?;
+    let groups = group(graph, &links);
+    let (places, arena_len) = places(graph, &links, &groups, &taken)?;
     let mut steps = Vec::with_capacity(groups.len());
     let mut entries = Vec::with_capacity(groups.len());
     for group in groups {
@@ -45,7 +42,7 @@ pub(super) fn compile(
         entries.push(entry);
     }
     look_ahead(&mut steps);
-    let outputs = answers(&graph, &maps, &places, &taken)?;
+    let outputs = answers(graph, &maps, &places, &taken)?;
     let (batch, image) = (graph.batch, graph.input.len());
     after(Loading::Planned);
     let weights = pack(&links)?;

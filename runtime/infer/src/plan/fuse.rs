@@ -3,6 +3,7 @@
 use arcdoor_kernels::{PoolKind, Taps};
 
 use super::graph::{Act, Graph, Node, Op, Weights};
+use super::makers::Values;
 use super::shape::Shape;
 
 /// What a step computes, before its activation and its residual.
@@ -12,14 +13,14 @@ pub(super) enum Kind<'m> {
     Block,
     Conv {
         taps: Taps,
-        weights: Weights<'m>,
+        weights: Weights<Values<'m>>,
     },
     Depthwise {
         taps: Taps,
-        weights: Weights<'m>,
+        weights: Weights<Values<'m>>,
     },
     Dense {
-        weights: Weights<'m>,
+        weights: Weights<Values<'m>>,
     },
     Affine {
         scale: Vec<f32>,
@@ -68,7 +69,7 @@ pub(super) struct Fused<'m> {
     pub(super) name: String,
     pub(super) kind: Kind<'m>,
     /// Weights of steps merged into this one, whose channels follow.
-    pub(super) beside: Vec<Weights<'m>>,
+    pub(super) beside: Vec<Weights<Values<'m>>>,
     pub(super) input: usize,
     pub(super) added: Option<Added>,
     pub(super) act: Act,

@@ -1,8 +1,9 @@
-//! A graph of tract's as operators on channel-blocked maps, before anything is fused.
+//! A graph as operators on channel-blocked maps, before anything is fused.
 
 use std::collections::BTreeMap;
 
 use arcdoor_kernels::{PoolKind, Taps};
+use serde::{Deserialize, Serialize};
 use tract_onnx::prelude::*;
 
 use super::makers::{Makers, Values};
@@ -10,6 +11,7 @@ use super::read;
 use super::refusal::{Unsupported, Why};
 use super::shape::{Shape, View};
 use crate::declutter::Simple;
+use crate::limits::MAX_WORK;
 
 /// Most nodes that the outputs may need: IResNet-50 has 168, without constants and what lies within patterns.
 const MAX_NODES: usize = 4_096;
@@ -17,7 +19,7 @@ const MAX_NODES: usize = 4_096;
 const MAX_BATCH: usize = 16;
 
 /// What is done to every value.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Act {
     None,
     Relu,
@@ -30,11 +32,11 @@ pub(super) enum Act {
     Sigmoid,
 }
 
-/// Weights of a convolution or of a fully connected layer.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Weights<'m> {
+/// Weights of a convolution or of a fully connected layer; `V`: how their values are named.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Weights<V> {
     /// `[M, K]`, M outputs.
-    pub(super) values: Values<'m>,
+    pub(super) values: V,
     /// Whether they are `[K, M]` instead.
     pub(super) by_input: bool,
     /// A factor for each output channel, from a norm behind.
@@ -43,18 +45,21 @@ pub(super) struct Weights<'m> {
     pub(super) bias: Vec<f32>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Op<'m> {
+/// `V` as in [`Weights`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) enum Op<V> {
     Conv {
+        #[serde(with = "StoredTaps")]
         taps: Taps,
-        weights: Weights<'m>,
+        weights: Weights<V>,
     },
     Depthwise {
+        #[serde(with = "StoredTaps")]
         taps: Taps,
-        weights: Weights<'m>,
+        weights: Weights<V>,
     },
     Dense {
-        weights: Weights<'m>,
+        weights: Weights<V>,
     },
     /// x * scale + shift, by channel.
     Affine {
@@ -64,7 +69,9 @@ pub(super) enum Op<'m> {
     Act(Act),
     Add,
     Pool {
+        #[serde(with = "StoredPoolKind")]
         kind: PoolKind,
+        #[serde(with = "StoredTaps")]
         taps: Taps,
     },
     GlobalAverage,
@@ -72,7 +79,24 @@ pub(super) enum Op<'m> {
     Upsample,
 }
 
-impl Op<'_> {
+/// The kernels know nothing of files.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Taps")]
+struct StoredTaps {
+    kernel: [usize; 2],
+    stride: usize,
+    pads: [usize; 4],
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "PoolKind")]
+enum StoredPoolKind {
+    Max,
+    Average,
+    AverageWithPads,
+}
+
+impl<V> Op<V> {
     /// As ONNX calls it.
     pub(super) const fn name(&self) -> &'static str {
         match self {
@@ -91,6 +115,79 @@ impl Op<'_> {
             Self::Upsample => "Resize",
         }
     }
+
+    /// With weights named otherwise.
+    pub(super) fn try_map<W, E>(self, name: impl Fn(V) -> Result<W, E>) -> Result<Op<W>, E> {
+        let named = |weights: Weights<V>| {
+            let Weights { values, by_input, scale, bias } = weights;
+            Ok(Weights { values: name(values)?, by_input, scale, bias })
+        };
+        Ok(match self {
+            Self::Conv { taps, weights } => Op::Conv { taps, weights: named(weights)? },
+            Self::Depthwise { taps, weights } => Op::Depthwise { taps, weights: named(weights)? },
+            Self::Dense { weights } => Op::Dense { weights: named(weights)? },
+            Self::Affine { scale, shift } => Op::Affine { scale, shift },
+            Self::Act(act) => Op::Act(act),
+            Self::Add => Op::Add,
+            Self::Pool { kind, taps } => Op::Pool { kind, taps },
+            Self::GlobalAverage => Op::GlobalAverage,
+            Self::Upsample => Op::Upsample,
+        })
+    }
+
+    /// The values that it reads.
+    const fn arity(&self) -> usize {
+        if matches!(self, Self::Add) { 2 } else { 1 }
+    }
+}
+
+impl Op<Values<'_>> {
+    /// The shape that it makes of what it reads, and how many values each of its values is made of. Bounds and
+    /// constants are checked here, whoever read them.
+    fn makes(&self, of: Shape) -> Result<(Shape, usize), Why> {
+        let by_channel =
+            |values: &[f32]| values.len() == of.channels && values.iter().all(|value| value.is_finite());
+        match self {
+            Self::Conv { taps, weights } if !weights.by_input => {
+                let shape = of.under(taps, weights.bias.len())?;
+                Ok((shape, weights.check(of.channels * taps.kernel[0] * taps.kernel[1])?))
+            }
+            Self::Depthwise { taps, weights } if !weights.by_input && weights.bias.len() == of.channels => {
+                Ok((of.under(taps, of.channels)?, weights.check(taps.kernel[0] * taps.kernel[1])?))
+            }
+            Self::Conv { .. } | Self::Depthwise { .. } => Err(Why::Constant("weights")),
+            Self::Dense { weights } => {
+                Ok((Shape::of_image(&[1, weights.bias.len(), 1, 1])?, weights.check(of.len())?))
+            }
+            // tract would multiply an infinity by these; the fused forms would not.
+            Self::Affine { scale, shift } if by_channel(scale) && by_channel(shift) => Ok((of, 1)),
+            Self::Affine { .. } => Err(Why::Constant("operand")),
+            // The kernels may multiply a 0 by one, too.
+            Self::Act(Act::Prelu(slopes)) if !by_channel(slopes) => Err(Why::Constant("slopes")),
+            Self::Act(Act::Clip { min, max }) if min <= max => Ok((of, 1)),
+            // A NaN is no bound either.
+            Self::Act(Act::Clip { .. }) => Err(Why::Constant("bounds")),
+            Self::Act(_) | Self::Add => Ok((of, 1)),
+            Self::Pool { taps, .. } => Ok((of.under(taps, of.channels)?, taps.kernel[0] * taps.kernel[1])),
+            Self::GlobalAverage => Ok((Shape { height: 1, width: 1, ..of }, of.height * of.width)),
+            Self::Upsample => Ok((of.doubled()?, 1)),
+        }
+    }
+}
+
+impl Weights<Values<'_>> {
+    /// That there are so many for each output, and a factor for each output or none.
+    fn check(&self, row: usize) -> Result<usize, Why> {
+        let outputs = self.bias.len();
+        let scaled = self.scale.as_ref().is_none_or(|factors| {
+            !self.by_input && factors.len() == outputs && factors.iter().all(|factor| factor.is_finite())
+        });
+        if scaled && outputs.checked_mul(row) == Some(self.values.len()) {
+            Ok(row)
+        } else {
+            Err(Why::Constant("weights"))
+        }
+    }
 }
 
 /// An operator; it makes value `index + 1` of the graph.
@@ -98,7 +195,7 @@ impl Op<'_> {
 pub(super) struct Node<'m> {
     /// Of what it makes.
     pub(super) name: String,
-    pub(super) op: Op<'m>,
+    pub(super) op: Op<Values<'m>>,
     pub(super) inputs: Vec<usize>,
     pub(super) shape: Shape,
 }
@@ -109,21 +206,51 @@ pub(super) struct Graph<'m> {
     pub(super) batch: usize,
     pub(super) nodes: Vec<Node<'m>>,
     pub(super) outputs: Vec<View>,
+    /// Multiply-accumulates, and values of results, on one image so far.
+    work: u64,
 }
 
 impl<'m> Graph<'m> {
+    /// With nothing in it.
+    pub(super) fn new(input: [usize; 4]) -> Result<Self, Why> {
+        let (shape, batch) = (Shape::of_image(&input)?, input[0]);
+        if !(1..=MAX_BATCH).contains(&batch) {
+            return Err(Why::TooLarge);
+        }
+        Ok(Self { input: shape, batch, nodes: Vec::new(), outputs: Vec::new(), work: 0 })
+    }
+
+    /// Adds an operator, and gives the value that it makes.
+    pub(super) fn push(
+        &mut self,
+        name: String,
+        op: Op<Values<'m>>,
+        inputs: Vec<usize>,
+    ) -> Result<usize, Why> {
+        if inputs.len() != op.arity() || inputs.iter().any(|&input| input > self.nodes.len()) {
+            return Err(Why::Order);
+        }
+        let of = self.shape(inputs[0]);
+        if inputs.iter().any(|&input| self.shape(input) != of) {
+            return Err(Why::Inputs);
+        }
+        let (shape, each) = op.makes(of)?;
+        self.work = self.work.saturating_add((shape.len() as u64).saturating_mul(1 + each as u64));
+        if self.work > MAX_WORK || self.nodes.len() >= MAX_NODES {
+            return Err(Why::TooLarge);
+        }
+        self.nodes.push(Node { name, op, inputs, shape });
+        Ok(self.nodes.len())
+    }
+
     /// Reads what the outputs need; what they do not need may be anything.
     pub(super) fn read(simple: &'m Simple<'m>, input: [usize; 4]) -> Result<Self, Unsupported> {
         let whole = |why| Unsupported { operator: "graph".to_owned(), node: String::new(), why };
         let makers = Makers::new(simple).ok_or_else(|| whole(Why::Order))?;
         let model = makers.model;
         let image = *model.inputs.first().ok_or_else(|| whole(Why::Order))?;
-        if input[0] > MAX_BATCH {
-            return Err(whole(Why::TooLarge));
-        }
-        let shape = Shape::of_image(&input).map_err(whole)?;
-        let mut graph = Self { input: shape, batch: input[0], nodes: Vec::new(), outputs: Vec::new() };
-        let mut views = BTreeMap::from([(image, View::image(0, input[0], shape))]);
+        let mut graph = Self::new(input).map_err(whole)?;
+        let mut views = BTreeMap::from([(image, View::image(0, graph.batch, graph.input))]);
         for node in order(&makers, image.node).map_err(whole)? {
             let refused = |why| Unsupported { operator: makers.name(node), node: makers.label(node), why };
             let view = read::node(&mut graph, &makers, &views, node).map_err(refused)?;
@@ -135,6 +262,19 @@ impl<'m> Graph<'m> {
             graph.outputs.push(view.ok_or_else(|| whole(Why::Order))?.clone());
         }
         Ok(graph)
+    }
+
+    /// Whether each value is read or is an output, and the outputs are views of values.
+    pub(super) fn is_whole(&self) -> bool {
+        let mut used = vec![false; self.nodes.len() + 1];
+        for view in &self.outputs {
+            if !(1..used.len()).contains(&view.value) || !view.fits(self.batch, self.shape(view.value)) {
+                return false;
+            }
+            used[view.value] = true;
+        }
+        self.nodes.iter().flat_map(|node| &node.inputs).for_each(|&input| used[input] = true);
+        used.iter().all(|&used| used)
     }
 
     /// Shape of a value.

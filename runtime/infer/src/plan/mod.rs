@@ -7,6 +7,7 @@
 //! | `product` | which sums an `EinSum` of tract's is made of |
 //! | `shape` | a tensor as a view of a channel-blocked map: reshaping and transposing move nothing |
 //! | `graph`, `read` | tract's operators, checked one by one, in order |
+//! | `stored` | such a graph in a file, so that a start needs no tract |
 //! | `fuse` | convolution, bias, norm, activation and residual as one step |
 //! | `merge` | branches that read the same map as one step |
 //! | `chain` | steps that hand a large map to the next one run together, some rows at a time |
@@ -38,6 +39,7 @@ mod refusal;
 mod run;
 mod shape;
 mod step;
+mod stored;
 mod trial;
 
 use std::ops::Range;
@@ -45,12 +47,16 @@ use std::ops::Range;
 use arcdoor_kernels::{Isa, Unblock};
 
 use crate::declutter::Simple;
+use crate::error::InferError;
+use crate::net::{Files, NetSpec};
 use crate::tuning::Tuning;
 pub use explain::{Entry, METHOD};
 use floats::Floats;
+use graph::Graph;
 pub use refusal::{Unsupported, Why};
 pub(crate) use run::Runner;
 use step::Step;
+pub use stored::{check_graphs, write_graphs};
 pub use trial::{Tuned, tune};
 
 /// A part of making a plan that is done.
@@ -58,7 +64,7 @@ pub use trial::{Tuned, tune};
 pub enum Loading {
     /// tract has read the file into operators with types and shapes.
     Typed,
-    /// tract has simplified them.
+    /// tract has simplified them; or the graph was read that it once left.
     Decluttered,
     /// Steps and maps have their places.
     Planned,
@@ -101,7 +107,23 @@ impl Plan {
         tuning: &Tuning,
         after: &mut dyn FnMut(Loading),
     ) -> Result<Self, Unsupported> {
-        compile::compile(simple, input, Isa::detect(), tuning, after)
+        compile::compile(&Graph::read(simple, input)?, Isa::detect(), tuning, after)
+    }
+
+    /// Compiles the graph that [`write_graphs`] put down; `None` where there is none for this input and these outputs.
+    ///
+    /// # Errors
+    /// [`InferError::Graph`] where the file cannot be used, [`InferError::Unplanned`] as [`compile`](Self::compile).
+    pub(crate) fn compile_stored(
+        files: Files<'_>,
+        spec: &NetSpec<'_>,
+        tuning: &Tuning,
+        after: &mut dyn FnMut(Loading),
+    ) -> Result<Option<Self>, InferError> {
+        let Some(graphs) = files.graphs else { return Ok(None) };
+        let Some(graph) = stored::read(files.onnx, graphs, spec)? else { return Ok(None) };
+        after(Loading::Decluttered);
+        Ok(Some(compile::compile(&graph, Isa::detect(), tuning, after)?))
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {

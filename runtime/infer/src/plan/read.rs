@@ -13,8 +13,8 @@ use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::math::{Add, Max, Min, Mul, Neg, Sub};
 use tract_onnx::tract_core::ops::nn::{DataFormat, LeakyRelu, NearestUpsample, Reduce, Sigmoid};
 
-use super::graph::{Act, Graph, Node, Op, Weights};
-use super::makers::{Makers, floats};
+use super::graph::{Act, Graph, Op, Weights};
+use super::makers::{Makers, Values, floats};
 use super::pattern::{Pattern, is_sum};
 use super::product::{Over, Product};
 use super::refusal::Why;
@@ -100,7 +100,7 @@ impl<'m> Reader<'m, '_> {
         if self.graph.batch != 1 || shape != self.graph.shape(bias.value) || shape.height * shape.width != 1 {
             return Err(Why::Inputs);
         }
-        let value = self.put(Op::Add, vec![bias.value, sums.value], shape);
+        let value = self.put(Op::Add, vec![bias.value, sums.value])?;
         Ok(View { value, ..sums })
     }
 
@@ -115,10 +115,7 @@ impl<'m> Reader<'m, '_> {
             return Err(Why::Constant("weights"));
         };
         image(x, shape)?;
-        check_scale(scale.as_deref(), outputs)?;
         let taps = taps(&op.pool_spec, [rows, columns], shape)?;
-        let [height, width] = taps.output_size(shape.height, shape.width)?;
-        let to = Shape::of_image(&[1, outputs, height, width])?;
         let bias = if onto.is_some() { vec![0.0; outputs] } else { self.bias(bias, outputs)? };
         let weights = Weights { values, by_input: false, scale, bias };
         let op = if op.group == shape.channels && outputs == op.group && by_group == 1 {
@@ -128,7 +125,7 @@ impl<'m> Reader<'m, '_> {
         } else {
             return Err(Why::Attribute("group"));
         };
-        Ok(self.push(op, x, to))
+        self.push(op, x)
     }
 
     /// A convolution of single pixels, or a fully connected layer.
@@ -138,22 +135,19 @@ impl<'m> Reader<'m, '_> {
         let (values, scale) = self.makers.weights(weights).ok_or(Why::Constant("weights"))?;
         let product = Product::read(op, at, x.dims.len(), self.dims(weights)?);
         let Product { over, by_input, outputs } = product.ok_or(Why::Attribute("axes"))?;
-        // Factors go with rows of weights: where these are columns, none fit.
-        check_scale(scale.as_deref(), if by_input { 0 } else { outputs })?;
         let weights = Weights { values, by_input, scale, bias: vec![0.0; outputs] };
         match over {
             Over::Channels if by_input => Err(Why::Attribute("axes")),
             Over::Channels => {
                 image(x, shape)?;
                 let taps = Taps { kernel: [1, 1], stride: 1, pads: [0; 4] };
-                Ok(self.push(Op::Conv { taps, weights }, x, Shape { channels: outputs, ..shape }))
+                self.push(Op::Conv { taps, weights }, x)
             }
             Over::Image => {
-                let flat = x.order == Order::Planes && x.dims.first() == Some(&self.graph.batch);
-                if !flat || values.len() != outputs * shape.len() {
+                if x.order != Order::Planes || x.dims.first() != Some(&self.graph.batch) {
                     return Err(Why::Dims);
                 }
-                let view = self.push(Op::Dense { weights }, x, Shape::of_image(&[1, outputs, 1, 1])?);
+                let view = self.push(Op::Dense { weights }, x)?;
                 Ok(View { dims: vec![self.graph.batch, outputs], ..view })
             }
         }
@@ -163,12 +157,12 @@ impl<'m> Reader<'m, '_> {
         match pattern {
             Pattern::Prelu { slopes, .. } => {
                 let slopes = per_channel(slopes, x, shape).ok_or(Why::Constant("slopes"))?;
-                self.prelu(x, slopes)
+                self.act(x, Act::Prelu(slopes))
             }
-            Pattern::Clip { min, max, .. } => self.clip(x, min, max),
+            Pattern::Clip { min, max, .. } => self.act(x, Act::Clip { min, max }),
             Pattern::Mean { .. } => {
                 image(x, shape)?;
-                Ok(self.push(Op::GlobalAverage, x, Shape { height: 1, width: 1, ..shape }))
+                self.push(Op::GlobalAverage, x)
             }
         }
     }
@@ -178,9 +172,9 @@ impl<'m> Reader<'m, '_> {
         let op = &op.0;
         if op.is::<Max>() || op.is::<Min>() {
             return match self.makers.scalar(self.node) {
-                Some((_, 0.0)) if op.is::<Max>() => Ok(self.same(x, Op::Act(Act::Relu))),
-                Some((_, bound)) if op.is::<Max>() => self.clip(x, bound, f32::INFINITY),
-                Some((_, bound)) => self.clip(x, f32::NEG_INFINITY, bound),
+                Some((_, 0.0)) if op.is::<Max>() => self.act(x, Act::Relu),
+                Some((_, min)) if op.is::<Max>() => self.act(x, Act::Clip { min, max: f32::INFINITY }),
+                Some((_, max)) => self.act(x, Act::Clip { min: f32::NEG_INFINITY, max }),
                 None => Err(Why::Constant("bound")),
             };
         }
@@ -205,9 +199,9 @@ impl<'m> Reader<'m, '_> {
 
     fn element_wise(&mut self, op: &ElementWiseOp, x: &View, shape: Shape) -> Result<View, Why> {
         if op.0.is::<Sigmoid>() {
-            Ok(self.same(x, Op::Act(Act::Sigmoid)))
+            self.act(x, Act::Sigmoid)
         } else if let Some(LeakyRelu { alpha }) = op.0.downcast_ref() {
-            self.prelu(x, vec![*alpha; shape.channels])
+            self.act(x, Act::Prelu(vec![*alpha; shape.channels]))
         } else if op.0.is::<Neg>() {
             self.affine(x, vec![-1.0; shape.channels], vec![0.0; shape.channels])
         } else {
@@ -216,43 +210,24 @@ impl<'m> Reader<'m, '_> {
     }
 
     fn affine(&mut self, x: &View, scale: Vec<f32>, shift: Vec<f32>) -> Result<View, Why> {
-        // tract would multiply an infinity by this; the fused forms would not.
-        if scale.iter().chain(&shift).any(|v| !v.is_finite()) {
-            return Err(Why::Constant("operand"));
-        }
-        Ok(self.same(x, Op::Affine { scale, shift }))
+        self.same(x, Op::Affine { scale, shift })
     }
 
-    fn prelu(&mut self, x: &View, slopes: Vec<f32>) -> Result<View, Why> {
-        // The kernels may multiply a 0 by one, too.
-        if slopes.iter().any(|slope| !slope.is_finite()) {
-            return Err(Why::Constant("slopes"));
-        }
-        Ok(self.same(x, Op::Act(Act::Prelu(slopes))))
-    }
-
-    fn clip(&mut self, x: &View, min: f32, max: f32) -> Result<View, Why> {
-        // A NaN is no bound either.
-        if min <= max {
-            Ok(self.same(x, Op::Act(Act::Clip { min, max })))
-        } else {
-            Err(Why::Constant("bounds"))
-        }
+    fn act(&mut self, x: &View, act: Act) -> Result<View, Why> {
+        self.same(x, Op::Act(act))
     }
 
     fn pool(&mut self, kind: PoolKind, spec: &PoolSpec, x: &View, shape: Shape) -> Result<View, Why> {
         image(x, shape)?;
         let &[rows, columns] = &*spec.kernel_shape else { return Err(Why::Attribute("kernel_shape")) };
         let taps = taps(spec, [rows, columns], shape)?;
-        let [height, width] = taps.output_size(shape.height, shape.width)?;
-        let to = Shape::of_image(&[1, shape.channels, height, width])?;
-        Ok(self.push(Op::Pool { kind, taps }, x, to))
+        self.push(Op::Pool { kind, taps }, x)
     }
 
     /// Over all rows and columns: so often their mean.
     fn sum(&mut self, x: &View, shape: Shape) -> Result<View, Why> {
         image(x, shape)?;
-        let mean = self.push(Op::GlobalAverage, x, Shape { height: 1, width: 1, ..shape });
+        let mean = self.push(Op::GlobalAverage, x)?;
         let pixels = (shape.height * shape.width) as f32;
         self.affine(&mean, vec![pixels; shape.channels], vec![0.0; shape.channels])
     }
@@ -263,40 +238,34 @@ impl<'m> Reader<'m, '_> {
         if scales != [1, 1, 2, 2] {
             return Err(Why::Attribute("scales"));
         }
-        let doubled = |side: usize| side.checked_mul(2).ok_or(Why::TooLarge);
-        let to = Shape::of_image(&[1, shape.channels, doubled(shape.height)?, doubled(shape.width)?])?;
-        Ok(self.push(Op::Upsample, x, to))
+        self.push(Op::Upsample, x)
     }
 
     fn add(&mut self, a: &View, b: &View) -> Result<View, Why> {
         if !self.makers.is_sum(self.node) {
             return Err(Why::Operator);
         }
-        let (first, second) = (self.graph.shape(a.value), self.graph.shape(b.value));
-        if first != second || a.order != b.order || a.dims != b.dims {
+        if a.order != b.order || a.dims != b.dims {
             return Err(Why::Inputs);
         }
-        let value = self.put(Op::Add, vec![a.value, b.value], first);
+        let value = self.put(Op::Add, vec![a.value, b.value])?;
         Ok(View { value, ..a.clone() })
     }
 
     /// Adds an operator that makes an image.
-    fn push(&mut self, op: Op<'m>, x: &View, to: Shape) -> View {
-        let batch = self.graph.batch;
-        let value = self.put(op, vec![x.value], to);
-        View::image(value, batch, to)
+    fn push(&mut self, op: Op<Values<'m>>, x: &View) -> Result<View, Why> {
+        let value = self.put(op, vec![x.value])?;
+        Ok(View::image(value, self.graph.batch, self.graph.shape(value)))
     }
 
     /// Adds an operator that changes no shape.
-    fn same(&mut self, x: &View, op: Op<'m>) -> View {
-        let shape = self.graph.shape(x.value);
-        let value = self.put(op, vec![x.value], shape);
-        View { value, ..x.clone() }
+    fn same(&mut self, x: &View, op: Op<Values<'m>>) -> Result<View, Why> {
+        let value = self.put(op, vec![x.value])?;
+        Ok(View { value, ..x.clone() })
     }
 
-    fn put(&mut self, op: Op<'m>, inputs: Vec<usize>, shape: Shape) -> usize {
-        self.graph.nodes.push(Node { name: self.makers.label(self.node), op, inputs, shape });
-        self.graph.nodes.len()
+    fn put(&mut self, op: Op<Values<'m>>, inputs: Vec<usize>) -> Result<usize, Why> {
+        self.graph.push(self.makers.label(self.node), op, inputs)
     }
 
     /// Shape of a value.
@@ -314,16 +283,6 @@ impl<'m> Reader<'m, '_> {
     }
 }
 
-/// A norm within unseen weights has one factor for each output.
-fn check_scale(scale: Option<&[f32]>, outputs: usize) -> Result<(), Why> {
-    match scale {
-        Some(factors) if factors.len() != outputs || factors.iter().any(|factor| !factor.is_finite()) => {
-            Err(Why::Constant("weights"))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Where a window looks.
 fn taps(spec: &PoolSpec, kernel: [usize; 2], shape: Shape) -> Result<Taps, Why> {
     if spec.data_format != DataFormat::NCHW || spec.dilations().iter().any(|&dilation| dilation != 1) {
@@ -333,10 +292,6 @@ fn taps(spec: &PoolSpec, kernel: [usize; 2], shape: Shape) -> Result<Taps, Why> 
         return Err(Why::Attribute("pads"));
     };
     let pads = [rows.pad_before, columns.pad_before, rows.pad_after, columns.pad_after];
-    // A window within the padding alone has no pixel of the map.
-    if pads.iter().zip(kernel.iter().cycle()).any(|(&pad, &side)| pad >= side) {
-        return Err(Why::Attribute("pads"));
-    }
     match *spec.strides() {
         [stride, across] if stride == across => Ok(Taps { kernel, stride, pads }),
         _ => Err(Why::Attribute("strides")),

@@ -1,5 +1,7 @@
 //! How an ONNX tensor is seen in a channel-blocked map.
 
+use arcdoor_kernels::Taps;
+use serde::{Deserialize, Serialize};
 use tract_onnx::tract_core::internal::AxisOp;
 use tract_onnx::tract_core::ops::array::MultiBroadcastTo;
 
@@ -26,6 +28,21 @@ impl Shape {
         shape.checked_len().map(|_| shape).ok_or(Why::TooLarge)
     }
 
+    /// What windows over it make, of so many channels.
+    pub(super) fn under(self, taps: &Taps, channels: usize) -> Result<Self, Why> {
+        // A window within the padding alone has no pixel of the map.
+        if taps.pads.iter().zip(taps.kernel.iter().cycle()).any(|(&pad, &side)| pad >= side) {
+            return Err(Why::Attribute("pads"));
+        }
+        let [height, width] = taps.output_size(self.height, self.width)?;
+        Self::of_image(&[1, channels, height, width])
+    }
+
+    /// Twice as high and wide.
+    pub(super) fn doubled(self) -> Result<Self, Why> {
+        Self::of_image(&[1, self.channels, self.height * 2, self.width * 2])
+    }
+
     fn checked_len(self) -> Option<usize> {
         let len = self.channels.checked_mul(self.height)?.checked_mul(self.width)?;
         (1..=arcdoor_kernels::MAX_LEN).contains(&len).then_some(len)
@@ -33,7 +50,7 @@ impl Shape {
 }
 
 /// The order in which the tensor's values name those of the map.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Order {
     /// Plane by plane: ONNX's own, NCHW.
     Planes,
@@ -41,8 +58,11 @@ pub(super) enum Order {
     Pixels,
 }
 
+/// Most axes of a view.
+const MAX_RANK: usize = 8;
+
 /// A tensor as a view of a map. Reshaping and transposing make new views and move nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct View {
     /// Which map.
     pub(super) value: usize,
@@ -69,6 +89,12 @@ impl View {
         self.order == Order::Planes && channels == Some(&shape.channels)
     }
 
+    /// Whether it shows a batch of maps of this shape.
+    pub(super) fn fits(&self, batch: usize, shape: Shape) -> bool {
+        let values = self.dims.iter().try_fold(1_usize, |product, &side| product.checked_mul(side));
+        self.dims.len() <= MAX_RANK && values == Some(batch * shape.len())
+    }
+
     /// Of another shape.
     pub(super) fn moved(&self, op: &AxisOp, shape: Shape) -> Result<Self, Why> {
         let mut dims = self.dims.clone();
@@ -82,7 +108,7 @@ impl View {
                 };
                 let (from, to) = sides(from).zip(sides(to)).ok_or(Why::Dims)?;
                 let place = *at..at.saturating_add(from.len());
-                if dims.get(place.clone()) != Some(&*from) || dims.len() + to.len() > 8 + from.len() {
+                if dims.get(place.clone()) != Some(&*from) || dims.len() + to.len() > MAX_RANK + from.len() {
                     return Err(Why::Dims);
                 }
                 drop(dims.splice(place, to));
@@ -95,7 +121,7 @@ impl View {
     /// Repeated along axes of one value, each of them once: what decluttering leaves of a bias of one channel.
     pub(super) fn repeated(&self, op: &MultiBroadcastTo) -> Result<Self, Why> {
         let dims = op.shape.as_concrete().ok_or(Why::Dims)?;
-        if dims.iter().product::<usize>() != self.dims.iter().product::<usize>() || dims.len() > 8 {
+        if dims.iter().product::<usize>() != self.dims.iter().product::<usize>() || dims.len() > MAX_RANK {
             return Err(Why::Operator);
         }
         Ok(Self { value: self.value, order: self.order, dims: dims.to_vec() })

@@ -222,7 +222,7 @@ impl Kernel {
 
 /// Weights of a step and of those merged into it, `[M][...]` and each row times its channel's factor; `None` where
 /// they lie so already.
-fn gathered(first: &Weights<'_>, beside: &[Weights<'_>]) -> Option<Vec<f32>> {
+fn gathered(first: &Weights<Values<'_>>, beside: &[Weights<Values<'_>>]) -> Option<Vec<f32>> {
     if beside.is_empty() && first.scale.is_none() && !first.by_input {
         return None;
     }
@@ -236,7 +236,7 @@ fn gathered(first: &Weights<'_>, beside: &[Weights<'_>]) -> Option<Vec<f32>> {
     Some(all)
 }
 
-fn arrange<W: Weight>(how: &Weights<'_>, weights: &[W], all: &mut Vec<f32>) {
+fn arrange<W: Weight>(how: &Weights<Values<'_>>, weights: &[W], all: &mut Vec<f32>) {
     let outputs = how.bias.len().max(1);
     let length = weights.len() / outputs;
     let factor = |m: usize| how.scale.as_ref().and_then(|scale| scale.get(m)).copied().unwrap_or(1.0);

@@ -1,7 +1,7 @@
 //! Graphs built as ONNX bytes, and both engines side by side.
 #![allow(dead_code, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use arcdoor_infer::{Engine, EngineChoice, Net, NetSpec};
+use arcdoor_infer::{Engine, EngineChoice, Files, Net, NetSpec, write_graphs};
 use prost::Message;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
@@ -202,10 +202,24 @@ impl Builder {
 /// Shapes and values of all outputs.
 pub(crate) type Answers = Vec<(Vec<usize>, Vec<f32>)>;
 
+/// What the plan answers, it also answers to the last bit where it starts from a graph file.
 pub(crate) fn answers(onnx: &[u8], spec: &NetSpec<'_>, choice: EngineChoice, input: &[f32]) -> Answers {
     let net = Net::load_on(onnx, spec, choice).unwrap();
     assert_eq!(net.engine(), if choice == EngineChoice::Plan { Engine::Plan } else { Engine::Tract });
-    answers_of(&net, spec, input)
+    let answers = answers_of(&net, spec, input);
+    if choice == EngineChoice::Plan {
+        let graphs = write_graphs(onnx, spec.outputs, &[spec.input]).unwrap();
+        let files = Files { onnx, graphs: Some(&graphs) };
+        let stored = Net::load_on(files, spec, choice).unwrap();
+        assert!(stored.from_graph());
+        assert_eq!(bits(&answers_of(&stored, spec, input)), bits(&answers));
+    }
+    answers
+}
+
+pub(crate) fn bits(answers: &Answers) -> Vec<(Vec<usize>, Vec<u32>)> {
+    let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect();
+    answers.iter().map(|(shape, values)| (shape.clone(), bits(values))).collect()
 }
 
 pub(crate) fn answers_of(net: &Net, spec: &NetSpec<'_>, input: &[f32]) -> Answers {

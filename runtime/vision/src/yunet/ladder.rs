@@ -49,14 +49,28 @@ fn scaled(region: &Region, side: usize, max_scale: f32) -> [u32; 2] {
 fn fit_side(region: &Region, rung: usize, max_scale: f32) -> Fit {
     let side = SIDES[rung];
     let scaled = scaled(region, side, max_scale);
-    let short = (side * 3 / 4).next_multiple_of(MULTIPLE);
+    let short = short(side);
     let shape = match scaled.map(|v| v as usize <= short) {
         [_, true] => 1,
         [true, false] => 2,
         [false, false] => 0,
     };
-    let net = [[side, side], [side, short], [short, side]][shape];
-    Fit { index: rung * SHAPES + shape, net, scaled }
+    Fit { index: rung * SHAPES + shape, net: shapes(side)[shape], scaled }
+}
+
+/// The shorter side of what is not square.
+fn short(side: usize) -> usize {
+    (side * 3 / 4).next_multiple_of(MULTIPLE)
+}
+
+/// Width and height, in the order of [`INPUTS`].
+fn shapes(side: usize) -> [[usize; 2]; SHAPES] {
+    [[side, side], [side, short(side)], [short(side), side]]
+}
+
+/// Width and height of all inputs.
+pub(crate) fn all() -> impl Iterator<Item = [usize; 2]> {
+    SIDES.into_iter().flat_map(shapes)
 }
 
 #[cfg(test)]

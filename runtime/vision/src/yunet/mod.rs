@@ -10,12 +10,13 @@ mod ladder;
 
 use crate::detect::{DetectSettings, Detector, Landmarker, Region};
 use crate::error::VisionError;
+use crate::graphs::files;
 use crate::letterbox::Letterbox;
 use crate::nms::suppress;
 use crate::preprocess::Channels;
 use arcdoor_core::{Face, Faces, Landmarks5, Rect};
 use arcdoor_frame::RgbView;
-use arcdoor_infer::{Engine, Net, NetSpec, RunOptions, Session, Tuning};
+use arcdoor_infer::{Engine, Files, Net, NetSpec, RunOptions, Session, Tuning};
 use arcdoor_models::Pack;
 use decode::{Level, MAX_CANDIDATES, STRIDES};
 pub use ladder::SMALLEST_FACE_NET_PX;
@@ -45,6 +46,7 @@ enum Look {
 /// thread that uses it.
 pub struct YuNet {
     onnx: Vec<u8>,
+    graphs: Option<Vec<u8>>,
     outputs: Vec<String>,
     channels: Channels,
     options: RunOptions,
@@ -63,19 +65,25 @@ impl YuNet {
     /// When the manifest does not list YuNet's twelve outputs.
     pub fn from_pack(pack: &Pack) -> Result<Self, VisionError> {
         let file = pack.detector();
-        Self::new(pack.file_bytes(file), &file.outputs, Channels::new(&file.preprocess))
+        Self::new(files(pack, file), &file.outputs, Channels::new(&file.preprocess))
     }
 
-    /// From ONNX bytes and the names of the outputs: cls, obj, bbox, kps, each at strides 8, 16, 32.
+    /// From a network's bytes and the names of the outputs: cls, obj, bbox, kps, each at strides 8, 16, 32.
     ///
     /// # Errors
     /// When there are not twelve outputs.
-    pub fn new(onnx: &[u8], outputs: &[String], channels: Channels) -> Result<Self, VisionError> {
+    pub fn new<'a>(
+        files: impl Into<Files<'a>>,
+        outputs: &[String],
+        channels: Channels,
+    ) -> Result<Self, VisionError> {
+        let Files { onnx, graphs } = files.into();
         if outputs.len() != OUTPUTS {
             return Err(VisionError::NotYunet { found: outputs.len() });
         }
         Ok(Self {
             onnx: onnx.to_vec(),
+            graphs: graphs.map(<[u8]>::to_vec),
             outputs: outputs.to_vec(),
             channels,
             options: RunOptions::default(),
@@ -121,6 +129,11 @@ impl YuNet {
         self.prepare_landmarks(width, height)
     }
 
+    /// Width and height of every input that there is.
+    pub(crate) fn all_inputs() -> impl Iterator<Item = [usize; 2]> {
+        ladder::all()
+    }
+
     /// Width and height of the inputs that [`prepare`](Self::prepare) loads.
     pub(crate) fn inputs(width: u32, height: u32, settings: &DetectSettings) -> Vec<[usize; 2]> {
         let whole = Rect::new(0.0, 0.0, width as f32, height as f32);
@@ -155,7 +168,8 @@ impl YuNet {
             let mut names = [""; OUTPUTS];
             names.iter_mut().zip(&self.outputs).for_each(|(name, output)| *name = output);
             let spec = NetSpec { input: [1, 3, fit.net[1], fit.net[0]], outputs: &names };
-            let net = Net::load_tuned(&self.onnx, &spec, self.options.engine, &self.tuning)?;
+            let files = Files { onnx: &self.onnx, graphs: self.graphs.as_deref() };
+            let net = Net::load_tuned(files, &spec, self.options.engine, &self.tuning)?;
             self.sessions[fit.index] = Some(net.session_on(self.options.threads)?);
         }
         Ok(())
