@@ -85,6 +85,10 @@ const ANY: usize = Shape::Any as usize;
 /// Values from one pixel's window to the next, and side by side in a window (0: as the job says), of each [`Shape`].
 const SHAPES: [[usize; 2]; 7] = [[LANES, 0], [LANES, 0], [2 * LANES, 0], [1, 3], [2, 3], [4, 4], [0, 0]];
 
+/// Below so many sums a step is over in a few cycles, and what a loop around it costs counts: a whole block's steps
+/// are spelled out. On a Zen 3, whose registers hold 6, 1x1 convolutions took 5 to 15 % less time so.
+const SPELLED_OUT: usize = 16;
+
 impl Shape {
     fn of(job: &Job<'_>, pixels: usize) -> Self {
         // Rows whose last tiles would be small are cut across where they can be.
@@ -237,37 +241,90 @@ impl<const P: usize, const B: usize, const SHAPE: usize> Tiles<'_, P, B, SHAPE> 
     unsafe fn sum<S: Simd>(&self, s: S, input: [*const f32; P], mut sums: [[S::V; B]; P]) -> [[S::V; B]; P] {
         let job = &self.0;
         let window = job.window;
-        let [step, width] = SHAPES[SHAPE];
+        let [_, width] = SHAPES[SHAPE];
+        let inner = |plane: usize| {
+            let inner = if plane + 1 == window.planes { window.inner_last } else { window.inner };
+            if width == 0 { inner } else { width }
+        };
+        if S::SUMS < SPELLED_OUT && width == 0 && window.rows * window.columns == 1 {
+            let mut at = job.planes.start * window.plane_stride;
+            let mut weights = job.weights.wrapping_add(job.planes.start * window.plane_weights);
+            for plane in job.planes.clone() {
+                job.ahead.step(s);
+                // SAFETY: every window lies within the input; `pack` wrote `plane_weights` values for each plane.
+                unsafe { self.tap(s, &input, at, weights, inner(plane), &mut sums) }
+                at += window.plane_stride;
+                weights = weights.wrapping_add(window.plane_weights);
+            }
+            return sums;
+        }
         for plane in job.planes.clone() {
             job.ahead.step(s);
-            let last = plane + 1 == window.planes;
-            let inner = if last { window.inner_last } else { window.inner };
-            let inner = if width == 0 { inner } else { width };
             for row in 0..window.rows {
                 let mut at = plane * window.plane_stride + row * window.row_stride;
                 let mut weights =
                     job.weights.wrapping_add(plane * window.plane_weights + row * window.row_weights);
                 for _ in 0..window.columns {
-                    for k in 0..inner {
-                        let mut w = [s.splat(0.0); B];
-                        for b in 0..B {
-                            // SAFETY: `pack` wrote `tap_weights` values for each tap.
-                            w[b] = unsafe { s.load(weights.add(b * job.weights_block + k * LANES)) };
-                        }
-                        for p in 0..P {
-                            let x = if step == 0 { input[p] } else { input[0].wrapping_add(p * step) };
-                            // SAFETY: within the pixel's window.
-                            let x = s.splat(unsafe { *x.wrapping_add(at + k) });
-                            for b in 0..B {
-                                sums[p][b] = s.fma(x, w[b], sums[p][b]);
-                            }
-                        }
-                    }
+                    // SAFETY: every window lies within the input; `pack` wrote `tap_weights` values for each tap.
+                    unsafe { self.tap(s, &input, at, weights, inner(plane), &mut sums) }
                     at += window.column_stride;
                     weights = weights.wrapping_add(window.tap_weights);
                 }
             }
         }
         sums
+    }
+
+    /// `inner` values of each pixel's window times their weights.
+    ///
+    /// # Safety
+    /// The values at `at` lie within the windows; there are so many weights of each block at `weights`.
+    #[inline(always)]
+    unsafe fn tap<S: Simd>(
+        &self,
+        s: S,
+        input: &[*const f32; P],
+        at: usize,
+        weights: *const f32,
+        inner: usize,
+        sums: &mut [[S::V; B]; P],
+    ) {
+        let [_, width] = SHAPES[SHAPE];
+        if S::SUMS < SPELLED_OUT && width == 0 && inner == LANES {
+            for k in 0..LANES {
+                // SAFETY: as the caller's.
+                unsafe { self.step(s, input, at + k, weights.wrapping_add(k * LANES), sums) }
+            }
+            return;
+        }
+        for k in 0..inner {
+            // SAFETY: as the caller's.
+            unsafe { self.step(s, input, at + k, weights.wrapping_add(k * LANES), sums) }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn step<S: Simd>(
+        &self,
+        s: S,
+        input: &[*const f32; P],
+        at: usize,
+        weights: *const f32,
+        sums: &mut [[S::V; B]; P],
+    ) {
+        let [step, _] = SHAPES[SHAPE];
+        let mut w = [s.splat(0.0); B];
+        for b in 0..B {
+            // SAFETY: 16 weights of each block.
+            w[b] = unsafe { s.load(weights.add(b * self.0.weights_block)) };
+        }
+        for p in 0..P {
+            let x = if step == 0 { input[p] } else { input[0].wrapping_add(p * step) };
+            // SAFETY: within the pixel's window.
+            let x = s.splat(unsafe { *x.wrapping_add(at) });
+            for b in 0..B {
+                sums[p][b] = s.fma(x, w[b], sums[p][b]);
+            }
+        }
     }
 }

@@ -31,6 +31,10 @@ impl Tile {
         if sums >= 24 && short {
             return Self::short(window, output.blocks(), weights);
         }
+        if window.inner < LANES && sums < 8 {
+            // Neighbours of an image share values, which want registers, too: 6 pixels spill on AVX2. Whole rows.
+            return Self { pixels: 4, blocks: 1, planes: usize::MAX, strip: usize::MAX };
+        }
         let blocks = if sums > 14 && output.blocks() > 1 { 2 } else { 1 };
         // The weights of one pass stay in half of a nearest cache of 32 KiB.
         let planes = 4096 / (window.plane_weights * blocks);
