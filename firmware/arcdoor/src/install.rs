@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::home::Home;
 use crate::settings::Settings;
 use arcdoor_models::{Pack, SIGNATURE_FILE, unpack};
+use arcdoor_vision::check_pack_graphs;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -17,7 +18,7 @@ const PART: &str = ".part";
 /// leaves the old one or the new one. One of a lower version than that is taken only if `older`.
 ///
 /// # Errors
-/// When the settings do not trust the pack, it is older than the installed one, or the disk fails; what was
+/// When the settings do not trust the pack, a graph file of it is not what its network makes, it is older than the installed one, or the disk fails; what was
 /// installed before is then as it was.
 pub fn install(home: &Home, settings: &Settings, from: &Path, older: bool) -> Result<Pack, Error> {
     home.create()?;
@@ -46,6 +47,7 @@ fn place(settings: &Settings, from: &Path, part: &Path, older: bool, packs: &Pat
     }
     sync(part)?;
     let pack = settings.open_pack(part)?;
+    check_pack_graphs(&pack)?;
     // A pack's name is a plain one: its manifest was refused otherwise.
     let target = packs.join(pack.name());
     if target.exists() {

@@ -1,5 +1,5 @@
-//! From the start of a process to its first result, by part, each time in a process of its own; and what detector
-//! and embedder hold beside their weights.
+//! From the start of a process to its first result, by part, each time in a process of its own, with tract reading the
+//! network and from its graph file, as packs have one; and what detector and embedder hold beside their weights.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use arcdoor_core::{Faces, Landmarks5};
 use arcdoor_frame::RgbView;
-use arcdoor_infer::{EngineChoice, Loading, Net, NetSpec, Tuning, cost};
+use arcdoor_infer::{EngineChoice, Files, Loading, Net, NetSpec, Tuning, cost, write_graphs};
 use arcdoor_vision::align::ARCFACE_112;
 use arcdoor_vision::{DetectSettings, DetectorKind, Vision};
 
@@ -19,7 +19,8 @@ use crate::say::{say, say_on};
 use crate::sight::open_pack;
 use crate::stats::median;
 
-/// What the times of one start are, in order.
+/// What the times of one start are, in order. Where there is a graph file, reading it counts as `declutter`, whose
+/// place it takes.
 const PARTS: [&str; 8] = ["process", "read", "type", "declutter", "plan", "pack", "buffers", "first run"];
 /// A camera's frame, pixels.
 const FRAME: [u32; 2] = [640, 480];
@@ -34,6 +35,9 @@ pub(crate) struct BenchStartArgs {
     /// Only one start, of this description, in this process
     #[arg(long, value_name = "FILE", hide = true)]
     once: Option<PathBuf>,
+    /// From this graph file
+    #[arg(long, value_name = "FILE", hide = true)]
+    graph: Option<PathBuf>,
     /// Only the memory of the pack, in this process
     #[arg(long, hide = true)]
     memory: bool,
@@ -42,7 +46,7 @@ pub(crate) struct BenchStartArgs {
 pub(crate) fn run(args: &BenchStartArgs) -> Result<()> {
     if let Some(file) = &args.once {
         let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-        return once(&serde_json::from_str(&text)?);
+        return once(&serde_json::from_str(&text)?, args.graph.as_deref());
     }
     if args.memory {
         return memory(args.courses.pack());
@@ -65,32 +69,55 @@ fn itself(words: &[&str]) -> Result<String> {
 }
 
 fn starts(course: &Course, count: u32) -> Result<()> {
-    let file = course.file.with_extension("start.json");
-    let file = std::env::temp_dir().join(file.file_name().context("a network without a name")?);
-    fs::write(&file, serde_json::to_vec(course)?)?;
+    let folder = std::env::temp_dir().join(format!("arcdoor-start-{}", std::process::id()));
+    fs::create_dir_all(&folder)?;
+    let done = both_starts(course, count, &folder);
+    fs::remove_dir_all(&folder)?;
+    done
+}
+
+fn both_starts(course: &Course, count: u32, folder: &Path) -> Result<()> {
+    let (once, graph) = (folder.join("once.json"), folder.join("graph"));
+    fs::write(&once, serde_json::to_vec(course)?)?;
+    let names: Vec<&str> = course.outputs.iter().map(String::as_str).collect();
+    let onnx = fs::read(&course.file).with_context(|| format!("cannot read {}", course.file.display()))?;
+    fs::write(&graph, write_graphs(&onnx, &names, &[course.input])?)?;
+    let (once, graph) = (once.to_string_lossy(), graph.to_string_lossy());
+    row(&course.name, count, &["--once", &once])?;
+    row("  from its graph file", count, &["--once", &once, "--graph", &graph])
+}
+
+/// So many starts.
+fn row(name: &str, count: u32, words: &[&str]) -> Result<()> {
     let mut columns = vec![Vec::new(); PARTS.len() + 1];
     for _ in 0..count {
-        let times: Vec<f64> = serde_json::from_str(&itself(&["--once", &file.to_string_lossy()])?)?;
+        let times: Vec<f64> = serde_json::from_str(&itself(words)?)?;
         ensure!(times.len() == PARTS.len(), "a start took another way");
         columns[PARTS.len()].push(times.iter().sum());
         columns.iter_mut().zip(times).for_each(|(column, ms)| column.push(ms));
     }
-    fs::remove_file(&file)?;
     let medians: String =
         columns.iter().filter_map(|column| median(column)).map(|ms| format!("{ms:>10.1}")).collect();
-    say!("{:<22}{medians}", course.name)?;
+    say!("{name:<22}{medians}")?;
     Ok(())
 }
 
 /// One start; prints its times as JSON.
-fn once(course: &Course) -> Result<()> {
+fn once(course: &Course, graph: Option<&Path>) -> Result<()> {
     let mut marks = vec![0.0, cpu_ms()];
-    let onnx = fs::read(&course.file).with_context(|| format!("cannot read {}", course.file.display()))?;
+    let read = |file: &Path| fs::read(file).with_context(|| format!("cannot read {}", file.display()));
+    let onnx = read(&course.file)?;
+    let graphs = graph.map(read).transpose()?;
     marks.push(cpu_ms());
+    if graphs.is_some() {
+        // Nothing is typed.
+        marks.extend(marks.last().copied());
+    }
     let names: Vec<&str> = course.outputs.iter().map(String::as_str).collect();
     let spec = NetSpec { input: course.input, outputs: &names };
     let after = |_: Loading| marks.push(cpu_ms());
-    let net = Net::load_watched(&onnx, &spec, EngineChoice::Plan, &Tuning::default(), after)?;
+    let files = Files { onnx: &onnx, graphs: graphs.as_deref() };
+    let net = Net::load_watched(files, &spec, EngineChoice::Plan, &Tuning::default(), after)?;
     drop(onnx);
     let mut session = net.session()?;
     marks.push(cpu_ms());
