@@ -1,40 +1,65 @@
-//! What the next operators will read, fetched while this one multiplies.
+//! What is read next, fetched while an operator multiplies: its own weights, and what the operators after it read.
 
 use core::cell::Cell;
 
 use crate::map::LANES;
 use crate::simd::Simd;
 
-/// Most values fetched ahead: 256 KiB, a quarter of a second cache of 1 MiB, whose rest holds the maps.
+/// Most values fetched for later operators: 256 KiB, a quarter of a second cache of 1 MiB, whose rest holds the maps.
 pub(crate) const MOST: usize = 1 << 16;
 
-/// Values to fetch, how far that has come, and how many are due with each step of the operator that has time.
+/// Two streams, each spread over the steps of an operator that has time.
 #[derive(Debug)]
 pub(crate) struct Ahead<'a> {
-    next: &'a [f32],
-    done: Cell<usize>,
-    each: usize,
+    own: Stream<'a>,
+    next: Stream<'a>,
 }
 
 impl<'a> Ahead<'a> {
-    /// Spread over `steps` steps.
-    pub(crate) fn new(next: &'a [f32], steps: usize) -> Self {
+    /// `own`: weights of the operator itself in the order in which its steps read them, from those on that the first
+    /// steps have time to fetch. May be empty, as `next` may.
+    pub(crate) fn new(own: &'a [f32], next: &'a [f32], steps: usize) -> Self {
         let next = &next[..next.len().min(MOST)];
-        let each = next.len().div_ceil(steps.max(1)).next_multiple_of(LANES);
-        Self { next, done: Cell::new(0), each }
+        Self { own: Stream::new(own, steps), next: Stream::new(next, steps) }
     }
 
     /// One step's share.
     #[inline(always)]
     pub(crate) fn step<S: Simd>(&self, s: S) {
-        let done = self.done.get();
-        if done >= self.next.len() {
+        self.own.step(s);
+        self.next.step(s);
+    }
+}
+
+/// Values to fetch, at an even pace.
+#[derive(Debug)]
+struct Stream<'a> {
+    values: &'a [f32],
+    done: Cell<usize>,
+    /// Of values, 1/65536: due by now, and with each step.
+    due: Cell<u64>,
+    each: u64,
+}
+
+impl<'a> Stream<'a> {
+    fn new(values: &'a [f32], steps: usize) -> Self {
+        let each = ((values.len() as u64) << 16).div_ceil(steps.max(1) as u64);
+        Self { values, done: Cell::new(0), due: Cell::new(0), each }
+    }
+
+    #[inline(always)]
+    fn step<S: Simd>(&self, s: S) {
+        let mut line = self.done.get();
+        if line >= self.values.len() {
             return;
         }
-        // The last share may reach beyond: a fetch reads nothing.
-        for line in (done..done + self.each).step_by(LANES) {
-            s.fetch(self.next.as_ptr().wrapping_add(line));
+        let due = self.due.get() + self.each;
+        self.due.set(due);
+        // The last line may reach beyond: a fetch reads nothing.
+        while line < (due >> 16) as usize {
+            s.fetch(self.values.as_ptr().wrapping_add(line));
+            line += LANES;
         }
-        self.done.set(done + self.each);
+        self.done.set(line);
     }
 }

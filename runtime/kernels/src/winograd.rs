@@ -318,7 +318,7 @@ impl Winograd {
                 column: 0,
                 width: count,
                 pixels: 0..count,
-                ahead: &Ahead::new(&[], 1),
+                ahead: &Ahead::new(&[], &[], 1),
             };
             // SAFETY: the slices hold the planes' squares, and the packed weights `blocks` blocks from
             // `block` on.
