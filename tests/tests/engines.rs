@@ -9,6 +9,7 @@ use arcdoor_frame::{ImageLimits, RgbImage, read_image};
 use arcdoor_infer::{Net, NetSpec, Session};
 use arcdoor_models::Pack;
 use arcdoor_tests::Real;
+use arcdoor_vision::tuning::{Tuning, networks};
 use arcdoor_vision::{DetectSettings, Detector, Embedder, Engine, EngineChoice, YuNet};
 
 /// Sides of the detector's input here: LFW's 250 pixels fit.
@@ -109,6 +110,20 @@ fn difference(ours: &[f32], theirs: &[f32], least: f32) -> (f32, f32) {
     let dot = |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum() };
     let cosine = dot(ours, theirs) / (dot(ours, ours) * dot(theirs, theirs)).sqrt();
     (off / largest, cosine as f32)
+}
+
+/// Whatever the camera's frames and the settings ask for.
+#[test]
+fn the_packs_networks_start_from_their_graph_files() {
+    let Some(real) = Real::find() else { return };
+    let pack = Pack::open(&real.pack).unwrap();
+    for frame in [[160, 120], [480, 640], [640, 480], [1280, 720], [1080, 1920], [300, 300]] {
+        for min_face in [20, 80, 200] {
+            let settings = DetectSettings { min_face_px: min_face, ..DetectSettings::default() };
+            let networks = networks(&pack, frame, &settings, &Tuning::default()).unwrap();
+            assert!(networks.iter().all(|network| network.net.from_graph()), "{frame:?}, {min_face}");
+        }
+    }
 }
 
 #[test]
