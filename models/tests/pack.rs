@@ -11,13 +11,14 @@ use std::path::Path;
 
 use arcdoor_core::{Basis, Fmr};
 use arcdoor_models::{
-    Built, EmbedderCard, MANIFEST_FILE, Manifest, Pack, Problem, Recipe, SIGNATURE_FILE, TrustedKey,
-    sha256_hex,
+    Built, EmbedderCard, GraphFile, MANIFEST_FILE, Manifest, Pack, Problem, Recipe, SIGNATURE_FILE,
+    TrustedKey, sha256_hex,
 };
 use tempfile::TempDir;
 
 const DETECTOR: &[u8] = b"detector's bytes";
 const EMBEDDER: &[u8] = b"embedder's bytes";
+const GRAPH: &[u8] = b"detector's graph";
 
 fn recipe() -> Recipe {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes/yunet-sface.toml");
@@ -55,6 +56,32 @@ fn replaced(from: &'static str, to: &'static str) -> impl Fn(String) -> String {
 
 fn refusal(dir: &TempDir) -> String {
     Pack::open(dir.path()).map(|_| ()).unwrap_err().to_string()
+}
+
+/// A good pack whose detector has a graph file of this name.
+fn pack_with_graph(name: &str) -> TempDir {
+    let dir = pack_with(|text| text);
+    let mut manifest = manifest();
+    manifest.detector.graph = Some(GraphFile { file: name.to_owned(), sha256: sha256_hex(GRAPH) });
+    // `to_toml` refuses what `open` refuses.
+    fs::write(dir.path().join(MANIFEST_FILE), toml::to_string(&manifest).unwrap()).unwrap();
+    fs::write(dir.path().join("yunet.graph"), GRAPH).unwrap();
+    dir
+}
+
+#[test]
+fn a_graph_file_is_verified_like_its_network() {
+    let dir = pack_with_graph("yunet.graph");
+    let pack = Pack::open(dir.path()).unwrap();
+    assert_eq!(pack.graph_bytes(pack.detector()), Some(GRAPH));
+    assert_eq!(pack.graph_bytes(pack.embedder()), None);
+    assert_eq!(pack.files(), ["pack.toml", "yunet.onnx", "yunet.graph", "sface.onnx"]);
+    fs::write(dir.path().join("yunet.graph"), b"another graph").unwrap();
+    assert!(refusal(&dir).contains("yunet.graph: changed"), "{}", refusal(&dir));
+    fs::remove_file(dir.path().join("yunet.graph")).unwrap();
+    assert!(refusal(&dir).contains("yunet.graph: cannot be read"), "{}", refusal(&dir));
+    let refused = refusal(&pack_with_graph("../yunet.graph"));
+    assert!(refused.contains("no plain file name"), "{refused}");
 }
 
 #[test]

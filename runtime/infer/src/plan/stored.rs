@@ -82,10 +82,15 @@ pub fn write_graphs(onnx: &[u8], outputs: &[&str], inputs: &[[usize; 4]]) -> Res
             None => groups.push(Group { nodes, forms: vec![form] }),
         }
     }
-    let outputs = outputs.iter().map(|&name| name.to_owned()).collect();
-    let stored = Stored { onnx: onnx.len(), outputs, groups };
+    let names = outputs.iter().map(|&name| name.to_owned()).collect();
+    let stored = Stored { onnx: onnx.len(), outputs: names, groups };
     let begin = [&NAME[..], &[VERSION]].concat();
-    postcard::to_extend(&stored, begin).map_err(|error| InferError::Graph(error.to_string()))
+    let graphs = postcard::to_extend(&stored, begin).map_err(|error| InferError::Graph(error.to_string()))?;
+    // What a device would refuse is refused here.
+    for &input in inputs {
+        read(onnx, &graphs, &NetSpec { input, outputs })?;
+    }
+    Ok(graphs)
 }
 
 /// That `graphs` holds what [`write_graphs`] makes of the same ONNX file. What another version wrote is not used, and
