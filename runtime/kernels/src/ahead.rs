@@ -26,7 +26,9 @@ impl<'a> Ahead<'a> {
     /// One step's share.
     #[inline(always)]
     pub(crate) fn step<S: Simd>(&self, s: S) {
-        self.own.step(s);
+        if S::TIGHT {
+            self.own.step(s);
+        }
         self.next.step(s);
     }
 }

@@ -85,10 +85,6 @@ const ANY: usize = Shape::Any as usize;
 /// Values from one pixel's window to the next, and side by side in a window (0: as the job says), of each [`Shape`].
 const SHAPES: [[usize; 2]; 7] = [[LANES, 0], [LANES, 0], [2 * LANES, 0], [1, 3], [2, 3], [4, 4], [0, 0]];
 
-/// Below so many sums a step is over in a few cycles, and what a loop around it costs counts: a whole block's steps
-/// are spelled out. On a Zen 3, whose registers hold 6, 1x1 convolutions took 5 to 15 % less time so.
-const SPELLED_OUT: usize = 16;
-
 impl Shape {
     fn of(job: &Job<'_>, pixels: usize) -> Self {
         // Rows whose last tiles would be small are cut across where they can be.
@@ -246,7 +242,7 @@ impl<const P: usize, const B: usize, const SHAPE: usize> Tiles<'_, P, B, SHAPE> 
             let inner = if plane + 1 == window.planes { window.inner_last } else { window.inner };
             if width == 0 { inner } else { width }
         };
-        if S::SUMS < SPELLED_OUT && width == 0 && window.rows * window.columns == 1 {
+        if S::TIGHT && width == 0 && window.rows * window.columns == 1 {
             let mut at = job.planes.start * window.plane_stride;
             let mut weights = job.weights.wrapping_add(job.planes.start * window.plane_weights);
             for plane in job.planes.clone() {
@@ -290,7 +286,7 @@ impl<const P: usize, const B: usize, const SHAPE: usize> Tiles<'_, P, B, SHAPE> 
         sums: &mut [[S::V; B]; P],
     ) {
         let [_, width] = SHAPES[SHAPE];
-        if S::SUMS < SPELLED_OUT && width == 0 && inner == LANES {
+        if S::TIGHT && width == 0 && inner == LANES {
             for k in 0..LANES {
                 // SAFETY: as the caller's.
                 unsafe { self.step(s, input, at + k, weights.wrapping_add(k * LANES), sums) }

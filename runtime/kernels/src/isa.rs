@@ -112,6 +112,20 @@ impl Isa {
             Kind::Neon(_) => crate::neon::Neon::SUMS,
         }
     }
+
+    /// [`Simd::TIGHT`](crate::simd::Simd::TIGHT).
+    pub(crate) const fn tight(self) -> bool {
+        use crate::simd::Simd;
+        match self.0 {
+            Kind::Portable => crate::simd::portable::Portable::TIGHT,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2(_) => crate::avx2::Avx2::TIGHT,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(_) => crate::simd::avx512::Avx512::TIGHT,
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon(_) => crate::neon::Neon::TIGHT,
+        }
+    }
 }
 
 impl fmt::Display for Isa {

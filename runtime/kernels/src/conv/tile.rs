@@ -31,7 +31,7 @@ impl Tile {
         if sums >= 24 && short {
             return Self::short(window, output.blocks(), weights);
         }
-        if window.inner < LANES && sums < 8 {
+        if window.inner < LANES && isa.tight() {
             // Neighbours of an image share values, which want registers, too: 6 pixels spill on AVX2. Whole rows.
             return Self { pixels: 4, blocks: 1, planes: usize::MAX, strip: usize::MAX };
         }

@@ -30,6 +30,7 @@ fn run<K: Kernel>(simd: Avx2, kernel: K) {
 impl Simd for Avx2 {
     type V = Pair;
     const SUMS: usize = 6;
+    const TIGHT: bool = true;
 
     #[inline(always)]
     fn splat(self, value: f32) -> Pair {
