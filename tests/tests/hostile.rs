@@ -216,12 +216,24 @@ fn photos() {
 fn pack_with(device: &Device, name: &str, edit: impl Fn(&str) -> String) -> PathBuf {
     let dir = device.path(name);
     fs::create_dir_all(&dir).unwrap();
-    for file in ["yunet.onnx", "sface.onnx"] {
+    for file in ["yunet.onnx", "yunet.graph", "sface.onnx", "sface.graph"] {
         fs::copy(device.pack.join(file), dir.join(file)).unwrap();
     }
     let text = fs::read_to_string(device.pack.join("pack.toml")).unwrap();
     fs::write(dir.join("pack.toml"), edit(&text)).unwrap();
     dir
+}
+
+/// A manifest whose networks have no graph files, so that tract reads them.
+fn without_graphs(manifest: &str) -> String {
+    let mut graph = false;
+    let kept = manifest.lines().filter(|line| {
+        if line.starts_with('[') {
+            graph = line.ends_with(".graph]");
+        }
+        !graph
+    });
+    kept.flat_map(|line| [line, "\n"]).collect()
 }
 
 #[test]
@@ -262,9 +274,17 @@ fn packs() {
     let sface = sha256_hex(&fs::read(device.pack.join("sface.onnx")).unwrap());
     for (name, network) in corpus("network") {
         let hash = sha256_hex(&network);
-        let dir = pack_with(&device, "pack-net", |text| text.replacen(&sface, &hash, 1));
+        let edit = |text: &str| without_graphs(text).replacen(&sface, &hash, 1);
+        let dir = pack_with(&device, "pack-net", edit);
         fs::write(dir.join("sface.onnx"), network).unwrap();
         device.refuses(&name, &["pack", "check", dir.to_str().unwrap()], PACK, "");
+    }
+    let graph = sha256_hex(&fs::read(device.pack.join("sface.graph")).unwrap());
+    for (name, other) in corpus("stored").into_iter().chain(corpus("plan")) {
+        let hash = sha256_hex(&other);
+        let dir = pack_with(&device, "pack-graph", |text| text.replacen(&graph, &hash, 1));
+        fs::write(dir.join("sface.graph"), other).unwrap();
+        device.refuses(&name, &["pack", "check", dir.to_str().unwrap()], PACK, "graph file cannot be used");
     }
     report("packs", device.inputs.get());
 }
