@@ -18,8 +18,8 @@ const PART: &str = ".part";
 /// leaves the old one or the new one. One of a lower version than that is taken only if `older`.
 ///
 /// # Errors
-/// When the settings do not trust the pack, a graph file of it is not what its network makes, it is older than the installed one, or the disk fails; what was
-/// installed before is then as it was.
+/// When the settings do not trust the pack, a graph file is not what its network makes, the pack is older than the
+/// installed one, or the disk fails; what was installed before is then as it was.
 pub fn install(home: &Home, settings: &Settings, from: &Path, older: bool) -> Result<Pack, Error> {
     home.create()?;
     let packs = home.packs();

@@ -244,6 +244,7 @@ impl<const P: usize, const B: usize, const SHAPE: usize> Tiles<'_, P, B, SHAPE> 
             let inner = if plane + 1 == window.planes { window.inner_last } else { window.inner };
             if width == 0 { inner } else { width }
         };
+        // One tap a plane: less around it than where rows and columns are counted.
         if S::TIGHT && width == 0 && window.rows * window.columns == 1 {
             let mut at = job.planes.start * window.plane_stride;
             let mut weights = job.weights.wrapping_add(job.planes.start * window.plane_weights);
@@ -301,6 +302,10 @@ impl<const P: usize, const B: usize, const SHAPE: usize> Tiles<'_, P, B, SHAPE> 
         }
     }
 
+    /// One value of each pixel's window times its weights.
+    ///
+    /// # Safety
+    /// As [`tap`](Self::tap).
     #[inline(always)]
     unsafe fn step<S: Simd>(
         &self,
