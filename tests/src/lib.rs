@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use arcdoor::service::Options;
+use arcdoor::{Home, Service};
 use arcdoor_frame::{ImageLimits, Resizer, RgbImage, read_image, write_png};
 
 /// The pack's folder and the demo's photos.
@@ -46,6 +48,18 @@ impl Real {
         Resizer::new().resize(part, &mut frame).unwrap();
         frame
     }
+}
+
+/// The device's service on a pack that need not be signed.
+#[must_use]
+pub fn service(home: &Path, pack: &Path) -> Service {
+    let options = Options {
+        pack: Some(pack.display().to_string()),
+        detector: None,
+        engine: None,
+        allow_unsigned_pack: true,
+    };
+    Service::open(Home::resolve(Some(home.to_owned())).unwrap(), options).unwrap()
 }
 
 /// The device's binary as it was last built; `cargo xtask test` builds it first.

@@ -1,28 +1,17 @@
 //! The loop at the door on real faces: from frames to decisions, the log and a trace.
 #![allow(clippy::unwrap_used, reason = "clippy exempts test functions only, not their helpers")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use arcdoor::message::Pictures;
-use arcdoor::service::Options;
 use arcdoor::{Home, Outcome, Request, Response, Service};
 use arcdoor_core::{Decision, Fmr, Millis, Score, SubjectName};
 use arcdoor_frame::RgbImage;
 use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
 use arcdoor_models::Pack;
 use arcdoor_pipeline::{Enrolment, Policy, Recognizer, TraceEntry, replay};
-use arcdoor_tests::{Real, write_frames};
+use arcdoor_tests::{Real, service, write_frames};
 use arcdoor_vision::{DetectSettings, DetectorKind, Vision};
-
-fn service(home: &Path, pack: &Path) -> Service {
-    let options = Options {
-        pack: Some(pack.display().to_string()),
-        detector: None,
-        engine: None,
-        allow_unsigned_pack: true,
-    };
-    Service::open(Home::resolve(Some(home.to_owned())).unwrap(), options).unwrap()
-}
 
 /// Each response as JSON.
 fn ask(service: &mut Service, request: &Request) -> (Outcome, Vec<serde_json::Value>) {

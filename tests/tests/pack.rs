@@ -5,10 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use arcdoor::message::Pictures;
-use arcdoor::service::Options;
-use arcdoor::{Home, Request, Service};
+use arcdoor::{Request, Service};
 use arcdoor_models::sha256_hex;
-use arcdoor_tests::Real;
+use arcdoor_tests::{Real, service};
 
 const PACK: u8 = 4;
 
@@ -19,16 +18,6 @@ fn copy_of(real: &Real, to: PathBuf) -> PathBuf {
         fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
     }
     to
-}
-
-fn service(home: &Path, pack: &Path) -> Service {
-    let options = Options {
-        pack: Some(pack.display().to_string()),
-        detector: None,
-        engine: None,
-        allow_unsigned_pack: true,
-    };
-    Service::open(Home::resolve(Some(home.to_owned())).unwrap(), options).unwrap()
 }
 
 /// What it says, its exit code, and how often it answered.

@@ -130,8 +130,10 @@ impl Service {
             Request::SiteRemove => self.site_remove(answer),
             Request::PackCheck { dir, explain } => self.pack_check(dir.as_deref(), *explain, answer),
             Request::PackInstall { dir, older } => {
-                let dir = install(&self.home, &self.settings, dir, *older)?.dir().to_owned();
-                self.pack_check(Some(&dir), false, answer)
+                let pack = install(&self.home, &self.settings, dir, *older)?;
+                // Its graph files were compared before it got its name.
+                tell_whole(self.loaded(pack.dir())?.pack(), answer)?;
+                Ok(Outcome::Done)
             }
             Request::Run { from, frames } => self.run(from, *frames, answer),
             Request::Tune { frame, winograd, dry_run } => self.tune(*frame, *winograd, *dry_run, answer),
@@ -283,26 +285,19 @@ impl Service {
         if !problems.is_empty() {
             return Ok(Outcome::Failed(PACK));
         }
-        // Whole is not enough: the networks must load, too.
-        let engine = Engine::open(&dir, &self.home, &self.settings, Policy::still())?;
+        let engine = self.loaded(&dir)?;
         let pack = engine.pack();
         check_pack_graphs(pack)?;
-        answer(&Response::PackWhole {
-            name: pack.name().to_owned(),
-            version: pack.manifest().version,
-            model_id: pack.model_id().to_string(),
-            dimension: pack.dimension(),
-            networks: pack
-                .manifest()
-                .nets()
-                .map(|(_, net)| [net.file.clone(), net.licence.clone()])
-                .collect(),
-            dir,
-        })?;
+        tell_whole(pack, answer)?;
         if explain {
             crate::explain::explain(pack, self.settings.engine, answer)?;
         }
         Ok(Outcome::Done)
+    }
+
+    /// Whole is not enough: the networks must load, too.
+    fn loaded(&self, dir: &Path) -> Result<Engine, Error> {
+        Engine::open(dir, &self.home, &self.settings, Policy::still())
     }
 
     fn run(&self, from: &Pictures, frames: Option<u64>, answer: Answer<'_>) -> Result<Outcome, Error> {
@@ -347,6 +342,18 @@ pub(crate) fn progress(text: &str) {
         // A closed stderr leaves nobody to tell.
         let _ = write!(stderr, "\r\x1b[K{text}\r");
     }
+}
+
+/// What there is to know of a pack that is whole.
+fn tell_whole(pack: &Pack, answer: Answer<'_>) -> Result<(), Error> {
+    answer(&Response::PackWhole {
+        name: pack.name().to_owned(),
+        version: pack.manifest().version,
+        model_id: pack.model_id().to_string(),
+        dimension: pack.dimension(),
+        networks: pack.manifest().nets().map(|(_, net)| [net.file.clone(), net.licence.clone()]).collect(),
+        dir: pack.dir().to_owned(),
+    })
 }
 
 #[cfg(test)]
