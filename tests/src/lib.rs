@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use arcdoor::service::Options;
+use arcdoor::request::Options;
 use arcdoor::{Home, Service};
 use arcdoor_frame::{ImageLimits, Resizer, RgbImage, read_image, write_png};
 

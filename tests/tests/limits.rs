@@ -6,7 +6,7 @@
 )]
 
 use arcdoor::message::MAX_PHOTOS;
-use arcdoor::site_export::MAX_SITE_SCORES;
+use arcdoor::request::site_export::MAX_SITE_SCORES;
 use arcdoor_core::limits;
 use arcdoor_core::{ModelId, SubjectName, Template};
 use arcdoor_frame::{FrameError, ImageLimits};
@@ -61,14 +61,14 @@ fn the_page_says_what_the_constants_say() {
         ),
         ("a kernel, stride", &[arcdoor_infer::MAX_WINDOW as usize]),
         ("work of a network", &[usize::try_from(arcdoor_infer::MAX_WORK).unwrap()]),
-        ("settings.toml", &[(arcdoor::settings::MAX_BYTES >> 10) as usize]),
-        ("tuning.toml", &[(arcdoor::tuning::MAX_BYTES >> 10) as usize, arcdoor_infer::MAX_LAYERS]),
+        ("settings.toml", &[(arcdoor::home::settings::MAX_BYTES >> 10) as usize]),
+        ("tuning.toml", &[(arcdoor::home::tuning::MAX_BYTES >> 10) as usize, arcdoor_infer::MAX_LAYERS]),
         ("comparisons that `site export`", &[MAX_SITE_SCORES, arcdoor_calib::MAX_SITE_ROWS]),
-        ("the log", &[(arcdoor::log::MAX_BYTES >> 20) as usize]),
-        ("frames that may fail", &[arcdoor::run::MOST_FAILURES as usize]),
-        ("denials that `run` logs", &[arcdoor::run::MOST_DENIALS_LOGGED as usize]),
-        ("wait for one camera frame", &[arcdoor::source::FRAME_TIMEOUT.as_secs() as usize]),
-        ("a passphrase", &[arcdoor::passphrase::LEAST_CHARS, arcdoor::passphrase::MAX_BYTES as usize]),
+        ("the log", &[(arcdoor::home::log::MAX_BYTES >> 20) as usize]),
+        ("frames that may fail", &[arcdoor::daemon::r#loop::MOST_FAILURES as usize]),
+        ("denials that `run` logs", &[arcdoor::daemon::r#loop::MOST_DENIALS_LOGGED as usize]),
+        ("wait for one camera frame", &[arcdoor::device::source::FRAME_TIMEOUT.as_secs() as usize]),
+        ("a passphrase", &[arcdoor::home::passphrase::LEAST_CHARS, arcdoor::passphrase::MAX_BYTES as usize]),
     ];
     for (what, numbers) in said {
         let row = rows.iter().find(|row| row[0].starts_with(what));

@@ -122,17 +122,17 @@ pub enum Error {
     #[error(
         "there is no credential {name:?}: start arcdoor as a systemd service with \
          LoadCredentialEncrypted={name}:FILE",
-        name = crate::keys::CREDENTIAL
+        name = crate::home::keys::CREDENTIAL
     )]
     NoCredential,
     /// Nobody to ask for the passphrase.
     #[error(
         "the gallery is sealed with a passphrase and there is nobody to ask: name a file that holds it in {}",
-        crate::passphrase::PASSPHRASE_FILE
+        crate::home::passphrase::PASSPHRASE_FILE
     )]
     NoPassphrase,
     /// A new passphrase that would be guessed.
-    #[error("a passphrase has at least {} characters", crate::passphrase::LEAST_CHARS)]
+    #[error("a passphrase has at least {} characters", crate::home::passphrase::LEAST_CHARS)]
     ShortPassphrase,
     /// Mistyped.
     #[error("the two passphrases differ; nothing was changed")]

@@ -1,9 +1,9 @@
 //! The service's messages as JSON, and the small texts that the device reads: settings, a site's calibration, a
 //! key's hint.
 
-use arcdoor::passphrase::Kdf;
-use arcdoor::settings::Settings;
-use arcdoor::site::SiteTable;
+use arcdoor::home::passphrase::Kdf;
+use arcdoor::home::settings::Settings;
+use arcdoor::home::site::SiteTable;
 use arcdoor::{Request, Response};
 use arcdoor_core::{Basis, Calibration, CalibrationId, CalibrationRow, Fmr, ModelId};
 use serde::Serialize;

@@ -1,6 +1,6 @@
 //! What the service is asked.
 
-use crate::keys::KeySource;
+use crate::home::keys::KeySource;
 use arcdoor_core::SubjectName;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

@@ -1,8 +1,8 @@
 //! What the service answers.
 
 use super::{Advice, Health, LayerForm, NetworkStep, Sight, UnsupportedNode, View};
-use crate::keys::KeySource;
-use crate::log::Record;
+use crate::home::keys::KeySource;
+use crate::home::log::Record;
 use arcdoor_core::{SubjectId, SubjectName};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

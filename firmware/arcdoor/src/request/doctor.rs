@@ -2,10 +2,10 @@
 
 use crate::error::Error;
 use crate::home::Home;
-use crate::keys::{KeySource, Keys};
+use crate::home::keys::{KeySource, Keys};
+use crate::home::settings::Settings;
+use crate::home::tuning;
 use crate::message::{Health, Response};
-use crate::settings::Settings;
-use crate::tuning;
 use arcdoor_calib::gallery_threshold;
 use arcdoor_core::{Basis, Calibration, CalibrationError};
 use arcdoor_models::Pack;

@@ -1,11 +1,11 @@
 //! Requests about who is enrolled: enrol, re-enrol, and "not this person".
 
-use crate::engine::Engine;
+use crate::device::recognition::Engine;
+use crate::device::source::Frames;
 use crate::error::Error;
-use crate::log::Entry;
+use crate::home::log::Entry;
 use crate::message::{Advice, Pictures, Response, View};
-use crate::service::{Answer, LOOK, Outcome, Service, progress, unix_seconds};
-use crate::source::Frames;
+use crate::request::{Answer, LOOK, Outcome, Service, progress, unix_seconds};
 use arcdoor_core::limits::MAX_TEMPLATES_PER_SUBJECT;
 use arcdoor_core::{RetryReason, SubjectId, SubjectName, Template};
 use arcdoor_gallery::{Gallery, GalleryError};

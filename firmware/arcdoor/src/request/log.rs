@@ -1,10 +1,10 @@
 //! Requests about what was: the log, and grants that were wrong.
 
 use crate::error::Error;
-use crate::log::{Entry, Record};
+use crate::home::log::{Entry, Record};
+use crate::home::probes::Moment;
 use crate::message::{Response, Verdict};
-use crate::probes::Moment;
-use crate::service::{Answer, Outcome, Service, unix_seconds};
+use crate::request::{Answer, Outcome, Service, unix_seconds};
 use arcdoor_core::{SubjectId, SubjectName};
 use arcdoor_gallery::Gallery;
 

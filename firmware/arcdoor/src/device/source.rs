@@ -1,8 +1,8 @@
 //! Frames from a camera or a replay.
 
 use crate::error::Error;
+use crate::home::settings::Settings;
 use crate::message::Pictures;
-use crate::settings::Settings;
 use arcdoor_camera::{Replay, Source};
 use arcdoor_frame::RgbImage;
 use std::collections::VecDeque;

@@ -1,9 +1,9 @@
 //! What is kept of a decision: an entry of the log and, of a grant, its probe for a while.
 
 use crate::error::Error;
-use crate::log::{By, Entry, Log};
+use crate::home::log::{By, Entry, Log};
+use crate::home::probes::{Moment, Probes};
 use crate::message::{Sight, Verdict};
-use crate::probes::{Moment, Probes};
 use arcdoor_core::Template;
 use arcdoor_gallery::Gallery;
 

@@ -3,9 +3,9 @@
 
 use crate::error::Error;
 use crate::home::Home;
+use crate::home::settings::Settings;
+use crate::home::tuning;
 use crate::message::{Reason, Sight, Stages, Verdict, verdict};
-use crate::settings::Settings;
-use crate::tuning;
 use arcdoor_calib::gallery_threshold;
 use arcdoor_core::{
     Candidate, Candidates, DenyReason, Faces, Millis, RetryReason, SubjectId, SubjectName, Template,

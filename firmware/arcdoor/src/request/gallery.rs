@@ -1,11 +1,11 @@
 //! Requests about whole galleries: revoke, export, import, key.
 
 use crate::error::Error;
-use crate::keys::{KeySource, Keys};
-use crate::log::Entry;
+use crate::home::keys::{KeySource, Keys};
+use crate::home::log::Entry;
+use crate::home::passphrase::{self, Kdf};
 use crate::message::Response;
-use crate::passphrase::{self, Kdf};
-use crate::service::{Answer, Outcome, Service};
+use crate::request::{Answer, Outcome, Service};
 use arcdoor_core::SubjectName;
 use arcdoor_gallery::{FileFolder, Folder, Gallery, Subject};
 use std::path::Path;

@@ -8,7 +8,7 @@
 
 use crate::error::Error;
 use crate::home::Home;
-use crate::passphrase::{self, Kdf};
+use crate::home::passphrase::{self, Kdf};
 use arcdoor_core::ModelId;
 use arcdoor_gallery::{FileFolder, Folder, Gallery, GalleryError, GalleryKey, KEY_BYTES};
 use serde::{Deserialize, Serialize};

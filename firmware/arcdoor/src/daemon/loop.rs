@@ -1,13 +1,13 @@
 //! The loop at the door: a frame, a decision, a line. A frame that fails or panics is no grant, and
 //! does not end the loop; many in a row do.
 
-use crate::engine::{Engine, Seen};
+use crate::device::journal::Journal;
+use crate::device::recognition::{Engine, Seen};
+use crate::device::source::Frames;
 use crate::error::Error;
-use crate::journal::Journal;
-use crate::log::By;
+use crate::home::log::By;
 use crate::message::{Reason, Response, Sight, Stages, Verdict};
-use crate::service::{Answer, Outcome, unix_seconds};
-use crate::source::Frames;
+use crate::request::{Answer, Outcome, unix_seconds};
 use arcdoor_camera::CameraError;
 use arcdoor_core::{Millis, RetryReason, SubjectId, Template};
 use arcdoor_frame::RgbImage;
@@ -210,8 +210,8 @@ fn nothing() -> Sight {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::Log;
-    use crate::probes::Probes;
+    use crate::home::log::Log;
+    use crate::home::probes::Probes;
     use arcdoor_camera::Source;
     use arcdoor_core::{DenyReason, ModelId};
     use arcdoor_gallery::{GalleryKey, MemoryDisk};

@@ -1,13 +1,16 @@
 //! The arguments: parsed to plain values, then handed to the service.
 
-use crate::doctor;
+pub mod text;
+pub(crate) mod text_network;
+
+use crate::cli::text::{Printer, name_of};
 use crate::error::{self, Error};
 use crate::home::Home;
-use crate::keys::KeySource;
+use crate::home::keys::KeySource;
+use crate::home::settings::{DetectorName, EngineName};
 use crate::message::{Pictures, Request, Response};
-use crate::service::{Options, Outcome, Service};
-use crate::settings::{DetectorName, EngineName};
-use crate::text::{Printer, name_of};
+use crate::request::doctor;
+use crate::request::{Options, Outcome, Service};
 use arcdoor_core::SubjectName;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -397,7 +400,7 @@ fn examine(
     options: &Options,
     print: &mut dyn FnMut(&Response) -> Result<(), Error>,
 ) -> Result<u8, Error> {
-    let settings = crate::settings::Settings::read(&home.settings()).map(|mut settings| {
+    let settings = crate::home::settings::Settings::read(&home.settings()).map(|mut settings| {
         settings.allow_unsigned_packs |= options.allow_unsigned_pack;
         settings
     });

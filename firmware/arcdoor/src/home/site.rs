@@ -3,10 +3,10 @@
 //! install one can also change the settings.
 
 use crate::error::Error;
-use crate::log::Entry;
+use crate::home::log::Entry;
+use crate::home::settings::{Settings, read_text};
 use crate::message::Response;
-use crate::service::{Answer, Outcome, Service};
-use crate::settings::{Settings, read_text};
+use crate::request::{Answer, Outcome, Service};
 pub use arcdoor_calib::SiteTable;
 use arcdoor_calib::gallery_threshold;
 use arcdoor_core::{Calibration, CalibrationId};

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::home::Home;
-use crate::settings::Settings;
+use crate::home::settings::Settings;
 use arcdoor_models::{Pack, SIGNATURE_FILE, unpack};
 use arcdoor_vision::check_pack_graphs;
 use rustix::fs::{CWD, RenameFlags, renameat_with};

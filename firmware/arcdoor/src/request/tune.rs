@@ -1,9 +1,9 @@
 //! `tune`: which tiles are fastest on this device, layer by layer, and what that brings to whole networks.
 
 use crate::error::Error;
+use crate::home::tuning::write;
 use crate::message::{LayerForm, Response};
-use crate::service::{Answer, Outcome, Service, progress};
-use crate::tuning::write;
+use crate::request::{Answer, Outcome, Service, progress};
 use arcdoor_vision::DetectSettings;
 use arcdoor_vision::tuning::{
     Choice, Form, Isa, Layer, Network, Session, Square, Tuned, Tuning, networks, tune,

@@ -1,9 +1,9 @@
 //! `pack check --explain`: how each network of a pack is run.
 
 use crate::error::Error;
+use crate::home::settings::EngineName;
 use crate::message::{NetworkStep, Response, UnsupportedNode};
-use crate::service::Answer;
-use crate::settings::EngineName;
+use crate::request::Answer;
 use arcdoor_models::Pack;
 use arcdoor_vision::explain::{METHOD, explain as networks};
 use std::io::{self, Write};
@@ -78,7 +78,7 @@ pub(crate) fn print(out: &mut impl Write, response: &Response) -> io::Result<()>
             out,
             "  {:<36} {:<26} {:>15} {:>10.1} {:>8.1}",
             step.operators,
-            crate::text::shortened(&step.name, 26),
+            crate::cli::text::shortened(&step.name, 26),
             format!("{channels} x {rows} x {columns}"),
             step.macs as f64 / 1e3,
             step.predicted_us,

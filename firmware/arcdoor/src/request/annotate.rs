@@ -1,6 +1,6 @@
 //! Marked copies of photos: boxes, landmarks, names.
 
-use crate::engine::Seen;
+use crate::device::recognition::Seen;
 use crate::error::Error;
 use crate::message::{Sight, Verdict};
 use arcdoor_frame::{RgbImage, write_png};

@@ -3,7 +3,7 @@
 //! which it can be named.
 
 use crate::error::Error;
-use crate::keys::KeySource;
+use crate::home::keys::KeySource;
 use crate::message::{Reason, Verdict};
 use arcdoor_core::SubjectId;
 use jiff::Timestamp;

@@ -28,8 +28,8 @@
 
 use crate::error::Error;
 use crate::home::Home;
-use crate::probes::{MOST_HOURS, MOST_PROBES};
-use crate::site::Site;
+use crate::home::probes::{MOST_HOURS, MOST_PROBES};
+use crate::home::site::Site;
 use arcdoor_core::{Calibration, Fmr, Rect};
 use arcdoor_models::{Pack, TrustedKey};
 use arcdoor_vision::{DetectorKind, EngineChoice, RunOptions, Threads};
@@ -112,7 +112,7 @@ pub struct Settings {
     pub allow_tail_fit: bool,
     /// The camera that `--camera` without a value means.
     pub camera: String,
-    /// Probes of the newest grants that are kept, 0 to 256; see [`probes`](crate::probes).
+    /// Probes of the newest grants that are kept, 0 to 256; see [`probes`](crate::home::probes).
     #[serde(deserialize_with = "probes")]
     pub keep_probes: usize,
     /// For how many hours, 1 to 720.

@@ -1,6 +1,6 @@
 //! Responses for people.
 
-use crate::log::{By, Entry, Record};
+use crate::home::log::{By, Entry, Record};
 use crate::message::{Advice, Health, Response, Sight, Stages, View};
 use arcdoor_core::{SubjectId, SubjectName};
 use std::io::{self, Write};
@@ -114,13 +114,13 @@ impl Printer {
                 writeln!(out, "  embedder {model_id}, {dimension} values a template")?;
                 networks.iter().try_for_each(|[file, licence]| writeln!(out, "  {file}: {licence}"))
             }
-            Response::Network { .. } => crate::explain::print(out, response),
+            Response::Network { .. } => crate::cli::text_network::print(out, response),
             Response::TunedLayer { .. } => {
                 let first = !std::mem::replace(&mut self.has_head, true);
-                crate::tune::print(out, response, first)
+                crate::request::tune::print(out, response, first)
             }
             Response::TunedNetwork { .. } | Response::Tuning { .. } => {
-                crate::tune::print(out, response, false)
+                crate::request::tune::print(out, response, false)
             }
             Response::Check { check, health, text } => {
                 let health = match health {

@@ -9,9 +9,9 @@
 //! | reported grants | yes: noticed and reported | they only bound the rate from below; see `arcdoor_calib`'s `reports` |
 
 use crate::error::Error;
-use crate::log::{By, Entry, Record};
+use crate::home::log::{By, Entry, Record};
 use crate::message::{Response, Verdict};
-use crate::service::{Answer, Outcome, Service};
+use crate::request::{Answer, Outcome, Service};
 use arcdoor_calib::{ReportedGrant, Reports, SiteLine, gallery_threshold};
 use arcdoor_core::{Score, SubjectId};
 use arcdoor_gallery::{CrossScores, Gallery};

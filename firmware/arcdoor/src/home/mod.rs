@@ -2,14 +2,23 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `settings.toml` | what the installer chose; see [`settings`](crate::settings) |
+//! | `settings.toml` | what the installer chose; see [`settings`](crate::home::settings) |
 //! | `gallery.redb` | the enrolled templates, sealed |
-//! | `gallery.key` | the gallery's key, where nothing stronger is used; see [`keys`](crate::keys) |
-//! | `site.toml` | the site's own calibration, where one was installed; see [`site`](crate::site) |
-//! | `probes.bin` | sealed probes of the newest grants, for a while; see [`probes`](crate::probes) |
-//! | `log.jsonl`, `log.1.jsonl` | decisions and enrolments; see [`log`](crate::log) |
-//! | `tuning.toml` | tiles that were measured on this device; see [`tuning`](crate::tuning) |
+//! | `gallery.key` | the gallery's key, where nothing stronger is used; see [`keys`](crate::home::keys) |
+//! | `site.toml` | the site's own calibration, where one was installed; see [`site`](crate::home::site) |
+//! | `probes.bin` | sealed probes of the newest grants, for a while; see [`probes`](crate::home::probes) |
+//! | `log.jsonl`, `log.1.jsonl` | decisions and enrolments; see [`log`](crate::home::log) |
+//! | `tuning.toml` | tiles that were measured on this device; see [`tuning`](crate::home::tuning) |
 //! | `packs/NAME/` | installed packs |
+
+pub mod keys;
+pub mod log;
+pub mod packs;
+pub mod passphrase;
+pub mod probes;
+pub mod settings;
+pub mod site;
+pub mod tuning;
 
 use crate::error::Error;
 use std::fs::{self, File, OpenOptions};

@@ -1,18 +1,25 @@
 //! The one service: the only one that opens pack, gallery and log, whoever asks.
 
-use crate::annotate;
-use crate::engine::Engine;
+pub mod annotate;
+pub mod doctor;
+pub mod enrol;
+pub mod gallery;
+mod log;
+pub mod site_export;
+pub(crate) mod tune;
+
+use crate::daemon::r#loop::Loop;
+use crate::device::journal::Journal;
+use crate::device::recognition::Engine;
+use crate::device::source::Frames;
 use crate::error::{Error, PACK};
 use crate::home::Home;
-use crate::install::install;
-use crate::journal::Journal;
-use crate::keys::{Keys, Opened};
-use crate::log::{By, Log};
+use crate::home::keys::{Keys, Opened};
+use crate::home::log::{By, Log};
+use crate::home::packs::install;
+use crate::home::probes::Probes;
+use crate::home::settings::{DetectorName, EngineName, Settings};
 use crate::message::{MAX_PHOTOS, Pictures, Request, Response, Verdict};
-use crate::probes::Probes;
-use crate::run::Loop;
-use crate::settings::{DetectorName, EngineName, Settings};
-use crate::source::Frames;
 use arcdoor_core::SubjectName;
 use arcdoor_gallery::{Gallery, Subject};
 use arcdoor_models::Pack;
@@ -290,7 +297,7 @@ impl Service {
         check_pack_graphs(pack)?;
         tell_whole(pack, answer)?;
         if explain {
-            crate::explain::explain(pack, self.settings.engine, answer)?;
+            crate::cli::text_network::explain(pack, self.settings.engine, answer)?;
         }
         Ok(Outcome::Done)
     }
@@ -308,7 +315,8 @@ impl Service {
     }
 
     fn doctor(&self, answer: Answer<'_>) -> Result<Outcome, Error> {
-        let findings = crate::doctor::examine(&self.home, Ok(&self.settings), Some(&self.settings.pack));
+        let findings =
+            crate::request::doctor::examine(&self.home, Ok(&self.settings), Some(&self.settings.pack));
         let mut outcome = Outcome::Done;
         for finding in findings {
             answer(&finding.response)?;

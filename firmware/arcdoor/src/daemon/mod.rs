@@ -1,0 +1,3 @@
+//! The loop at the door.
+
+pub mod r#loop;
