@@ -68,7 +68,7 @@ fn the_page_says_what_the_constants_say() {
         ("frames that may fail", &[arcdoor::daemon::r#loop::MOST_FAILURES as usize]),
         ("denials that `run` logs", &[arcdoor::daemon::r#loop::MOST_DENIALS_LOGGED as usize]),
         ("wait for one camera frame", &[arcdoor::device::source::FRAME_TIMEOUT.as_secs() as usize]),
-        ("a passphrase", &[arcdoor::home::passphrase::LEAST_CHARS, arcdoor::passphrase::MAX_BYTES as usize]),
+        ("a passphrase", &[arcdoor::home::passphrase::LEAST_CHARS, arcdoor::home::passphrase::MAX_BYTES as usize]),
     ];
     for (what, numbers) in said {
         let row = rows.iter().find(|row| row[0].starts_with(what));

@@ -9,9 +9,8 @@
 //! | 4 | pack or gallery refused |
 //! | 5 | device or file trouble |
 
-use arcdoor_calib::SiteError;
 use arcdoor_camera::CameraError;
-use arcdoor_core::{CalibrationError, SubjectName};
+use arcdoor_core::{CalibrationError, RetryReason, SubjectName};
 use arcdoor_frame::FrameError;
 use arcdoor_gallery::GalleryError;
 use arcdoor_models::PackError;
@@ -44,7 +43,7 @@ pub enum Error {
     #[error("nothing was revoked")]
     Declined,
     /// More photos than one request takes.
-    #[error("{0} photos are too many for one request: give at most {max}", max = crate::message::MAX_PHOTOS)]
+    #[error("{0} photos are too many for one request: give at most {max}", max = arcdoor_api::MAX_PHOTOS)]
     TooManyPhotos(usize),
     /// A photo cannot be read.
     #[error("{}", photo(path, source))]
@@ -122,18 +121,23 @@ pub enum Error {
     #[error(
         "there is no credential {name:?}: start arcdoor as a systemd service with \
          LoadCredentialEncrypted={name}:FILE",
-        name = crate::home::keys::CREDENTIAL
+        name = name
     )]
-    NoCredential,
+    NoCredential {
+        /// The credential's name.
+        name: &'static str,
+    },
     /// Nobody to ask for the passphrase.
     #[error(
-        "the gallery is sealed with a passphrase and there is nobody to ask: name a file that holds it in {}",
-        crate::home::passphrase::PASSPHRASE_FILE
+        "this needs a passphrase, and there is nobody to ask: name a file that holds it in ARCDOOR_PASSPHRASE_FILE"
     )]
     NoPassphrase,
     /// A new passphrase that would be guessed.
-    #[error("a passphrase has at least {} characters", crate::home::passphrase::LEAST_CHARS)]
-    ShortPassphrase,
+    #[error("a passphrase has at least {least} characters")]
+    ShortPassphrase {
+        /// How many.
+        least: usize,
+    },
     /// Mistyped.
     #[error("the two passphrases differ; nothing was changed")]
     PassphrasesDiffer,
@@ -194,19 +198,6 @@ pub enum Error {
     /// A file that must not be overwritten.
     #[error("{}: there is such a file already; name another", .0.display())]
     Exists(PathBuf),
-    /// A site's calibration that does not read.
-    #[error("{}: {source}\nmake it anew with `arcdoor-lab calibrate --site`, or `arcdoor site remove`", path.display())]
-    SiteFile {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        source: Box<toml::de::Error>,
-    },
-    /// A site's calibration that does not fit.
-    #[error(
-        "the site's calibration {0}: make it anew with `arcdoor-lab calibrate --site`, or `arcdoor site remove`"
-    )]
-    Site(#[from] SiteError),
     /// Nothing says where the state lies.
     #[error("no home folder: set HOME, or name one with --home DIR or ARCDOOR_HOME")]
     NoHome,
@@ -241,13 +232,35 @@ pub enum Error {
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
     /// No usable frame came.
-    #[error("the camera gave no usable picture in {seconds} s ({advice}): look into the camera and repeat")]
+    #[error(
+        "the camera gave no usable picture in {seconds} s ({}): look into the camera and repeat",
+        reason.map_or("no frame came", RetryReason::text)
+    )]
     NoView {
         /// How long it looked.
         seconds: u64,
-        /// What would have helped at last.
-        advice: &'static str,
+        /// What would have helped at last; none: no frame came.
+        reason: Option<RetryReason>,
     },
+    /// A trace that cannot be decided again.
+    #[error("{}: {source}", path.display())]
+    Trace {
+        /// The file.
+        path: PathBuf,
+        /// Which line, and why.
+        source: TraceProblem,
+    },
+    /// A trace whose decisions are others now.
+    #[error("{}: {source}: this arcdoor does not decide as the one that recorded it", path.display())]
+    OtherDecision {
+        /// The file.
+        path: PathBuf,
+        /// Which frame.
+        source: Mismatch,
+    },
+    /// The loop has more to do than it may keep.
+    #[error("the door is busy: wait for the requests that it has, and repeat")]
+    Busy,
     /// Too many frames failed in a row.
     #[error("{0} frames in a row failed: `arcdoor doctor` looks for the reason")]
     FramesFail(u32),
@@ -272,12 +285,11 @@ impl Error {
     pub const fn code(&self) -> u8 {
         match self {
             Self::Unconfirmed(_) | Self::TooManyPhotos(_) => USAGE,
-            Self::ShortPassphrase
+            Self::ShortPassphrase { .. }
             | Self::PassphrasesDiffer
             | Self::Exists(_)
             | Self::BadKey(_)
             | Self::BadFile { .. }
-            | Self::SiteFile { .. }
             | Self::NobodyEnrolled
             | Self::Enrolled(_)
             | Self::AnotherPerson(_)
@@ -299,11 +311,11 @@ impl Error {
             ) => INPUT,
             Self::Gallery(GalleryError::Locked(_) | GalleryError::Closed | GalleryError::Io { .. }) => DEVICE,
             Self::NoKey(_)
-            | Self::NoCredential
+            | Self::NoCredential { .. }
             | Self::NoPassphrase
             | Self::Hint
             | Self::OlderPack { .. }
-            | Self::Site(_) => PACK,
+=> PACK,
             Self::NoPack { .. }
             | Self::Pack(_)
             | Self::Calibration(_)

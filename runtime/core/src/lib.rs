@@ -11,6 +11,7 @@
 //! | [`template`], [`model_id`] | what is stored, and whose embedder made it |
 //! | [`score`], [`threshold`] | cosine scores and what they are compared with |
 //! | [`quality`] | 0..100 with named parts; it gates, it never edits a score |
+//! | [`running`] | which engine runs the networks |
 //! | [`subject`] | ids and names of enrolled people |
 //! | [`decision`] | granted, denied, retry, each with its reason |
 #![no_std]
@@ -22,6 +23,7 @@ pub mod geometry;
 pub mod limits;
 pub mod model_id;
 pub mod quality;
+pub mod running;
 pub mod score;
 pub mod subject;
 pub mod template;
@@ -33,6 +35,7 @@ pub use face::{Face, Faces};
 pub use geometry::{Landmarks5, Point, Rect};
 pub use model_id::{CalibrationId, ModelId};
 pub use quality::{Quality, QualityPart};
+pub use running::Running;
 pub use score::{Candidate, Candidates, Score};
 pub use subject::{SubjectId, SubjectName, SubjectNameError};
 pub use template::{Template, TemplateError};

@@ -6,7 +6,7 @@ use crate::error::VisionError;
 use crate::quality::{Assessment, assess};
 use crate::seetaface::SeetaFace;
 use crate::yunet::YuNet;
-use arcdoor_core::{Face, Faces, Landmarks5, ModelId, Template};
+use arcdoor_core::{Face, Faces, Landmarks5, ModelId, Running, Template};
 use arcdoor_frame::RgbView;
 use arcdoor_infer::{Engine, RunOptions, Tuning};
 use arcdoor_models::Pack;
@@ -22,30 +22,6 @@ pub enum DetectorKind {
     Yunet,
     /// SeetaFace through rustface.
     Rustface,
-}
-
-/// What runs a pack's networks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Running {
-    /// The compiled plan, all of them.
-    Plan,
-    /// tract, all of them.
-    Tract,
-    /// Some the one, some the other.
-    Mixed,
-}
-
-impl Running {
-    /// For people.
-    #[must_use]
-    pub const fn text(self) -> &'static str {
-        match self {
-            Self::Plan => "plan",
-            Self::Tract => "tract",
-            Self::Mixed => "mixed",
-        }
-    }
 }
 
 /// How long the last run of each stage took, in microseconds.

@@ -38,7 +38,8 @@ pub mod tuning;
 pub mod yunet;
 
 pub use arcdoor_infer::{Engine, EngineChoice, RunOptions, Threads};
-pub use bundle::{DetectorKind, Running, StageTimes, Vision};
+pub use arcdoor_core::Running;
+pub use bundle::{DetectorKind, StageTimes, Vision};
 pub use detect::{DetectSettings, Detector, Landmarker};
 pub use embedder::Embedder;
 pub use error::VisionError;

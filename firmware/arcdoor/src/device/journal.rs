@@ -1,24 +1,13 @@
-//! What is kept of a decision: an entry of the log and, of a grant, its probe for a while.
+//! What is kept of what happens: entries of the log and, of a grant, its probe for a while.
 
 use crate::error::Error;
-use crate::home::log::{By, Entry, Log};
+use crate::home::Home;
+use crate::home::log::Log;
 use crate::home::probes::{Moment, Probes};
-use crate::message::{Sight, Verdict};
+use crate::home::settings::Settings;
+use arcdoor_api::{By, Entry, Record, Sight, UtcTime, Verdict};
 use arcdoor_core::Template;
 use arcdoor_gallery::Gallery;
-
-/// The log's line for a decision.
-#[must_use]
-pub fn entry(by: By, sight: &Sight) -> Entry {
-    Entry::Decision {
-        by,
-        decision: sight.decision,
-        reason: sight.reason,
-        subject: sight.subject,
-        score: sight.score,
-        threshold: sight.threshold,
-    }
-}
 
 /// Log and probes.
 #[derive(Debug, Clone)]
@@ -30,6 +19,21 @@ pub struct Journal {
 }
 
 impl Journal {
+    /// Of this home; opens nothing yet.
+    #[must_use]
+    pub fn new(home: &Home, settings: &Settings) -> Self {
+        let probes = Probes::new(home.probes(), settings.keep_probes, settings.keep_probes_h);
+        Self { log: Log::new(home.log()), probes }
+    }
+
+    /// Notes what happened at `at`.
+    ///
+    /// # Errors
+    /// When the log cannot be written.
+    pub fn note(&self, entry: &Entry, at: UtcTime) -> Result<Record, Error> {
+        self.log.append(entry, at)
+    }
+
     /// Notes a decision, and keeps the probe of a grant.
     ///
     /// # Errors
@@ -40,11 +44,14 @@ impl Journal {
         sight: &Sight,
         gallery: &Gallery,
         probe: Option<&Template>,
+        at: UtcTime,
     ) -> Result<(), Error> {
-        let record = self.log.append(&entry(by, sight))?;
-        let granted = sight.subject.filter(|_| sight.decision == Verdict::Granted && self.probes.is_on());
+        let Sight { decision, reason, subject, score, threshold, .. } = *sight;
+        let entry = Entry::Decision { by, decision, reason, subject, score, threshold };
+        let record = self.note(&entry, at)?;
+        let granted = subject.filter(|_| decision == Verdict::Granted && self.probes.is_on());
         if let (Some(subject), Some(probe)) = (granted, probe) {
-            let moment = Moment { number: record.n, unix_s: record.unix_s(), subject };
+            let moment = Moment { number: record.n, unix_s: record.at.unix_s(), subject };
             self.probes.sweep(moment.unix_s)?;
             self.probes.keep(moment, gallery.seal_probe(moment.number, subject, probe)?)?;
         }

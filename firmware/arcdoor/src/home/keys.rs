@@ -6,12 +6,12 @@
 //! | passphrase | nowhere: typed at start, or in the file that `ARCDOOR_PASSPHRASE_FILE` names | yes, as far as it is hard to guess |
 //! | file | `gallery.key` in the home folder, mode 0600 | no: it lies beside what it opens |
 
+use super::Home;
+use super::passphrase::{Kdf, Passphrase};
 use crate::error::Error;
-use crate::home::Home;
-use crate::home::passphrase::{self, Kdf};
+use arcdoor_api::KeySource;
 use arcdoor_core::ModelId;
 use arcdoor_gallery::{FileFolder, Folder, Gallery, GalleryError, GalleryKey, KEY_BYTES};
-use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -23,37 +23,6 @@ pub const CREDENTIAL: &str = "arcdoor-gallery";
 /// 64 digits and a line's end.
 const MAX_KEY_FILE_BYTES: usize = 2 * KEY_BYTES + 2;
 
-/// Where a key comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum KeySource {
-    /// A systemd credential; sealed by the TPM where it was encrypted so.
-    Credential,
-    /// A passphrase.
-    Passphrase,
-    /// A file beside the gallery.
-    File,
-}
-
-impl KeySource {
-    /// What it protects, for the operator.
-    #[must_use]
-    pub const fn text(self) -> &'static str {
-        match self {
-            Self::Credential => {
-                "systemd credential; a taken card is useless without it if a TPM sealed it (systemd-creds \
-                 encrypt --with-key=tpm2), which arcdoor cannot see; sealed by systemd's host key alone, it \
-                 opens wherever the card boots"
-            }
-            Self::Passphrase => "passphrase; a taken card is as safe as the passphrase is hard to guess",
-            Self::File => {
-                "key file beside the gallery: who takes the card has both, it protects nothing then; \
-                 `arcdoor key change --to passphrase`, or a systemd credential, does"
-            }
-        }
-    }
-}
-
 /// A gallery, and the secret that opened it.
 pub struct Opened {
     /// The gallery.
@@ -63,11 +32,20 @@ pub struct Opened {
 
 enum Secret {
     Credential,
-    Passphrase(Zeroizing<String>),
+    Passphrase(Passphrase),
     File,
 }
 
 impl Opened {
+    /// The passphrase that opens it, where it is sealed with one.
+    #[must_use]
+    pub const fn passphrase(&self) -> Option<&Passphrase> {
+        match &self.secret {
+            Secret::Passphrase(passphrase) => Some(passphrase),
+            Secret::Credential | Secret::File => None,
+        }
+    }
+
     /// Where its key came from.
     #[must_use]
     pub const fn source(&self) -> KeySource {
@@ -110,61 +88,68 @@ impl<F: Folder> Keys<F> {
         Self { folder, dir: dir.to_owned() }
     }
 
-    /// Which source is tried first; `None` before the first enrolment. Asks nobody for anything; which one
-    /// opens the gallery, only [`Opened::source`] tells.
+    /// Which source is tried first; `None` before the first enrolment. Which one opens the gallery, only
+    /// [`Opened::source`] tells.
     ///
     /// # Errors
     /// When the gallery cannot be looked at.
     pub fn source(&self) -> Result<Option<KeySource>, Error> {
-        if credential_path().is_some() {
-            return Ok(Some(KeySource::Credential));
-        }
+        // A gallery that is sealed with a passphrase says so; no credential opens it until the key is changed.
         if !self.hint()?.is_empty() {
             return Ok(Some(KeySource::Passphrase));
+        }
+        if credential_path().is_some() {
+            return Ok(Some(KeySource::Credential));
         }
         let has_file = self.folder.exists(KEY) || self.folder.exists(STAGED);
         Ok(has_file.then_some(KeySource::File))
     }
 
-    /// Opens the gallery, or makes an empty one, with a key file where nothing stronger is there.
+    /// Opens the gallery, or makes an empty one, with a key file where nothing stronger is there. `passphrase` is
+    /// needed where the gallery is sealed with one.
     ///
     /// # Errors
     /// When there is no key for it, the key is another one's, or the gallery refuses.
-    pub fn open(&self, model_id: ModelId, dimension: usize) -> Result<Opened, Error> {
-        self.try_keys(&|key| Gallery::open_in(&self.folder, GALLERY, key, model_id, dimension))
+    pub fn open(
+        &self,
+        model_id: ModelId,
+        dimension: usize,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<Opened, Error> {
+        let open = |key: &GalleryKey| Gallery::open_in(&self.folder, GALLERY, key, model_id, dimension);
+        self.try_keys(&open, passphrase)
     }
 
     /// Opens the gallery that is there, whatever its embedder: for all that needs no pack.
     ///
     /// # Errors
     /// As [`Keys::open`].
-    pub fn open_existing(&self) -> Result<Opened, Error> {
-        self.try_keys(&|key| Gallery::open_existing(&self.folder, GALLERY, key))
+    pub fn open_existing(&self, passphrase: Option<&Passphrase>) -> Result<Opened, Error> {
+        self.try_keys(&|key| Gallery::open_existing(&self.folder, GALLERY, key), passphrase)
     }
 
-    fn try_keys(&self, open: &Opener<'_>) -> Result<Opened, Error> {
+    fn try_keys(&self, open: &Opener<'_>, passphrase: Option<&Passphrase>) -> Result<Opened, Error> {
         match self.source()? {
+            Some(KeySource::Passphrase) => {
+                let passphrase = passphrase.ok_or(Error::NoPassphrase)?;
+                let gallery = open(&Kdf::from_hint(&self.hint()?)?.key(passphrase)?)?;
+                Ok(Opened { gallery, secret: Secret::Passphrase(passphrase.clone()) })
+            }
             Some(KeySource::Credential) => match open(&read_credential()?) {
-                // Until `key change --to credential` has run, the gallery is still under its old key.
-                Err(GalleryError::OtherKey) => self.open_without_credential(open),
+                // Until `key change --to credential` has run, the gallery is still under its key file.
+                Err(GalleryError::OtherKey) => self.open_by_file(open),
                 result => Ok(Opened { gallery: result?, secret: Secret::Credential }),
             },
-            Some(_) => self.open_without_credential(open),
+            Some(KeySource::File) => self.open_by_file(open),
             None if self.folder.exists(GALLERY) => Err(Error::NoKey(self.dir.join(KEY))),
             None => {
                 self.stage(&GalleryKey::generate()?)?;
-                self.open_without_credential(open)
+                self.open_by_file(open)
             }
         }
     }
 
-    fn open_without_credential(&self, open: &Opener<'_>) -> Result<Opened, Error> {
-        let hint = self.hint()?;
-        if !hint.is_empty() {
-            let passphrase = passphrase::ask("Passphrase of the gallery")?;
-            let gallery = open(&Kdf::from_hint(&hint)?.key(&passphrase)?)?;
-            return Ok(Opened { gallery, secret: Secret::Passphrase(passphrase) });
-        }
+    fn open_by_file(&self, open: &Opener<'_>) -> Result<Opened, Error> {
         // The power may have gone between the change of the gallery and that of the key's name.
         let mut refused = Error::NoKey(self.dir.join(KEY));
         for name in [KEY, STAGED] {
@@ -189,21 +174,26 @@ impl<F: Folder> Keys<F> {
             return Err(refused);
         }
         self.stage(&GalleryKey::generate()?)?;
-        self.open_without_credential(open)
+        self.open_by_file(open)
     }
 
-    /// Seals the gallery anew under a new key from `source`. A power cut at any instant leaves it under the
-    /// old key or the new one, and the key that opens it in its place.
+    /// Seals the gallery anew under a new key from `source`; a passphrase comes with it. A power cut at any instant
+    /// leaves it under the old key or the new one, and the key that opens it in its place.
     ///
     /// # Errors
-    /// When there is no such source, the passphrase is too short, or the disk fails.
-    pub fn change(&self, gallery: Gallery, source: KeySource) -> Result<Gallery, Error> {
+    /// When there is no such source, or the disk fails.
+    pub fn change(
+        &self,
+        gallery: Gallery,
+        source: KeySource,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<Opened, Error> {
         let secret = match source {
             KeySource::File => Secret::File,
-            KeySource::Passphrase => Secret::Passphrase(passphrase::ask_new()?),
+            KeySource::Passphrase => Secret::Passphrase(passphrase.ok_or(Error::NoPassphrase)?.clone()),
             KeySource::Credential => Secret::Credential,
         };
-        self.reseal(gallery, &secret)
+        self.reseal(gallery, secret)
     }
 
     /// Issues every template anew: under another rotation, and a new key from where the old one came from (a
@@ -212,13 +202,13 @@ impl<F: Folder> Keys<F> {
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn renew(&self, opened: Opened) -> Result<Gallery, Error> {
-        self.reseal(opened.gallery, &opened.secret)
+    pub fn renew(&self, opened: Opened) -> Result<Opened, Error> {
+        self.reseal(opened.gallery, opened.secret)
     }
 
-    fn reseal(&self, gallery: Gallery, secret: &Secret) -> Result<Gallery, Error> {
+    fn reseal(&self, gallery: Gallery, secret: Secret) -> Result<Opened, Error> {
         let rewrite = |key: &GalleryKey, hint: &[u8]| gallery.rewrite(&self.folder, GALLERY, key, hint);
-        let gallery = match secret {
+        let gallery = match &secret {
             Secret::File => {
                 let key = GalleryKey::generate()?;
                 self.stage(&key)?;
@@ -236,7 +226,7 @@ impl<F: Folder> Keys<F> {
         } else {
             self.folder.wipe(STAGED)?;
         }
-        Ok(gallery)
+        Ok(Opened { gallery, secret })
     }
 
     fn hint(&self) -> Result<Vec<u8>, Error> {
@@ -264,7 +254,7 @@ fn credential_path() -> Option<PathBuf> {
 }
 
 fn read_credential() -> Result<GalleryKey, Error> {
-    let path = credential_path().ok_or(Error::NoCredential)?;
+    let path = credential_path().ok_or(Error::NoCredential { name: CREDENTIAL })?;
     let failed = |source| Error::File { path: path.clone(), source };
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_KEY_FILE_BYTES));
     let file = File::open(&path).map_err(failed)?;
@@ -315,7 +305,7 @@ mod tests {
     }
 
     fn open(folder: &MemoryFolder) -> Result<Opened, Error> {
-        keys(folder).open(MODEL, 2)
+        keys(folder).open(MODEL, 2, None)
     }
 
     fn folder() -> MemoryFolder {
@@ -370,13 +360,13 @@ mod tests {
             folder,
             |folder| {
                 let keys = keys(folder);
-                keys.change(keys.open(MODEL, 2)?.gallery, KeySource::File).map(drop)
+                keys.change(keys.open(MODEL, 2, None)?.gallery, KeySource::File, None).map(drop)
             },
             |left| {
                 assert_eq!(open(left).unwrap().gallery.len(), 1);
                 assert!(!left.exists("gallery.redb.old") && !left.exists("gallery.redb.new"));
                 let keys = keys(left);
-                keys.renew(keys.open_existing().unwrap()).unwrap();
+                keys.renew(keys.open_existing(None).unwrap()).unwrap();
                 assert!(!left.exists("gallery.redb.old") && !left.exists(STAGED));
                 assert_eq!(open(left).unwrap().gallery.len(), 1);
             },

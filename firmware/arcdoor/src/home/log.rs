@@ -1,140 +1,14 @@
-//! The operator's log: one JSON object a line, in the home folder. No pictures, no templates, no names
-//! (ids only, so that revoking leaves nothing behind); bounded by one rotation. Each entry has a number, by
-//! which it can be named.
+//! The operator's log: one JSON object a line, in the home folder; bounded by one rotation. What it holds is
+//! [`arcdoor_api::Record`].
 
 use crate::error::Error;
-use crate::home::keys::KeySource;
-use crate::message::{Reason, Verdict};
-use arcdoor_core::SubjectId;
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use arcdoor_api::{Entry, Record, UtcTime};
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Bytes of one file; there are two at most.
 pub const MAX_BYTES: u64 = 4 * 1024 * 1024;
-
-/// Which command asked for a decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum By {
-    /// `identify`
-    Identify,
-    /// `verify`
-    Verify,
-    /// `run`
-    Run,
-}
-
-/// One line of the log.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub enum Entry {
-    /// Somebody was enrolled.
-    Enrolled {
-        /// Who.
-        subject: SubjectId,
-        /// Templates stored.
-        templates: usize,
-    },
-    /// Somebody was re-enrolled.
-    ReEnrolled {
-        /// Who.
-        subject: SubjectId,
-        /// Templates stored now.
-        templates: usize,
-    },
-    /// A subject's templates were issued anew.
-    ReIssued {
-        /// Whose.
-        subject: SubjectId,
-        /// How often by now.
-        generation: u32,
-    },
-    /// Somebody is denied being this subject.
-    NotThisPerson {
-        /// The subject.
-        subject: SubjectId,
-        /// The entry that was wrong; none where pictures were given.
-        wrong: Option<u64>,
-        /// Templates that deny, now.
-        impostors: usize,
-    },
-    /// The templates that deny being this subject were removed.
-    ImpostorsForgotten {
-        /// The subject.
-        subject: SubjectId,
-        /// How many.
-        impostors: usize,
-    },
-    /// Somebody was revoked.
-    Revoked {
-        /// Who.
-        subject: SubjectId,
-    },
-    /// Everybody was written to a file.
-    Exported {
-        /// How many.
-        subjects: usize,
-        /// Where.
-        #[serde(default)]
-        file: PathBuf,
-    },
-    /// Subjects came from a file.
-    Imported {
-        /// How many.
-        subjects: usize,
-    },
-    /// The gallery was sealed under a new key.
-    KeyChanged {
-        /// Where it comes from.
-        source: KeySource,
-    },
-    /// A site's calibration was taken.
-    SiteInstalled {
-        /// The day it was made.
-        made: String,
-    },
-    /// It was removed.
-    SiteRemoved,
-    /// Recognition decided.
-    Decision {
-        /// Which command asked.
-        by: By,
-        /// What was decided.
-        decision: Verdict,
-        /// Why, where it was not granted.
-        reason: Option<Reason>,
-        /// The best candidate.
-        subject: Option<SubjectId>,
-        /// Its score.
-        score: Option<f32>,
-        /// What it was compared with.
-        threshold: f32,
-    },
-}
-
-/// An entry as it lies in the file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// One more than that of the entry before; it stays the entry's name for good.
-    #[serde(default)]
-    pub n: u64,
-    /// When (UTC).
-    pub at: Timestamp,
-    /// What.
-    #[serde(flatten)]
-    pub entry: Entry,
-}
-
-impl Record {
-    /// When, in seconds since 1970 (UTC).
-    #[must_use]
-    pub fn unix_s(&self) -> u64 {
-        u64::try_from(self.at.as_second()).unwrap_or(0)
-    }
-}
 
 /// The log's file; opened for each entry, so that the operator may move it away. Whoever appends holds the
 /// gallery, so there is one at a time.
@@ -151,15 +25,15 @@ impl Log {
         Self { path, max_bytes: MAX_BYTES }
     }
 
-    /// Appends `entry` with the next number and the present time, and returns them.
+    /// Appends `entry`, which happened at `at`, under the next number; returns both.
     ///
     /// # Errors
     /// When the file cannot be read or written.
-    pub fn append(&self, entry: &Entry) -> Result<Record, Error> {
+    pub fn append(&self, entry: &Entry, at: UtcTime) -> Result<Record, Error> {
         use std::os::unix::fs::OpenOptionsExt;
         let failed = self.failed();
         let n = self.last_number()? + 1;
-        let record = Record { n, at: Timestamp::now(), entry: entry.clone() };
+        let record = Record { n, at, entry: entry.clone() };
         let mut text = serde_json::to_vec(&record).map_err(|error| failed(error.into()))?;
         text.push(b'\n');
         let length = fs::metadata(&self.path).map_or(0, |metadata| metadata.len());
@@ -232,13 +106,17 @@ pub fn rotated(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arcdoor_api::{By, Reason, Verdict};
+    use arcdoor_core::SubjectId;
+
+    const NOW: UtcTime = UtcTime::from_unix_ns(1_795_843_884_250_000_000);
 
     #[test]
     fn a_full_log_is_rotated_once_and_stays_bounded() {
         let dir = tempfile::tempdir().unwrap();
         let log = Log { path: dir.path().join("log.jsonl"), max_bytes: 1000 };
         for subject in 0..200 {
-            log.append(&Entry::Revoked { subject: SubjectId(subject) }).unwrap();
+            log.append(&Entry::Revoked { subject: SubjectId(subject) }, NOW).unwrap();
         }
         let mut files: Vec<_> =
             fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -252,7 +130,7 @@ mod tests {
         assert!(records.windows(2).all(|pair| pair[1].n == pair[0].n + 1), "numbers go on over the rotation");
         assert_eq!(records.last().unwrap().n, 200);
         fs::remove_file(&log.path).unwrap();
-        assert!(log.append(&Entry::Imported { subjects: 1 }).unwrap().n > 100, "a number is used once");
+        assert!(log.append(&Entry::Imported { subjects: 1 }, NOW).unwrap().n > 100, "a number is used once");
     }
 
     #[test]
@@ -268,10 +146,10 @@ mod tests {
             score: Some(0.25),
             threshold: 0.42,
         };
-        let first = log.append(&decision).unwrap();
+        let first = log.append(&decision, NOW).unwrap();
         let mut file = OpenOptions::new().append(true).open(&log.path).unwrap();
         file.write_all(b"{\"n\":2,\"at\":\"20").unwrap();
-        let second = log.append(&Entry::Revoked { subject: SubjectId(3) }).unwrap();
+        let second = log.append(&Entry::Revoked { subject: SubjectId(3) }, NOW).unwrap();
         assert_eq!((first.n, second.n), (1, 2));
         assert_eq!(log.read().unwrap(), [first, second]);
     }

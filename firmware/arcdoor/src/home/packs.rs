@@ -1,8 +1,8 @@
-//! Putting a pack among the home's packs: whole, verified, and in one step.
+//! The packs of a home: finding one by name, and installing one whole, verified, and in one step.
 
+use super::Home;
+use super::settings::Settings;
 use crate::error::Error;
-use crate::home::Home;
-use crate::home::settings::Settings;
 use arcdoor_models::{Pack, SIGNATURE_FILE, unpack};
 use arcdoor_vision::check_pack_graphs;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -12,6 +12,24 @@ use std::path::{Path, PathBuf};
 
 /// Where a pack lies before it has its name; no pack's name begins with a dot.
 const PART: &str = ".part";
+
+/// The pack that `asked` means: a folder with a manifest, or a name under `models/packs/` beside the working
+/// directory or under `packs/` in the home folder.
+///
+/// # Errors
+/// When there is none, with the places that were looked at.
+pub fn find(home: &Home, asked: &str) -> Result<PathBuf, Error> {
+    let given = PathBuf::from(asked);
+    let mut looked = vec![given.clone()];
+    let is_name = given.components().count() == 1 && !asked.starts_with('.');
+    if is_name {
+        looked = vec![Path::new("models/packs").join(asked), home.packs().join(asked), given];
+    }
+    match looked.iter().find(|dir| dir.join(arcdoor_models::MANIFEST_FILE).is_file()) {
+        Some(dir) => Ok(dir.clone()),
+        None => Err(Error::NoPack { asked: asked.to_owned(), looked }),
+    }
+}
 
 /// Copies the pack in `from`, a folder or an archive, to the home's packs, and verifies the copy before it
 /// gets its name. A pack of that name that is there already is replaced in one step, so that a power cut
@@ -92,4 +110,21 @@ fn remove(dir: &Path) -> Result<(), Error> {
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> Error {
     let path: PathBuf = path.to_owned();
     move |source| Error::File { path: path.clone(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pack_is_a_name_or_a_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::resolve(Some(dir.path().to_owned())).unwrap();
+        let pack = dir.path().join("packs/mine");
+        assert!(matches!(find(&home, "mine"), Err(Error::NoPack { looked, .. }) if looked.contains(&pack)));
+        fs::create_dir_all(&pack).unwrap();
+        fs::write(pack.join(arcdoor_models::MANIFEST_FILE), "").unwrap();
+        assert_eq!(find(&home, "mine").unwrap(), pack);
+        assert_eq!(find(&home, pack.to_str().unwrap()).unwrap(), pack);
+    }
 }

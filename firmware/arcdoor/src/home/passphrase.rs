@@ -1,14 +1,10 @@
-//! A gallery's key from a passphrase: argon2id (RFC 9106), with its parameters as the gallery's hint.
+//! A passphrase, and a gallery's key from it: argon2id (RFC 9106), with its parameters as the gallery's hint.
 
 use crate::error::Error;
 use arcdoor_gallery::{GalleryKey, KEY_BYTES};
 use argon2::{Algorithm, Argon2, Params, Version};
-use std::io::{IsTerminal, Read};
-use std::path::PathBuf;
 use zeroize::Zeroizing;
 
-/// The variable that names a file with the passphrase, where nobody is there to type it.
-pub const PASSPHRASE_FILE: &str = "ARCDOOR_PASSPHRASE_FILE";
 /// Characters below which a new passphrase is refused.
 pub const LEAST_CHARS: usize = 12;
 /// Longest passphrase, in bytes.
@@ -22,6 +18,41 @@ const PASSES: u32 = 3;
 /// What a hint may ask for: a crafted file must not take the board's memory.
 const MOST_MEMORY_KIB: u32 = 512 * 1024;
 const MOST_PASSES: u32 = 16;
+
+/// What somebody typed, or keeps in a file; overwritten in memory when it is dropped.
+#[derive(Clone)]
+pub struct Passphrase(Zeroizing<String>);
+
+impl Passphrase {
+    /// One that opens something.
+    #[must_use]
+    pub const fn given(text: Zeroizing<String>) -> Self {
+        Self(text)
+    }
+
+    /// One that something is to be sealed with.
+    ///
+    /// # Errors
+    /// When it has fewer than 12 characters.
+    pub fn new(text: Zeroizing<String>) -> Result<Self, Error> {
+        if text.chars().count() < LEAST_CHARS {
+            return Err(Error::ShortPassphrase { least: LEAST_CHARS });
+        }
+        Ok(Self(text))
+    }
+
+    /// Whether it is this one.
+    #[must_use]
+    pub fn is(&self, other: &str) -> bool {
+        *self.0 == *other
+    }
+}
+
+impl std::fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Passphrase(..)")
+    }
+}
 
 /// How a key is made from a passphrase.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,62 +101,15 @@ impl Kdf {
     ///
     /// # Errors
     /// When the memory cannot be had.
-    pub fn key(&self, passphrase: &str) -> Result<GalleryKey, Error> {
+    pub fn key(&self, passphrase: &Passphrase) -> Result<GalleryKey, Error> {
         let params =
             Params::new(self.memory_kib, self.passes, 1, Some(KEY_BYTES)).map_err(|_| Error::Hint)?;
         let mut key = Zeroizing::new([0; KEY_BYTES]);
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into(passphrase.as_bytes(), &self.salt, &mut *key)
+            .hash_password_into(passphrase.0.as_bytes(), &self.salt, &mut *key)
             .map_err(|_| Error::Hint)?;
         Ok(GalleryKey::new(&key))
     }
-}
-
-/// The passphrase from the file that [`PASSPHRASE_FILE`] names, else from the terminal.
-///
-/// # Errors
-/// When there is neither, or the file cannot be read.
-pub fn ask(prompt: &str) -> Result<Zeroizing<String>, Error> {
-    let given = std::env::var_os(PASSPHRASE_FILE).filter(|path| !path.is_empty());
-    if let Some(path) = given.map(PathBuf::from) {
-        let bad = |problem| Error::BadFile { path: path.clone(), problem };
-        // Opening a pipe that nobody writes to would wait for ever.
-        if std::fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(bad("is no regular file; put the passphrase into one"));
-        }
-        let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES as usize + 1));
-        std::fs::File::open(&path)
-            .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-            .map_err(|source| Error::File { path: path.clone(), source })?;
-        if bytes.len() as u64 > MAX_BYTES {
-            return Err(bad("is longer than the 1,024 bytes that a passphrase may have"));
-        }
-        let text = str::from_utf8(&bytes).map_err(|_| bad("is no UTF-8 text"))?;
-        let mut text = Zeroizing::new(text.to_owned());
-        let end = text.trim_end_matches(['\r', '\n']).len();
-        text.truncate(end);
-        return Ok(text);
-    }
-    if !std::io::stdin().is_terminal() {
-        return Err(Error::NoPassphrase);
-    }
-    Ok(Zeroizing::new(rpassword::prompt_password(format!("{prompt}: "))?))
-}
-
-/// A new passphrase, typed twice where somebody types it.
-///
-/// # Errors
-/// As [`ask`]; also when it is too short or the two differ.
-pub fn ask_new() -> Result<Zeroizing<String>, Error> {
-    let first = ask("New passphrase")?;
-    if first.chars().count() < LEAST_CHARS {
-        return Err(Error::ShortPassphrase);
-    }
-    let typed = std::env::var_os(PASSPHRASE_FILE).is_none_or(|path| path.is_empty());
-    if typed && *ask("Again")? != *first {
-        return Err(Error::PassphrasesDiffer);
-    }
-    Ok(first)
 }
 
 #[cfg(test)]
@@ -135,10 +119,13 @@ mod tests {
     #[test]
     fn a_hint_makes_the_same_key_again_and_another_passphrase_does_not() {
         let kdf = Kdf { memory_kib: 64, passes: 1, salt: [3; SALT_BYTES] };
+        let key = |kdf: &Kdf, text: &str| {
+            kdf.key(&Passphrase::given(Zeroizing::new(text.to_owned()))).unwrap().bytes().to_owned()
+        };
         let again = Kdf::from_hint(&kdf.to_hint()).unwrap();
         assert_eq!(again, kdf);
-        assert_eq!(again.key("correct horse").unwrap().bytes(), kdf.key("correct horse").unwrap().bytes());
-        assert_ne!(again.key("correct horsf").unwrap().bytes(), kdf.key("correct horse").unwrap().bytes());
+        assert_eq!(key(&again, "correct horse"), key(&kdf, "correct horse"));
+        assert_ne!(key(&again, "correct horsf"), key(&kdf, "correct horse"));
         assert_ne!(Kdf::fresh().unwrap().salt, Kdf::fresh().unwrap().salt);
     }
 

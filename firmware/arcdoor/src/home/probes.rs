@@ -1,10 +1,10 @@
 //! The probes of the newest grants, so that `arcdoor log wrong N` can say "not this person" afterwards.
 //!
 //! A wrong grant is noticed hours later, by somebody who reads the log; without its probe, nothing could be
-//! learnt from it. What is kept is little, and for a short time: of grants alone, the newest 32 and for three
-//! days unless the settings say otherwise, sealed under the gallery's key, overwritten when their time is
-//! over, when the subject is revoked or the key changes. No picture, and nothing of whom nobody was taken
-//! for. `keep_probes = 0` turns it off.
+//! learnt from it. Nothing is kept unless the settings ask for it (`keep_probes`, at most 256), and then little, for a
+//! short time: of grants alone, the newest ones, for three days unless `keep_probes_h` says otherwise, sealed under
+//! the gallery's key, overwritten when their time is over, when the subject is revoked or the key changes. No
+//! picture, and nothing of anybody who was not granted.
 //!
 //! The file is a row of slots: log entry's number u64, Unix seconds u64, subject u32, length u16,
 //! little-endian, then the sealed probe. Number, time and subject are those of the log. A slot that the power

@@ -12,7 +12,7 @@
 //! allow_tail_fit = false    # true: thresholds may rest on a fit where the pack's data cannot count
 //! camera = "/dev/video0"    # what `--camera` without a value means; also DEVICE@WIDTHxHEIGHT@RATE
 //!
-//! keep_probes = 32          # sealed probes of the newest grants, for `log wrong`; 0 to 256, 0: none
+//! keep_probes = 0           # sealed probes of so many of the newest grants, for `log wrong`; 0 to 256, 0: none
 //! keep_probes_h = 72        # hours; 1 to 720
 //!
 //! trusted_keys = ["RW..."]        # whose packs are taken: minisign public keys
@@ -26,22 +26,20 @@
 //! lockout = { after = 5, within_ms = 60000, for_ms = 30000 }   # for_ms = 0: none
 //! ```
 
+use super::file::read_text;
+use super::probes::{MOST_HOURS, MOST_PROBES};
 use crate::error::Error;
-use crate::home::Home;
-use crate::home::probes::{MOST_HOURS, MOST_PROBES};
-use crate::home::site::Site;
 use arcdoor_core::{Calibration, Fmr, Rect};
 use arcdoor_models::{Pack, TrustedKey};
 use arcdoor_vision::{DetectorKind, EngineChoice, RunOptions, Threads};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 /// Largest file, in bytes.
 pub const MAX_BYTES: u64 = 64 * 1024;
 
 /// Which detector looks for faces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DetectorName {
     /// The pack's YuNet.
@@ -61,7 +59,7 @@ impl From<DetectorName> for DetectorKind {
 }
 
 /// What runs the networks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EngineName {
     /// The compiled plan where it supports a network, else tract.
@@ -124,9 +122,6 @@ pub struct Settings {
     pub allow_unsigned_packs: bool,
     /// How many frames must agree, and when the door locks out.
     pub policy: PolicySettings,
-    /// What the site's calibration asks for; a file of its own.
-    #[serde(skip)]
-    pub site: Option<Site>,
 }
 
 impl Default for Settings {
@@ -143,12 +138,11 @@ impl Default for Settings {
             target_fmr: Fmr::new(1e-5).expect("1e-5 is a rate"),
             allow_tail_fit: false,
             camera: "/dev/video0".to_owned(),
-            keep_probes: 32,
+            keep_probes: 0,
             keep_probes_h: 72,
             trusted_keys: Vec::new(),
             allow_unsigned_packs: false,
             policy: PolicySettings::default(),
-            site: None,
         }
     }
 }
@@ -222,25 +216,10 @@ impl Settings {
         })
     }
 
-    /// The pack's calibration, without the rows of a tail fit unless these settings allow them, and raised where
-    /// the site's calibration asks for more.
-    ///
-    /// # Errors
-    /// When the site's calibration is another embedder's.
-    pub fn calibration(&self, pack: &Pack) -> Result<Calibration, Error> {
-        let whole = match &self.site {
-            Some(site) => site.raise(pack.calibration(), self.allow_tail_fit)?,
-            None => pack.calibration().clone(),
-        };
-        Ok(if self.allow_tail_fit { whole } else { whole.counted() })
-    }
-
-    /// As they hold with what `home` has of the site.
-    ///
-    /// # Errors
-    /// When the site's calibration does not read.
-    pub fn at(&self, home: &Home) -> Result<Self, Error> {
-        Ok(Self { site: Site::read(&home.site())?, ..self.clone() })
+    /// The pack's calibration, without the rows of a tail fit unless these settings allow them.
+    #[must_use]
+    pub fn calibration(&self, pack: &Pack) -> Calibration {
+        if self.allow_tail_fit { pack.calibration().clone() } else { pack.calibration().counted() }
     }
 
     /// Who must have signed a pack; `None` where nobody need.
@@ -249,37 +228,45 @@ impl Settings {
         (!self.allow_unsigned_packs).then_some(&self.trusted_keys)
     }
 
-    /// Reads the file; the defaults where there is none.
+    /// Reads the file; the defaults where there is none. Keys that have no effect any more come beside the settings,
+    /// each with what to do; the rest of the file is heeded.
     ///
     /// # Errors
     /// When it cannot be read, is larger than 64 KiB, or holds an unknown key or a wrong value.
-    pub fn read(path: &Path) -> Result<Self, Error> {
-        let Some(text) = read_text(path)? else { return Ok(Self::default()) };
-        toml::from_str(&text)
-            .map_err(|source| Error::Settings { path: path.to_owned(), source: Box::new(source) })
+    pub fn read(path: &Path) -> Result<(Self, Vec<&'static GoneKey>), Error> {
+        let Some(text) = read_text(path, MAX_BYTES)? else { return Ok((Self::default(), Vec::new())) };
+        let wrong = |source| Error::Settings { path: path.to_owned(), source: Box::new(source) };
+        let gone = |text: &str| -> Result<Vec<&GoneKey>, toml::de::Error> {
+            let table: toml::Table = toml::from_str(text)?;
+            Ok(GONE.iter().filter(|gone| table.contains_key(gone.key)).collect())
+        };
+        let gone = gone(&text).map_err(wrong)?;
+        let settings = if gone.is_empty() {
+            // As the file has it, so that an error names its line.
+            toml::from_str(&text)
+        } else {
+            let mut table: toml::Table = toml::from_str(&text).map_err(wrong)?;
+            gone.iter().for_each(|gone| drop(table.remove(gone.key)));
+            table.try_into()
+        };
+        Ok((settings.map_err(wrong)?, gone))
     }
 }
 
-/// A file of at most 64 KiB; none where there is none.
-pub(crate) fn read_text(path: &Path) -> Result<Option<String>, Error> {
-    let failed = |source| Error::File { path: path.to_owned(), source };
-    // Opening a pipe would wait for ever.
-    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(Error::BadFile { path: path.to_owned(), problem: "is no regular file" });
-    }
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    let bad = |problem| Error::BadFile { path: path.to_owned(), problem };
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(bad("is larger than the 64 KiB that it may have"));
-    }
-    String::from_utf8(bytes).map(Some).map_err(|_| bad("is no UTF-8 text"))
+/// A key of an earlier version's settings.
+#[derive(Debug, PartialEq, Eq)]
+pub struct GoneKey {
+    /// The key.
+    pub key: &'static str,
+    /// What to do.
+    pub advice: &'static str,
 }
+
+/// Keys that have no effect any more.
+const GONE: [GoneKey; 1] = [GoneKey {
+    key: "site",
+    advice: "a site's own calibration is no more, thresholds come from the pack and target_fpir: delete the key",
+}];
 
 #[cfg(test)]
 mod tests {
@@ -289,13 +276,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("settings.toml");
         std::fs::write(&path, text).unwrap();
-        Settings::read(&path)
+        Settings::read(&path).map(|(settings, _)| settings)
     }
 
     #[test]
     fn missing_keys_take_their_default() {
         assert_eq!(read("").unwrap(), Settings::default());
-        assert_eq!(Settings::read(Path::new("/nonexistent/settings.toml")).unwrap(), Settings::default());
+        let missing = Settings::read(Path::new("/nonexistent/settings.toml")).unwrap();
+        assert_eq!(missing, (Settings::default(), Vec::new()));
         let text = "detector = \"seetaface\"\nmin_face_px = 80\ntarget_fmr = 1e-4\n\
                     region = { x = 0, y = 100, w = 640, h = 380 }\n[policy]\nagree = 2";
         let some = read(text).unwrap();
@@ -330,5 +318,16 @@ mod tests {
             assert!(matches!(error, Error::Settings { .. }), "{bad}: {error}");
             assert_eq!(error.code(), 3);
         }
+    }
+
+    #[test]
+    fn a_key_that_is_gone_is_named_and_the_rest_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("settings.toml");
+        std::fs::write(&path, "threads = 2\nsite = \"site.toml\"\n").unwrap();
+        let (settings, gone) = Settings::read(&path).unwrap();
+        assert_eq!((settings.threads, gone.len(), gone[0].key), (2, 1, "site"));
+        std::fs::write(&path, "threads = 9\nsite = \"site.toml\"\n").unwrap();
+        assert!(matches!(Settings::read(&path), Err(Error::Settings { .. })), "wrong values are wrong beside it");
     }
 }

@@ -20,8 +20,9 @@
 //! A file that does not fit (another pack, another CPU, broken) is left aside, and the doctor says so: the defaults
 //! then hold, and nothing else changes.
 
+use super::Home;
+use super::file::replace;
 use crate::error::Error;
-use crate::home::Home;
 use arcdoor_models::Pack;
 use arcdoor_vision::tuning::{Choice, Form, Isa, Layer, Square, Tile, Tuning, TuningError};
 use serde::{Deserialize, Serialize};
@@ -204,7 +205,8 @@ pub(crate) fn write(home: &Home, pack: &Pack, layers: &[(Layer, Choice)]) -> Res
     let failed = |error| Error::File { path: path.clone(), source: io::Error::other(error) };
     let text = toml::to_string(&file).map_err(failed)?;
     let head = "# Written by `arcdoor tune`; without this file the defaults hold.\n";
-    home.replace(&path, [head, &text].concat().as_bytes())
+    home.create()?;
+    replace(&path, [head, &text].concat().as_bytes())
 }
 
 /// What the layers come from: a pack with the same networks has the same.

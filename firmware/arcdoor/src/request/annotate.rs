@@ -1,24 +1,55 @@
 //! Marked copies of photos: boxes, landmarks, names.
 
-use crate::device::recognition::Seen;
 use crate::error::Error;
-use crate::message::{Sight, Verdict};
+use arcdoor_api::{Sight, Verdict};
 use arcdoor_frame::{RgbImage, write_png};
 use arcdoor_panel::{FaceMark, MarkKind, RgbCanvas, draw_overlay};
+use arcdoor_pipeline::Step;
 use std::path::{Path, PathBuf};
 
-/// Marks `image` in place and writes it as PNG to `path`.
-///
-/// # Errors
-/// When the file cannot be written.
-pub fn annotate(image: &mut RgbImage, seen: &Seen, sight: &Sight, path: &Path) -> Result<(), Error> {
+/// Writes marked copies of photos into a folder.
+pub struct Annotator {
+    dir: PathBuf,
+    written: Vec<PathBuf>,
+}
+
+impl Annotator {
+    /// Into `dir`, which is made where it is missing.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn new(dir: &Path) -> Result<Self, Error> {
+        std::fs::create_dir_all(dir).map_err(|source| Error::File { path: dir.to_owned(), source })?;
+        Ok(Self { dir: dir.to_owned(), written: Vec::new() })
+    }
+
+    /// Marks `image` in place, writes it as PNG, and says where.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn mark(
+        &mut self,
+        image: &mut RgbImage,
+        step: &Step,
+        sight: &Sight,
+        photo: &Path,
+    ) -> Result<PathBuf, Error> {
+        let path = target(&self.dir, photo, &self.written);
+        draw(image, step, sight);
+        write_png(&path, image.view()).map_err(|source| Error::Annotate { path: path.clone(), source })?;
+        self.written.push(path.clone());
+        Ok(path)
+    }
+}
+
+fn draw(image: &mut RgbImage, step: &Step, sight: &Sight) {
     let label = label(sight);
-    let marks: Vec<FaceMark<'_>> = seen
+    let marks: Vec<FaceMark<'_>> = step
         .faces
         .iter()
         .enumerate()
         .map(|(index, face)| {
-            let chosen = seen.chosen == Some(index) || (seen.chosen.is_none() && seen.faces.len() == 1);
+            let chosen = step.chosen == Some(index) || (step.chosen.is_none() && step.faces.len() == 1);
             FaceMark {
                 rect: face.rect,
                 landmarks: face.landmarks,
@@ -31,7 +62,6 @@ pub fn annotate(image: &mut RgbImage, seen: &Seen, sight: &Sight, path: &Path) -
     if let Some(mut canvas) = RgbCanvas::new(image.data_mut(), width, height) {
         let Ok(()) = draw_overlay(&mut canvas, &marks);
     }
-    write_png(path, image.view()).map_err(|source| Error::Annotate { path: path.to_owned(), source })
 }
 
 const fn kind(verdict: Verdict) -> MarkKind {
@@ -53,8 +83,7 @@ fn label(sight: &Sight) -> String {
 }
 
 /// Where the marked copy of `photo` goes: its name with `.png`, and a number where two photos share it.
-#[must_use]
-pub fn target(dir: &Path, photo: &Path, taken: &[PathBuf]) -> PathBuf {
+fn target(dir: &Path, photo: &Path, taken: &[PathBuf]) -> PathBuf {
     let stem = photo.file_stem().map_or_else(|| "frame".into(), |stem| stem.to_string_lossy().into_owned());
     let first = dir.join(format!("{stem}.png"));
     if !taken.contains(&first) {

@@ -1,14 +1,7 @@
-//! What the service is asked, and what it answers. Field names are stable: `--json` prints responses as
-//! they are, one object a line, `kind` first.
+//! What was observed and decided on one picture.
 
-mod request;
-mod response;
-
-use arcdoor_core::{Basis, Decision, DenyReason, Quality, QualityPart, RetryReason, SubjectId, SubjectName};
+use arcdoor_core::{Basis, Decision, DenyReason, Quality, QualityPart, RetryReason, Running, SubjectId, SubjectName};
 use serde::{Deserialize, Serialize};
-
-pub use request::{MAX_PHOTOS, Pictures, Request};
-pub use response::Response;
 
 /// A [`Decision`] without what belongs to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,9 +9,9 @@ pub use response::Response;
 pub enum Verdict {
     /// Recognised.
     Granted,
-    /// Seen well, not let in.
+    /// Observed well, not let in.
     Denied,
-    /// Nothing can be said.
+    /// Nothing can be said yet.
     Retry,
 }
 
@@ -30,6 +23,16 @@ impl Verdict {
             Self::Granted => "granted",
             Self::Denied => "denied",
             Self::Retry => "retry",
+        }
+    }
+
+    /// The verdict of a decision, and the reason where it is no grant.
+    #[must_use]
+    pub const fn of(decision: Decision) -> (Self, Option<Reason>) {
+        match decision {
+            Decision::Granted { .. } => (Self::Granted, None),
+            Decision::Denied { reason } => (Self::Denied, Some(Reason::Deny(reason))),
+            Decision::Retry { reason } => (Self::Retry, Some(Reason::Retry(reason))),
         }
     }
 }
@@ -55,16 +58,6 @@ impl Reason {
     }
 }
 
-/// Takes a decision apart.
-#[must_use]
-pub const fn verdict(decision: Decision) -> (Verdict, Option<Reason>) {
-    match decision {
-        Decision::Granted { .. } => (Verdict::Granted, None),
-        Decision::Denied { reason } => (Verdict::Denied, Some(Reason::Deny(reason))),
-        Decision::Retry { reason } => (Verdict::Retry, Some(Reason::Retry(reason))),
-    }
-}
-
 /// Microseconds by stage; 0 for a stage that did not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Stages {
@@ -82,18 +75,18 @@ pub struct Stages {
     pub match_us: u32,
 }
 
-/// What was seen and decided on one picture.
+/// What was observed and decided on one picture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sight {
     /// Faces found.
     pub faces: usize,
     /// The best candidate's name; for `verify` the name that was asked for.
     pub candidate: Option<SubjectName>,
-    /// Its id.
+    /// Its number.
     pub subject: Option<SubjectId>,
     /// Its score, -1 to 1; none where no probe was made.
     pub score: Option<f32>,
-    /// The least score that is a match.
+    /// The least score that is accepted.
     pub threshold: f32,
     /// What that threshold rests on, where it was not counted.
     #[serde(default, skip_serializing_if = "Basis::is_counted")]
@@ -103,20 +96,39 @@ pub struct Sight {
     /// Why, where it was not granted.
     pub reason: Option<Reason>,
     /// What ran the networks; none where nothing ran.
-    pub engine: Option<arcdoor_vision::Running>,
+    pub engine: Option<Running>,
     /// How long each stage took.
     #[serde(flatten)]
     pub stages: Stages,
 }
 
-/// One picture of an enrolment.
+impl Sight {
+    /// Of a picture on which recognition failed: no grant, and nothing said of anybody.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self {
+            faces: 0,
+            candidate: None,
+            subject: None,
+            score: None,
+            threshold: 1.0,
+            threshold_basis: Basis::Counted,
+            decision: Verdict::Retry,
+            reason: Some(Reason::Retry(RetryReason::Looking)),
+            engine: None,
+            stages: Stages::default(),
+        }
+    }
+}
+
+/// What became of one picture of an enrolment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct View {
-    /// The file, or the frame's number.
+    /// The photo's file, or the frame's number.
     pub photo: String,
     /// Why it was not taken; none: it was.
     pub reason: Option<RetryReason>,
-    /// How good the picture is, where it was taken.
+    /// How good it is, where it was taken.
     pub quality: Option<Quality>,
 }
 
@@ -137,14 +149,14 @@ pub enum Advice {
     CloseTo {
         /// Who.
         name: SubjectName,
-        /// The id.
+        /// The number.
         subject: SubjectId,
         /// The best score of these views against that subject.
         score: f32,
         /// What the door asks for.
         threshold: f32,
     },
-    /// The best picture is a poor one.
+    /// The best view is a poor one.
     LowQuality {
         /// Its weakest part.
         part: QualityPart,
@@ -158,57 +170,4 @@ pub enum Advice {
         /// Of how many.
         of: usize,
     },
-}
-
-/// How a check of the doctor ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Health {
-    /// Nothing to do.
-    Ok,
-    /// Works, with a drawback.
-    Warn,
-    /// Does not work.
-    Fail,
-}
-
-/// An operator that the plan does not run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnsupportedNode {
-    /// As ONNX calls it.
-    pub operator: String,
-    /// Name of what it makes.
-    pub node: String,
-    /// Why.
-    pub why: String,
-}
-
-/// One step of a plan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct NetworkStep {
-    /// Operators as ONNX calls them, joined by `+`.
-    pub operators: String,
-    /// Name of what the step makes.
-    pub name: String,
-    /// Channels, rows and columns of what it makes.
-    pub shape: [usize; 3],
-    /// Multiply-accumulates.
-    pub macs: u64,
-    /// Predicted microseconds, on one core.
-    pub predicted_us: f64,
-}
-
-/// How a layer is computed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LayerForm {
-    /// `direct`, `winograd2` or `winograd4`.
-    pub form: String,
-    /// Output pixels in registers at once.
-    pub pixels: usize,
-    /// Blocks of 16 output channels in registers at once.
-    pub blocks: usize,
-    /// Blocks of 16 input channels in one pass; none: all.
-    pub planes: Option<usize>,
-    /// Output pixels in one strip; none: all.
-    pub strip: Option<usize>,
 }

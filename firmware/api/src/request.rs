@@ -1,22 +1,24 @@
-//! What the service is asked.
+//! What the device is asked.
 
-use crate::home::keys::KeySource;
+use std::path::PathBuf;
+
 use arcdoor_core::SubjectName;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+
+use crate::key::KeySource;
 
 /// Photos in one request.
 pub const MAX_PHOTOS: usize = 100_000;
 
-/// Where the pixels come from.
+/// Where pictures come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Pictures {
-    /// JPEG or PNG files, each a photo of its own.
-    Images(Vec<PathBuf>),
-    /// A camera; none: the one of the settings.
+pub enum Feed {
+    /// JPEG or PNG files, each by itself.
+    Photos(Vec<PathBuf>),
+    /// A camera's frames; none: the camera of the settings.
     Camera(Option<String>),
-    /// A file or a folder of pictures, as if they came from a camera.
+    /// A file or a folder of pictures, as if they were a camera's frames.
     Replay(PathBuf),
 }
 
@@ -29,7 +31,7 @@ pub enum Request {
         /// Under which name; it must be free.
         name: SubjectName,
         /// Pictures of that person alone.
-        from: Pictures,
+        from: Feed,
         /// Whether a face that is enrolled under another name is taken.
         duplicate: bool,
     },
@@ -38,7 +40,7 @@ pub enum Request {
         /// Who.
         name: SubjectName,
         /// Pictures of that person alone.
-        from: Pictures,
+        from: Feed,
         /// Whether the templates that are there stay.
         add: bool,
     },
@@ -47,7 +49,7 @@ pub enum Request {
         /// Who it is not.
         name: SubjectName,
         /// Pictures of the other person alone.
-        from: Pictures,
+        from: Feed,
     },
     /// Remove what denies being this person.
     ForgetImpostors {
@@ -71,7 +73,7 @@ pub enum Request {
     /// Who is it? (1:N)
     Identify {
         /// Pictures.
-        from: Pictures,
+        from: Feed,
         /// Folder for marked copies.
         annotate: Option<PathBuf>,
     },
@@ -80,7 +82,7 @@ pub enum Request {
         /// Who it should be.
         name: SubjectName,
         /// Pictures.
-        from: Pictures,
+        from: Feed,
     },
     /// Everybody enrolled.
     List,
@@ -113,23 +115,6 @@ pub enum Request {
     },
     /// Issue every template anew, under a new key from where the old one came from.
     KeyRenew,
-    /// Issue one subject's templates anew, under the same key.
-    ReIssue {
-        /// Whose.
-        name: SubjectName,
-    },
-    /// Write what this site's comparisons score to a file, without names or templates.
-    SiteExport {
-        /// The new file.
-        file: PathBuf,
-    },
-    /// Take a site's calibration, which makes thresholds stricter.
-    SiteInstall {
-        /// The file.
-        file: PathBuf,
-    },
-    /// Go back to the pack's own thresholds.
-    SiteRemove,
     /// Whether a pack is whole.
     PackCheck {
         /// Its folder, or its name; none: the chosen pack.
@@ -145,16 +130,14 @@ pub enum Request {
         #[serde(default)]
         older: bool,
     },
-    /// Decide on frame after frame.
-    Run {
-        /// Frames.
-        from: Pictures,
-        /// Stop after so many frames.
-        frames: Option<u64>,
+    /// Decide a recorded trace again.
+    Replay {
+        /// The file that `run --trace` wrote.
+        file: PathBuf,
     },
     /// Which tiles are fastest on this device.
     Tune {
-        /// Width and height of a camera's frame.
+        /// Width and height of a camera's frame, in pixels.
         frame: [u32; 2],
         /// Whether forms of a layer are tried whose values differ in their last digits.
         winograd: bool,
@@ -163,4 +146,19 @@ pub enum Request {
     },
     /// What is wrong with this device.
     Doctor,
+}
+
+impl Request {
+    /// Where its pictures come from; none where it needs none.
+    #[must_use]
+    pub const fn feed(&self) -> Option<&Feed> {
+        match self {
+            Self::Enrol { from, .. }
+            | Self::ReEnrol { from, .. }
+            | Self::NotThisPerson { from, .. }
+            | Self::Identify { from, .. }
+            | Self::Verify { from, .. } => Some(from),
+            _ => None,
+        }
+    }
 }

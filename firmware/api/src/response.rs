@@ -1,11 +1,16 @@
-//! What the service answers.
+//! What the device answers.
 
-use super::{Advice, Health, LayerForm, NetworkStep, Sight, UnsupportedNode, View};
-use crate::home::keys::KeySource;
-use crate::home::log::Record;
-use arcdoor_core::{SubjectId, SubjectName};
-use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+
+use arcdoor_core::{RetryReason, SubjectId, SubjectName};
+use serde::{Deserialize, Serialize};
+
+use crate::finding::{Check, Finding, Health};
+use crate::key::KeySource;
+use crate::log::Record;
+use crate::network::{LayerForm, NetworkStep, UnsupportedNode};
+use crate::sight::{Advice, Reason, Sight, Verdict, View};
+use crate::time::UtcTime;
 
 /// One answer; a request may have many.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -113,17 +118,6 @@ pub enum Response {
         impostors: usize,
         /// When, in seconds since 1970 (UTC).
         enrolled_unix_s: u64,
-        /// How often its templates were issued, from 1.
-        generation: u32,
-    },
-    /// A subject's templates are stored in another form; who it is and every score are as before.
-    ReIssued {
-        /// Who.
-        name: SubjectName,
-        /// The id.
-        subject: SubjectId,
-        /// How often its templates were issued, this time included.
-        generation: u32,
     },
     /// A subject is gone.
     Revoked {
@@ -138,7 +132,7 @@ pub enum Response {
         /// Whether the old file was overwritten.
         erased: bool,
         /// What is left of the subject, and where.
-        remains: Vec<String>,
+        remains: Vec<Remain>,
     },
     /// Everybody was written to a file.
     Exported {
@@ -158,33 +152,7 @@ pub enum Response {
     KeyChanged {
         /// Where it comes from.
         source: KeySource,
-        /// What it protects.
-        text: String,
     },
-    /// What this site's comparisons score was written to a file.
-    SiteExported {
-        /// The file.
-        file: PathBuf,
-        /// People enrolled.
-        people: usize,
-        /// Comparisons of different people's templates.
-        comparisons: u64,
-        /// Attempts of identification that the log covers.
-        attempts: u64,
-        /// Grants among them that were reported as wrong.
-        reported: usize,
-        /// Different strangers among these.
-        strangers: usize,
-    },
-    /// A site's calibration is in force, from the next start of a command on.
-    SiteInstalled {
-        /// The day it was made.
-        made: String,
-        /// What it does to the thresholds, and why.
-        text: String,
-    },
-    /// The pack's own thresholds are in force again.
-    SiteRemoved,
     /// What is wrong with a pack; the exit code is 4.
     PackProblem {
         /// The folder.
@@ -223,8 +191,6 @@ pub enum Response {
         macs: u64,
         /// Predicted milliseconds of all steps, on one core.
         predicted_ms: f64,
-        /// How the prediction is made.
-        method: String,
         /// Bytes of packed weights, and of the buffer for maps.
         bytes: Option<[usize; 2]>,
         /// The steps in order.
@@ -275,13 +241,97 @@ pub enum Response {
         /// Whether every value stays as it is, bit for bit.
         keeps_values: bool,
     },
+    /// A frame of a trace was decided again, as before.
+    Replayed {
+        /// Its number, from 0.
+        frame: u64,
+        /// Milliseconds on the clock of the loop that recorded it.
+        at_ms: u64,
+        /// The decision.
+        decision: Verdict,
+        /// Why, where it was not granted.
+        reason: Option<Reason>,
+        /// Who was granted.
+        subject: Option<SubjectId>,
+    },
+    /// A trace was decided again to its end.
+    ReplayEnded {
+        /// Its frames.
+        frames: u64,
+    },
     /// A check of the doctor.
     Check {
         /// What was looked at.
-        check: String,
+        check: Check,
         /// How it is.
         health: Health,
-        /// What was found, and what to do.
-        text: String,
+        /// What was found.
+        #[serde(flatten)]
+        finding: Finding,
     },
+}
+
+/// What is left of a subject that was revoked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "remains", rename_all = "snake_case")]
+pub enum Remain {
+    /// The log keeps what the subject did, by its number, without the name.
+    LogEntries,
+    /// The gallery's free pages keep sealed templates until they are erased.
+    FreePages,
+    /// Flash memory may keep overwritten blocks for a while, sealed under a key that is gone.
+    FlashBlocks,
+    /// The credential is as before.
+    SameCredential,
+    /// The passphrase is as before, and opens such blocks.
+    SamePassphrase,
+    /// An exported file that held the subject.
+    Export {
+        /// When it was written.
+        at: UtcTime,
+        /// Where.
+        file: PathBuf,
+        /// Whether it is still there.
+        is_there: bool,
+    },
+    /// The log knows of no exported file that held the subject.
+    NoExport,
+}
+
+/// How far long work is; shown while it lasts, kept nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "progress", rename_all = "snake_case")]
+pub enum Progress {
+    /// A photo is looked at.
+    Photo {
+        /// From 1.
+        number: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// An enrolment in front of a camera goes on.
+    Views {
+        /// Views taken.
+        taken: usize,
+        /// Of how many.
+        of: usize,
+        /// Why the newest frame was not taken; none: it was.
+        reason: Option<RetryReason>,
+    },
+    /// A layer is measured.
+    Layer {
+        /// From 1.
+        number: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// A whole network is measured.
+    Network {
+        /// From 1.
+        number: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// The work is over.
+    Over,
 }

@@ -1,0 +1,249 @@
+//! What the doctor found.
+
+use std::path::PathBuf;
+
+use arcdoor_core::Basis;
+use serde::{Deserialize, Serialize};
+
+use crate::key::KeySource;
+
+/// What the doctor looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    /// The folder of all state.
+    Home,
+    /// `settings.toml`.
+    Settings,
+    /// The model pack.
+    Pack,
+    /// Tiles that were measured here.
+    Tuning,
+    /// The gallery's key.
+    Key,
+    /// The enrolled people.
+    Gallery,
+    /// What the thresholds promise.
+    Threshold,
+    /// The probes of the newest grants.
+    Probes,
+    /// The camera.
+    Camera,
+    /// A file that an earlier version heeded.
+    Site,
+}
+
+impl Check {
+    /// As the JSON says it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Home => "home",
+            Self::Settings => "settings",
+            Self::Pack => "pack",
+            Self::Tuning => "tuning",
+            Self::Key => "key",
+            Self::Gallery => "gallery",
+            Self::Threshold => "threshold",
+            Self::Probes => "probes",
+            Self::Camera => "camera",
+            Self::Site => "site",
+        }
+    }
+}
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// Nothing to do.
+    Ok,
+    /// Works, with a drawback.
+    Warn,
+    /// Does not work.
+    Fail,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "found", rename_all = "snake_case")]
+pub enum Finding {
+    /// It does not work.
+    Failed {
+        /// The exit code that goes with it.
+        code: u8,
+        /// Why, and what to do.
+        error: String,
+    },
+    /// Not looked at, since what it needs is not there.
+    NotLookedAt,
+    /// The home folder is not there; the first command that writes makes it.
+    NoHome {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// The home folder is its owner's alone.
+    PrivateHome {
+        /// The folder.
+        dir: PathBuf,
+        /// Its mode's last nine bits.
+        mode: u32,
+    },
+    /// Others may look into the home folder.
+    OpenHome {
+        /// The folder.
+        dir: PathBuf,
+        /// Its mode's last nine bits.
+        mode: u32,
+    },
+    /// The home folder is another user's.
+    ForeignHome {
+        /// The folder.
+        dir: PathBuf,
+        /// Whose.
+        uid: u32,
+    },
+    /// Settings that read well.
+    Settings {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No settings: the defaults hold.
+    DefaultSettings,
+    /// Keys of the settings that have no effect any more.
+    GoneKeys {
+        /// The file.
+        path: PathBuf,
+        /// Which, each with what to do.
+        keys: Vec<String>,
+    },
+    /// A pack that a trusted key signed.
+    SignedPack {
+        /// Its name.
+        name: String,
+        /// Its folder.
+        dir: PathBuf,
+    },
+    /// A pack that nobody need have signed.
+    UnsignedPack {
+        /// Its name.
+        name: String,
+        /// Its folder.
+        dir: PathBuf,
+    },
+    /// The default tiles hold.
+    DefaultTiles,
+    /// Tiles that were measured here are in use.
+    MeasuredTiles {
+        /// Layers that have one.
+        layers: usize,
+    },
+    /// A file of tiles that does not fit; the defaults hold.
+    TilesLeftAside {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// No key yet: the first enrolment makes a key file.
+    NoKey,
+    /// The key that is in use.
+    Key {
+        /// Where it comes from.
+        source: KeySource,
+        /// Whether the board has a TPM that could seal one.
+        tpm: bool,
+    },
+    /// Nobody is enrolled yet.
+    NobodyEnrolled,
+    /// Who is enrolled.
+    Enrolled {
+        /// How many people.
+        subjects: usize,
+        /// How many templates.
+        templates: usize,
+    },
+    /// What the thresholds promise for the gallery as it is now.
+    Thresholds {
+        /// The least score that `identify` accepts.
+        identify: f32,
+        /// What it rests on.
+        identify_basis: Basis,
+        /// The share of strangers that may be taken for somebody.
+        fpir: f64,
+        /// The share that the settings ask for.
+        target_fpir: f64,
+        /// The share of the enrolled that is not recognised at once, on photos like those of the calibration.
+        fnir: f64,
+        /// The least score that `verify` accepts.
+        verify: f32,
+        /// What it rests on.
+        verify_basis: Basis,
+        /// The false match rate that it promises.
+        target_fmr: f64,
+        /// Whether the pack can tell a gallery of this size apart as well as the settings ask.
+        is_met: bool,
+        /// The threshold from a tail fit that would reach the target where counted ones do not.
+        fitted: Option<f32>,
+    },
+    /// No probes are kept.
+    NoProbes,
+    /// Probes of grants are kept.
+    Probes {
+        /// Of how many of the newest.
+        most: usize,
+        /// For how many hours.
+        hours: u64,
+    },
+    /// A camera that opens.
+    Camera {
+        /// Its device.
+        camera: String,
+    },
+    /// A camera that is no device file and was not looked at.
+    UnseenCamera {
+        /// As the settings name it.
+        camera: String,
+    },
+    /// No camera.
+    NoCamera {
+        /// Its device.
+        camera: String,
+        /// The system's words.
+        why: String,
+    },
+    /// A camera that this user may not open; the exit code is 5.
+    ForbiddenCamera {
+        /// Its device.
+        camera: String,
+        /// The system's words.
+        why: String,
+    },
+    /// A site's calibration of an earlier version, without effect.
+    SiteLeftOver {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl Finding {
+    /// How bad it is.
+    #[must_use]
+    pub const fn health(&self) -> Health {
+        match self {
+            Self::Failed { .. } | Self::ForbiddenCamera { .. } => Health::Fail,
+            Self::NotLookedAt
+            | Self::OpenHome { .. }
+            | Self::ForeignHome { .. }
+            | Self::GoneKeys { .. }
+            | Self::UnsignedPack { .. }
+            | Self::TilesLeftAside { .. }
+            | Self::Key { source: KeySource::File, .. }
+            | Self::NobodyEnrolled
+            | Self::Thresholds { is_met: false, .. }
+            | Self::NoCamera { .. }
+            | Self::SiteLeftOver { .. } => Health::Warn,
+            _ => Health::Ok,
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! What the daemon, the operator's commands and the bridge say to each other.
+//!
+//! Values alone: no text for people, no clock, no file. `arcdoor --json` prints a [`Response`] as it is, one object a
+//! line, `kind` first; its field names are stable.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `request` | [`Request`]: one command, and [`Feed`]: where its pictures come from |
+//! | `response` | [`Response`]: the answers, and [`Progress`]: what long work says on its way |
+//! | `sight` | [`Sight`]: what was observed and decided on one picture; [`View`] and [`Advice`] of an enrolment |
+//! | `finding` | [`Finding`]: what the doctor found |
+//! | `network` | how a network is run, layer by layer and step by step |
+//! | `log` | [`Record`]: an entry of the operator's log |
+//! | `key` | [`KeySource`]: where the gallery's key comes from |
+//! | `time` | [`UtcTime`]: a point of time, as the log writes it |
+#![forbid(unsafe_code)]
+
+mod finding;
+mod key;
+mod log;
+mod network;
+mod request;
+mod response;
+mod sight;
+mod time;
+
+pub use finding::{Check, Finding, Health};
+pub use key::KeySource;
+pub use log::{By, Entry, Record};
+pub use network::{LayerForm, NetworkStep, UnsupportedNode};
+pub use request::{Feed, MAX_PHOTOS, Request};
+pub use response::{Progress, Remain, Response};
+pub use sight::{Advice, Reason, Sight, Stages, Verdict, View};
+pub use time::{NoTime, UtcTime};

@@ -1,0 +1,143 @@
+//! An entry of the operator's log. No pictures, no templates, no names: subjects' numbers alone, so that revoking
+//! leaves nothing behind.
+
+use std::path::PathBuf;
+
+use arcdoor_core::SubjectId;
+use serde::{Deserialize, Serialize};
+
+use crate::key::KeySource;
+use crate::sight::{Reason, Verdict};
+use crate::time::UtcTime;
+
+/// Which command asked for a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// `identify`
+    Identify,
+    /// `verify`
+    Verify,
+    /// `run`
+    Run,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Entry {
+    /// Somebody was enrolled.
+    Enrolled {
+        /// Who.
+        subject: SubjectId,
+        /// Templates stored.
+        templates: usize,
+    },
+    /// Somebody was re-enrolled.
+    ReEnrolled {
+        /// Who.
+        subject: SubjectId,
+        /// Templates stored now.
+        templates: usize,
+    },
+    /// Somebody is denied being this subject.
+    NotThisPerson {
+        /// The subject.
+        subject: SubjectId,
+        /// The entry that was wrong; none where photos or frames were given.
+        wrong: Option<u64>,
+        /// Impostor templates of the subject, now.
+        impostors: usize,
+    },
+    /// The impostor templates of a subject were removed.
+    ImpostorsForgotten {
+        /// The subject.
+        subject: SubjectId,
+        /// How many.
+        impostors: usize,
+    },
+    /// Somebody was revoked.
+    Revoked {
+        /// Who.
+        subject: SubjectId,
+    },
+    /// Everybody was written to a file.
+    Exported {
+        /// How many.
+        subjects: usize,
+        /// Where.
+        #[serde(default)]
+        file: PathBuf,
+    },
+    /// Subjects came from a file.
+    Imported {
+        /// How many.
+        subjects: usize,
+    },
+    /// The gallery was sealed under a new key.
+    KeyChanged {
+        /// Where it comes from.
+        source: KeySource,
+    },
+    /// Recognition decided.
+    Decision {
+        /// Which command asked.
+        by: By,
+        /// What was decided.
+        decision: Verdict,
+        /// Why, where it was not granted.
+        reason: Option<Reason>,
+        /// The best candidate.
+        subject: Option<SubjectId>,
+        /// Its score, -1 to 1.
+        score: Option<f32>,
+        /// The least score that is accepted.
+        threshold: f32,
+    },
+    /// Something that another version of arcdoor logs; it keeps its number.
+    #[serde(other)]
+    Unknown,
+}
+
+impl Entry {
+    /// Whom it is about; of a decision, the best candidate.
+    #[must_use]
+    pub const fn subject(&self) -> Option<SubjectId> {
+        match self {
+            Self::Enrolled { subject, .. }
+            | Self::ReEnrolled { subject, .. }
+            | Self::NotThisPerson { subject, .. }
+            | Self::ImpostorsForgotten { subject, .. }
+            | Self::Revoked { subject } => Some(*subject),
+            Self::Decision { subject, .. } => *subject,
+            Self::Exported { .. } | Self::Imported { .. } | Self::KeyChanged { .. } | Self::Unknown => None,
+        }
+    }
+}
+
+/// An entry as it lies in the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// One more than that of the entry before; it stays the entry's name for good.
+    #[serde(default)]
+    pub n: u64,
+    /// When.
+    pub at: UtcTime,
+    /// What.
+    #[serde(flatten)]
+    pub entry: Entry,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_another_version_keeps_its_number_and_its_time() {
+        for event in ["\"site_removed\"", "\"re_issued\",\"subject\":3,\"generation\":2", "\"door_opened\""] {
+            let line = format!("{{\"n\":7,\"at\":\"2026-11-28T05:31:24.25Z\",\"event\":{event}}}");
+            let record: Record = serde_json::from_str(&line).unwrap();
+            assert_eq!((record.n, record.at.unix_s(), record.entry), (7, 1_795_843_884, Entry::Unknown));
+        }
+    }
+}

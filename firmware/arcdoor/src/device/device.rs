@@ -1,0 +1,217 @@
+//! The device: the only owner of pack, recognition, gallery and journal.
+
+use super::journal::Journal;
+use super::recognition::Recognition;
+use super::thresholds::thresholds;
+use crate::error::Error;
+use crate::home::keys::{Keys, Opened};
+use crate::home::passphrase::Passphrase;
+use crate::home::settings::{DetectorName, EngineName, Settings};
+use crate::home::{Home, packs, tuning};
+use arcdoor_gallery::{FileFolder, Gallery, GalleryError};
+use arcdoor_models::Pack;
+use arcdoor_pipeline::{Policy, Rules, Thresholds};
+
+/// What the flags say over the settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The pack's name or folder.
+    pub pack: Option<String>,
+    /// The detector.
+    pub detector: Option<DetectorName>,
+    /// What runs the networks.
+    pub engine: Option<EngineName>,
+    /// Whether an unsigned pack is taken, whatever the settings say.
+    pub allow_unsigned_pack: bool,
+}
+
+impl Options {
+    /// The settings with these flags over them.
+    #[must_use]
+    pub fn over(self, mut settings: Settings) -> Settings {
+        settings.pack = self.pack.unwrap_or(settings.pack);
+        settings.detector = self.detector.unwrap_or(settings.detector);
+        settings.engine = self.engine.unwrap_or(settings.engine);
+        settings.allow_unsigned_packs |= self.allow_unsigned_pack;
+        settings
+    }
+}
+
+/// One device: a home folder, and what is open of it. Pack, recognition and gallery are opened when the first request
+/// needs them, and stay open as long as the device lives.
+pub struct Device {
+    home: Home,
+    settings: Settings,
+    passphrase: Option<Passphrase>,
+    pack: Option<Pack>,
+    recognition: Option<Recognition>,
+    gallery: Option<Opened>,
+    /// For a gallery of so many templates.
+    thresholds: Option<(usize, Thresholds)>,
+    journal: Journal,
+}
+
+/// Everything that a decision needs, at once.
+pub struct Work<'a> {
+    /// Looks at pictures.
+    pub recognition: &'a mut Recognition,
+    /// Who is enrolled.
+    pub gallery: &'a mut Gallery,
+    /// Where it is noted.
+    pub journal: &'a Journal,
+    /// What decisions are held against, for the gallery as it is now.
+    pub rules: Rules,
+}
+
+impl Device {
+    /// The device of `home`; opens nothing yet. `passphrase` opens a gallery that is sealed with one
+    /// ([`Device::needs_passphrase`]).
+    #[must_use]
+    pub fn new(home: Home, settings: Settings, passphrase: Option<Passphrase>) -> Self {
+        let journal = Journal::new(&home, &settings);
+        Self { home, settings, passphrase, pack: None, recognition: None, gallery: None, thresholds: None, journal }
+    }
+
+    /// Whether the gallery of `home` opens with a passphrase alone.
+    ///
+    /// # Errors
+    /// When the gallery cannot be looked at.
+    pub fn needs_passphrase(home: &Home) -> Result<bool, Error> {
+        Ok(Keys::of(home).source()? == Some(arcdoor_api::KeySource::Passphrase))
+    }
+
+    /// The folder of all state.
+    #[must_use]
+    pub const fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// What the installer chose, with the flags over it.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Where everything is noted.
+    #[must_use]
+    pub const fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The chosen pack, verified.
+    ///
+    /// # Errors
+    /// When there is none, or it is refused.
+    pub fn pack(&mut self) -> Result<&Pack, Error> {
+        open_once(&mut self.pack, || open_pack(&self.home, &self.settings)).map(|pack| &*pack)
+    }
+
+    /// The gallery, made empty where there is none.
+    ///
+    /// # Errors
+    /// When it is of another embedder than the pack, its key is missing, or it refuses.
+    pub fn gallery(&mut self) -> Result<&mut Gallery, Error> {
+        let pack = open_once(&mut self.pack, || open_pack(&self.home, &self.settings))?;
+        open_gallery(&mut self.gallery, &self.home, pack, self.passphrase.as_ref())
+    }
+
+    /// The gallery and where its key comes from, whatever its embedder: for what needs no pack. `None`: nobody was
+    /// ever enrolled, and nothing is made.
+    ///
+    /// # Errors
+    /// When its key is missing, or it refuses.
+    pub fn enrolled(&mut self) -> Result<Option<&mut Opened>, Error> {
+        if self.gallery.is_none() && !self.home.gallery().exists() {
+            return Ok(None);
+        }
+        let passphrase = self.passphrase.as_ref();
+        open_once(&mut self.gallery, || Keys::of(&self.home).open_existing(passphrase)).map(Some)
+    }
+
+    /// Seals the gallery anew. Where that fails, whoever needs the gallery next opens it again.
+    ///
+    /// # Errors
+    /// When there is no gallery, or `work` fails.
+    pub fn reseal(
+        &mut self,
+        work: impl FnOnce(&Keys<FileFolder>, Opened) -> Result<Opened, Error>,
+    ) -> Result<(), Error> {
+        self.enrolled()?;
+        let opened = work(&Keys::of(&self.home), self.gallery.take().ok_or(Error::NobodyEnrolled)?)?;
+        // What opens it from now on.
+        self.passphrase = opened.passphrase().cloned();
+        self.gallery = Some(opened);
+        Ok(())
+    }
+
+    /// Recognition by the chosen pack.
+    ///
+    /// # Errors
+    /// When the pack is refused, or a network cannot be loaded.
+    pub fn recognition(&mut self) -> Result<&mut Recognition, Error> {
+        let (home, settings) = (&self.home, &self.settings);
+        let pack = open_once(&mut self.pack, || open_pack(home, settings))?;
+        open_once(&mut self.recognition, || Recognition::open(pack, settings, &tuning::of(home, pack)))
+    }
+
+    /// Everything that a decision needs. `policy`: how many frames must agree.
+    ///
+    /// # Errors
+    /// When pack or gallery is refused, or the pack has no threshold for the settings' targets.
+    pub fn work(&mut self, policy: Policy) -> Result<Work<'_>, Error> {
+        let (home, settings) = (&self.home, &self.settings);
+        let pack = open_once(&mut self.pack, || open_pack(home, settings))?;
+        let recognition =
+            open_once(&mut self.recognition, || Recognition::open(pack, settings, &tuning::of(home, pack)))?;
+        let gallery = open_gallery(&mut self.gallery, home, pack, self.passphrase.as_ref())?;
+        let templates = gallery.templates();
+        let thresholds = match self.thresholds {
+            Some((of, thresholds)) if of == templates => thresholds,
+            _ => thresholds(&settings.calibration(pack), settings, templates)?,
+        };
+        self.thresholds = Some((templates, thresholds));
+        Ok(Work { recognition, gallery, journal: &self.journal, rules: Rules { thresholds, policy } })
+    }
+
+    /// Throws recognition away, with all that it remembers; the next decision loads it anew.
+    pub fn drop_recognition(&mut self) {
+        self.recognition = None;
+    }
+
+    /// Throws pack and recognition away: another pack was installed, and whoever needs it next opens it.
+    pub fn drop_pack(&mut self) {
+        (self.recognition, self.pack, self.thresholds) = (None, None, None);
+    }
+}
+
+/// What a slot holds; opened where it holds nothing.
+fn open_once<T>(slot: &mut Option<T>, open: impl FnOnce() -> Result<T, Error>) -> Result<&mut T, Error> {
+    let value = match slot.take() {
+        Some(value) => value,
+        None => open()?,
+    };
+    Ok(slot.insert(value))
+}
+
+fn open_pack(home: &Home, settings: &Settings) -> Result<Pack, Error> {
+    settings.open_pack(&packs::find(home, &settings.pack)?)
+}
+
+/// A gallery that is open already may be another embedder's: it was opened without a pack.
+fn open_gallery<'a>(
+    slot: &'a mut Option<Opened>,
+    home: &Home,
+    pack: &Pack,
+    passphrase: Option<&Passphrase>,
+) -> Result<&'a mut Gallery, Error> {
+    let (asked, dimension) = (pack.model_id(), pack.dimension());
+    let opened = open_once(slot, || {
+        home.create()?;
+        Keys::of(home).open(asked, dimension, passphrase)
+    })?;
+    let gallery = opened.gallery.model_id();
+    if gallery != asked {
+        return Err(GalleryError::OtherModel { gallery, asked }.into());
+    }
+    Ok(&mut opened.gallery)
+}

@@ -1,0 +1,87 @@
+//! From a request to the function that carries it out.
+
+use super::frames::Stepper;
+use super::{doctor, enrol, gallery, identify, log, pack, replay, tune};
+use crate::device::{Device, Now, Outcome, Reply};
+use crate::error::Error;
+use crate::home::passphrase::Passphrase;
+use arcdoor_api::{Feed, MAX_PHOTOS, Request};
+use arcdoor_pipeline::Question;
+
+/// Passphrases that came with a request.
+#[derive(Debug, Default)]
+pub struct Secrets {
+    /// What a gallery or an export is to be sealed with.
+    pub new: Option<Passphrase>,
+    /// What opens the file that is to be imported.
+    pub file: Option<Passphrase>,
+}
+
+/// What became of a request at once.
+pub enum Begun {
+    /// It is over.
+    Over(Outcome),
+    /// It waits for frames of the feed that it names.
+    Frames(Box<dyn Stepper>),
+}
+
+impl From<Outcome> for Begun {
+    fn from(outcome: Outcome) -> Self {
+        Self::Over(outcome)
+    }
+}
+
+/// Carries a request out, up to where it needs frames.
+///
+/// # Errors
+/// When it cannot be carried out, or an answer cannot be given.
+pub fn begin(
+    device: &mut Device,
+    request: &Request,
+    secrets: &Secrets,
+    now: Now,
+    reply: &mut dyn Reply,
+) -> Result<Begun, Error> {
+    if let Some(Feed::Photos(files)) = request.feed()
+        && files.len() > MAX_PHOTOS
+    {
+        return Err(Error::TooManyPhotos(files.len()));
+    }
+    let outcome = match request {
+        Request::Enrol { name, from, duplicate } => {
+            return enrol::enrol(device, name, from, *duplicate, now, reply);
+        }
+        Request::ReEnrol { name, from, add } => {
+            return enrol::re_enrol(device, name, from, *add, now, reply);
+        }
+        Request::NotThisPerson { name, from } => {
+            return enrol::not_this_person(device, name, from, now, reply);
+        }
+        Request::Identify { from, annotate } => {
+            return identify::ask(device, Question::Identify, from, annotate.as_deref(), now, reply);
+        }
+        Request::Verify { name, from } => {
+            let subject = device.gallery()?.find(name).map(|subject| subject.id);
+            let subject = subject.ok_or_else(|| Error::UnknownName(name.clone()))?;
+            return identify::ask(device, Question::Verify(subject), from, None, now, reply);
+        }
+        Request::ForgetImpostors { name } => enrol::forget_impostors(device, name, now, reply),
+        Request::Log { count, of, names } => log::show(device, *count, of.as_ref(), *names, reply),
+        Request::LogWrong { entry } => log::wrong(device, *entry, now, reply),
+        Request::List => gallery::list(device, reply),
+        Request::Show { name } => gallery::show(device, name, reply),
+        Request::Revoke { name, erase } => gallery::revoke(device, name, *erase, now, reply),
+        Request::Export { file } => gallery::export(device, file, secrets.new.as_ref(), now, reply),
+        Request::Import { file } => gallery::import(device, file, secrets.file.as_ref(), now, reply),
+        Request::KeyRenew => gallery::renew_key(device, now, reply),
+        Request::KeyChange { to } => gallery::change_key(device, *to, secrets.new.as_ref(), now, reply),
+        Request::PackCheck { dir, explain } => pack::check(device, dir.as_deref(), *explain, reply),
+        Request::PackInstall { dir, older } => pack::install(device, dir, *older, reply),
+        Request::Replay { file } => replay::replay(file, reply),
+        Request::Tune { frame, winograd, dry_run } => {
+            tune::tune(device, *frame, *winograd, *dry_run, reply)
+        }
+        Request::Doctor => doctor::doctor(device, None, reply),
+    };
+    outcome.map(Begun::Over)
+}

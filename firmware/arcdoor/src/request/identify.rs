@@ -1,0 +1,103 @@
+//! Who is it (1:N), and is it this person (1:1)?
+
+use super::annotate::Annotator;
+use super::frames::{LOOK_MS, Stepper};
+use super::handle::Begun;
+use crate::device::recognition::sight;
+use crate::device::{Device, Now, Outcome, Reply, Work};
+use crate::error::Error;
+use arcdoor_api::{By, Feed, Progress, Response, Verdict};
+use arcdoor_core::Millis;
+use arcdoor_pipeline::{Policy, Question};
+use std::path::Path;
+
+/// Asks about photos, each by itself, or about frames until one is decided.
+pub(super) fn ask(
+    device: &mut Device,
+    question: Question,
+    from: &Feed,
+    annotate: Option<&Path>,
+    now: Now,
+    reply: &mut dyn Reply,
+) -> Result<Begun, Error> {
+    // Before anybody looks into the camera for nothing.
+    device.work(Policy::still())?.journal.probes.sweep(now.utc.unix_s())?;
+    let annotator = annotate.map(Annotator::new).transpose()?;
+    let mut ask = Ask { question, annotator, since: now.at };
+    let Feed::Photos(files) = from else { return Ok(Begun::Frames(Box::new(ask))) };
+    let mut outcome = Outcome::Done;
+    for (index, file) in files.iter().enumerate() {
+        reply.progress(Progress::Photo { number: index + 1, of: files.len() });
+        let photo = file.display().to_string();
+        let end = match device.recognition()?.read(file) {
+            Ok(()) => ask.decide(device, photo, now, reply)?.into(),
+            Err(error) => {
+                let code = error.code();
+                reply.answer(&Response::Failed { photo, code, error: error.to_string() })?;
+                Outcome::Failed(code)
+            }
+        };
+        outcome = outcome.and(end);
+    }
+    Ok(outcome.into())
+}
+
+/// A question about picture after picture.
+struct Ask {
+    question: Question,
+    annotator: Option<Annotator>,
+    since: Millis,
+}
+
+impl Ask {
+    /// Decides about the present picture by itself: nothing of an earlier one counts.
+    fn decide(
+        &mut self,
+        device: &mut Device,
+        photo: String,
+        now: Now,
+        reply: &mut dyn Reply,
+    ) -> Result<Verdict, Error> {
+        let Work { recognition, gallery, journal, rules } = device.work(Policy::still())?;
+        recognition.reset();
+        let step = recognition.step(gallery, self.question, &rules, now.at)?;
+        let (claim, by) = match self.question {
+            Question::Identify => (None, By::Identify),
+            Question::Verify(subject) => (Some(subject), By::Verify),
+        };
+        let sight = sight(&step, recognition.engine(), gallery, claim);
+        journal.decided(by, &sight, gallery, recognition.probe(), now.utc)?;
+        let decision = sight.decision;
+        let annotated = match &mut self.annotator {
+            Some(annotator) => Some(annotator.mark(recognition.image(), &step, &sight, Path::new(&photo))?),
+            None => None,
+        };
+        reply.answer(&match by {
+            By::Verify => Response::Verified { photo, sight },
+            By::Identify | By::Run => Response::Identified { photo, sight, annotated },
+        })?;
+        Ok(decision)
+    }
+}
+
+impl Stepper for Ask {
+    fn frame(
+        &mut self,
+        device: &mut Device,
+        number: u64,
+        now: Now,
+        reply: &mut dyn Reply,
+    ) -> Result<Option<Outcome>, Error> {
+        let decision = self.decide(device, number.to_string(), now, reply)?;
+        Ok((decision != Verdict::Retry).then(|| decision.into()))
+    }
+
+    fn is_late(&self, now: Now) -> bool {
+        now.at.since(self.since) > LOOK_MS
+    }
+
+    fn end(self: Box<Self>, _: &mut Device, now: Now, _: &mut dyn Reply) -> Result<Outcome, Error> {
+        let reason = Some(arcdoor_core::RetryReason::NoFace);
+        Err(Error::NoView { seconds: now.at.since(self.since) / 1000, reason })
+    }
+}
