@@ -1,17 +1,18 @@
 //! From what was seen to what it means: a pure function of state, observation, time and rules.
 
-use arcdoor_core::{Candidate, Decision, DenyReason, Millis, Rect, Score, Threshold};
+use arcdoor_core::{Candidate, Decision, DenyReason, Millis, Rect, RetryReason, Score, SubjectId, Threshold};
 use serde::{Deserialize, Serialize};
 
 use crate::observation::Observation;
 use crate::policy::{Lockout, MAX_DENIALS, Policy};
+use crate::thresholds::Thresholds;
 use crate::track::{Track, Vote};
 
 /// What a decision is held against.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Rules {
-    /// The least score of a match.
-    pub threshold: Threshold,
+    /// The least scores of a match.
+    pub thresholds: Thresholds,
     /// How much has to agree.
     pub policy: Policy,
 }
@@ -68,7 +69,11 @@ impl State {
 /// Decides about one more frame. The same state, observation, time and rules give the same answer.
 ///
 /// A subject is granted while `agree` of the last `of` frames of one track name it and the newest one is
-/// among them. A face is denied once `of` frames named nobody often enough. During a lockout nobody is.
+/// among them: so nobody is granted whom the newest frame did not find in the gallery. A face is denied once
+/// `of` frames named nobody often enough. During a lockout nobody is granted.
+///
+/// A claim changes two things and no other rule: scores are held against `thresholds.verify` in place of
+/// `thresholds.identify`, and nobody but the claimed subject can be named.
 #[must_use]
 pub fn decide(state: &State, observation: &Observation, now: Millis, rules: &Rules) -> (State, Decision) {
     let mut state = state.clone();
@@ -91,9 +96,12 @@ pub fn decide(state: &State, observation: &Observation, now: Millis, rules: &Rul
             follow(&mut state, *rect, now, &rules.policy);
             Decision::Retry { reason: *reason }
         }
-        Observation::Face { rect, contenders, impostor } => {
-            let vote = vote(contenders, *impostor, rules);
-            judge(&mut state, *rect, vote, now, &rules.policy)
+        Observation::Face { rect, claim, contenders, impostor } => {
+            let threshold = rules.thresholds.of(*claim);
+            let vote = vote(*claim, contenders, *impostor, threshold, rules.policy.fields().margin);
+            let track = follow(&mut state, *rect, now, &rules.policy);
+            track.vote(*claim, vote, rules.policy.fields().of);
+            judge(&mut state, vote, threshold, now, &rules.policy)
         }
     };
     (state, decision)
@@ -108,40 +116,49 @@ fn follow<'a>(state: &'a mut State, rect: Rect, now: Millis, policy: &Policy) ->
     track
 }
 
-/// An impostor's score takes a vote away; it never moves one to another subject.
-fn vote(contenders: &[Candidate], impostor: Option<Score>, rules: &Rules) -> Vote {
-    let Some(best) = contenders.first() else { return Vote::Nobody(DenyReason::NobodyEnrolled) };
-    if !rules.threshold.admits(best.score) {
+/// Whom a face votes for. An impostor's score takes a vote away; it never moves one to another subject.
+fn vote(
+    claim: Option<SubjectId>,
+    contenders: &[Candidate],
+    impostor: Option<Score>,
+    threshold: &Threshold,
+    margin: f32,
+) -> Vote {
+    let best = contenders.first().filter(|best| claim.is_none_or(|claim| claim == best.subject));
+    let Some(best) = best else {
+        let is_claim = claim.is_some();
+        return Vote::Nobody(if is_claim { DenyReason::NoMatch } else { DenyReason::NobodyEnrolled });
+    };
+    if !threshold.admits(best.score) {
         return Vote::Nobody(DenyReason::NoMatch);
     }
     if impostor.is_some_and(|impostor| impostor >= best.score) {
         return Vote::Nobody(DenyReason::NotThisPerson);
     }
-    let margin = rules.policy.fields().margin;
     let contests =
-        |other: &&Candidate| rules.threshold.admits(other.score) && best.score.0 - other.score.0 < margin;
+        |other: &&Candidate| threshold.admits(other.score) && best.score.0 - other.score.0 < margin;
     match contenders.iter().skip(1).find(contests) {
         Some(_) => Vote::Nobody(DenyReason::Ambiguous),
         None => Vote::Subject(best.subject, best.score),
     }
 }
 
-fn judge(state: &mut State, rect: Rect, vote: Vote, now: Millis, policy: &Policy) -> Decision {
-    use arcdoor_core::RetryReason::Looking;
+/// What the votes of the present track mean, `vote` being the newest of them.
+fn judge(state: &mut State, vote: Vote, threshold: &Threshold, now: Millis, policy: &Policy) -> Decision {
+    let looking = Decision::Retry { reason: RetryReason::Looking };
     let fields = policy.fields();
-    let track = follow(state, rect, now, policy);
-    track.vote(vote, fields.of);
+    let Some(track) = &mut state.track else { return looking };
     if let Vote::Subject(subject, _) = vote {
-        let (count, score) = track.votes_for(subject);
+        let (count, score) = track.votes_for(subject, threshold);
         if count >= usize::from(fields.agree) {
             return Decision::Granted { subject, score };
         }
     }
     if track.votes() < usize::from(fields.of) {
-        return Decision::Retry { reason: Looking };
+        return looking;
     }
     // The newest frame names somebody whom too few others name: neither a grant nor a stranger.
-    let Vote::Nobody(reason) = vote else { return Decision::Retry { reason: Looking } };
+    let Vote::Nobody(reason) = vote else { return looking };
     let counts = track.counts_denial(fields.of) && reason != DenyReason::NobodyEnrolled;
     if let Some(lockout) = fields.lockout.filter(|_| counts) {
         state.note_denial(now, &lockout);

@@ -1,37 +1,141 @@
-//! Collecting the templates of one person.
+//! Enrolment, frame by frame: which views are taken, and whether they may be enrolled.
 
 use arcdoor_core::limits::MAX_TEMPLATES_PER_SUBJECT;
-use arcdoor_core::{Quality, RetryReason, Score, Template, Threshold};
+use arcdoor_core::{
+    Candidate, Candidates, Millis, Quality, RetryReason, Score, SubjectId, Template, TemplateError,
+};
 use arcdoor_frame::RgbView;
+use arcdoor_gallery::{Gallery, GalleryError};
 
 use crate::error::PipelineError;
+use crate::plan::{Plan, Purpose};
 use crate::recognizer::{Recognizer, View};
+use crate::thresholds::Thresholds;
 
-/// The views taken so far.
-#[derive(Debug, Clone, Default)]
+/// What became of one frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EnrolmentStep {
+    /// Its view is one more of the enrolment's.
+    Taken {
+        /// The view's quality.
+        quality: Quality,
+    },
+    /// It has no good view, for this reason; another frame may.
+    NotTaken(RetryReason),
+    /// Nobody looked at it: the enrolment was over, see [`Enrolment::is_over`].
+    Over,
+}
+
+/// Views that may be enrolled.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// One of each view, in the order in which they were taken; at least one.
+    pub templates: Vec<Template>,
+    /// The quality of each view.
+    pub qualities: Vec<Quality>,
+    /// How well the views agree: of each the best score against the others, and of those the least. None with
+    /// fewer than two views.
+    pub consistency: Option<Score>,
+    /// The subject, other than the enrolment's own, that one of the views is nearest to, and how near. None
+    /// where nobody else is enrolled.
+    pub nearest: Option<Candidate>,
+}
+
+/// Why the views must not be enrolled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EnrolmentRefused {
+    /// There is no view.
+    #[error("no view was good enough{}", .last.map(|last| format!(": {last}")).unwrap_or_default())]
+    NoView {
+        /// What was wrong with the last frame; none where no frame came.
+        last: Option<RetryReason>,
+    },
+    /// A view is of a person who is enrolled as another subject.
+    #[error("this person is enrolled already, as subject {0}")]
+    Duplicate(SubjectId),
+    /// No view matches the subject whose views were to be added to or replaced.
+    #[error("the views show another person than the one who is enrolled")]
+    AnotherPerson,
+}
+
+/// An enrolment under way. It is offered frames until it is over, and then asked for what came of it; it
+/// changes no gallery.
+#[derive(Debug, Clone)]
 pub struct Enrolment {
+    plan: Plan,
+    thresholds: Thresholds,
+    /// When the first frame was offered.
+    begun: Option<Millis>,
+    /// Why the last frame was not taken.
+    last: Option<RetryReason>,
     templates: Vec<Template>,
     qualities: Vec<Quality>,
 }
 
 impl Enrolment {
     /// Without a view yet.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { templates: Vec::new(), qualities: Vec::new() }
-    }
-
-    /// Offers a picture. `Some`: why it was not taken.
     ///
     /// # Errors
-    /// When a network fails, or the subject has all the templates that it may have.
-    pub fn offer(
+    /// When the plan asks for more than 16 views.
+    pub fn new(plan: Plan, thresholds: Thresholds) -> Result<Self, PipelineError> {
+        if plan.views > MAX_TEMPLATES_PER_SUBJECT {
+            return Err(PipelineError::TooManyViews(plan.views));
+        }
+        let (templates, qualities) = (Vec::with_capacity(plan.views), Vec::with_capacity(plan.views));
+        Ok(Self { plan, thresholds, begun: None, last: None, templates, qualities })
+    }
+
+    /// Offers the next frame.
+    ///
+    /// # Errors
+    /// When a threshold is of another embedder than the recognizer's, or a network fails.
+    pub fn step(
         &mut self,
         recognizer: &mut Recognizer,
         frame: RgbView<'_>,
-    ) -> Result<Option<RetryReason>, PipelineError> {
+        now: Millis,
+    ) -> Result<EnrolmentStep, PipelineError> {
+        if self.is_over(now) {
+            return Ok(EnrolmentStep::Over);
+        }
+        self.thresholds.check(recognizer.model_id())?;
         let view = recognizer.view(frame)?;
-        self.take(view, &recognizer.rules().threshold)
+        self.take(view, now)
+    }
+
+    /// Offers a view that a recognizer made. Every view but the first must match one of those before: a face
+    /// of somebody else would open for both.
+    ///
+    /// # Errors
+    /// When it is of another embedder than those before.
+    pub fn take(&mut self, view: View, now: Millis) -> Result<EnrolmentStep, PipelineError> {
+        if self.is_over(now) {
+            return Ok(EnrolmentStep::Over);
+        }
+        // A clock that was set back does not make the time longer.
+        self.begun = Some(self.begun.map_or(now, |begun| begun.min(now)));
+        let taken = match view {
+            Ok((template, _)) if !self.is_known(&template)? => Err(RetryReason::SomebodyElse),
+            taken => taken,
+        };
+        Ok(match taken {
+            Ok((template, quality)) => {
+                self.templates.push(template);
+                self.qualities.push(quality);
+                EnrolmentStep::Taken { quality }
+            }
+            Err(reason) => {
+                self.last = Some(reason);
+                EnrolmentStep::NotTaken(reason)
+            }
+        })
+    }
+
+    /// Whether all views are taken or the time is over: ask it before waiting for another frame.
+    #[must_use]
+    pub fn is_over(&self, now: Millis) -> bool {
+        let late = |within_ms| self.begun.is_some_and(|begun| now.since(begun) > within_ms);
+        self.len() >= self.plan.views || self.plan.within_ms.is_some_and(late)
     }
 
     /// Views taken.
@@ -46,7 +150,7 @@ impl Enrolment {
         self.templates.is_empty()
     }
 
-    /// The templates so far.
+    /// The templates so far, one of each view.
     #[must_use]
     pub fn templates(&self) -> &[Template] {
         &self.templates
@@ -58,104 +162,81 @@ impl Enrolment {
         &self.qualities
     }
 
-    /// How well the views agree: of each the best score against the others, and of those the least. `None`
-    /// with fewer than two views.
+    /// Holds the views against the gallery as it is now. For somebody new and for a re-enrolment, no view may
+    /// match another subject (`thresholds.duplicate`); for a re-enrolment, one must match the subject itself
+    /// (`thresholds.verify`). An enrolment may be finished before it is over.
     ///
     /// # Errors
-    /// When two views are of different embedders.
-    pub fn consistency(&self) -> Result<Option<Score>, PipelineError> {
-        let mut least: Option<Score> = None;
-        for (index, view) in self.templates.iter().enumerate() {
-            let mut best: Option<Score> = None;
-            for (_, other) in self.templates.iter().enumerate().filter(|(other, _)| *other != index) {
-                let score = view.score(other)?;
-                best = Some(best.map_or(score, |best| Score(best.0.max(score.0))));
-            }
-            let Some(best) = best else { return Ok(None) };
-            least = Some(least.map_or(best, |least| Score(least.0.min(best.0))));
+    /// When the views are of another embedder than the gallery's. The inner result says whether they may be
+    /// enrolled.
+    pub fn finish(self, gallery: &Gallery) -> Result<Result<Finished, EnrolmentRefused>, PipelineError> {
+        if self.is_empty() {
+            return Ok(Err(EnrolmentRefused::NoView { last: self.last }));
         }
-        Ok(least)
+        let purpose = self.plan.purpose;
+        if purpose.keeps_person() && !self.is_same_person(gallery, purpose)? {
+            return Ok(Err(EnrolmentRefused::AnotherPerson));
+        }
+        let nearest = nearest(gallery, &self.templates, purpose.subject())?;
+        let is_duplicate = |other: &Candidate| self.thresholds.duplicate.admits(other.score);
+        if let Some(other) = nearest.filter(|other| purpose.refuses_duplicates() && is_duplicate(other)) {
+            return Ok(Err(EnrolmentRefused::Duplicate(other.subject)));
+        }
+        let consistency = consistency(&self.templates)?;
+        let Self { templates, qualities, .. } = self;
+        Ok(Ok(Finished { templates, qualities, consistency, nearest }))
     }
 
-    /// The templates, one of each view.
-    #[must_use]
-    pub fn finish(self) -> Vec<Template> {
-        self.templates
-    }
-
-    /// Takes a view that matches one of those before; a face of somebody else would open for both.
-    fn take(&mut self, view: View, threshold: &Threshold) -> Result<Option<RetryReason>, PipelineError> {
-        let (template, quality) = match view {
-            Ok(view) => view,
-            Err(reason) => return Ok(Some(reason)),
-        };
-        if self.templates.len() >= MAX_TEMPLATES_PER_SUBJECT {
-            return Err(PipelineError::TooManyViews);
-        }
-        let mut is_known = self.templates.is_empty();
+    /// Whether a view is the first, or matches one before it.
+    fn is_known(&self, view: &Template) -> Result<bool, TemplateError> {
+        let mut is_known = self.is_empty();
         for earlier in &self.templates {
-            is_known |= threshold.admits(earlier.score(&template)?);
+            is_known |= self.thresholds.verify.admits(earlier.score(view)?);
         }
-        if !is_known {
-            return Ok(Some(RetryReason::SomebodyElse));
+        Ok(is_known)
+    }
+
+    /// Whether one of the views matches the subject that they are about.
+    fn is_same_person(&self, gallery: &Gallery, purpose: Purpose) -> Result<bool, GalleryError> {
+        let Some(subject) = purpose.subject() else { return Ok(false) };
+        for view in &self.templates {
+            let score = gallery.verify(subject, view)?;
+            if score.is_some_and(|score| self.thresholds.verify.admits(score)) {
+                return Ok(true);
+            }
         }
-        self.templates.push(template);
-        self.qualities.push(quality);
-        Ok(None)
+        Ok(false)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use arcdoor_core::{CalibrationId, Fmr, ModelId};
-
-    const MODEL: ModelId = ModelId::new([3; 16]);
-
-    const GOOD: Quality = Quality { sharpness: 90, pose: 80, illumination: 70, size: 95, occlusion: 100 };
-
-    fn threshold() -> Threshold {
-        Threshold {
-            value: Score(0.5),
-            target: Fmr::new(1e-3).unwrap(),
-            model_id: MODEL,
-            calibration_id: CalibrationId::new([0; 16]),
-            basis: arcdoor_core::Basis::Counted,
+/// The subject, other than `own`, that one of these views is nearest to.
+fn nearest(
+    gallery: &Gallery,
+    views: &[Template],
+    own: Option<SubjectId>,
+) -> Result<Option<Candidate>, GalleryError> {
+    let (mut candidates, mut nearest) = (Candidates::new(), None::<Candidate>);
+    for view in views {
+        gallery.identify(view, &mut candidates)?;
+        let other = candidates.iter().find(|candidate| Some(candidate.subject) != own).copied();
+        if let Some(other) = other.filter(|other| nearest.is_none_or(|held| held.score < other.score)) {
+            nearest = Some(other);
         }
     }
+    Ok(nearest)
+}
 
-    fn at(degrees: f32) -> View {
-        let angle = degrees.to_radians();
-        Ok((Template::new(MODEL, &[angle.cos(), angle.sin()]).unwrap(), GOOD))
-    }
-
-    #[test]
-    fn views_of_one_person_are_taken_and_another_person_is_not() {
-        let mut enrolment = Enrolment::new();
-        assert_eq!(enrolment.consistency().unwrap(), None);
-        let mut offer = |view| enrolment.take(view, &threshold()).unwrap();
-        assert_eq!(offer(Err(RetryReason::TooDark)), Some(RetryReason::TooDark));
-        assert_eq!(offer(at(0.0)), None);
-        assert_eq!(offer(at(50.0)), None);
-        assert_eq!(offer(at(95.0)), None, "near to the second view");
-        assert_eq!(offer(at(-80.0)), Some(RetryReason::SomebodyElse));
-        assert_eq!(enrolment.qualities(), [GOOD; 3]);
-        // The first and the second are 50 degrees apart, the second and the third 45.
-        let least = enrolment.consistency().unwrap().unwrap();
-        assert!((least.0 - 50.0_f32.to_radians().cos()).abs() < 1e-6, "{least:?}");
-        assert_eq!(enrolment.finish().len(), 3);
-    }
-
-    #[test]
-    fn a_subject_has_bounded_templates_and_one_embedder() {
-        let mut enrolment = Enrolment::new();
-        for _ in 0..MAX_TEMPLATES_PER_SUBJECT {
-            assert_eq!(enrolment.take(at(1.0), &threshold()).unwrap(), None);
+/// See [`Finished::consistency`].
+fn consistency(views: &[Template]) -> Result<Option<Score>, TemplateError> {
+    let mut least: Option<Score> = None;
+    for (index, view) in views.iter().enumerate() {
+        let mut best: Option<Score> = None;
+        for (_, other) in views.iter().enumerate().filter(|(other, _)| *other != index) {
+            let score = view.score(other)?;
+            best = Some(best.map_or(score, |best| Score(best.0.max(score.0))));
         }
-        assert!(matches!(enrolment.take(at(1.0), &threshold()), Err(PipelineError::TooManyViews)));
-        let mut enrolment = Enrolment::new();
-        enrolment.take(at(1.0), &threshold()).unwrap();
-        let other = Template::new(ModelId::new([4; 16]), &[1.0, 0.0]).unwrap();
-        assert!(matches!(enrolment.take(Ok((other, GOOD)), &threshold()), Err(PipelineError::Template(_))));
+        let Some(best) = best else { return Ok(None) };
+        least = Some(least.map_or(best, |least| Score(least.0.min(best.0))));
     }
+    Ok(least)
 }

@@ -1,6 +1,6 @@
 //! What one frame showed, as far as decisions go.
 
-use arcdoor_core::{Candidate, Rect, RetryReason, Score};
+use arcdoor_core::{Candidate, Rect, RetryReason, Score, SubjectId};
 use serde::{Deserialize, Serialize};
 
 /// The candidates that a decision looks at: the best, and the one that may contest it.
@@ -8,7 +8,7 @@ pub type Contenders = heapless::Vec<Candidate, 2>;
 
 /// One frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "saw", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Observation {
     /// No face to decide about: none, or several.
     Nobody {
@@ -26,10 +26,29 @@ pub enum Observation {
     Face {
         /// Where, in frame pixels.
         rect: Rect,
-        /// Subjects by score, best first; none where nobody is enrolled.
+        /// The subject that the face is claimed to be; none where the whole gallery was searched.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        claim: Option<SubjectId>,
+        /// Subjects by score, best first. With a claim, the claimed subject alone; empty where it is not
+        /// enrolled, or nobody is.
         contenders: Contenders,
         /// The best score against those who were reported as not the first of them; none where nobody was.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         impostor: Option<Score>,
     },
+}
+
+impl Observation {
+    /// Whether every number of it is finite.
+    pub(crate) fn is_finite(&self) -> bool {
+        let is_finite = |rect: &Rect| [rect.x, rect.y, rect.w, rect.h].iter().all(|side| side.is_finite());
+        match self {
+            Self::Nobody { .. } => true,
+            Self::Unclear { rect, .. } => is_finite(rect),
+            Self::Face { rect, contenders, impostor, .. } => {
+                let scores = contenders.iter().map(|contender| contender.score).chain(*impostor);
+                is_finite(rect) && scores.into_iter().all(|score| score.0.is_finite())
+            }
+        }
+    }
 }

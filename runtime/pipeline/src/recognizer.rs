@@ -2,80 +2,64 @@
 
 use std::time::Instant;
 
-use arcdoor_core::{Candidates, Decision, Face, Faces, Millis, Quality, RetryReason, Template, Threshold};
+use arcdoor_core::{
+    Candidates, Decision, Face, Faces, Millis, ModelId, Quality, Rect, RetryReason, Template, Threshold,
+};
 use arcdoor_frame::RgbView;
 use arcdoor_gallery::Gallery;
 use arcdoor_vision::quality::{Assessment, QualityGate};
 use arcdoor_vision::{DetectSettings, Running, StageTimes, Vision};
 
+use crate::comparison::Comparison;
 use crate::decide::{Rules, State, decide};
 use crate::error::PipelineError;
-use crate::observation::{Contenders, Observation};
-use crate::policy::Policy;
+use crate::observation::Observation;
+use crate::question::Question;
 
 /// A second face at least this wide, as a share of the widest one, stands beside it and not behind it.
 const BESIDE: f32 = 0.75;
 
-/// What was found in one frame.
-#[derive(Debug, Clone, Default)]
-pub struct Seen {
+/// A frame's decision with all that led to it.
+#[derive(Debug, Clone)]
+pub struct Step {
     /// All faces, best detector score first.
     pub faces: Faces,
-    /// The one that was decided about: the widest with landmarks.
+    /// Which of them was decided about: the widest with landmarks.
     pub chosen: Option<usize>,
     /// That face's quality.
     pub assessment: Option<Assessment>,
-    /// Subjects by score, best first; empty where nothing was compared.
+    /// Subjects by score, best first; for a claim, the claimed subject alone; empty where nothing was compared.
     pub candidates: Candidates,
     /// How long each stage took.
     pub times: StageTimes,
     /// How long the search in the gallery took, microseconds.
     pub match_us: u32,
-}
-
-/// A frame's decision with what led to it.
-#[derive(Debug, Clone)]
-pub struct Step {
-    /// What was found.
-    pub seen: Seen,
     /// What the decision was made of; goes into a trace.
     pub observation: Observation,
     /// The decision.
     pub decision: Decision,
-    /// What scores were held against.
+    /// What the scores were held against.
     pub threshold: Threshold,
 }
 
-/// One view of a person: a template and the picture's quality, or why there is none.
+/// One view of a person: a template and the image's quality, or why there is none.
 pub type View = Result<(Template, Quality), RetryReason>;
 
-/// Runs frames through detection, quality, embedding, search and decision, and remembers what decisions
-/// need from frame to frame.
+/// Runs frames through detection, quality, embedding, comparison and decision, and remembers what decisions
+/// need from frame to frame. It holds no threshold and no gallery: both come with each frame, and may be
+/// others than at the last one.
 pub struct Recognizer {
     vision: Vision,
     detect: DetectSettings,
-    rules: Rules,
     state: State,
     probe: Option<Template>,
 }
 
 impl Recognizer {
     /// A recognizer that has seen nothing yet.
-    ///
-    /// # Errors
-    /// When the threshold was calibrated for another embedder.
-    pub fn new(
-        vision: Vision,
-        detect: DetectSettings,
-        threshold: Threshold,
-        policy: Policy,
-    ) -> Result<Self, PipelineError> {
-        let embedder = vision.model_id();
-        if threshold.model_id != embedder {
-            return Err(PipelineError::Threshold { threshold: threshold.model_id, embedder });
-        }
-        let rules = Rules { threshold, policy };
-        Ok(Self { vision, detect, rules, state: State::default(), probe: None })
+    #[must_use]
+    pub fn new(vision: Vision, detect: DetectSettings) -> Self {
+        Self { vision, detect, state: State::default(), probe: None }
     }
 
     /// Loads what frames of this size need, so that the first frame is as fast as the others.
@@ -92,23 +76,10 @@ impl Recognizer {
         self.vision.engine()
     }
 
-    /// Holds scores against another threshold from now on, such as that of a gallery that has grown.
-    ///
-    /// # Errors
-    /// When it was calibrated for another embedder.
-    pub fn set_threshold(&mut self, threshold: Threshold) -> Result<(), PipelineError> {
-        let embedder = self.vision.model_id();
-        if threshold.model_id != embedder {
-            return Err(PipelineError::Threshold { threshold: threshold.model_id, embedder });
-        }
-        self.rules.threshold = threshold;
-        Ok(())
-    }
-
-    /// What decisions are held against.
+    /// The embedder whose templates it makes.
     #[must_use]
-    pub const fn rules(&self) -> &Rules {
-        &self.rules
+    pub const fn model_id(&self) -> ModelId {
+        self.vision.model_id()
     }
 
     /// The template of the last frame; `None` where no face was good enough.
@@ -123,98 +94,93 @@ impl Recognizer {
         self.probe = None;
     }
 
-    /// Decides about the next frame.
+    /// Decides about the next frame, by these rules and the gallery as it is now.
     ///
     /// # Errors
-    /// When a network or the search fails; then nothing is remembered of the frame.
+    /// When a threshold is of another embedder, or a network or the search fails; then nothing is remembered
+    /// of the frame.
     pub fn step(
         &mut self,
         frame: RgbView<'_>,
         gallery: &Gallery,
+        question: Question,
+        rules: &Rules,
         now: Millis,
     ) -> Result<Step, PipelineError> {
-        let mut seen = Seen::default();
-        let observation = self.observe(frame, gallery, &mut seen)?;
-        seen.times = *self.vision.times();
-        let (state, decision) = decide(&self.state, &observation, now, &self.rules);
+        self.probe = None;
+        rules.thresholds.check(self.model_id())?;
+        let Observed { faces, chosen, assessment, face } = self.observe(frame, &QualityGate::recognise())?;
+        let start = Instant::now();
+        let (mut comparison, mut match_us) = (Comparison::default(), 0);
+        let observation = match face {
+            Found::Nobody(reason) => Observation::Nobody { reason },
+            Found::Unclear(rect, reason) => Observation::Unclear { rect, reason },
+            Found::Face(rect, template) => {
+                comparison = Comparison::new(gallery, &template, question)?;
+                match_us = u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX);
+                self.probe = Some(template);
+                comparison.observation(rect, question)
+            }
+        };
+        let (state, decision) = decide(&self.state, &observation, now, rules);
         self.state = state;
-        Ok(Step { seen, observation, decision, threshold: self.rules.threshold })
+        let (times, threshold) = (*self.vision.times(), *rules.thresholds.of(question.claim()));
+        let candidates = comparison.candidates;
+        Ok(Step { faces, chosen, assessment, candidates, times, match_us, observation, decision, threshold })
     }
 
-    /// Looks at one picture for enrolment, with the stricter gate; decisions know nothing of it.
+    /// Observes one image for enrolment, with the stricter gate; decisions know nothing of it.
     ///
     /// # Errors
     /// When a network fails.
     pub fn view(&mut self, frame: RgbView<'_>) -> Result<View, PipelineError> {
-        let mut seen = Seen::default();
-        let looked = self.look(frame, &QualityGate::enrol(), &mut seen)?;
-        Ok(match (looked, seen.assessment) {
-            (Looked::Nobody(reason) | Looked::Unclear(_, reason), _) => Err(reason),
-            (Looked::Face(_, template), Some(assessment)) => Ok((template, assessment.quality)),
+        let observed = self.observe(frame, &QualityGate::enrol())?;
+        Ok(match (observed.face, observed.assessment) {
+            (Found::Nobody(reason) | Found::Unclear(_, reason), _) => Err(reason),
+            (Found::Face(_, template), Some(assessment)) => Ok((template, assessment.quality)),
             // Every face that was embedded was assessed before; this is for the compiler alone.
-            (Looked::Face(..), None) => Err(RetryReason::NoFace),
+            (Found::Face(..), None) => Err(RetryReason::NoFace),
         })
     }
 
-    fn observe(
-        &mut self,
-        frame: RgbView<'_>,
-        gallery: &Gallery,
-        seen: &mut Seen,
-    ) -> Result<Observation, PipelineError> {
-        self.probe = None;
-        let (face, template) = match self.look(frame, &QualityGate::recognise(), seen)? {
-            Looked::Nobody(reason) => return Ok(Observation::Nobody { reason }),
-            Looked::Unclear(face, reason) => return Ok(Observation::Unclear { rect: face.rect, reason }),
-            Looked::Face(face, template) => (face, template),
-        };
-        let start = Instant::now();
-        gallery.identify(&template, &mut seen.candidates)?;
-        let impostor = match seen.candidates.first() {
-            Some(best) => gallery.impostor(best.subject, &template)?,
-            None => None,
-        };
-        seen.match_us = u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX);
-        self.probe = Some(template);
-        let contenders: Contenders = seen.candidates.iter().take(2).copied().collect();
-        Ok(Observation::Face { rect: face.rect, contenders, impostor })
-    }
-
     /// Detection, choice, quality and embedding.
-    fn look(
-        &mut self,
-        frame: RgbView<'_>,
-        gate: &QualityGate,
-        seen: &mut Seen,
-    ) -> Result<Looked, PipelineError> {
+    fn observe(&mut self, frame: RgbView<'_>, gate: &QualityGate) -> Result<Observed, PipelineError> {
         // Loading a network for a new frame size is no part of the stages' times.
         self.prepare(frame.width(), frame.height())?;
-        self.vision.see(frame, &self.detect, &mut seen.faces)?;
-        let chosen = match choose(&seen.faces) {
+        let mut faces = Faces::new();
+        self.vision.see(frame, &self.detect, &mut faces)?;
+        let chosen = match choose(&faces) {
             Ok(chosen) => chosen,
-            Err(reason) => return Ok(Looked::Nobody(reason)),
+            Err(reason) => {
+                return Ok(Observed { faces, chosen: None, assessment: None, face: Found::Nobody(reason) });
+            }
         };
-        seen.chosen = Some(chosen);
-        let face = seen.faces[chosen];
+        let face = faces[chosen];
         let assessment = self.vision.assess(frame, &face);
-        seen.assessment = Some(assessment);
-        if let Err(reason) = gate.check(&assessment) {
-            return Ok(Looked::Unclear(face, reason));
-        }
-        // A face without landmarks has no pose, and the gate wants one; this is for the compiler alone.
-        let Some(landmarks) = face.landmarks else {
-            return Ok(Looked::Unclear(face, RetryReason::TurnToCamera));
+        let face = match (gate.check(&assessment), face.landmarks) {
+            (Err(reason), _) => Found::Unclear(face.rect, reason),
+            (Ok(()), Some(landmarks)) => Found::Face(face.rect, self.vision.embed(frame, &landmarks)?),
+            // A face without landmarks has no pose, and the gate wants one; this is for the compiler alone.
+            (Ok(()), None) => Found::Unclear(face.rect, RetryReason::TurnToCamera),
         };
-        Ok(Looked::Face(face, self.vision.embed(frame, &landmarks)?))
+        Ok(Observed { faces, chosen: Some(chosen), assessment: Some(assessment), face })
     }
 }
 
-/// The outcome of looking at a picture.
+/// What the pixels of one image show, before it is compared with anybody.
+struct Observed {
+    faces: Faces,
+    chosen: Option<usize>,
+    assessment: Option<Assessment>,
+    face: Found,
+}
+
+/// What there is to decide about.
 #[expect(clippy::large_enum_variant, reason = "lives on the stack for a moment; a box would allocate")]
-enum Looked {
+enum Found {
     Nobody(RetryReason),
-    Unclear(Face, RetryReason),
-    Face(Face, Template),
+    Unclear(Rect, RetryReason),
+    Face(Rect, Template),
 }
 
 /// The face that stands in front: the widest that landmarks confirm. Where another such face is nearly as
@@ -230,7 +196,7 @@ fn choose(faces: &[Face]) -> Result<usize, RetryReason> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arcdoor_core::{Landmarks5, Rect};
+    use arcdoor_core::Landmarks5;
 
     fn face(w: f32, confirmed: bool) -> Face {
         Face { rect: Rect::new(0.0, 0.0, w, w), landmarks: confirmed.then(Landmarks5::default), score: 0.9 }

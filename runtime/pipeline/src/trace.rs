@@ -1,49 +1,114 @@
-//! Recorded decisions, to be decided again: what a door did can be shown, and rules compared.
+//! A record of what was observed and decided, as lines of JSON.
 
-use arcdoor_core::{Decision, Millis};
+use arcdoor_core::{Decision, Millis, Score};
 use serde::{Deserialize, Serialize};
 
-use crate::decide::{Rules, State, decide};
+use crate::decide::Rules;
 use crate::observation::Observation;
 
-/// One frame of a trace; a line of JSON each.
+/// The version of the lines that this code writes, and the only one that it replays.
+pub const TRACE_VERSION: u32 = 1;
+
+/// One line of a trace. Numbers survive being written and read bit for bit, so that a replay decides the same.
+///
+/// ```text
+/// {"arcdoor_trace":{"version":1}}
+/// {"rules":{"thresholds":{...},"policy":{...}}}
+/// {"frame":{"now":1200,"observation":{"face":{...}},"decision":{"retry":{"reason":"looking"}}}}
+/// "reset"
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TraceLine {
+    /// The first line. Where another one follows later, a new trace begins there.
+    #[serde(rename = "arcdoor_trace")]
+    Header {
+        /// See [`TRACE_VERSION`].
+        version: u32,
+    },
+    /// What the frames after it are held against: before the first frame, and wherever it changes.
+    Rules(Rules),
+    /// All that was remembered of earlier frames was forgotten.
+    Reset,
+    /// One frame.
+    Frame(TraceEntry),
+}
+
+/// What was observed in one frame, and decided.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TraceEntry {
-    /// When it was seen.
+    /// When it was observed.
     pub now: Millis,
-    /// What was seen.
+    /// What was observed.
     pub observation: Observation,
     /// What was decided.
     pub decision: Decision,
 }
 
-/// A trace that decides otherwise than recorded.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("entry {index}: recorded {recorded:?}, but decided {decided:?}")]
-pub struct Mismatch {
-    /// The first entry that differs, from 0.
-    pub index: usize,
-    /// What the trace says.
-    pub recorded: Decision,
-    /// What these rules say.
-    pub decided: Decision,
+/// Why a trace cannot be written, read or replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    /// A line is no JSON, or not of a trace.
+    #[error("this is no line of a trace: {0}")]
+    Damaged(#[from] serde_json::Error),
+    /// JSON has no NaN and no infinity. No score is one: templates are finite and of length 1, and their
+    /// product is held within -1 to 1.
+    #[error("a number of this line is not finite: the detector's network or its input is broken")]
+    NotFinite,
+    /// The first line is not a trace's.
+    #[error("this is no trace: the first line must be {{\"arcdoor_trace\":{{\"version\":{TRACE_VERSION}}}}}")]
+    NoHeader,
+    /// Another version wrote it.
+    #[error("the trace has version {0}, this arcdoor reads version {TRACE_VERSION}: replay it with its own")]
+    Version(u32),
+    /// A frame without rules.
+    #[error("a frame stands before any rules: the beginning of the trace is missing")]
+    NoRules,
+    /// A frame is decided otherwise than recorded.
+    #[error("recorded {recorded:?}, but decided {decided:?}")]
+    Mismatch {
+        /// What the trace says.
+        recorded: Decision,
+        /// What its rules say.
+        decided: Decision,
+    },
 }
 
-/// Decides a whole trace again, from the first state on.
-///
-/// # Errors
-/// At the first decision that is not the recorded one.
-pub fn replay<'a>(
-    entries: impl IntoIterator<Item = &'a TraceEntry>,
-    rules: &Rules,
-) -> Result<State, Mismatch> {
-    let mut state = State::default();
-    for (index, entry) in entries.into_iter().enumerate() {
-        let decided;
-        (state, decided) = decide(&state, &entry.observation, entry.now, rules);
-        if decided != entry.decision {
-            return Err(Mismatch { index, recorded: entry.decision, decided });
-        }
+impl TraceLine {
+    /// The first line of every trace.
+    pub const HEADER: Self = Self::Header { version: TRACE_VERSION };
+
+    /// One line of JSON, without its end.
+    ///
+    /// # Errors
+    /// When a number is not finite.
+    pub fn to_json(&self) -> Result<String, TraceError> {
+        self.check()?;
+        Ok(serde_json::to_string(self)?)
     }
-    Ok(state)
+
+    /// Reads what [`to_json`](Self::to_json) wrote.
+    ///
+    /// # Errors
+    /// When the text is not a line of a trace.
+    pub fn from_json(text: &str) -> Result<Self, TraceError> {
+        let line: Self = serde_json::from_str(text)?;
+        line.check()?;
+        Ok(line)
+    }
+
+    fn check(&self) -> Result<(), TraceError> {
+        let is_finite = match self {
+            Self::Header { .. } | Self::Reset => true,
+            Self::Rules(Rules { thresholds, .. }) => {
+                let all = [thresholds.verify, thresholds.identify, thresholds.duplicate];
+                all.iter().all(|threshold| threshold.value.0.is_finite())
+            }
+            Self::Frame(TraceEntry { observation, decision, .. }) => {
+                observation.is_finite()
+                    && !matches!(decision, Decision::Granted { score: Score(score), .. } if !score.is_finite())
+            }
+        };
+        if is_finite { Ok(()) } else { Err(TraceError::NotFinite) }
+    }
 }

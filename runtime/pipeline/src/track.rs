@@ -1,6 +1,6 @@
 //! One face followed from frame to frame.
 
-use arcdoor_core::{DenyReason, Millis, Rect, Score, SubjectId};
+use arcdoor_core::{DenyReason, Millis, Rect, Score, SubjectId, Threshold};
 use serde::{Deserialize, Serialize};
 
 use crate::policy::MAX_WINDOW;
@@ -12,7 +12,7 @@ const LEAST_OVERLAP: f32 = 0.2;
 /// What one frame says about who it is.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Vote {
+pub(crate) enum Vote {
     /// This subject, with this score at or above the threshold.
     Subject(SubjectId, Score),
     /// Nobody who is let in.
@@ -21,9 +21,12 @@ pub enum Vote {
 
 /// A face that is followed, with the votes of its last frames.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Track {
+pub(crate) struct Track {
     rect: Rect,
     seen: Millis,
+    /// What the votes answer: whether it is this subject, or who it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    claim: Option<SubjectId>,
     votes: heapless::Vec<Vote, MAX_WINDOW>,
     /// Frames since the last denial that counted; `None` before the first.
     since_denial: Option<u8>,
@@ -31,7 +34,7 @@ pub struct Track {
 
 impl Track {
     pub(crate) const fn new(rect: Rect, now: Millis) -> Self {
-        Self { rect, seen: now, votes: heapless::Vec::new(), since_denial: None }
+        Self { rect, seen: now, claim: None, votes: heapless::Vec::new(), since_denial: None }
     }
 
     /// Whether a face at `rect` now can be this one.
@@ -49,8 +52,12 @@ impl Track {
         self.seen = now;
     }
 
-    /// Adds a vote; only the last `window` are kept.
-    pub(crate) fn vote(&mut self, vote: Vote, window: u8) {
+    /// Adds a vote; only the last `window` are kept, and of those only the ones under the same claim: where
+    /// another claim is made, or none any more, the face is judged from the start.
+    pub(crate) fn vote(&mut self, claim: Option<SubjectId>, vote: Vote, window: u8) {
+        if self.claim != claim {
+            *self = Self { claim, ..Self::new(self.rect, self.seen) };
+        }
         let window = usize::from(window).clamp(1, MAX_WINDOW);
         while self.votes.len() >= window {
             self.votes.remove(0);
@@ -59,10 +66,11 @@ impl Track {
         let _ = self.votes.push(vote);
     }
 
-    /// Votes for one subject, and the best of their scores.
-    pub(crate) fn votes_for(&self, wanted: SubjectId) -> (usize, Score) {
+    /// Votes for one subject that stand under the present threshold, which may have risen since they were
+    /// cast; and the best of their scores.
+    pub(crate) fn votes_for(&self, wanted: SubjectId, threshold: &Threshold) -> (usize, Score) {
         let scores = self.votes.iter().filter_map(|vote| match vote {
-            Vote::Subject(subject, score) if *subject == wanted => Some(score.0),
+            Vote::Subject(subject, score) if *subject == wanted && threshold.admits(*score) => Some(score.0),
             _ => None,
         });
         let (count, best) = scores.fold((0, f32::NEG_INFINITY), |(n, best), score| (n + 1, best.max(score)));
