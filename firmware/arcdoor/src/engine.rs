@@ -16,7 +16,7 @@ use arcdoor_gallery::{Gallery, Subject};
 use arcdoor_models::Pack;
 use arcdoor_pipeline::{Enrolment, Policy, Recognizer, Step};
 use arcdoor_vision::tuning::Tuning;
-use arcdoor_vision::{DetectSettings, Running, Vision};
+use arcdoor_vision::{DetectSettings, RunOptions, Running, Vision};
 use std::path::Path;
 
 /// Where the faces are; for marking a photo.
@@ -221,7 +221,8 @@ fn recognizer(
     threshold: Threshold,
     policy: Policy,
 ) -> Result<Recognizer, Error> {
-    let vision = Vision::from_pack_tuned(pack, settings.detector.into(), settings.run_options(), tuning)?;
+    let options = RunOptions { tuning: tuning.clone(), ..settings.run_options() };
+    let vision = Vision::from_pack(pack, settings.detector.into(), &options)?;
     let (min_face_px, region) = (settings.min_face_px, settings.region);
     let detect = DetectSettings { min_face_px, region, ..DetectSettings::default() };
     Ok(Recognizer::new(vision, detect, threshold, policy)?)

@@ -23,7 +23,7 @@ mod team;
 mod tuning;
 mod wire;
 
-pub use arcdoor_kernels::{Isa, ShapeError, Square, Tile};
+pub use arcdoor_kernels::{Isa, ShapeError, Tile};
 pub use cost::{Cost, cost};
 pub use engine::{Engine, EngineChoice, NoEngine, RunOptions};
 pub use error::InferError;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::say::say;
 use anyhow::{Context, Result, bail, ensure};
 use arcdoor_calib::Random;
-use arcdoor_infer::{Net, NetSpec, rewrite};
+use arcdoor_infer::{Net, NetSpec, RunOptions, rewrite};
 use arcdoor_models::{
     Built, EmbedderCard, GraphFile, MANIFEST_FILE, Pack, Preprocess, Recipe, RecipeNet, sha256_hex,
 };
@@ -138,8 +138,8 @@ const TRIALS: u64 = 8;
 /// Runs the original, dequantised and otherwise as it came, beside the rewritten network: each output must
 /// be finite, of the recipe's dimension, and agree.
 fn compare(original: &[u8], simple: &rewrite::Simplified, spec: &NetSpec<'_>, net: &RecipeNet) -> Result<()> {
-    let mut before = Net::load(&rewrite::dequantise(original)?, spec)?.session()?;
-    let mut after = Net::load(&simple.onnx, spec)?.session()?;
+    let mut before = Net::load(&rewrite::dequantise(original)?, spec, &RunOptions::default())?.session()?;
+    let mut after = Net::load(&simple.onnx, spec, &RunOptions::default())?.session()?;
     let plane = spec.input[2] * spec.input[3];
     let one = Preprocess { mean: [0.0; 3], scale: [1.0; 3], ..net.preprocess.clone() };
     let norm = with_norm(&one, simple.input_norm);
