@@ -77,9 +77,9 @@ struct Door {
 }
 
 impl Door {
-    fn open(real: &Real, options: RunOptions) -> Self {
+    fn open(real: &Real, options: &RunOptions) -> Self {
         let pack = Pack::open(&real.pack).unwrap();
-        let vision = Vision::from_pack_on(&pack, DetectorKind::Yunet, options).unwrap();
+        let vision = Vision::from_pack(&pack, DetectorKind::Yunet, options).unwrap();
         let threshold = pack.threshold(Fmr::new(1e-5).unwrap()).unwrap();
         let policy = Policy::still();
         let mut recognizer = Recognizer::new(vision, DetectSettings::default(), threshold, policy).unwrap();
@@ -144,13 +144,13 @@ fn a_frame_allocates_nothing_from_the_cameras_bytes_to_the_decision() {
         scene(&real, &[("obama.jpg", 280, 120, 360), ("obama2.jpg", 0, 0, 200), ("biden.jpg", 0, 200, 280)]),
         scene(&real, &[("obama3.jpg", 0, 0, 480)]),
     ];
-    let plan = |threads| RunOptions { engine: EngineChoice::Plan, threads };
-    let seen = visit(&mut Door::open(&real, plan(Threads::One)), &frames);
+    let plan = |threads| RunOptions { threads, ..EngineChoice::Plan.into() };
+    let seen = visit(&mut Door::open(&real, &plan(Threads::One)), &frames);
     let allocations: Vec<u64> = seen.iter().map(|(allocations, ..)| *allocations).collect();
     assert_eq!(allocations, [0; 7]);
     // Nor with a second thread, and every frame looks the same, bit for bit. (Scores do not: each gallery
     // turns its templates in a way of its own.)
-    let again = visit(&mut Door::open(&real, plan(Threads::Two)), &frames);
+    let again = visit(&mut Door::open(&real, &plan(Threads::Two)), &frames);
     for ((_, one, template), (allocations, two, same)) in seen.iter().zip(&again) {
         assert_eq!(*allocations, 0);
         assert_eq!((&one.seen.faces, template), (&two.seen.faces, same));
@@ -167,6 +167,6 @@ fn a_frame_allocates_nothing_from_the_cameras_bytes_to_the_decision() {
     assert!(matches!(seen[6].1.observation, Observation::Face { .. }), "{:?}", seen[6].1);
 
     // The counter counts: tract makes its tensors anew.
-    let seen = visit(&mut Door::open(&real, EngineChoice::Tract.into()), &frames[..2]);
+    let seen = visit(&mut Door::open(&real, &EngineChoice::Tract.into()), &frames[..2]);
     assert!(seen.iter().all(|(allocations, ..)| *allocations > 0));
 }

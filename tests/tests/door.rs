@@ -11,7 +11,7 @@ use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
 use arcdoor_models::Pack;
 use arcdoor_pipeline::{Enrolment, Policy, Recognizer, TraceEntry, replay};
 use arcdoor_tests::{Real, service, write_frames};
-use arcdoor_vision::{DetectSettings, DetectorKind, Vision};
+use arcdoor_vision::{DetectSettings, DetectorKind, RunOptions, Vision};
 
 /// Each response as JSON.
 fn ask(service: &mut Service, request: &Request) -> (Outcome, Vec<serde_json::Value>) {
@@ -78,7 +78,7 @@ fn who_is_revoked_is_a_stranger_at_once_and_after_a_restart() {
 fn a_recorded_visit_replays_exactly_and_shows_what_another_threshold_would_do() {
     let Some(real) = Real::find() else { return };
     let pack = Pack::open(&real.pack).unwrap();
-    let vision = Vision::from_pack(&pack, DetectorKind::Yunet).unwrap();
+    let vision = Vision::from_pack(&pack, DetectorKind::Yunet, &RunOptions::default()).unwrap();
     let threshold = pack.threshold(Fmr::new(1e-5).unwrap()).unwrap();
     let detect = DetectSettings::default();
     let mut recognizer = Recognizer::new(vision, detect, threshold, Policy::default()).unwrap();

@@ -10,7 +10,7 @@ use arcdoor_infer::{Net, NetSpec, Session};
 use arcdoor_models::Pack;
 use arcdoor_tests::Real;
 use arcdoor_vision::tuning::{Tuning, networks};
-use arcdoor_vision::{DetectSettings, Detector, Embedder, Engine, EngineChoice, YuNet};
+use arcdoor_vision::{DetectSettings, Detector, Embedder, Engine, EngineChoice, RunOptions, YuNet};
 
 /// Sides of the detector's input here: LFW's 250 pixels fit.
 const SIDE: usize = 256;
@@ -35,11 +35,12 @@ impl Pair {
         let names = file.outputs.clone();
         let outputs: Vec<&str> = names.iter().map(String::as_str).collect();
         let spec = NetSpec { input: [1, 3, SIDE, SIDE], outputs: &outputs };
-        let detectors = CHOICES
-            .map(|choice| Net::load_on(pack.file_bytes(file), &spec, choice).unwrap().session().unwrap());
+        let detectors = CHOICES.map(|choice| {
+            Net::load(pack.file_bytes(file), &spec, &choice.into()).unwrap().session().unwrap()
+        });
         assert_eq!([&detectors[0], &detectors[1]].map(Session::engine), [Engine::Plan, Engine::Tract]);
-        let embedders = CHOICES.map(|choice| Embedder::from_pack_on(pack, choice).unwrap());
-        let yunet = YuNet::from_pack(pack).unwrap();
+        let embedders = CHOICES.map(|choice| Embedder::from_pack(pack, &choice.into()).unwrap());
+        let yunet = YuNet::from_pack(pack, &RunOptions::default()).unwrap();
         Self { names, detectors, yunet, embedders, worst_value: 0.0, worst_cosine: 1.0, faces: 0 }
     }
 

@@ -11,7 +11,7 @@ use arcdoor_core::limits;
 use arcdoor_core::{ModelId, SubjectName, Template};
 use arcdoor_frame::{FrameError, ImageLimits};
 use arcdoor_gallery::{Gallery, GalleryError, GalleryKey, MAX_SUBJECTS, MemoryDisk};
-use arcdoor_infer::{InferError, Net, NetSpec};
+use arcdoor_infer::{InferError, Net, NetSpec, RunOptions};
 
 /// With commas between thousands, as the table has it.
 fn grouped(number: usize) -> String {
@@ -137,7 +137,7 @@ fn a_subject_takes_16_templates_and_a_name_64_bytes() {
 fn an_input_at_the_limit_is_asked_for_and_one_past_it_is_not() {
     let load = |side: usize| {
         let spec = NetSpec { input: [1, 1, side, 1 << 12], outputs: &["y"] };
-        Net::load(&b"\x08\x07"[..], &spec).map(drop)
+        Net::load(&b"\x08\x07"[..], &spec, &RunOptions::default()).map(drop)
     };
     assert!(matches!(load(1 << 12), Err(InferError::NotOnnx(_))));
     assert!(matches!(load((1 << 12) + 1), Err(InferError::InputShape(_))));

@@ -36,11 +36,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut loads = Vec::new();
         for _ in 0..LOADS {
             let start = Instant::now();
-            drop(Net::load_on(&onnx, &spec, choice)?);
+            drop(Net::load(&onnx, &spec, &choice.into())?);
             loads.push(start.elapsed().as_secs_f64() * 1e3);
         }
         loads.sort_by(f64::total_cmp);
-        let net = Net::load_on(&onnx, &spec, choice)?;
+        let net = Net::load(&onnx, &spec, &choice.into())?;
         drop(onnx);
         let mut session = net.session()?;
         let mut state = 1_u32;

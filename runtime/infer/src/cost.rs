@@ -5,7 +5,7 @@ use tract_onnx::tract_core::ops::{Cost as TractCost, TypedOp};
 
 use crate::error::InferError;
 use crate::net::{NetSpec, load_error, parse};
-use crate::onnx;
+use crate::rewrite;
 
 /// Size of a network, for one run at one input shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub fn cost(bytes: &[u8], spec: &NetSpec<'_>) -> Result<Cost, InferError> {
     for node in model.nodes() {
         sum = sum.saturating_add(macs(&model, node)?);
     }
-    Ok(Cost { macs: sum, parameters: onnx::parameters(bytes)? })
+    Ok(Cost { macs: sum, parameters: rewrite::parameters(bytes)? })
 }
 
 /// Multiply-accumulates of one node.

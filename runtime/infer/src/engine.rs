@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::team::Threads;
+use crate::tuning::Tuning;
 
 /// Who may run a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,19 +18,21 @@ pub enum EngineChoice {
     Tract,
 }
 
-/// How networks are run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// How networks are run. The default: the plan where it supports a network, else tract; one thread; no tuning.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RunOptions {
     /// Who may run them.
     pub engine: EngineChoice,
     /// On how many threads.
     pub threads: Threads,
+    /// How the plan's layers are cut; tract takes no notice of it.
+    pub tuning: Tuning,
 }
 
 impl From<EngineChoice> for RunOptions {
-    /// On one thread.
+    /// On one thread, without a tuning.
     fn from(engine: EngineChoice) -> Self {
-        Self { engine, threads: Threads::One }
+        Self { engine, ..Self::default() }
     }
 }
 

@@ -4,7 +4,7 @@
 //! shared and immutable; a [`Session`] runs it with buffers of its own. tract reads, types and declutters every
 //! graph, here or, where [`write_graphs`] put down what was left, on the machine that built the pack. Where the plan has
 //! all operators of it, it is compiled to steps on our own kernels; all other graphs go to tract, which is also the
-//! reference. [`onnx`] rewrites foreign graphs into the plain form that packs
+//! reference. [`rewrite`] rewrites foreign graphs into the plain form that packs
 //! hold; the device never calls it.
 #![forbid(unsafe_code)]
 
@@ -15,15 +15,15 @@ mod error;
 mod fields;
 mod limits;
 mod net;
-pub mod onnx;
 mod plan;
+pub mod rewrite;
 mod session;
 mod skeleton;
 mod team;
 mod tuning;
 mod wire;
 
-pub use arcdoor_kernels::{Isa, ShapeError, Square, Tile};
+pub use arcdoor_kernels::{Isa, ShapeError, Tile};
 pub use cost::{Cost, cost};
 pub use engine::{Engine, EngineChoice, NoEngine, RunOptions};
 pub use error::InferError;

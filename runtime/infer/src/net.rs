@@ -7,7 +7,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::model::TypedSimplePlan;
 
 use crate::declutter;
-use crate::engine::{Engine, EngineChoice};
+use crate::engine::{Engine, EngineChoice, RunOptions};
 use crate::error::InferError;
 use crate::limits;
 use crate::plan::{Entry, Loading, Plan, Unsupported};
@@ -79,71 +79,51 @@ pub struct Net {
     inner: Inner,
     input: [usize; 4],
     outputs: Arc<[String]>,
+    threads: Threads,
     unsupported: Option<Unsupported>,
     from_graph: bool,
 }
 
 impl Net {
-    /// Reads an ONNX graph with one f32 input, and compiles it; or, where the plan does not support it,
-    /// hands it to tract, which optimises it for tens of milliseconds.
+    /// Reads a graph with one f32 input and compiles it to a plan; or, where the plan does not support it and
+    /// `options` allow it, hands it to tract, which optimises it for tens of milliseconds.
     ///
     /// # Errors
-    /// When the file or the shape is out of bounds, the graph cannot be run, or an output is missing.
-    pub fn load<'a>(files: impl Into<Files<'a>>, spec: &NetSpec<'_>) -> Result<Self, InferError> {
-        Self::load_on(files, spec, EngineChoice::Auto)
-    }
-
-    /// As [`load`](Self::load), on the engine of the caller's choice.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load); [`InferError::Unplanned`] where the plan is demanded and does not support the
-    /// graph.
-    pub fn load_on<'a>(
+    /// When the file or the shape is out of bounds, the graph cannot be run, or an output is missing;
+    /// [`InferError::Unplanned`] where the plan is demanded and does not support the graph.
+    pub fn load<'a>(
         files: impl Into<Files<'a>>,
         spec: &NetSpec<'_>,
-        choice: EngineChoice,
+        options: &RunOptions,
     ) -> Result<Self, InferError> {
-        Self::load_tuned(files, spec, choice, &Tuning::default())
+        Self::load_watched(files, spec, options, |_| {})
     }
 
-    /// As [`load_on`](Self::load_on), with the plan cut as `tuning` says.
+    /// [`load`](Self::load) that calls `after` for whoever holds a clock, each time that a part of the plan's making
+    /// is done. On tract it is not called.
     ///
     /// # Errors
-    /// As [`load_on`](Self::load_on).
-    pub fn load_tuned<'a>(
-        files: impl Into<Files<'a>>,
-        spec: &NetSpec<'_>,
-        choice: EngineChoice,
-        tuning: &Tuning,
-    ) -> Result<Self, InferError> {
-        Self::load_watched(files, spec, choice, tuning, |_| {})
-    }
-
-    /// As [`load_tuned`](Self::load_tuned), and calls `after` for whoever holds a clock when a part of the
-    /// plan's making is done. On tract it is not called.
-    ///
-    /// # Errors
-    /// As [`load_on`](Self::load_on).
+    /// As [`load`](Self::load).
     pub fn load_watched<'a>(
         files: impl Into<Files<'a>>,
         spec: &NetSpec<'_>,
-        choice: EngineChoice,
-        tuning: &Tuning,
+        options: &RunOptions,
         mut after: impl FnMut(Loading),
     ) -> Result<Self, InferError> {
+        let &RunOptions { engine, threads, ref tuning } = options;
         let files = files.into();
         let outputs: Arc<[String]> = spec.outputs.iter().map(|&name| name.to_owned()).collect();
         let input = spec.input;
         spec.check()?;
         let mut unsupported = None;
-        if choice != EngineChoice::Tract {
+        if engine != EngineChoice::Tract {
             match planned(files, spec, tuning, &mut after) {
                 Ok((plan, from_graph)) => {
                     let inner = Inner::Plan(Arc::new(plan));
-                    return Ok(Self { inner, input, outputs, unsupported, from_graph });
+                    return Ok(Self { inner, input, outputs, threads, unsupported, from_graph });
                 }
                 Err(error @ InferError::Graph(_)) => return Err(error),
-                Err(error) if choice == EngineChoice::Plan => return Err(error),
+                Err(error) if engine == EngineChoice::Plan => return Err(error),
                 Err(InferError::Unplanned(why)) => unsupported = Some(why),
                 // What is no file, or no graph, is for tract to say.
                 Err(_) => {}
@@ -153,7 +133,7 @@ impl Net {
             let model = declutter::typed(files.onnx, spec)?;
             model.into_optimized().and_then(IntoRunnable::into_runnable).map_err(load_error)
         })?;
-        Ok(Self { inner: Inner::Tract(plan), input, outputs, unsupported, from_graph: false })
+        Ok(Self { inner: Inner::Tract(plan), input, outputs, threads, unsupported, from_graph: false })
     }
 
     /// What runs the network.
@@ -195,22 +175,14 @@ impl Net {
         }
     }
 
-    /// A runner with buffers of its own.
-    ///
-    /// # Errors
-    /// When the engine cannot make its state.
-    pub fn session(&self) -> Result<Session, InferError> {
-        self.session_on(Threads::One)
-    }
-
-    /// A runner with buffers of its own, and a second thread where one is asked for and the plan runs. The
-    /// helper starts now and ends with the calling thread, which must be the one that runs the session: on
+    /// A runner with buffers of its own, on as many threads as the net was loaded for. The second thread, where the
+    /// plan runs, starts now and ends with the calling thread, which must be the one that runs the session: on
     /// another, a network takes as long as on one thread. Outputs are the same, bit for bit.
     ///
     /// # Errors
-    /// As [`session`](Self::session); [`InferError::Thread`] where the helper cannot be started.
-    pub fn session_on(&self, threads: Threads) -> Result<Session, InferError> {
-        Session::new(&self.inner, self.input, Arc::clone(&self.outputs), threads)
+    /// When the engine cannot make its state; [`InferError::Thread`] where the second thread cannot be started.
+    pub fn session(&self) -> Result<Session, InferError> {
+        Session::new(&self.inner, self.input, Arc::clone(&self.outputs), self.threads)
     }
 
     /// The input shape: batch, channels, height, width.

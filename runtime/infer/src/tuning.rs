@@ -30,8 +30,41 @@ pub struct Layer {
 pub enum Form {
     /// As they are written: the same values with every tile, bit for bit.
     Direct,
-    /// Winograd's, for 3x3 with stride 1: values differ from the direct ones in their last bits.
-    Winograd(Square),
+    /// Winograd's F(2x2, 3x3), for 3x3 with stride 1: values differ from the direct ones in their last bits.
+    Winograd2,
+    /// Winograd's F(4x4, 3x3): fewer multiplications, larger differences.
+    Winograd4,
+}
+
+impl Form {
+    /// `direct`, `winograd2` or `winograd4`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Winograd2 => "winograd2",
+            Self::Winograd4 => "winograd4",
+        }
+    }
+
+    /// The squares of Winograd's form; `None` for direct sums.
+    pub(crate) const fn square(self) -> Option<Square> {
+        match self {
+            Self::Direct => None,
+            Self::Winograd2 => Some(Square::Two),
+            Self::Winograd4 => Some(Square::Four),
+        }
+    }
+}
+
+impl From<Option<Square>> for Form {
+    fn from(square: Option<Square>) -> Self {
+        match square {
+            None => Self::Direct,
+            Some(Square::Two) => Self::Winograd2,
+            Some(Square::Four) => Self::Winograd4,
+        }
+    }
 }
 
 /// What is chosen for a layer.
@@ -127,7 +160,7 @@ impl Layer {
         let tile = self.conv()?.tile(isa);
         let [input, output] = self.maps()?;
         let square = if self.has_winograd() { Winograd::suggest(&input, &output, self.taps()) } else { None };
-        Ok(Choice { form: square.map_or(Form::Direct, Form::Winograd), tile })
+        Ok(Choice { form: square.into(), tile })
     }
 }
 
@@ -137,10 +170,7 @@ impl Choice {
         if !(1..=14).contains(&pixels) || ![1, 2, 4].contains(&blocks) || planes == 0 || strip == 0 {
             return Err(TuningError::Tile);
         }
-        match self.form {
-            Form::Winograd(_) if !layer.has_winograd() => Err(TuningError::Form),
-            _ => Ok(()),
-        }
+        if self.form == Form::Direct || layer.has_winograd() { Ok(()) } else { Err(TuningError::Form) }
     }
 }
 
@@ -212,7 +242,7 @@ mod tests {
         ] {
             assert_eq!(refused(LAYER, Choice { tile, ..DIRECT }), TuningError::Tile);
         }
-        let form = Form::Winograd(Square::Four);
+        let form = Form::Winograd4;
         for layer in [
             Layer { stride: 2, ..LAYER },
             Layer { kernel: [1, 1], ..LAYER },
@@ -230,7 +260,7 @@ mod tests {
     fn a_tuning_says_whether_it_changes_values() {
         let isa = Isa::portable();
         let default = LAYER.default_choice(isa).unwrap();
-        assert_eq!(default.form, Form::Winograd(Square::Two));
+        assert_eq!(default.form, Form::Winograd2);
         let tuned = |form| Tuning::new(&[(LAYER, Choice { form, ..DIRECT })]).unwrap();
         assert!(tuned(default.form).keeps_values(isa));
         assert!(!tuned(Form::Direct).keeps_values(isa));

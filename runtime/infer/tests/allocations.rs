@@ -68,8 +68,8 @@ fn a_run_allocates_nothing_on_the_plan() {
     let input = [2, 3, 17, 23];
     let onnx = b.finish(input, &[(&pooled, 4)]);
     let spec = NetSpec { input, outputs: &[&pooled] };
-    let count = |choice| {
-        let mut session = Net::load_on(&onnx, &spec, choice).unwrap().session().unwrap();
+    let count = |choice: EngineChoice| {
+        let mut session = Net::load(&onnx, &spec, &choice.into()).unwrap().session().unwrap();
         // The very first run is no exception.
         during(|| {
             for value in [0.5, -1.0, 2.0] {

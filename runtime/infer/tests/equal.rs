@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use arcdoor_infer::{Choice, EngineChoice, Form, Isa, Layer, Net, NetSpec, Square, Tile, Tuning};
+use arcdoor_infer::{Choice, EngineChoice, Form, Isa, Layer, Net, NetSpec, RunOptions, Tile, Tuning};
 use common::{Builder, answers, answers_of, assert_equal, int, ints, text};
 use proptest::prelude::*;
 
@@ -300,7 +300,7 @@ proptest! {
         let input = numbers.many(drawn.input.iter().product(), -1.0, 1.0);
         let names: Vec<&str> = drawn.outputs.iter().map(|name| &**name).collect();
         let spec = NetSpec { input: drawn.input, outputs: &names };
-        let net = Net::load_on(&drawn.onnx, &spec, EngineChoice::Plan).unwrap();
+        let net = Net::load(&drawn.onnx, &spec, &EngineChoice::Plan.into()).unwrap();
         let layers: BTreeSet<Layer> = net.steps().iter().filter_map(|step| step.layer).collect();
         let choices = layers.into_iter().map(|layer| {
             let Choice { form, .. } = layer.default_choice(Isa::detect()).unwrap();
@@ -317,7 +317,7 @@ proptest! {
             let bits = |index| session.output(index).iter().map(|value| value.to_bits()).collect::<Vec<_>>();
             (0..names.len()).map(bits).collect::<Vec<_>>()
         };
-        let tuned = Net::load_tuned(&drawn.onnx, &spec, EngineChoice::Plan, &tuning).unwrap();
+        let tuned = Net::load(&drawn.onnx, &spec, &RunOptions { tuning, ..EngineChoice::Plan.into() }).unwrap();
         prop_assert_eq!(run(&net), run(&tuned));
     }
 }
@@ -372,7 +372,7 @@ fn large_maps_answer_alike() {
         let drawn = Drawn { onnx: b.finish(input, &declared), input, outputs };
         let names: Vec<&str> = drawn.outputs.iter().map(|name| &**name).collect();
         let spec = NetSpec { input, outputs: &names };
-        let net = Net::load_on(&drawn.onnx, &spec, EngineChoice::Plan).unwrap();
+        let net = Net::load(&drawn.onnx, &spec, &EngineChoice::Plan.into()).unwrap();
         chained += net.steps().iter().filter(|step| step.operators.contains('>')).count();
         compare(&drawn, seed, None);
     }
@@ -389,7 +389,7 @@ fn sums_listed_last_are_no_steps() {
     });
     let names: Vec<&str> = graph.outputs.iter().map(|name| &**name).collect();
     let spec = NetSpec { input: graph.input, outputs: &names };
-    let net = Net::load_on(&graph.onnx, &spec, EngineChoice::Plan).unwrap();
+    let net = Net::load(&graph.onnx, &spec, &EngineChoice::Plan.into()).unwrap();
     assert!(net.steps().iter().all(|step| step.operators != "Add"), "{:?}", net.steps());
     compare(&graph, 1, None);
 }
@@ -436,7 +436,7 @@ fn what_stands_left_of_a_convolution_stays_there() {
         let input = common::Numbers(5).many(6 * 49, -1.0, 1.0);
         let right = unsimplified(&graph.onnx, graph.input, &names, &input);
         for engine in [EngineChoice::Auto, EngineChoice::Tract] {
-            let answer = answers_of(&Net::load_on(&graph.onnx, &spec, engine).unwrap(), &spec, &input);
+            let answer = answers_of(&Net::load(&graph.onnx, &spec, &engine.into()).unwrap(), &spec, &input);
             assert_equal(&answer, &right, &format!("{op} in {groups} groups on {engine:?}"));
         }
     }
@@ -487,19 +487,20 @@ fn convolutions_in_winograds_form_answer_alike() {
 /// Whatever form a tuning chooses, where another one was the default.
 #[test]
 fn every_form_of_a_layer_answers_alike() {
-    let forms = [Form::Direct, Form::Winograd(Square::Two), Form::Winograd(Square::Four)];
+    let forms = [Form::Direct, Form::Winograd2, Form::Winograd4];
     for ([from, to], side) in [([40, 48], 24), ([33, 17], 9), ([5, 70], 5)] {
         let graph = one([1, from, side, side], |b| b.conv("x", [from, to, 1], [3, 3], 1, [1; 4]));
         let names: Vec<&str> = graph.outputs.iter().map(|name| &**name).collect();
         let spec = NetSpec { input: graph.input, outputs: &names };
         let input = common::Numbers(9).many(from * side * side, -1.0, 1.0);
         let tract = unsimplified(&graph.onnx, graph.input, &names, &input);
-        let net = Net::load_on(&graph.onnx, &spec, EngineChoice::Plan).unwrap();
+        let net = Net::load(&graph.onnx, &spec, &EngineChoice::Plan.into()).unwrap();
         let layer = net.steps().iter().find_map(|step| step.layer).unwrap();
         for form in forms.into_iter().filter(|form| *form == Form::Direct || layer.has_winograd()) {
             let tile = layer.default_choice(Isa::detect()).unwrap().tile;
             let tuning = Tuning::new(&[(layer, Choice { form, tile })]).unwrap();
-            let tuned = Net::load_tuned(&graph.onnx, &spec, EngineChoice::Plan, &tuning).unwrap();
+            let tuned =
+                Net::load(&graph.onnx, &spec, &RunOptions { tuning, ..EngineChoice::Plan.into() }).unwrap();
             let mut session = tuned.session().unwrap();
             session.input_mut().copy_from_slice(&input);
             session.run().unwrap();
@@ -554,7 +555,7 @@ fn broken_files_are_errors_on_either_engine() {
     let names: Vec<&str> = drawn.outputs.iter().map(|name| &**name).collect();
     let spec = NetSpec { input: drawn.input, outputs: &names };
     for cut in (0..drawn.onnx.len()).step_by(drawn.onnx.len() / 97 + 1) {
-        assert!(Net::load_on(&drawn.onnx[..cut], &spec, EngineChoice::Plan).is_err(), "cut at {cut}");
+        assert!(Net::load(&drawn.onnx[..cut], &spec, &EngineChoice::Plan.into()).is_err(), "cut at {cut}");
     }
     let mut numbers = common::Numbers(77);
     for _ in 0..300 {
@@ -564,7 +565,7 @@ fn broken_files_are_errors_on_either_engine() {
             bytes[at] = numbers.below(256) as u8;
         }
         // Whatever was hit, an error or an answer: never a panic.
-        if let Ok(net) = Net::load_on(&bytes, &spec, EngineChoice::Plan) {
+        if let Ok(net) = Net::load(&bytes, &spec, &EngineChoice::Plan.into()) {
             net.session().unwrap().run().unwrap();
         }
     }
@@ -584,12 +585,12 @@ fn what_the_plan_does_not_run_goes_to_tract_with_the_reason() {
     {
         let names: Vec<&str> = graph.outputs.iter().map(|name| &**name).collect();
         let spec = NetSpec { input, outputs: &names };
-        let net = Net::load(&graph.onnx, &spec).unwrap();
+        let net = Net::load(&graph.onnx, &spec, &RunOptions::default()).unwrap();
         assert_eq!(net.engine(), arcdoor_infer::Engine::Tract);
         let unsupported = net.unsupported().unwrap();
         assert_eq!((&*unsupported.operator, &unsupported.why), (operator, &why));
         assert!(matches!(
-            Net::load_on(&graph.onnx, &spec, EngineChoice::Plan),
+            Net::load(&graph.onnx, &spec, &EngineChoice::Plan.into()),
             Err(arcdoor_infer::InferError::Unplanned(_))
         ));
     }

@@ -27,7 +27,7 @@ fn a_network_may_work_for_so_long_and_no_longer_on_both_engines() {
     for choice in [EngineChoice::Plan, EngineChoice::Tract] {
         for (layers, refused) in [(most, false), (most + 1, true)] {
             let (onnx, output) = deep(layers);
-            let net = Net::load_on(&onnx, &NetSpec { input: INPUT, outputs: &[&output] }, choice);
+            let net = Net::load(&onnx, &NetSpec { input: INPUT, outputs: &[&output] }, &choice.into());
             assert_eq!(
                 matches!(net, Err(InferError::TooMuchWork(_))),
                 refused,
@@ -40,11 +40,11 @@ fn a_network_may_work_for_so_long_and_no_longer_on_both_engines() {
 
 #[test]
 fn a_transposition_names_each_axis_once() {
-    let load = |perm: &[i64], choice| {
+    let load = |perm: &[i64], choice: EngineChoice| {
         let mut b = Builder::new(1);
         let output = b.node("Transpose", &["x"], vec![ints("perm", perm)]);
         let spec = NetSpec { input: [1, 3, 4, 5], outputs: &[&*output] };
-        Net::load_on(&b.finish(spec.input, &[(&output, 0)]), &spec, choice).map(drop)
+        Net::load(&b.finish(spec.input, &[(&output, 0)]), &spec, &choice.into()).map(drop)
     };
     for choice in [EngineChoice::Auto, EngineChoice::Tract] {
         load(&[0, 2, 3, 1], choice).unwrap();
@@ -75,7 +75,7 @@ fn odd_axes_are_an_answer_or_an_error() {
                     b.node(op, &["x", &given], vec![])
                 };
                 let spec = NetSpec { input: [1, 3, 4, 5], outputs: &[&*output] };
-                if let Ok(net) = Net::load_on(&b.finish(spec.input, &[(&output, 0)]), &spec, choice) {
+                if let Ok(net) = Net::load(&b.finish(spec.input, &[(&output, 0)]), &spec, &choice.into()) {
                     let _ = net.session().and_then(|mut session| session.run());
                 }
             }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use arcdoor_infer::{EngineChoice, Files, InferError, Net, NetSpec, check_graphs, write_graphs};
+use arcdoor_infer::{EngineChoice, Files, InferError, Net, NetSpec, RunOptions, check_graphs, write_graphs};
 use common::{Builder, Numbers, answers_of, bits, ints};
 
 const OUTPUTS: [&str; 1] = ["v11"];
@@ -32,7 +32,7 @@ fn kept_in_onnx(seed: u64) -> Vec<f32> {
 
 fn load(onnx: &[u8], graphs: &[u8], input: [usize; 4]) -> Result<Net, InferError> {
     let files = Files { onnx, graphs: Some(graphs) };
-    Net::load(files, &NetSpec { input, outputs: &OUTPUTS })
+    Net::load(files, &NetSpec { input, outputs: &OUTPUTS }, &RunOptions::default())
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn inputs_of_several_sizes_share_the_operators() {
         let values = Numbers(7).many(input.iter().product(), -1.0, 1.0);
         let stored = load(&onnx, &all, input).unwrap();
         assert!(stored.from_graph());
-        let read = Net::load_on(&onnx, &spec, EngineChoice::Plan).unwrap();
+        let read = Net::load(&onnx, &spec, &EngineChoice::Plan.into()).unwrap();
         assert!(!read.from_graph());
         assert_eq!(bits(&answers_of(&stored, &spec, &values)), bits(&answers_of(&read, &spec, &values)));
     }
@@ -67,10 +67,10 @@ fn an_input_that_is_not_there_is_read_from_the_onnx_file() {
     let graphs = write_graphs(&onnx, &OUTPUTS, &INPUTS[..1]).unwrap();
     assert!(load(&onnx, &graphs, INPUTS[0]).unwrap().from_graph());
     assert!(!load(&onnx, &graphs, INPUTS[1]).unwrap().from_graph());
-    let forced = Net::load_on(
+    let forced = Net::load(
         Files { onnx: &onnx, graphs: Some(&graphs) },
         &NetSpec { input: INPUTS[0], outputs: &OUTPUTS },
-        EngineChoice::Tract,
+        &EngineChoice::Tract.into(),
     );
     assert!(!forced.unwrap().from_graph());
 }
@@ -94,7 +94,8 @@ fn a_file_of_another_network_is_refused() {
     let name = ["v3"];
     let graphs = write_graphs(&other, &name, &INPUTS).unwrap();
     let spec = NetSpec { input: INPUTS[0], outputs: &name };
-    let refused = Net::load(Files { onnx: &onnx, graphs: Some(&graphs) }, &spec).unwrap_err();
+    let refused =
+        Net::load(Files { onnx: &onnx, graphs: Some(&graphs) }, &spec, &RunOptions::default()).unwrap_err();
     assert!(matches!(refused, InferError::Graph(_)), "{refused}");
     assert!(refused.to_string().contains("pack build"), "{refused}");
 }

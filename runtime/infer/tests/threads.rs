@@ -3,7 +3,7 @@
 
 mod common;
 
-use arcdoor_infer::{EngineChoice, Net, NetSpec, Threads};
+use arcdoor_infer::{EngineChoice, Net, NetSpec, RunOptions, Threads};
 use common::Builder;
 
 /// All kinds of steps, large enough to be shared out, with sides and channels that do not halve.
@@ -19,14 +19,19 @@ fn onnx(input: [usize; 4]) -> (Vec<u8>, String) {
     (b.finish(input, &[(&small, 4)]), small)
 }
 
+fn load(onnx: &[u8], input: [usize; 4], output: &str, threads: Threads) -> Net {
+    let options = RunOptions { threads, ..EngineChoice::Plan.into() };
+    Net::load(onnx, &NetSpec { input, outputs: &[output] }, &options).unwrap()
+}
+
 #[test]
 fn two_threads_give_the_bits_of_one() {
     let input = [2, 3, 61, 53];
     let (onnx, out) = onnx(input);
-    let net = Net::load_on(&onnx, &NetSpec { input, outputs: &[&out] }, EngineChoice::Plan).unwrap();
+    let [one, two] = [Threads::One, Threads::Two].map(|threads| load(&onnx, input, &out, threads));
     // One of the steps is a chain.
-    assert!(net.steps().iter().any(|step| step.operators.contains('>')));
-    let mut sessions = [Threads::One, Threads::Two].map(|threads| net.session_on(threads).unwrap());
+    assert!(one.steps().iter().any(|step| step.operators.contains('>')));
+    let mut sessions = [one.session().unwrap(), two.session().unwrap()];
     for round in 0..20_u32 {
         let bits = sessions.each_mut().map(|session| {
             for (i, value) in session.input_mut().iter_mut().enumerate() {
@@ -44,9 +49,9 @@ fn two_threads_give_the_bits_of_one() {
 fn sessions_of_one_thread_share_a_helper_that_ends_with_it() {
     let input = [1, 3, 40, 40];
     let (onnx, out) = onnx(input);
-    let net = Net::load_on(&onnx, &NetSpec { input, outputs: &[&out] }, EngineChoice::Plan).unwrap();
+    let net = load(&onnx, input, &out, Threads::Two);
     let run = || {
-        let mut sessions = [(); 3].map(|()| net.session_on(Threads::Two).unwrap());
+        let mut sessions = [(); 3].map(|()| net.session().unwrap());
         sessions.each_mut().map(|session| {
             session.input_mut().fill(0.25);
             session.run().unwrap();

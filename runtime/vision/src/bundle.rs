@@ -8,7 +8,7 @@ use crate::seetaface::SeetaFace;
 use crate::yunet::YuNet;
 use arcdoor_core::{Face, Faces, Landmarks5, ModelId, Running, Template};
 use arcdoor_frame::RgbView;
-use arcdoor_infer::{Engine, RunOptions, Tuning};
+use arcdoor_infer::{Engine, RunOptions};
 use arcdoor_models::Pack;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
@@ -62,41 +62,15 @@ impl Vision {
     ///
     /// # Errors
     /// When a network cannot be loaded or the pack's detector is no YuNet.
-    pub fn from_pack(pack: &Pack, kind: DetectorKind) -> Result<Self, VisionError> {
-        Self::from_pack_on(pack, kind, RunOptions::default())
-    }
-
-    /// From a verified pack, on the engine and the number of threads of the caller's choice.
-    ///
-    /// # Errors
-    /// As [`from_pack`](Self::from_pack).
-    pub fn from_pack_on(
-        pack: &Pack,
-        kind: DetectorKind,
-        options: impl Into<RunOptions>,
-    ) -> Result<Self, VisionError> {
-        Self::from_pack_tuned(pack, kind, options, &Tuning::default())
-    }
-
-    /// As [`from_pack_on`](Self::from_pack_on), with layers cut as `tuning` says.
-    ///
-    /// # Errors
-    /// As [`from_pack`](Self::from_pack).
-    pub fn from_pack_tuned(
-        pack: &Pack,
-        kind: DetectorKind,
-        options: impl Into<RunOptions>,
-        tuning: &Tuning,
-    ) -> Result<Self, VisionError> {
-        let options = options.into();
+    pub fn from_pack(pack: &Pack, kind: DetectorKind, options: &RunOptions) -> Result<Self, VisionError> {
         let seetaface = match kind {
             DetectorKind::Yunet => None,
             DetectorKind::Rustface => Some(SeetaFace::new()?),
         };
         Ok(Self {
-            yunet: YuNet::from_pack(pack)?.on(options).tuned(tuning.clone()),
+            yunet: YuNet::from_pack(pack, options)?,
             seetaface,
-            embedder: Embedder::from_pack_tuned(pack, options, tuning)?,
+            embedder: Embedder::from_pack(pack, options)?,
             times: StageTimes::default(),
         })
     }

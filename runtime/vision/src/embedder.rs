@@ -6,7 +6,7 @@ use crate::graphs::files;
 use crate::preprocess::Channels;
 use arcdoor_core::{Landmarks5, ModelId, Template};
 use arcdoor_frame::RgbView;
-use arcdoor_infer::{Engine, Net, NetSpec, RunOptions, Session, Tuning};
+use arcdoor_infer::{Engine, Net, NetSpec, RunOptions, Session};
 use arcdoor_models::Pack;
 
 /// Input sides that the ArcFace template is drawn at, in pixels.
@@ -26,28 +26,7 @@ impl Embedder {
     ///
     /// # Errors
     /// When the input is no usable square or the network cannot be loaded.
-    pub fn from_pack(pack: &Pack) -> Result<Self, VisionError> {
-        Self::from_pack_on(pack, RunOptions::default())
-    }
-
-    /// From a verified pack, on the engine and the number of threads of the caller's choice.
-    ///
-    /// # Errors
-    /// As [`from_pack`](Self::from_pack).
-    pub fn from_pack_on(pack: &Pack, options: impl Into<RunOptions>) -> Result<Self, VisionError> {
-        Self::from_pack_tuned(pack, options, &Tuning::default())
-    }
-
-    /// As [`from_pack_on`](Self::from_pack_on), with layers cut as `tuning` says.
-    ///
-    /// # Errors
-    /// As [`from_pack`](Self::from_pack).
-    pub fn from_pack_tuned(
-        pack: &Pack,
-        options: impl Into<RunOptions>,
-        tuning: &Tuning,
-    ) -> Result<Self, VisionError> {
-        let options = options.into();
+    pub fn from_pack(pack: &Pack, options: &RunOptions) -> Result<Self, VisionError> {
         let file = pack.embedder();
         let (width, height) = (file.preprocess.width, file.preprocess.height);
         if width != height || !SIDES.contains(&width) {
@@ -56,8 +35,8 @@ impl Embedder {
         let output = file.outputs.first().map_or("", String::as_str);
         let side = width as usize;
         let spec = NetSpec { input: [1, 3, side, side], outputs: &[output] };
-        let net = Net::load_tuned(files(pack, file), &spec, options.engine, tuning)?;
-        let session = net.session_on(options.threads)?;
+        let net = Net::load(files(pack, file), &spec, options)?;
+        let session = net.session()?;
         Ok(Self {
             session,
             channels: Channels::new(&file.preprocess),

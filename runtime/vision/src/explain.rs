@@ -37,7 +37,7 @@ pub fn explain(pack: &Pack, choice: EngineChoice) -> Result<Vec<Explained>, Visi
             let (width, height) = (file.preprocess.width as usize, file.preprocess.height as usize);
             let outputs: Vec<&str> = file.outputs.iter().map(String::as_str).collect();
             let spec = NetSpec { input: [1, 3, height, width], outputs: &outputs };
-            let net = Net::load_on(files(pack, file), &spec, choice)?;
+            let net = Net::load(files(pack, file), &spec, &choice.into())?;
             Ok(Explained {
                 file: file.file.clone(),
                 input: spec.input,

@@ -4,11 +4,11 @@ use crate::detect::DetectSettings;
 use crate::error::VisionError;
 use crate::graphs::files;
 use crate::yunet::YuNet;
-use arcdoor_infer::{EngineChoice, Net, NetSpec};
+use arcdoor_infer::{Net, NetSpec, RunOptions};
 use arcdoor_models::{NetFile, Pack};
 
 pub use arcdoor_infer::{
-    Choice, Form, Isa, Layer, MAX_LAYERS, Session, ShapeError, Square, Tile, Tuned, Tuning, TuningError, tune,
+    Choice, Form, Isa, Layer, MAX_LAYERS, Session, ShapeError, Tile, Tuned, Tuning, TuningError, tune,
 };
 
 /// One network at one input size.
@@ -31,10 +31,11 @@ pub fn networks(
     settings: &DetectSettings,
     tuning: &Tuning,
 ) -> Result<Vec<Network>, VisionError> {
+    let options = RunOptions { tuning: tuning.clone(), ..RunOptions::default() };
     let load = |file: &NetFile, [width, height]: [usize; 2]| {
         let outputs: Vec<&str> = file.outputs.iter().map(String::as_str).collect();
         let spec = NetSpec { input: [1, 3, height, width], outputs: &outputs };
-        let net = Net::load_tuned(files(pack, file), &spec, EngineChoice::Auto, tuning)?;
+        let net = Net::load(files(pack, file), &spec, &options)?;
         Ok(Network { file: file.file.clone(), net })
     };
     let (detector, embedder) = (pack.detector(), pack.embedder());

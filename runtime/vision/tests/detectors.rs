@@ -14,7 +14,8 @@ use arcdoor_core::{Face, Faces, Rect, RetryReason};
 use arcdoor_frame::{ImageLimits, RgbImage, RgbView, read_image};
 use arcdoor_models::Pack;
 use arcdoor_vision::{
-    DetectSettings, Detector, DetectorKind, Landmarker, QualityGate, SeetaFace, Vision, YuNet, assess,
+    DetectSettings, Detector, DetectorKind, Landmarker, QualityGate, RunOptions, SeetaFace, Vision, YuNet,
+    assess,
 };
 use std::env;
 use std::path::{Path, PathBuf};
@@ -56,7 +57,7 @@ fn photo(name: &str) -> Option<RgbImage> {
 fn each(check: impl Fn(&mut dyn Detector)) {
     check(&mut SeetaFace::new().unwrap());
     if let Some(pack) = pack() {
-        check(&mut YuNet::from_pack(&pack).unwrap());
+        check(&mut YuNet::from_pack(&pack, &RunOptions::default()).unwrap());
     }
 }
 
@@ -141,12 +142,12 @@ fn a_face_moves_with_its_pixels() {
 #[test]
 fn landmarks_come_from_the_box_of_either_detector() {
     let (Some(pack), Some(image)) = (pack(), photo("astronaut.png")) else { return };
-    let mut yunet = YuNet::from_pack(&pack).unwrap();
+    let mut yunet = YuNet::from_pack(&pack, &RunOptions::default()).unwrap();
     let settings = DetectSettings { min_face_px: 20, ..Default::default() };
     let marks = found(&mut yunet, image.view(), &settings)[0].landmarks.unwrap();
     each(|detector| {
         let rect = found(detector, image.view(), &settings)[0].rect;
-        let mut landmarker = YuNet::from_pack(&pack).unwrap();
+        let mut landmarker = YuNet::from_pack(&pack, &RunOptions::default()).unwrap();
         let near = landmarker.landmarks(image.view(), &rect).unwrap().unwrap();
         for (a, b) in near.0.iter().zip(&marks.0) {
             // YuNet's points wander by up to 6 % of the face's width with the scale it runs at.
@@ -161,7 +162,7 @@ fn landmarks_come_from_the_box_of_either_detector() {
 fn whole_faces_pass_the_gates_and_cut_faces_are_sent_back() {
     let Some(pack) = pack() else { return };
     for kind in [DetectorKind::Yunet, DetectorKind::Rustface] {
-        let mut vision = Vision::from_pack(&pack, kind).unwrap();
+        let mut vision = Vision::from_pack(&pack, kind, &RunOptions::default()).unwrap();
         for name in WHOLE {
             let Some(image) = photo(name) else { continue };
             let face =
@@ -188,7 +189,7 @@ fn largest(vision: &mut Vision, frame: RgbView<'_>) -> Option<Face> {
 #[test]
 fn embeddings_of_one_person_are_closer_than_those_of_two() {
     let Some(pack) = pack() else { return };
-    let mut vision = Vision::from_pack(&pack, DetectorKind::Yunet).unwrap();
+    let mut vision = Vision::from_pack(&pack, DetectorKind::Yunet, &RunOptions::default()).unwrap();
     let templates: Vec<_> = ["obama.jpg", "obama2.jpg", "biden.jpg"]
         .into_iter()
         .filter_map(photo)

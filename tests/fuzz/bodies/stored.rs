@@ -14,7 +14,7 @@ pub(crate) fn run(bytes: &[u8]) -> bool {
     let Some((onnx, graphs)) = files.split_at_checked(length) else { return false };
     let spec = NetSpec { input: [1, 3, 8, 8], outputs: &["y"] };
     let files = Files { onnx, graphs: Some(graphs) };
-    let Ok(net) = Net::load_on(files, &spec, EngineChoice::Plan) else { return false };
+    let Ok(net) = Net::load(files, &spec, &EngineChoice::Plan.into()) else { return false };
     let Ok(mut session) = net.session() else { return false };
     if session.run().is_ok() {
         let shape: usize = session.output_shape(0).iter().product();

@@ -88,13 +88,13 @@ fn frame(
     done: &mut Done,
 ) -> Result<()> {
     let (frame, settings) = (picture.view(), DetectSettings::default());
-    let mut yunet = YuNet::from_pack(pack)?.on(choice);
-    let mut embedder = Embedder::from_pack_on(pack, choice)?;
+    let mut yunet = YuNet::from_pack(pack, &choice.into())?;
+    let mut embedder = Embedder::from_pack(pack, &choice.into())?;
     let engine = embedder.engine().name();
     let [width, height] = detector_input(&yunet, picture, &settings)?.map(|side| side as usize);
     let names: Vec<&str> = pack.detector().outputs.iter().map(String::as_str).collect();
     let spec = NetSpec { input: [1, 3, height, width], outputs: &names };
-    let mut detector = Net::load_on(pack.file_bytes(pack.detector()), &spec, choice)?.session()?;
+    let mut detector = Net::load(pack.file_bytes(pack.detector()), &spec, &choice.into())?.session()?;
     let mut faces = Faces::new();
 
     let name = format!("detector's network, {width}x{height}");
@@ -131,7 +131,7 @@ fn session(course: &Course, choice: EngineChoice) -> Result<Session> {
         std::fs::read(&course.file).with_context(|| format!("cannot read {}", course.file.display()))?;
     let names: Vec<&str> = course.outputs.iter().map(String::as_str).collect();
     let spec = NetSpec { input: course.input, outputs: &names };
-    let mut session = Net::load_on(&onnx, &spec, choice)?.session()?;
+    let mut session = Net::load(&onnx, &spec, &choice.into())?.session()?;
     session.input_mut().copy_from_slice(&input(course));
     Ok(session)
 }

@@ -222,9 +222,9 @@ impl Ours {
     fn open(args: &BenchFrameArgs, pack: &Pack, settings: DetectSettings) -> Result<Self> {
         let threads = if args.threads == 2 { Threads::Two } else { Threads::One };
         let options = RunOptions { threads, ..RunOptions::default() };
-        let vision = arcdoor_vision::Vision::from_pack_on(pack, args.detector.kind(), options)?;
+        let vision = arcdoor_vision::Vision::from_pack(pack, args.detector.kind(), &options)?;
         let gallery = crowd(pack, args.subjects)?;
-        let yunet = YuNet::from_pack(pack)?;
+        let yunet = YuNet::from_pack(pack, &RunOptions::default())?;
         Ok(Self { vision, yunet, settings, gallery, faces: Faces::new(), candidates: Candidates::new() })
     }
 
@@ -365,7 +365,8 @@ fn engine_allocations(pack: &Pack, ours: &Ours, picture: &RgbImage) -> Result<Ve
     let side = [embedder.preprocess.width, embedder.preprocess.height].map(|side| side as usize);
     let one = |name: &str, file: &NetFile, input: [usize; 4]| -> Result<Row> {
         let outputs: Vec<&str> = file.outputs.iter().map(String::as_str).collect();
-        let net = Net::load(pack.file_bytes(file), &NetSpec { input, outputs: &outputs })?;
+        let net =
+            Net::load(pack.file_bytes(file), &NetSpec { input, outputs: &outputs }, &RunOptions::default())?;
         let mut session = net.session()?;
         for _ in 0..WARM_UP {
             session.run()?;

@@ -29,7 +29,7 @@ fn profile(course: &Course, runs: usize) -> Result<()> {
     let onnx = fs::read(&course.file).with_context(|| format!("cannot read {}", course.file.display()))?;
     let names: Vec<&str> = course.outputs.iter().map(String::as_str).collect();
     let spec = NetSpec { input: course.input, outputs: &names };
-    let net = Net::load_on(&onnx, &spec, EngineChoice::Plan)?;
+    let net = Net::load(&onnx, &spec, &EngineChoice::Plan.into())?;
     let measured = measure(&net, &input(course), runs)?;
     say!("\n{}", course.name)?;
     say!(

@@ -8,9 +8,9 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use arcdoor_core::{Faces, Landmarks5};
 use arcdoor_frame::RgbView;
-use arcdoor_infer::{EngineChoice, Files, Loading, Net, NetSpec, Tuning, cost, write_graphs};
+use arcdoor_infer::{EngineChoice, Files, Loading, Net, NetSpec, cost, write_graphs};
 use arcdoor_vision::align::ARCFACE_112;
-use arcdoor_vision::{DetectSettings, DetectorKind, Vision};
+use arcdoor_vision::{DetectSettings, DetectorKind, RunOptions, Vision};
 
 use crate::bench_nets::CoursesArgs;
 use crate::footprint::{peak_memory, resident_memory};
@@ -117,7 +117,7 @@ fn once(course: &Course, graph: Option<&Path>) -> Result<()> {
     let spec = NetSpec { input: course.input, outputs: &names };
     let after = |_: Loading| marks.push(cpu_ms());
     let files = Files { onnx: &onnx, graphs: graphs.as_deref() };
-    let net = Net::load_watched(files, &spec, EngineChoice::Plan, &Tuning::default(), after)?;
+    let net = Net::load_watched(files, &spec, &EngineChoice::Plan.into(), after)?;
     drop(onnx);
     let mut session = net.session()?;
     marks.push(cpu_ms());
@@ -137,7 +137,7 @@ fn memory(dir: &Path) -> Result<()> {
     let pixels = vec![128; (FRAME[0] * FRAME[1] * 3) as usize];
     let before = resident_memory().context("no /proc here")?;
     let pack = open_pack(dir)?;
-    let mut vision = Vision::from_pack(&pack, DetectorKind::Yunet)?;
+    let mut vision = Vision::from_pack(&pack, DetectorKind::Yunet, &RunOptions::default())?;
     drop(pack);
     let frame = RgbView::new(&pixels, FRAME[0], FRAME[1], 3 * FRAME[0] as usize)?;
     vision.see(frame, &DetectSettings::default(), &mut Faces::new())?;

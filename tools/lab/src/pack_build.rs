@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::say::say;
 use anyhow::{Context, Result, bail, ensure};
 use arcdoor_calib::Random;
-use arcdoor_infer::{Net, NetSpec, onnx};
+use arcdoor_infer::{Net, NetSpec, RunOptions, rewrite};
 use arcdoor_models::{
     Built, EmbedderCard, GraphFile, MANIFEST_FILE, Pack, Preprocess, Recipe, RecipeNet, sha256_hex,
 };
@@ -87,7 +87,7 @@ fn build_net(net: &RecipeNet, role: Role, source: &Path, out: &Path) -> Result<B
             net.source_sha256
         );
     }
-    let simple = onnx::simplify(&bytes).with_context(|| format!("cannot rewrite {}", path.display()))?;
+    let simple = rewrite::simplify(&bytes).with_context(|| format!("cannot rewrite {}", path.display()))?;
     let input = &net.preprocess;
     let outputs: Vec<&str> = net.outputs.iter().map(String::as_str).collect();
     let spec = NetSpec { input: [1, 3, input.height as usize, input.width as usize], outputs: &outputs };
@@ -137,9 +137,9 @@ const TRIALS: u64 = 8;
 
 /// Runs the original, dequantised and otherwise as it came, beside the rewritten network: each output must
 /// be finite, of the recipe's dimension, and agree.
-fn compare(original: &[u8], simple: &onnx::Simplified, spec: &NetSpec<'_>, net: &RecipeNet) -> Result<()> {
-    let mut before = Net::load(&onnx::dequantise(original)?, spec)?.session()?;
-    let mut after = Net::load(&simple.onnx, spec)?.session()?;
+fn compare(original: &[u8], simple: &rewrite::Simplified, spec: &NetSpec<'_>, net: &RecipeNet) -> Result<()> {
+    let mut before = Net::load(&rewrite::dequantise(original)?, spec, &RunOptions::default())?.session()?;
+    let mut after = Net::load(&simple.onnx, spec, &RunOptions::default())?.session()?;
     let plane = spec.input[2] * spec.input[3];
     let one = Preprocess { mean: [0.0; 3], scale: [1.0; 3], ..net.preprocess.clone() };
     let norm = with_norm(&one, simple.input_norm);
@@ -174,7 +174,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
 }
 
 /// First the recipe's normalisation, then what was taken off the graph: one mean and one scale do both.
-fn with_norm(input: &Preprocess, norm: Option<onnx::InputNorm>) -> Preprocess {
+fn with_norm(input: &Preprocess, norm: Option<rewrite::InputNorm>) -> Preprocess {
     let mut input = input.clone();
     if let Some(norm) = norm {
         for c in 0..3 {

@@ -205,7 +205,7 @@ impl Candidate {
         let outputs = [output];
         let spec = NetSpec { input: [1, 3, height, width], outputs: &outputs };
         let refused = |cause| Trouble::BadInput(format!("the device cannot run this network: {cause}"));
-        let net = Net::load_on(bytes, &spec, engine).map_err(refused)?;
+        let net = Net::load(bytes, &spec, &engine.into()).map_err(refused)?;
         let session = net.session().map_err(refused)?;
         Ok(Self {
             session,

@@ -98,7 +98,7 @@ pub(crate) fn race(course: &Course, effort: Effort, python: Option<&Path>) -> Re
     let mut rows = Vec::new();
     let mut ours = Vec::new();
     for (engine, choice) in [("plan", EngineChoice::Plan), (REFERENCE, EngineChoice::Tract)] {
-        match Net::load_on(&onnx, &spec, choice).and_then(|net| net.session()) {
+        match Net::load(&onnx, &spec, &choice.into()).and_then(|net| net.session()) {
             Ok(mut session) => {
                 session.input_mut().copy_from_slice(&values);
                 session.run()?;

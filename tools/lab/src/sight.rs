@@ -7,7 +7,7 @@ use arcdoor_core::{Face, Faces, Landmarks5, Template};
 use arcdoor_frame::{ImageLimits, RgbImage, decode, read_image};
 use arcdoor_models::Pack;
 use arcdoor_vision::align::{ARCFACE_112, Similarity, TEMPLATE_SIDE, warp};
-use arcdoor_vision::{Channels, DetectSettings, DetectorKind, Vision};
+use arcdoor_vision::{Channels, DetectSettings, DetectorKind, RunOptions, Vision};
 use clap::ValueEnum;
 
 /// Which detector finds the boxes. The landmarks come from YuNet with both.
@@ -47,7 +47,7 @@ pub(crate) struct Sight {
 
 impl Sight {
     pub(crate) fn open(pack: &Pack, detector: DetectorName, settings: DetectSettings) -> Result<Self> {
-        let vision = Vision::from_pack(pack, detector.kind())
+        let vision = Vision::from_pack(pack, detector.kind(), &RunOptions::default())
             .with_context(|| format!("cannot load the networks of {}", pack.dir().display()))?;
         Ok(Self { vision, settings, image: RgbImage::new(), faces: Faces::new() })
     }

@@ -16,7 +16,7 @@ use std::process::Command;
 
 use arcdoor_calib::Features;
 use arcdoor_frame::{ImageLimits, RgbImage, read_image};
-use arcdoor_infer::{Net, NetSpec};
+use arcdoor_infer::{Net, NetSpec, RunOptions};
 use arcdoor_models::Pack;
 
 struct Place {
@@ -60,7 +60,8 @@ fn features(pack: &Pack, crops: &[PathBuf]) -> Features {
     let file = pack.embedder();
     let outputs = [file.outputs[0].as_str()];
     let spec = NetSpec { input: [1, 3, 112, 112], outputs: &outputs };
-    let mut session = Net::load(pack.file_bytes(file), &spec).unwrap().session().unwrap();
+    let mut session =
+        Net::load(pack.file_bytes(file), &spec, &RunOptions::default()).unwrap().session().unwrap();
     let (mut image, mut values) = (RgbImage::new(), Vec::new());
     for crop in crops {
         read_image(crop, &ImageLimits::default(), &mut image).unwrap();

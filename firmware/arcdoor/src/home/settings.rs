@@ -202,7 +202,7 @@ impl Settings {
     #[must_use]
     pub fn run_options(&self) -> RunOptions {
         let threads = if self.threads == 2 { Threads::Two } else { Threads::One };
-        RunOptions { engine: self.engine.into(), threads }
+        RunOptions { engine: self.engine.into(), threads, ..RunOptions::default() }
     }
 
     /// Opens the pack in `dir`, if these settings trust it.

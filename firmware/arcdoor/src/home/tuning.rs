@@ -24,7 +24,7 @@ use super::Home;
 use super::file::replace;
 use crate::error::Error;
 use arcdoor_models::Pack;
-use arcdoor_vision::tuning::{Choice, Form, Isa, Layer, Square, Tile, Tuning, TuningError};
+use arcdoor_vision::tuning::{Choice, Form, Isa, Layer, Tile, Tuning, TuningError};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{self, Read};
@@ -121,8 +121,8 @@ impl Row {
             pads: layer.pads,
             form: match choice.form {
                 Form::Direct => FormName::Direct,
-                Form::Winograd(Square::Two) => FormName::Winograd2,
-                Form::Winograd(Square::Four) => FormName::Winograd4,
+                Form::Winograd2 => FormName::Winograd2,
+                Form::Winograd4 => FormName::Winograd4,
             },
             pixels,
             blocks,
@@ -135,8 +135,8 @@ impl Row {
         let Self { planar, input, outputs, kernel, stride, pads, .. } = *self;
         let form = match self.form {
             FormName::Direct => Form::Direct,
-            FormName::Winograd2 => Form::Winograd(Square::Two),
-            FormName::Winograd4 => Form::Winograd(Square::Four),
+            FormName::Winograd2 => Form::Winograd2,
+            FormName::Winograd4 => Form::Winograd4,
         };
         let [planes, strip] = [self.planes, self.strip].map(|most| most.unwrap_or(usize::MAX));
         let tile = Tile { pixels: self.pixels, blocks: self.blocks, planes, strip };
@@ -254,7 +254,7 @@ mod tests {
             (LAYER, Choice { form: Form::Direct, tile }),
             (
                 Layer { outputs: 64, ..LAYER },
-                Choice { form: Form::Winograd(Square::Four), tile: Tile { blocks: 2, ..tile } },
+                Choice { form: Form::Winograd4, tile: Tile { blocks: 2, ..tile } },
             ),
             (
                 Layer { planar: true, input: [3, 112, 112], stride: 2, ..LAYER },

@@ -5,9 +5,7 @@ use crate::home::tuning::write;
 use crate::message::{LayerForm, Response};
 use crate::request::{Answer, Outcome, Service, progress};
 use arcdoor_vision::DetectSettings;
-use arcdoor_vision::tuning::{
-    Choice, Form, Isa, Layer, Network, Session, Square, Tuned, Tuning, networks, tune,
-};
+use arcdoor_vision::tuning::{Choice, Isa, Layer, Network, Session, Tuned, Tuning, networks, tune};
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -188,14 +186,15 @@ fn layer_line(tuned: &Tuned) -> Response {
 }
 
 fn form(choice: Choice) -> LayerForm {
-    let form = match choice.form {
-        Form::Direct => "direct",
-        Form::Winograd(Square::Two) => "winograd2",
-        Form::Winograd(Square::Four) => "winograd4",
-    };
     let [planes, strip] =
         [choice.tile.planes, choice.tile.strip].map(|most| i64::try_from(most).is_ok().then_some(most));
-    LayerForm { form: form.to_owned(), pixels: choice.tile.pixels, blocks: choice.tile.blocks, planes, strip }
+    LayerForm {
+        form: choice.form.name().to_owned(),
+        pixels: choice.tile.pixels,
+        blocks: choice.tile.blocks,
+        planes,
+        strip,
+    }
 }
 
 /// The table's lines, its head before the first of a kind.

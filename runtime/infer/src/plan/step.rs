@@ -13,7 +13,7 @@ use super::fuse::{Added, Fused, Kind};
 use super::graph::{Act, Weights};
 use super::makers::Values;
 use super::shape::Shape;
-use crate::tuning::{Choice, Form};
+use crate::tuning::Choice;
 
 /// A kernel with its shapes.
 #[derive(Debug, Clone)]
@@ -94,9 +94,8 @@ impl Kernel {
             Kind::Conv { taps, .. } => {
                 let direct = Conv::new(input, output, taps, epilogue)?;
                 // The direct sum, or Winograd's form where that was measured to be faster.
-                let square = match choice.map(|choice| choice.form) {
-                    Some(Form::Winograd(square)) => Some(square),
-                    Some(Form::Direct) => None,
+                let square = match choice {
+                    Some(choice) => choice.form.square(),
                     None => Winograd::suggest(&input, &output, taps),
                 };
                 match square {

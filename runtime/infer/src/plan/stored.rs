@@ -69,7 +69,7 @@ enum Place<B> {
 /// Reads a network at each of these input shapes and writes down what the plan starts from.
 ///
 /// # Errors
-/// As [`Net::load_on`](crate::Net::load_on) with [`EngineChoice::Plan`](crate::EngineChoice::Plan).
+/// As [`Net::load`](crate::Net::load) with [`EngineChoice::Plan`](crate::EngineChoice::Plan).
 pub fn write_graphs(onnx: &[u8], outputs: &[&str], inputs: &[[usize; 4]]) -> Result<Vec<u8>, InferError> {
     let mut groups: Vec<Group<Vec<u8>>> = Vec::new();
     for &input in inputs {

@@ -1,6 +1,6 @@
 //! Measuring a layer's candidates on the machine at hand.
 
-use arcdoor_kernels::{Conv, Inputs, Isa, ShapeError, Square, Tile, Winograd};
+use arcdoor_kernels::{Conv, Inputs, Isa, ShapeError, Tile, Winograd};
 
 use super::floats::Floats;
 use crate::tuning::{Choice, Form, Layer};
@@ -47,7 +47,7 @@ pub fn tune(
     let default = layer.default_choice(isa)?;
     let mut forms = vec![default.form];
     if winograd && layer.has_winograd() {
-        let all = [Form::Direct, Form::Winograd(Square::Two), Form::Winograd(Square::Four)];
+        let all = [Form::Direct, Form::Winograd2, Form::Winograd4];
         forms.extend(all.into_iter().filter(|form| *form != default.form));
     }
     let mut benches = Vec::new();
@@ -162,9 +162,9 @@ impl Bench {
         let conv = layer.conv()?;
         // Time does not depend on them; none is near 0, where some CPUs are slow.
         let values = vec![0.01; conv.weights_len()];
-        let (operator, packed_len, scratch_len) = match form {
-            Form::Direct => (Operator::Direct(conv), conv.packed_len(), 0),
-            Form::Winograd(square) => {
+        let (operator, packed_len, scratch_len) = match form.square() {
+            None => (Operator::Direct(conv), conv.packed_len(), 0),
+            Some(square) => {
                 let op = layer.winograd(square)?;
                 (Operator::Winograd(op), op.packed_len(), op.scratch_len())
             }

@@ -204,13 +204,13 @@ pub(crate) type Answers = Vec<(Vec<usize>, Vec<f32>)>;
 
 /// What the plan answers, it also answers to the last bit where it starts from a graph file.
 pub(crate) fn answers(onnx: &[u8], spec: &NetSpec<'_>, choice: EngineChoice, input: &[f32]) -> Answers {
-    let net = Net::load_on(onnx, spec, choice).unwrap();
+    let net = Net::load(onnx, spec, &choice.into()).unwrap();
     assert_eq!(net.engine(), if choice == EngineChoice::Plan { Engine::Plan } else { Engine::Tract });
     let answers = answers_of(&net, spec, input);
     if choice == EngineChoice::Plan {
         let graphs = write_graphs(onnx, spec.outputs, &[spec.input]).unwrap();
         let files = Files { onnx, graphs: Some(&graphs) };
-        let stored = Net::load_on(files, spec, choice).unwrap();
+        let stored = Net::load(files, spec, &choice.into()).unwrap();
         assert!(stored.from_graph());
         assert_eq!(bits(&answers_of(&stored, spec, input)), bits(&answers));
     }

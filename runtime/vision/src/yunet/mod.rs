@@ -16,7 +16,7 @@ use crate::nms::suppress;
 use crate::preprocess::Channels;
 use arcdoor_core::{Face, Faces, Landmarks5, Rect};
 use arcdoor_frame::RgbView;
-use arcdoor_infer::{Engine, Files, Net, NetSpec, RunOptions, Session, Tuning};
+use arcdoor_infer::{Engine, Files, Net, NetSpec, RunOptions, Session};
 use arcdoor_models::Pack;
 use decode::{Level, MAX_CANDIDATES, STRIDES};
 pub use ladder::SMALLEST_FACE_NET_PX;
@@ -50,7 +50,6 @@ pub struct YuNet {
     outputs: Vec<String>,
     channels: Channels,
     options: RunOptions,
-    tuning: Tuning,
     sessions: [Option<Session>; INPUTS],
     /// One for each [`Look`], so that a closer one leaves the weights for whole frames as they are.
     letterboxes: [Letterbox; 2],
@@ -63,9 +62,9 @@ impl YuNet {
     ///
     /// # Errors
     /// When the manifest does not list YuNet's twelve outputs.
-    pub fn from_pack(pack: &Pack) -> Result<Self, VisionError> {
+    pub fn from_pack(pack: &Pack, options: &RunOptions) -> Result<Self, VisionError> {
         let file = pack.detector();
-        Self::new(files(pack, file), &file.outputs, Channels::new(&file.preprocess))
+        Self::new(files(pack, file), &file.outputs, Channels::new(&file.preprocess), options)
     }
 
     /// From a network's bytes and the names of the outputs: cls, obj, bbox, kps, each at strides 8, 16, 32.
@@ -76,6 +75,7 @@ impl YuNet {
         files: impl Into<Files<'a>>,
         outputs: &[String],
         channels: Channels,
+        options: &RunOptions,
     ) -> Result<Self, VisionError> {
         let Files { onnx, graphs } = files.into();
         if outputs.len() != OUTPUTS {
@@ -86,26 +86,12 @@ impl YuNet {
             graphs: graphs.map(<[u8]>::to_vec),
             outputs: outputs.to_vec(),
             channels,
-            options: RunOptions::default(),
-            tuning: Tuning::default(),
+            options: options.clone(),
             sessions: [const { None }; INPUTS],
             letterboxes: [Letterbox::new(), Letterbox::new()],
             candidates: Vec::with_capacity(MAX_CANDIDATES),
             near: Faces::new(),
         })
-    }
-
-    /// The same on the engine and the number of threads of the caller's choice; nothing may be loaded yet.
-    #[must_use]
-    pub fn on(self, options: impl Into<RunOptions>) -> Self {
-        let options = options.into();
-        Self { options, sessions: [const { None }; INPUTS], ..self }
-    }
-
-    /// The same with layers cut as `tuning` says; nothing may be loaded yet.
-    #[must_use]
-    pub fn tuned(self, tuning: Tuning) -> Self {
-        Self { tuning, sessions: [const { None }; INPUTS], ..self }
     }
 
     /// What runs the network; unknown until it is loaded.
@@ -169,8 +155,8 @@ impl YuNet {
             names.iter_mut().zip(&self.outputs).for_each(|(name, output)| *name = output);
             let spec = NetSpec { input: [1, 3, fit.net[1], fit.net[0]], outputs: &names };
             let files = Files { onnx: &self.onnx, graphs: self.graphs.as_deref() };
-            let net = Net::load_tuned(files, &spec, self.options.engine, &self.tuning)?;
-            self.sessions[fit.index] = Some(net.session_on(self.options.threads)?);
+            let net = Net::load(files, &spec, &self.options)?;
+            self.sessions[fit.index] = Some(net.session()?);
         }
         Ok(())
     }

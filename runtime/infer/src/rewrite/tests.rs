@@ -11,7 +11,7 @@ use tract_onnx::pb::{
 };
 
 use super::{Simplified, graph, simplify};
-use crate::{InferError, Net, NetSpec};
+use crate::{InferError, Net, NetSpec, RunOptions};
 
 const INPUT: [usize; 4] = [1, 3, 6, 6];
 const SPEC: NetSpec<'static> = NetSpec { input: INPUT, outputs: &["y"] };
@@ -124,7 +124,7 @@ fn small_embedder(seed: u64, steepest: f32, transposed: bool) -> Vec<u8> {
 }
 
 fn run(onnx: &[u8], input: impl Fn(usize) -> f32) -> Vec<f32> {
-    let mut session = Net::load(onnx, &SPEC).unwrap().session().unwrap();
+    let mut session = Net::load(onnx, &SPEC, &RunOptions::default()).unwrap().session().unwrap();
     session.input_mut().iter_mut().enumerate().for_each(|(i, value)| *value = input(i));
     session.run().unwrap();
     session.output(0).to_vec()
@@ -160,8 +160,8 @@ fn inputs_that_nothing_reads_vanish() {
     let mut file = ModelProto::decode(&*small_embedder(1, 1.0, true)).unwrap();
     file.graph.as_mut().unwrap().input.push(value("left over", &[1]));
     let file = file.encode_to_vec();
-    assert!(matches!(Net::load(&file, &SPEC), Err(InferError::Inputs(2))));
-    Net::load(&simplify(&file).unwrap().onnx, &SPEC).unwrap();
+    assert!(matches!(Net::load(&file, &SPEC, &RunOptions::default()), Err(InferError::Inputs(2))));
+    Net::load(&simplify(&file).unwrap().onnx, &SPEC, &RunOptions::default()).unwrap();
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn quantised_weights_become_numbers_that_tract_can_read() {
 #[test]
 fn a_session_answers_anew_for_every_input() {
     let onnx = simplify(&small_embedder(5, 1.0, true)).unwrap().onnx;
-    let net = Net::load(&onnx, &SPEC).unwrap();
+    let net = Net::load(&onnx, &SPEC, &RunOptions::default()).unwrap();
     let mut session = net.session().unwrap();
     assert!(session.output(0).is_empty() && session.output_shape(0).is_empty());
     let mut answers = Vec::new();
@@ -260,8 +260,9 @@ fn a_session_answers_anew_for_every_input() {
 #[test]
 fn what_cannot_be_run_is_refused() {
     let onnx = simplify(&small_embedder(5, 1.0, true)).unwrap().onnx;
-    let load =
-        |onnx: &[u8], input, outputs: &[&str]| Net::load(onnx, &NetSpec { input, outputs }).map(|_| ());
+    let load = |onnx: &[u8], input, outputs: &[&str]| {
+        Net::load(onnx, &NetSpec { input, outputs }, &RunOptions::default()).map(|_| ())
+    };
     assert_eq!(load(&[], INPUT, &["y"]), Err(InferError::FileSize(0)));
     assert_eq!(load(&onnx, [1, 3, 0, 6], &["y"]), Err(InferError::InputShape([1, 3, 0, 6])));
     assert_eq!(

@@ -120,7 +120,7 @@ fn integers(constant: &Constant) -> Option<Vec<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::onnx::graph;
+    use crate::rewrite::graph;
     use tract_onnx::pb::AttributeProto;
 
     fn linear(axis: i64, block: i64) -> NodeProto {
