@@ -5,8 +5,10 @@
 
 use std::path::{Path, PathBuf};
 
-use arcdoor::request::Options;
-use arcdoor::{Home, Service};
+use arcdoor::daemon::{Clock, SystemClock, feed};
+use arcdoor::request::{Begun, Secrets, begin};
+use arcdoor::{Device, Error, Home, Options, Outcome};
+use arcdoor_api::{Request, Response};
 use arcdoor_frame::{ImageLimits, Resizer, RgbImage, read_image, write_png};
 
 /// The pack's folder and the demo's photos.
@@ -50,16 +52,32 @@ impl Real {
     }
 }
 
-/// The device's service on a pack that need not be signed.
+/// A device on a pack that need not be signed.
 #[must_use]
-pub fn service(home: &Path, pack: &Path) -> Service {
+pub fn device(home: &Path, pack: &Path) -> Device {
     let options = Options {
         pack: Some(pack.display().to_string()),
         detector: None,
         engine: None,
         allow_unsigned_pack: true,
     };
-    Service::open(Home::resolve(Some(home.to_owned())).unwrap(), options).unwrap()
+    Device::open(Home::resolve(Some(home.to_owned())).unwrap(), options, None).unwrap()
+}
+
+/// Carries a request out, and says how it ended and what was answered.
+pub fn ask(device: &mut Device, request: &Request) -> (Result<Outcome, Error>, Vec<Response>) {
+    let (clock, mut answers) = (SystemClock::start(), Vec::new());
+    let mut reply = |response: &Response| {
+        answers.push(response.clone());
+        Ok(())
+    };
+    let begun = begin(device, request, &Secrets::default(), clock.now(), &mut reply);
+    let outcome = begun.and_then(|begun| match (begun, request.feed()) {
+        (Begun::Frames(stepper), Some(from)) => feed(device, from, stepper, &clock, &mut reply),
+        (Begun::Over(outcome), _) => Ok(outcome),
+        (Begun::Frames(_), None) => unreachable!("who needs frames names a feed"),
+    });
+    (outcome, answers)
 }
 
 /// The device's binary as it was last built; `cargo xtask test` builds it first.

@@ -9,7 +9,7 @@ use arcdoor_core::{Decision, DenyReason, Fmr, Millis, RetryReason, SubjectName, 
 use arcdoor_frame::{Converter, ImageLimits, PixelFormat, RawFrame, Resizer, RgbImage, RgbView};
 use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
 use arcdoor_models::Pack;
-use arcdoor_pipeline::{Enrolment, Observation, Policy, Recognizer, Step};
+use arcdoor_pipeline::{Observation, Policy, Question, Recognizer, Rules, Step, Thresholds};
 use arcdoor_tests::Real;
 use arcdoor_vision::{DetectSettings, DetectorKind, EngineChoice, RunOptions, Threads, Vision};
 
@@ -73,6 +73,7 @@ struct Door {
     image: RgbImage,
     recognizer: Recognizer,
     gallery: Gallery,
+    rules: Rules,
     now: Millis,
 }
 
@@ -81,14 +82,14 @@ impl Door {
         let pack = Pack::open(&real.pack).unwrap();
         let vision = Vision::from_pack(&pack, DetectorKind::Yunet, options).unwrap();
         let threshold = pack.threshold(Fmr::new(1e-5).unwrap()).unwrap();
-        let policy = Policy::still();
-        let mut recognizer = Recognizer::new(vision, DetectSettings::default(), threshold, policy).unwrap();
+        let thresholds = Thresholds::new(threshold, threshold, threshold).unwrap();
+        let rules = Rules { thresholds, policy: Policy::still() };
+        let mut recognizer = Recognizer::new(vision, DetectSettings::default());
         let key = GalleryKey::generate().unwrap();
         let mut gallery =
             Gallery::open_on(MemoryDisk::new(), &key, pack.model_id(), pack.dimension()).unwrap();
-        let mut enrolment = Enrolment::new();
-        assert_eq!(enrolment.offer(&mut recognizer, real.frame("obama.jpg", 10).view()).unwrap(), None);
-        gallery.enrol(&SubjectName::new("Barack").unwrap(), &enrolment.finish(), 0).unwrap();
+        let (view, _) = recognizer.view(real.frame("obama.jpg", 10).view()).unwrap().unwrap();
+        gallery.enrol(&SubjectName::new("Barack").unwrap(), &[view], 0).unwrap();
         for other in 0..50_u32 {
             let values: Vec<f32> = (0..pack.dimension() as u32)
                 .map(|i| f32::from(((i * 31 + other * 77) % 101) as u8) - 50.0)
@@ -98,7 +99,7 @@ impl Door {
         }
         recognizer.prepare(CAMERA[0], CAMERA[1]).unwrap();
         let (converter, image) = (Converter::new(ImageLimits::default()), RgbImage::new());
-        Self { converter, image, recognizer, gallery, now: Millis(0) }
+        Self { converter, image, recognizer, gallery, rules, now: Millis(0) }
     }
 
     fn step(&mut self, frame: RgbView<'_>) -> Step {
@@ -111,15 +112,17 @@ impl Door {
         };
         self.converter.to_rgb(&raw, &mut self.image).unwrap();
         self.now = self.now.plus(100);
-        self.recognizer.step(self.image.view(), &self.gallery, self.now).unwrap()
+        self.recognizer
+            .step(self.image.view(), &self.gallery, Question::Identify, &self.rules, self.now)
+            .unwrap()
     }
 }
 
 /// One frame: its allocations, what was decided, and the template.
-type Seen = (u64, Step, Option<Template>);
+type Frame = (u64, Step, Option<Template>);
 
 /// Each frame, after a first one that is not counted.
-fn visit(door: &mut Door, frames: &[RgbImage]) -> Vec<Seen> {
+fn visit(door: &mut Door, frames: &[RgbImage]) -> Vec<Frame> {
     door.step(frames[0].view());
     let mut seen = Vec::with_capacity(frames.len());
     for frame in frames {
@@ -153,7 +156,7 @@ fn a_frame_allocates_nothing_from_the_cameras_bytes_to_the_decision() {
     let again = visit(&mut Door::open(&real, &plan(Threads::Two)), &frames);
     for ((_, one, template), (allocations, two, same)) in seen.iter().zip(&again) {
         assert_eq!(*allocations, 0);
-        assert_eq!((&one.seen.faces, template), (&two.seen.faces, same));
+        assert_eq!((&one.faces, template), (&two.faces, same));
     }
 
     // Every branch was taken.
@@ -163,7 +166,7 @@ fn a_frame_allocates_nothing_from_the_cameras_bytes_to_the_decision() {
     assert_eq!(decisions[2], Decision::Denied { reason: DenyReason::NoMatch });
     assert!(matches!(decisions[3], Decision::Granted { .. }), "{:?}", seen[3].1);
     assert_eq!(decisions[4], Decision::Retry { reason: RetryReason::SeveralFaces });
-    assert!(seen[3].1.seen.faces.len() >= 2 && seen[5].1.seen.faces.len() >= 3);
+    assert!(seen[3].1.faces.len() >= 2 && seen[5].1.faces.len() >= 3);
     assert!(matches!(seen[6].1.observation, Observation::Face { .. }), "{:?}", seen[6].1);
 
     // The counter counts: tract makes its tensors anew.

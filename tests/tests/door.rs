@@ -2,31 +2,61 @@
 #![allow(clippy::unwrap_used, reason = "clippy exempts test functions only, not their helpers")]
 
 use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, channel};
 
-use arcdoor::message::Pictures;
-use arcdoor::{Home, Outcome, Request, Response, Service};
+use arcdoor::daemon::{Asked, Caller, Loop, Queue, SystemClock, Trace};
+use arcdoor::device::source::Frames;
+use arcdoor::request::Secrets;
+use arcdoor::{Device, Error, Home, Outcome, Reply};
+use arcdoor_api::{Feed, Request, Response};
 use arcdoor_core::{Decision, Fmr, Millis, Score, SubjectName};
 use arcdoor_frame::RgbImage;
 use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
 use arcdoor_models::Pack;
-use arcdoor_pipeline::{Enrolment, Policy, Recognizer, TraceEntry, replay};
-use arcdoor_tests::{Real, service, write_frames};
+use arcdoor_pipeline::{
+    Enrolment, EnrolmentStep, Plan, Policy, Purpose, Question, Recognizer, Replay, Rules, Thresholds,
+    TraceEntry, TraceError, TraceLine,
+};
+use arcdoor_tests::{Real, ask, device, write_frames};
 use arcdoor_vision::{DetectSettings, DetectorKind, RunOptions, Vision};
 
-/// Each response as JSON.
-fn ask(service: &mut Service, request: &Request) -> (Outcome, Vec<serde_json::Value>) {
-    let mut lines = Vec::new();
-    let outcome = service.handle(request, &mut |response: &Response| {
-        lines.push(serde_json::to_value(response).unwrap());
-        Ok(())
-    });
-    (outcome.unwrap(), lines)
+/// The request's answers as JSON.
+fn done(device: &mut Device, request: &Request) -> (Outcome, Vec<serde_json::Value>) {
+    let (outcome, answers) = ask(device, request);
+    (outcome.unwrap(), answers.iter().map(|answer| serde_json::to_value(answer).unwrap()).collect())
 }
 
-fn enrol(service: &mut Service, photo: PathBuf) {
-    let name = SubjectName::new("Barack").unwrap();
-    let from = Pictures::Images(vec![photo]);
-    assert_eq!(ask(service, &Request::Enrol { name, from, duplicate: false }).0, Outcome::Done);
+fn barack() -> SubjectName {
+    SubjectName::new("Barack").unwrap()
+}
+
+fn enrol(device: &mut Device, photo: PathBuf) {
+    let request = Request::Enrol { name: barack(), from: Feed::Photos(vec![photo]), duplicate: false };
+    assert_eq!(done(device, &request).0, Outcome::Done);
+}
+
+/// The loop's answers, each as JSON, one by one to `each`.
+fn run(
+    device: &mut Device,
+    frames: PathBuf,
+    queue: Queue,
+    trace: Option<Trace>,
+    mut each: impl FnMut(&serde_json::Value),
+) -> Vec<serde_json::Value> {
+    let frames = Frames::open(&Feed::Replay(frames), device.settings()).unwrap();
+    let (clock, mut lines) = (SystemClock::start(), Vec::new());
+    let mut reply = |response: &Response| {
+        lines.push(serde_json::to_value(response).unwrap());
+        each(&lines[lines.len() - 1]);
+        Ok(())
+    };
+    let outcome = Loop::new(device, frames, &clock, queue).with_trace(trace).run(None, &mut reply);
+    assert_eq!(outcome.unwrap(), Outcome::Done);
+    lines
+}
+
+fn decisions(lines: &[serde_json::Value]) -> Vec<&str> {
+    lines.iter().map(|line| line["decision"].as_str().unwrap()).collect()
 }
 
 /// The enrolled man for six frames, nobody for three, another man for seven.
@@ -38,25 +68,145 @@ fn visit(real: &Real) -> Vec<RgbImage> {
 }
 
 #[test]
-fn the_loop_lets_one_in_and_refuses_another_and_logs_each_once() {
+fn the_loop_lets_one_in_and_refuses_another_and_its_trace_is_decided_again() {
     let Some(real) = Real::find() else { return };
     let folder = tempfile::tempdir().unwrap();
     let (home, frames) = (folder.path().join("home"), folder.path().join("frames"));
     write_frames(&frames, &visit(&real));
-    let mut service = service(&home, &real.pack);
-    enrol(&mut service, real.photo("obama.jpg"));
-    let (_, lines) = ask(&mut service, &Request::Run { from: Pictures::Replay(frames), frames: None });
-    let decisions: Vec<_> = lines.iter().map(|line| line["decision"].as_str().unwrap()).collect();
-    assert_eq!(decisions.len(), 16);
-    assert_eq!(decisions[..2], ["retry"; 2], "two frames do not agree three times");
-    assert_eq!(decisions[2..6], ["granted"; 4]);
-    assert_eq!(decisions[6..13], ["retry"; 7], "nobody, then four frames of a stranger");
-    assert_eq!(decisions[13..], ["denied"; 3]);
+    let mut device = device(&home, &real.pack);
+    enrol(&mut device, real.photo("obama.jpg"));
+    let trace = folder.path().join("trace");
+    let lines = run(&mut device, frames, Queue::new().1, Some(Trace::create(&trace).unwrap()), |_| {});
+    let said = decisions(&lines);
+    assert_eq!(said.len(), 16);
+    assert_eq!(said[..2], ["retry"; 2], "two frames do not agree three times");
+    assert_eq!(said[2..6], ["granted"; 4]);
+    assert_eq!(said[6..13], ["retry"; 7], "nobody, then four frames of a stranger");
+    assert_eq!(said[13..], ["denied"; 3]);
     assert_eq!(lines[7]["reason"], "no_face");
     assert_eq!(lines[4]["candidate"], "Barack");
     let log = std::fs::read_to_string(Home::resolve(Some(home)).unwrap().log()).unwrap();
     let count = |word: &str| log.lines().filter(|line| line.contains(word)).count();
     assert_eq!((count("granted"), count("denied")), (1, 1), "{log}");
+
+    let (outcome, again) = done(&mut device, &Request::Replay { file: trace.clone() });
+    assert_eq!((outcome, again.len()), (Outcome::Done, 17));
+    assert_eq!(decisions(&again[..16]), said);
+    assert_eq!(again[16]["frames"], 16);
+    assert!(matches!(Trace::create(&trace), Err(Error::Exists(_))), "nothing is overwritten");
+
+    // Somebody else's decision in the middle is named by its line, and half a line at the end is none.
+    let text = std::fs::read_to_string(&trace).unwrap();
+    let other = text.replacen("\"no_match\"", "\"ambiguous\"", 1);
+    assert_ne!(other, text);
+    std::fs::write(&trace, other).unwrap();
+    let (refused, _) = ask(&mut device, &Request::Replay { file: trace.clone() });
+    let refused = refused.unwrap_err();
+    assert!(refused.code() == 1 && refused.to_string().contains("line "), "{refused}");
+    std::fs::write(&trace, &text[..text.len() - 30]).unwrap();
+    assert_eq!(done(&mut device, &Request::Replay { file: trace.clone() }).1[15]["frames"], 15);
+    std::fs::write(&trace, "{}\n").unwrap();
+    assert_eq!(ask(&mut device, &Request::Replay { file: trace }).0.unwrap_err().code(), 3);
+}
+
+/// Passes answers, and how it ended, to a test.
+struct Told {
+    answers: std::sync::mpsc::Sender<serde_json::Value>,
+}
+
+impl Reply for Told {
+    fn answer(&mut self, response: &Response) -> Result<(), Error> {
+        self.answers.send(serde_json::to_value(response).unwrap()).unwrap();
+        Ok(())
+    }
+}
+
+impl Caller for Told {
+    fn ended(&mut self, result: Result<Outcome, Error>) {
+        let text = result.map_or_else(|error| error.to_string(), |outcome| format!("{outcome:?}"));
+        self.answers.send(serde_json::Value::String(text)).unwrap();
+    }
+}
+
+fn send(door: &SyncSender<Asked>, request: Request) -> Receiver<serde_json::Value> {
+    let (answers, told) = channel();
+    door.send(Asked { request, secrets: Secrets::default(), caller: Box::new(Told { answers }) }).unwrap();
+    told
+}
+
+/// Frames of one man: nobody is enrolled, he is enrolled before frame 4, revoked before frame 10, and enrolled again
+/// by frames of the loop itself from frame 14 on.
+#[test]
+fn who_is_enrolled_and_revoked_while_the_loop_runs_is_known_and_refused_at_the_next_frame() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let frames = folder.path().join("frames");
+    write_frames(&frames, &(0..24).map(|i| real.frame("obama2.jpg", i % 6 * 3)).collect::<Vec<_>>());
+    let mut device = device(&folder.path().join("home"), &real.pack);
+    let (door, queue) = Queue::new();
+    let (photo, mut told) = (real.photo("obama.jpg"), Vec::new());
+    let lines = run(&mut device, frames, queue, None, |line| match line["frame"].as_u64() {
+        Some(3) => {
+            let from = Feed::Photos(vec![photo.clone()]);
+            told.push(send(&door, Request::Enrol { name: barack(), from, duplicate: false }));
+        }
+        Some(7) => told.push(send(&door, Request::KeyRenew)),
+        Some(9) => told.push(send(&door, Request::Revoke { name: barack(), erase: true })),
+        Some(13) => {
+            let from = Feed::Camera(None);
+            told.push(send(&door, Request::Enrol { name: barack(), from, duplicate: false }));
+            told.push(send(&door, Request::Tune { frame: [640, 480], winograd: false, dry_run: true }));
+        }
+        _ => {}
+    });
+    let told: Vec<Vec<_>> = told.into_iter().map(|told| told.into_iter().collect()).collect();
+    let said: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            (line["frame"].as_u64().unwrap(), line["decision"].as_str().unwrap(), line["reason"].as_str())
+        })
+        .collect();
+    let at = |frame: u64| {
+        said.iter().find(|(number, ..)| *number == frame).map(|(_, verdict, why)| (*verdict, *why))
+    };
+    assert_eq!(at(3), Some(("retry", Some("looking"))), "nobody is enrolled, and a denial takes five frames");
+    assert_eq!(at(6), Some(("granted", None)), "three frames after the enrolment agree");
+    assert_eq!(at(9), Some(("granted", None)), "under a new key as well");
+    assert_eq!(at(10).unwrap().0, "denied", "at the very next frame: {said:?}");
+    assert!(
+        said.iter()
+            .filter(|(frame, ..)| (10..14).contains(frame))
+            .all(|(_, verdict, _)| *verdict != "granted")
+    );
+    assert_eq!(
+        (0..24).filter(|frame| at(*frame).is_none()).count(),
+        5,
+        "five frames were views of an enrolment"
+    );
+    assert_eq!(at(23), Some(("granted", None)), "enrolled by the loop's own frames");
+    assert_eq!(told[0].last().unwrap(), "Done");
+    assert_eq!(told[2][0]["erased"], true);
+    assert_eq!(told[3][0]["templates"], 5);
+    assert!(told[4][0].as_str().unwrap().contains("door is in use"), "{:?}", told[4]);
+}
+
+#[test]
+fn a_photo_that_is_identified_while_the_loop_runs_changes_no_decision_of_the_loop() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let frames = folder.path().join("frames");
+    write_frames(&frames, &visit(&real));
+    let mut device = device(&folder.path().join("home"), &real.pack);
+    enrol(&mut device, real.photo("obama.jpg"));
+    let plain = run(&mut device, frames.clone(), Queue::new().1, None, |_| {});
+    let (door, queue) = Queue::new();
+    let biden = Request::Identify { from: Feed::Photos(vec![real.photo("biden.jpg")]), annotate: None };
+    device.drop_recognition();
+    let mut told = Vec::new();
+    let asked = run(&mut device, frames, queue, None, |_| told.push(send(&door, biden.clone())));
+    let answers = told.iter().flat_map(|told| told.try_iter()).filter(|told| told["kind"] == "identified");
+    assert_eq!(answers.count(), 15, "after each frame but the last");
+    assert_eq!(decisions(&plain), decisions(&asked));
 }
 
 #[test]
@@ -64,14 +214,14 @@ fn who_is_revoked_is_a_stranger_at_once_and_after_a_restart() {
     let Some(real) = Real::find() else { return };
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().join("home");
-    let seen =
-        || Request::Identify { from: Pictures::Images(vec![real.photo("obama3.jpg")]), annotate: None };
-    let mut first = service(&home, &real.pack);
+    let asked = || Request::Identify { from: Feed::Photos(vec![real.photo("obama3.jpg")]), annotate: None };
+    let mut first = device(&home, &real.pack);
     enrol(&mut first, real.photo("obama.jpg"));
-    assert_eq!(ask(&mut service(&home, &real.pack), &seen()).1[0]["decision"], "granted");
-    ask(&mut first, &Request::Revoke { name: SubjectName::new("Barack").unwrap(), erase: false });
-    assert_eq!(ask(&mut first, &seen()).1[0]["reason"], "nobody_enrolled");
-    assert_eq!(ask(&mut service(&home, &real.pack), &seen()).1[0]["reason"], "nobody_enrolled");
+    assert_eq!(done(&mut first, &asked()).1[0]["decision"], "granted");
+    done(&mut first, &Request::Revoke { name: barack(), erase: false });
+    assert_eq!(done(&mut first, &asked()).1[0]["reason"], "nobody_enrolled");
+    drop(first);
+    assert_eq!(done(&mut device(&home, &real.pack), &asked()).1[0]["reason"], "nobody_enrolled");
 }
 
 #[test]
@@ -80,8 +230,8 @@ fn a_recorded_visit_replays_exactly_and_shows_what_another_threshold_would_do() 
     let pack = Pack::open(&real.pack).unwrap();
     let vision = Vision::from_pack(&pack, DetectorKind::Yunet, &RunOptions::default()).unwrap();
     let threshold = pack.threshold(Fmr::new(1e-5).unwrap()).unwrap();
-    let detect = DetectSettings::default();
-    let mut recognizer = Recognizer::new(vision, detect, threshold, Policy::default()).unwrap();
+    let thresholds = Thresholds::new(threshold, threshold, threshold).unwrap();
+    let mut recognizer = Recognizer::new(vision, DetectSettings::default());
     let mut gallery = Gallery::open_on(
         MemoryDisk::new(),
         &GalleryKey::generate().unwrap(),
@@ -89,23 +239,34 @@ fn a_recorded_visit_replays_exactly_and_shows_what_another_threshold_would_do() 
         pack.dimension(),
     )
     .unwrap();
-    let mut enrolment = Enrolment::new();
-    assert_eq!(enrolment.offer(&mut recognizer, real.frame("obama.jpg", 10).view()).unwrap(), None);
-    gallery.enrol(&SubjectName::new("Barack").unwrap(), &enrolment.finish(), 0).unwrap();
+    let plan = Plan::photos(Purpose::New { allow_duplicate: false }, 1);
+    let mut enrolment = Enrolment::new(plan, thresholds).unwrap();
+    let taken = enrolment.step(&mut recognizer, real.frame("obama.jpg", 10).view(), Millis(0)).unwrap();
+    assert!(matches!(taken, EnrolmentStep::Taken { .. }), "{taken:?}");
+    let views = enrolment.finish(&gallery).unwrap().unwrap();
+    gallery.enrol(&barack(), &views.templates, 0).unwrap();
 
-    let mut lines = Vec::new();
+    let rules = Rules { thresholds, policy: Policy::default() };
+    let mut lines = vec![TraceLine::HEADER, TraceLine::Rules(rules)];
     for (index, frame) in visit(&real).iter().enumerate() {
         let now = Millis(index as u64 * 100);
-        let step = recognizer.step(frame.view(), &gallery, now).unwrap();
-        let entry = TraceEntry { now, observation: step.observation, decision: step.decision };
-        lines.push(serde_json::to_string(&entry).unwrap());
+        let step = recognizer.step(frame.view(), &gallery, Question::Identify, &rules, now).unwrap();
+        lines.push(TraceLine::Frame(TraceEntry {
+            now,
+            observation: step.observation,
+            decision: step.decision,
+        }));
     }
-    let trace: Vec<TraceEntry> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let rules = *recognizer.rules();
-    replay(&trace, &rules).unwrap();
-    let mut strict = rules;
-    strict.threshold.value = Score(0.99);
-    let mismatch = replay(&trace, &strict).unwrap_err();
-    assert!(matches!(mismatch.recorded, Decision::Granted { .. }), "{mismatch}");
-    assert!(!matches!(mismatch.decided, Decision::Granted { .. }), "{mismatch}");
+    let text: Vec<String> = lines.iter().map(|line| line.to_json().unwrap()).collect();
+    let trace: Vec<TraceLine> = text.iter().map(|line| TraceLine::from_json(line).unwrap()).collect();
+    let mut replay = Replay::new();
+    assert_eq!(trace.iter().filter_map(|line| replay.line(line).unwrap()).count(), 16);
+    let mut strict = trace;
+    let mut stricter = rules;
+    stricter.thresholds.identify.value = Score(0.99);
+    strict[1] = TraceLine::Rules(stricter);
+    let mut replay = Replay::new();
+    let mismatch = strict.iter().find_map(|line| replay.line(line).err()).unwrap();
+    let TraceError::Mismatch { recorded, decided } = mismatch else { unreachable!("{mismatch}") };
+    assert!(matches!(recorded, Decision::Granted { .. }) && !matches!(decided, Decision::Granted { .. }));
 }

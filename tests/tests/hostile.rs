@@ -440,7 +440,7 @@ fn messages() {
         &deep,
     ];
     for text in bad {
-        let read = serde_json::from_str::<arcdoor::Request>(text);
+        let read = serde_json::from_str::<arcdoor_api::Request>(text);
         assert!(read.is_err_and(|error| !error.to_string().is_empty()), "{}", &text[..text.len().min(80)]);
     }
     report("messages", bad.len());

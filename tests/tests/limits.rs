@@ -5,8 +5,7 @@
     reason = "clippy exempts test functions only, not their helpers"
 )]
 
-use arcdoor::message::MAX_PHOTOS;
-use arcdoor::request::site_export::MAX_SITE_SCORES;
+use arcdoor_api::MAX_PHOTOS;
 use arcdoor_core::limits;
 use arcdoor_core::{ModelId, SubjectName, Template};
 use arcdoor_frame::{FrameError, ImageLimits};
@@ -35,7 +34,7 @@ fn the_page_says_what_the_constants_say() {
         .map(|line| line.split(" | ").collect())
         .collect();
     let image = ImageLimits::default();
-    let said: [(&str, &[usize]); 23] = [
+    let said: [(&str, &[usize]); 24] = [
         ("an encoded photo", &[image.max_bytes >> 20, image.max_side as usize, image.max_pixels as usize]),
         ("photos in one request", &[MAX_PHOTOS]),
         ("faces in one frame", &[limits::MAX_FACES]),
@@ -63,12 +62,16 @@ fn the_page_says_what_the_constants_say() {
         ("work of a network", &[usize::try_from(arcdoor_infer::MAX_WORK).unwrap()]),
         ("settings.toml", &[(arcdoor::home::settings::MAX_BYTES >> 10) as usize]),
         ("tuning.toml", &[(arcdoor::home::tuning::MAX_BYTES >> 10) as usize, arcdoor_infer::MAX_LAYERS]),
-        ("comparisons that `site export`", &[MAX_SITE_SCORES, arcdoor_calib::MAX_SITE_ROWS]),
+        ("a trace", &[(arcdoor::daemon::MAX_TRACE_BYTES >> 20) as usize]),
+        ("requests that wait for the loop", &[arcdoor::daemon::MAX_ASKED]),
         ("the log", &[(arcdoor::home::log::MAX_BYTES >> 20) as usize]),
         ("frames that may fail", &[arcdoor::daemon::r#loop::MOST_FAILURES as usize]),
         ("denials that `run` logs", &[arcdoor::daemon::r#loop::MOST_DENIALS_LOGGED as usize]),
         ("wait for one camera frame", &[arcdoor::device::source::FRAME_TIMEOUT.as_secs() as usize]),
-        ("a passphrase", &[arcdoor::home::passphrase::LEAST_CHARS, arcdoor::home::passphrase::MAX_BYTES as usize]),
+        (
+            "a passphrase",
+            &[arcdoor::home::passphrase::LEAST_CHARS, arcdoor::home::passphrase::MAX_BYTES as usize],
+        ),
     ];
     for (what, numbers) in said {
         let row = rows.iter().find(|row| row[0].starts_with(what));

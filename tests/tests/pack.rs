@@ -4,10 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use arcdoor::message::Pictures;
-use arcdoor::{Request, Service};
+use arcdoor::Device;
+use arcdoor_api::{Feed, Request};
 use arcdoor_models::sha256_hex;
-use arcdoor_tests::{Real, service};
+use arcdoor_tests::{Real, ask, device};
 
 const PACK: u8 = 4;
 
@@ -21,14 +21,10 @@ fn copy_of(real: &Real, to: PathBuf) -> PathBuf {
 }
 
 /// What it says, its exit code, and how often it answered.
-fn refusal(service: &mut Service, request: &Request) -> (String, u8, usize) {
-    let mut answers = 0;
-    let outcome = service.handle(request, &mut |_| {
-        answers += 1;
-        Ok(())
-    });
+fn refusal(device: &mut Device, request: &Request) -> (String, u8, usize) {
+    let (outcome, answers) = ask(device, request);
     let error = outcome.unwrap_err();
-    (error.to_string(), error.code(), answers)
+    (error.to_string(), error.code(), answers.len())
 }
 
 #[test]
@@ -41,9 +37,9 @@ fn a_changed_byte_in_any_file_is_refused_by_name() {
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         fs::write(pack.join(file), bytes).unwrap();
-        let from = Pictures::Images(vec![real.photo("obama.jpg")]);
-        let mut service = service(&folder.path().join("home"), &pack);
-        let (said, code, answers) = refusal(&mut service, &Request::Identify { from, annotate: None });
+        let from = Feed::Photos(vec![real.photo("obama.jpg")]);
+        let mut device = device(&folder.path().join("home"), &pack);
+        let (said, code, answers) = refusal(&mut device, &Request::Identify { from, annotate: None });
         assert!(said.contains(file), "{said}");
         assert_eq!((code, answers), (PACK, 0));
     }
@@ -56,7 +52,7 @@ fn a_graph_that_is_not_the_networks_is_refused_and_what_was_installed_stays() {
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().join("home");
     let install = |dir: &Path| Request::PackInstall { dir: dir.to_owned(), older: false };
-    service(&home, &real.pack).handle(&install(&real.pack), &mut |_| Ok(())).unwrap();
+    ask(&mut device(&home, &real.pack), &install(&real.pack)).0.unwrap();
 
     let pack = copy_of(&real, folder.path().join("pack"));
     let graph = fs::read(pack.join("sface.graph")).unwrap();
@@ -72,7 +68,7 @@ fn a_graph_that_is_not_the_networks_is_refused_and_what_was_installed_stays() {
 
     let check = Request::PackCheck { dir: Some(pack.clone()), explain: false };
     for request in [check, install(&pack)] {
-        let (said, code, answers) = refusal(&mut service(&home, &pack), &request);
+        let (said, code, answers) = refusal(&mut device(&home, &pack), &request);
         assert!(said.contains("graph file is not what this arcdoor makes"), "{said}");
         assert_eq!((code, answers), (PACK, 0));
     }

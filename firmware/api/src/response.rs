@@ -241,6 +241,15 @@ pub enum Response {
         /// Whether every value stays as it is, bit for bit.
         keeps_values: bool,
     },
+    /// A trace takes no more: it is full, or cannot be written. The loop goes on.
+    TraceEnded {
+        /// The file.
+        file: PathBuf,
+        /// Its size.
+        bytes: u64,
+        /// Why; none: it is full.
+        error: Option<String>,
+    },
     /// A frame of a trace was decided again, as before.
     Replayed {
         /// Its number, from 0.

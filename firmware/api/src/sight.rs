@@ -1,6 +1,8 @@
 //! What was observed and decided on one picture.
 
-use arcdoor_core::{Basis, Decision, DenyReason, Quality, QualityPart, RetryReason, Running, SubjectId, SubjectName};
+use arcdoor_core::{
+    Basis, Decision, DenyReason, Quality, QualityPart, RetryReason, Running, SubjectId, SubjectName,
+};
 use serde::{Deserialize, Serialize};
 
 /// A [`Decision`] without what belongs to it.

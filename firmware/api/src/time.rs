@@ -106,7 +106,8 @@ impl FromStr for UtcTime {
 
 fn parse(text: &str) -> Option<UtcTime> {
     let digits = |text: &str, length: usize| {
-        (text.len() == length && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse::<u64>().ok())?
+        (text.len() == length && text.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| text.parse::<u64>().ok())?
     };
     let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
     let mut date = date.split('-');
@@ -170,7 +171,9 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused() {
-        for text in ["", "Z", "2026-11-28", "2026-11-28T05:31:24", "2026-02-29T00:00:00Z", "2026-11-28T05:31:24.Z"] {
+        for text in
+            ["", "Z", "2026-11-28", "2026-11-28T05:31:24", "2026-02-29T00:00:00Z", "2026-11-28T05:31:24.Z"]
+        {
             assert!(text.parse::<UtcTime>().is_err(), "{text}");
         }
         assert_eq!(UtcTime::from_unix_s(u64::MAX), None);

@@ -14,7 +14,7 @@ use arcdoor_core::{CalibrationError, RetryReason, SubjectName};
 use arcdoor_frame::FrameError;
 use arcdoor_gallery::GalleryError;
 use arcdoor_models::PackError;
-use arcdoor_pipeline::PipelineError;
+use arcdoor_pipeline::{PipelineError, TraceError};
 use arcdoor_vision::VisionError;
 use arcdoor_vision::tuning::{ShapeError, TuningError};
 use std::io;
@@ -242,25 +242,22 @@ pub enum Error {
         /// What would have helped at last; none: no frame came.
         reason: Option<RetryReason>,
     },
-    /// A trace that cannot be decided again.
-    #[error("{}: {source}", path.display())]
+    /// A trace that cannot be decided again, or whose decisions are others now.
+    #[error("{}, line {line}: {source}", path.display())]
     Trace {
         /// The file.
         path: PathBuf,
-        /// Which line, and why.
-        source: TraceProblem,
+        /// Which line, from 1.
+        line: u64,
+        /// Why.
+        source: TraceError,
     },
-    /// A trace whose decisions are others now.
-    #[error("{}: {source}: this arcdoor does not decide as the one that recorded it", path.display())]
-    OtherDecision {
-        /// The file.
-        path: PathBuf,
-        /// Which frame.
-        source: Mismatch,
-    },
-    /// The loop has more to do than it may keep.
-    #[error("the door is busy: wait for the requests that it has, and repeat")]
+    /// The loop is running, and this would disturb it.
+    #[error("the door is in use: stop `arcdoor run` first, and repeat")]
     Busy,
+    /// A request panicked.
+    #[error("this request failed by a fault of arcdoor's own, and the door goes on: please report it")]
+    Fault,
     /// Too many frames failed in a row.
     #[error("{0} frames in a row failed: `arcdoor doctor` looks for the reason")]
     FramesFail(u32),
@@ -300,6 +297,8 @@ impl Error {
             Self::Camera(
                 CameraError::Picture { .. } | CameraError::Replay { .. } | CameraError::NoPictures(_),
             ) => INPUT,
+            Self::Trace { source: TraceError::Mismatch { .. }, .. } => REFUSED,
+            Self::Trace { .. } => INPUT,
             Self::Declined | Self::NoView { .. } | Self::NoGoodPicture => REFUSED,
             Self::Photo { .. } | Self::UnknownName(_) | Self::Settings { .. } => INPUT,
             Self::Gallery(
@@ -314,8 +313,7 @@ impl Error {
             | Self::NoCredential { .. }
             | Self::NoPassphrase
             | Self::Hint
-            | Self::OlderPack { .. }
-=> PACK,
+            | Self::OlderPack { .. } => PACK,
             Self::NoPack { .. }
             | Self::Pack(_)
             | Self::Calibration(_)
@@ -330,6 +328,8 @@ impl Error {
             | Self::Annotate { .. }
             | Self::Camera(_)
             | Self::Output(_)
+            | Self::Busy
+            | Self::Fault
             | Self::FramesFail(_) => DEVICE,
         }
     }

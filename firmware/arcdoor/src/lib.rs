@@ -1,17 +1,20 @@
-//! The device: the operator's commands and the loop at the door, as requests to one service.
+//! The device: the operator's commands, and the loop at the door.
 //!
 //! ```text
-//! arguments -> Cli -> Request -> Service -> Response -> a line of text or JSON
+//! arguments -> cli -> Request -> request -> Device -> Response -> cli: a line of text or JSON
+//!               \-> daemon: frame after frame -> Device, and requests between two frames
 //! ```
 //!
-//! | module | holds |
-//! |---|---|
-//! | [`cli`] | arguments to requests, answers to text |
-//! | [`request`] | what each request does |
-//! | [`daemon`] | the loop at the door |
-//! | [`device`] | recognition, sources of frames, and what is kept of a decision |
-//! | [`home`] | the folder of all state, and its files |
-//! | [`error`] | [`Error`]: exit code and advice |
+//! | module | holds | imports |
+//! |---|---|---|
+//! | [`cli`] | arguments to requests, answers to text; the only one that prints | daemon, request |
+//! | [`daemon`] | the loop, and the clock that it lives by | request, device |
+//! | [`request`] | what each request does, one function each | device |
+//! | [`device`] | [`Device`](device::Device): recognition, gallery and journal, each opened once | home |
+//! | [`home`] | the folder of all state, and its files | |
+//! | [`error`] | [`Error`]: exit code and advice | |
+//!
+//! Requests, responses and log records are `arcdoor_api`'s.
 #![forbid(unsafe_code)]
 
 pub mod cli;
@@ -19,10 +22,8 @@ pub mod daemon;
 pub mod device;
 pub mod error;
 pub mod home;
-pub mod message;
 pub mod request;
 
+pub use device::{Device, Options, Outcome, Reply};
 pub use error::Error;
 pub use home::Home;
-pub use message::{Request, Response};
-pub use request::{Outcome, Service};

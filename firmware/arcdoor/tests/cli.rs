@@ -14,7 +14,7 @@ use std::path::Path;
 #[test]
 fn every_command_has_help() {
     let device = Device::new();
-    let commands: [&[&str]; 22] = [
+    let commands: [&[&str]; 20] = [
         &[],
         &["enrol"],
         &["identify"],
@@ -28,9 +28,7 @@ fn every_command_has_help() {
         &["key", "renew"],
         &["log"],
         &["log", "wrong"],
-        &["site", "export"],
-        &["site", "install"],
-        &["site", "remove"],
+        &["replay"],
         &["pack", "check"],
         &["pack", "install"],
         &["run"],

@@ -107,6 +107,34 @@ impl Recognizer {
         rules: &Rules,
         now: Millis,
     ) -> Result<Step, PipelineError> {
+        let (step, state) = self.decide(&self.state.clone(), frame, gallery, question, rules, now)?;
+        self.state = state;
+        Ok(step)
+    }
+
+    /// Decides about one image by itself: no earlier frame counts, and none after it is decided otherwise for it.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn still(
+        &mut self,
+        image: RgbView<'_>,
+        gallery: &Gallery,
+        question: Question,
+        rules: &Rules,
+    ) -> Result<Step, PipelineError> {
+        Ok(self.decide(&State::default(), image, gallery, question, rules, Millis(0))?.0)
+    }
+
+    fn decide(
+        &mut self,
+        state: &State,
+        frame: RgbView<'_>,
+        gallery: &Gallery,
+        question: Question,
+        rules: &Rules,
+        now: Millis,
+    ) -> Result<(Step, State), PipelineError> {
         self.probe = None;
         rules.thresholds.check(self.model_id())?;
         let Observed { faces, chosen, assessment, face } = self.observe(frame, &QualityGate::recognise())?;
@@ -122,11 +150,12 @@ impl Recognizer {
                 comparison.observation(rect, question)
             }
         };
-        let (state, decision) = decide(&self.state, &observation, now, rules);
-        self.state = state;
+        let (state, decision) = decide(state, &observation, now, rules);
         let (times, threshold) = (*self.vision.times(), *rules.thresholds.of(question.claim()));
         let candidates = comparison.candidates;
-        Ok(Step { faces, chosen, assessment, candidates, times, match_us, observation, decision, threshold })
+        let step =
+            Step { faces, chosen, assessment, candidates, times, match_us, observation, decision, threshold };
+        Ok((step, state))
     }
 
     /// Observes one image for enrolment, with the stricter gate; decisions know nothing of it.

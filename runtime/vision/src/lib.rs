@@ -37,8 +37,8 @@ pub mod seetaface;
 pub mod tuning;
 pub mod yunet;
 
-pub use arcdoor_infer::{Engine, EngineChoice, RunOptions, Threads};
 pub use arcdoor_core::Running;
+pub use arcdoor_infer::{Engine, EngineChoice, RunOptions, Threads};
 pub use bundle::{DetectorKind, StageTimes, Vision};
 pub use detect::{DetectSettings, Detector, Landmarker};
 pub use embedder::Embedder;

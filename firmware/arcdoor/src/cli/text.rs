@@ -1,33 +1,28 @@
-//! Responses for people.
+//! Answers for people.
 
-use crate::home::log::{By, Entry, Record};
-use crate::message::{Advice, Health, Response, Sight, Stages, View};
-use arcdoor_core::{SubjectId, SubjectName};
+use super::{text_doctor, text_log, text_network, text_tuning};
+use arcdoor_api::{Advice, Feed, Remain, Request, Response, Sight, Stages, UtcTime, View};
 use std::io::{self, Write};
 use std::path::Path;
 
 /// Widest column of photo names or candidates, in characters.
 const WIDEST: usize = 28;
 
-/// Prints responses; remembers whether the table's head was printed.
+/// Prints answers as text; remembers whether the table's head was printed.
 #[derive(Debug)]
-pub struct Printer {
+pub(super) struct Text {
     photo_width: usize,
     has_head: bool,
 }
 
-impl Printer {
+impl Text {
     /// For photos whose names have at most `longest` characters.
-    #[must_use]
-    pub fn new(longest: usize) -> Self {
+    pub(super) fn new(longest: usize) -> Self {
         Self { photo_width: longest.clamp(5, WIDEST), has_head: false }
     }
 
-    /// Prints one response; failures go to stderr.
-    ///
-    /// # Errors
-    /// When `out` cannot be written.
-    pub fn print(&mut self, out: &mut impl Write, response: &Response) -> io::Result<()> {
+    /// Prints one answer; failures go to stderr.
+    pub(super) fn print(&mut self, out: &mut dyn Write, response: &Response) -> io::Result<()> {
         match response {
             Response::Identified { photo, sight, annotated } => {
                 self.sight(out, "photo", &name_of(photo), sight)?;
@@ -61,27 +56,21 @@ impl Printer {
             Response::ImpostorsForgotten { name, impostors, .. } => {
                 writeln!(out, "nobody is denied being {name} any more: {impostors} template(s) removed")
             }
-            Response::LogEntry { record, name, probe } => print_record(out, record, name.as_ref(), *probe),
-            Response::Subject { name, subject, templates, impostors, enrolled_unix_s, generation } => {
+            Response::LogEntry { record, name, probe } => text_log::print(out, record, name.as_ref(), *probe),
+            Response::Subject { name, subject, templates, impostors, enrolled_unix_s } => {
                 let when = date(*enrolled_unix_s);
                 write!(out, "{subject:>6}  {:<WIDEST$}  {templates:>2} template(s)  {when}", name.as_str())?;
                 if *impostors > 0 {
                     write!(out, "  {impostors} denied")?;
                 }
-                if *generation > 1 {
-                    write!(out, "  issue {generation}")?;
-                }
                 writeln!(out)
-            }
-            Response::ReIssued { name, generation, .. } => {
-                writeln!(out, "{name}'s templates are stored anew, issue {generation}; nothing else changes")
             }
             Response::Revoked { name, subject, templates, remains, .. } => {
                 writeln!(
                     out,
                     "{name} (subject {subject}) is revoked: {templates} template(s) removed; what remains:"
                 )?;
-                remains.iter().try_for_each(|text| writeln!(out, "  {text}"))
+                remains.iter().try_for_each(|remain| writeln!(out, "  {}", remain_text(remain, *subject)))
             }
             Response::Exported { file, subjects } => {
                 writeln!(out, "{subjects} subject(s) exported to {}", file.display())
@@ -91,49 +80,40 @@ impl Printer {
                 skipped.iter().try_for_each(known)?;
                 writeln!(out, "{subjects} subject(s) imported")
             }
-            Response::KeyChanged { text, .. } => writeln!(out, "the gallery is under a new key: {text}"),
-            Response::SiteExported { file, people, comparisons, attempts, reported, strangers } => writeln!(
-                out,
-                "{comparisons} comparison(s) of {people} people, and {attempts} attempt(s), of which {reported} grant(s) of \
-                 {strangers} stranger(s) were reported as wrong, written to {}; next: arcdoor-lab calibrate --site {} \
-                 --out DIR",
-                file.display(),
-                file.display(),
-            ),
-            Response::SiteInstalled { made, text } => {
-                writeln!(
-                    out,
-                    "the site's calibration of {made} is in force; a running door takes it when it is \
-                     started again\n  {text}"
-                )
+            Response::KeyChanged { source } => {
+                writeln!(out, "the gallery is under a new key: {}", text_doctor::protection(*source))
             }
-            Response::SiteRemoved => writeln!(out, "the pack's own thresholds are in force"),
             Response::PackProblem { problem, .. } => writeln!(out, "  {problem}"),
             Response::PackWhole { name, dir, version, model_id, dimension, networks } => {
                 writeln!(out, "pack {name}, version {version}, in {} is whole", dir.display())?;
                 writeln!(out, "  embedder {model_id}, {dimension} values a template")?;
                 networks.iter().try_for_each(|[file, licence]| writeln!(out, "  {file}: {licence}"))
             }
-            Response::Network { .. } => crate::cli::text_network::print(out, response),
+            Response::Network { .. } => text_network::print(out, response),
             Response::TunedLayer { .. } => {
                 let first = !std::mem::replace(&mut self.has_head, true);
-                crate::request::tune::print(out, response, first)
+                text_tuning::print(out, response, first)
             }
             Response::TunedNetwork { .. } | Response::Tuning { .. } => {
-                crate::request::tune::print(out, response, false)
+                text_tuning::print(out, response, false)
             }
-            Response::Check { check, health, text } => {
-                let health = match health {
-                    Health::Ok => "ok",
-                    Health::Warn => "warn",
-                    Health::Fail => "fail",
-                };
-                writeln!(out, "{health:<4}  {check:<9}  {}", text.replace('\n', "\n                 "))
+            Response::TraceEnded { file, bytes, error } => {
+                let why = error.as_deref().unwrap_or("it has its full size");
+                writeln!(out, "the trace {} ends with {bytes} bytes: {why}", file.display())
             }
+            Response::Replayed { frame, at_ms, decision, reason, subject } => {
+                let subject = subject.map_or_else(String::new, |subject| format!(" subject {subject}"));
+                let reason = reason.map_or_else(String::new, |reason| format!(": {}", reason.text()));
+                writeln!(out, "{frame:>6}  {at_ms:>9} ms  {}{subject}{reason}", decision.text())
+            }
+            Response::ReplayEnded { frames } => {
+                writeln!(out, "{frames} frame(s) are decided as they were recorded")
+            }
+            Response::Check { check, health, finding } => text_doctor::print(out, *check, *health, finding),
         }
     }
 
-    fn sight(&mut self, out: &mut impl Write, first: &str, photo: &str, sight: &Sight) -> io::Result<()> {
+    fn sight(&mut self, out: &mut dyn Write, first: &str, photo: &str, sight: &Sight) -> io::Result<()> {
         let width = self.photo_width;
         if !self.has_head {
             self.has_head = true;
@@ -166,7 +146,7 @@ impl Printer {
     }
 }
 
-fn print_view(out: &mut impl Write, view: &View) -> io::Result<()> {
+fn print_view(out: &mut dyn Write, view: &View) -> io::Result<()> {
     match view.reason {
         None => {
             write!(out, "  {}: taken", name_of(&view.photo))?;
@@ -180,9 +160,29 @@ fn print_view(out: &mut impl Write, view: &View) -> io::Result<()> {
     }
 }
 
+fn remain_text(remain: &Remain, subject: arcdoor_core::SubjectId) -> String {
+    match remain {
+        Remain::LogEntries => format!("the log keeps what subject {subject} did, without the name"),
+        Remain::FreePages => "the gallery's free pages keep sealed templates until --erase".to_owned(),
+        Remain::FlashBlocks => {
+            "flash memory may keep overwritten blocks for a while, sealed under a key that is gone".to_owned()
+        }
+        Remain::SameCredential => "the credential is as before: give arcdoor a new one, too".to_owned(),
+        Remain::SamePassphrase => {
+            "the passphrase is as before, and opens such blocks: `arcdoor key change --to passphrase`"
+                .to_owned()
+        }
+        Remain::Export { at, file, is_there } => {
+            let (year, month, day) = at.date();
+            let now = if *is_there { "still there: delete it" } else { "not there any more, or moved" };
+            format!("exported on {year:04}-{month:02}-{day:02} to {} ({now})", file.display())
+        }
+        Remain::NoExport => "the log knows of no exported file that holds the subject".to_owned(),
+    }
+}
+
 /// For the operator: what is weak, and what would be better.
-#[must_use]
-pub fn advice_text(advice: &Advice) -> String {
+fn advice_text(advice: &Advice) -> String {
     match advice {
         Advice::OneView => {
             "one view only: `enrol NAME --add` with two to four more (other light, glasses on and off)"
@@ -206,63 +206,25 @@ pub fn advice_text(advice: &Advice) -> String {
     }
 }
 
-fn print_record(
-    out: &mut impl Write,
-    record: &Record,
-    name: Option<&SubjectName>,
-    probe: bool,
-) -> io::Result<()> {
-    let who =
-        |subject: &SubjectId| name.map_or_else(|| format!("subject {subject}"), |name| name.to_string());
-    let text = match &record.entry {
-        Entry::Enrolled { subject, templates } => {
-            format!("enrolled {}, {templates} template(s)", who(subject))
+/// Characters of the longest photo name of a request.
+pub(super) fn longest_photo(request: &Request) -> usize {
+    match request {
+        Request::Identify { from: Feed::Photos(files), .. }
+        | Request::Verify { from: Feed::Photos(files), .. } => {
+            files.iter().map(|file| name_of(&file.to_string_lossy()).chars().count()).max().unwrap_or(0)
         }
-        Entry::ReEnrolled { subject, templates } => {
-            format!("re-enrolled {}, {templates} template(s)", who(subject))
-        }
-        Entry::ReIssued { subject, generation } => {
-            format!("templates of {} issued anew, issue {generation}", who(subject))
-        }
-        Entry::NotThisPerson { subject, wrong, .. } => {
-            let entry = wrong.map_or_else(String::new, |entry| format!(" (entry {entry} was wrong)"));
-            format!("somebody is not {}{entry}", who(subject))
-        }
-        Entry::ImpostorsForgotten { subject, impostors } => {
-            format!("{impostors} impostor template(s) of {} removed", who(subject))
-        }
-        Entry::Revoked { subject } => format!("revoked {}", who(subject)),
-        Entry::Exported { subjects, file } => format!("exported {subjects} subject(s) to {}", file.display()),
-        Entry::Imported { subjects } => format!("imported {subjects} subject(s)"),
-        Entry::KeyChanged { .. } => "the gallery is under a new key".to_owned(),
-        Entry::SiteInstalled { made } => format!("site calibration of {made} installed"),
-        Entry::SiteRemoved => "site calibration removed".to_owned(),
-        Entry::Decision { by, decision, reason, subject, score, threshold } => {
-            let by = match by {
-                By::Identify => "identify",
-                By::Verify => "verify",
-                By::Run => "run",
-            };
-            let best = subject.as_ref().map_or_else(|| "nobody".to_owned(), who);
-            let score = score.map_or_else(|| "-".to_owned(), |score| format!("{score:.3}"));
-            let reason = reason.map_or_else(String::new, |reason| format!(": {}", reason.text()));
-            let kept = if probe { "  (log wrong possible)" } else { "" };
-            let decision = decision.text();
-            format!("{by}: {decision}{reason}; {best} {score}, threshold {threshold:.3}{kept}")
-        }
-    };
-    writeln!(out, "{:>6}  {}  {text}", record.n, record.at.strftime("%F %T"))
+        _ => 0,
+    }
 }
 
 /// A file's own name, without what a terminal would obey.
-#[must_use]
-pub fn name_of(photo: &str) -> String {
+fn name_of(photo: &str) -> String {
     let name = Path::new(photo).file_name().map_or_else(|| photo.into(), |name| name.to_string_lossy());
     name.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 /// The last `width` characters matter more than the first: camera files differ at their end.
-pub(crate) fn shortened(text: &str, width: usize) -> String {
+pub(super) fn shortened(text: &str, width: usize) -> String {
     let count = text.chars().count();
     if count <= width {
         return text.to_owned();
@@ -271,10 +233,7 @@ pub(crate) fn shortened(text: &str, width: usize) -> String {
 }
 
 fn date(unix_s: u64) -> String {
-    i64::try_from(unix_s)
-        .ok()
-        .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
-        .map_or_else(|| "unknown".to_owned(), |time| time.to_string())
+    UtcTime::from_unix_s(unix_s).map_or_else(|| "unknown".to_owned(), |time| time.to_string())
 }
 
 #[cfg(test)]

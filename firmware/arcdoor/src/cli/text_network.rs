@@ -1,64 +1,14 @@
-//! `pack check --explain`: how each network of a pack is run.
+//! How a network is run, for people.
 
-use crate::error::Error;
-use crate::home::settings::EngineName;
-use crate::message::{NetworkStep, Response, UnsupportedNode};
-use crate::request::Answer;
-use arcdoor_models::Pack;
-use arcdoor_vision::explain::{METHOD, explain as networks};
+use super::text::shortened;
+use arcdoor_api::Response;
+use arcdoor_vision::explain::METHOD;
 use std::io::{self, Write};
 
-/// Answers once for each network.
-///
-/// # Errors
-/// When a network cannot be loaded, or an answer cannot be given.
-pub(crate) fn explain(pack: &Pack, engine: EngineName, answer: Answer<'_>) -> Result<(), Error> {
-    for network in networks(pack, engine.into())? {
-        let steps: Vec<NetworkStep> = network
-            .steps
-            .iter()
-            .map(|step| NetworkStep {
-                operators: step.operators.clone(),
-                name: step.name.clone(),
-                shape: step.shape,
-                macs: step.macs,
-                predicted_us: step.predicted_us,
-            })
-            .collect();
-        answer(&Response::Network {
-            file: network.file,
-            input: network.input,
-            engine: network.engine.name().to_owned(),
-            from_graph: network.from_graph,
-            unsupported: network.unsupported.map(|found| UnsupportedNode {
-                operator: found.operator,
-                node: found.node,
-                why: found.why.to_string(),
-            }),
-            macs: steps.iter().map(|step| step.macs).sum(),
-            predicted_ms: steps.iter().fold(0.0, |sum, step| sum + step.predicted_us) / 1000.0,
-            method: METHOD.to_owned(),
-            bytes: network.bytes,
-            steps,
-        })?;
-    }
-    Ok(())
-}
-
 /// The table of one network.
-pub(crate) fn print(out: &mut impl Write, response: &Response) -> io::Result<()> {
-    let Response::Network {
-        file,
-        input,
-        engine,
-        from_graph,
-        unsupported,
-        macs,
-        predicted_ms,
-        method,
-        bytes,
-        steps,
-    } = response
+pub(super) fn print(out: &mut dyn Write, response: &Response) -> io::Result<()> {
+    let Response::Network { file, input, engine, from_graph, unsupported, macs, predicted_ms, bytes, steps } =
+        response
     else {
         return Ok(());
     };
@@ -78,7 +28,7 @@ pub(crate) fn print(out: &mut impl Write, response: &Response) -> io::Result<()>
             out,
             "  {:<36} {:<26} {:>15} {:>10.1} {:>8.1}",
             step.operators,
-            crate::cli::text::shortened(&step.name, 26),
+            shortened(&step.name, 26),
             format!("{channels} x {rows} x {columns}"),
             step.macs as f64 / 1e3,
             step.predicted_us,
@@ -92,5 +42,5 @@ pub(crate) fn print(out: &mut impl Write, response: &Response) -> io::Result<()>
     if let Some([weights, maps]) = bytes {
         writeln!(out, "  weights {:.1} MB, maps {:.1} MB", *weights as f64 / 1e6, *maps as f64 / 1e6)?;
     }
-    writeln!(out, "  prediction: {method}")
+    writeln!(out, "  prediction: {METHOD}")
 }

@@ -1,20 +1,19 @@
 //! The loop at the door: a frame, a decision, a line. A frame that fails or panics is no grant, and
 //! does not end the loop; many in a row do.
 
-use crate::device::journal::Journal;
-use crate::device::recognition::{Engine, Seen};
+use super::clock::Clock;
+use super::inbox::Inbox;
+use super::trace::Trace;
+use crate::device::recognition::sight;
 use crate::device::source::Frames;
+use crate::device::{Device, Now, Outcome, Reply, Work};
 use crate::error::Error;
-use crate::home::log::By;
-use crate::message::{Reason, Response, Sight, Stages, Verdict};
-use crate::request::{Answer, Outcome, unix_seconds};
+use arcdoor_api::{By, Reason, Response, Sight, UtcTime, Verdict};
 use arcdoor_camera::CameraError;
-use arcdoor_core::{Millis, RetryReason, SubjectId, Template};
+use arcdoor_core::{Millis, SubjectId};
 use arcdoor_frame::RgbImage;
-use arcdoor_gallery::Gallery;
-use arcdoor_pipeline::Policy;
+use arcdoor_pipeline::{Question, Rules, TraceEntry};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
 
 /// How often probes whose time is over are looked for, where nobody is granted.
 const SWEEP_MS: u64 = 3_600_000;
@@ -23,70 +22,101 @@ pub const MOST_FAILURES: u32 = 30;
 /// Denials that are logged in one minute; more would push the log's past out of its two files.
 pub const MOST_DENIALS_LOGGED: u32 = 60;
 
-/// What the loop asks of recognition; the place where tests put faults.
+/// A frame's decision, and what a trace records of it.
+pub struct Decided {
+    /// For people and programs.
+    pub sight: Sight,
+    /// What it was held against, and what was observed.
+    pub recorded: Option<(Rules, TraceEntry)>,
+}
+
+/// What the loop asks of a device; the place where tests put faults.
 pub trait Decider {
     /// Where the next frame goes.
-    fn image(&mut self) -> &mut RgbImage;
-
-    /// As [`Engine::step`].
     ///
     /// # Errors
-    /// When a network fails.
-    fn step(&mut self, gallery: &Gallery, now: Millis) -> Result<(Seen, Sight), Error>;
+    /// When the networks cannot be loaded.
+    fn image(&mut self) -> Result<&mut RgbImage, Error>;
 
-    /// As [`Engine::renew`].
+    /// Decides about the present frame as the next of a row.
+    ///
+    /// # Errors
+    /// When a network or the gallery fails.
+    fn step(&mut self, now: Millis) -> Result<Decided, Error>;
+
+    /// Throws away what a panic may have left half-done, with all that was remembered.
     ///
     /// # Errors
     /// When the networks cannot be loaded again.
-    fn renew(&mut self, policy: Policy) -> Result<(), Error>;
+    fn renew(&mut self) -> Result<(), Error>;
 
-    /// As [`Engine::probe`].
-    fn probe(&self) -> Option<&Template>;
+    /// Notes the decision of the last step.
+    ///
+    /// # Errors
+    /// When the log cannot be written.
+    fn note(&mut self, sight: &Sight, at: UtcTime) -> Result<(), Error>;
+
+    /// Forgets what was kept for a while, and whose time is over.
+    ///
+    /// # Errors
+    /// When it cannot be overwritten.
+    fn sweep(&mut self, at: UtcTime) -> Result<(), Error>;
 }
 
-impl Decider for Engine {
-    fn image(&mut self) -> &mut RgbImage {
-        Self::image(self)
+impl Decider for Device {
+    fn image(&mut self) -> Result<&mut RgbImage, Error> {
+        Ok(self.recognition()?.image())
     }
 
-    fn step(&mut self, gallery: &Gallery, now: Millis) -> Result<(Seen, Sight), Error> {
-        Self::step(self, gallery, now)
+    fn step(&mut self, now: Millis) -> Result<Decided, Error> {
+        let Work { recognition, gallery, rules, .. } = self.work(self.settings().policy)?;
+        let step = recognition.step(gallery, Question::Identify, &rules, now)?;
+        let sight = sight(&step, recognition.engine(), gallery, None);
+        let entry = TraceEntry { now, observation: step.observation, decision: step.decision };
+        Ok(Decided { sight, recorded: Some((rules, entry)) })
     }
 
-    fn renew(&mut self, policy: Policy) -> Result<(), Error> {
-        Self::renew(self, policy)
+    fn renew(&mut self) -> Result<(), Error> {
+        self.drop_recognition();
+        self.recognition().map(drop)
     }
 
-    fn probe(&self) -> Option<&Template> {
-        Self::probe(self)
+    fn note(&mut self, sight: &Sight, at: UtcTime) -> Result<(), Error> {
+        let Work { recognition, gallery, journal, .. } = self.work(self.settings().policy)?;
+        journal.decided(By::Run, sight, gallery, recognition.probe(), at)
+    }
+
+    fn sweep(&mut self, at: UtcTime) -> Result<(), Error> {
+        self.journal().probes.sweep(at.unix_s())
     }
 }
 
 /// The loop's state.
-pub struct Loop<'a, D = Engine> {
-    engine: D,
+pub struct Loop<'a, D, I> {
+    device: &'a mut D,
     frames: Frames,
-    gallery: &'a Gallery,
-    journal: &'a Journal,
-    policy: Policy,
-    /// What was logged last: a person who stands there is one entry.
-    logged: Option<(Verdict, Option<Reason>, Option<SubjectId>)>,
+    clock: &'a dyn Clock,
+    inbox: I,
+    trace: Option<Trace>,
+    /// What was noted last: a person who stands there is one entry.
+    noted: Option<(Verdict, Option<Reason>, Option<SubjectId>)>,
     failures: u32,
-    /// The minute since the loop began, and the denials logged in it.
+    /// The minute since the loop began, and the denials noted in it.
     denials: (u64, u32),
 }
 
-impl<'a, D: Decider> Loop<'a, D> {
-    /// Over frames, for a gallery.
+impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
+    /// Over frames, with requests from `inbox` between them.
     #[must_use]
-    pub const fn new(
-        engine: D,
-        frames: Frames,
-        gallery: &'a Gallery,
-        journal: &'a Journal,
-        policy: Policy,
-    ) -> Self {
-        Self { engine, frames, gallery, journal, policy, logged: None, failures: 0, denials: (0, 0) }
+    pub const fn new(device: &'a mut D, frames: Frames, clock: &'a dyn Clock, inbox: I) -> Self {
+        Self { device, frames, clock, inbox, trace: None, noted: None, failures: 0, denials: (0, 0) }
+    }
+
+    /// Records every decision.
+    #[must_use]
+    pub fn with_trace(mut self, trace: Option<Trace>) -> Self {
+        self.trace = trace;
+        self
     }
 
     /// Runs until the frames end, or `most` of them are done.
@@ -94,33 +124,35 @@ impl<'a, D: Decider> Loop<'a, D> {
     /// # Errors
     /// When the camera fails, an answer cannot be given, the log cannot be written, or 30 frames in a
     /// row fail.
-    pub fn run(mut self, most: Option<u64>, answer: Answer<'_>) -> Result<Outcome, Error> {
-        let (start, mut swept_ms) = (Instant::now(), 0);
+    pub fn run(mut self, most: Option<u64>, reply: &mut dyn Reply) -> Result<Outcome, Error> {
+        let (start, mut swept_ms) = (self.clock.now().at, 0);
+        self.device.sweep(self.clock.now().utc)?;
         for frame in 0..most.unwrap_or(u64::MAX) {
-            let at_ms = || u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-            let (at_ms, (sight, error)) = match self.next()? {
+            self.inbox.serve(self.device, self.clock.now());
+            let next = self.next()?;
+            let now = self.clock.now();
+            let at_ms = now.at.since(start);
+            let (sight, error) = match next {
                 Next::End => break,
-                Next::Failed(why) => (at_ms(), self.failed(why)?),
-                Next::Frame => {
-                    let at_ms = at_ms();
-                    (at_ms, self.decide(Millis(at_ms))?)
-                }
+                Next::Failed(why) => self.failed(why)?,
+                Next::Frame if self.inbox.take(self.device, frame, now) => continue,
+                Next::Frame => self.decide(now, reply)?,
             };
             if at_ms - swept_ms >= SWEEP_MS {
                 swept_ms = at_ms;
-                self.journal.probes.sweep(unix_seconds())?;
+                self.device.sweep(now.utc)?;
             }
-            self.note(&sight, at_ms)?;
-            answer(&Response::Frame { frame, at_ms, sight, error })?;
+            self.note(&sight, at_ms, now.utc)?;
+            reply.answer(&Response::Frame { frame, at_ms, sight, error })?;
         }
         Ok(Outcome::Done)
     }
 
     /// One bad picture is a failed frame; a camera that is gone ends the loop.
     fn next(&mut self) -> Result<Next, Error> {
-        let (engine, frames) = (&mut self.engine, &mut self.frames);
+        let (device, frames) = (&mut *self.device, &mut self.frames);
         // Half a picture may be left, and nobody looks at it: the next frame is written over it.
-        match catch_unwind(AssertUnwindSafe(|| frames.next(engine.image()))) {
+        match catch_unwind(AssertUnwindSafe(|| frames.next(device.image()?))) {
             Ok(Ok(true)) => Ok(Next::Frame),
             Ok(Ok(false)) => Ok(Next::End),
             Ok(Err(
@@ -132,21 +164,42 @@ impl<'a, D: Decider> Loop<'a, D> {
         }
     }
 
-    fn decide(&mut self, now: Millis) -> Result<(Sight, Option<String>), Error> {
-        let (engine, gallery) = (&mut self.engine, self.gallery);
-        // The engine is thrown away after a panic, so nothing half-done in it is seen again.
-        let why = match catch_unwind(AssertUnwindSafe(|| engine.step(gallery, now))) {
-            Ok(Ok((_, sight))) => {
+    fn decide(&mut self, now: Now, reply: &mut dyn Reply) -> Result<(Sight, Option<String>), Error> {
+        let device = &mut *self.device;
+        // What panicked is thrown away, so nothing half-done in it is asked again.
+        let why = match catch_unwind(AssertUnwindSafe(|| device.step(now.at))) {
+            Ok(Ok(Decided { sight, recorded })) => {
                 self.failures = 0;
+                if let Some((rules, entry)) = recorded {
+                    self.record(reply, |trace| trace.frame(&rules, entry))?;
+                }
                 return Ok((sight, None));
             }
             Ok(Err(error)) => error.to_string(),
             Err(_) => {
-                self.engine.renew(self.policy)?;
+                self.device.renew()?;
+                self.record(reply, Trace::reset)?;
                 "recognition panicked on this frame and was started anew".to_owned()
             }
         };
         self.failed(why)
+    }
+
+    /// A trace that is full, or cannot be written, ends; the loop does not.
+    fn record(
+        &mut self,
+        reply: &mut dyn Reply,
+        write: impl FnOnce(&mut Trace) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        let Some(trace) = &mut self.trace else { return Ok(()) };
+        let error = match write(trace) {
+            Ok(true) => return Ok(()),
+            Ok(false) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        let (file, bytes) = (trace.path().to_owned(), trace.bytes());
+        self.trace = None;
+        reply.answer(&Response::TraceEnded { file, bytes, error })
     }
 
     fn failed(&mut self, why: String) -> Result<(Sight, Option<String>), Error> {
@@ -154,24 +207,24 @@ impl<'a, D: Decider> Loop<'a, D> {
         if self.failures >= MOST_FAILURES {
             return Err(Error::FramesFail(self.failures));
         }
-        Ok((nothing(), Some(why)))
+        Ok((Sight::nothing(), Some(why)))
     }
 
-    fn note(&mut self, sight: &Sight, at_ms: u64) -> Result<(), Error> {
+    fn note(&mut self, sight: &Sight, at_ms: u64, at: UtcTime) -> Result<(), Error> {
         let now = (sight.decision, sight.reason, sight.subject);
         if sight.decision == Verdict::Retry {
-            self.logged = None;
-        } else if self.logged != Some(now) {
-            if self.may_log(sight.decision, at_ms) {
-                self.journal.decided(By::Run, sight, self.gallery, self.engine.probe())?;
+            self.noted = None;
+        } else if self.noted != Some(now) {
+            if self.may_note(sight.decision, at_ms) {
+                self.device.note(sight, at)?;
             }
-            self.logged = Some(now);
+            self.noted = Some(now);
         }
         Ok(())
     }
 
     /// Every grant, and so many denials a minute.
-    fn may_log(&mut self, decision: Verdict, at_ms: u64) -> bool {
+    fn may_note(&mut self, decision: Verdict, at_ms: u64) -> bool {
         if decision == Verdict::Granted {
             return true;
         }
@@ -191,30 +244,11 @@ enum Next {
     End,
 }
 
-/// What a failed frame says: nothing.
-fn nothing() -> Sight {
-    Sight {
-        faces: 0,
-        candidate: None,
-        subject: None,
-        score: None,
-        threshold: 1.0,
-        threshold_basis: arcdoor_core::Basis::Counted,
-        decision: Verdict::Retry,
-        reason: Some(Reason::Retry(RetryReason::Looking)),
-        engine: None,
-        stages: Stages::default(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::home::log::Log;
-    use crate::home::probes::Probes;
     use arcdoor_camera::Source;
-    use arcdoor_core::{DenyReason, ModelId};
-    use arcdoor_gallery::{GalleryKey, MemoryDisk};
+    use arcdoor_core::DenyReason;
 
     /// What a frame does.
     #[derive(Clone, Copy, PartialEq)]
@@ -253,15 +287,16 @@ mod tests {
         image: RgbImage,
         broken: bool,
         renewed: u32,
+        noted: Vec<Verdict>,
     }
 
-    impl Decider for &mut Doubtful {
-        fn image(&mut self) -> &mut RgbImage {
-            &mut self.image
+    impl Decider for Doubtful {
+        fn image(&mut self) -> Result<&mut RgbImage, Error> {
+            Ok(&mut self.image)
         }
 
         #[allow(clippy::panic, reason = "the fault")]
-        fn step(&mut self, _: &Gallery, _: Millis) -> Result<(Seen, Sight), Error> {
+        fn step(&mut self, _: Millis) -> Result<Decided, Error> {
             assert!(!self.broken, "what panicked was asked again");
             let kind = self.image.data_mut()[0];
             if kind == Frame::PanicInStep as u8 {
@@ -274,52 +309,61 @@ mod tests {
             } else {
                 (Verdict::Denied, Some(Reason::Deny(DenyReason::NoMatch)))
             };
-            Ok((Seen::default(), Sight { decision, reason, ..nothing() }))
+            Ok(Decided { sight: Sight { decision, reason, ..Sight::nothing() }, recorded: None })
         }
 
-        fn renew(&mut self, _: Policy) -> Result<(), Error> {
+        fn renew(&mut self) -> Result<(), Error> {
             self.broken = false;
             self.renewed += 1;
             Ok(())
         }
 
-        fn probe(&self) -> Option<&Template> {
-            None
+        fn note(&mut self, sight: &Sight, _: UtcTime) -> Result<(), Error> {
+            self.noted.push(sight.decision);
+            Ok(())
+        }
+
+        fn sweep(&mut self, _: UtcTime) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    struct Standing;
+
+    impl Clock for Standing {
+        fn now(&self) -> Now {
+            Now { at: Millis(0), utc: UtcTime::default() }
         }
     }
 
     type Lines = Vec<(Verdict, bool)>;
 
-    fn run(frames: Vec<Frame>) -> (Result<Outcome, Error>, Lines, u32, String) {
-        let folder = tempfile::tempdir().unwrap();
-        let log = Log::new(folder.path().join("log.jsonl"));
-        let journal = Journal { log, probes: Probes::new(folder.path().join("probes.bin"), 0, 1) };
-        let key = GalleryKey::new(&[1; 32]);
-        let gallery = Gallery::open_on(MemoryDisk::new(), &key, ModelId::new([1; 16]), 8).unwrap();
+    fn run(frames: Vec<Frame>) -> (Result<Outcome, Error>, Lines, Doubtful) {
         let source = Frames::Source(Box::new(Faulty { frames: frames.into_iter() }));
         let (mut doubtful, mut lines) = (Doubtful::default(), Vec::new());
-        let outcome = Loop::new(&mut doubtful, source, &gallery, &journal, Policy::default()).run(
-            None,
-            &mut |response| {
-                if let Response::Frame { sight, error, .. } = response {
-                    lines.push((sight.decision, error.is_some()));
-                }
-                Ok(())
-            },
-        );
-        let text = std::fs::read_to_string(folder.path().join("log.jsonl")).unwrap_or_default();
-        (outcome, lines, doubtful.renewed, text)
+        let mut reply = |response: &Response| {
+            if let Response::Frame { sight, error, .. } = response {
+                lines.push((sight.decision, error.is_some()));
+            }
+            Ok(())
+        };
+        let outcome = Loop::new(&mut doubtful, source, &Standing, ()).run(None, &mut reply);
+        (outcome, lines, doubtful)
+    }
+
+    fn count(noted: &[Verdict], verdict: Verdict) -> usize {
+        noted.iter().filter(|noted| **noted == verdict).count()
     }
 
     #[test]
     fn a_panic_or_a_bad_picture_opens_nothing_and_the_loop_goes_on() {
         let faults = [Frame::NoPicture, Frame::PanicInSource, Frame::PanicInStep];
         let frames: Vec<_> = faults.iter().flat_map(|&fault| [Frame::Grant, fault, Frame::Deny]).collect();
-        let (outcome, lines, renewed, log) = run(frames);
-        assert_eq!((outcome.unwrap(), renewed), (Outcome::Done, 1));
+        let (outcome, lines, door) = run(frames);
+        assert_eq!((outcome.unwrap(), door.renewed), (Outcome::Done, 1));
         let visit = [(Verdict::Granted, false), (Verdict::Retry, true), (Verdict::Denied, false)];
         assert_eq!(lines, visit.repeat(3));
-        assert_eq!(log.matches("granted").count(), 3, "{log}");
+        assert_eq!(count(&door.noted, Verdict::Granted), 3);
     }
 
     #[test]
@@ -340,8 +384,8 @@ mod tests {
     #[test]
     fn the_log_takes_every_grant_and_so_many_denials_a_minute() {
         let most = MOST_DENIALS_LOGGED as usize;
-        let (_, _, _, log) = run([Frame::Grant, Frame::Deny].repeat(2 * most));
-        let count = |word| log.matches(word).count();
-        assert_eq!((count("granted"), count("denied")), (2 * most, most));
+        let (.., door) = run([Frame::Grant, Frame::Deny].repeat(2 * most));
+        assert_eq!(count(&door.noted, Verdict::Granted), 2 * most);
+        assert_eq!(count(&door.noted, Verdict::Denied), most);
     }
 }

@@ -1,3 +1,13 @@
-//! The loop at the door.
+//! What goes on for as long as the process lives: the loop at the door, and the clock that it lives by.
 
+mod clock;
+mod feed;
+mod inbox;
 pub mod r#loop;
+mod trace;
+
+pub use clock::{Clock, SystemClock};
+pub use feed::feed;
+pub use inbox::{Asked, Caller, Inbox, MAX_ASKED, Queue};
+pub use r#loop::{Decider, Loop};
+pub use trace::{MAX_TRACE_BYTES, Trace};

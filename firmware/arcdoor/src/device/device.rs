@@ -6,11 +6,13 @@ use super::thresholds::thresholds;
 use crate::error::Error;
 use crate::home::keys::{Keys, Opened};
 use crate::home::passphrase::Passphrase;
-use crate::home::settings::{DetectorName, EngineName, Settings};
+use crate::home::settings::{DetectorName, EngineName, GoneKey, Settings};
+use crate::home::tuning::TuningProblem;
 use crate::home::{Home, packs, tuning};
 use arcdoor_gallery::{FileFolder, Gallery, GalleryError};
 use arcdoor_models::Pack;
 use arcdoor_pipeline::{Policy, Rules, Thresholds};
+use arcdoor_vision::tuning::{Choice, Layer, Tuning};
 
 /// What the flags say over the settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,6 +44,7 @@ impl Options {
 pub struct Device {
     home: Home,
     settings: Settings,
+    gone_keys: Vec<&'static GoneKey>,
     passphrase: Option<Passphrase>,
     pack: Option<Pack>,
     recognition: Option<Recognition>,
@@ -64,12 +67,32 @@ pub struct Work<'a> {
 }
 
 impl Device {
-    /// The device of `home`; opens nothing yet. `passphrase` opens a gallery that is sealed with one
-    /// ([`Device::needs_passphrase`]).
+    /// The device of `home`, with `options` over its settings; opens nothing else yet. `passphrase` opens a gallery
+    /// that is sealed with one ([`Device::needs_passphrase`]).
+    ///
+    /// # Errors
+    /// When the settings are wrong.
+    pub fn open(home: Home, options: Options, passphrase: Option<Passphrase>) -> Result<Self, Error> {
+        let (settings, gone_keys) = Settings::read(&home.settings())?;
+        let mut device = Self::with(home, options.over(settings), passphrase);
+        device.gone_keys = gone_keys;
+        Ok(device)
+    }
+
+    /// As [`Device::open`], with these settings instead of those of the file.
     #[must_use]
-    pub fn new(home: Home, settings: Settings, passphrase: Option<Passphrase>) -> Self {
-        let journal = Journal::new(&home, &settings);
-        Self { home, settings, passphrase, pack: None, recognition: None, gallery: None, thresholds: None, journal }
+    pub fn with(home: Home, settings: Settings, passphrase: Option<Passphrase>) -> Self {
+        Self {
+            journal: Journal::new(&home, &settings),
+            home,
+            settings,
+            gone_keys: Vec::new(),
+            passphrase,
+            pack: None,
+            recognition: None,
+            gallery: None,
+            thresholds: None,
+        }
     }
 
     /// Whether the gallery of `home` opens with a passphrase alone.
@@ -90,6 +113,12 @@ impl Device {
     #[must_use]
     pub const fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Keys of the settings that have no effect any more.
+    #[must_use]
+    pub fn gone_keys(&self) -> &[&'static GoneKey] {
+        &self.gone_keys
     }
 
     /// Where everything is noted.
@@ -151,7 +180,7 @@ impl Device {
     pub fn recognition(&mut self) -> Result<&mut Recognition, Error> {
         let (home, settings) = (&self.home, &self.settings);
         let pack = open_once(&mut self.pack, || open_pack(home, settings))?;
-        open_once(&mut self.recognition, || Recognition::open(pack, settings, &tuning::of(home, pack)))
+        open_once(&mut self.recognition, || Recognition::open(pack, settings, tuning::of(home, pack)))
     }
 
     /// Everything that a decision needs. `policy`: how many frames must agree.
@@ -162,7 +191,7 @@ impl Device {
         let (home, settings) = (&self.home, &self.settings);
         let pack = open_once(&mut self.pack, || open_pack(home, settings))?;
         let recognition =
-            open_once(&mut self.recognition, || Recognition::open(pack, settings, &tuning::of(home, pack)))?;
+            open_once(&mut self.recognition, || Recognition::open(pack, settings, tuning::of(home, pack)))?;
         let gallery = open_gallery(&mut self.gallery, home, pack, self.passphrase.as_ref())?;
         let templates = gallery.templates();
         let thresholds = match self.thresholds {
@@ -173,9 +202,33 @@ impl Device {
         Ok(Work { recognition, gallery, journal: &self.journal, rules: Rules { thresholds, policy } })
     }
 
+    /// Tiles that were measured here for the chosen pack.
+    ///
+    /// # Errors
+    /// When the pack is refused. The inner result says why a file of tiles is left aside.
+    pub fn tuning(&mut self) -> Result<Result<Option<Tuning>, TuningProblem>, Error> {
+        let pack = open_once(&mut self.pack, || open_pack(&self.home, &self.settings))?;
+        Ok(tuning::read(&self.home, pack))
+    }
+
+    /// Keeps tiles that were measured for the chosen pack; recognition takes them when it is loaded next.
+    ///
+    /// # Errors
+    /// When the pack is refused, or the file cannot be written.
+    pub fn keep_tuning(&mut self, layers: &[(Layer, Choice)]) -> Result<(), Error> {
+        let pack = open_once(&mut self.pack, || open_pack(&self.home, &self.settings))?;
+        tuning::write(&self.home, pack, layers)
+    }
+
     /// Throws recognition away, with all that it remembers; the next decision loads it anew.
     pub fn drop_recognition(&mut self) {
         self.recognition = None;
+    }
+
+    /// Closes all that is open; whoever needs it next opens it again.
+    pub fn close(&mut self) {
+        self.drop_pack();
+        self.gallery = None;
     }
 
     /// Throws pack and recognition away: another pack was installed, and whoever needs it next opens it.

@@ -24,8 +24,8 @@ impl Recognition {
     ///
     /// # Errors
     /// When a network cannot be loaded.
-    pub fn open(pack: &Pack, settings: &Settings, tuning: &Tuning) -> Result<Self, Error> {
-        let vision = Vision::from_pack_tuned(pack, settings.detector.into(), settings.run_options(), tuning)?;
+    pub fn open(pack: &Pack, settings: &Settings, tuning: Tuning) -> Result<Self, Error> {
+        let vision = Vision::from_pack(pack, settings.detector.into(), &settings.run_options(tuning))?;
         Ok(Self { recognizer: Recognizer::new(vision, detect_settings(settings)), image: RgbImage::new() })
     }
 
@@ -56,17 +56,20 @@ impl Recognition {
         Ok(self.recognizer.step(self.image.view(), gallery, question, rules, now)?)
     }
 
+    /// Decides about the present picture by itself: no picture before or after it counts.
+    ///
+    /// # Errors
+    /// As [`Recognition::step`].
+    pub fn still(&mut self, gallery: &Gallery, question: Question, rules: &Rules) -> Result<Step, Error> {
+        Ok(self.recognizer.still(self.image.view(), gallery, question, rules)?)
+    }
+
     /// Offers the present picture to an enrolment.
     ///
     /// # Errors
     /// When a network fails.
     pub fn offer(&mut self, enrolment: &mut Enrolment, now: Millis) -> Result<EnrolmentStep, Error> {
         Ok(enrolment.step(&mut self.recognizer, self.image.view(), now)?)
-    }
-
-    /// Forgets every earlier picture.
-    pub fn reset(&mut self) {
-        self.recognizer.reset();
     }
 
     /// The probe of the last picture that was compared.

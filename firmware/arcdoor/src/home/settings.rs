@@ -31,6 +31,7 @@ use super::probes::{MOST_HOURS, MOST_PROBES};
 use crate::error::Error;
 use arcdoor_core::{Calibration, Fmr, Rect};
 use arcdoor_models::{Pack, TrustedKey};
+use arcdoor_vision::tuning::Tuning;
 use arcdoor_vision::{DetectorKind, EngineChoice, RunOptions, Threads};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use std::path::Path;
@@ -198,11 +199,11 @@ fn region<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Rect>, D:
 }
 
 impl Settings {
-    /// How these settings run networks.
+    /// How these settings run networks, cut as `tuning` says.
     #[must_use]
-    pub fn run_options(&self) -> RunOptions {
+    pub fn run_options(&self, tuning: Tuning) -> RunOptions {
         let threads = if self.threads == 2 { Threads::Two } else { Threads::One };
-        RunOptions { engine: self.engine.into(), threads, ..RunOptions::default() }
+        RunOptions { engine: self.engine.into(), threads, tuning }
     }
 
     /// Opens the pack in `dir`, if these settings trust it.
@@ -287,7 +288,7 @@ mod tests {
         let text = "detector = \"seetaface\"\nmin_face_px = 80\ntarget_fmr = 1e-4\n\
                     region = { x = 0, y = 100, w = 640, h = 380 }\n[policy]\nagree = 2";
         let some = read(text).unwrap();
-        let threads = |text: &str| read(text).unwrap().run_options().threads;
+        let threads = |text: &str| read(text).unwrap().run_options(Tuning::default()).threads;
         assert_eq!((threads(""), threads("threads = 2")), (Threads::One, Threads::Two));
         assert_eq!((some.detector, some.min_face_px), (DetectorName::Seetaface, 80));
         assert_eq!(some.region, Some(Rect::new(0.0, 100.0, 640.0, 380.0)));
@@ -328,6 +329,9 @@ mod tests {
         let (settings, gone) = Settings::read(&path).unwrap();
         assert_eq!((settings.threads, gone.len(), gone[0].key), (2, 1, "site"));
         std::fs::write(&path, "threads = 9\nsite = \"site.toml\"\n").unwrap();
-        assert!(matches!(Settings::read(&path), Err(Error::Settings { .. })), "wrong values are wrong beside it");
+        assert!(
+            matches!(Settings::read(&path), Err(Error::Settings { .. })),
+            "wrong values are wrong beside it"
+        );
     }
 }

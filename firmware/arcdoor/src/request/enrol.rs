@@ -1,268 +1,295 @@
-//! Requests about who is enrolled: enrol, re-enrol, and "not this person".
+//! Who is enrolled: enrol, re-enrol, and "not this person".
 
-use crate::device::recognition::Engine;
-use crate::device::source::Frames;
+use super::frames::Stepper;
+use super::handle::Begun;
+use crate::device::{Device, Now, Outcome, Reply, Work};
 use crate::error::Error;
-use crate::home::log::Entry;
-use crate::message::{Advice, Pictures, Response, View};
-use crate::request::{Answer, LOOK, Outcome, Service, progress, unix_seconds};
+use arcdoor_api::{Advice, Entry, Feed, Progress, Response, View};
 use arcdoor_core::limits::MAX_TEMPLATES_PER_SUBJECT;
-use arcdoor_core::{RetryReason, SubjectId, SubjectName, Template};
+use arcdoor_core::{Millis, SubjectId, SubjectName, Template};
 use arcdoor_gallery::{Gallery, GalleryError};
-use arcdoor_pipeline::{Enrolment, Policy};
-use std::path::PathBuf;
-use std::time::Instant;
+use arcdoor_pipeline::{Enrolment, EnrolmentRefused, EnrolmentStep, Finished, Plan, Policy, Purpose};
 
-/// Views that an enrolment in front of a camera takes.
-const VIEWS: usize = 5;
 /// Two scores that are nearer than this are called close, in advice alone: a choice, not a measurement.
 const CLOSE: f32 = 0.1;
-/// A picture whose weakest part is below this, of 100, is called poor, in advice alone: a choice, not a
+/// A view whose weakest part is below this, of 100, is called poor, in advice alone: a choice, not a
 /// measurement.
 const POOR: u8 = 60;
 
-/// The views of one person.
-struct Views {
+/// Enrols somebody new.
+pub(super) fn enrol(
+    device: &mut Device,
+    name: &SubjectName,
+    from: &Feed,
+    allow_duplicate: bool,
+    now: Now,
+    reply: &mut dyn Reply,
+) -> Result<Begun, Error> {
+    // Before anybody looks into the camera for nothing.
+    if device.gallery()?.find(name).is_some() {
+        return Err(Error::Enrolled(name.clone()));
+    }
+    collect(device, name, Purpose::New { allow_duplicate }, from, now, reply)
+}
+
+/// Enrols other views of a subject, or further ones.
+pub(super) fn re_enrol(
+    device: &mut Device,
+    name: &SubjectName,
+    from: &Feed,
+    add: bool,
+    now: Now,
+    reply: &mut dyn Reply,
+) -> Result<Begun, Error> {
+    let subject = known(device.gallery()?, name)?;
+    let purpose = if add { Purpose::Add { subject } } else { Purpose::Replace { subject } };
+    collect(device, name, purpose, from, now, reply)
+}
+
+/// Stores templates of somebody who was taken for a subject, to deny.
+pub(super) fn not_this_person(
+    device: &mut Device,
+    name: &SubjectName,
+    from: &Feed,
+    now: Now,
+    reply: &mut dyn Reply,
+) -> Result<Begun, Error> {
+    let subject = known(device.gallery()?, name)?;
+    collect(device, name, Purpose::Deny { subject }, from, now, reply)
+}
+
+/// Removes what denies being a subject.
+pub(super) fn forget_impostors(
+    device: &mut Device,
+    name: &SubjectName,
+    now: Now,
+    reply: &mut dyn Reply,
+) -> Result<Outcome, Error> {
+    let unknown = || Error::UnknownName(name.clone());
+    let gallery = &mut device.enrolled()?.ok_or_else(unknown)?.gallery;
+    let subject = known(gallery, name)?;
+    let impostors = gallery.forget_impostors(subject)?;
+    device.journal().note(&Entry::ImpostorsForgotten { subject, impostors }, now.utc)?;
+    reply.answer(&Response::ImpostorsForgotten { name: name.clone(), subject, impostors })?;
+    Ok(Outcome::Done)
+}
+
+fn known(gallery: &Gallery, name: &SubjectName) -> Result<SubjectId, Error> {
+    gallery.find(name).map(|subject| subject.id).ok_or_else(|| Error::UnknownName(name.clone()))
+}
+
+/// Takes views of photos and enrols them, or waits for frames.
+fn collect(
+    device: &mut Device,
+    name: &SubjectName,
+    purpose: Purpose,
+    from: &Feed,
+    now: Now,
+    reply: &mut dyn Reply,
+) -> Result<Begun, Error> {
+    let plan = match from {
+        // Refused before the work, not after it.
+        Feed::Photos(files) if files.len() > MAX_TEMPLATES_PER_SUBJECT => {
+            return Err(GalleryError::TooManyTemplates(files.len()).into());
+        }
+        Feed::Photos(files) => Plan::photos(purpose, files.len()),
+        Feed::Camera(_) | Feed::Replay(_) => Plan::camera(purpose),
+    };
+    let Work { journal, rules, .. } = device.work(Policy::still())?;
+    journal.probes.sweep(now.utc.unix_s())?;
+    let enrolment = Enrolment::new(plan, rules.thresholds)?;
+    let mut job = Job { name: name.clone(), plan, enrolment, views: Vec::new(), since: now.at };
+    let Feed::Photos(files) = from else { return Ok(Begun::Frames(Box::new(job))) };
+    for (index, file) in files.iter().enumerate() {
+        reply.progress(Progress::Photo { number: index + 1, of: files.len() });
+        device.recognition()?.read(file)?;
+        let view = job.offer(device, file.display().to_string(), now)?;
+        job.views.extend(view);
+    }
+    Ok(job.conclude(device, now, reply)?.into())
+}
+
+/// An enrolment under way.
+struct Job {
+    name: SubjectName,
+    plan: Plan,
     enrolment: Enrolment,
     views: Vec<View>,
+    since: Millis,
 }
 
-impl Service {
-    pub(crate) fn enrol(
-        &self,
-        name: &SubjectName,
-        from: &Pictures,
-        duplicate: bool,
-        answer: Answer<'_>,
-    ) -> Result<Outcome, Error> {
-        let (mut engine, mut gallery) = self.engine(Policy::still())?;
-        // Before anybody looks into the camera for nothing.
-        if gallery.find(name).is_some() {
-            return Err(Error::Enrolled(name.clone()));
-        }
-        let views = self.collect(&mut engine, from)?;
-        let advice = advice(&mut engine, &gallery, &views.enrolment, None, 0)?;
-        let consistency = consistency(&views.enrolment)?;
-        let templates = views.enrolment.finish();
-        if !duplicate && let Some(known) = engine.known(&gallery, &templates, None)? {
-            return Err(Error::Duplicate(known.name.clone()));
-        }
-        let mut subject = None;
-        if !templates.is_empty() {
-            let id = gallery.enrol(name, &templates, unix_seconds())?;
-            subject = Some(id);
-            self.journal.log.append(&Entry::Enrolled { subject: id, templates: templates.len() })?;
-        }
-        let (templates, name, views) = (templates.len(), name.clone(), views.views);
-        answer(&Response::Enrolled { name, subject, templates, views, consistency, advice })?;
-        Ok(if subject.is_some() { Outcome::Done } else { Outcome::Refused })
-    }
-
-    pub(crate) fn re_enrol(
-        &self,
-        name: &SubjectName,
-        from: &Pictures,
-        add: bool,
-        answer: Answer<'_>,
-    ) -> Result<Outcome, Error> {
-        let (mut engine, mut gallery) = self.engine(Policy::still())?;
-        let known = gallery.find(name).ok_or_else(|| Error::UnknownName(name.clone()))?;
-        let (id, held) = (known.id, if add { known.templates } else { 0 });
-        let views = self.collect(&mut engine, from)?;
-        let advice = advice(&mut engine, &gallery, &views.enrolment, Some(id), held)?;
-        let consistency = consistency(&views.enrolment)?;
-        let templates = views.enrolment.finish();
-        let mut subject = None;
-        if !templates.is_empty() {
-            // A re-enrolment changes the pictures, never the person.
-            if !is_same(&engine, &gallery, id, &templates)? {
-                return Err(Error::AnotherPerson(name.clone()));
-            }
-            if let Some(known) = engine.known(&gallery, &templates, Some(id))? {
-                return Err(Error::Duplicate(known.name.clone()));
-            }
-            if add {
-                gallery.add_templates(id, &templates)?;
-            } else {
-                gallery.replace_templates(id, &templates)?;
-            }
-            subject = Some(id);
-            self.journal.log.append(&Entry::ReEnrolled { subject: id, templates: held + templates.len() })?;
-        }
-        let (templates, name, views) = (held + templates.len(), name.clone(), views.views);
-        answer(&Response::Enrolled { name, subject, templates, views, consistency, advice })?;
-        Ok(if subject.is_some() { Outcome::Done } else { Outcome::Refused })
-    }
-
-    pub(crate) fn not_this_person(
-        &self,
-        name: &SubjectName,
-        from: &Pictures,
-        answer: Answer<'_>,
-    ) -> Result<Outcome, Error> {
-        let (mut engine, mut gallery) = self.engine(Policy::still())?;
-        let id = gallery.find(name).ok_or_else(|| Error::UnknownName(name.clone()))?.id;
-        let Views { enrolment, views } = self.collect(&mut engine, from)?;
-        let templates = enrolment.finish();
-        if templates.is_empty() {
-            return Err(Error::NoGoodPicture);
-        }
-        self.deny(&mut gallery, id, &templates, None, views, answer)
-    }
-
-    /// Stores templates that deny being the subject `id`, logs it and answers.
-    pub(crate) fn deny(
-        &self,
-        gallery: &mut Gallery,
-        id: SubjectId,
-        templates: &[Template],
-        wrong: Option<u64>,
-        views: Vec<View>,
-        answer: Answer<'_>,
-    ) -> Result<Outcome, Error> {
-        let mut score: Option<f32> = None;
-        for template in templates {
-            let now = gallery.verify(id, template)?.map(|score| score.0);
-            score = match (score, now) {
-                (Some(held), Some(now)) => Some(held.max(now)),
-                (held, now) => held.or(now),
-            };
-        }
-        gallery.deny(id, templates)?;
-        let subject = gallery.subject(id).ok_or(GalleryError::UnknownSubject(id))?;
-        let (name, impostors) = (subject.name.clone(), subject.impostors);
-        self.journal.log.append(&Entry::NotThisPerson { subject: id, wrong, impostors })?;
-        let mut advice = Vec::new();
-        if let (denied @ 1.., of) = gallery.denied_views(id)? {
-            advice.push(Advice::DeniesOwn { views: denied, of });
-        }
-        answer(&Response::NotThisPerson { name, subject: id, wrong, score, impostors, views, advice })?;
-        Ok(Outcome::Done)
-    }
-
-    pub(crate) fn forget_impostors(&self, name: &SubjectName, answer: Answer<'_>) -> Result<Outcome, Error> {
-        let unknown = || Error::UnknownName(name.clone());
-        let mut gallery = self.enrolled()?.ok_or_else(unknown)?.gallery;
-        let subject = gallery.find(name).ok_or_else(unknown)?.id;
-        let impostors = gallery.forget_impostors(subject)?;
-        self.journal.log.append(&Entry::ImpostorsForgotten { subject, impostors })?;
-        answer(&Response::ImpostorsForgotten { name: name.clone(), subject, impostors })?;
-        Ok(Outcome::Done)
-    }
-
-    fn collect(&self, engine: &mut Engine, from: &Pictures) -> Result<Views, Error> {
-        let mut enrolment = Enrolment::new();
-        let views = match from {
-            Pictures::Images(files) => {
-                // Refused before the work, not after it.
-                if files.len() > MAX_TEMPLATES_PER_SUBJECT {
-                    return Err(GalleryError::TooManyTemplates(files.len()).into());
-                }
-                offer_photos(engine, &mut enrolment, files)?
-            }
-            Pictures::Camera(_) | Pictures::Replay(_) => self.offer_frames(engine, &mut enrolment, from)?,
+impl Job {
+    /// Offers the present picture; none: the enrolment wants no more.
+    fn offer(&mut self, device: &mut Device, photo: String, now: Now) -> Result<Option<View>, Error> {
+        let (reason, quality) = match device.recognition()?.offer(&mut self.enrolment, now.at)? {
+            EnrolmentStep::Taken { quality } => (None, Some(quality)),
+            EnrolmentStep::NotTaken(reason) => (Some(reason), None),
+            EnrolmentStep::Over => return Ok(None),
         };
-        Ok(Views { enrolment, views })
+        Ok(Some(View { photo, reason, quality }))
     }
 
-    fn offer_frames(
-        &self,
-        engine: &mut Engine,
-        enrolment: &mut Enrolment,
-        from: &Pictures,
-    ) -> Result<Vec<View>, Error> {
-        let mut frames = Frames::open(from, &self.settings)?;
-        let (start, mut views, mut taken) = (Instant::now(), Vec::new(), 0);
-        let mut advice = "no frame came";
-        for frame in 0_u64.. {
-            if taken == VIEWS || start.elapsed() > LOOK || !frames.next(engine.image())? {
-                break;
+    /// Holds the views against the gallery, and stores them.
+    fn conclude(self, device: &mut Device, now: Now, reply: &mut dyn Reply) -> Result<Outcome, Error> {
+        let Self { name, plan: Plan { purpose, .. }, enrolment, views, .. } = self;
+        let Work { gallery, journal, rules, .. } = device.work(Policy::still())?;
+        let finished = match enrolment.finish(gallery)? {
+            Ok(finished) => finished,
+            Err(EnrolmentRefused::NoView { .. }) => {
+                return nothing(gallery, name, purpose, views, reply);
             }
-            let reason = engine.offer(enrolment)?;
-            let text = reason.map_or("good", |reason| reason.text());
-            if text != advice {
-                advice = text;
-                progress(&format!("{taken}/{VIEWS} views: {advice}"));
+            Err(refused) => return Err(refusal(gallery, name, refused)),
+        };
+        if let Purpose::Deny { subject } = purpose {
+            return deny(device, subject, &finished.templates, None, views, now, reply);
+        }
+        let held = match purpose {
+            Purpose::Add { subject } => gallery.subject(subject).map_or(0, |subject| subject.templates),
+            _ => 0,
+        };
+        let advice = advice(gallery, &finished, held, rules.thresholds.identify.value.0);
+        let consistency = finished.consistency.map(|score| score.0);
+        let templates = held + finished.templates.len();
+        let (subject, entry) = match purpose.subject() {
+            None => {
+                let subject = gallery.enrol(&name, &finished.templates, now.utc.unix_s())?;
+                (subject, Entry::Enrolled { subject, templates })
             }
-            if reason.is_none() {
-                taken += 1;
-                views.push(view(frame.to_string(), reason, enrolment));
+            Some(subject) => {
+                if matches!(purpose, Purpose::Add { .. }) {
+                    gallery.add_templates(subject, &finished.templates)?;
+                } else {
+                    gallery.replace_templates(subject, &finished.templates)?;
+                }
+                (subject, Entry::ReEnrolled { subject, templates })
             }
-        }
-        if taken == 0 {
-            return Err(Error::NoView { seconds: start.elapsed().as_secs(), advice });
-        }
-        Ok(views)
+        };
+        journal.note(&entry, now.utc)?;
+        let subject = Some(subject);
+        reply.answer(&Response::Enrolled { name, subject, templates, views, consistency, advice })?;
+        Ok(Outcome::Done)
     }
 }
 
-fn offer_photos(
-    engine: &mut Engine,
-    enrolment: &mut Enrolment,
-    files: &[PathBuf],
-) -> Result<Vec<View>, Error> {
-    let mut views = Vec::with_capacity(files.len());
-    for (index, file) in files.iter().enumerate() {
-        if files.len() > 1 {
-            progress(&format!("{}/{}", index + 1, files.len()));
-        }
-        engine.read(file)?;
-        let reason = engine.offer(enrolment)?;
-        views.push(view(file.display().to_string(), reason, enrolment));
+impl Stepper for Job {
+    fn frame(
+        &mut self,
+        device: &mut Device,
+        number: u64,
+        now: Now,
+        reply: &mut dyn Reply,
+    ) -> Result<Option<Outcome>, Error> {
+        let view = self.offer(device, number.to_string(), now)?;
+        let reason = view.as_ref().and_then(|view| view.reason);
+        // Frames come by the hundred: what became of those that were not taken is progress, and kept nowhere.
+        self.views.extend(view.filter(|view| view.reason.is_none()));
+        reply.progress(Progress::Views { taken: self.enrolment.len(), of: self.plan.views, reason });
+        Ok(None)
     }
-    Ok(views)
-}
 
-fn view(photo: String, reason: Option<RetryReason>, enrolment: &Enrolment) -> View {
-    let quality = enrolment.qualities().last().copied().filter(|_| reason.is_none());
-    View { photo, reason, quality }
-}
-
-/// Whether one of these templates matches the subject as well as `verify` asks for.
-fn is_same(engine: &Engine, gallery: &Gallery, id: SubjectId, templates: &[Template]) -> Result<bool, Error> {
-    for template in templates {
-        if gallery.verify(id, template)?.is_some_and(|score| engine.single().admits(score)) {
-            return Ok(true);
-        }
+    fn is_late(&self, now: Now) -> bool {
+        let late = |within_ms| now.at.since(self.since) > within_ms;
+        self.enrolment.is_over(now.at) || self.plan.within_ms.is_some_and(late)
     }
-    Ok(false)
+
+    fn end(self: Box<Self>, device: &mut Device, now: Now, reply: &mut dyn Reply) -> Result<Outcome, Error> {
+        let seconds = now.at.since(self.since) / 1000;
+        if self.enrolment.is_empty() {
+            let Work { gallery, .. } = device.work(Policy::still())?;
+            let reason = match self.enrolment.finish(gallery)? {
+                Err(EnrolmentRefused::NoView { last }) => last,
+                _ => None,
+            };
+            return Err(Error::NoView { seconds, reason });
+        }
+        self.conclude(device, now, reply)
+    }
 }
 
-fn consistency(enrolment: &Enrolment) -> Result<Option<f32>, Error> {
-    Ok(enrolment.consistency()?.map(|score| score.0))
-}
-
-/// What would make this enrolment better, with the numbers that say so; `held` templates stay beside it.
-fn advice(
-    engine: &mut Engine,
+/// What photos of which none could be used come to.
+fn nothing(
     gallery: &Gallery,
-    enrolment: &Enrolment,
-    own: Option<SubjectId>,
-    held: usize,
-) -> Result<Vec<Advice>, Error> {
-    let mut advice = Vec::new();
-    if enrolment.is_empty() {
-        return Ok(advice);
+    name: SubjectName,
+    purpose: Purpose,
+    views: Vec<View>,
+    reply: &mut dyn Reply,
+) -> Result<Outcome, Error> {
+    if matches!(purpose, Purpose::Deny { .. }) {
+        return Err(Error::NoGoodPicture);
     }
-    let threshold = engine.follow(gallery)?.value.0;
-    if held + enrolment.len() == 1 {
+    let templates = match purpose {
+        Purpose::Add { subject } => gallery.subject(subject).map_or(0, |subject| subject.templates),
+        _ => 0,
+    };
+    let (subject, consistency, advice) = (None, None, Vec::new());
+    reply.answer(&Response::Enrolled { name, subject, templates, views, consistency, advice })?;
+    Ok(Outcome::Refused)
+}
+
+fn refusal(gallery: &Gallery, name: SubjectName, refused: EnrolmentRefused) -> Error {
+    match refused {
+        EnrolmentRefused::Duplicate(subject) => match gallery.subject(subject) {
+            Some(other) => Error::Duplicate(other.name.clone()),
+            None => GalleryError::UnknownSubject(subject).into(),
+        },
+        EnrolmentRefused::AnotherPerson => Error::AnotherPerson(name),
+        EnrolmentRefused::NoView { .. } => Error::NoGoodPicture,
+    }
+}
+
+/// Stores templates that deny being `subject`, logs it and answers. `wrong`: the log's entry that was wrong.
+pub(super) fn deny(
+    device: &mut Device,
+    subject: SubjectId,
+    templates: &[Template],
+    wrong: Option<u64>,
+    views: Vec<View>,
+    now: Now,
+    reply: &mut dyn Reply,
+) -> Result<Outcome, Error> {
+    let unknown = || GalleryError::UnknownSubject(subject);
+    let gallery = &mut device.enrolled()?.ok_or_else(unknown)?.gallery;
+    let mut score: Option<f32> = None;
+    for template in templates {
+        let now = gallery.verify(subject, template)?.map(|score| score.0);
+        score = match (score, now) {
+            (Some(held), Some(now)) => Some(held.max(now)),
+            (held, now) => held.or(now),
+        };
+    }
+    gallery.deny(subject, templates)?;
+    let known = gallery.subject(subject).ok_or_else(unknown)?;
+    let (name, impostors) = (known.name.clone(), known.impostors);
+    let mut advice = Vec::new();
+    if let (denied @ 1.., of) = gallery.denied_views(subject)? {
+        advice.push(Advice::DeniesOwn { views: denied, of });
+    }
+    device.journal().note(&Entry::NotThisPerson { subject, wrong, impostors }, now.utc)?;
+    reply.answer(&Response::NotThisPerson { name, subject, wrong, score, impostors, views, advice })?;
+    Ok(Outcome::Done)
+}
+
+/// What would make this enrolment better, with the numbers that say so; `held` templates stay beside it. `threshold`:
+/// what the door asks for.
+fn advice(gallery: &Gallery, finished: &Finished, held: usize, threshold: f32) -> Vec<Advice> {
+    let mut advice = Vec::new();
+    if held + finished.templates.len() == 1 {
         advice.push(Advice::OneView);
     }
-    if let Some(score) = consistency(enrolment)?.filter(|score| *score < threshold + CLOSE) {
-        advice.push(Advice::Inconsistent { score, threshold });
+    if let Some(score) = finished.consistency.filter(|score| score.0 < threshold + CLOSE) {
+        advice.push(Advice::Inconsistent { score: score.0, threshold });
     }
-    let nearest = engine.nearest(gallery, enrolment.templates(), own)?;
-    if let Some(nearest) = nearest.filter(|nearest| nearest.score.0 >= threshold - CLOSE)
+    if let Some(nearest) = finished.nearest.filter(|nearest| nearest.score.0 >= threshold - CLOSE)
         && let Some(other) = gallery.subject(nearest.subject)
     {
         let (name, subject, score) = (other.name.clone(), other.id, nearest.score.0);
         advice.push(Advice::CloseTo { name, subject, score, threshold });
     }
-    if let Some(best) = enrolment.qualities().iter().max_by_key(|quality| quality.overall())
+    if let Some(best) = finished.qualities.iter().max_by_key(|quality| quality.overall())
         && best.overall() < POOR
     {
         let (part, value) = best.weakest();
         advice.push(Advice::LowQuality { part, value });
     }
-    Ok(advice)
+    advice
 }

@@ -1,132 +1,162 @@
-//! Requests about whole galleries: revoke, export, import, key.
+//! Whole galleries: who is in it, revoke, export, import, key.
 
+use crate::device::{Device, Now, Outcome, Reply};
 use crate::error::Error;
-use crate::home::keys::{KeySource, Keys};
-use crate::home::log::Entry;
-use crate::home::passphrase::{self, Kdf};
-use crate::message::Response;
-use crate::request::{Answer, Outcome, Service};
+use crate::home::passphrase::{Kdf, Passphrase};
+use arcdoor_api::{Entry, KeySource, Remain, Response, UtcTime};
 use arcdoor_core::SubjectName;
 use arcdoor_gallery::{FileFolder, Folder, Gallery, Subject};
 use std::path::Path;
 
-impl Service {
-    pub(crate) fn revoke(
-        &self,
-        name: &SubjectName,
-        erase: bool,
-        answer: Answer<'_>,
-    ) -> Result<Outcome, Error> {
-        let unknown = || Error::UnknownName(name.clone());
-        let mut opened = self.enrolled()?.ok_or_else(unknown)?;
-        let source = opened.source();
-        let id = opened.gallery.find(name).ok_or_else(unknown)?.id;
-        let Subject { id, name, templates, impostors, enrolled_unix_s, .. } = opened.gallery.revoke(id)?;
-        self.journal.log.append(&Entry::Revoked { subject: id })?;
-        self.journal.probes.forget_subject(id)?;
-        let mut remains = vec![format!("the log keeps what subject {id} did, without the name")];
-        if erase {
-            Keys::of(&self.home).renew(opened)?;
-            self.journal.probes.forget_all()?;
-            remains.push(
-                "flash memory may keep overwritten blocks for a while, sealed under a key that is gone"
-                    .to_owned(),
-            );
-            match source {
-                KeySource::File => {}
-                KeySource::Credential => {
-                    remains.push("the credential is as before: give arcdoor a new one, too".to_owned());
-                }
-                KeySource::Passphrase => remains.push(
-                    "the passphrase is as before, and opens such blocks: `arcdoor key change --to passphrase`"
-                        .to_owned(),
-                ),
-            }
-        } else {
-            remains.push("the gallery's free pages keep sealed templates until --erase".to_owned());
+/// Everybody enrolled.
+pub(super) fn list(device: &mut Device, reply: &mut dyn Reply) -> Result<Outcome, Error> {
+    if let Some(opened) = device.enrolled()? {
+        opened.gallery.iter().try_for_each(|subject| reply.answer(&line(subject)))?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// One subject.
+pub(super) fn show(device: &mut Device, name: &SubjectName, reply: &mut dyn Reply) -> Result<Outcome, Error> {
+    let opened = device.enrolled()?;
+    let subject = opened.as_ref().and_then(|opened| opened.gallery.find(name));
+    reply.answer(&line(subject.ok_or_else(|| Error::UnknownName(name.clone()))?))?;
+    Ok(Outcome::Done)
+}
+
+fn line(subject: &Subject) -> Response {
+    Response::Subject {
+        name: subject.name.clone(),
+        subject: subject.id,
+        templates: subject.templates,
+        impostors: subject.impostors,
+        enrolled_unix_s: subject.enrolled_unix_s,
+    }
+}
+
+/// Removes a subject; with `erase`, what the disk still holds of it as well.
+pub(super) fn revoke(
+    device: &mut Device,
+    name: &SubjectName,
+    erase: bool,
+    now: Now,
+    reply: &mut dyn Reply,
+) -> Result<Outcome, Error> {
+    let unknown = || Error::UnknownName(name.clone());
+    let opened = device.enrolled()?.ok_or_else(unknown)?;
+    let source = opened.source();
+    let subject = opened.gallery.find(name).ok_or_else(unknown)?.id;
+    let Subject { id, name, templates, impostors, enrolled_unix_s, .. } = opened.gallery.revoke(subject)?;
+    device.journal().note(&Entry::Revoked { subject: id }, now.utc)?;
+    device.journal().probes.forget_subject(id)?;
+    let mut remains = vec![Remain::LogEntries];
+    if erase {
+        device.reseal(|keys, opened| keys.renew(opened))?;
+        device.journal().probes.forget_all()?;
+        remains.push(Remain::FlashBlocks);
+        remains.extend(match source {
+            KeySource::File => None,
+            KeySource::Credential => Some(Remain::SameCredential),
+            KeySource::Passphrase => Some(Remain::SamePassphrase),
+        });
+    } else {
+        remains.push(Remain::FreePages);
+    }
+    remains.extend(exports(device, enrolled_unix_s)?);
+    reply.answer(&Response::Revoked { name, subject: id, templates, impostors, erased: erase, remains })?;
+    Ok(Outcome::Done)
+}
+
+/// Where the log says that everybody was written since then.
+fn exports(device: &Device, since_unix_s: u64) -> Result<Vec<Remain>, Error> {
+    let mut files = Vec::new();
+    for record in device.journal().log.read()? {
+        if let Entry::Exported { file, .. } = record.entry
+            && record.at.unix_s() >= since_unix_s
+        {
+            files.push(Remain::Export { at: record.at, is_there: file.exists(), file });
         }
-        remains.extend(self.exports(enrolled_unix_s)?);
-        answer(&Response::Revoked { name, subject: id, templates, impostors, erased: erase, remains })?;
-        Ok(Outcome::Done)
     }
+    if files.is_empty() {
+        files.push(Remain::NoExport);
+    }
+    Ok(files)
+}
 
-    /// Where the log says that everybody was written since then.
-    fn exports(&self, since_unix_s: u64) -> Result<Vec<String>, Error> {
-        let mut files = Vec::new();
-        for record in self.journal.log.read()? {
-            if let Entry::Exported { file, .. } = &record.entry
-                && record.unix_s() >= since_unix_s
-            {
-                let now =
-                    if file.exists() { "still there: delete it" } else { "not there any more, or moved" };
-                files.push(format!("exported on {} to {} ({now})", record.at.strftime("%F"), file.display()));
-            }
-        }
-        if files.is_empty() {
-            files.push("the log knows of no exported file that holds the subject".to_owned());
-        }
-        Ok(files)
+/// Writes everybody to a new file under a passphrase of its own.
+pub(super) fn export(
+    device: &mut Device,
+    file: &Path,
+    passphrase: Option<&Passphrase>,
+    now: Now,
+    reply: &mut dyn Reply,
+) -> Result<Outcome, Error> {
+    let gallery = &device.enrolled()?.ok_or(Error::NobodyEnrolled)?.gallery;
+    if file.exists() {
+        return Err(Error::Exists(file.to_owned()));
     }
+    let kdf = Kdf::fresh()?;
+    let key = kdf.key(passphrase.ok_or(Error::NoPassphrase)?)?;
+    gallery.export(file, &key, &kdf.to_hint())?;
+    let subjects = gallery.len();
+    let place = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    device.journal().note(&Entry::Exported { subjects, file: place }, now.utc)?;
+    reply.answer(&Response::Exported { file: file.to_owned(), subjects })?;
+    Ok(Outcome::Done)
+}
 
-    pub(crate) fn export(&self, file: &Path, answer: Answer<'_>) -> Result<Outcome, Error> {
-        let gallery = self.enrolled()?.ok_or(Error::NobodyEnrolled)?.gallery;
-        if file.exists() {
-            return Err(Error::Exists(file.to_owned()));
-        }
-        let kdf = Kdf::fresh()?;
-        let key = kdf.key(&passphrase::ask_new()?)?;
-        gallery.export(file, &key, &kdf.to_hint())?;
-        let place = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-        self.journal.log.append(&Entry::Exported { subjects: gallery.len(), file: place })?;
-        answer(&Response::Exported { file: file.to_owned(), subjects: gallery.len() })?;
-        Ok(Outcome::Done)
-    }
+/// Enrols everybody of an exported file whose name is free here.
+pub(super) fn import(
+    device: &mut Device,
+    file: &Path,
+    passphrase: Option<&Passphrase>,
+    now: Now,
+    reply: &mut dyn Reply,
+) -> Result<Outcome, Error> {
+    let pack = device.pack()?;
+    let (model_id, dimension) = (pack.model_id(), pack.dimension());
+    let (folder, name) = FileFolder::split(file)?;
+    let kdf = Kdf::from_hint(&Gallery::hint(&folder, name)?)?;
+    let key = kdf.key(passphrase.ok_or(Error::NoPassphrase)?)?;
+    // Not as this home's own gallery: whatever lies beside the file is somebody else's.
+    let other = Gallery::open_on(folder.open(name, false)?, &key, model_id, dimension)?;
+    let gallery = device.gallery()?;
+    let before = gallery.len();
+    let skipped = gallery.import(&other)?;
+    let subjects = gallery.len() - before;
+    device.journal().note(&Entry::Imported { subjects }, now.utc)?;
+    reply.answer(&Response::Imported { subjects, skipped })?;
+    Ok(Outcome::Done)
+}
 
-    pub(crate) fn import(&self, file: &Path, answer: Answer<'_>) -> Result<Outcome, Error> {
-        let pack = self.settings.open_pack(&self.pack_dir()?)?;
-        let (folder, name) = FileFolder::split(file)?;
-        let kdf = Kdf::from_hint(&Gallery::hint(&folder, name)?)?;
-        let key = kdf.key(&passphrase::ask("Passphrase of the exported file")?)?;
-        // Not as this home's own gallery: whatever lies beside the file is somebody else's.
-        let other = Gallery::open_on(folder.open(name, false)?, &key, pack.model_id(), pack.dimension())?;
-        let mut gallery = self.gallery(&pack)?;
-        let before = gallery.len();
-        let skipped = gallery.import(&other)?;
-        let subjects = gallery.len() - before;
-        self.journal.log.append(&Entry::Imported { subjects })?;
-        answer(&Response::Imported { subjects, skipped })?;
-        Ok(Outcome::Done)
-    }
+/// Seals the gallery under a new key from another source.
+pub(super) fn change_key(
+    device: &mut Device,
+    to: KeySource,
+    passphrase: Option<&Passphrase>,
+    now: Now,
+    reply: &mut dyn Reply,
+) -> Result<Outcome, Error> {
+    device.reseal(|keys, opened| keys.change(opened.gallery, to, passphrase))?;
+    changed_key(device, to, now.utc, reply)
+}
 
-    pub(crate) fn change_key(&self, to: KeySource, answer: Answer<'_>) -> Result<Outcome, Error> {
-        let gallery = self.enrolled()?.ok_or(Error::NobodyEnrolled)?.gallery;
-        Keys::of(&self.home).change(gallery, to)?;
-        // They lie under the old key, which nobody has any more.
-        self.journal.probes.forget_all()?;
-        self.journal.log.append(&Entry::KeyChanged { source: to })?;
-        answer(&Response::KeyChanged { source: to, text: to.text().to_owned() })?;
-        Ok(Outcome::Done)
-    }
+/// Issues every template anew under a new key from where the old one came from.
+pub(super) fn renew_key(device: &mut Device, now: Now, reply: &mut dyn Reply) -> Result<Outcome, Error> {
+    let source = device.enrolled()?.ok_or(Error::NobodyEnrolled)?.source();
+    device.reseal(|keys, opened| keys.renew(opened))?;
+    changed_key(device, source, now.utc, reply)
+}
 
-    pub(crate) fn re_issue(&self, name: &SubjectName, answer: Answer<'_>) -> Result<Outcome, Error> {
-        let unknown = || Error::UnknownName(name.clone());
-        let mut gallery = self.enrolled()?.ok_or_else(unknown)?.gallery;
-        let subject = gallery.find(name).ok_or_else(unknown)?.id;
-        let generation = gallery.reissue(subject)?;
-        // They lie under the rotation alone, as they did before.
-        self.journal.probes.forget_subject(subject)?;
-        self.journal.log.append(&Entry::ReIssued { subject, generation })?;
-        answer(&Response::ReIssued { name: name.clone(), subject, generation })?;
-        Ok(Outcome::Done)
-    }
-
-    pub(crate) fn renew_key(&self, answer: Answer<'_>) -> Result<Outcome, Error> {
-        let opened = self.enrolled()?.ok_or(Error::NobodyEnrolled)?;
-        let source = opened.source();
-        Keys::of(&self.home).renew(opened)?;
-        self.journal.probes.forget_all()?;
-        self.journal.log.append(&Entry::KeyChanged { source })?;
-        answer(&Response::KeyChanged { source, text: source.text().to_owned() })?;
-        Ok(Outcome::Done)
-    }
+fn changed_key(
+    device: &Device,
+    source: KeySource,
+    at: UtcTime,
+    reply: &mut dyn Reply,
+) -> Result<Outcome, Error> {
+    // They lie under the old key, which nobody has any more.
+    device.journal().probes.forget_all()?;
+    device.journal().note(&Entry::KeyChanged { source }, at)?;
+    reply.answer(&Response::KeyChanged { source })?;
+    Ok(Outcome::Done)
 }

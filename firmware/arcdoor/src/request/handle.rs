@@ -78,9 +78,7 @@ pub fn begin(
         Request::PackCheck { dir, explain } => pack::check(device, dir.as_deref(), *explain, reply),
         Request::PackInstall { dir, older } => pack::install(device, dir, *older, reply),
         Request::Replay { file } => replay::replay(file, reply),
-        Request::Tune { frame, winograd, dry_run } => {
-            tune::tune(device, *frame, *winograd, *dry_run, reply)
-        }
+        Request::Tune { frame, winograd, dry_run } => tune::tune(device, *frame, *winograd, *dry_run, reply),
         Request::Doctor => doctor::doctor(device, None, reply),
     };
     outcome.map(Begun::Over)

@@ -59,8 +59,7 @@ impl Ask {
         reply: &mut dyn Reply,
     ) -> Result<Verdict, Error> {
         let Work { recognition, gallery, journal, rules } = device.work(Policy::still())?;
-        recognition.reset();
-        let step = recognition.step(gallery, self.question, &rules, now.at)?;
+        let step = recognition.still(gallery, self.question, &rules)?;
         let (claim, by) = match self.question {
             Question::Identify => (None, By::Identify),
             Question::Verify(subject) => (Some(subject), By::Verify),

@@ -1,14 +1,12 @@
 //! `tune`: which tiles are fastest on this device, layer by layer, and what that brings to whole networks.
 
+use crate::device::recognition::detect_settings;
+use crate::device::{Device, Outcome, Reply};
 use crate::error::Error;
-use crate::home::tuning::write;
-use crate::message::{LayerForm, Response};
-use crate::request::{Answer, Outcome, Service, progress};
-use arcdoor_vision::DetectSettings;
-use arcdoor_vision::tuning::{Choice, Isa, Layer, Network, Session, Tuned, Tuning, networks, tune};
+use arcdoor_api::{LayerForm, Progress, Response};
+use arcdoor_vision::tuning::{Choice, Isa, Layer, Network, Session, Tuned, Tuning, networks};
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 /// Turns of a whole network with the defaults and with the new tiles, at most; the medians count.
@@ -28,69 +26,64 @@ struct Compared {
     difference: f32,
 }
 
-impl Service {
-    /// Measures, compares, and writes what was found unless it is a dry run.
-    pub(crate) fn tune(
-        &self,
-        frame: [u32; 2],
-        winograd: bool,
-        dry_run: bool,
-        answer: Answer<'_>,
-    ) -> Result<Outcome, Error> {
-        let pack = self.settings.open_pack(&self.pack_dir()?)?;
-        let detect = DetectSettings {
-            min_face_px: self.settings.min_face_px,
-            region: self.settings.region,
-            ..DetectSettings::default()
-        };
-        let plain = networks(&pack, frame, &detect, &Tuning::default())?;
-        let layers = layers(&plain);
-        let mut chosen = Vec::new();
-        for (index, (layer, weights)) in layers.iter().enumerate() {
-            progress(&format!("layer {} of {}", index + 1, layers.len()));
-            let tuned = tune(layer, *weights, winograd, &mut thread_ns).map_err(Error::Layer)?;
-            if tuned.best != tuned.default {
-                chosen.push((*layer, tuned.best));
-            }
-            answer(&layer_line(&tuned))?;
+/// Measures, compares, and writes what was found unless it is a dry run.
+pub(super) fn tune(
+    device: &mut Device,
+    frame: [u32; 2],
+    winograd: bool,
+    dry_run: bool,
+    reply: &mut dyn Reply,
+) -> Result<Outcome, Error> {
+    let detect = detect_settings(device.settings());
+    let pack = device.pack()?;
+    let plain = networks(pack, frame, &detect, &Tuning::default())?;
+    let layers = layers(&plain);
+    let mut chosen = Vec::new();
+    for (index, (layer, weights)) in layers.iter().enumerate() {
+        reply.progress(Progress::Layer { number: index + 1, of: layers.len() });
+        let tuned = arcdoor_vision::tuning::tune(layer, *weights, winograd, &mut thread_ns);
+        let tuned = tuned.map_err(Error::Layer)?;
+        if tuned.best != tuned.default {
+            chosen.push((*layer, tuned.best));
         }
-        let tuning = Tuning::new(&chosen)?;
-        let keeps_values = tuning.keeps_values(Isa::detect());
-        let tuned = networks(&pack, frame, &detect, &tuning)?;
-        let mut sums = [0.0; 2];
-        for (plain, tuned) in plain.iter().zip(&tuned) {
-            progress(&format!("{} as a whole", plain.file));
-            let compared = compare(plain, tuned)?;
-            sums = [sums[0] + compared.before_us, sums[1] + compared.after_us];
-            let [_, _, height, width] = plain.net.input_shape();
-            answer(&Response::TunedNetwork {
-                file: plain.file.clone(),
-                input: [width, height],
-                before_us: compared.before_us,
-                after_us: compared.after_us,
-                difference: compared.difference,
-            })?;
-            // Never without --winograd: then a tile alone would have changed a value.
-            let allowed = if keeps_values { 0.0 } else { TOLERANCE };
-            if compared.difference.is_nan() || compared.difference > allowed {
-                return Err(Error::TunedValues { file: plain.file.clone(), difference: compared.difference });
-            }
-        }
-        progress("");
-        if sums[1] > sums[0] * LEAST_GAIN {
-            chosen.clear();
-        }
-        let path = (!dry_run).then(|| self.home.tuning());
-        if path.is_some() {
-            write(&self.home, &pack, &chosen)?;
-        }
-        answer(&Response::Tuning {
-            path,
-            layers: chosen.len(),
-            keeps_values: keeps_values || chosen.is_empty(),
-        })?;
-        Ok(Outcome::Done)
+        reply.answer(&layer_line(&tuned))?;
     }
+    let tuning = Tuning::new(&chosen)?;
+    let keeps_values = tuning.keeps_values(Isa::detect());
+    let tuned = networks(pack, frame, &detect, &tuning)?;
+    let (mut sums, networks_to_compare) = ([0.0; 2], plain.len());
+    for (index, (plain, tuned)) in plain.iter().zip(&tuned).enumerate() {
+        reply.progress(Progress::Network { number: index + 1, of: networks_to_compare });
+        let compared = compare(plain, tuned)?;
+        sums = [sums[0] + compared.before_us, sums[1] + compared.after_us];
+        let [_, _, height, width] = plain.net.input_shape();
+        reply.answer(&Response::TunedNetwork {
+            file: plain.file.clone(),
+            input: [width, height],
+            before_us: compared.before_us,
+            after_us: compared.after_us,
+            difference: compared.difference,
+        })?;
+        // Never without --winograd: then a tile alone would have changed a value.
+        let allowed = if keeps_values { 0.0 } else { TOLERANCE };
+        if compared.difference.is_nan() || compared.difference > allowed {
+            return Err(Error::TunedValues { file: plain.file.clone(), difference: compared.difference });
+        }
+    }
+    reply.progress(Progress::Over);
+    if sums[1] > sums[0] * LEAST_GAIN {
+        chosen.clear();
+    }
+    let path = (!dry_run).then(|| device.home().tuning());
+    if path.is_some() {
+        device.keep_tuning(&chosen)?;
+    }
+    reply.answer(&Response::Tuning {
+        path,
+        layers: chosen.len(),
+        keeps_values: keeps_values || chosen.is_empty(),
+    })?;
+    Ok(Outcome::Done)
 }
 
 /// Each distinct layer once, with the most bytes of weights that a network of it reads.
@@ -195,80 +188,6 @@ fn form(choice: Choice) -> LayerForm {
         planes,
         strip,
     }
-}
-
-/// The table's lines, its head before the first of a kind.
-pub(crate) fn print(out: &mut impl Write, response: &Response, first: bool) -> io::Result<()> {
-    match response {
-        Response::TunedLayer {
-            input,
-            outputs,
-            kernel,
-            stride,
-            default,
-            default_us,
-            chosen,
-            chosen_us,
-            ..
-        } => {
-            if first {
-                writeln!(
-                    out,
-                    "{:<34} {:<26} {:>9}  {:<26} {:>9} {:>6}",
-                    "layer", "default tile", "us", "fastest", "us", "saved"
-                )?;
-            }
-            let [channels, rows, columns] = input;
-            let name =
-                format!("{}x{} s{stride} {channels}x{rows}x{columns} -> {outputs}", kernel[0], kernel[1]);
-            let (fastest, saved) = if chosen == default {
-                ("the default".to_owned(), String::new())
-            } else {
-                (form_text(chosen), format!("{:.0} %", 100.0 * (1.0 - chosen_us / default_us)))
-            };
-            writeln!(
-                out,
-                "{name:<34} {:<26} {default_us:>9.1}  {fastest:<26} {chosen_us:>9.1} {saved:>6}",
-                form_text(default)
-            )
-        }
-        Response::TunedNetwork { file, input: [width, height], before_us, after_us, difference } => {
-            let same = if *difference == 0.0 {
-                "the same values, bit for bit".to_owned()
-            } else {
-                format!("values differ by {difference:.1e} of the greatest")
-            };
-            writeln!(
-                out,
-                "{file} at {width}x{height}: {:.3} ms before, {:.3} ms after; {same}",
-                before_us / 1e3,
-                after_us / 1e3
-            )
-        }
-        Response::Tuning { path, layers, keeps_values } => {
-            let values = if *keeps_values {
-                "scores stay as they are"
-            } else {
-                "scores may change in their last digits"
-            };
-            let what = match layers {
-                0 => "the defaults are as fast as anything that was tried".to_owned(),
-                layers => format!("{layers} layers have tiles of their own; {values}"),
-            };
-            match path {
-                Some(path) => writeln!(out, "{what}; written to {}", path.display()),
-                None => writeln!(out, "{what}; nothing is written (--dry-run)"),
-            }
-        }
-        _ => Ok(()),
-    }
-}
-
-fn form_text(form: &LayerForm) -> String {
-    let most =
-        |name: &str, value: Option<usize>| value.map_or_else(String::new, |value| format!(" {name}{value}"));
-    let LayerForm { form, pixels, blocks, planes, strip } = form;
-    format!("{form} {pixels}x{blocks}{}{}", most("p", *planes), most("s", *strip))
 }
 
 #[cfg(test)]

@@ -1,0 +1,400 @@
+//! The arguments, and the job that they ask for.
+
+use crate::home::settings::{DetectorName, EngineName};
+use arcdoor_api::{Feed, KeySource, Request};
+use arcdoor_core::SubjectName;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// Recognises faces at a door, on the board beside the door.
+#[derive(Debug, Parser)]
+#[command(name = "arcdoor", version, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done or granted; 1 no match, denied or try again; 2 wrong usage; \
+    3 bad input; 4 pack or gallery refused; 5 device or file trouble.")]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Global {
+    /// Folder of all state: gallery, settings, log [default: /var/lib/arcdoor for root, else
+    /// ~/.local/state/arcdoor]
+    #[arg(long, global = true, value_name = "DIR", env = "ARCDOOR_HOME")]
+    pub(super) home: Option<PathBuf>,
+    /// The pack: a name under models/packs/ or the home's packs/, or a folder [default: yunet-sface]
+    #[arg(long, global = true, value_name = "NAME|DIR", env = "ARCDOOR_PACK")]
+    pub(super) pack: Option<String>,
+    /// Take a pack that no trusted key signed, such as one that you built yourself
+    #[arg(long, global = true, env = "ARCDOOR_ALLOW_UNSIGNED_PACK")]
+    pub(super) allow_unsigned_pack: bool,
+    /// Which detector looks for faces [default: as in settings.toml, else yunet]
+    #[arg(long, global = true, value_parser = detector())]
+    pub(super) detector: Option<DetectorName>,
+    /// What runs the networks; tract is the slower reference [default: as in settings.toml, else auto]
+    #[arg(long, global = true, value_parser = engine())]
+    pub(super) engine: Option<EngineName>,
+    /// Print one JSON object a line
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Store a person's templates, from photos or in front of the camera
+    Enrol {
+        /// The person's name
+        #[arg(value_parser = SubjectName::new, required_unless_present = "not")]
+        name: Option<SubjectName>,
+        #[command(flatten)]
+        from: FromArgs,
+        /// Keep the views that this person has, and store more
+        #[arg(long, requires = "name")]
+        add: bool,
+        /// Store these views in the place of those that this person has
+        #[arg(long, requires = "name", conflicts_with = "add")]
+        replace: bool,
+        /// The photos or frames show somebody who was taken for NAME: deny that from now on
+        #[arg(long, value_name = "NAME", value_parser = SubjectName::new,
+              conflicts_with_all = ["name", "add", "replace", "duplicate"])]
+        not: Option<SubjectName>,
+        /// Enrol although the face is enrolled under another name, such as a twin's
+        #[arg(long, conflicts_with_all = ["add", "replace"])]
+        duplicate: bool,
+    },
+    /// Who is it? (1:N)
+    Identify {
+        #[command(flatten)]
+        from: FromArgs,
+        /// Write marked copies (boxes, landmarks, names) as PNG into this folder
+        #[arg(long, value_name = "DIR")]
+        annotate: Option<PathBuf>,
+    },
+    /// Is it this person? (1:1)
+    Verify {
+        /// Who it should be
+        #[arg(value_parser = SubjectName::new)]
+        name: SubjectName,
+        #[command(flatten)]
+        from: FromArgs,
+    },
+    /// Everybody enrolled
+    List,
+    /// One subject
+    Show {
+        /// Who
+        #[arg(value_parser = SubjectName::new)]
+        name: SubjectName,
+    },
+    /// Remove a subject and its templates
+    Revoke {
+        /// Who
+        #[arg(value_parser = SubjectName::new)]
+        name: SubjectName,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        /// Also write the gallery anew under a new key and overwrite what the old file held
+        #[arg(long)]
+        erase: bool,
+        /// Keep the subject; remove only who was reported as not this person
+        #[arg(long, conflicts_with = "erase")]
+        not: bool,
+    },
+    /// What happened: decisions, enrolments, keys
+    #[command(args_conflicts_with_subcommands = true)]
+    Log {
+        /// So many of the newest entries
+        #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+        count: usize,
+        /// Only entries about this subject
+        #[arg(long, value_name = "NAME", value_parser = SubjectName::new)]
+        of: Option<SubjectName>,
+        /// Names instead of subjects' numbers (opens the gallery)
+        #[arg(long)]
+        names: bool,
+        #[command(subcommand)]
+        command: Option<LogCommand>,
+    },
+    /// Write everybody to a file sealed with a passphrase, to move or to keep
+    Export {
+        /// The file; it must not be there yet
+        file: PathBuf,
+    },
+    /// Enrol everybody of an exported file whose name is free here
+    Import {
+        /// The file
+        file: PathBuf,
+    },
+    /// The gallery's key
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// Measure which tiles are fastest on this device, layer by layer, and keep them
+    ///
+    /// Tiles say how a layer's loops are cut: they change its time, and no value. A file with those that were
+    /// faster here is written to the home folder (tuning.toml); every later start reads it. It belongs to this pack
+    /// and this CPU: tune again after either changes (`arcdoor doctor` says so). Stop `arcdoor run` first, or both
+    /// are disturbed. Takes seconds on a PC, minutes on a board.
+    Tune {
+        /// Only show what is faster; write nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Width and height of the camera's frames: they decide the detector's input
+        #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "640x480", value_parser = frame_size)]
+        frame: [u32; 2],
+        /// Also try Winograd's form of 3x3 layers, or leave it: scores then differ in their last digits (by at most
+        /// 1e-4; thresholds and enrolled templates stay good)
+        #[arg(long)]
+        winograd: bool,
+    },
+    /// Model packs
+    Pack {
+        #[command(subcommand)]
+        command: PackCommand,
+    },
+    /// Decide on frame after frame, until stopped
+    Run {
+        /// The camera [default: as in settings.toml, else /dev/video0]
+        #[arg(long, value_name = "SPEC", conflicts_with = "replay")]
+        camera: Option<String>,
+        /// Pictures of a folder, or one file, instead of a camera
+        #[arg(long, value_name = "DIR|FILE")]
+        replay: Option<PathBuf>,
+        /// Stop after so many frames
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        frames: Option<u64>,
+        /// Record every decision, and what it was made of, in a new file of at most 256 MiB: `arcdoor replay` decides
+        /// it again
+        #[arg(long, value_name = "FILE")]
+        trace: Option<PathBuf>,
+    },
+    /// Decide a recorded trace again: it ends with 1 at the first decision that is another one now
+    Replay {
+        /// What `run --trace` wrote
+        file: PathBuf,
+    },
+    /// What is wrong with this device, and what to do
+    Doctor,
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PackCommand {
+    /// Whether a pack is whole: every problem, by name
+    Check {
+        /// The pack's folder, or its name as --pack takes it [default: the chosen pack]
+        #[arg(value_name = "NAME|DIR")]
+        dir: Option<PathBuf>,
+        /// Also say how each network is run: engine, steps, multiply-accumulates, predicted time
+        #[arg(long)]
+        explain: bool,
+    },
+    /// Copy a pack into the home's packs, if a trusted key signed it
+    Install {
+        /// The pack's folder, or one file as `arcdoor-lab pack bundle` makes it
+        #[arg(value_name = "FILE|DIR")]
+        dir: PathBuf,
+        /// Take it although a later version is installed
+        #[arg(long)]
+        older: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LogCommand {
+    /// That grant was wrong: whoever it was is denied being that subject from now on
+    Wrong {
+        /// The entry's number, as `arcdoor log` prints it
+        entry: u64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Issue every template anew under a new key from the same source; what leaked before matches no more
+    Renew,
+    /// Seal the gallery anew under a new key from another source, as `renew` does
+    Change {
+        /// Where the new key comes from
+        #[arg(long, value_name = "SOURCE", value_parser = key_source())]
+        to: KeySource,
+    },
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct FromArgs {
+    /// JPEG or PNG photos
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    image: Vec<PathBuf>,
+    /// The camera [default: as in settings.toml, else /dev/video0]
+    #[arg(long, value_name = "SPEC", num_args = 0..=1)]
+    camera: Option<Option<String>>,
+}
+
+impl FromArgs {
+    fn feed(self) -> Feed {
+        match self.camera {
+            Some(spec) => Feed::Camera(spec),
+            None => Feed::Photos(self.image),
+        }
+    }
+}
+
+/// What the arguments ask for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Job {
+    /// A request to the device.
+    Ask(Request),
+    /// The loop at the door.
+    Run {
+        /// Frames.
+        from: Feed,
+        /// Stop after so many.
+        frames: Option<u64>,
+        /// Where decisions are recorded.
+        trace: Option<PathBuf>,
+    },
+    /// A completion script.
+    Completions(Shell),
+    /// Nothing that can be done.
+    WrongUsage,
+}
+
+impl Command {
+    /// Whether nobody is to be asked before somebody is removed.
+    pub(super) const fn is_sure(&self) -> bool {
+        matches!(self, Self::Revoke { yes: true, .. })
+    }
+
+    pub(super) fn job(self) -> Job {
+        Job::Ask(match self {
+            Self::Run { replay: Some(path), frames, trace, .. } => {
+                return Job::Run { from: Feed::Replay(path), frames, trace };
+            }
+            Self::Run { camera, frames, trace, .. } => {
+                return Job::Run { from: Feed::Camera(camera), frames, trace };
+            }
+            Self::Completions { shell } => return Job::Completions(shell),
+            Self::Enrol { from, not: Some(name), .. } => Request::NotThisPerson { name, from: from.feed() },
+            Self::Enrol { name: Some(name), from, add, replace, .. } if add || replace => {
+                Request::ReEnrol { name, from: from.feed(), add }
+            }
+            Self::Enrol { name: Some(name), from, duplicate, .. } => {
+                Request::Enrol { name, from: from.feed(), duplicate }
+            }
+            // clap wants a name or --not.
+            Self::Enrol { .. } => return Job::WrongUsage,
+            Self::Log { command: Some(LogCommand::Wrong { entry }), .. } => Request::LogWrong { entry },
+            Self::Log { count, of, names, .. } => Request::Log { count, of, names },
+            Self::Revoke { name, not: true, .. } => Request::ForgetImpostors { name },
+            Self::Revoke { name, erase, .. } => Request::Revoke { name, erase },
+            Self::Identify { from, annotate } => Request::Identify { from: from.feed(), annotate },
+            Self::Verify { name, from } => Request::Verify { name, from: from.feed() },
+            Self::List => Request::List,
+            Self::Show { name } => Request::Show { name },
+            Self::Export { file } => Request::Export { file },
+            Self::Import { file } => Request::Import { file },
+            Self::Key { command: KeyCommand::Change { to } } => Request::KeyChange { to },
+            Self::Key { command: KeyCommand::Renew } => Request::KeyRenew,
+            Self::Pack { command: PackCommand::Check { dir, explain } } => {
+                Request::PackCheck { dir, explain }
+            }
+            Self::Pack { command: PackCommand::Install { dir, older } } => {
+                Request::PackInstall { dir, older }
+            }
+            Self::Replay { file } => Request::Replay { file },
+            Self::Tune { dry_run, frame, winograd } => Request::Tune { frame, winograd, dry_run },
+            Self::Doctor => Request::Doctor,
+        })
+    }
+}
+
+/// One of some names, as what it names.
+fn named<T: Copy + Send + Sync + 'static, const N: usize>(
+    all: [(&'static str, T); N],
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(all.map(|(name, _)| name)).try_map(move |text| {
+        let found = all.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+        found.ok_or("no such name")
+    })
+}
+
+fn detector() -> impl TypedValueParser<Value = DetectorName> {
+    named([("yunet", DetectorName::Yunet), ("seetaface", DetectorName::Seetaface)])
+}
+
+fn engine() -> impl TypedValueParser<Value = EngineName> {
+    named([("auto", EngineName::Auto), ("plan", EngineName::Plan), ("tract", EngineName::Tract)])
+}
+
+fn key_source() -> impl TypedValueParser<Value = KeySource> {
+    named(KeySource::ALL.map(|source| (source.name(), source)))
+}
+
+/// `640x480`, each side 16 to 16384.
+fn frame_size(text: &str) -> Result<[u32; 2], String> {
+    let sides =
+        text.split_once('x').and_then(|(width, height)| Some([width.parse().ok()?, height.parse().ok()?]));
+    match sides {
+        Some(sides) if sides.iter().all(|side| (16..=16_384).contains(side)) => Ok(sides),
+        _ => Err("give width and height, each within 16 to 16384, as 640x480".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn job(arguments: &[&str]) -> Job {
+        Cli::try_parse_from([&["arcdoor"], arguments].concat()).unwrap().command.job()
+    }
+
+    fn request(arguments: &[&str]) -> Request {
+        match job(arguments) {
+            Job::Ask(request) => request,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn arguments_become_requests() {
+        let name = SubjectName::new("Ada").unwrap();
+        let from = Feed::Photos(vec!["a.jpg".into(), "b.jpg".into()]);
+        assert_eq!(
+            request(&["enrol", "Ada", "--image", "a.jpg", "b.jpg"]),
+            Request::Enrol { name: name.clone(), from, duplicate: false }
+        );
+        let from = Feed::Camera(Some("/dev/video2".into()));
+        assert_eq!(request(&["verify", "Ada", "--camera", "/dev/video2"]), Request::Verify { name, from });
+        assert_eq!(
+            request(&["identify", "--camera", "--json"]),
+            Request::Identify { from: Feed::Camera(None), annotate: None }
+        );
+        assert_eq!(request(&["key", "renew"]), Request::KeyRenew);
+        assert_eq!(
+            request(&["key", "change", "--to", "passphrase"]),
+            Request::KeyChange { to: KeySource::Passphrase }
+        );
+        assert_eq!(
+            job(&["run", "--replay", "x", "--frames", "3", "--trace", "t"]),
+            Job::Run { from: Feed::Replay("x".into()), frames: Some(3), trace: Some("t".into()) }
+        );
+    }
+}

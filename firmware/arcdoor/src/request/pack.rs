@@ -1,0 +1,111 @@
+//! Model packs: checking and installing them.
+
+use crate::device::recognition::Recognition;
+use crate::device::{Device, Outcome, Reply};
+use crate::error::{Error, PACK};
+use crate::home::{packs, tuning};
+use arcdoor_api::{NetworkStep, Response, UnsupportedNode};
+use arcdoor_models::Pack;
+use arcdoor_vision::{check_pack_graphs, explain};
+use std::path::Path;
+
+/// Whether a pack is whole, and how its networks are run.
+pub(super) fn check(
+    device: &mut Device,
+    dir: Option<&Path>,
+    explain: bool,
+    reply: &mut dyn Reply,
+) -> Result<Outcome, Error> {
+    let dir = match dir {
+        None => packs::find(device.home(), &device.settings().pack)?,
+        // As it is, manifest or not: its problems are what was asked for.
+        Some(dir) if dir.is_dir() => dir.to_owned(),
+        Some(name) => packs::find(device.home(), &name.to_string_lossy())?,
+    };
+    let problems = Pack::check(&dir, device.settings().pack_keys());
+    for problem in &problems {
+        reply.answer(&Response::PackProblem { dir: dir.clone(), problem: problem.to_string() })?;
+    }
+    if !problems.is_empty() {
+        return Ok(Outcome::Failed(PACK));
+    }
+    let pack = loaded(device, &dir)?;
+    check_pack_graphs(&pack)?;
+    reply.answer(&whole(&pack))?;
+    if explain {
+        for network in networks(&pack, device)? {
+            reply.answer(&network)?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// Copies a pack into the home folder.
+pub(super) fn install(
+    device: &mut Device,
+    from: &Path,
+    older: bool,
+    reply: &mut dyn Reply,
+) -> Result<Outcome, Error> {
+    let pack = packs::install(device.home(), device.settings(), from, older)?;
+    // Its graph files were compared before it got its name.
+    let pack = loaded(device, pack.dir())?;
+    device.drop_pack();
+    reply.answer(&whole(&pack))?;
+    Ok(Outcome::Done)
+}
+
+/// Whole is not enough: the networks must load, and the calibration have what the settings ask for.
+fn loaded(device: &Device, dir: &Path) -> Result<Pack, Error> {
+    let settings = device.settings();
+    let pack = settings.open_pack(dir)?;
+    settings.calibration(&pack).threshold(settings.target_fmr)?;
+    Recognition::open(&pack, settings, tuning::of(device.home(), &pack))?;
+    Ok(pack)
+}
+
+/// What there is to know of a pack that is whole.
+fn whole(pack: &Pack) -> Response {
+    Response::PackWhole {
+        name: pack.name().to_owned(),
+        version: pack.manifest().version,
+        model_id: pack.model_id().to_string(),
+        dimension: pack.dimension(),
+        networks: pack.manifest().nets().map(|(_, net)| [net.file.clone(), net.licence.clone()]).collect(),
+        dir: pack.dir().to_owned(),
+    }
+}
+
+/// How each network of a pack is run.
+fn networks(pack: &Pack, device: &Device) -> Result<Vec<Response>, Error> {
+    let network = |network: explain::Explained| {
+        let steps: Vec<NetworkStep> = network
+            .steps
+            .iter()
+            .map(|step| NetworkStep {
+                operators: step.operators.clone(),
+                name: step.name.clone(),
+                shape: step.shape,
+                macs: step.macs,
+                predicted_us: step.predicted_us,
+            })
+            .collect();
+        Response::Network {
+            file: network.file,
+            input: network.input,
+            engine: network.engine.name().to_owned(),
+            from_graph: network.from_graph,
+            unsupported: network.unsupported.map(|found| UnsupportedNode {
+                operator: found.operator,
+                node: found.node,
+                why: found.why.to_string(),
+            }),
+            macs: steps.iter().map(|step| step.macs).sum(),
+            predicted_ms: steps.iter().fold(0.0, |sum, step| sum + step.predicted_us) / 1000.0,
+            bytes: network.bytes,
+            steps,
+        }
+    };
+    let explained = explain::explain(pack, device.settings().engine.into())?;
+    Ok(explained.into_iter().map(network).collect())
+}
