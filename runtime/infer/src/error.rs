@@ -1,7 +1,7 @@
 //! What can go wrong with a network.
 
-use crate::limits::{MAX_WINDOW, MAX_WORK};
 use crate::net::{MAX_ELEMENTS, MAX_ONNX_BYTES, MAX_OUTPUTS};
+use crate::source::checks::{MAX_WINDOW, MAX_WORK};
 
 /// Why a network was refused, or failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -87,7 +87,7 @@ pub enum InferError {
     OtherGraph,
     /// The plan was demanded and does not support the graph.
     #[error("the plan does not run this network ({0}): choose the engine `auto` or `tract`")]
-    Unplanned(#[from] crate::plan::Unsupported),
+    Unplanned(#[from] crate::graph::Unsupported),
     /// The engine failed while running.
     #[error("the network failed while running ({0}): check the pack with `arcdoor pack check`")]
     Run(String),

@@ -8,29 +8,26 @@
 //! hold; the device never calls it.
 #![forbid(unsafe_code)]
 
-mod cost;
-mod declutter;
 mod engine;
 mod error;
-mod fields;
-mod limits;
+mod graph;
 mod net;
 mod plan;
 pub mod rewrite;
 mod session;
-mod skeleton;
+mod source;
 mod team;
 mod tuning;
-mod wire;
 
 pub use arcdoor_kernels::{Isa, ShapeError, Tile};
-pub use cost::{Cost, cost};
 pub use engine::{Engine, EngineChoice, NoEngine, RunOptions};
 pub use error::InferError;
-pub use limits::{MAX_CONSTANT_VALUES, MAX_NODES, MAX_WINDOW, MAX_WORK};
+pub use graph::{Unsupported, Why};
 pub use net::{Files, MAX_ELEMENTS, MAX_ONNX_BYTES, MAX_OUTPUTS, Net, NetSpec};
-pub use plan::{Entry, Loading, METHOD, Tuned, Unsupported, Why, check_graphs, tune, write_graphs};
+pub use plan::{Entry, Loading, METHOD, Tuned, tune};
 pub use session::Session;
+pub use source::{
+    Cost, MAX_CONSTANT_VALUES, MAX_FIELDS, MAX_NODES, MAX_WINDOW, MAX_WORK, check_graphs, cost, write_graphs,
+};
 pub use team::Threads;
 pub use tuning::{Choice, Form, Layer, MAX_LAYERS, Tuning, TuningError};
-pub use wire::MAX_FIELDS;

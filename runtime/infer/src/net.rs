@@ -6,12 +6,13 @@ use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::model::TypedSimplePlan;
 
-use crate::declutter;
 use crate::engine::{Engine, EngineChoice, RunOptions};
 use crate::error::InferError;
-use crate::limits;
-use crate::plan::{Entry, Loading, Plan, Unsupported};
+use crate::graph::Unsupported;
+use crate::plan::{Entry, Loading, Plan};
 use crate::session::Session;
+use crate::source::checks as limits;
+use crate::source::declutter;
 use crate::team::Threads;
 use crate::tuning::Tuning;
 

@@ -7,9 +7,9 @@ use tract_onnx::tract_core::model::{TypedSimplePlan, TypedSimpleState};
 
 use crate::engine::Engine;
 use crate::error::InferError;
-use crate::limits;
 use crate::net::{Inner, load_error};
 use crate::plan::Runner;
+use crate::source::checks as limits;
 use crate::team::{self, Threads};
 
 /// Runs one [`Net`](crate::Net); keeps the input buffer and the engine's state between runs. Not for

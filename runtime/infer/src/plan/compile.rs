@@ -10,12 +10,12 @@ use super::chain::{self, Link, group};
 use super::explain::{Entry, predicted_us};
 use super::floats::Floats;
 use super::fuse::{Added, Fused, Kind, fuse, is_stem};
-use super::graph::Graph;
 use super::merge::{Taken, merge};
-use super::refusal::{Unsupported, Why};
-use super::shape::{Order, Shape};
 use super::step::{Kernel, Source, Step};
 use super::{Loading, Output, Plan};
+use crate::graph::graph::Graph;
+use crate::graph::shape::{Order, Shape};
+use crate::graph::{Unsupported, Why};
 use crate::tuning::{Layer, Tuning};
 
 /// Longest arena and longest packed weights, in values: 512 MiB each.
@@ -218,7 +218,7 @@ fn answers(
     places: &Places,
     taken: &BTreeMap<usize, Taken>,
 ) -> Result<Vec<Output>, Unsupported> {
-    let answer = |view: &super::shape::View| {
+    let answer = |view: &crate::graph::shape::View| {
         let taken = taken.get(&view.value);
         let value = taken.map_or(view.value, |taken| taken.value);
         let map = *maps.get(&value)?;

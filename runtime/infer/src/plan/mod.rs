@@ -18,7 +18,7 @@
 //! | `explain` | what a plan does, by step |
 //! | `trial` | measuring a layer's candidates on the machine at hand |
 //!
-//! A plan is compiled from the graph as tract reads, types and declutters it ([`crate::declutter`]), so that both
+//! A plan is compiled from the graph as tract reads, types and declutters it ([`crate::source::declutter`]), so that both
 //! engines mean the same by a file. A graph with anything else in it is refused with the reason
 //! ([`Unsupported`]) and left to tract.
 
@@ -28,35 +28,27 @@ mod compile;
 mod explain;
 mod floats;
 mod fuse;
-mod graph;
 mod halves;
-mod makers;
 mod merge;
-mod pattern;
-mod product;
-mod read;
-mod refusal;
 mod run;
-mod shape;
 mod step;
-mod stored;
 mod trial;
 
 use std::ops::Range;
 
 use arcdoor_kernels::{Isa, Unblock};
 
-use crate::declutter::Simple;
 use crate::error::InferError;
+use crate::graph::Unsupported;
+use crate::graph::graph::Graph;
 use crate::net::{Files, NetSpec};
+use crate::source::declutter::Simple;
+use crate::source::stored;
 use crate::tuning::Tuning;
 pub use explain::{Entry, METHOD};
 use floats::Floats;
-use graph::Graph;
-pub use refusal::{Unsupported, Why};
 pub(crate) use run::Runner;
 use step::Step;
-pub use stored::{check_graphs, write_graphs};
 pub use trial::{Tuned, tune};
 
 /// A part of making a plan that is done.
@@ -110,7 +102,7 @@ impl Plan {
         compile::compile(&Graph::read(simple, input)?, Isa::detect(), tuning, after)
     }
 
-    /// Compiles the graph that [`write_graphs`] put down; `None` where there is none for this input and these outputs.
+    /// Compiles the graph that [`write_graphs`](crate::write_graphs) put down; `None` where there is none for this input and these outputs.
     ///
     /// # Errors
     /// [`InferError::Graph`] where the file cannot be used, [`InferError::Unplanned`] as [`compile`](Self::compile).

@@ -9,7 +9,7 @@ use tract_onnx::pb::type_proto::Value;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
 
 use crate::error::InferError;
-use crate::limits::{self, MAX_CONSTANT_VALUES};
+use crate::source::checks::{self as limits, MAX_CONSTANT_VALUES};
 
 /// The operator set written where every operator left means the same in it.
 const PLAIN_OPSET: i64 = 13;

@@ -8,11 +8,11 @@ use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::math::{Div, Sub, add, mul, neg, recip};
 use tract_onnx::tract_core::optim::Optimizer;
 
+use super::checks as limits;
+use super::skeleton::{self, Skeleton, Stored};
 use crate::error::InferError;
-use crate::limits;
 use crate::net::{NetSpec, load_error, parse, read};
 use crate::plan::Loading;
-use crate::skeleton::{self, Skeleton, Stored};
 
 /// The pass of tract's decluttering that the plan goes without. It moves axes to where tract's own kernels want
 /// them, in two thirds of the time of all passes; a channel-blocked map has its axes where it wants them.

@@ -15,10 +15,10 @@ use tract_onnx::tract_core::internal::AxisOp;
 use tract_onnx::tract_core::ops::cnn::{Conv, MaxPool, SumPool};
 use tract_onnx::tract_core::ops::source::TypedSource;
 
-use crate::cost::macs;
+use super::cost::macs;
+use super::wire;
 use crate::error::InferError;
 use crate::net::{MAX_ELEMENTS, MAX_ONNX_BYTES, load_error};
-use crate::wire;
 
 /// Most nodes of one network.
 pub const MAX_NODES: usize = 8_192;

@@ -9,27 +9,27 @@ use super::refusal::Why;
 
 /// Channels, rows and columns of one image of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Shape {
-    pub(super) channels: usize,
-    pub(super) height: usize,
-    pub(super) width: usize,
+pub(crate) struct Shape {
+    pub(crate) channels: usize,
+    pub(crate) height: usize,
+    pub(crate) width: usize,
 }
 
 impl Shape {
     /// Values of one image; bounded where the shape was made.
-    pub(super) const fn len(self) -> usize {
+    pub(crate) const fn len(self) -> usize {
         self.channels * self.height * self.width
     }
 
     /// Of `[N, C, H, W]`.
-    pub(super) fn of_image(dims: &[usize]) -> Result<Self, Why> {
+    pub(crate) fn of_image(dims: &[usize]) -> Result<Self, Why> {
         let &[_, channels, height, width] = dims else { return Err(Why::Dims) };
         let shape = Self { channels, height, width };
         shape.checked_len().map(|_| shape).ok_or(Why::TooLarge)
     }
 
     /// What windows over it make, of so many channels.
-    pub(super) fn under(self, taps: &Taps, channels: usize) -> Result<Self, Why> {
+    pub(crate) fn under(self, taps: &Taps, channels: usize) -> Result<Self, Why> {
         // A window within the padding alone has no pixel of the map.
         if taps.pads.iter().zip(taps.kernel.iter().cycle()).any(|(&pad, &side)| pad >= side) {
             return Err(Why::Attribute("pads"));
@@ -39,7 +39,7 @@ impl Shape {
     }
 
     /// Twice as high and wide.
-    pub(super) fn doubled(self) -> Result<Self, Why> {
+    pub(crate) fn doubled(self) -> Result<Self, Why> {
         Self::of_image(&[1, self.channels, self.height * 2, self.width * 2])
     }
 
@@ -51,7 +51,7 @@ impl Shape {
 
 /// The order in which the tensor's values name those of the map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Order {
+pub(crate) enum Order {
     /// Plane by plane: ONNX's own, NCHW.
     Planes,
     /// Pixel by pixel: NHWC.
@@ -63,22 +63,22 @@ const MAX_RANK: usize = 8;
 
 /// A tensor as a view of a map. Reshaping and transposing make new views and move nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct View {
+pub(crate) struct View {
     /// Which map.
-    pub(super) value: usize,
-    pub(super) order: Order,
+    pub(crate) value: usize,
+    pub(crate) order: Order,
     /// With the batch.
-    pub(super) dims: Vec<usize>,
+    pub(crate) dims: Vec<usize>,
 }
 
 impl View {
     /// As an operator made it.
-    pub(super) fn image(value: usize, batch: usize, shape: Shape) -> Self {
+    pub(crate) fn image(value: usize, batch: usize, shape: Shape) -> Self {
         Self { value, order: Order::Planes, dims: vec![batch, shape.channels, shape.height, shape.width] }
     }
 
     /// Whether axis 1, or the only one, is the map's channels and the rest its rows and columns.
-    pub(super) fn by_channel(&self, shape: Shape) -> bool {
+    pub(crate) fn by_channel(&self, shape: Shape) -> bool {
         let one_pixel = shape.height * shape.width == 1;
         let channels = match self.dims.len() {
             1 if one_pixel => self.dims.first(),
@@ -90,13 +90,13 @@ impl View {
     }
 
     /// Whether it shows a batch of maps of this shape.
-    pub(super) fn fits(&self, batch: usize, shape: Shape) -> bool {
+    pub(crate) fn fits(&self, batch: usize, shape: Shape) -> bool {
         let values = self.dims.iter().try_fold(1_usize, |product, &side| product.checked_mul(side));
         self.dims.len() <= MAX_RANK && values == Some(batch * shape.len())
     }
 
     /// Of another shape.
-    pub(super) fn moved(&self, op: &AxisOp, shape: Shape) -> Result<Self, Why> {
+    pub(crate) fn moved(&self, op: &AxisOp, shape: Shape) -> Result<Self, Why> {
         let mut dims = self.dims.clone();
         match op {
             &AxisOp::Add(axis) if axis <= dims.len() => dims.insert(axis, 1),
@@ -119,7 +119,7 @@ impl View {
     }
 
     /// Repeated along axes of one value, each of them once: what decluttering leaves of a bias of one channel.
-    pub(super) fn repeated(&self, op: &MultiBroadcastTo) -> Result<Self, Why> {
+    pub(crate) fn repeated(&self, op: &MultiBroadcastTo) -> Result<Self, Why> {
         let dims = op.shape.as_concrete().ok_or(Why::Dims)?;
         if dims.iter().product::<usize>() != self.dims.iter().product::<usize>() || dims.len() > MAX_RANK {
             return Err(Why::Operator);

@@ -6,12 +6,12 @@ use arcdoor_kernels::{PoolKind, Taps};
 use serde::{Deserialize, Serialize};
 use tract_onnx::prelude::*;
 
-use super::makers::{Makers, Values};
-use super::read;
 use super::refusal::{Unsupported, Why};
 use super::shape::{Shape, View};
-use crate::declutter::Simple;
-use crate::limits::MAX_WORK;
+use crate::source::checks::MAX_WORK;
+use crate::source::declutter::Simple;
+use crate::source::makers::{Makers, Values};
+use crate::source::read;
 
 /// Most nodes that the outputs may need: IResNet-50 has 168, without constants and what lies within patterns.
 const MAX_NODES: usize = 4_096;
@@ -20,7 +20,7 @@ const MAX_BATCH: usize = 16;
 
 /// What is done to every value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) enum Act {
+pub(crate) enum Act {
     None,
     Relu,
     /// A slope for each channel.
@@ -34,20 +34,20 @@ pub(super) enum Act {
 
 /// Weights of a convolution or of a fully connected layer; `V`: how their values are named.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Weights<V> {
+pub(crate) struct Weights<V> {
     /// `[M, K]`, M outputs.
-    pub(super) values: V,
+    pub(crate) values: V,
     /// Whether they are `[K, M]` instead.
-    pub(super) by_input: bool,
+    pub(crate) by_input: bool,
     /// A factor for each output channel, from a norm behind.
-    pub(super) scale: Option<Vec<f32>>,
+    pub(crate) scale: Option<Vec<f32>>,
     /// One for each output channel.
-    pub(super) bias: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
 }
 
 /// `V` as in [`Weights`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) enum Op<V> {
+pub(crate) enum Op<V> {
     Conv {
         #[serde(with = "StoredTaps")]
         taps: Taps,
@@ -98,7 +98,7 @@ enum StoredPoolKind {
 
 impl<V> Op<V> {
     /// As ONNX calls it.
-    pub(super) const fn name(&self) -> &'static str {
+    pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Conv { .. } | Self::Depthwise { .. } => "Conv",
             Self::Dense { .. } => "Gemm",
@@ -117,7 +117,7 @@ impl<V> Op<V> {
     }
 
     /// With weights named otherwise.
-    pub(super) fn try_map<W, E>(self, name: impl Fn(V) -> Result<W, E>) -> Result<Op<W>, E> {
+    pub(crate) fn try_map<W, E>(self, name: impl Fn(V) -> Result<W, E>) -> Result<Op<W>, E> {
         let named = |weights: Weights<V>| {
             let Weights { values, by_input, scale, bias } = weights;
             Ok(Weights { values: name(values)?, by_input, scale, bias })
@@ -192,27 +192,27 @@ impl Weights<Values<'_>> {
 
 /// An operator; it makes value `index + 1` of the graph.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Node<'m> {
+pub(crate) struct Node<'m> {
     /// Of what it makes.
-    pub(super) name: String,
-    pub(super) op: Op<Values<'m>>,
-    pub(super) inputs: Vec<usize>,
-    pub(super) shape: Shape,
+    pub(crate) name: String,
+    pub(crate) op: Op<Values<'m>>,
+    pub(crate) inputs: Vec<usize>,
+    pub(crate) shape: Shape,
 }
 
 /// Operators in an order in which each follows what it reads. Value 0 is the network's input.
-pub(super) struct Graph<'m> {
-    pub(super) input: Shape,
-    pub(super) batch: usize,
-    pub(super) nodes: Vec<Node<'m>>,
-    pub(super) outputs: Vec<View>,
+pub(crate) struct Graph<'m> {
+    pub(crate) input: Shape,
+    pub(crate) batch: usize,
+    pub(crate) nodes: Vec<Node<'m>>,
+    pub(crate) outputs: Vec<View>,
     /// Multiply-accumulates, and values of results, on one image so far.
     work: u64,
 }
 
 impl<'m> Graph<'m> {
     /// With nothing in it.
-    pub(super) fn new(input: [usize; 4]) -> Result<Self, Why> {
+    pub(crate) fn new(input: [usize; 4]) -> Result<Self, Why> {
         let (shape, batch) = (Shape::of_image(&input)?, input[0]);
         if !(1..=MAX_BATCH).contains(&batch) {
             return Err(Why::TooLarge);
@@ -221,7 +221,7 @@ impl<'m> Graph<'m> {
     }
 
     /// Adds an operator, and gives the value that it makes.
-    pub(super) fn push(
+    pub(crate) fn push(
         &mut self,
         name: String,
         op: Op<Values<'m>>,
@@ -244,7 +244,7 @@ impl<'m> Graph<'m> {
     }
 
     /// Reads what the outputs need; what they do not need may be anything.
-    pub(super) fn read(simple: &'m Simple<'m>, input: [usize; 4]) -> Result<Self, Unsupported> {
+    pub(crate) fn read(simple: &'m Simple<'m>, input: [usize; 4]) -> Result<Self, Unsupported> {
         let whole = |why| Unsupported { operator: "graph".to_owned(), node: String::new(), why };
         let makers = Makers::new(simple).ok_or_else(|| whole(Why::Order))?;
         let model = makers.model;
@@ -265,7 +265,7 @@ impl<'m> Graph<'m> {
     }
 
     /// Whether each value is read or is an output, and the outputs are views of values.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         let mut used = vec![false; self.nodes.len() + 1];
         for view in &self.outputs {
             if !(1..used.len()).contains(&view.value) || !view.fits(self.batch, self.shape(view.value)) {
@@ -278,7 +278,7 @@ impl<'m> Graph<'m> {
     }
 
     /// Shape of a value.
-    pub(super) fn shape(&self, value: usize) -> Shape {
+    pub(crate) fn shape(&self, value: usize) -> Shape {
         match value.checked_sub(1).and_then(|index| self.nodes.get(index)) {
             Some(node) => node.shape,
             None => self.input,

@@ -11,7 +11,7 @@ use super::makers::{Makers, floats};
 
 /// One operator of ours for several of tract's, the last of which stands for all.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Pattern<'m> {
+pub(crate) enum Pattern<'m> {
     Prelu {
         x: OutletId,
         slopes: &'m Tensor,
@@ -29,14 +29,14 @@ pub(super) enum Pattern<'m> {
 
 impl Pattern<'_> {
     /// What it reads.
-    pub(super) const fn x(self) -> OutletId {
+    pub(crate) const fn x(self) -> OutletId {
         match self {
             Self::Prelu { x, .. } | Self::Clip { x, .. } | Self::Mean { x } => x,
         }
     }
 
     /// As ONNX calls it.
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Prelu { .. } => "PRelu",
             Self::Clip { .. } => "Clip",
@@ -47,7 +47,7 @@ impl Pattern<'_> {
 
 impl<'m> Makers<'m> {
     /// The pattern that ends in `node`.
-    pub(super) fn pattern(&self, node: &'m TypedNode) -> Option<Pattern<'m>> {
+    pub(crate) fn pattern(&self, node: &'m TypedNode) -> Option<Pattern<'m>> {
         if node.op_is::<Iff>() {
             return self.prelu_chosen(node);
         }
@@ -143,6 +143,6 @@ impl<'m> Makers<'m> {
 }
 
 /// Whether it sums over rows and columns.
-pub(super) fn is_sum(op: &Reduce) -> bool {
+pub(crate) fn is_sum(op: &Reduce) -> bool {
     op.reducer == Reducer::Sum && *op.axes == [2, 3]
 }

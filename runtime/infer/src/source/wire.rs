@@ -3,8 +3,8 @@
 //! An empty message costs two bytes in a file and some two hundred in memory, so the bytes of a file bound
 //! nothing.
 
+use super::fields::{Wire, fields};
 use crate::error::InferError;
-use crate::fields::{Wire, fields};
 
 /// Most fields of all messages of one file, and integers in packed lists: some 64 MiB in memory.
 pub const MAX_FIELDS: usize = 1 << 18;

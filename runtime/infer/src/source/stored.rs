@@ -15,13 +15,13 @@ use std::convert::Infallible;
 
 use serde::{Deserialize, Serialize};
 
-use super::graph::{Graph, Node, Op};
+use super::checks::guarded;
+use super::declutter;
 use super::makers::Values;
-use super::refusal::{Unsupported, Why};
-use super::shape::View;
-use crate::declutter;
 use crate::error::InferError;
-use crate::limits::guarded;
+use crate::graph::graph::{Graph, Node, Op};
+use crate::graph::shape::View;
+use crate::graph::{Unsupported, Why};
 use crate::net::{MAX_ONNX_BYTES, NetSpec};
 
 /// How the file begins, before its version.

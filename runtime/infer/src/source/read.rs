@@ -13,15 +13,15 @@ use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::math::{Add, Max, Min, Mul, Neg, Sub};
 use tract_onnx::tract_core::ops::nn::{DataFormat, LeakyRelu, NearestUpsample, Reduce, Sigmoid};
 
-use super::graph::{Act, Graph, Op, Weights};
 use super::makers::{Makers, Values, floats};
 use super::pattern::{Pattern, is_sum};
 use super::product::{Over, Product};
-use super::refusal::Why;
-use super::shape::{Order, Shape, View};
+use crate::graph::Why;
+use crate::graph::graph::{Act, Graph, Op, Weights};
+use crate::graph::shape::{Order, Shape, View};
 
 /// Reads one node; what it makes is a view, of an old map or of the one that it adds to the graph.
-pub(super) fn node<'m>(
+pub(crate) fn node<'m>(
     graph: &mut Graph<'m>,
     makers: &Makers<'m>,
     views: &BTreeMap<OutletId, View>,
