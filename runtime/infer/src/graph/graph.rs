@@ -1,20 +1,12 @@
 //! A graph as operators on channel-blocked maps, before anything is fused.
 
-use std::collections::BTreeMap;
-
 use arcdoor_kernels::{PoolKind, Taps};
 use serde::{Deserialize, Serialize};
-use tract_onnx::prelude::*;
 
-use super::refusal::{Unsupported, Why};
+use super::refusal::Why;
 use super::shape::{Shape, View};
-use crate::source::checks::MAX_WORK;
-use crate::source::declutter::Simple;
-use crate::source::makers::{Makers, Values};
-use crate::source::read;
+use crate::limits::MAX_WORK;
 
-/// Most nodes that the outputs may need: IResNet-50 has 168, without constants and what lies within patterns.
-const MAX_NODES: usize = 4_096;
 /// Largest batch: bigger ones are no business of a door.
 const MAX_BATCH: usize = 16;
 
@@ -30,6 +22,25 @@ pub(crate) enum Act {
         max: f32,
     },
     Sigmoid,
+}
+
+/// Values of weights, the last axis fastest.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Values<'m> {
+    /// As tract has read or made them.
+    #[cfg_attr(not(feature = "tract"), expect(dead_code, reason = "without tract, all come from files"))]
+    Seen(&'m [f32]),
+    /// As they lie in a file: little-endian f32.
+    Stored(&'m [[u8; 4]]),
+}
+
+impl Values<'_> {
+    pub(crate) const fn len(self) -> usize {
+        match self {
+            Self::Seen(values) => values.len(),
+            Self::Stored(stored) => stored.len(),
+        }
+    }
 }
 
 /// Weights of a convolution or of a fully connected layer; `V`: how their values are named.
@@ -211,6 +222,9 @@ pub(crate) struct Graph<'m> {
 }
 
 impl<'m> Graph<'m> {
+    /// Most operators: IResNet-50 has 168.
+    pub(crate) const MAX_OPERATORS: usize = 4_096;
+
     /// With nothing in it.
     pub(crate) fn new(input: [usize; 4]) -> Result<Self, Why> {
         let (shape, batch) = (Shape::of_image(&input)?, input[0]);
@@ -236,32 +250,11 @@ impl<'m> Graph<'m> {
         }
         let (shape, each) = op.makes(of)?;
         self.work = self.work.saturating_add((shape.len() as u64).saturating_mul(1 + each as u64));
-        if self.work > MAX_WORK || self.nodes.len() >= MAX_NODES {
+        if self.work > MAX_WORK || self.nodes.len() >= Self::MAX_OPERATORS {
             return Err(Why::TooLarge);
         }
         self.nodes.push(Node { name, op, inputs, shape });
         Ok(self.nodes.len())
-    }
-
-    /// Reads what the outputs need; what they do not need may be anything.
-    pub(crate) fn read(simple: &'m Simple<'m>, input: [usize; 4]) -> Result<Self, Unsupported> {
-        let whole = |why| Unsupported { operator: "graph".to_owned(), node: String::new(), why };
-        let makers = Makers::new(simple).ok_or_else(|| whole(Why::Order))?;
-        let model = makers.model;
-        let image = *model.inputs.first().ok_or_else(|| whole(Why::Order))?;
-        let mut graph = Self::new(input).map_err(whole)?;
-        let mut views = BTreeMap::from([(image, View::image(0, graph.batch, graph.input))]);
-        for node in order(&makers, image.node).map_err(whole)? {
-            let refused = |why| Unsupported { operator: makers.name(node), node: makers.label(node), why };
-            let view = read::node(&mut graph, &makers, &views, node).map_err(refused)?;
-            views.insert(node.id.into(), view);
-        }
-        for outlet in &model.outputs {
-            // An output that is the input itself, or a constant, is left to tract.
-            let view = views.get(outlet).filter(|view| view.value > 0);
-            graph.outputs.push(view.ok_or_else(|| whole(Why::Order))?.clone());
-        }
-        Ok(graph)
     }
 
     /// Whether each value is read or is an output, and the outputs are views of values.
@@ -284,47 +277,4 @@ impl<'m> Graph<'m> {
             None => self.input,
         }
     }
-}
-
-/// Every node that the outputs need, each after what it reads. Of what a node reads, a sum comes first: a convolution
-/// that is added to it then stands right before that addition, and makes it.
-fn order<'m>(makers: &Makers<'m>, input: usize) -> Result<Vec<&'m TypedNode>, Why> {
-    #[derive(Clone, Copy, PartialEq)]
-    enum State {
-        New,
-        Open,
-        Done,
-    }
-    let nodes = makers.model.nodes();
-    let mut states = vec![State::New; nodes.len()];
-    let mut ordered = Vec::with_capacity(nodes.len());
-    let outputs = makers.model.outputs.iter();
-    let mut stack: Vec<usize> =
-        outputs.filter(|&&outlet| makers.constant(outlet).is_none()).map(|outlet| outlet.node).collect();
-    while let Some(&index) = stack.last() {
-        let node = nodes.get(index).ok_or(Why::Order)?;
-        if states[index] != State::New || index == input {
-            stack.pop();
-            if states[index] == State::Open {
-                states[index] = State::Done;
-                ordered.push(node);
-            }
-            continue;
-        }
-        if ordered.len() + stack.len() > MAX_NODES {
-            return Err(Why::TooLarge);
-        }
-        states[index] = State::Open;
-        let above = stack.len();
-        for OutletId { node, .. } in makers.reads(node) {
-            match states.get(node) {
-                Some(State::New) => stack.push(node),
-                Some(State::Done) => {}
-                _ => return Err(Why::Order),
-            }
-        }
-        // What lies on top is walked first.
-        stack[above..].sort_by_key(|&maker| makers.is_sum(&nodes[maker]));
-    }
-    Ok(ordered)
 }

@@ -6,7 +6,7 @@ use arcdoor_kernels::{Behind, Chain, MAX_BEHIND, Map, ShapeError};
 
 use super::fuse::Fused;
 use super::step::Kernel;
-use crate::graph::graph::Graph;
+use crate::graph::Graph;
 use crate::tuning::Layer;
 
 /// Shorter maps, in values, stay in a second cache as a whole. A fuzzer's files are small, and are to get here.

@@ -2,9 +2,9 @@
 
 use arcdoor_kernels::{PoolKind, Taps};
 
-use crate::graph::graph::{Act, Graph, Node, Op, Weights};
-use crate::graph::shape::Shape;
-use crate::source::makers::Values;
+use crate::graph::Shape;
+use crate::graph::Values;
+use crate::graph::{Act, Graph, Node, Op, Weights};
 
 /// What a step computes, before its activation and its residual.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,9 +10,9 @@ use arcdoor_kernels::{
 };
 
 use super::fuse::{Added, Fused, Kind};
-use crate::graph::graph::{Act, Weights};
-use crate::graph::shape::Shape;
-use crate::source::makers::Values;
+use crate::graph::Shape;
+use crate::graph::Values;
+use crate::graph::{Act, Weights};
 use crate::tuning::Choice;
 
 /// A kernel with its shapes.

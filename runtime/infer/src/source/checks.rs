@@ -5,34 +5,17 @@
 //! lies partly in other files, or uses an operator whose output grows at will.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use prost::Message;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
-use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::AxisOp;
-use tract_onnx::tract_core::ops::cnn::{Conv, MaxPool, SumPool};
-use tract_onnx::tract_core::ops::source::TypedSource;
 
-use super::cost::macs;
 use super::wire;
 use crate::error::InferError;
-use crate::net::{MAX_ELEMENTS, MAX_ONNX_BYTES, load_error};
-
-/// Most nodes of one network.
-pub const MAX_NODES: usize = 8_192;
-/// Most values of all constants of one network, and of those made from them: 256 MiB as f32.
-pub const MAX_CONSTANT_VALUES: usize = 64 << 20;
-/// Largest kernel, stride, dilation, padding or number of groups.
-pub const MAX_WINDOW: i64 = 4_096;
+use crate::limits::{MAX_CONSTANT_VALUES, MAX_NODES, MAX_ONNX_BYTES, MAX_WINDOW};
 
 /// Most axes that a transposition names.
 const MAX_RANK: usize = 8;
-
-/// Most work on one image: multiply-accumulates, and values of results beside them. An IResNet-100 does
-/// 12.1e9 on a face.
-pub const MAX_WORK: u64 = 64_000_000_000;
 
 /// Operators that are run. Each is of bounded output, or [`check_shapes`] finds out before anything runs.
 const OPERATORS: [&str; 71] = [
@@ -305,57 +288,4 @@ fn check_order(graph: &GraphProto) -> Result<(), InferError> {
         Some(output) => Err(InferError::NoSuchOutput(output.name.clone())),
         None => Ok(()),
     }
-}
-
-/// That no value of the prepared graph is larger than an input may be, and that a run ends.
-pub(crate) fn check_shapes(model: &TypedModel, batch: usize) -> Result<(), InferError> {
-    let mut work = 0_u64;
-    for node in model.nodes() {
-        // Weights may be larger than maps; what only moves axes makes nothing larger.
-        let may_be_weights = node.op_is::<TypedSource>() || node.op_is::<AxisOp>();
-        for output in node.outputs.iter().filter(|_| !may_be_weights) {
-            let shape = output.fact.shape.as_concrete();
-            let values = shape.and_then(|sides| sides.iter().try_fold(1_usize, |n, &s| n.checked_mul(s)));
-            let is_constant = output.fact.konst.is_some();
-            if !values.is_some_and(|values| values <= MAX_ELEMENTS || is_constant) {
-                return Err(InferError::TooMuch { what: "values of one result", most: MAX_ELEMENTS });
-            }
-        }
-        check_unrolled(model, node)?;
-        work = work.saturating_add(steps(model, node)?);
-    }
-    let work = work / batch.max(1) as u64;
-    if work > MAX_WORK { Err(InferError::TooMuchWork(work)) } else { Ok(()) }
-}
-
-/// Multiply-accumulates, and values of results: those of a window as often as it is looked at.
-fn steps(model: &TypedModel, node: &TypedNode) -> Result<u64, InferError> {
-    let facts = node.outputs.iter().filter_map(|output| output.fact.shape.as_concrete());
-    let values: usize = facts.map(|sides| sides.iter().product::<usize>()).sum();
-    let pool = node.op_as::<MaxPool>().map(|op| &op.pool_spec);
-    let pool = pool.or_else(|| node.op_as::<SumPool>().map(|op| &op.pool_spec));
-    let window = pool.map_or(1, |spec| spec.kernel_shape.iter().product::<usize>());
-    Ok((values as u64).saturating_mul(window as u64).saturating_add(macs(model, node)?))
-}
-
-/// A convolution may unroll its input: a column of the kernel's size for each output pixel.
-fn check_unrolled(model: &TypedModel, node: &TypedNode) -> Result<(), InferError> {
-    let Some(conv) = node.op_as::<Conv>() else { return Ok(()) };
-    let facts = model.node_input_facts(node.id).map_err(load_error)?;
-    let volume = |fact: &TypedFact| fact.shape.as_concrete().map(|sides| sides.iter().product::<usize>());
-    let channels = conv.pool_spec.output_channels.max(1);
-    let weights = facts.get(1).and_then(|fact| volume(fact)).unwrap_or(0);
-    let output = node.outputs.first().and_then(|output| volume(&output.fact)).unwrap_or(0);
-    let unrolled = (weights / channels).saturating_mul(output / channels).saturating_mul(conv.group);
-    if unrolled > MAX_CONSTANT_VALUES {
-        return Err(InferError::TooMuch { what: "values of one unrolled input", most: MAX_CONSTANT_VALUES });
-    }
-    Ok(())
-}
-
-/// Asks the engine; what it asserts about a file that we let through is an error, not the end of the process.
-/// Unwind safety: whatever `work` had is gone when it panicked.
-pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, InferError>) -> Result<T, InferError> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(InferError::Load("the engine gave up on it".to_owned())))
 }

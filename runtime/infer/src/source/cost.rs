@@ -1,11 +1,12 @@
 //! What a network costs, counted on its graph.
 
-use tract_onnx::prelude::*;
-use tract_onnx::tract_core::ops::{Cost as TractCost, TypedOp};
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::prelude::InferenceModelExt;
 
+use super::model::{self, load_error};
+use super::{checks, work};
 use crate::error::InferError;
-use crate::net::{NetSpec, load_error, parse};
-use crate::rewrite;
+use crate::spec::NetSpec;
 
 /// Size of a network, for one run at one input shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,28 +21,16 @@ pub struct Cost {
 ///
 /// # Errors
 /// As [`Net::load`](crate::Net::load).
-pub fn cost(bytes: &[u8], spec: &NetSpec<'_>) -> Result<Cost, InferError> {
-    let model = parse(bytes, spec)?.into_typed().map_err(load_error)?;
-    let mut sum = 0_u64;
-    for node in model.nodes() {
-        sum = sum.saturating_add(macs(&model, node)?);
-    }
-    Ok(Cost { macs: sum, parameters: rewrite::parameters(bytes)? })
-}
-
-/// Multiply-accumulates of one node.
-pub(crate) fn macs(model: &TypedModel, node: &TypedNode) -> Result<u64, InferError> {
-    let op: &dyn TypedOp = node.op.as_ref();
-    if !matches!(&*op.name(), "Conv" | "EinSum" | "MatMul") {
-        return Ok(0);
-    }
-    let facts = model.node_input_facts(node.id).map_err(load_error)?;
+pub fn cost(onnx: &[u8], spec: &NetSpec<'_>) -> Result<Cost, InferError> {
+    spec.check()?;
+    let proto = checks::decode(onnx)?;
+    let model = model::read(&proto, spec, 0)?.into_typed().map_err(load_error)?;
     let mut macs = 0_u64;
-    for (kind, count) in op.cost(&facts).map_err(load_error)? {
-        if matches!(kind, TractCost::FMA(_)) {
-            let count = count.to_i64().map_err(|error| InferError::Load(error.to_string()))?;
-            macs = macs.saturating_add(u64::try_from(count).unwrap_or(0));
-        }
+    for node in model.nodes() {
+        macs = macs.saturating_add(work::macs(&model, node)?);
     }
-    Ok(macs)
+    let constants = proto.graph.iter().flat_map(|graph| &graph.initializer);
+    let floats = constants.filter(|tensor| tensor.data_type == DataType::Float as i32);
+    let parameters = floats.map(|tensor| tensor.dims.iter().product::<i64>().unsigned_abs()).sum();
+    Ok(Cost { macs, parameters })
 }

@@ -5,26 +5,10 @@ use std::collections::BTreeMap;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::AxisOp;
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
-use tract_onnx::tract_core::ops::math::{Add, Mul};
+use tract_onnx::tract_core::ops::math::Mul;
 
 use super::declutter::Simple;
-use super::skeleton::Stored;
-
-/// A constant's or an unseen weight's values.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Values<'m> {
-    Seen(&'m [f32]),
-    Stored(Stored<'m>),
-}
-
-impl Values<'_> {
-    pub(crate) const fn len(self) -> usize {
-        match self {
-            Self::Seen(values) => values.len(),
-            Self::Stored(stored) => stored.len(),
-        }
-    }
-}
+use crate::graph::Values;
 
 /// Weights, and a factor for each step of their first axis where a norm was folded into them.
 pub(crate) type Scaled<'m> = (Values<'m>, Option<Vec<f32>>);
@@ -93,32 +77,14 @@ impl<'m> Makers<'m> {
         }
     }
 
-    /// The values that `node` reads and that are made from the input, past what a pattern stands for.
-    pub(crate) fn reads(&self, node: &'m TypedNode) -> Vec<OutletId> {
-        match self.pattern(node) {
-            Some(pattern) => vec![pattern.x()],
-            None => node.inputs.iter().copied().filter(|&outlet| !self.is_constant(outlet)).collect(),
-        }
-    }
-
     /// Whether the value is the same for every input.
-    fn is_constant(&self, outlet: OutletId) -> bool {
+    pub(crate) fn is_constant(&self, outlet: OutletId) -> bool {
         self.constant(outlet).is_some() || self.unseen.contains_key(&outlet)
     }
 
     /// What a person may know the result as: the file's name for it, where decluttering left one.
     pub(crate) fn label(&self, node: &TypedNode) -> String {
         self.model.outlet_label(node.id.into()).unwrap_or(&node.name).to_owned()
-    }
-
-    /// What a person may know the operator as.
-    pub(crate) fn name(&self, node: &'m TypedNode) -> String {
-        self.pattern(node).map_or_else(|| node.op.name().into_owned(), |pattern| pattern.name().to_owned())
-    }
-
-    /// Whether a node adds two values.
-    pub(crate) fn is_sum(&self, node: &'m TypedNode) -> bool {
-        node.op_as::<TypedBinOp>().is_some_and(|op| op.0.is::<Add>()) && self.reads(node).len() == 2
     }
 
     pub(crate) fn maker(&self, outlet: OutletId) -> Option<&'m TypedNode> {

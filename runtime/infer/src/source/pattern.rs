@@ -4,7 +4,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::binary::{BinMiniOp, TypedBinOp};
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::logic::{CompGT, CompGTE, CompLT, CompLTE, Iff};
-use tract_onnx::tract_core::ops::math::{Max, Min, Mul, Neg, Sub};
+use tract_onnx::tract_core::ops::math::{Add, Max, Min, Mul, Neg, Sub};
 use tract_onnx::tract_core::ops::nn::{Reduce, Reducer};
 
 use super::makers::{Makers, floats};
@@ -65,6 +65,24 @@ impl<'m> Makers<'m> {
         } else {
             None
         }
+    }
+
+    /// The values that `node` reads and that are made from the input, past what a pattern stands for.
+    pub(crate) fn reads(&self, node: &'m TypedNode) -> Vec<OutletId> {
+        match self.pattern(node) {
+            Some(pattern) => vec![pattern.x()],
+            None => node.inputs.iter().copied().filter(|&outlet| !self.is_constant(outlet)).collect(),
+        }
+    }
+
+    /// What a person may know the operator as.
+    pub(crate) fn name(&self, node: &'m TypedNode) -> String {
+        self.pattern(node).map_or_else(|| node.op.name().into_owned(), |pattern| pattern.name().to_owned())
+    }
+
+    /// Whether a node adds two values.
+    pub(crate) fn is_sum(&self, node: &'m TypedNode) -> bool {
+        node.op_as::<TypedBinOp>().is_some_and(|op| op.0.is::<Add>()) && self.reads(node).len() == 2
     }
 
     fn binary<Op: BinMiniOp>(&self, outlet: OutletId) -> Option<&'m TypedNode> {

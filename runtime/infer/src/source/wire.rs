@@ -5,9 +5,8 @@
 
 use super::fields::{Wire, fields};
 use crate::error::InferError;
+use crate::limits::MAX_FIELDS;
 
-/// Most fields of all messages of one file, and integers in packed lists: some 64 MiB in memory.
-pub const MAX_FIELDS: usize = 1 << 18;
 /// Deepest message; a plain network's lies six deep.
 const MAX_DEPTH: usize = 16;
 
