@@ -6,6 +6,9 @@ use std::str::FromStr;
 use crate::team::Threads;
 use crate::tuning::Tuning;
 
+/// Whether this build has tract. Without it, networks run from graph files alone, and packs cannot be checked.
+pub const HAS_TRACT: bool = cfg!(feature = "tract");
+
 /// Who may run a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EngineChoice {

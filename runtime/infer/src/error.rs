@@ -1,7 +1,6 @@
 //! What can go wrong with a network.
 
-use crate::limits::{MAX_WINDOW, MAX_WORK};
-use crate::net::{MAX_ELEMENTS, MAX_ONNX_BYTES, MAX_OUTPUTS};
+use crate::limits::{MAX_ELEMENTS, MAX_ONNX_BYTES, MAX_OUTPUTS, MAX_WINDOW, MAX_WORK};
 
 /// Why a network was refused, or failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -87,7 +86,14 @@ pub enum InferError {
     OtherGraph,
     /// The plan was demanded and does not support the graph.
     #[error("the plan does not run this network ({0}): choose the engine `auto` or `tract`")]
-    Unplanned(#[from] crate::plan::Unsupported),
+    Unplanned(#[from] crate::graph::Unsupported),
+    /// A build without the feature `tract` was asked for what needs it: the engine itself, a network without a graph
+    /// file that this version reads, or the writing or checking of one.
+    #[error(
+        "this arcdoor was built without tract, which networks without a graph file of this version, checks of packs \
+         and the engine `tract` need: use a build with tract, or a pack whose networks all have such files"
+    )]
+    NoTract,
     /// The engine failed while running.
     #[error("the network failed while running ({0}): check the pack with `arcdoor pack check`")]
     Run(String),

@@ -1,36 +1,52 @@
 //! A graph in, numbers out.
 //!
 //! The only room that knows an inference engine. [`Net`] is an ONNX graph made ready for one input shape,
-//! shared and immutable; a [`Session`] runs it with buffers of its own. tract reads, types and declutters every
-//! graph, here or, where [`write_graphs`] put down what was left, on the machine that built the pack. Where the plan has
-//! all operators of it, it is compiled to steps on our own kernels; all other graphs go to tract, which is also the
-//! reference. [`rewrite`] rewrites foreign graphs into the plain form that packs
-//! hold; the device never calls it.
+//! shared and immutable; a [`Session`] runs it with buffers of its own.
+//!
+//! ```text
+//! net -> source: from files and tract to a graph      -> graph: operators on channel-blocked maps
+//!     -> plan:   from a graph to steps on our kernels -> graph
+//! rewrite: foreign ONNX into the plain form that packs hold, offline
+//! ```
+//!
+//! tract reads, types and declutters every graph, here or, where a graph file was written ([`write_graphs`]), on the
+//! machine that built the pack. A graph whose operators the plan has is compiled to steps on our own kernels; all
+//! other graphs go to tract, which is also the reference.
+//!
+//! Without the feature `tract`, a network with a graph file runs all the same, and whatever would need tract is
+//! refused ([`InferError::NoTract`]).
 #![forbid(unsafe_code)]
 
-mod cost;
-mod declutter;
 mod engine;
 mod error;
-mod fields;
+mod graph;
+#[cfg(feature = "tract")]
+mod guard;
 mod limits;
 mod net;
 mod plan;
+#[cfg(feature = "tract")]
 pub mod rewrite;
 mod session;
-mod skeleton;
+mod source;
+mod spec;
 mod team;
 mod tuning;
-mod wire;
 
 pub use arcdoor_kernels::{Isa, ShapeError, Tile};
-pub use cost::{Cost, cost};
-pub use engine::{Engine, EngineChoice, NoEngine, RunOptions};
+pub use engine::{Engine, EngineChoice, HAS_TRACT, NoEngine, RunOptions};
 pub use error::InferError;
-pub use limits::{MAX_CONSTANT_VALUES, MAX_NODES, MAX_WINDOW, MAX_WORK};
-pub use net::{Files, MAX_ELEMENTS, MAX_ONNX_BYTES, MAX_OUTPUTS, Net, NetSpec};
-pub use plan::{Entry, Loading, METHOD, Tuned, Unsupported, Why, check_graphs, tune, write_graphs};
+pub use graph::{Unsupported, Why};
+pub use limits::{
+    MAX_CONSTANT_VALUES, MAX_ELEMENTS, MAX_FIELDS, MAX_NODES, MAX_ONNX_BYTES, MAX_OUTPUTS, MAX_WINDOW,
+    MAX_WORK,
+};
+pub use net::Net;
+pub use plan::{Entry, METHOD, Tuned, tune};
 pub use session::Session;
+#[cfg(feature = "tract")]
+pub use source::{Cost, cost};
+pub use source::{check_graphs, write_graphs};
+pub use spec::{Files, Loading, NetSpec};
 pub use team::Threads;
 pub use tuning::{Choice, Form, Layer, MAX_LAYERS, Tuning, TuningError};
-pub use wire::MAX_FIELDS;

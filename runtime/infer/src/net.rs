@@ -2,81 +2,20 @@
 
 use std::sync::Arc;
 
-use tract_onnx::pb::ModelProto;
-use tract_onnx::prelude::*;
-use tract_onnx::tract_core::model::TypedSimplePlan;
-
-use crate::declutter;
 use crate::engine::{Engine, EngineChoice, RunOptions};
 use crate::error::InferError;
-use crate::limits;
-use crate::plan::{Entry, Loading, Plan, Unsupported};
-use crate::session::Session;
+use crate::graph::Unsupported;
+use crate::plan::{self, Entry, Plan};
+use crate::session::{Loaded, Session};
+use crate::source::{self, Tract};
+use crate::spec::{Files, Loading, NetSpec};
 use crate::team::Threads;
 use crate::tuning::Tuning;
-
-/// Largest ONNX file that is read, in bytes: an IResNet-100 of the lab's. A pack's files are smaller.
-pub const MAX_ONNX_BYTES: usize = 256 << 20;
-/// Most values that an input may hold.
-pub const MAX_ELEMENTS: usize = 16 << 20;
-/// Most outputs of one network.
-pub const MAX_OUTPUTS: usize = 32;
-
-/// What the caller wants of a graph.
-#[derive(Debug, Clone, Copy)]
-pub struct NetSpec<'a> {
-    /// Input shape: batch, channels, height, width. It replaces the shape that the file declares.
-    pub input: [usize; 4],
-    /// The outputs, by name, in the order in which [`Session::output`] numbers them.
-    pub outputs: &'a [&'a str],
-}
-
-impl NetSpec<'_> {
-    fn check(&self) -> Result<(), InferError> {
-        let elements = self.input.iter().try_fold(1_usize, |product, &side| product.checked_mul(side));
-        if !elements.is_some_and(|n| (1..=MAX_ELEMENTS).contains(&n)) {
-            return Err(InferError::InputShape(self.input));
-        }
-        if !(1..=MAX_OUTPUTS).contains(&self.outputs.len()) {
-            return Err(InferError::OutputCount(self.outputs.len()));
-        }
-        Ok(())
-    }
-}
-
-/// The files of a network.
-#[derive(Debug, Clone, Copy)]
-pub struct Files<'a> {
-    /// The ONNX file.
-    pub onnx: &'a [u8],
-    /// What [`write_graphs`](crate::write_graphs) made of it: the plan starts from this where it is there, and tract
-    /// is left out. Like the ONNX file, it says what the network does: its origin must be known.
-    pub graphs: Option<&'a [u8]>,
-}
-
-impl<'a> From<&'a [u8]> for Files<'a> {
-    fn from(onnx: &'a [u8]) -> Self {
-        Self { onnx, graphs: None }
-    }
-}
-
-impl<'a> From<&'a Vec<u8>> for Files<'a> {
-    fn from(onnx: &'a Vec<u8>) -> Self {
-        Self::from(&**onnx)
-    }
-}
-
-/// What runs a network.
-#[derive(Clone)]
-pub(crate) enum Inner {
-    Plan(Arc<Plan>),
-    Tract(Arc<TypedSimplePlan>),
-}
 
 /// A network made ready: immutable, cheap to clone, shared between threads. It answers through sessions.
 #[derive(Clone)]
 pub struct Net {
-    inner: Inner,
+    loaded: Loaded,
     input: [usize; 4],
     outputs: Arc<[String]>,
     threads: Threads,
@@ -119,8 +58,8 @@ impl Net {
         if engine != EngineChoice::Tract {
             match planned(files, spec, tuning, &mut after) {
                 Ok((plan, from_graph)) => {
-                    let inner = Inner::Plan(Arc::new(plan));
-                    return Ok(Self { inner, input, outputs, threads, unsupported, from_graph });
+                    let loaded = Loaded::Plan(Arc::new(plan));
+                    return Ok(Self { loaded, input, outputs, threads, unsupported, from_graph });
                 }
                 Err(error @ InferError::Graph(_)) => return Err(error),
                 Err(error) if engine == EngineChoice::Plan => return Err(error),
@@ -129,19 +68,16 @@ impl Net {
                 Err(_) => {}
             }
         }
-        let plan = limits::guarded(|| {
-            let model = declutter::typed(files.onnx, spec)?;
-            model.into_optimized().and_then(IntoRunnable::into_runnable).map_err(load_error)
-        })?;
-        Ok(Self { inner: Inner::Tract(plan), input, outputs, threads, unsupported, from_graph: false })
+        let loaded = Loaded::Tract(Tract::load(files.onnx, spec)?);
+        Ok(Self { loaded, input, outputs, threads, unsupported, from_graph: false })
     }
 
     /// What runs the network.
     #[must_use]
     pub const fn engine(&self) -> Engine {
-        match self.inner {
-            Inner::Plan(_) => Engine::Plan,
-            Inner::Tract(_) => Engine::Tract,
+        match self.loaded {
+            Loaded::Plan(_) => Engine::Plan,
+            Loaded::Tract(_) => Engine::Tract,
         }
     }
 
@@ -160,18 +96,18 @@ impl Net {
     /// The plan's steps; empty on tract.
     #[must_use]
     pub fn steps(&self) -> &[Entry] {
-        match &self.inner {
-            Inner::Plan(plan) => plan.entries(),
-            Inner::Tract(_) => &[],
+        match &self.loaded {
+            Loaded::Plan(plan) => plan.entries(),
+            Loaded::Tract(_) => &[],
         }
     }
 
     /// Bytes of packed weights, and of the buffer that each session keeps for maps; unknown on tract.
     #[must_use]
     pub fn plan_bytes(&self) -> Option<[usize; 2]> {
-        match &self.inner {
-            Inner::Plan(plan) => Some(plan.bytes()),
-            Inner::Tract(_) => None,
+        match &self.loaded {
+            Loaded::Plan(plan) => Some(plan.bytes()),
+            Loaded::Tract(_) => None,
         }
     }
 
@@ -182,7 +118,7 @@ impl Net {
     /// # Errors
     /// When the engine cannot make its state; [`InferError::Thread`] where the second thread cannot be started.
     pub fn session(&self) -> Result<Session, InferError> {
-        Session::new(&self.inner, self.input, Arc::clone(&self.outputs), self.threads)
+        Session::new(&self.loaded, Arc::clone(&self.outputs), self.threads)
     }
 
     /// The input shape: batch, channels, height, width.
@@ -215,45 +151,12 @@ fn planned(
     tuning: &Tuning,
     after: &mut dyn FnMut(Loading),
 ) -> Result<(Plan, bool), InferError> {
-    if let Some(plan) = Plan::compile_stored(files, spec, tuning, after)? {
-        return Ok((plan, true));
+    if let Some(graphs) = files.graphs
+        && let Some(graph) = source::stored_graph(files.onnx, graphs, spec)?
+    {
+        after(Loading::Decluttered);
+        return Ok((plan::compile(&graph, tuning, after)?, true));
     }
-    let simple = limits::guarded(|| declutter::simple(files.onnx, spec, after))?;
-    Ok((Plan::compile(&simple, spec.input, tuning, after)?, false))
-}
-
-/// The graph with its input shape fixed and its outputs selected.
-pub(crate) fn parse(onnx: &[u8], spec: &NetSpec<'_>) -> Result<InferenceModel, InferError> {
-    spec.check()?;
-    read(&limits::decode(onnx)?, spec, 0)
-}
-
-/// As [`parse`], of a decoded file with so many weights as inputs behind the first one.
-pub(crate) fn read(
-    proto: &ModelProto,
-    spec: &NetSpec<'_>,
-    weights: usize,
-) -> Result<InferenceModel, InferError> {
-    limits::check(proto)?;
-    // Declared shapes of inner values are stale once the input shape is ours.
-    let reader = tract_onnx::onnx().with_ignore_value_info(true);
-    let mut model = reader.model_for_proto_model(proto).map_err(load_error)?;
-    let inputs = model.input_outlets().map_err(load_error)?.len();
-    if inputs != 1 + weights {
-        return Err(InferError::Inputs(inputs.saturating_sub(weights)));
-    }
-    let mut outlets = Vec::with_capacity(spec.outputs.len());
-    for &name in spec.outputs {
-        let known = model.output_outlets().map_err(load_error)?;
-        let outlet = known.iter().find(|&&outlet| model.outlet_label(outlet) == Some(name));
-        outlets.push(*outlet.ok_or_else(|| InferError::NoSuchOutput(name.to_owned()))?);
-    }
-    model.select_output_outlets(&outlets).map_err(load_error)?;
-    model.set_input_fact(0, f32::fact(spec.input).into()).map_err(load_error)?;
-    Ok(model)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-pub(crate) fn load_error(error: TractError) -> InferError {
-    InferError::Load(format!("{error:#}"))
+    let simple = source::simple(files.onnx, spec, after)?;
+    Ok((plan::compile(&simple.graph(spec.input)?, tuning, after)?, false))
 }

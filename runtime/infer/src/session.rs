@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use tract_onnx::prelude::*;
-use tract_onnx::tract_core::model::{TypedSimplePlan, TypedSimpleState};
-
 use crate::engine::Engine;
 use crate::error::InferError;
-use crate::limits;
-use crate::net::{Inner, load_error};
-use crate::plan::Runner;
+use crate::plan::{Plan, Runner};
+use crate::source::{Tract, TractRunner};
 use crate::team::{self, Threads};
+
+/// A loaded network, shared between sessions.
+#[derive(Clone)]
+pub(crate) enum Loaded {
+    Plan(Arc<Plan>),
+    Tract(Tract),
+}
 
 /// Runs one [`Net`](crate::Net); keeps the input buffer and the engine's state between runs. Not for
 /// sharing between threads: each thread makes its own.
@@ -21,24 +24,19 @@ pub struct Session {
 
 enum Inside {
     Plan(Runner),
-    Tract(Box<Tract>),
+    Tract(Box<TractRunner>),
 }
 
 impl Session {
-    pub(crate) fn new(
-        inner: &Inner,
-        input: [usize; 4],
-        names: Arc<[String]>,
-        threads: Threads,
-    ) -> Result<Self, InferError> {
-        let runner = match inner {
-            Inner::Plan(plan) => {
+    pub(crate) fn new(loaded: &Loaded, names: Arc<[String]>, threads: Threads) -> Result<Self, InferError> {
+        let runner = match loaded {
+            Loaded::Plan(plan) => {
                 if threads == Threads::Two {
                     team::start()?;
                 }
                 Inside::Plan(Runner::new(plan, threads))
             }
-            Inner::Tract(plan) => Inside::Tract(Box::new(Tract::new(plan, input)?)),
+            Loaded::Tract(tract) => Inside::Tract(Box::new(tract.runner()?)),
         };
         Ok(Self { runner, names })
     }
@@ -100,60 +98,6 @@ impl Session {
             Inside::Plan(runner) => runner.output_shape(index),
             Inside::Tract(tract) => tract.output_shape(index),
         }
-    }
-}
-
-/// tract's state.
-struct Tract {
-    state: TypedSimpleState,
-    input: Arc<Tensor>,
-    outputs: TVec<TValue>,
-}
-
-impl Tract {
-    fn new(plan: &Arc<TypedSimplePlan>, input: [usize; 4]) -> Result<Self, InferError> {
-        let state = plan.spawn().map_err(load_error)?;
-        let input = Arc::new(Tensor::zero::<f32>(&input).map_err(load_error)?);
-        Ok(Self { state, input, outputs: TVec::new() })
-    }
-
-    fn input_mut(&mut self) -> &mut [f32] {
-        // An output that passes the input through would still hold it; the copy is then ours alone.
-        let tensor = Arc::make_mut(&mut self.input);
-        // The tensor was made as plain f32, so neither step can fail.
-        match tensor.as_plain_ram_storage_mut() {
-            Some(_) => tensor
-                .to_plain_array_view_mut::<f32>()
-                .ok()
-                .and_then(|view| view.into_slice())
-                .unwrap_or_default(),
-            None => &mut [],
-        }
-    }
-
-    fn run(&mut self, names: &[String]) -> Result<(), InferError> {
-        self.outputs.clear();
-        let input = TValue::from_const(Arc::clone(&self.input));
-        // What the engine asserts about a crafted network ends the run, not the process.
-        let outputs = limits::guarded(|| {
-            self.state.run(tvec!(input)).map_err(|error| InferError::Run(format!("{error:#}")))
-        })?;
-        for (output, name) in outputs.iter().zip(names) {
-            if output.try_as_plain_ram().and_then(|view| view.as_slice::<f32>()).is_err() {
-                return Err(InferError::OutputType(name.clone()));
-            }
-        }
-        self.outputs = outputs;
-        Ok(())
-    }
-
-    fn output(&self, index: usize) -> &[f32] {
-        let values = self.outputs.get(index).and_then(|output| output.as_plain_ram());
-        values.and_then(|view| view.as_slice::<f32>().ok()).unwrap_or_default()
-    }
-
-    fn output_shape(&self, index: usize) -> &[usize] {
-        self.outputs.get(index).map(|output| output.shape()).unwrap_or_default()
     }
 }
 

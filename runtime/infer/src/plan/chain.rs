@@ -5,8 +5,8 @@ use std::ops::Range;
 use arcdoor_kernels::{Behind, Chain, MAX_BEHIND, Map, ShapeError};
 
 use super::fuse::Fused;
-use super::graph::Graph;
 use super::step::Kernel;
+use crate::graph::Graph;
 use crate::tuning::Layer;
 
 /// Shorter maps, in values, stay in a second cache as a whole. A fuzzer's files are small, and are to get here.

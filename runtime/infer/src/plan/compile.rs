@@ -3,31 +3,33 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use arcdoor_kernels::{Isa, LANES, Map, Order as Plain, Unblock};
+use arcdoor_kernels::{Isa, LANES, Map, Unblock};
 
 use super::arena::{Life, place};
 use super::chain::{self, Link, group};
 use super::explain::{Entry, predicted_us};
 use super::floats::Floats;
 use super::fuse::{Added, Fused, Kind, fuse, is_stem};
-use super::graph::Graph;
 use super::merge::{Taken, merge};
-use super::refusal::{Unsupported, Why};
-use super::shape::{Order, Shape};
+use super::run::{Output, Plan};
 use super::step::{Kernel, Source, Step};
-use super::{Loading, Output, Plan};
+use crate::graph::{Graph, Shape, Unsupported, View, Why};
+use crate::spec::Loading;
 use crate::tuning::{Layer, Tuning};
 
 /// Longest arena and longest packed weights, in values: 512 MiB each.
 const MAX_VALUES: usize = 128 << 20;
 
-/// Compiles what the outputs need.
-pub(super) fn compile(
+/// Compiles a graph for the instruction set of this CPU.
+///
+/// # Errors
+/// The first thing that the plan does not run.
+pub(crate) fn compile(
     graph: &Graph<'_>,
-    isa: Isa,
     tuning: &Tuning,
     after: &mut dyn FnMut(Loading),
 ) -> Result<Plan, Unsupported> {
+    let isa = Isa::detect();
     let mut fused = fuse(graph);
     let taken = merge(graph, &mut fused);
     let maps = maps(graph, &fused)?;
@@ -85,7 +87,7 @@ fn links<'a>(
 /// The step of one group of links.
 fn step(links: &[Link<'_>], places: &Places) -> Result<(Step, Entry), Unsupported> {
     let (Some(first), Some(last)) = (links.first(), links.last()) else {
-        return Err(whole(Why::Order));
+        return Err(Unsupported::whole(Why::Order));
     };
     let refused = |why| refused(last.fused, why);
     let of = |value: usize| places.get(&value).cloned().ok_or_else(|| refused(Why::Order));
@@ -141,11 +143,6 @@ fn layer_of(graph: &Graph<'_>, maps: &Maps, fused: &Fused<'_>) -> Option<Layer> 
         }
         _ => None,
     }
-}
-
-/// What is wrong with no single operator.
-fn whole(why: Why) -> Unsupported {
-    Unsupported { operator: "graph".to_owned(), node: String::new(), why }
 }
 
 fn refused(fused: &Fused<'_>, why: Why) -> Unsupported {
@@ -207,7 +204,7 @@ fn places(
     let values: Vec<usize> = lives.keys().copied().collect();
     let lives: Vec<Life> = lives.into_values().collect();
     let placed = place(&lives).filter(|&(_, len)| len <= MAX_VALUES);
-    let (places, len) = placed.ok_or_else(|| whole(Why::TooLarge))?;
+    let (places, len) = placed.ok_or_else(|| Unsupported::whole(Why::TooLarge))?;
     Ok((values.into_iter().zip(places).collect(), len))
 }
 
@@ -218,18 +215,14 @@ fn answers(
     places: &Places,
     taken: &BTreeMap<usize, Taken>,
 ) -> Result<Vec<Output>, Unsupported> {
-    let answer = |view: &super::shape::View| {
+    let answer = |view: &View| {
         let taken = taken.get(&view.value);
         let value = taken.map_or(view.value, |taken| taken.value);
         let map = *maps.get(&value)?;
-        let order = match view.order {
-            Order::Planes => Plain::Planar,
-            Order::Pixels => Plain::Interleaved,
-        };
         let place = places.get(&value)?.clone();
         let unblock = match taken {
-            Some(taken) => Unblock::channels(map, order, taken.channels.clone(), taken.sigmoid).ok()?,
-            None => Unblock::new(map, order),
+            Some(taken) => Unblock::channels(map, view.order, taken.channels.clone(), taken.sigmoid).ok()?,
+            None => Unblock::new(map, view.order),
         };
         Some(Output { unblock, place, dims: view.dims.clone() })
     };

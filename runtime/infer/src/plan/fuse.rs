@@ -2,9 +2,9 @@
 
 use arcdoor_kernels::{PoolKind, Taps};
 
-use super::graph::{Act, Graph, Node, Op, Weights};
-use super::makers::Values;
-use super::shape::Shape;
+use crate::graph::Shape;
+use crate::graph::Values;
+use crate::graph::{Act, Graph, Node, Op, Weights};
 
 /// What a step computes, before its activation and its residual.
 #[derive(Debug, Clone, PartialEq)]

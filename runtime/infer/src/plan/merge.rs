@@ -7,7 +7,7 @@ use std::ops::Range;
 use arcdoor_kernels::{LANES, Taps};
 
 use super::fuse::{Fused, Kind};
-use super::graph::{Act, Graph};
+use crate::graph::{Act, Graph};
 
 /// Which channels of which value an output's value has become.
 #[derive(Debug, Clone, PartialEq, Eq)]

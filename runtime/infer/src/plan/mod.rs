@@ -18,7 +18,7 @@
 //! | `explain` | what a plan does, by step |
 //! | `trial` | measuring a layer's candidates on the machine at hand |
 //!
-//! A plan is compiled from the graph as tract reads, types and declutters it ([`crate::declutter`]), so that both
+//! A plan is compiled from the graph as tract reads, types and declutters it ([`crate::source::declutter`]), so that both
 //! engines mean the same by a file. A graph with anything else in it is refused with the reason
 //! ([`Unsupported`]) and left to tract.
 
@@ -28,110 +28,13 @@ mod compile;
 mod explain;
 mod floats;
 mod fuse;
-mod graph;
 mod halves;
-mod makers;
 mod merge;
-mod pattern;
-mod product;
-mod read;
-mod refusal;
 mod run;
-mod shape;
 mod step;
-mod stored;
 mod trial;
 
-use std::ops::Range;
-
-use arcdoor_kernels::{Isa, Unblock};
-
-use crate::declutter::Simple;
-use crate::error::InferError;
-use crate::net::{Files, NetSpec};
-use crate::tuning::Tuning;
+pub(crate) use compile::compile;
 pub use explain::{Entry, METHOD};
-use floats::Floats;
-use graph::Graph;
-pub use refusal::{Unsupported, Why};
-pub(crate) use run::Runner;
-use step::Step;
-pub use stored::{check_graphs, write_graphs};
+pub(crate) use run::{Plan, Runner};
 pub use trial::{Tuned, tune};
-
-/// A part of making a plan that is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Loading {
-    /// tract has read the file into operators with types and shapes.
-    Typed,
-    /// tract has simplified them; or the graph was read that it once left.
-    Decluttered,
-    /// Steps and maps have their places.
-    Planned,
-    /// Weights lie as the kernels read them.
-    Packed,
-}
-
-/// A network, compiled for one input shape.
-#[derive(Debug)]
-pub(crate) struct Plan {
-    steps: Vec<Step>,
-    entries: Vec<Entry>,
-    weights: Floats,
-    arena_len: usize,
-    /// Values of scratch memory: the most that one step needs.
-    scratch_len: usize,
-    outputs: Vec<Output>,
-    batch: usize,
-    /// Values of one input image.
-    image: usize,
-    isa: Isa,
-}
-
-/// How an output is read out of its map.
-#[derive(Debug)]
-struct Output {
-    unblock: Unblock,
-    place: Range<usize>,
-    dims: Vec<usize>,
-}
-
-impl Plan {
-    /// Compiles a decluttered graph for the instruction set of this CPU.
-    ///
-    /// # Errors
-    /// The first thing that the plan does not run.
-    pub(crate) fn compile(
-        simple: &Simple<'_>,
-        input: [usize; 4],
-        tuning: &Tuning,
-        after: &mut dyn FnMut(Loading),
-    ) -> Result<Self, Unsupported> {
-        compile::compile(&Graph::read(simple, input)?, Isa::detect(), tuning, after)
-    }
-
-    /// Compiles the graph that [`write_graphs`] put down; `None` where there is none for this input and these outputs.
-    ///
-    /// # Errors
-    /// [`InferError::Graph`] where the file cannot be used, [`InferError::Unplanned`] as [`compile`](Self::compile).
-    pub(crate) fn compile_stored(
-        files: Files<'_>,
-        spec: &NetSpec<'_>,
-        tuning: &Tuning,
-        after: &mut dyn FnMut(Loading),
-    ) -> Result<Option<Self>, InferError> {
-        let Some(graphs) = files.graphs else { return Ok(None) };
-        let Some(graph) = stored::read(files.onnx, graphs, spec)? else { return Ok(None) };
-        after(Loading::Decluttered);
-        Ok(Some(compile::compile(&graph, Isa::detect(), tuning, after)?))
-    }
-
-    pub(crate) fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
-    /// Bytes of packed weights, and of a runner's arena.
-    pub(crate) fn bytes(&self) -> [usize; 2] {
-        [self.weights.len() * 4, (self.arena_len + self.scratch_len) * 4]
-    }
-}

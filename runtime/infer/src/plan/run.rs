@@ -3,14 +3,49 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arcdoor_kernels::{Inputs, ShapeError};
+use arcdoor_kernels::{Inputs, Isa, ShapeError, Unblock};
 
-use super::Plan;
+use super::explain::Entry;
 use super::floats::Floats;
 use super::halves;
 use super::step::{Source, Step};
 use crate::error::InferError;
 use crate::team::Threads;
+
+/// A network, compiled for one input shape.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(super) steps: Vec<Step>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) weights: Floats,
+    pub(super) arena_len: usize,
+    /// Values of scratch memory: the most that one step needs.
+    pub(super) scratch_len: usize,
+    pub(super) outputs: Vec<Output>,
+    pub(super) batch: usize,
+    /// Values of one input image.
+    pub(super) image: usize,
+    pub(super) isa: Isa,
+}
+
+/// How an output is read out of its map.
+#[derive(Debug)]
+pub(super) struct Output {
+    pub(super) unblock: Unblock,
+    pub(super) place: Range<usize>,
+    pub(super) dims: Vec<usize>,
+}
+
+impl Plan {
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Bytes of packed weights, and of a runner's arena.
+    pub(crate) fn bytes(&self) -> [usize; 2] {
+        [self.weights.len() * 4, (self.arena_len + self.scratch_len) * 4]
+    }
+}
 
 /// A plan with buffers of its own. Nothing is allocated after it is made.
 pub(crate) struct Runner {

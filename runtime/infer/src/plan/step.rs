@@ -10,9 +10,9 @@ use arcdoor_kernels::{
 };
 
 use super::fuse::{Added, Fused, Kind};
-use super::graph::{Act, Weights};
-use super::makers::Values;
-use super::shape::Shape;
+use crate::graph::Shape;
+use crate::graph::Values;
+use crate::graph::{Act, Weights};
 use crate::tuning::Choice;
 
 /// A kernel with its shapes.

@@ -9,7 +9,8 @@ use tract_onnx::pb::type_proto::Value;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
 
 use crate::error::InferError;
-use crate::limits::{self, MAX_CONSTANT_VALUES};
+use crate::limits::MAX_CONSTANT_VALUES;
+use crate::source::decode;
 
 /// The operator set written where every operator left means the same in it.
 const PLAIN_OPSET: i64 = 13;
@@ -181,7 +182,7 @@ pub(super) struct Graph {
 
 impl Graph {
     pub(super) fn decode(onnx: &[u8]) -> Result<Self, InferError> {
-        let mut model = limits::decode(onnx)?;
+        let mut model = decode(onnx)?;
         let graph =
             model.graph.as_mut().ok_or_else(|| InferError::NotOnnx("it holds no graph".to_owned()))?;
         graph.node.iter().try_for_each(check_outputs)?;

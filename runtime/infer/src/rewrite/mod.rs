@@ -24,6 +24,7 @@ mod tests;
 
 use crate::error::InferError;
 use graph::Graph;
+pub use normalisation::InputNorm;
 
 /// The result of [`simplify`].
 #[derive(Debug, Clone)]
@@ -34,15 +35,6 @@ pub struct Simplified {
     pub input_norm: Option<InputNorm>,
     /// What was done.
     pub report: Report,
-}
-
-/// Input normalisation, per channel: x' = (x - mean) * scale.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct InputNorm {
-    /// Subtracted first.
-    pub mean: [f32; 3],
-    /// Multiplied afterwards.
-    pub scale: [f32; 3],
 }
 
 /// Counts of rewritten nodes.
@@ -97,10 +89,4 @@ pub fn dequantise(onnx: &[u8]) -> Result<Vec<u8>, InferError> {
     dequantise::reshape(&mut graph)?;
     graph.prune();
     Ok(graph.encode())
-}
-
-/// Floating-point parameters in the file's initializers.
-pub(crate) fn parameters(onnx: &[u8]) -> Result<u64, InferError> {
-    let graph = Graph::decode(onnx)?;
-    Ok(graph.constants.values().filter_map(|c| c.f32()).map(|values| values.len() as u64).sum())
 }

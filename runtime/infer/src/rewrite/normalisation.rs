@@ -1,7 +1,15 @@
 //! A leading `Sub`, `Mul` or `Div` is the manifest's business: the warp that fills the input does it.
 
-use super::InputNorm;
 use super::graph::{Constant, Graph};
+
+/// Input normalisation, per channel: x' = (x - mean) * scale.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct InputNorm {
+    /// Subtracted first.
+    pub mean: [f32; 3],
+    /// Multiplied afterwards.
+    pub scale: [f32; 3],
+}
 
 /// Takes the normalisation off the front of the graph, where there is one.
 pub(super) fn take(graph: &mut Graph) -> Option<InputNorm> {

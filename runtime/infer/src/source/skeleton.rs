@@ -8,9 +8,9 @@ use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Side};
 use tract_onnx::pb::type_proto::{Tensor, Value};
 use tract_onnx::pb::{GraphProto, ModelProto, TensorShapeProto, TypeProto, ValueInfoProto};
 
+use super::checks;
+use super::fields::{Wire, fields, varints, write};
 use crate::error::InferError;
-use crate::fields::{Wire, fields, varints, write};
-use crate::limits;
 
 /// `ModelProto.graph`, `GraphProto.initializer`; `TensorProto`'s dims, `data_type`, name, `raw_data`.
 const GRAPH: u8 = 7;
@@ -21,7 +21,7 @@ const NAME: u64 = 8;
 const RAW_DATA: u64 = 9;
 
 /// Weights as they lie in a file: little-endian f32, the last axis fastest.
-pub(crate) type Stored<'a> = &'a [[u8; 4]];
+pub(super) type Stored<'a> = &'a [[u8; 4]];
 
 /// A graph whose weights have become inputs, behind those that it had.
 pub(crate) struct Skeleton<'a> {
@@ -33,12 +33,12 @@ pub(crate) struct Skeleton<'a> {
 /// Decodes a file but for what is nothing else than weights of convolutions and products.
 ///
 /// # Errors
-/// As [`limits::decode`], and where two constants have one name.
+/// As [`checks::decode`], and where two constants have one name.
 pub(crate) fn open(onnx: &[u8]) -> Result<Skeleton<'_>, InferError> {
-    limits::check_file(onnx)?;
+    checks::check_file(onnx)?;
     let broken = || InferError::NotOnnx("its fields break off".to_owned());
     let (rest, initializers) = split(onnx).ok_or_else(broken)?;
-    let mut proto: ModelProto = limits::decode_fields(&rest)?;
+    let mut proto: ModelProto = checks::decode_fields(&rest)?;
     let graph = proto.graph.as_mut().ok_or_else(broken)?;
     let mut weights = Vec::new();
     let mut inputs = Vec::new();
@@ -51,7 +51,7 @@ pub(crate) fn open(onnx: &[u8]) -> Result<Skeleton<'_>, InferError> {
                 inputs.push(declared(name, &dims));
                 weights.push(values);
             }
-            None => graph.initializer.push(limits::decode_fields(message)?),
+            None => graph.initializer.push(checks::decode_fields(message)?),
         }
     }
     let taken = names.len();
@@ -62,7 +62,7 @@ pub(crate) fn open(onnx: &[u8]) -> Result<Skeleton<'_>, InferError> {
     // Older files declare constants as inputs, too.
     graph.input.retain(|input| !names.contains(&input.name));
     graph.input.append(&mut inputs);
-    limits::check_model(&proto)?;
+    checks::check_model(&proto)?;
     Ok(Skeleton { proto, weights })
 }
 
@@ -216,6 +216,6 @@ mod tests {
         let file = file(nodes, vec![short], vec![declared("x", &[2, 2])]);
         let skeleton = open(&file).unwrap();
         assert!(skeleton.weights.is_empty());
-        assert!(matches!(limits::check(&skeleton.proto), Err(InferError::Constant(_))));
+        assert!(matches!(checks::check(&skeleton.proto), Err(InferError::Constant(_))));
     }
 }

@@ -8,11 +8,12 @@ use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::math::{Div, Sub, add, mul, neg, recip};
 use tract_onnx::tract_core::optim::Optimizer;
 
+use super::model::{self, load_error};
+use super::skeleton::{self, Skeleton, Stored};
+use super::work;
 use crate::error::InferError;
-use crate::limits;
-use crate::net::{NetSpec, load_error, parse, read};
-use crate::plan::Loading;
-use crate::skeleton::{self, Skeleton, Stored};
+use crate::guard::guarded;
+use crate::spec::{Loading, NetSpec};
 
 /// The pass of tract's decluttering that the plan goes without. It moves axes to where tract's own kernels want
 /// them, in two thirds of the time of all passes; a channel-blocked map has its axes where it wants them.
@@ -20,7 +21,7 @@ const MOVES_AXES: &str = "ChangeAxes";
 
 /// A file as operators with types and shapes, within the limits: what tract goes on from by itself.
 pub(crate) fn typed(onnx: &[u8], spec: &NetSpec<'_>) -> Result<TypedModel, InferError> {
-    within_limits(parse(onnx, spec)?, spec)
+    within_limits(model::parse(onnx, spec)?, spec)
 }
 
 /// A graph that tract has simplified, and its weights, which tract has not seen.
@@ -36,18 +37,20 @@ pub(crate) fn simple<'a>(
     spec: &NetSpec<'_>,
     after: &mut dyn FnMut(Loading),
 ) -> Result<Simple<'a>, InferError> {
-    let Skeleton { proto, weights } = skeleton::open(onnx)?;
-    let mut model = within_limits(read(&proto, spec, weights.len())?, spec)?;
-    after(Loading::Typed);
-    keep_strides(&mut model);
-    passes().optimize(&mut model).map_err(load_error)?;
-    after(Loading::Decluttered);
-    Ok(Simple { model, weights })
+    guarded(|| {
+        let Skeleton { proto, weights } = skeleton::open(onnx)?;
+        let mut model = within_limits(model::read(&proto, spec, weights.len())?, spec)?;
+        after(Loading::Typed);
+        keep_strides(&mut model);
+        passes().optimize(&mut model).map_err(load_error)?;
+        after(Loading::Decluttered);
+        Ok(Simple { model, weights })
+    })
 }
 
 fn within_limits(model: InferenceModel, spec: &NetSpec<'_>) -> Result<TypedModel, InferError> {
     let mut model = model.into_typed().map_err(load_error)?;
-    limits::check_shapes(&model, spec.input[0])?;
+    work::check_shapes(&model, spec.input[0])?;
     respell(&mut model).map_err(load_error)?;
     Ok(model)
 }

@@ -14,6 +14,13 @@ pub struct Unsupported {
     pub why: Why,
 }
 
+impl Unsupported {
+    /// What is wrong with no single operator.
+    pub(crate) fn whole(why: Why) -> Self {
+        Self { operator: "graph".to_owned(), node: String::new(), why }
+    }
+}
+
 /// What is wrong with an operator, for the plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Why {

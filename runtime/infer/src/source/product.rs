@@ -4,17 +4,17 @@ use tract_onnx::tract_core::ops::einsum::EinSum;
 
 /// A product of maps with constant weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Product {
-    pub(super) over: Over,
+pub(crate) struct Product {
+    pub(crate) over: Over,
     /// Whether the weights are `[K, M]` instead of `[M, K]`, of K summands and M outputs.
-    pub(super) by_input: bool,
+    pub(crate) by_input: bool,
     /// M.
-    pub(super) outputs: usize,
+    pub(crate) outputs: usize,
 }
 
 /// What is summed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Over {
+pub(crate) enum Over {
     /// The channels of each pixel by itself.
     Channels,
     /// All of an image.
@@ -32,7 +32,7 @@ struct Place {
 impl Product {
     /// Reads the axes of `op`, whose input `at` are maps of so many axes and the other one weights of this shape;
     /// `None` for any other product.
-    pub(super) fn read(op: &EinSum, at: usize, rank: usize, weights: &[usize]) -> Option<Self> {
+    pub(crate) fn read(op: &EinSum, at: usize, rank: usize, weights: &[usize]) -> Option<Self> {
         if op.q_params.is_some() || op.axes.output_count() != 1 || op.axes.input_count() != 2 {
             return None;
         }

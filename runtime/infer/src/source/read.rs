@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arcdoor_kernels::{PoolKind, Taps};
+use arcdoor_kernels::{Order, PoolKind, Taps};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::AxisOp;
 use tract_onnx::tract_core::ops::array::MultiBroadcastTo;
@@ -13,15 +13,37 @@ use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::math::{Add, Max, Min, Mul, Neg, Sub};
 use tract_onnx::tract_core::ops::nn::{DataFormat, LeakyRelu, NearestUpsample, Reduce, Sigmoid};
 
-use super::graph::{Act, Graph, Op, Weights};
-use super::makers::{Makers, Values, floats};
+use super::declutter::Simple;
+use super::makers::{Makers, floats};
+use super::order::order;
 use super::pattern::{Pattern, is_sum};
 use super::product::{Over, Product};
-use super::refusal::Why;
-use super::shape::{Order, Shape, View};
+use crate::graph::{Act, Graph, Op, Shape, Unsupported, Values, View, Weights, Why};
+
+impl Simple<'_> {
+    /// What the outputs need, as a graph; what they do not need may be anything.
+    pub(crate) fn graph(&self, input: [usize; 4]) -> Result<Graph<'_>, Unsupported> {
+        let makers = Makers::new(self).ok_or_else(|| Unsupported::whole(Why::Order))?;
+        let model = makers.model;
+        let image = *model.inputs.first().ok_or_else(|| Unsupported::whole(Why::Order))?;
+        let mut graph = Graph::new(input).map_err(Unsupported::whole)?;
+        let mut views = BTreeMap::from([(image, View::image(0, graph.batch, graph.input))]);
+        for read in order(&makers, image.node).map_err(Unsupported::whole)? {
+            let refused = |why| Unsupported { operator: makers.name(read), node: makers.label(read), why };
+            let view = node(&mut graph, &makers, &views, read).map_err(refused)?;
+            views.insert(read.id.into(), view);
+        }
+        for outlet in &model.outputs {
+            // An output that is the input itself, or a constant, is left to tract.
+            let view = views.get(outlet).filter(|view| view.value > 0);
+            graph.outputs.push(view.ok_or_else(|| Unsupported::whole(Why::Order))?.clone());
+        }
+        Ok(graph)
+    }
+}
 
 /// Reads one node; what it makes is a view, of an old map or of the one that it adds to the graph.
-pub(super) fn node<'m>(
+fn node<'m>(
     graph: &mut Graph<'m>,
     makers: &Makers<'m>,
     views: &BTreeMap<OutletId, View>,
@@ -144,7 +166,7 @@ impl<'m> Reader<'m, '_> {
                 self.push(Op::Conv { taps, weights }, x)
             }
             Over::Image => {
-                if x.order != Order::Planes || x.dims.first() != Some(&self.graph.batch) {
+                if x.order != Order::Planar || x.dims.first() != Some(&self.graph.batch) {
                     return Err(Why::Dims);
                 }
                 let view = self.push(Op::Dense { weights }, x)?;

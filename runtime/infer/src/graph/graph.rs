@@ -1,26 +1,18 @@
 //! A graph as operators on channel-blocked maps, before anything is fused.
 
-use std::collections::BTreeMap;
-
 use arcdoor_kernels::{PoolKind, Taps};
 use serde::{Deserialize, Serialize};
-use tract_onnx::prelude::*;
 
-use super::makers::{Makers, Values};
-use super::read;
-use super::refusal::{Unsupported, Why};
+use super::refusal::Why;
 use super::shape::{Shape, View};
-use crate::declutter::Simple;
 use crate::limits::MAX_WORK;
 
-/// Most nodes that the outputs may need: IResNet-50 has 168, without constants and what lies within patterns.
-const MAX_NODES: usize = 4_096;
 /// Largest batch: bigger ones are no business of a door.
 const MAX_BATCH: usize = 16;
 
 /// What is done to every value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) enum Act {
+pub(crate) enum Act {
     None,
     Relu,
     /// A slope for each channel.
@@ -32,22 +24,41 @@ pub(super) enum Act {
     Sigmoid,
 }
 
+/// Values of weights, the last axis fastest.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Values<'m> {
+    /// As tract has read or made them.
+    #[cfg_attr(not(feature = "tract"), expect(dead_code, reason = "without tract, all come from files"))]
+    Seen(&'m [f32]),
+    /// As they lie in a file: little-endian f32.
+    Stored(&'m [[u8; 4]]),
+}
+
+impl Values<'_> {
+    pub(crate) const fn len(self) -> usize {
+        match self {
+            Self::Seen(values) => values.len(),
+            Self::Stored(stored) => stored.len(),
+        }
+    }
+}
+
 /// Weights of a convolution or of a fully connected layer; `V`: how their values are named.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Weights<V> {
+pub(crate) struct Weights<V> {
     /// `[M, K]`, M outputs.
-    pub(super) values: V,
+    pub(crate) values: V,
     /// Whether they are `[K, M]` instead.
-    pub(super) by_input: bool,
+    pub(crate) by_input: bool,
     /// A factor for each output channel, from a norm behind.
-    pub(super) scale: Option<Vec<f32>>,
+    pub(crate) scale: Option<Vec<f32>>,
     /// One for each output channel.
-    pub(super) bias: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
 }
 
 /// `V` as in [`Weights`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) enum Op<V> {
+pub(crate) enum Op<V> {
     Conv {
         #[serde(with = "StoredTaps")]
         taps: Taps,
@@ -98,7 +109,7 @@ enum StoredPoolKind {
 
 impl<V> Op<V> {
     /// As ONNX calls it.
-    pub(super) const fn name(&self) -> &'static str {
+    pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Conv { .. } | Self::Depthwise { .. } => "Conv",
             Self::Dense { .. } => "Gemm",
@@ -117,7 +128,7 @@ impl<V> Op<V> {
     }
 
     /// With weights named otherwise.
-    pub(super) fn try_map<W, E>(self, name: impl Fn(V) -> Result<W, E>) -> Result<Op<W>, E> {
+    pub(crate) fn try_map<W, E>(self, name: impl Fn(V) -> Result<W, E>) -> Result<Op<W>, E> {
         let named = |weights: Weights<V>| {
             let Weights { values, by_input, scale, bias } = weights;
             Ok(Weights { values: name(values)?, by_input, scale, bias })
@@ -192,27 +203,30 @@ impl Weights<Values<'_>> {
 
 /// An operator; it makes value `index + 1` of the graph.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Node<'m> {
+pub(crate) struct Node<'m> {
     /// Of what it makes.
-    pub(super) name: String,
-    pub(super) op: Op<Values<'m>>,
-    pub(super) inputs: Vec<usize>,
-    pub(super) shape: Shape,
+    pub(crate) name: String,
+    pub(crate) op: Op<Values<'m>>,
+    pub(crate) inputs: Vec<usize>,
+    pub(crate) shape: Shape,
 }
 
 /// Operators in an order in which each follows what it reads. Value 0 is the network's input.
-pub(super) struct Graph<'m> {
-    pub(super) input: Shape,
-    pub(super) batch: usize,
-    pub(super) nodes: Vec<Node<'m>>,
-    pub(super) outputs: Vec<View>,
+pub(crate) struct Graph<'m> {
+    pub(crate) input: Shape,
+    pub(crate) batch: usize,
+    pub(crate) nodes: Vec<Node<'m>>,
+    pub(crate) outputs: Vec<View>,
     /// Multiply-accumulates, and values of results, on one image so far.
     work: u64,
 }
 
 impl<'m> Graph<'m> {
+    /// Most operators: IResNet-50 has 168.
+    pub(crate) const MAX_OPERATORS: usize = 4_096;
+
     /// With nothing in it.
-    pub(super) fn new(input: [usize; 4]) -> Result<Self, Why> {
+    pub(crate) fn new(input: [usize; 4]) -> Result<Self, Why> {
         let (shape, batch) = (Shape::of_image(&input)?, input[0]);
         if !(1..=MAX_BATCH).contains(&batch) {
             return Err(Why::TooLarge);
@@ -221,7 +235,7 @@ impl<'m> Graph<'m> {
     }
 
     /// Adds an operator, and gives the value that it makes.
-    pub(super) fn push(
+    pub(crate) fn push(
         &mut self,
         name: String,
         op: Op<Values<'m>>,
@@ -236,36 +250,15 @@ impl<'m> Graph<'m> {
         }
         let (shape, each) = op.makes(of)?;
         self.work = self.work.saturating_add((shape.len() as u64).saturating_mul(1 + each as u64));
-        if self.work > MAX_WORK || self.nodes.len() >= MAX_NODES {
+        if self.work > MAX_WORK || self.nodes.len() >= Self::MAX_OPERATORS {
             return Err(Why::TooLarge);
         }
         self.nodes.push(Node { name, op, inputs, shape });
         Ok(self.nodes.len())
     }
 
-    /// Reads what the outputs need; what they do not need may be anything.
-    pub(super) fn read(simple: &'m Simple<'m>, input: [usize; 4]) -> Result<Self, Unsupported> {
-        let whole = |why| Unsupported { operator: "graph".to_owned(), node: String::new(), why };
-        let makers = Makers::new(simple).ok_or_else(|| whole(Why::Order))?;
-        let model = makers.model;
-        let image = *model.inputs.first().ok_or_else(|| whole(Why::Order))?;
-        let mut graph = Self::new(input).map_err(whole)?;
-        let mut views = BTreeMap::from([(image, View::image(0, graph.batch, graph.input))]);
-        for node in order(&makers, image.node).map_err(whole)? {
-            let refused = |why| Unsupported { operator: makers.name(node), node: makers.label(node), why };
-            let view = read::node(&mut graph, &makers, &views, node).map_err(refused)?;
-            views.insert(node.id.into(), view);
-        }
-        for outlet in &model.outputs {
-            // An output that is the input itself, or a constant, is left to tract.
-            let view = views.get(outlet).filter(|view| view.value > 0);
-            graph.outputs.push(view.ok_or_else(|| whole(Why::Order))?.clone());
-        }
-        Ok(graph)
-    }
-
     /// Whether each value is read or is an output, and the outputs are views of values.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         let mut used = vec![false; self.nodes.len() + 1];
         for view in &self.outputs {
             if !(1..used.len()).contains(&view.value) || !view.fits(self.batch, self.shape(view.value)) {
@@ -278,53 +271,10 @@ impl<'m> Graph<'m> {
     }
 
     /// Shape of a value.
-    pub(super) fn shape(&self, value: usize) -> Shape {
+    pub(crate) fn shape(&self, value: usize) -> Shape {
         match value.checked_sub(1).and_then(|index| self.nodes.get(index)) {
             Some(node) => node.shape,
             None => self.input,
         }
     }
-}
-
-/// Every node that the outputs need, each after what it reads. Of what a node reads, a sum comes first: a convolution
-/// that is added to it then stands right before that addition, and makes it.
-fn order<'m>(makers: &Makers<'m>, input: usize) -> Result<Vec<&'m TypedNode>, Why> {
-    #[derive(Clone, Copy, PartialEq)]
-    enum State {
-        New,
-        Open,
-        Done,
-    }
-    let nodes = makers.model.nodes();
-    let mut states = vec![State::New; nodes.len()];
-    let mut ordered = Vec::with_capacity(nodes.len());
-    let outputs = makers.model.outputs.iter();
-    let mut stack: Vec<usize> =
-        outputs.filter(|&&outlet| makers.constant(outlet).is_none()).map(|outlet| outlet.node).collect();
-    while let Some(&index) = stack.last() {
-        let node = nodes.get(index).ok_or(Why::Order)?;
-        if states[index] != State::New || index == input {
-            stack.pop();
-            if states[index] == State::Open {
-                states[index] = State::Done;
-                ordered.push(node);
-            }
-            continue;
-        }
-        if ordered.len() + stack.len() > MAX_NODES {
-            return Err(Why::TooLarge);
-        }
-        states[index] = State::Open;
-        let above = stack.len();
-        for OutletId { node, .. } in makers.reads(node) {
-            match states.get(node) {
-                Some(State::New) => stack.push(node),
-                Some(State::Done) => {}
-                _ => return Err(Why::Order),
-            }
-        }
-        // What lies on top is walked first.
-        stack[above..].sort_by_key(|&maker| makers.is_sum(&nodes[maker]));
-    }
-    Ok(ordered)
 }

@@ -4,14 +4,14 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::binary::{BinMiniOp, TypedBinOp};
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::logic::{CompGT, CompGTE, CompLT, CompLTE, Iff};
-use tract_onnx::tract_core::ops::math::{Max, Min, Mul, Neg, Sub};
+use tract_onnx::tract_core::ops::math::{Add, Max, Min, Mul, Neg, Sub};
 use tract_onnx::tract_core::ops::nn::{Reduce, Reducer};
 
 use super::makers::{Makers, floats};
 
 /// One operator of ours for several of tract's, the last of which stands for all.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Pattern<'m> {
+pub(crate) enum Pattern<'m> {
     Prelu {
         x: OutletId,
         slopes: &'m Tensor,
@@ -29,14 +29,14 @@ pub(super) enum Pattern<'m> {
 
 impl Pattern<'_> {
     /// What it reads.
-    pub(super) const fn x(self) -> OutletId {
+    pub(crate) const fn x(self) -> OutletId {
         match self {
             Self::Prelu { x, .. } | Self::Clip { x, .. } | Self::Mean { x } => x,
         }
     }
 
     /// As ONNX calls it.
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Prelu { .. } => "PRelu",
             Self::Clip { .. } => "Clip",
@@ -47,7 +47,7 @@ impl Pattern<'_> {
 
 impl<'m> Makers<'m> {
     /// The pattern that ends in `node`.
-    pub(super) fn pattern(&self, node: &'m TypedNode) -> Option<Pattern<'m>> {
+    pub(crate) fn pattern(&self, node: &'m TypedNode) -> Option<Pattern<'m>> {
         if node.op_is::<Iff>() {
             return self.prelu_chosen(node);
         }
@@ -65,6 +65,24 @@ impl<'m> Makers<'m> {
         } else {
             None
         }
+    }
+
+    /// The values that `node` reads and that are made from the input, past what a pattern stands for.
+    pub(crate) fn reads(&self, node: &'m TypedNode) -> Vec<OutletId> {
+        match self.pattern(node) {
+            Some(pattern) => vec![pattern.x()],
+            None => node.inputs.iter().copied().filter(|&outlet| !self.is_constant(outlet)).collect(),
+        }
+    }
+
+    /// What a person may know the operator as.
+    pub(crate) fn name(&self, node: &'m TypedNode) -> String {
+        self.pattern(node).map_or_else(|| node.op.name().into_owned(), |pattern| pattern.name().to_owned())
+    }
+
+    /// Whether a node adds two values.
+    pub(crate) fn is_sum(&self, node: &'m TypedNode) -> bool {
+        node.op_as::<TypedBinOp>().is_some_and(|op| op.0.is::<Add>()) && self.reads(node).len() == 2
     }
 
     fn binary<Op: BinMiniOp>(&self, outlet: OutletId) -> Option<&'m TypedNode> {
@@ -143,6 +161,6 @@ impl<'m> Makers<'m> {
 }
 
 /// Whether it sums over rows and columns.
-pub(super) fn is_sum(op: &Reduce) -> bool {
+pub(crate) fn is_sum(op: &Reduce) -> bool {
     op.reducer == Reducer::Sum && *op.axes == [2, 3]
 }

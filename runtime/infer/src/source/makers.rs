@@ -5,41 +5,25 @@ use std::collections::BTreeMap;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::AxisOp;
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
-use tract_onnx::tract_core::ops::math::{Add, Mul};
+use tract_onnx::tract_core::ops::math::Mul;
 
-use crate::declutter::Simple;
-use crate::skeleton::Stored;
-
-/// A constant's or an unseen weight's values.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Values<'m> {
-    Seen(&'m [f32]),
-    Stored(Stored<'m>),
-}
-
-impl Values<'_> {
-    pub(super) const fn len(self) -> usize {
-        match self {
-            Self::Seen(values) => values.len(),
-            Self::Stored(stored) => stored.len(),
-        }
-    }
-}
+use super::declutter::Simple;
+use crate::graph::Values;
 
 /// Weights, and a factor for each step of their first axis where a norm was folded into them.
-pub(super) type Scaled<'m> = (Values<'m>, Option<Vec<f32>>);
+pub(crate) type Scaled<'m> = (Values<'m>, Option<Vec<f32>>);
 
 /// Who makes what, in a graph of tract's.
 #[derive(Debug)]
-pub(super) struct Makers<'m> {
-    pub(super) model: &'m TypedModel,
+pub(crate) struct Makers<'m> {
+    pub(crate) model: &'m TypedModel,
     /// What is made of unseen weights alone.
     unseen: BTreeMap<OutletId, Scaled<'m>>,
 }
 
 impl<'m> Makers<'m> {
     /// `None` where tract has lost an input.
-    pub(super) fn new(simple: &'m Simple<'m>) -> Option<Self> {
+    pub(crate) fn new(simple: &'m Simple<'m>) -> Option<Self> {
         let Simple { model, weights } = simple;
         let inputs = model.inputs.iter().copied().skip(1);
         let stored = weights.iter().map(|&stored| (Values::Stored(stored), None));
@@ -82,51 +66,33 @@ impl<'m> Makers<'m> {
         }
     }
 
-    pub(super) fn constant(&self, outlet: OutletId) -> Option<&'m Tensor> {
+    pub(crate) fn constant(&self, outlet: OutletId) -> Option<&'m Tensor> {
         self.model.outlet_fact(outlet).ok()?.konst.as_deref()
     }
 
-    pub(super) fn weights(&self, outlet: OutletId) -> Option<Scaled<'m>> {
+    pub(crate) fn weights(&self, outlet: OutletId) -> Option<Scaled<'m>> {
         match self.constant(outlet) {
             Some(tensor) => Some((Values::Seen(floats(tensor)?), None)),
             None => self.unseen.get(&outlet).cloned(),
         }
     }
 
-    /// The values that `node` reads and that are made from the input, past what a pattern stands for.
-    pub(super) fn reads(&self, node: &'m TypedNode) -> Vec<OutletId> {
-        match self.pattern(node) {
-            Some(pattern) => vec![pattern.x()],
-            None => node.inputs.iter().copied().filter(|&outlet| !self.is_constant(outlet)).collect(),
-        }
-    }
-
     /// Whether the value is the same for every input.
-    fn is_constant(&self, outlet: OutletId) -> bool {
+    pub(crate) fn is_constant(&self, outlet: OutletId) -> bool {
         self.constant(outlet).is_some() || self.unseen.contains_key(&outlet)
     }
 
     /// What a person may know the result as: the file's name for it, where decluttering left one.
-    pub(super) fn label(&self, node: &TypedNode) -> String {
+    pub(crate) fn label(&self, node: &TypedNode) -> String {
         self.model.outlet_label(node.id.into()).unwrap_or(&node.name).to_owned()
     }
 
-    /// What a person may know the operator as.
-    pub(super) fn name(&self, node: &'m TypedNode) -> String {
-        self.pattern(node).map_or_else(|| node.op.name().into_owned(), |pattern| pattern.name().to_owned())
-    }
-
-    /// Whether a node adds two values.
-    pub(super) fn is_sum(&self, node: &'m TypedNode) -> bool {
-        node.op_as::<TypedBinOp>().is_some_and(|op| op.0.is::<Add>()) && self.reads(node).len() == 2
-    }
-
-    pub(super) fn maker(&self, outlet: OutletId) -> Option<&'m TypedNode> {
+    pub(crate) fn maker(&self, outlet: OutletId) -> Option<&'m TypedNode> {
         self.model.nodes().get(outlet.node)
     }
 
     /// The constant of one value that `node` reads, and the other value.
-    pub(super) fn scalar(&self, node: &TypedNode) -> Option<(OutletId, f32)> {
+    pub(crate) fn scalar(&self, node: &TypedNode) -> Option<(OutletId, f32)> {
         let &[a, b] = &*node.inputs else { return None };
         self.one(b).map(|value| (a, value)).or_else(|| self.one(a).map(|value| (b, value)))
     }
@@ -138,12 +104,12 @@ impl<'m> Makers<'m> {
         }
     }
 
-    pub(super) fn is_zero(&self, outlet: OutletId) -> bool {
+    pub(crate) fn is_zero(&self, outlet: OutletId) -> bool {
         self.one(outlet) == Some(0.0)
     }
 }
 
 /// A constant's values, where they are f32.
-pub(super) fn floats(tensor: &Tensor) -> Option<&[f32]> {
+pub(crate) fn floats(tensor: &Tensor) -> Option<&[f32]> {
     tensor.try_as_plain_ram().and_then(|view| view.as_slice()).ok()
 }

@@ -3,11 +3,10 @@
 //! An empty message costs two bytes in a file and some two hundred in memory, so the bytes of a file bound
 //! nothing.
 
+use super::fields::{Wire, fields};
 use crate::error::InferError;
-use crate::fields::{Wire, fields};
+use crate::limits::MAX_FIELDS;
 
-/// Most fields of all messages of one file, and integers in packed lists: some 64 MiB in memory.
-pub const MAX_FIELDS: usize = 1 << 18;
 /// Deepest message; a plain network's lies six deep.
 const MAX_DEPTH: usize = 16;
 

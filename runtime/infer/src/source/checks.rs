@@ -1,0 +1,291 @@
+//! What an ONNX file may ask for, looked at before the engine sees it.
+//!
+//! The engine trusts its files: it sets aside what shapes ask for, and asserts what it takes for granted. So
+//! a file is refused here when it is too large in any direction, reads what nothing makes (a cycle does),
+//! lies partly in other files, or uses an operator whose output grows at will.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use prost::Message;
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
+
+use super::wire;
+use crate::error::InferError;
+use crate::limits::{MAX_CONSTANT_VALUES, MAX_NODES, MAX_ONNX_BYTES, MAX_WINDOW};
+
+/// Most axes that a transposition names.
+const MAX_RANK: usize = 8;
+
+/// Operators that are run. Each is of bounded output, or [`check_shapes`] finds out before anything runs.
+const OPERATORS: [&str; 71] = [
+    "Abs",
+    "Add",
+    "AveragePool",
+    "BatchNormalization",
+    "Cast",
+    "Ceil",
+    "Clip",
+    "Concat",
+    "Constant",
+    "Conv",
+    "ConvTranspose",
+    "DepthToSpace",
+    "DequantizeLinear",
+    "Div",
+    "Dropout",
+    "Elu",
+    "Erf",
+    "Exp",
+    "Flatten",
+    "Floor",
+    "Gather",
+    "Gelu",
+    "Gemm",
+    "GlobalAveragePool",
+    "GlobalMaxPool",
+    "Greater",
+    "GreaterOrEqual",
+    "HardSigmoid",
+    "HardSwish",
+    "Identity",
+    "InstanceNormalization",
+    "LayerNormalization",
+    "LeakyRelu",
+    "Less",
+    "LessOrEqual",
+    "Log",
+    "LpNormalization",
+    "MatMul",
+    "Max",
+    "MaxPool",
+    "Min",
+    "Mish",
+    "Mul",
+    "Neg",
+    "PRelu",
+    "Pad",
+    "Pow",
+    "QuantizeLinear",
+    "Reciprocal",
+    "ReduceL2",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceMin",
+    "ReduceSum",
+    "Relu",
+    "Reshape",
+    "Resize",
+    "Shape",
+    "Sigmoid",
+    "Slice",
+    "Softmax",
+    "Softplus",
+    "SpaceToDepth",
+    "Split",
+    "Sqrt",
+    "Squeeze",
+    "Sub",
+    "Tanh",
+    "Transpose",
+    "Unsqueeze",
+    "Where",
+];
+
+/// Of these, a node may have constants alone as its inputs: the result is no larger than they are.
+const OF_CONSTANTS: [&str; 9] = [
+    "Constant",
+    "Cast",
+    "DequantizeLinear",
+    "Flatten",
+    "Identity",
+    "Reshape",
+    "Squeeze",
+    "Transpose",
+    "Unsqueeze",
+];
+
+/// Reads a file that stays within the limits.
+pub(crate) fn decode(onnx: &[u8]) -> Result<ModelProto, InferError> {
+    check_file(onnx)?;
+    let model = decode_fields(onnx)?;
+    check_model(&model)?;
+    Ok(model)
+}
+
+/// That a file may be decoded.
+pub(crate) fn check_file(onnx: &[u8]) -> Result<(), InferError> {
+    if onnx.is_empty() || onnx.len() > MAX_ONNX_BYTES {
+        return Err(InferError::FileSize(onnx.len()));
+    }
+    wire::check(onnx)
+}
+
+/// Decodes a checked file, or a message of it.
+pub(crate) fn decode_fields<M: Message + Default>(bytes: &[u8]) -> Result<M, InferError> {
+    M::decode(bytes).map_err(|error| InferError::NotOnnx(error.to_string()))
+}
+
+/// That a decoded file holds one graph, no more of anything than is taken, and all in order.
+pub(crate) fn check_model(model: &ModelProto) -> Result<(), InferError> {
+    if !model.functions.is_empty() || !model.training_info.is_empty() {
+        return Err(InferError::Subgraph);
+    }
+    let graph = model.graph.as_ref().ok_or_else(|| InferError::NotOnnx("it holds no graph".to_owned()))?;
+    if graph.node.len() > MAX_NODES {
+        return Err(InferError::TooMuch { what: "nodes", most: MAX_NODES });
+    }
+    if !graph.sparse_initializer.is_empty() {
+        return Err(InferError::Constant("a sparse one".to_owned()));
+    }
+    let mut values = 0;
+    for tensor in graph.initializer.iter().chain(graph.node.iter().flat_map(tensors)) {
+        add(&mut values, tensor_values(tensor)?)?;
+    }
+    check_sequence(graph)
+}
+
+/// That the graph is one that the engine can be trusted with.
+pub(crate) fn check(model: &ModelProto) -> Result<(), InferError> {
+    let Some(graph) = &model.graph else { return Ok(()) };
+    graph.initializer.iter().chain(graph.node.iter().flat_map(tensors)).try_for_each(check_tensor)?;
+    graph.node.iter().try_for_each(check_node)?;
+    check_order(graph)
+}
+
+fn tensors(node: &NodeProto) -> impl Iterator<Item = &TensorProto> {
+    node.attribute.iter().flat_map(|attribute| attribute.t.iter().chain(&attribute.tensors))
+}
+
+fn add(total: &mut usize, values: usize) -> Result<(), InferError> {
+    *total = total.saturating_add(values);
+    if *total > MAX_CONSTANT_VALUES {
+        return Err(InferError::TooMuch { what: "values of constants", most: MAX_CONSTANT_VALUES });
+    }
+    Ok(())
+}
+
+/// How many values the dims ask for; no product of some of them may be out of bounds either.
+fn tensor_values(tensor: &TensorProto) -> Result<usize, InferError> {
+    let refused = || InferError::Constant(tensor.name.clone());
+    let sides = tensor.dims.iter().map(|&side| usize::try_from(side).map_err(|_| refused()));
+    let sides = sides.collect::<Result<Vec<_>, _>>()?;
+    let most = sides.iter().try_fold(1_usize, |most, &side| most.checked_mul(side.max(1)));
+    most.filter(|&most| most <= MAX_CONSTANT_VALUES).ok_or_else(refused)?;
+    Ok(sides.iter().product())
+}
+
+/// That a constant lies in the file, as large as its dims say.
+fn check_tensor(tensor: &TensorProto) -> Result<(), InferError> {
+    let raw = tensor.raw_data.len();
+    let (typed, bytes) = match DataType::try_from(tensor.data_type) {
+        Ok(DataType::Float) => (tensor.float_data.len(), 4),
+        Ok(DataType::Double) => (tensor.double_data.len(), 8),
+        Ok(DataType::Int64) => (tensor.int64_data.len(), 8),
+        Ok(DataType::Int32) => (tensor.int32_data.len(), 4),
+        Ok(DataType::Int8 | DataType::Uint8 | DataType::Bool) => (tensor.int32_data.len(), 1),
+        Ok(DataType::Int16 | DataType::Uint16 | DataType::Float16) => (tensor.int32_data.len(), 2),
+        _ => return Err(InferError::Constant(tensor.name.clone())),
+    };
+    let values = tensor_values(tensor)?;
+    let is_whole = if raw == 0 { typed == values } else { values.checked_mul(bytes) == Some(raw) };
+    let is_here = tensor.external_data.is_empty() && tensor.data_location.unwrap_or_default() == 0;
+    if is_whole && is_here { Ok(()) } else { Err(InferError::Constant(tensor.name.clone())) }
+}
+
+fn check_node(node: &NodeProto) -> Result<(), InferError> {
+    let is_ours = node.domain.is_empty() || node.domain == "ai.onnx";
+    if !is_ours || !OPERATORS.contains(&&*node.op_type) {
+        return Err(InferError::Operator { node: node.name.clone(), operator: node.op_type.clone() });
+    }
+    if node.attribute.iter().any(|a| a.g.is_some() || !a.graphs.is_empty() || a.sparse_tensor.is_some()) {
+        return Err(InferError::Subgraph);
+    }
+    let wrong = |attribute: &AttributeProto| InferError::Attribute {
+        node: node.name.clone(),
+        attribute: attribute.name.clone(),
+    };
+    let is_sound = |attribute: &AttributeProto| {
+        is_bounded(attribute) && (node.op_type != "Transpose" || is_permutation(&attribute.ints))
+    };
+    match node.attribute.iter().find(|&attribute| !is_sound(attribute)) {
+        Some(attribute) => Err(wrong(attribute)),
+        None => Ok(()),
+    }
+}
+
+fn is_bounded(attribute: &AttributeProto) -> bool {
+    let least = match &*attribute.name {
+        "kernel_shape" | "strides" | "dilations" | "group" | "blocksize" => 1,
+        "pads" | "output_padding" | "output_shape" => 0,
+        // An end beyond all ends means the end.
+        _ => {
+            let fits = |&v: &i64| i32::try_from(v).is_ok() || v == i64::MAX || v == i64::MIN;
+            return fits(&attribute.i) && attribute.ints.iter().all(fits);
+        }
+    };
+    let fits = |v: &i64| (least..=MAX_WINDOW).contains(v);
+    attribute.ints.iter().all(fits)
+        && (attribute.name != "group" && attribute.name != "blocksize" || fits(&attribute.i))
+}
+
+/// The engine moves axes until each is where it should be, and goes on for ever where one never can.
+fn is_permutation(axes: &[i64]) -> bool {
+    axes.len() <= MAX_RANK && (0..).zip(axes).all(|(axis, _)| axes.contains(&axis))
+}
+
+/// That each node comes after what it reads, as ONNX asks for, and makes what nobody before it made.
+fn check_sequence(graph: &GraphProto) -> Result<(), InferError> {
+    let inputs = graph.input.iter().map(|input| input.name.as_str());
+    let mut known: BTreeSet<&str> =
+        inputs.chain(graph.initializer.iter().map(|tensor| &*tensor.name)).collect();
+    for node in &graph.node {
+        let is_known = node.input.iter().all(|input| input.is_empty() || known.contains(input.as_str()));
+        let mut outputs = node.output.iter().filter(|output| !output.is_empty());
+        if !is_known || !outputs.all(|output| known.insert(output)) {
+            return Err(InferError::Order(node.name.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// That each node comes after what it reads, makes what nobody else makes, and depends on the input, so that
+/// nothing is computed while the graph is prepared.
+fn check_order(graph: &GraphProto) -> Result<(), InferError> {
+    // Values of each constant; what depends on the input has none yet.
+    let mut known: BTreeMap<&str, Option<usize>> = BTreeMap::new();
+    for input in &graph.input {
+        known.insert(&input.name, None);
+    }
+    let mut total = 0;
+    for tensor in &graph.initializer {
+        let values = tensor_values(tensor)?;
+        add(&mut total, values)?;
+        known.insert(&tensor.name, Some(values));
+    }
+    let mut made = BTreeSet::new();
+    for node in &graph.node {
+        let wrong = || InferError::Order(node.name.clone());
+        let mut of_constants =
+            Some(tensors(node).map(|tensor| tensor_values(tensor).unwrap_or(0)).sum::<usize>());
+        for input in node.input.iter().filter(|input| !input.is_empty()) {
+            let values = *known.get(input.as_str()).ok_or_else(wrong)?;
+            of_constants = of_constants.zip(values).map(|(most, values)| most.max(values));
+        }
+        if let Some(values) = of_constants {
+            if !OF_CONSTANTS.contains(&&*node.op_type) {
+                return Err(wrong());
+            }
+            add(&mut total, values)?;
+        }
+        for output in node.output.iter().filter(|output| !output.is_empty()) {
+            if !made.insert(output.as_str()) || known.insert(output, of_constants).is_some() {
+                return Err(wrong());
+            }
+        }
+    }
+    match graph.output.iter().find(|output| !known.contains_key(&*output.name)) {
+        Some(output) => Err(InferError::NoSuchOutput(output.name.clone())),
+        None => Ok(()),
+    }
+}

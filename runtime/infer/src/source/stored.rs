@@ -1,0 +1,127 @@
+//! Graphs as tract has read and decluttered them, in a file of their own beside the ONNX file: a network that has one
+//! starts without tract.
+//!
+//! | bytes | what they are |
+//! |---|---|
+//! | 0..8 | `arcgraph` |
+//! | 8 | the version of what follows, [`VERSION`] |
+//! | 9.. | [`Stored`], in postcard's encoding |
+//!
+//! Weights stay in the ONNX file, and are named by their place in it. A detector's inputs of several sizes share the
+//! operators and differ in the shapes of the outputs alone. The file comes from outside: all that is read goes through
+//! `Graph::push`, where shapes are computed and constants checked.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::InferError;
+use crate::graph::{Graph, Op, Unsupported, Values, View, Why};
+use crate::limits::MAX_ONNX_BYTES;
+use crate::spec::NetSpec;
+
+/// How the file begins, before its version.
+pub(super) const NAME: &[u8; 8] = b"arcgraph";
+/// Raised with every change of what operators mean or how they are written.
+pub(super) const VERSION: u8 = 1;
+
+/// `B`: bytes, held or borrowed.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Stored<B> {
+    /// Length of the ONNX file that weights lie in.
+    pub(super) onnx: usize,
+    /// The outputs' names.
+    pub(super) outputs: Vec<String>,
+    pub(super) groups: Vec<Group<B>>,
+}
+
+/// Input shapes whose operators are the same.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Group<B> {
+    pub(super) nodes: Vec<StoredNode<B>>,
+    pub(super) sizes: Vec<Size>,
+}
+
+/// Name, operator, and the values that it reads.
+#[derive(PartialEq, Serialize, Deserialize)]
+pub(super) struct StoredNode<B>(pub(super) String, pub(super) Op<Place<B>>, pub(super) Vec<usize>);
+
+/// One input shape, and the outputs for it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Size {
+    pub(super) input: [usize; 4],
+    pub(super) outputs: Vec<View>,
+}
+
+/// Where weights are: little-endian f32.
+#[derive(PartialEq, Serialize, Deserialize)]
+pub(super) enum Place<B> {
+    /// From this byte of the ONNX file on, so many values.
+    InOnnx { at: usize, len: usize },
+    /// What tract made of others.
+    Here(B),
+}
+
+/// The graph for one input shape. `None` where the file was written by an arcdoor that knew another version, for
+/// other outputs, or without this shape: then the ONNX file says it all.
+///
+/// # Errors
+/// [`InferError::Graph`]: the file is damaged, or belongs to another network.
+pub(crate) fn stored_graph<'m>(
+    onnx: &'m [u8],
+    graphs: &'m [u8],
+    spec: &NetSpec<'_>,
+) -> Result<Option<Graph<'m>>, InferError> {
+    let Some(stored) = open(graphs)?.filter(|stored| stored.outputs == spec.outputs) else { return Ok(None) };
+    let wrong = |why: Unsupported| InferError::Graph(why.to_string());
+    if stored.onnx != onnx.len() {
+        return Err(InferError::Graph("it belongs to another network".to_owned()));
+    }
+    for Group { nodes, sizes } in stored.groups {
+        if let Some(size) = sizes.into_iter().find(|size| size.input == spec.input) {
+            let graph = build(nodes, size, onnx).map_err(wrong)?;
+            return if graph.outputs.len() == spec.outputs.len() {
+                Ok(Some(graph))
+            } else {
+                Err(InferError::Graph("an output is missing".to_owned()))
+            };
+        }
+    }
+    Ok(None)
+}
+
+pub(super) fn open(graphs: &[u8]) -> Result<Option<Stored<&[u8]>>, InferError> {
+    let Some([version, body @ ..]) = graphs.strip_prefix(NAME).filter(|_| graphs.len() <= MAX_ONNX_BYTES)
+    else {
+        return Err(InferError::Graph("it is no such file".to_owned()));
+    };
+    if *version != VERSION {
+        return Ok(None);
+    }
+    match postcard::take_from_bytes(body) {
+        Ok((stored, [])) => Ok(Some(stored)),
+        Ok(_) => Err(InferError::Graph("it goes on behind its end".to_owned())),
+        Err(error) => Err(InferError::Graph(error.to_string())),
+    }
+}
+
+fn build<'m>(nodes: Vec<StoredNode<&'m [u8]>>, size: Size, onnx: &'m [u8]) -> Result<Graph<'m>, Unsupported> {
+    let mut graph = Graph::new(size.input).map_err(Unsupported::whole)?;
+    for StoredNode(name, op, inputs) in nodes {
+        let operator = op.name();
+        let refused = |why| Unsupported { operator: operator.to_owned(), node: name.clone(), why };
+        let op = op.try_map(|place| place.values(onnx).ok_or(Why::Constant("weights"))).map_err(refused)?;
+        graph.push(name.clone(), op, inputs).map_err(refused)?;
+    }
+    graph.outputs = size.outputs;
+    if graph.is_whole() { Ok(graph) } else { Err(Unsupported::whole(Why::Order)) }
+}
+
+impl<'m> Place<&'m [u8]> {
+    fn values(self, onnx: &'m [u8]) -> Option<Values<'m>> {
+        let bytes = match self {
+            Self::InOnnx { at, len } => onnx.get(at..at.checked_add(len.checked_mul(4)?)?)?,
+            Self::Here(bytes) => bytes,
+        };
+        let (values, rest) = bytes.as_chunks();
+        rest.is_empty().then_some(Values::Stored(values))
+    }
+}
