@@ -266,7 +266,7 @@ class Trainee:
             "progress": asdict(self.progress),
             "model": self.student.state_dict(),
             "config": config.to_table(self.whole),
-            "data": training.fingerprint(self.faces),
+            "data": self.faces.fingerprint,
         }
         checkpoint.save_tensors(self.folder / STATE, state)
         checkpoint.save_model(self.folder / "model.pt", self.student, self.whole)

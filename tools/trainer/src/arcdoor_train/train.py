@@ -7,7 +7,6 @@ on from a checkpoint as if it had not stopped.
 import argparse
 import contextlib
 import dataclasses
-import hashlib
 import math
 import os
 import signal
@@ -229,7 +228,7 @@ class Trainer:
             return
         checkpoint.save_model(
             part / "model.pt", self.backbone, self.config,
-            identities=len(self.source.identities), data=fingerprint(self.source), step=self.step,
+            identities=len(self.source.identities), data=self.source.fingerprint, step=self.step,
         )  # fmt: skip
         state = {
             "step": self.step,
@@ -292,14 +291,6 @@ class Trainer:
 FREE = frozenset({"workers", "keep_mb", "timeout_s", "compile", "max_bad_steps", "sets"})
 
 
-def fingerprint(source: data.Dataset) -> str:
-    """Which images, in which order, of which identities."""
-    digest = hashlib.sha256()
-    for key, label in zip(source.keys, source.labels.tolist(), strict=True):
-        digest.update(f"{label} {key}\n".encode())
-    return digest.hexdigest()
-
-
 def compare(
     content: dict[str, Any],
     whole: config.Config,
@@ -323,7 +314,7 @@ def compare(
             f"{folder} was trained with another configuration: {', '.join(changed)} differ; restore them, or name "
             "another run.folder"
         )
-    if content["data"] != fingerprint(source):
+    if content["data"] != source.fingerprint:
         raise CheckpointError(f"{folder} was trained on other images than data names now; the order would not go on")
 
 
