@@ -33,8 +33,8 @@ def write(path: Path, images: int, identities: int) -> None:
 
 
 def measure(path: Path, work: Callable[[Path], int]) -> tuple[float, float, int]:
-    """Seconds of ``work`` in a fresh process, by how many megabytes its memory grew at most, and its answer."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
+    """Seconds of ``work`` in a process of its own, by how many megabytes its memory grew at most, and its answer."""
+    with multiprocessing.get_context("fork").Pool(1) as pool:
         return pool.apply(_measured, (path, work))
 
 
