@@ -406,8 +406,9 @@ def test_metric_losses_learn(tmp_path, kind):
     assert [sorted(part.tolist()) for part in (labels[:4], labels[4:])] == [
         sorted(part.unique().tolist() * 2) for part in (labels[:4], labels[4:])
     ]
-    found = [trainer.train_step(images, labels, 0.005) for _ in range(30)]
-    assert np.mean(found[-5:]) < 0.7 * np.mean(found[:5])
+    found = [trainer.train_step(images, labels, 0.005) for _ in range(10)]
+    assert found[0] > 0.1
+    assert np.mean(found[-3:]) < 0.2 * found[0]
 
 
 def test_metric_losses_go_on_bit_for_bit(tmp_path):
