@@ -403,6 +403,8 @@ def test_metric_losses_learn(tmp_path, kind):
     source, _ = data.gather(whole.data, 1)
     trainer = train.Trainer(whole, World(0, 1, torch.device("cpu")), source)
     images, labels, _ = next(iter(trainer.batches()))
+    in_fours = data.Batches(source, whole.data, 1, 8, 1, micro=4)
+    assert torch.equal(labels, next(iter(in_fours))[1]), "as many identities as a micro-batch holds, not as a step does"
     assert [sorted(part.tolist()) for part in (labels[:4], labels[4:])] == [
         sorted(part.unique().tolist() * 2) for part in (labels[:4], labels[4:])
     ]
