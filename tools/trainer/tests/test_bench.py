@@ -45,3 +45,13 @@ def test_slow_data_is_seen(tmp_path, monkeypatch):
     waited = bench.measure(whole, 0.2)
     assert waited.waiting > max(0.5, quick.waiting)
     assert waited.steps >= 3
+
+
+def test_a_rec_of_tiny_pictures(tmp_path, capsys):
+    command = ["bench-rec", "--images", "50", "--identities", "7", "--folder", str(tmp_path)]
+    assert cli.main(command) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("50 images of 7 identities")
+    assert len([row for row in said.splitlines() if row.startswith("| open")]) == 4
+    assert not list(tmp_path.iterdir())
+    assert cli.main([*command[:4], "51"]) == 2

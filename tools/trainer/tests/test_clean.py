@@ -97,3 +97,12 @@ def test_the_command_reads_a_run_as_training_leaves_it(tmp_path, capsys):
     (tmp_path / "set" / "p2").mkdir()
     crops.save(tmp_path / "set" / "p2", crops.random(1))
     assert cli.main(["clean", str(tmp_path / "run"), "--out", str(tmp_path / "list.tsv")]) == 3
+
+
+def test_a_run_without_centres_is_refused(tmp_path, capsys):
+    whole = config.parse('[data]\nper_identity = 4\n[head]\nkind = "triplet"\n[model]\nbackbone = "doornet-xs"')
+    part = checkpoint.begin(tmp_path / "run", 1)
+    checkpoint.save_model(part / "model.pt", backbones.build("doornet-xs"), whole, identities=2)
+    checkpoint.finish(part, 1)
+    assert cli.main(["clean", str(tmp_path / "run"), "--out", str(tmp_path / "list.tsv")]) == 3
+    assert "has no class centres" in capsys.readouterr().err

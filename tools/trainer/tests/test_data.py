@@ -11,8 +11,8 @@ from PIL import Image
 
 from arcdoor_train import config, data
 from arcdoor_train.data import sets
-from arcdoor_train.data.augment import STEPS, augment
-from arcdoor_train.data.batches import order
+from arcdoor_train.data.augment import MORE_STEPS, STEPS, augment
+from arcdoor_train.data.batches import ByIdentity, order
 from arcdoor_train.errors import ConfigError, DataError
 
 DECLARED = f'alignment = "{data.ALIGNMENT}"\n'
@@ -192,7 +192,7 @@ def test_epochs_differ_and_are_permutations():
     assert order(1, 0, 50).tolist() != order(1, 1, 50).tolist()
 
 
-@pytest.mark.parametrize("name", [name for name, _ in STEPS])
+@pytest.mark.parametrize("name", [name for name, _ in STEPS + MORE_STEPS])
 def test_each_augmentation_changes_the_image_and_repeats(name):
     image = data.open_drawn(2, 1, 1).read(1)
     shares = config.Augment(**{"flip": 0.0, name: 1.0})
@@ -213,6 +213,92 @@ def test_grey_is_grey_and_dark_is_dark():
     assert (grey[..., 0] == grey[..., 2]).all()
     dark = [augment(image, config.Augment(flip=0.0, low_light=1.0), np.random.default_rng(n)).mean() for n in range(9)]
     assert max(dark) < image.mean()
+
+
+def test_adafaces_augmentations():
+    image = np.maximum(data.open_drawn(2, 1, 1).read(1), 1)
+
+    def each(name):
+        shares = config.Augment(**{"flip": 0.0, name: 1.0})
+        return [augment(image, shares, np.random.default_rng(seed)) for seed in range(20)]
+
+    kept = [(cut != 0).any(2) for cut in each("crop")]
+    for cut, mask in zip(each("crop"), kept, strict=True):
+        assert np.array_equal(cut[mask], image[mask])
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        assert (
+            mask.sum()
+            == len(rows) * len(columns)
+            == np.ptp([*rows, rows[-1] + 1]) * np.ptp([*columns, columns[-1] + 1])
+        )
+        assert 0.15 * mask.size < mask.sum()
+    assert np.mean(kept) == pytest.approx(0.6, abs=0.15)
+
+    def detail(picture):
+        return np.abs(np.diff(picture.astype(int), axis=1)).mean()
+
+    assert np.mean([detail(small) for small in each("rescale")]) < detail(image)
+    light = [picture.mean() / image.mean() for picture in each("photometric")]
+    assert min(light) < 0.8
+    assert max(light) > 1.1
+
+
+def test_augmentations_that_are_not_wanted_draw_nothing():
+    """Runs of earlier configurations go on as they began: their images do not depend on later steps."""
+    image = data.open_drawn(2, 1, 1).read(1)
+    shares = config.Augment(flip=0.5, noise=0.5)
+    random, by_hand = np.random.default_rng(3), np.random.default_rng(3)
+    found = augment(image, shares, random)
+    for name, step in STEPS:
+        if by_hand.random() < getattr(shares, name):
+            image = step(image, by_hand)
+    assert np.array_equal(found, image)
+    assert random.bit_generator.state == by_hand.bit_generator.state
+
+
+def by_identity(found, workers=0, part=0, parts=1, start=0, batch=24, micro=12, each=3):
+    wanted = config.Data(workers=workers, per_identity=each, augment=config.Augment(flip=0.5, noise=0.5))
+    some = data.Batches(found, wanted, 5, batch, 3, start=start, part=part, parts=parts, micro=micro)
+    return [(images.numpy(), labels.numpy()) for images, labels, _ in some]
+
+
+def same(first, second):
+    return all(np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1]) for a, b in zip(first, second, strict=True))
+
+
+def test_micro_batches_of_p_identities_with_k_images():
+    found = data.open_drawn(6, 5, 1)
+    alone = by_identity(found)
+    assert len(alone) == 3
+    groups = [labels[at : at + 12] for _, labels in alone for at in (0, 12)]
+    assert all(sorted(np.unique(group, return_counts=True)[1]) == [3, 3, 3, 3] for group in groups)
+    assert len({tuple(group) for group in groups}) == len(groups)
+    assert same(alone, by_identity(found, workers=2))
+    assert same(alone[1:], by_identity(found, start=1))
+    halves = [by_identity(found, part=part, parts=2) for part in range(2)]
+    joined = [tuple(np.concatenate(both) for both in zip(*pair, strict=True)) for pair in zip(*halves, strict=True)]
+    assert same(alone, joined)
+
+
+def test_an_identity_gives_other_images_while_it_has_some():
+    found = data.open_drawn(3, 4, 1)
+    found.labels = np.array([0] * 2 + [1] * 5 + [2] * 5)
+    people = ByIdentity(found)
+    for seed in range(9):
+        drawn = people.draw(np.random.default_rng(seed), 3, 3)
+        for label in range(3):
+            mine = drawn[found.labels[drawn] == label]
+            assert len(mine) == 3
+            assert len(set(mine.tolist())) == (2 if label == 0 else 3)
+
+
+def test_identities_that_make_no_pairs_are_refused():
+    found = data.open_drawn(4, 8, 1)
+    with pytest.raises(DataError, match="wants 8 identities in a micro-batch of 24, but there are 4"):
+        by_identity(found, micro=24)
+    found.labels = np.array([0] * 10 + [1] * 10 + [2] * 11 + [3])
+    with pytest.raises(DataError, match=r"1 of 4 identities have one image.*min_images = 2"):
+        by_identity(found)
 
 
 @pytest.mark.parametrize("workers", [0, 2])

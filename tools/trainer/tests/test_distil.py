@@ -202,6 +202,30 @@ def test_what_the_loop_would_not_heed_is_refused(place, value):
         distil.run(config.parse(text(place, more="[data.augment]\n    noise = 0.1")))
 
 
+def test_triplets_are_refused(place):
+    with pytest.raises(ConfigError, match=r"data\.per_identity.*draws its images at random"):
+        distil.run(config.parse(text(place).replace("workers = 0", "workers = 0\n    per_identity = 3")))
+
+
+def test_the_students_gradient_alone_is_clipped_and_adafaces_averages_move(place):
+    whole = text(place).replace("/run", "/clipped").replace("scale = 16.0", "scale = 16.0\n    kind = 'adaface'")
+    trainee = distil.Trainee(
+        config.parse(whole.replace("lr = 0.02", "lr = 0.02\n    clip = 0.01\n    weight_decay = 0.0"))
+    )
+    trainee.build()
+    *batch, _ = next(iter(trainee.batches()))
+    trainee.train_step(*batch)
+    assert trainee.progress.taken == 1
+
+    def taken(module):
+        state = trainee.optimiser.state
+        return torch.cat([state[p]["momentum_buffer"].flatten() for p in module.parameters() if p in state]).norm()
+
+    assert taken(trainee.student).item() == pytest.approx(0.01, rel=1e-3)
+    assert taken(trainee.loss) > 0.02
+    assert trainee.loss.head.norm_mean != 20.0
+
+
 def test_caches_are_used_again_and_keyed_by_teacher_and_set(place, monkeypatch):
     faces = data.open(place / "set", data.ALIGNMENT)
     of_set = teachers.set_hash(faces)

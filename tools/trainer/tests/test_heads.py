@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from host_reads import HostReads
 
 from arcdoor_train import heads
 from arcdoor_train.config import Head
@@ -178,8 +179,114 @@ def test_autocast_leaves_the_head_in_float32(name, dtype):
     assert float(mixed.detach()) == float(head(x.float(), labels).detach())
 
 
-def test_adaface_follows_the_norms():
+def test_adaface_follows_the_norms_once_a_step():
     head = build(KINDS["adaface"])
     x, labels = sample()
-    head(x, labels)
-    assert float(head.norm_mean) == pytest.approx(20 + 0.01 * (float(x.norm(dim=1).mean()) - 20))
+    before = float(head(x, labels).detach())
+    assert float(head(x, labels).detach()) == before, "all passes of a step measure by the same averages"
+    head(2 * x, labels)
+    norms = torch.cat([x, x, 2 * x]).norm(dim=1)
+    head.end_step(True)
+    assert float(head.norm_mean) == pytest.approx(20 + 0.01 * (float(norms.mean()) - 20))
+    assert float(head.norm_deviation) == pytest.approx(100 + 0.01 * (float(norms.std()) - 100))
+    for keep in (False, True):
+        mean = float(head.norm_mean)
+        if not keep:
+            head(5 * x, labels)
+        head.end_step(keep)
+        assert float(head.norm_mean) == mean, "neither a step that was not taken nor one without images moves them"
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_adaface_counts_no_feature_that_is_no_number(bad):
+    head, other = build(KINDS["adaface"]), build(KINDS["adaface"])
+    x, labels = sample()
+    spoiled = torch.cat([x, x[:1]])
+    spoiled[6, 3] = bad
+    head(spoiled, torch.cat([labels, labels[:1]]))
+    other(x, labels)
+    for each in (head, other):
+        each.end_step(True)
+    assert float(head.norm_mean) == float(other.norm_mean)
+    assert float(head.norm_deviation) == float(other.norm_deviation)
+    head(torch.full_like(x, bad), labels)
+    head.end_step(True)
+    assert float(head.norm_mean) == float(other.norm_mean)
+
+
+METRICS = {
+    "triplet": Head(kind="triplet", triplet_margin=0.35),
+    "tuplet": Head(kind="tuplet", scale=4.0),
+}
+#: Three identities with two images each, and one alone.
+PAIRED = torch.tensor([0, 1, 2, 0, 1, 2, 3])
+
+
+def paired():
+    generator = torch.Generator().manual_seed(8)
+    x = torch.randn(7, D, generator=generator, dtype=torch.double)
+    x[3] = x[0] + 0.1 * x[3]
+    return x
+
+
+def test_metric_losses_by_hand():
+    x = paired()
+    unit = (x / x.norm(dim=1, keepdim=True)).tolist()
+
+    def cosine(i, j):
+        return sum(a * b for a, b in zip(unit[i], unit[j], strict=True))
+
+    others = [[j for j in range(7) if PAIRED[j] != PAIRED[i]] for i in range(7)]
+    partner = [3, 4, 5, 0, 1, 2]
+    wanted = [
+        max(0.0, math.acos(cosine(i, partner[i])) + 0.35 - min(math.acos(cosine(i, j)) for j in others[i]))
+        for i in range(6)
+    ]
+    assert min(wanted) == 0.0 < max(wanted), "some triplets count, some do not"
+    found = heads.build(METRICS["triplet"], D, 4)(x, PAIRED)
+    assert found.item() == pytest.approx(sum(wanted) / 6, abs=1e-9)
+    wanted = [
+        math.log(1 + sum(math.exp(4.0 * (cosine(i, j) - cosine(i, partner[i]))) for j in others[i])) for i in range(6)
+    ]
+    found = heads.build(METRICS["tuplet"], D, 4)(x, PAIRED)
+    assert found.item() == pytest.approx(sum(wanted) / 6, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_metric_gradients(name):
+    x, head = paired().requires_grad_(), heads.build(METRICS[name], D, 4)
+    assert not list(head.parameters())
+    assert torch.autograd.gradcheck(lambda x: head(x, PAIRED), (x,), eps=1e-7, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("labels", [[0, 0, 0], [0, 1, 2]])
+def test_metric_losses_without_pairs_are_nothing(name, labels):
+    x = paired()[:3].requires_grad_()
+    loss = heads.build(METRICS[name], D, 4)(x, torch.tensor(labels))
+    loss.backward()
+    assert loss.item() == 0.0
+    assert (x.grad == 0.0).all()
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_metric_losses_are_finite_and_float32(name):
+    """Images that are the same, or opposite, under autocast."""
+    x = paired()[:2].repeat(3, 1).bfloat16()
+    x[3] = -x[1]
+    x.requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = heads.build(METRICS[name], D, 4)(x, torch.tensor([0, 1, 0, 1, 0, 1]))
+    assert loss.dtype == torch.float32
+    loss.backward()
+    assert torch.isfinite(x.grad).all()
+
+
+@pytest.mark.parametrize("name", [*METRICS, "adaface", "triplet-added"])
+def test_heads_read_nothing_back(name):
+    """On a GPU each value read back makes the host wait."""
+    whole = {**METRICS, "adaface": KINDS["adaface"], "triplet-added": KINDS["triplet"]}[name]
+    head, x = heads.build(whole, D, 4), paired().float().requires_grad_()
+    with HostReads() as reads:
+        head(x, PAIRED).backward()
+    assert not reads.seen

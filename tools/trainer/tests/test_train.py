@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from arcdoor_train import checkpoint, config, data, journal, train
 from arcdoor_train.errors import CheckpointError, ConfigError, DataError, DiskError, DivergedError, UsageError
@@ -120,7 +121,7 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path, unbroken):
     assert same(weights(run), weights(unbroken))
 
 
-@pytest.mark.parametrize("head", ["", "sharded = true\ncentres = 3"])
+@pytest.mark.parametrize("head", ["", "kind = 'adaface'", "kind = 'adaface'\nsharded = true\ncentres = 3"])
 def test_two_processes_match_one(tmp_path, unbroken, head):
     one = unbroken
     if head:
@@ -133,7 +134,12 @@ def test_two_processes_match_one(tmp_path, unbroken, head):
         assert loss == pytest.approx(other, rel=1e-5), step
     for first, second in zip(first_gradients(one), first_gradients(two), strict=True):
         assert torch.allclose(first, second, rtol=0, atol=1e-6 * max(1.0, first.abs().max().item()))
-    a, b = weights(one), weights(two)
+    (a, b), folders = (weights(one), weights(two)), [checkpoint.resolve(run) for run in (one, two)]
+    if head:
+        of_one, of_two = (checkpoint.read_head(folder, 0, 6) for folder in folders)
+        assert of_one["whole.norm_mean"] != 20.0
+        for name in ("whole.norm_mean", "whole.norm_deviation"):
+            assert of_one[name].item() == pytest.approx(of_two[name].item(), rel=1e-6), name
     for name in a:
         assert torch.allclose(a[name].float(), b[name].float(), atol=2e-5), name
 
@@ -295,6 +301,135 @@ def test_a_run_folder_holds_everything(unbroken):
     assert 0 <= line["wait"] <= 1
     model, whole = checkpoint.load_model(unbroken)
     assert model(torch.zeros(1, 3, 112, 112)).shape == (1, whole.model.dimension)
+
+
+def gradients(trainer, module):
+    """After the first step without weight decay: the momentum is the gradient that was taken."""
+    state = trainer.optimiser.state
+    return torch.cat([state[p]["momentum_buffer"].flatten() for p in module.parameters() if p.requires_grad])
+
+
+@pytest.mark.parametrize("head", ["", "sharded = true"])
+def test_the_backbones_gradient_alone_is_clipped(tmp_path, head):
+    plain, clipped = (
+        trainer_of(tmp_path, head=head, optim=f"weight_decay = 0.0\nclip = {clip}") for clip in (0.0, 0.25)
+    )
+    images, labels, _ = next(iter(plain.batches()))
+    for trainer in (plain, clipped):
+        trainer.train_step(images, labels, 0.1)
+    whole, short = (gradients(trainer, trainer.backbone) for trainer in (plain, clipped))
+    assert whole.norm() > 0.5
+    assert short.norm().item() == pytest.approx(0.25, rel=1e-4)
+    assert torch.allclose(short, whole * (0.25 / whole.norm()), atol=1e-7)
+    first, second = (
+        trainer.sharded.momentum if head else gradients(trainer, trainer.head) for trainer in (plain, clipped)
+    )
+    assert torch.equal(first, second)
+    assert [trainer.window["clipped"] for trainer in (plain, clipped)] == [0, 1]
+    assert clipped.window["norm"] == pytest.approx(whole.norm().item(), rel=1e-5)
+
+
+def test_the_curves_tell_the_gradients_norm_and_the_clipped_share(tmp_path, unbroken):
+    for line in journal.read(unbroken):
+        assert line["gradient_norm"] > 0
+        assert line["clipped"] == float(line["gradient_norm"] > 5.0)
+    lines = [{"step": n, "epoch": n, "loss": 1.0 / n, "lr": 0.1} for n in (1, 2, 3)]
+    heights = []
+    for name, more in (("a", {}), ("b", {"gradient_norm": 3.0, "clipped": 0.5}), ("c", {"gradient_norm": None})):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metrics.jsonl").write_text("".join(json.dumps({**line, **more}) + "\n" for line in lines))
+        journal.curves(tmp_path / name)
+        heights.append(Image.open(tmp_path / name / "curves.png").size[1])
+    assert heights == [heights[0], 2 * heights[0], 2 * heights[0]]
+
+
+def test_a_checkpoint_that_was_clipped_otherwise_is_refused(tmp_path):
+    trainer = trainer_of(tmp_path)
+    folder = trainer.save()
+    state = checkpoint.load_tensors(folder / "state.pt")
+    checkpoint.save_tensors(folder / "state.pt", {**state, "window": [0.0, 0]})
+    with pytest.raises(CheckpointError, match="earlier trainer, which clipped"):
+        trainer.load(trainer.run)
+
+
+def test_a_checkpoint_older_than_a_key_goes_on(tmp_path):
+    trainer = trainer_of(tmp_path)
+    folder = trainer.save()
+    content = checkpoint.load_tensors(folder / "model.pt")
+    del content["config"]["optim"]["decay_norms"], content["config"]["data"]["augment"]["crop"]
+    checkpoint.save_tensors(folder / "model.pt", content)
+    trainer.load(trainer.run)
+
+
+@pytest.mark.parametrize("spoil", [float("nan"), float("inf")])
+def test_a_bad_batch_leaves_adafaces_averages(tmp_path, monkeypatch, spoil):
+    trainer = trainer_of(tmp_path, head="kind = 'adaface'")
+    images, labels, _ = next(iter(trainer.batches()))
+    trainer.train_step(images, labels, 0.001)
+    before = (trainer.head.norm_mean.item(), trainer.head.norm_deviation.item())
+    assert before != (20.0, 100.0)
+    good, calls = train.normalise, []
+
+    def first_pass(*arguments):
+        calls.append(0)
+        return good(*arguments) * (spoil if len(calls) == 1 else 1.0)
+
+    monkeypatch.setattr(train, "normalise", first_pass)
+    assert np.isnan(trainer.train_step(images, labels, 0.001))
+    assert (trainer.head.norm_mean.item(), trainer.head.norm_deviation.item()) == before
+
+
+def test_norms_need_not_decay(tmp_path):
+    trainer = trainer_of(tmp_path, optim="weight_decay = 0.5\ndecay_norms = false\nmomentum = 0.0")
+    norms = {id(p) for m in trainer.backbone.modules() if isinstance(m, _BatchNorm) for p in m.parameters()}
+    assert norms
+    before = {name: p.detach().clone() for name, p in trainer.net.named_parameters()}
+    for parameter in trainer.net.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    trainer.optimiser.step()
+    for name, parameter in trainer.net.named_parameters():
+        wanted = before[name] * (1.0 if id(parameter) in norms or not parameter.requires_grad else 1 - 0.001 * 0.5)
+        assert torch.allclose(parameter, wanted, rtol=1e-6, atol=0), name
+
+
+def by_identity(folder, kind):
+    text = settings(folder, head=f"kind = '{kind}'").replace("workers = 0", "workers = 0\nper_identity = 2")
+    return config.parse(text)
+
+
+@pytest.mark.parametrize("kind", ["triplet", "tuplet"])
+def test_metric_losses_learn(tmp_path, kind):
+    whole = by_identity(tmp_path / "run", kind)
+    source, _ = data.gather(whole.data, 1)
+    trainer = train.Trainer(whole, World(0, 1, torch.device("cpu")), source)
+    images, labels, _ = next(iter(trainer.batches()))
+    in_fours = data.Batches(source, whole.data, 1, 8, 1, micro=4)
+    assert torch.equal(labels, next(iter(in_fours))[1]), "as many identities as a micro-batch holds, not as a step does"
+    assert [sorted(part.tolist()) for part in (labels[:4], labels[4:])] == [
+        sorted(part.unique().tolist() * 2) for part in (labels[:4], labels[4:])
+    ]
+    found = [trainer.train_step(images, labels, 0.005) for _ in range(10)]
+    assert found[0] > 0.1
+    assert np.mean(found[-3:]) < 0.2 * found[0]
+
+
+def test_metric_losses_go_on_bit_for_bit(tmp_path):
+    whole = by_identity(tmp_path / "run", "triplet")
+    run = train.train(whole, quiet=True)
+    found, wanted = losses(run), weights(run)
+    for path in checkpoint.list_steps(run)[2:]:
+        shutil.rmtree(path)
+    train.train(whole, resume=True, quiet=True)
+    assert losses(run) == found
+    assert same(weights(run), wanted)
+
+
+def test_a_processs_share_must_hold_whole_identities(tmp_path):
+    text = settings(tmp_path / "run", head="kind = 'triplet'").replace("micro_batch = 4", "")
+    whole = config.parse(text.replace("workers = 0", "workers = 0\nper_identity = 4"))
+    source, _ = data.gather(whole.data, 1)
+    with pytest.raises(ConfigError, match=r"optim\.micro_batch"):
+        train.Trainer(whole, World(0, 2, torch.device("cpu")), source)
 
 
 @pytest.mark.parametrize(("progress", "wanted"), [(0.0, 1e-4), (0.5, 0.05), (1.0, 0.1), (2.5, 0.01), (3.0, 0.001)])

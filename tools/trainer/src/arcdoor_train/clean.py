@@ -89,6 +89,8 @@ def _run(options: argparse.Namespace) -> int:
     folder = checkpoint.resolve(options.run_folder)
     content = checkpoint.load_tensors(folder / "model.pt")
     whole = config.from_table(content["config"])
+    if whole.head.kind in config.METRIC:
+        raise DataError(f"{folder} was trained with head.kind = {whole.head.kind!r}, which has no class centres")
     faces, _ = data.gather(whole.data, whole.run.seed)
     classes = len(faces.identities)
     if content.get("identities") != classes:

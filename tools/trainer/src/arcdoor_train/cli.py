@@ -9,6 +9,7 @@ from arcdoor_train.errors import TrainError
 
 #: Modules with ``add_parser(subparsers)``, in the order of the help text; ``evaluate`` is ``eval`` there.
 COMMANDS = ("train", "distil", "qat", "export", "quantise", "verify", "evaluate", "clean", "ablate", "bench")
+COMMANDS += ("rec_bench",)
 
 
 def parser() -> argparse.ArgumentParser:

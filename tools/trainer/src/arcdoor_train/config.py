@@ -22,7 +22,9 @@ T = TypeVar("T")
 #: Sections that other commands own.
 FOREIGN_SECTIONS = ("export", "qat", "distil")
 
-HeadKind = Literal["softmax", "norm-softmax", "margin", "adaface", "magface"]
+HeadKind = Literal["softmax", "norm-softmax", "margin", "adaface", "magface", "triplet", "tuplet"]
+#: Kinds that compare the images of a micro-batch with each other and have no class centres.
+METRIC = ("triplet", "tuplet")
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,11 @@ class Augment:
     down_scale: float = 0.0
     occlusion: float = 0.0
     grey: float = 0.0
+    #: AdaFace's three, each 0.2 there: a part of the face alone, fewer pixels, and another brightness, contrast and
+    #: saturation.
+    crop: float = 0.0
+    rescale: float = 0.0
+    photometric: float = 0.0
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
@@ -94,6 +101,10 @@ class Data:
     list: str = ""
     #: Identities with fewer images are left out, and counted.
     min_images: int = 1
+    #: Draws micro-batches of P identities with this many images of each (P x K; P = micro_batch / K), for losses that
+    #: compare images with each other. Identities are drawn alike, whatever number of images they have; an epoch is as
+    #: many steps as without. 0 takes the images in random order, each once an epoch.
+    per_identity: int = 0
     #: Processes that decode and augment; 0 does it in the training process.
     workers: int = 2
     #: Megabytes of decoded crops that stay in memory, shared by the workers (37.6 kB each); the rest is decoded anew.
@@ -104,6 +115,10 @@ class Data:
 
     def __post_init__(self) -> None:
         _check(self.keep_mb >= 0, f"data.keep_mb = {self.keep_mb}: 0 keeps none")
+        _check(
+            self.per_identity == 0 or self.per_identity >= 2,
+            f"data.per_identity = {self.per_identity}: at least 2 images of an identity make a pair; 0 draws at random",
+        )
 
 
 @dataclass(frozen=True)
@@ -122,7 +137,8 @@ class Model:
 @dataclass(frozen=True)
 class Head:
     """The loss. ``margin`` is s * (cos(m1 * theta + m2) - m3) over K sub-centres:
-    SphereFace (m1, 0, 0), ArcFace (1, m2, 0), CosFace (1, 0, m3)."""
+    SphereFace (m1, 0, 0), ArcFace (1, m2, 0), CosFace (1, 0, m3). ``triplet`` and ``tuplet`` compare images with each
+    other; they need ``data.per_identity``, and so does a weight for ``triplet`` beside another kind."""
 
     kind: HeadKind = "margin"
     scale: float = 64.0
@@ -136,8 +152,9 @@ class Head:
     intra: float = 0.0
     inter: float = 0.0
     triplet: float = 0.0
+    #: Radians; of the kind ``triplet`` too.
     triplet_margin: float = 0.35
-    #: AdaFace: the margin's size, the share of the norm's deviation, and the running averages' pace.
+    #: AdaFace: the margin's size, the share of the norm's deviation, and the running averages' pace, a step.
     ada_margin: float = 0.4
     ada_h: float = 0.333
     ada_momentum: float = 0.01
@@ -170,7 +187,12 @@ class Head:
             not (partial and self.kind == "softmax"),
             "head: plain softmax has no sharded form; use norm-softmax or margin",
         )
-        angular = self.kind not in ("softmax", "norm-softmax")
+        _check(
+            self.kind not in METRIC or not (partial or additions),
+            f"head.kind = {self.kind!r} has no class centres: leave out sharded, sample, intra, inter, "
+            "centre_pull, and triplet as an addition",
+        )
+        angular = self.kind not in ("softmax", "norm-softmax", *METRIC)
         _check(
             angular or self.centres == 1,
             f"head.centres = {self.centres}: sub-centres go with margin, adaface and magface",
@@ -191,11 +213,13 @@ class Optim:
     lr: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 5e-4
+    #: Whether BatchNorm's weights and biases decay, too; AdaFace's authors leave them out.
+    decay_norms: bool = True
     schedule: Literal["steps", "cosine", "poly"] = "steps"
     #: Epochs after which the rate is divided by 10 (``steps``).
     milestones: tuple[float, ...] = ()
     warmup_epochs: float = 0.0
-    #: The largest gradient norm; 0 does not clip.
+    #: The largest norm of the backbone's gradient, the head's apart; 0 does not clip.
     clip: float = 5.0
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     #: Sends gradients as bf16 between processes.
@@ -230,6 +254,20 @@ class Config:
     optim: Optim = field(default_factory=Optim)
     #: Sections of other commands, unparsed: see ``section``.
     foreign: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        wanted = f"head.kind = {self.head.kind!r}" if self.head.kind in METRIC else "head.triplet"
+        _check(
+            self.data.per_identity >= 2 or not (self.head.kind in METRIC or self.head.triplet),
+            f"{wanted} compares images of one identity, which images drawn at random hardly have: 64 of MS1MV3 "
+            "hold 0.02 such pairs. Set data.per_identity, such as 4",
+        )
+        each, micro = self.data.per_identity, self.optim.micro_batch or self.optim.batch
+        _check(
+            not each or (micro % each == 0 and micro >= 2 * each),
+            f"data.per_identity = {each}: a micro-batch of {micro} images holds no whole number of identities with "
+            "that many images, two at least; change optim.micro_batch or it",
+        )
 
 
 def load(path: str | Path) -> Config:

@@ -117,6 +117,12 @@ class Loss(nn.Module):
             return head.cosines(found)
         return functional.linear(functional.normalize(found), functional.normalize(head.weight))
 
+    def end_step(self, keep: bool) -> None:
+        """After backward: what the head keeps of a step's features, where the step is kept."""
+        head = getattr(self.head, "head", self.head)
+        if isinstance(head, heads.AngularHead):
+            head.end_step(keep)
+
     def total(self, terms: dict[str, torch.Tensor]) -> torch.Tensor:
         """The weighted sum."""
         return sum(getattr(self.section, name) * term for name, term in terms.items())
@@ -203,9 +209,10 @@ class Trainee:
         head = heads.build(whole.head, whole.model.dimension, classes, whole.run.seed)
         wanted = torch.from_numpy(teaching.class_centres(self.target[0], self.faces.labels, classes))
         self.loss = Loss(self.section, whole.model.dimension, wanted, head).to(self.device)
-        self.weights = [*self.student.parameters(), *self.loss.parameters()]
         optim = whole.optim
-        self.optimiser = torch.optim.SGD(self.weights, optim.lr, optim.momentum, weight_decay=optim.weight_decay)
+        self.optimiser = torch.optim.SGD(
+            training.groups(optim, self.student, self.loss), optim.lr, optim.momentum, weight_decay=optim.weight_decay
+        )
 
     def batches(self) -> torch.utils.data.DataLoader:
         """What is left of the epoch, in an order drawn from (seed, epoch)."""
@@ -239,8 +246,11 @@ class Trainee:
         total = self.loss.total(terms)
         self.optimiser.zero_grad()
         total.backward()
-        norm = nn.utils.clip_grad_norm_(self.weights, optim.clip or 1e9)
-        if not torch.isfinite(norm) or not torch.isfinite(total):
+        norm = nn.utils.clip_grad_norm_(self.student.parameters(), optim.clip or 1e9)
+        rest = nn.utils.get_total_norm([weight.grad for weight in self.loss.parameters() if weight.grad is not None])
+        good = bool(torch.isfinite(norm + rest + total.detach()))
+        self.loss.end_step(good)
+        if not good:
             with torch.no_grad():
                 for buffer, before in zip(self.student.buffers(), buffers, strict=True):
                     buffer.copy_(before)
@@ -266,7 +276,7 @@ class Trainee:
             "progress": asdict(self.progress),
             "model": self.student.state_dict(),
             "config": config.to_table(self.whole),
-            "data": training.fingerprint(self.faces),
+            "data": self.faces.fingerprint,
         }
         checkpoint.save_tensors(self.folder / STATE, state)
         checkpoint.save_model(self.folder / "model.pt", self.student, self.whole)
@@ -314,6 +324,8 @@ def _refuse(whole: config.Config) -> None:
     plain = config.Augment(flip=whole.data.augment.flip)
     if whole.data.augment != plain:
         raise ConfigError("data.augment: distil knows flip alone; teachers' features are kept of crops as they are")
+    if whole.data.per_identity:
+        raise ConfigError("data.per_identity, triplets and tuplets: distil draws its images at random; leave them out")
     given, usual = whole.optim, config.Optim()
     for name in ("micro_batch", "batch_norm", "warmup_epochs", "precision", "compress", "compile"):
         if getattr(given, name) != getattr(usual, name):

@@ -75,7 +75,8 @@ def read(run: Path) -> list[dict[str, Any]]:
 
 
 def curves(run: Path) -> None:
-    """``curves.png``: loss and learning rate over the epochs. Without matplotlib a line says that none was drawn."""
+    """``curves.png``: loss and learning rate over the epochs, and where the metrics tell them, the gradient's norm and
+    the share of the steps in which it was clipped. Without matplotlib a line says that none was drawn."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -83,13 +84,19 @@ def curves(run: Path) -> None:
         print("no curves.png: matplotlib is not installed", file=sys.stderr)
         return
     lines = read(run)
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    left = figure.add_subplot()
-    left.plot([line["epoch"] for line in lines], [line["loss"] for line in lines], color="tab:blue")
-    left.set_xlabel("epoch")
-    left.set_ylabel("loss", color="tab:blue")
-    right = left.twinx()
-    right.plot([line["epoch"] for line in lines], [line["lr"] for line in lines], color="tab:orange", alpha=0.6)
-    right.set_ylabel("learning rate", color="tab:orange")
-    right.set_yscale("log")
+    panels = [(("loss", "linear"), ("lr", "log"))]
+    if any("gradient_norm" in line for line in lines):
+        panels.append((("gradient_norm", "log"), ("clipped", "linear")))
+    figure = Figure(figsize=(8, 4.5 * len(panels)), layout="constrained")
+    for panel, (left, right) in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
+        _curve(panel, lines, *left, "tab:blue")
+        _curve(panel.twinx(), lines, *right, "tab:orange")
+        panel.set_xlabel("epoch")
     checkpoint.write_file(run / "curves.png", lambda file: FigureCanvasAgg(figure).print_png(file))
+
+
+def _curve(axes: Any, lines: list[dict[str, Any]], name: str, scale: str, colour: str) -> None:
+    told = [line for line in lines if line.get(name) is not None]
+    axes.plot([line["epoch"] for line in told], [line[name] for line in told], color=colour, alpha=0.7)
+    axes.set_ylabel(name.replace("_", " "), color=colour)
+    axes.set_yscale(scale)

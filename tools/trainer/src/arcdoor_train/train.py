@@ -7,7 +7,6 @@ on from a checkpoint as if it had not stopped.
 import argparse
 import contextlib
 import dataclasses
-import hashlib
 import math
 import os
 import signal
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
@@ -35,6 +35,10 @@ from arcdoor_train.errors import (
 )
 from arcdoor_train.partial import ShardedHead
 from arcdoor_train.world import World, join, leave
+
+#: Between two lines of metrics: the losses' sum, the steps taken, the sum of the backbone's gradient norms before they
+#: were clipped, the steps that were.
+EMPTY = {"loss": 0.0, "steps": 0, "norm": 0.0, "clipped": 0}
 
 
 class Net(nn.Module):
@@ -61,6 +65,19 @@ def rate(optim: config.Optim, progress: float) -> float:
     return optim.lr * 0.5 * (1.0 + math.cos(math.pi * share))
 
 
+def groups(optim: config.Optim, *modules: nn.Module) -> list[dict[str, Any]]:
+    """What is trained, for the optimiser; BatchNorm's own apart where it must not decay."""
+    trained = [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
+    if optim.decay_norms:
+        return [{"params": trained}]
+    layers = [layer for module in modules for layer in module.modules() if isinstance(layer, _BatchNorm)]
+    own = {id(parameter) for layer in layers for parameter in layer.parameters()}
+    return [
+        {"params": [parameter for parameter in trained if id(parameter) not in own]},
+        {"params": [parameter for parameter in trained if id(parameter) in own], "weight_decay": 0.0},
+    ]
+
+
 def normalise(images: torch.Tensor, device: torch.device, channels_last: bool) -> torch.Tensor:
     """(n, 112, 112, 3) uint8 to (n, 3, 112, 112) float32, (value - 127.5) / 128."""
     moved = images.to(device, non_blocking=True).permute(0, 3, 1, 2).float().sub_(127.5).div_(128.0)
@@ -83,8 +100,14 @@ class Trainer:
                 f"a process's share of {self.share} images is no multiple of optim.micro_batch = {optim.micro_batch}: "
                 f"use at most {optim.batch // self.micro} processes"
             )
+        each = whole.data.per_identity
+        if each and (self.micro % each or self.micro < 2 * each):
+            raise ConfigError(
+                f"data.per_identity = {each}: a process's {self.micro} images hold no whole number of identities with "
+                "that many images, two at least; set optim.micro_batch"
+            )
         self.step, self.bad, self.bad_in_a_row, self.skipped = 0, 0, 0, 0
-        self.window = [0.0, 0]
+        self.window = dict(EMPTY)
         self._build()
 
     def _build(self) -> None:
@@ -110,10 +133,9 @@ class Trainer:
             net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
         self.net, self.backbone, self.head = net, net.backbone, net.head
         self.statistics = None if sync else StepStatistics(backbone, world)
-        self.parameters = [parameter for parameter in net.parameters() if parameter.requires_grad]
         optim = whole.optim
         self.optimiser = torch.optim.SGD(
-            self.parameters, optim.lr, momentum=optim.momentum, weight_decay=optim.weight_decay
+            groups(optim, net), optim.lr, momentum=optim.momentum, weight_decay=optim.weight_decay
         )
         self.scaler = torch.amp.GradScaler(world.device.type, init_scale=4096.0, enabled=optim.precision == "fp16")
         self.runner = self._joined(torch.compile(net) if optim.compile else net)
@@ -136,7 +158,7 @@ class Trainer:
         whole, world = self.config, self.world
         return data.Batches(
             self.source, whole.data, whole.run.seed, whole.optim.batch, whole.optim.epochs,
-            start=self.step, part=world.rank, parts=world.size,
+            start=self.step, part=world.rank, parts=world.size, micro=self.micro,
         )  # fmt: skip
 
     def train_step(self, images: torch.Tensor, labels: torch.Tensor, lr: float) -> float:
@@ -168,6 +190,8 @@ class Trainer:
             self.runner.require_backward_grad_sync = last
         with torch.autocast(self.world.device.type, dtype=dtype, enabled=dtype is not None):
             result = self.runner(pixels, labels)
+        if self.statistics:
+            self.statistics.add()
         loss = self.sharded(result, labels) if self.sharded else result
         self.scaler.scale(loss / (self.share // self.micro)).backward()
         return loss.detach()
@@ -178,28 +202,50 @@ class Trainer:
         scale = self.scaler.get_scale()
         if self.scaler.is_enabled():
             self.scaler.unscale_(self.optimiser)
-        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
-        square = torch.stack(torch._foreach_norm(gradients)).double().square().sum()
+        norm, rest = self._square_norm(self.backbone), self._square_norm(self.head)
         if self.sharded:
-            square = square + self.sharded.square_norm() / scale**2
+            rest = rest + self.sharded.square_norm()
         loss = self.world.sum(total) / self.world.size
-        norm = square.sqrt().item()
-        good = math.isfinite(norm) and math.isfinite(loss.item())
+        norm = norm.sqrt().item()
+        good = all(math.isfinite(value) for value in (norm, rest.item(), loss.item()))
         if self.statistics:
             self.statistics.end(good)
+        self._end_head(good)
         if self.scaler.is_enabled():
             self.scaler.update()
         if not good:
             return math.nan
-        factor = min(1.0, optim.clip / (norm + 1e-6)) if optim.clip else 1.0
-        if factor < 1.0:
-            torch._foreach_mul_(gradients, factor)
+        self._clip(norm)
         for group in self.optimiser.param_groups:
             group["lr"] = lr
         self.optimiser.step()
         if self.sharded:
-            self.sharded.update(lr, optim.momentum, optim.weight_decay, factor / scale)
+            self.sharded.update(lr, optim.momentum, optim.weight_decay, 1.0 / scale)
         return loss.item()
+
+    def _square_norm(self, module: nn.Module | None) -> torch.Tensor:
+        gradients = [parameter.grad for parameter in module.parameters()] if module else []
+        gradients = [gradient for gradient in gradients if gradient is not None]
+        if not gradients:
+            return torch.zeros((), dtype=torch.double, device=self.world.device)
+        return torch.stack(torch._foreach_norm(gradients)).double().square().sum()
+
+    def _clip(self, norm: float) -> None:
+        """Shortens the backbone's gradient to ``optim.clip``, and notes what it was. The head's stays as it is: a large
+        scale makes it the longer one, and clipped together, the loss would set the backbone's rate."""
+        clip = self.config.optim.clip
+        self.window["norm"] += norm
+        if not clip or norm <= clip:
+            return
+        self.window["clipped"] += 1
+        gradients = [parameter.grad for parameter in self.backbone.parameters() if parameter.grad is not None]
+        torch._foreach_mul_(gradients, clip / (norm + 1e-6))
+
+    def _end_head(self, good: bool) -> None:
+        rule = self.sharded.rule if self.sharded else self._inner_head()
+        if isinstance(rule, heads.AngularHead):
+            # A sharded head has met all processes' images.
+            rule.end_step(good, *([] if self.sharded else [self.world.sum]))
 
     def save(self) -> Path:
         """A checkpoint of now; every process writes its shard. On an error nothing is left of it."""
@@ -229,14 +275,14 @@ class Trainer:
             return
         checkpoint.save_model(
             part / "model.pt", self.backbone, self.config,
-            identities=len(self.source.identities), data=fingerprint(self.source), step=self.step,
+            identities=len(self.source.identities), data=self.source.fingerprint, step=self.step,
         )  # fmt: skip
         state = {
             "step": self.step,
             "bad": self.bad,
             "bad_in_a_row": self.bad_in_a_row,
             "skipped": self.skipped,
-            "window": list(self.window),
+            "window": dict(self.window),
             "optimiser": self.optimiser.state_dict(),
             "scaler": self.scaler.state_dict(),
         }
@@ -245,13 +291,13 @@ class Trainer:
     def _head_state(self) -> dict[str, Any]:
         if self.sharded:
             rows = {"weight": self.sharded.weight, "momentum": self.sharded.momentum}
-            whole = dict(self.sharded.rule.named_buffers())
+            whole = _kept_buffers(self.sharded.rule)
             return {"classes": self.sharded.stop - self.sharded.start, "rows": rows, "whole": whole}
         inner = self._inner_head()
         return {
             "classes": len(self.source.identities),
             "rows": {name: parameter.detach() for name, parameter in inner.named_parameters()},
-            "whole": dict(inner.named_buffers()),
+            "whole": _kept_buffers(inner),
         }
 
     def _inner_head(self) -> nn.Module:
@@ -263,6 +309,11 @@ class Trainer:
         content = checkpoint.load_tensors(folder / "model.pt")
         compare(content, self.config, self.source, folder)
         state = checkpoint.load_tensors(folder / "state.pt")
+        if isinstance(state.get("window"), list):
+            raise CheckpointError(
+                f"{folder} is of an earlier trainer, which clipped the gradients of backbone and head together: the "
+                "run would not go on as it began; name another run.folder"
+            )
         try:
             self.backbone.load_state_dict(content["model"])
             self.optimiser.load_state_dict(state["optimiser"])
@@ -271,7 +322,7 @@ class Trainer:
         except (KeyError, RuntimeError, ValueError) as error:
             raise CheckpointError(f"{folder} does not fit: {error}") from error
         self.step, self.bad, self.bad_in_a_row = state["step"], state["bad"], state["bad_in_a_row"]
-        self.skipped, self.window = state["skipped"], list(state["window"])
+        self.skipped, self.window = state["skipped"], dict(state["window"])
 
     def _load_head(self, folder: Path) -> None:
         if self.sharded:
@@ -284,20 +335,17 @@ class Trainer:
             inner = self._inner_head()
             for name, parameter in inner.named_parameters():
                 parameter.data.copy_(found[name])
-        for name, buffer in inner.named_buffers():
+        for name, buffer in _kept_buffers(inner).items():
             buffer.copy_(found[f"whole.{name}"])
+
+
+def _kept_buffers(module: nn.Module) -> dict[str, torch.Tensor]:
+    kept = module.state_dict().keys()
+    return {name: buffer for name, buffer in module.named_buffers() if name in kept}
 
 
 #: What a resumed run may change: none of it changes what is computed.
 FREE = frozenset({"workers", "keep_mb", "timeout_s", "compile", "max_bad_steps", "sets"})
-
-
-def fingerprint(source: data.Dataset) -> str:
-    """Which images, in which order, of which identities."""
-    digest = hashlib.sha256()
-    for key, label in zip(source.keys, source.labels.tolist(), strict=True):
-        digest.update(f"{label} {key}\n".encode())
-    return digest.hexdigest()
 
 
 def compare(
@@ -310,7 +358,11 @@ def compare(
 ) -> None:
     """That what ``folder`` holds was trained with this configuration, ``more`` sections included, on these images.
     Values of the names in ``free`` may differ. Raises ``CheckpointError``."""
-    old, new = content["config"], config.to_table(whole)
+    try:
+        # Keys that are newer than the checkpoint have their defaults.
+        old, new = config.to_table(config.from_table(content["config"])), config.to_table(whole)
+    except ConfigError as error:
+        raise CheckpointError(f"{folder} does not fit this trainer: {error}") from error
     changed = [
         f"{section}.{key}"
         for section in ("model", "head", "data", "optim", *more)
@@ -323,7 +375,7 @@ def compare(
             f"{folder} was trained with another configuration: {', '.join(changed)} differ; restore them, or name "
             "another run.folder"
         )
-    if content["data"] != fingerprint(source):
+    if content["data"] != source.fingerprint:
         raise CheckpointError(f"{folder} was trained on other images than data names now; the order would not go on")
 
 
@@ -452,8 +504,8 @@ def _count(trainer: Trainer, loss: float, skipped: list[tuple[str, str]], book: 
         book.skip(skipped)
     if math.isfinite(loss):
         trainer.bad_in_a_row = 0
-        trainer.window[0] += loss
-        trainer.window[1] += 1
+        trainer.window["loss"] += loss
+        trainer.window["steps"] += 1
         return
     trainer.bad += 1
     trainer.bad_in_a_row += 1
@@ -466,12 +518,13 @@ def _count(trainer: Trainer, loss: float, skipped: list[tuple[str, str]], book: 
 
 def _log(trainer: Trainer, book: Any, bar: tqdm, clock: Clock, lr: float, per_epoch: int) -> None:
     speed, wait = clock.read()
-    total, count = trainer.window
-    trainer.window = [0.0, 0]
+    window, trainer.window = trainer.window, dict(EMPTY)
     if book is None:
         return
-    loss = total / count if count else None
+    means = {name: total / window["steps"] if window["steps"] else None for name, total in window.items()}
+    loss = means["loss"]
     line = {"step": trainer.step, "epoch": trainer.step / per_epoch, "loss": loss, "lr": lr}
+    line |= {"gradient_norm": means["norm"], "clipped": means["clipped"]}
     line |= {"bad_steps": trainer.bad, "skipped": trainer.skipped}
     book.add({**line, "images_per_s": round(speed, 1), "wait": round(wait, 4)})
     shown = "nan" if loss is None else f"{loss:.3f}"

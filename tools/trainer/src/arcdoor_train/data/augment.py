@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageEnhance
 
 from arcdoor_train.config import Augment
 
@@ -74,6 +74,46 @@ def grey(image: np.ndarray, random: Random) -> np.ndarray:
     return np.repeat(mixed[..., None], 3, 2)
 
 
+def crop(image: np.ndarray, random: Random) -> np.ndarray:
+    """A face cut off by the frame, as AdaFace does it: a rectangle of 20 to 100 % of the area and a ratio of sides of
+    3:4 to 4:3 stays where it is, the rest is black."""
+    side = image.shape[0]
+    area, ratio = random.uniform(0.2, 1.0) * side * side, np.exp(random.uniform(np.log(3 / 4), np.log(4 / 3)))
+    height, width = (min(max(round(np.sqrt(value)), 1), side) for value in (area / ratio, area * ratio))
+    top, left = random.integers(0, side - height + 1), random.integers(0, side - width + 1)
+    left_over = np.zeros_like(image)
+    left_over[top : top + height, left : left + width] = image[top : top + height, left : left + width]
+    return left_over
+
+
+#: How AdaFace's ``rescale`` may make smaller and larger.
+_FILTERS = (
+    Image.Resampling.NEAREST,
+    Image.Resampling.BILINEAR,
+    Image.Resampling.BOX,
+    Image.Resampling.BICUBIC,
+    Image.Resampling.LANCZOS,
+)
+
+
+def rescale(image: np.ndarray, random: Random) -> np.ndarray:
+    """Fewer pixels, as AdaFace does it: to 20 to 100 % of the side and back, each way by a filter drawn.
+    (Pillow's filters average what they make smaller; those of OpenCV, which AdaFace uses, do not, but one.)"""
+    small = max(int(random.uniform(0.2, 1.0) * image.shape[0]), 1)
+    down, up = (_FILTERS[n] for n in random.integers(0, len(_FILTERS), 2))
+    picture = Image.fromarray(np.ascontiguousarray(image)).resize((small, small), down)
+    return np.asarray(picture.resize(image.shape[1::-1], up))
+
+
+def photometric(image: np.ndarray, random: Random) -> np.ndarray:
+    """Brightness, contrast and saturation, each by 0.5 to 1.5, in an order drawn, as AdaFace does it."""
+    enhancers = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    for n in random.permutation(len(enhancers)):
+        picture = enhancers[n](picture).enhance(random.uniform(0.5, 1.5))
+    return np.asarray(picture)
+
+
 #: In the order of the light's way: scene, optics, sensor, file.
 STEPS: tuple[tuple[str, Callable[[np.ndarray, Random], np.ndarray]], ...] = (
     ("flip", flip),
@@ -85,12 +125,22 @@ STEPS: tuple[tuple[str, Callable[[np.ndarray, Random], np.ndarray]], ...] = (
     ("noise", noise),
     ("jpeg", jpeg),
 )
+#: AdaFace's, after those. One that is not wanted takes no chance up, so that configurations without it draw as before.
+MORE_STEPS: tuple[tuple[str, Callable[[np.ndarray, Random], np.ndarray]], ...] = (
+    ("crop", crop),
+    ("rescale", rescale),
+    ("photometric", photometric),
+)
 
 
 def augment(image: np.ndarray, shares: Augment, random: Random) -> np.ndarray:
     """Each step with its share of chance. The same generator state gives the same image."""
     for name, step in STEPS:
         if random.random() < getattr(shares, name):
+            image = step(image, random)
+    for name, step in MORE_STEPS:
+        share = getattr(shares, name)
+        if share and random.random() < share:
             image = step(image, random)
     return image
 

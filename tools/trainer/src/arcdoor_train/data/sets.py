@@ -1,9 +1,11 @@
 """Sets of crops: which identities, which images, and how they were aligned."""
 
+import functools
+import hashlib
 import io
 import mmap
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +13,14 @@ import numpy as np
 from PIL import Image
 
 from arcdoor_train import config
-from arcdoor_train.data import drawn, stores
+from arcdoor_train.data import drawn, recordio, stores
 from arcdoor_train.errors import DataError
 
 #: The only alignment that the device makes: ArcFace's five points on 112x112.
 ALIGNMENT = "arcface-112"
 SIDE = 112
 #: No image of a data set is larger, encoded.
-MAX_IMAGE_BYTES = 16 << 20
+MAX_IMAGE_BYTES = recordio.MAX_BYTES
 
 
 class Kept:
@@ -58,6 +60,16 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """A hash of which images, in which order, of which identities. Seconds for millions; computed once."""
+        digest = hashlib.sha256()
+        keys = iter(self.keys)
+        for start in range(0, len(self), 65536):
+            some = self.labels[start : start + 65536].tolist()
+            digest.update("".join(f"{label} {next(keys)}\n" for label in some).encode())
+        return digest.hexdigest()
 
     def read(self, index: int) -> np.ndarray:
         """The image: (112, 112, 3) uint8, RGB. Raises ``DataError`` for one that cannot be decoded or has another
@@ -103,10 +115,7 @@ def open(path: str | Path, alignment: str = "") -> Dataset:
     _check_alignment(path, store, alignment)
     if not store.keys:
         raise DataError(f"{path} holds no image in a folder of an identity (NAME/image.jpg)")
-    names = sorted(set(store.groups))
-    number = {name: n for n, name in enumerate(names)}
-    labels = np.array([number[group] for group in store.groups], dtype=np.int64)
-    return Dataset(store.keys, labels, names, store.fetch, path.name)
+    return Dataset(store.keys, store.labels, store.identities, store.fetch, path.name)
 
 
 def _check_alignment(path: Path, store: stores.Store, declared: str) -> None:
@@ -144,6 +153,36 @@ def open_drawn(identities: int, images: int, seed: int) -> Dataset:
     return Dataset(keys, labels, names, pictures.__getitem__, "drawn")
 
 
+class Chosen(Sequence):
+    """Images of several sets, one after the other, as one: their keys, and by ``fetch`` their contents."""
+
+    def __init__(self, sets: list[Dataset], chosen: list[Sequence[int]]) -> None:
+        self._sets, self._chosen = sets, chosen
+        self._ends = np.cumsum([len(part) for part in chosen])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def _place(self, index: int) -> tuple[Dataset, int]:
+        which = int(np.searchsorted(self._ends, index, side="right"))
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return self._sets[which], int(self._chosen[which][index - int(self._ends[which])])
+
+    def __getitem__(self, index: int) -> str:
+        part, n = self._place(index)
+        return part.keys[n]
+
+    def __iter__(self) -> Iterator[str]:
+        for part, chosen in zip(self._sets, self._chosen, strict=True):
+            yield from part.keys if isinstance(chosen, range) else (part.keys[n] for n in chosen)
+
+    def fetch(self, index: int) -> bytes | np.ndarray:
+        """The image, as ``Dataset.fetch``."""
+        part, n = self._place(index)
+        return part.fetch(n)
+
+
 def gather(wanted: config.Data, seed: int) -> tuple[Dataset, list[str]]:
     """All sets of a configuration as one, identities of different sets apart, and notes on what was left out.
     Raises ``DataError`` where fewer than two identities remain."""
@@ -153,33 +192,29 @@ def gather(wanted: config.Data, seed: int) -> tuple[Dataset, list[str]]:
     if not sets:
         raise DataError("no data: name [[data.sets]] or draw some by [data.drawn]")
     notes: list[str] = []
-    keys: list[str] = []
     names: list[str] = []
-    labels: list[int] = []
-    sources: list[tuple[int, int]] = []
-    for which, part in enumerate(sets):
+    labels: list[np.ndarray] = []
+    chosen: list[Sequence[int]] = []
+    for part in sets:
         counts = np.bincount(part.labels, minlength=len(part.identities))
         kept = np.flatnonzero(counts >= max(wanted.min_images, 1))
+        number = np.full(len(counts), -1)
+        number[kept] = len(names) + np.arange(len(kept))
         if len(kept) < len(counts):
             notes.append(f"{part.name}: {len(counts) - len(kept)} of {len(counts)} identities have too few images")
-        number = {int(old): len(names) + n for n, old in enumerate(kept)}
+            chosen.append(np.flatnonzero(number[part.labels] >= 0))
+            labels.append(number[part.labels[chosen[-1]]])
+        else:
+            chosen.append(range(len(part)))
+            labels.append(number[part.labels] if names else part.labels)
         names += [f"{part.name}/{part.identities[old]}" for old in kept]
-        for n, label in enumerate(part.labels.tolist()):
-            if label in number:
-                keys.append(part.keys[n])
-                labels.append(number[label])
-                sources.append((which, n))
     if len(names) < 2:
         raise DataError(f"{len(names)} identities are left; a loss between classes needs at least 2")
-
-    def fetch(index: int) -> bytes | np.ndarray:
-        which, n = sources[index]
-        return sets[which].fetch(n)
-
-    whole = Dataset(keys, np.array(labels, dtype=np.int64), names, fetch)
+    one = Chosen(sets, chosen)
+    whole = Dataset(one, labels[0] if len(labels) == 1 else np.concatenate(labels), names, one.fetch)
     if wanted.list:
         whole = listed(whole, config.expand(wanted.list))
-        notes.append(f"{wanted.list} keeps {len(whole)} of {len(keys)} images, {len(whole.identities)} identities")
+        notes.append(f"{wanted.list} keeps {len(whole)} of {len(one)} images, {len(whole.identities)} identities")
     if wanted.keep_mb:
         whole.kept = Kept(len(whole), wanted.keep_mb)
     return whole, notes

@@ -5,23 +5,26 @@ import struct
 import tarfile
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
+from arcdoor_train.data import rec_index, recordio
 from arcdoor_train.errors import DataError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
-_REC_MAGIC = 0xCED7230A
-_REC_LENGTH = (1 << 29) - 1
 
 
 @dataclass
 class Store:
     """Images in a fixed order: their names, their identities, and how to fetch the n-th."""
 
-    keys: list[str]
-    groups: list[str]
+    keys: Sequence[str]
+    #: (n,) int64, the places of the images' identities in ``identities``.
+    labels: np.ndarray
+    identities: list[str]
     fetch: Callable[[int], bytes]
     #: The text of the dataset.toml inside, if there is one.
     declaration: str | None = None
@@ -67,7 +70,10 @@ class _Handle:
 def _sorted(rows: list[tuple[str, str, object]], fetch: Callable[[object], bytes], declaration: str | None) -> Store:
     rows.sort(key=lambda row: row[0])
     places = [place for _, _, place in rows]
-    return Store([row[0] for row in rows], [row[1] for row in rows], lambda n: fetch(places[n]), declaration)
+    identities = sorted({row[1] for row in rows})
+    number = {name: n for n, name in enumerate(identities)}
+    labels = np.array([number[row[1]] for row in rows], dtype=np.int64)
+    return Store([row[0] for row in rows], labels, identities, lambda n: fetch(places[n]), declaration)
 
 
 def _folder(path: Path) -> Store:
@@ -118,40 +124,29 @@ def _tar(path: Path) -> Store:
     return _sorted(rows, lambda place: handle.read(*place), declaration)
 
 
+@dataclass(frozen=True)
+class Numbered(Sequence):
+    """The keys of a ``.rec``, ``NAME:NUMBER``, made as they are asked for: millions of them are not kept."""
+
+    name: str
+    numbers: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: int) -> str:
+        return f"{self.name}:{self.numbers[index]}"
+
+
 def _rec(path: Path) -> Store:
-    """insightface's RecordIO: an IRHeader (flag, label, id, id2) before each image. Record 0 tells which records are
-    images; those after them describe the identities."""
+    """insightface's RecordIO. Record 0 tells which records are images; those after them describe the identities."""
     handle = _Handle(path)
-    index = path.with_suffix(".idx")
-    if not index.is_file():
-        raise DataError(f"{path} needs {index.name} beside it")
-    offsets = {}
-    for line in index.read_text().splitlines():
-        key, _, offset = line.partition("\t")
-        offsets[int(key)] = int(offset)
-    size = path.stat().st_size
+    if not path.with_suffix(".idx").is_file():
+        raise DataError(f"{path} needs {path.with_suffix('.idx').name} beside it")
+    numbers, offsets, labels = rec_index.load(path)
+    identities = [f"{label:09}" for label in range(int(labels.max()) + 1)] if len(labels) else []
 
-    def record(offset: int) -> tuple[list[float], bytes]:
-        magic, packed = struct.unpack("<II", handle.read(offset, 8))
-        length = packed & _REC_LENGTH
-        if magic != _REC_MAGIC or packed >> 29 or length < 24 or offset + 8 + length > size:
-            raise OSError(f"no whole record at byte {offset}")
-        content = handle.read(offset + 8, length)
-        flag, label = struct.unpack("<If", content[:8])
-        if flag == 0:
-            return [label], content[24:]
-        return list(struct.unpack(f"<{flag}f", content[24 : 24 + 4 * flag])), content[24 + 4 * flag :]
+    def fetch(n: int) -> bytes:
+        return recordio.unpack(recordio.joined(handle.read, int(offsets[n])))[1]
 
-    if 0 not in offsets:
-        raise DataError(f"{index} lists no record 0")
-    first, image = record(offsets[0])
-    last = int(first[0]) if not image and len(first) == 2 else max(offsets) + 1
-    numbers = [key for key in sorted(offsets) if 0 < key < last or (key == 0 and image)]
-    keys, groups = [], []
-    for key in numbers:
-        label = record(offsets[key])[0][0]
-        if label < 0 or label != int(label):
-            raise DataError(f"{path}: record {key} has the label {label}; labels are 0, 1, 2, ...")
-        keys.append(f"{path.name}:{key}")
-        groups.append(f"{int(label):09}")
-    return Store(keys, groups, lambda n: record(offsets[numbers[n]])[1])
+    return Store(Numbered(path.name, numbers), labels, identities, fetch)

@@ -7,16 +7,19 @@ gives the mean loss over the N images; ``cosines`` gives the class scores before
 import torch
 from torch import nn
 
-from arcdoor_train.config import Head
+from arcdoor_train.config import METRIC, Head
 from arcdoor_train.heads.additions import Additions
 from arcdoor_train.heads.angular import AngularHead
+from arcdoor_train.heads.metric import Metric
 from arcdoor_train.heads.softmax import Softmax
 
-__all__ = ["AngularHead", "Softmax", "build"]
+__all__ = ["AngularHead", "Metric", "Softmax", "build"]
 
 
 def build(config: Head, dimension: int, classes: int, seed: int = 1) -> nn.Module:
     """The head of ``config`` over ``classes`` identities, its centres drawn from ``seed``."""
+    if config.kind in METRIC:
+        return Metric(config)
     if config.kind == "softmax":
         return Softmax(dimension, classes, torch.Generator().manual_seed(seed))
     head = AngularHead(config, dimension, classes, seed)

@@ -9,6 +9,7 @@ from torch.nn import functional
 from arcdoor_train.config import Head
 from arcdoor_train.heads.angular import AngularHead
 from arcdoor_train.heads.margins import angle
+from arcdoor_train.heads.metric import triplet
 
 
 class Additions(nn.Module):
@@ -50,21 +51,6 @@ def inter(weight: torch.Tensor, labels: torch.Tensor, centres: int = 1) -> torch
     cosines = cosines.view(len(labels), centres, classes, centres).amax((1, 3))
     others = torch.ones_like(cosines).scatter(1, labels[:, None], 0.0)
     return -(angle(cosines) * others).sum(1).mean() / (math.pi * (classes - 1))
-
-
-def triplet(embeddings: torch.Tensor, labels: torch.Tensor, margin: float) -> torch.Tensor:
-    """max(0, arccos(x_pos . x) + m - arccos(x_neg . x)) with the hardest positive and negative of the batch, the
-    mean over the images that have both; 0 where none has."""
-    unit = functional.normalize(embeddings)
-    angles = angle(unit @ unit.T)
-    same = labels[:, None] == labels[None, :]
-    positive = same & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-    usable = positive.any(1) & (~same).any(1)
-    if not usable.any():
-        return embeddings.sum() * 0.0
-    far = angles.masked_fill(~positive, -1.0).amax(1)
-    near = angles.masked_fill(same, 4.0).amin(1)
-    return functional.relu(far + margin - near)[usable].mean()
 
 
 def centre_pull(weight: torch.Tensor, centres: int) -> torch.Tensor:

@@ -1,12 +1,17 @@
 """Heads on the unit sphere: Norm-Softmax, SphereFace, CosFace, ArcFace, combined margins, AdaFace and MagFace, each
 over K sub-centres."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.nn import functional
 
 from arcdoor_train.config import Head
 from arcdoor_train.heads import margins
+
+#: AdaFace counts no feature norm as more.
+_LARGEST = 100.0
 
 
 def draw_centres(seed: int, start: int, stop: int, centres: int, dimension: int) -> torch.Tensor:
@@ -31,6 +36,8 @@ class AngularHead(nn.Module):
         # AdaFace's running mean and deviation of the feature norms, as its authors start them.
         self.register_buffer("norm_mean", torch.tensor(20.0))
         self.register_buffer("norm_deviation", torch.tensor(100.0))
+        # Of the norms since the last ``end_step``: how many, their sum, the sum of their squares.
+        self.register_buffer("norms_met", torch.zeros(3, dtype=torch.double), persistent=False)
 
     def forward(self, embeddings: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         with torch.autocast(embeddings.device.type, enabled=False):
@@ -76,9 +83,27 @@ class AngularHead(nn.Module):
 
     def _quality(self, embeddings: torch.Tensor) -> torch.Tensor:
         """AdaFace's image quality: the feature norm against its running mean, in deviations, clipped to -1..1."""
-        norms = embeddings.detach().norm(dim=1, keepdim=True).clamp(1e-3, 100.0)
-        if self.training and len(norms) > 1:
-            pace = self.config.ada_momentum
-            self.norm_mean.lerp_(norms.mean(), pace)
-            self.norm_deviation.lerp_(norms.std(), pace)
+        norms = embeddings.detach().norm(dim=1, keepdim=True)
+        if self.training:
+            number = torch.isfinite(norms)
+            met = torch.where(number, norms, 0.0).clamp(0.0, _LARGEST).double()
+            self.norms_met.add_(torch.stack([number.sum(), met.sum(), met.square().sum()]))
+        norms = norms.clamp(1e-3, _LARGEST)
         return ((norms - self.norm_mean) / (self.norm_deviation + 1e-3) * self.config.ada_h).clamp(-1.0, 1.0)
+
+    @torch.no_grad()
+    def end_step(self, keep: bool, total: Callable[[torch.Tensor], torch.Tensor] = lambda met: met) -> None:
+        """Moves AdaFace's running mean and deviation once, towards those of all images of the step whose feature is a
+        number; not where the step is not kept. ``total`` adds up over the processes that met different images, so that
+        all have the same averages. (AdaFace's own code moves them in each pass and process.)"""
+        if self.config.kind != "adaface":
+            return
+        count, first, second = total(self.norms_met.clone())
+        self.norms_met.zero_()
+        if not keep:
+            return
+        mean = first / count.clamp_min(1.0)
+        deviation = ((second - first * mean) / (count - 1.0).clamp_min(1.0)).clamp_min(0.0).sqrt()
+        for average, new in ((self.norm_mean, mean), (self.norm_deviation, deviation)):
+            moved = average.lerp(new.to(average.dtype), self.config.ada_momentum)
+            average.copy_(torch.where(count > 1, moved, average))
