@@ -16,14 +16,13 @@
 //! | [`explain`](mod@explain) | which engine runs each network of a pack, and why |
 //! | [`graphs`] | the graph files from which a pack's networks start |
 //! | [`tuning`] | the networks as `arcdoor tune` measures them |
-//! | [`bundle`] | [`Vision`]: all of it behind one value, with the time that each stage took |
+//! | [`mod@vision`] | [`Vision`]: all of it behind one value, with the time that each stage took |
 //!
 //! After the first frame of a size, nothing here allocates (rustface itself does). What a detector
 //! costs follows from its settings: a larger `min_face_px` or a smaller region runs a smaller network.
 #![forbid(unsafe_code)]
 
 pub mod align;
-pub mod bundle;
 pub mod detect;
 pub mod embedder;
 pub mod error;
@@ -35,10 +34,11 @@ mod preprocess;
 pub mod quality;
 pub mod seetaface;
 pub mod tuning;
+pub mod vision;
 pub mod yunet;
 
 pub use arcdoor_infer::{Engine, EngineChoice, RunOptions, Threads};
-pub use bundle::{DetectorKind, Running, StageTimes, Vision};
+pub use vision::{DetectorKind, Running, StageTimes, Vision};
 pub use detect::{DetectSettings, Detector, Landmarker};
 pub use embedder::Embedder;
 pub use error::VisionError;
