@@ -2,12 +2,12 @@
 
 use crate::align::{Similarity, warp};
 use crate::error::VisionError;
-use crate::graphs::files;
+use crate::graphs::load;
 use crate::preprocess::Channels;
 use arcdoor_core::{Landmarks5, ModelId, Template};
 use arcdoor_frame::RgbView;
-use arcdoor_infer::{Engine, Net, NetSpec, RunOptions, Session, Tuning};
-use arcdoor_models::Pack;
+use arcdoor_infer::{Engine, RunOptions, Session, Tuning};
+use arcdoor_models::{Alignment, Pack, Role};
 
 /// Input sides that the ArcFace template is drawn at, in pixels.
 const SIDES: core::ops::RangeInclusive<u32> = 16..=512;
@@ -16,6 +16,7 @@ const SIDES: core::ops::RangeInclusive<u32> = 16..=512;
 pub struct Embedder {
     session: Session,
     channels: Channels,
+    alignment: Alignment,
     side: u32,
     dimension: usize,
     model_id: ModelId,
@@ -48,19 +49,17 @@ impl Embedder {
         tuning: &Tuning,
     ) -> Result<Self, VisionError> {
         let options = options.into();
-        let file = pack.embedder();
-        let (width, height) = (file.preprocess.width, file.preprocess.height);
+        let net = pack.net(Role::Embedder)?;
+        let input = &net.preprocess;
+        let (width, height) = (input.width, input.height);
         if width != height || !SIDES.contains(&width) {
             return Err(VisionError::EmbedderInput { width, height });
         }
-        let output = file.outputs.first().map_or("", String::as_str);
-        let side = width as usize;
-        let spec = NetSpec { input: [1, 3, side, side], outputs: &[output] };
-        let net = Net::load_tuned(files(pack, file), &spec, options.engine, tuning)?;
-        let session = net.session_on(options.threads)?;
+        let session = load(net, input.shape(), options.engine, tuning)?.session_on(options.threads)?;
         Ok(Self {
             session,
-            channels: Channels::new(&file.preprocess),
+            channels: Channels::new(input),
+            alignment: input.alignment,
             side: width,
             dimension: pack.dimension(),
             model_id: pack.model_id(),
@@ -99,7 +98,9 @@ impl Embedder {
     /// # Errors
     /// When the landmarks coincide or are not finite.
     pub fn align(&mut self, frame: RgbView<'_>, landmarks: &Landmarks5) -> Result<(), VisionError> {
-        let to_crop = Similarity::to_template(landmarks, self.side)?;
+        let to_crop = match self.alignment {
+            Alignment::Arcface112 => Similarity::to_template(landmarks, self.side)?,
+        };
         warp(frame, &to_crop, &self.channels, self.side, self.session.input_mut());
         Ok(())
     }

@@ -1,82 +1,21 @@
 //! Detector, landmarker and embedder behind one value.
 
-use crate::detect::{DetectSettings, Detector, Landmarker};
+use crate::detect::{DetectSettings, Detector, DetectorKind, Landmarker};
 use crate::embedder::Embedder;
 use crate::error::VisionError;
 use crate::quality::{Assessment, assess};
 use crate::seetaface::SeetaFace;
-use crate::yunet::YuNet;
-use arcdoor_core::{Face, Faces, Landmarks5, ModelId, Template};
+use crate::yunet::{YuNet, YuNetLandmarker};
+use arcdoor_core::{Engines, Face, Faces, Landmarks5, ModelId, Stage, StageTimes, Template};
 use arcdoor_frame::RgbView;
 use arcdoor_infer::{Engine, RunOptions, Tuning};
 use arcdoor_models::Pack;
-use serde::{Deserialize, Serialize};
 use std::time::Instant;
-
-/// Which detector looks for faces; the landmarks come from the pack either way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DetectorKind {
-    /// The pack's YuNet.
-    #[default]
-    Yunet,
-    /// SeetaFace through rustface.
-    Rustface,
-}
-
-/// What runs a pack's networks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Running {
-    /// The compiled plan, all of them.
-    Plan,
-    /// tract, all of them.
-    Tract,
-    /// Some the one, some the other.
-    Mixed,
-}
-
-impl Running {
-    /// For people.
-    #[must_use]
-    pub const fn text(self) -> &'static str {
-        match self {
-            Self::Plan => "plan",
-            Self::Tract => "tract",
-            Self::Mixed => "mixed",
-        }
-    }
-}
-
-/// How long the last run of each stage took, in microseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct StageTimes {
-    /// Finding faces in the frame.
-    pub detect_us: u32,
-    /// Landmarks of faces that had none, or only coarse ones.
-    pub landmarks_us: u32,
-    /// Warping the face to the template.
-    pub align_us: u32,
-    /// Assessing quality.
-    pub quality_us: u32,
-    /// The embedder.
-    pub embed_us: u32,
-}
-
-impl StageTimes {
-    /// All stages together.
-    #[must_use]
-    pub fn total_us(&self) -> u32 {
-        [self.detect_us, self.landmarks_us, self.align_us, self.quality_us, self.embed_us]
-            .iter()
-            .fold(0, |sum, &us| sum.saturating_add(us))
-    }
-}
 
 /// Everything that recognition does with pixels. Not `Send`: make it in the thread that uses it.
 pub struct Vision {
-    yunet: YuNet,
-    seetaface: Option<SeetaFace>,
+    detector: Box<dyn Detector>,
+    landmarker: Box<dyn Landmarker>,
     embedder: Embedder,
     times: StageTimes,
 }
@@ -113,13 +52,13 @@ impl Vision {
         tuning: &Tuning,
     ) -> Result<Self, VisionError> {
         let options = options.into();
-        let seetaface = match kind {
-            DetectorKind::Yunet => None,
-            DetectorKind::Rustface => Some(SeetaFace::new()?),
+        let detector: Box<dyn Detector> = match kind {
+            DetectorKind::Yunet => Box::new(YuNet::from_pack_tuned(pack, options, tuning)?),
+            DetectorKind::Seetaface => Box::new(SeetaFace::new()?),
         };
         Ok(Self {
-            yunet: YuNet::from_pack(pack)?.on(options).tuned(tuning.clone()),
-            seetaface,
+            detector,
+            landmarker: Box::new(YuNetLandmarker::from_pack_tuned(pack, options, tuning)?),
             embedder: Embedder::from_pack_tuned(pack, options, tuning)?,
             times: StageTimes::default(),
         })
@@ -127,11 +66,13 @@ impl Vision {
 
     /// What runs the networks that are loaded.
     #[must_use]
-    pub fn engine(&self) -> Running {
-        match (self.yunet.engine(), self.embedder.engine()) {
-            (None | Some(Engine::Plan), Engine::Plan) => Running::Plan,
-            (None | Some(Engine::Tract), Engine::Tract) => Running::Tract,
-            _ => Running::Mixed,
+    pub fn engines(&self) -> Engines {
+        let loaded = [self.detector.engine(), Some(self.landmarker.engine()), Some(self.embedder.engine())];
+        let all = |engine| loaded.iter().flatten().all(|&other| other == engine);
+        match (all(Engine::Plan), all(Engine::Tract)) {
+            (true, _) => Engines::Plan,
+            (_, true) => Engines::Tract,
+            _ => Engines::Mixed,
         }
     }
 
@@ -140,59 +81,29 @@ impl Vision {
     /// # Errors
     /// When a network cannot be loaded.
     pub fn prepare(&mut self, width: u32, height: u32, settings: &DetectSettings) -> Result<(), VisionError> {
-        match &self.seetaface {
-            Some(_) => self.yunet.prepare_landmarks(width, height),
-            None => self.yunet.prepare(width, height, settings),
-        }
+        self.landmarker.prepare(width, height);
+        self.detector.prepare(width, height, settings)
     }
 
     /// Puts the faces of `frame` into `out`, best detector score first, with landmarks wherever a face
-    /// was confirmed by them. The largest face's landmarks come from a second, closer look: of LFW's faces on
-    /// frames of 640x480 that are searched for faces from 80 pixels on, 3.1 % are missed at FMR 1e-4 with it,
-    /// 6.3 % without.
+    /// was confirmed by them; the largest face's come from a [closer look](Landmarker::refine).
     ///
     /// # Errors
     /// When the settings are out of range or a network fails.
-    pub fn see(
+    pub fn detect(
         &mut self,
         frame: RgbView<'_>,
         settings: &DetectSettings,
         out: &mut Faces,
     ) -> Result<(), VisionError> {
         self.times = StageTimes::default();
-        let start = Instant::now();
-        match &mut self.seetaface {
-            Some(seetaface) => seetaface.detect(frame, settings, out)?,
-            None => self.yunet.detect(frame, settings, out)?,
-        }
-        self.times.detect_us = micros(start);
-        let start = Instant::now();
-        for face in out.iter_mut().filter(|face| face.landmarks.is_none()) {
-            face.landmarks = self.yunet.landmarks(frame, &face.rect)?;
-        }
-        if self.seetaface.is_none() {
-            self.look_closer(frame, out)?;
-        }
-        self.times.landmarks_us = micros(start);
-        Ok(())
-    }
-
-    fn look_closer(&mut self, frame: RgbView<'_>, faces: &mut Faces) -> Result<(), VisionError> {
-        let largest = faces.iter_mut().max_by(|a, b| a.rect.area().total_cmp(&b.rect.area()));
-        if let Some(face) = largest
-            && let Some(landmarks) = self.yunet.landmarks(frame, &face.rect)?
-        {
-            face.landmarks = Some(landmarks);
-        }
-        Ok(())
+        timed(&mut self.times, Stage::Detect, || self.detector.detect(frame, settings, out))?;
+        timed(&mut self.times, Stage::Landmarks, || self.landmarker.refine(frame, out))
     }
 
     /// The quality of one face of `frame`.
     pub fn assess(&mut self, frame: RgbView<'_>, face: &Face) -> Assessment {
-        let start = Instant::now();
-        let assessment = assess(frame, face);
-        self.times.quality_us = micros(start);
-        assessment
+        timed(&mut self.times, Stage::Quality, || assess(frame, face))
     }
 
     /// The template of the face with these landmarks.
@@ -200,16 +111,11 @@ impl Vision {
     /// # Errors
     /// When the landmarks coincide, the network fails, or its answer is no template.
     pub fn embed(&mut self, frame: RgbView<'_>, landmarks: &Landmarks5) -> Result<Template, VisionError> {
-        let start = Instant::now();
-        self.embedder.align(frame, landmarks)?;
-        self.times.align_us = micros(start);
-        let start = Instant::now();
-        let template = self.embedder.run();
-        self.times.embed_us = micros(start);
-        template
+        timed(&mut self.times, Stage::Align, || self.embedder.align(frame, landmarks))?;
+        timed(&mut self.times, Stage::Embed, || self.embedder.run())
     }
 
-    /// How long each stage took since the last [`see`](Self::see) began; 0 for what has not run since.
+    /// How long each stage took since the last [`detect`](Self::detect) began; 0 for what has not run since.
     #[must_use]
     pub const fn times(&self) -> &StageTimes {
         &self.times
@@ -221,13 +127,17 @@ impl Vision {
         self.embedder.model_id()
     }
 
-    /// Values of a template.
+    /// How many values a template has.
     #[must_use]
     pub const fn dimension(&self) -> usize {
         self.embedder.dimension()
     }
 }
 
-fn micros(start: Instant) -> u32 {
-    u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX)
+/// Runs a stage and puts down what it took.
+fn timed<T>(times: &mut StageTimes, stage: Stage, run: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let done = run();
+    times.record(stage, start.elapsed());
+    done
 }
