@@ -1,7 +1,7 @@
 //! `pack.toml`.
 
-use arcdoor_core::{CalibrationRow, ModelId};
 use arcdoor_core::limits::MAX_DIMENSION;
+use arcdoor_core::{CalibrationRow, ModelId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -194,8 +194,7 @@ impl Manifest {
     /// When it is no TOML, a field is missing, unknown or of another type, a section is for a network that this
     /// arcdoor does not run, or a network that each pack has is missing. Never an empty list.
     pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
-        let wrong =
-            |cause: toml::de::Error| vec![Problem::Manifest(cause.to_string().trim().to_owned())];
+        let wrong = |cause: toml::de::Error| vec![Problem::Manifest(cause.to_string().trim().to_owned())];
         // By name, before the typed reader below calls them unknown or missing fields.
         let table: toml::Table = toml::from_str(text).map_err(wrong)?;
         let is_known = |name: &str| {
@@ -232,7 +231,8 @@ impl Manifest {
         let (embedder, input) = (&self.embedder, &self.embedder.preprocess);
         let mut hasher = Sha256::new();
         hasher.update(embedder.sha256.as_bytes());
-        hasher.update(format!("{}x{} {:?} {:?}", input.width, input.height, input.layout, input.channel_order));
+        hasher
+            .update(format!("{}x{} {:?} {:?}", input.width, input.height, input.layout, input.channel_order));
         for number in input.mean.iter().chain(&input.scale) {
             hasher.update(number.to_le_bytes());
         }

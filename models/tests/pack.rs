@@ -320,8 +320,7 @@ fn a_card_brings_an_embedder_that_grants_nobody_until_it_is_calibrated() {
         preprocess: net.preprocess.clone(),
         graph: None,
     };
-    let manifest =
-        recipe.manifest(built(DETECTOR, &recipe.detector), built(EMBEDDER, &recipe.embedder));
+    let manifest = recipe.manifest(built(DETECTOR, &recipe.detector), built(EMBEDDER, &recipe.embedder));
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join(MANIFEST_FILE), manifest.to_toml().unwrap()).unwrap();
     fs::write(dir.path().join("yunet.onnx"), DETECTOR).unwrap();

@@ -6,9 +6,11 @@ use crate::home::Home;
 use crate::keys::KeySource;
 use crate::message::{Pictures, Request, Response};
 use crate::service::{Options, Outcome, Service};
-use crate::settings::{DetectorName, EngineName};
+use crate::settings::EngineName;
 use crate::text::{Printer, name_of};
 use arcdoor_core::SubjectName;
+use arcdoor_vision::DetectorKind;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -40,8 +42,8 @@ struct Global {
     #[arg(long, global = true, env = "ARCDOOR_ALLOW_UNSIGNED_PACK")]
     allow_unsigned_pack: bool,
     /// Which detector looks for faces [default: as in settings.toml, else yunet]
-    #[arg(long, global = true, value_enum)]
-    detector: Option<DetectorName>,
+    #[arg(long, global = true, value_parser = PossibleValuesParser::new(DetectorKind::ALL.map(DetectorKind::name)).try_map(|name| name.parse::<DetectorKind>()))]
+    detector: Option<DetectorKind>,
     /// What runs the networks; tract is the slower reference [default: as in settings.toml, else auto]
     #[arg(long, global = true, value_enum)]
     engine: Option<EngineName>,

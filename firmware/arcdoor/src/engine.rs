@@ -3,12 +3,12 @@
 
 use crate::error::Error;
 use crate::home::Home;
-use crate::message::{Reason, Sight, Stages, Verdict, verdict};
+use crate::message::{Reason, Sight, Verdict, verdict};
 use crate::settings::Settings;
 use crate::tuning;
 use arcdoor_calib::gallery_threshold;
 use arcdoor_core::{
-    Candidate, Candidates, DenyReason, Faces, Millis, RetryReason, SubjectId, SubjectName, Template,
+    Candidate, Candidates, DenyReason, Engines, Faces, Millis, RetryReason, SubjectId, SubjectName, Template,
     Threshold,
 };
 use arcdoor_frame::{ImageLimits, RgbImage, RgbView, read_image};
@@ -16,7 +16,7 @@ use arcdoor_gallery::{Gallery, Subject};
 use arcdoor_models::Pack;
 use arcdoor_pipeline::{Enrolment, Policy, Recognizer, Step};
 use arcdoor_vision::tuning::Tuning;
-use arcdoor_vision::{DetectSettings, Running, Vision};
+use arcdoor_vision::{DetectSettings, Vision};
 use std::path::Path;
 
 /// Where the faces are; for marking a photo.
@@ -221,7 +221,7 @@ fn recognizer(
     threshold: Threshold,
     policy: Policy,
 ) -> Result<Recognizer, Error> {
-    let vision = Vision::from_pack_tuned(pack, settings.detector.into(), settings.run_options(), tuning)?;
+    let vision = Vision::from_pack_tuned(pack, settings.detector, settings.run_options(), tuning)?;
     let (min_face_px, region) = (settings.min_face_px, settings.region);
     let detect = DetectSettings { min_face_px, region, ..DetectSettings::default() };
     Ok(Recognizer::new(vision, detect, threshold, policy)?)
@@ -231,9 +231,8 @@ fn seen(step: &Step) -> Seen {
     Seen { faces: step.seen.faces.clone(), chosen: step.seen.chosen }
 }
 
-fn sight(step: &Step, engine: Running, best: Option<Candidate>, subject: Option<&Subject>) -> Sight {
+fn sight(step: &Step, engine: Engines, best: Option<Candidate>, subject: Option<&Subject>) -> Sight {
     let (decision, reason) = verdict(step.decision);
-    let times = step.seen.times;
     Sight {
         faces: step.seen.faces.len(),
         candidate: subject.map(|subject| -> SubjectName { subject.name.clone() }),
@@ -244,13 +243,6 @@ fn sight(step: &Step, engine: Running, best: Option<Candidate>, subject: Option<
         decision,
         reason,
         engine: Some(engine),
-        stages: Stages {
-            detect_us: times.detect_us,
-            landmarks_us: times.landmarks_us,
-            quality_us: times.quality_us,
-            align_us: times.align_us,
-            embed_us: times.embed_us,
-            match_us: step.seen.match_us,
-        },
+        stages: step.seen.times,
     }
 }

@@ -4,7 +4,10 @@
 mod request;
 mod response;
 
-use arcdoor_core::{Basis, Decision, DenyReason, Quality, QualityPart, RetryReason, SubjectId, SubjectName};
+use arcdoor_core::{
+    Basis, Decision, DenyReason, Engines, Quality, QualityPart, RetryReason, StageTimes, SubjectId,
+    SubjectName,
+};
 use serde::{Deserialize, Serialize};
 
 pub use request::{MAX_PHOTOS, Pictures, Request};
@@ -65,23 +68,6 @@ pub const fn verdict(decision: Decision) -> (Verdict, Option<Reason>) {
     }
 }
 
-/// Microseconds by stage; 0 for a stage that did not run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Stages {
-    /// Finding faces.
-    pub detect_us: u32,
-    /// Their landmarks.
-    pub landmarks_us: u32,
-    /// Quality.
-    pub quality_us: u32,
-    /// The warp to the template.
-    pub align_us: u32,
-    /// The embedder.
-    pub embed_us: u32,
-    /// The search in the gallery.
-    pub match_us: u32,
-}
-
 /// What was seen and decided on one picture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sight {
@@ -103,10 +89,10 @@ pub struct Sight {
     /// Why, where it was not granted.
     pub reason: Option<Reason>,
     /// What ran the networks; none where nothing ran.
-    pub engine: Option<arcdoor_vision::Running>,
+    pub engine: Option<Engines>,
     /// How long each stage took.
     #[serde(flatten)]
-    pub stages: Stages,
+    pub stages: StageTimes,
 }
 
 /// One picture of an enrolment.

@@ -11,13 +11,13 @@ use crate::log::{By, Log};
 use crate::message::{MAX_PHOTOS, Pictures, Request, Response, Verdict};
 use crate::probes::Probes;
 use crate::run::Loop;
-use crate::settings::{DetectorName, EngineName, Settings};
+use crate::settings::{EngineName, Settings};
 use crate::source::Frames;
 use arcdoor_core::SubjectName;
 use arcdoor_gallery::{Gallery, Subject};
 use arcdoor_models::Pack;
 use arcdoor_pipeline::Policy;
-use arcdoor_vision::check_pack_graphs;
+use arcdoor_vision::{DetectorKind, check_pack_graphs};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -61,7 +61,7 @@ pub struct Options {
     /// The pack's name or folder.
     pub pack: Option<String>,
     /// The detector.
-    pub detector: Option<DetectorName>,
+    pub detector: Option<DetectorKind>,
     /// What runs the networks.
     pub engine: Option<EngineName>,
     /// Whether an unsigned pack is taken, whatever the settings say.

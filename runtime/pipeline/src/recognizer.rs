@@ -2,11 +2,14 @@
 
 use std::time::Instant;
 
-use arcdoor_core::{Candidates, Decision, Face, Faces, Millis, Quality, RetryReason, Template, Threshold};
+use arcdoor_core::{
+    Candidates, Decision, Engines, Face, Faces, Millis, Quality, RetryReason, Stage, StageTimes, Template,
+    Threshold,
+};
 use arcdoor_frame::RgbView;
 use arcdoor_gallery::Gallery;
 use arcdoor_vision::quality::{Assessment, QualityGate};
-use arcdoor_vision::{DetectSettings, Running, StageTimes, Vision};
+use arcdoor_vision::{DetectSettings, Vision};
 
 use crate::decide::{Rules, State, decide};
 use crate::error::PipelineError;
@@ -29,8 +32,6 @@ pub struct Seen {
     pub candidates: Candidates,
     /// How long each stage took.
     pub times: StageTimes,
-    /// How long the search in the gallery took, microseconds.
-    pub match_us: u32,
 }
 
 /// A frame's decision with what led to it.
@@ -88,8 +89,8 @@ impl Recognizer {
 
     /// What runs the networks.
     #[must_use]
-    pub fn engine(&self) -> Running {
-        self.vision.engine()
+    pub fn engine(&self) -> Engines {
+        self.vision.engines()
     }
 
     /// Holds scores against another threshold from now on, such as that of a gallery that has grown.
@@ -135,7 +136,6 @@ impl Recognizer {
     ) -> Result<Step, PipelineError> {
         let mut seen = Seen::default();
         let observation = self.observe(frame, gallery, &mut seen)?;
-        seen.times = *self.vision.times();
         let (state, decision) = decide(&self.state, &observation, now, &self.rules);
         self.state = state;
         Ok(Step { seen, observation, decision, threshold: self.rules.threshold })
@@ -163,7 +163,9 @@ impl Recognizer {
         seen: &mut Seen,
     ) -> Result<Observation, PipelineError> {
         self.probe = None;
-        let (face, template) = match self.look(frame, &QualityGate::recognise(), seen)? {
+        let looked = self.look(frame, &QualityGate::recognise(), seen)?;
+        seen.times = *self.vision.times();
+        let (face, template) = match looked {
             Looked::Nobody(reason) => return Ok(Observation::Nobody { reason }),
             Looked::Unclear(face, reason) => return Ok(Observation::Unclear { rect: face.rect, reason }),
             Looked::Face(face, template) => (face, template),
@@ -174,7 +176,7 @@ impl Recognizer {
             Some(best) => gallery.impostor(best.subject, &template)?,
             None => None,
         };
-        seen.match_us = u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX);
+        seen.times.record(Stage::Match, start.elapsed());
         self.probe = Some(template);
         let contenders: Contenders = seen.candidates.iter().take(2).copied().collect();
         Ok(Observation::Face { rect: face.rect, contenders, impostor })
@@ -189,7 +191,7 @@ impl Recognizer {
     ) -> Result<Looked, PipelineError> {
         // Loading a network for a new frame size is no part of the stages' times.
         self.prepare(frame.width(), frame.height())?;
-        self.vision.see(frame, &self.detect, &mut seen.faces)?;
+        self.vision.detect(frame, &self.detect, &mut seen.faces)?;
         let chosen = match choose(&seen.faces) {
             Ok(chosen) => chosen,
             Err(reason) => return Ok(Looked::Nobody(reason)),

@@ -62,7 +62,8 @@ impl YuNet {
     /// Width and height of the inputs that frames of `width` x `height` pixels need: the detector's, then the
     /// landmarker's.
     pub(crate) fn inputs(width: u32, height: u32, settings: &DetectSettings) -> Vec<[usize; 2]> {
-        let searched = searched_part(width, height, settings).map(|region| fit(&region, settings.min_face()).net);
+        let searched =
+            searched_part(width, height, settings).map(|region| fit(&region, settings.min_face()).net);
         searched.into_iter().chain([[LANDMARKS_SIDE; 2]]).collect()
     }
 

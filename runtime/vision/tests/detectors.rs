@@ -151,7 +151,11 @@ fn landmarks_come_from_the_box_of_either_detector() {
         let near = landmarker.landmarks(image.view(), &rect).unwrap().unwrap();
         for (a, b) in near.0.iter().zip(&marks.0) {
             // YuNet's points wander by up to 6 % of the face's width with the scale it runs at.
-            assert!((a.x - b.x).hypot(a.y - b.y) < 0.1 * rect.w, "{}: {near:?} {marks:?}", detector.kind().name());
+            assert!(
+                (a.x - b.x).hypot(a.y - b.y) < 0.1 * rect.w,
+                "{}: {near:?} {marks:?}",
+                detector.kind().name()
+            );
         }
     });
     let wall = Rect::new(0.0, 300.0, 80.0, 80.0);

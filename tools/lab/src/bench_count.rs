@@ -88,13 +88,15 @@ fn frame(
     done: &mut Done,
 ) -> Result<()> {
     let (frame, settings) = (picture.view(), DetectSettings::default());
-    let mut yunet = YuNet::from_pack(pack)?.on(choice);
+    let mut yunet = YuNet::from_pack_tuned(pack, choice, &Tuning::default())?;
+    let mut landmarker = YuNetLandmarker::from_pack_tuned(pack, choice, &Tuning::default())?;
     let mut embedder = Embedder::from_pack_on(pack, choice)?;
     let engine = embedder.engine().name();
     let [width, height] = detector_input(&yunet, picture, &settings)?.map(|side| side as usize);
-    let names: Vec<&str> = pack.detector().outputs.iter().map(String::as_str).collect();
+    let net = pack.net(Role::Detector)?;
+    let names: Vec<&str> = net.outputs.iter().map(String::as_str).collect();
     let spec = NetSpec { input: [1, 3, height, width], outputs: &names };
-    let mut detector = Net::load_on(pack.file_bytes(pack.detector()), &spec, choice)?.session()?;
+    let mut detector = Net::load_on(net.onnx, &spec, choice)?.session()?;
     let mut faces = Faces::new();
 
     let name = format!("detector's network, {width}x{height}");
@@ -104,7 +106,7 @@ fn frame(
     let face: Face = faces.first().cloned().context("no face on the photo")?;
     let mut landmarks = None;
     counted("landmarks, the closer look", engine, done, || {
-        landmarks = yunet.landmarks(frame, &face.rect)?;
+        landmarks = landmarker.landmarks(frame, &face.rect)?;
         Ok(())
     })?;
     let landmarks = landmarks.context("no landmarks on the photo")?;

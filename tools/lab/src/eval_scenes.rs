@@ -16,8 +16,9 @@ use serde::Serialize;
 use crate::lfw::Lfw;
 use crate::say::say_on;
 use crate::scenes::{People, hits, read_truth, union};
-use crate::sight::{DetectorName, Sight, open_pack, photos_in};
+use crate::sight::{Sight, open_pack, photos_in};
 use arcdoor_calib::Share;
+use arcdoor_vision::DetectorKind;
 
 #[derive(clap::Args)]
 pub(crate) struct EvalScenesArgs {
@@ -64,7 +65,7 @@ struct PhotoRow {
     width: u32,
     height: u32,
     faces: usize,
-    /// In the order of [`DetectorName::ALL`].
+    /// In the order of [`DetectorKind::ALL`].
     detectors: Vec<Found>,
 }
 
@@ -102,7 +103,7 @@ pub(crate) fn run(args: EvalScenesArgs) -> Result<()> {
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
     let truth = args.truth.as_deref().map(read_truth).transpose()?;
     let mut sights = Vec::new();
-    for name in DetectorName::ALL {
+    for name in DetectorKind::ALL {
         sights.push((name, Sight::open(&pack, name, settings(&args))?));
     }
     let photos = detect(&args, truth.as_ref(), &mut sights)?;
@@ -138,7 +139,7 @@ fn file_name(path: &Path) -> String {
 fn detect(
     args: &EvalScenesArgs,
     truth: Option<&BTreeMap<String, Vec<Rect>>>,
-    sights: &mut [(DetectorName, Sight)],
+    sights: &mut [(DetectorKind, Sight)],
 ) -> Result<Vec<PhotoRow>> {
     let paths = photos_in(&args.images)?;
     let bar = progress(paths.len(), "photos")?;
@@ -225,7 +226,7 @@ fn identify(
     args: &EvalScenesArgs,
     pack: &Pack,
     people: &People,
-    detector: DetectorName,
+    detector: DetectorKind,
     sight: &mut Sight,
 ) -> Result<Vec<Identified>> {
     let (enrolled_strangers, knocking) = strangers(args, sight)?;
@@ -301,13 +302,13 @@ fn count(seen: &[SeenPhoto<'_>], knocked: &[(String, f32)], threshold: &Threshol
 fn markdown(report: &Report) -> String {
     let mut out =
         format!("# Scenes: {}\n\nFaces: {}.\n\n| photo | size | faces |", report.pack, report.truth);
-    for name in DetectorName::ALL {
+    for name in DetectorKind::ALL {
         let _ = write!(out, " {0} found | {0} missed | {0} extra | {0} landmarks |", name.text());
     }
     out.push_str("\n|---|---|---|");
-    out.push_str(&"---|".repeat(4 * DetectorName::ALL.len()));
+    out.push_str(&"---|".repeat(4 * DetectorKind::ALL.len()));
     out.push('\n');
-    let mut sums = vec![[0_usize; 4]; DetectorName::ALL.len()];
+    let mut sums = vec![[0_usize; 4]; DetectorKind::ALL.len()];
     for row in &report.photos {
         let _ = write!(out, "| {} | {}x{} | {} |", row.photo, row.width, row.height, row.faces);
         for (sum, found) in sums.iter_mut().zip(&row.detectors) {
