@@ -5,11 +5,11 @@ use crate::engine::{Engine, Seen};
 use crate::error::Error;
 use crate::journal::Journal;
 use crate::log::By;
-use crate::message::{Reason, Response, Sight, Stages, Verdict};
+use crate::message::{Reason, Response, Sight, Verdict};
 use crate::service::{Answer, Outcome, unix_seconds};
 use crate::source::Frames;
 use arcdoor_camera::CameraError;
-use arcdoor_core::{Millis, RetryReason, SubjectId, Template};
+use arcdoor_core::{Millis, RetryReason, StageTimes, SubjectId, Template};
 use arcdoor_frame::RgbImage;
 use arcdoor_gallery::Gallery;
 use arcdoor_pipeline::Policy;
@@ -203,7 +203,7 @@ fn nothing() -> Sight {
         decision: Verdict::Retry,
         reason: Some(Reason::Retry(RetryReason::Looking)),
         engine: None,
-        stages: Stages::default(),
+        stages: StageTimes::default(),
     }
 }
 

@@ -8,8 +8,9 @@ use arcdoor_core::{Candidates, Face, Faces};
 use arcdoor_frame::RgbImage;
 use arcdoor_gallery::Gallery;
 use arcdoor_infer::{EngineChoice, Net, NetSpec, Session};
-use arcdoor_models::Pack;
-use arcdoor_vision::{DetectSettings, Detector, Embedder, Landmarker, YuNet, assess};
+use arcdoor_models::{Pack, Role};
+use arcdoor_vision::tuning::Tuning;
+use arcdoor_vision::{DetectSettings, Detector, Embedder, Landmarker, YuNet, YuNetLandmarker, assess};
 
 use crate::bench_frame::{FRAME, Frames, crowd, detector_input};
 use crate::bench_nets::of_index;

@@ -160,7 +160,7 @@ fn detect(
         let found = |index: usize| {
             let hits = hits(&faces, &boxes[index]);
             Found {
-                detector: sights[index].0.text(),
+                detector: sights[index].0.name(),
                 found: hits,
                 missed: faces.len() - hits,
                 extra: boxes[index].len() - hits,
@@ -230,11 +230,11 @@ fn identify(
     sight: &mut Sight,
 ) -> Result<Vec<Identified>> {
     let (enrolled_strangers, knocking) = strangers(args, sight)?;
-    let file = args.out.join(format!("gallery-{}.redb", detector.text()));
+    let file = args.out.join(format!("gallery-{}.redb", detector.name()));
     if file.exists() {
         fs::remove_file(&file)?;
     }
-    let dimension = pack.embedder().dimension.context("the pack's embedder has no dimension")?;
+    let dimension = pack.manifest().embedder.dimension.context("the pack's embedder has no dimension")?;
     let mut gallery = Gallery::open(&file, &GalleryKey::generate()?, pack.model_id(), dimension)?;
     let mut templates: BTreeMap<&str, Vec<Template>> = BTreeMap::new();
     for (photo, person) in &people.enrolled {
@@ -259,7 +259,7 @@ fn identify(
     let knocked = best(&gallery, &knocking)?;
     let row = |threshold: Threshold| {
         let mut row = count(&seen, &knocked, &threshold);
-        row.detector = detector.text();
+        row.detector = detector.name();
         row.enrolled = gallery.len();
         row.strangers = enrolled_strangers.len();
         row
@@ -303,7 +303,7 @@ fn markdown(report: &Report) -> String {
     let mut out =
         format!("# Scenes: {}\n\nFaces: {}.\n\n| photo | size | faces |", report.pack, report.truth);
     for name in DetectorKind::ALL {
-        let _ = write!(out, " {0} found | {0} missed | {0} extra | {0} landmarks |", name.text());
+        let _ = write!(out, " {0} found | {0} missed | {0} extra | {0} landmarks |", name.name());
     }
     out.push_str("\n|---|---|---|");
     out.push_str(&"---|".repeat(4 * DetectorKind::ALL.len()));
