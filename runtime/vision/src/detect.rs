@@ -216,7 +216,7 @@ mod tests {
         let mut unseen = [face(-1.0, 9.0, coarse), face(-2.0, 5.0, None)];
         assert_eq!(looked(&mut unseen), [-1.0, -2.0]);
         assert_eq!(unseen.map(|face| face.landmarks), [coarse, None]);
-        assert_eq!(looked(&mut []), []);
+        assert!(looked(&mut []).is_empty());
     }
 
     #[test]

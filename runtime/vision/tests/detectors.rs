@@ -13,6 +13,7 @@
 use arcdoor_core::{Face, Faces, Rect, RetryReason};
 use arcdoor_frame::{ImageLimits, RgbImage, RgbView, read_image};
 use arcdoor_models::Pack;
+use arcdoor_vision::tuning::Tuning;
 use arcdoor_vision::{
     DetectSettings, Detector, DetectorKind, Landmarker, QualityGate, RunOptions, SeetaFace, Vision, YuNet,
     YuNetLandmarker, assess,
@@ -51,6 +52,10 @@ fn photo(name: &str) -> Option<RgbImage> {
     let mut image = RgbImage::new();
     read_image(&path, &ImageLimits::default(), &mut image).unwrap();
     Some(image)
+}
+
+fn landmarker(pack: &Pack) -> YuNetLandmarker {
+    YuNetLandmarker::from_pack_tuned(pack, RunOptions::default(), &Tuning::default()).unwrap()
 }
 
 /// Runs `check` on every detector that can be built here.
