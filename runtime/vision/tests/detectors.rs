@@ -153,7 +153,7 @@ fn landmarks_come_from_the_box_of_either_detector() {
     let marks = found(&mut yunet, image.view(), &settings)[0].landmarks.unwrap();
     each(|detector| {
         let rect = found(detector, image.view(), &settings)[0].rect;
-        let near = landmarker.landmarks(image.view(), &rect).unwrap().unwrap();
+        let near = self::landmarker(&pack).landmarks(image.view(), &rect).unwrap().unwrap();
         for (a, b) in near.0.iter().zip(&marks.0) {
             // YuNet's points wander by up to 6 % of the face's width with the scale it runs at.
             assert!(
