@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use arcdoor_core::CalibrationError;
 
+use crate::role::Role;
+
 /// One thing that is wrong with a pack; `arcdoor pack check` lists all of them.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
@@ -43,10 +45,16 @@ pub enum Problem {
     /// The manifest is no TOML of the expected form.
     #[error("pack.toml: {0}")]
     Manifest(String),
+    /// A section for a network that nothing here would run.
+    #[error("[{0}]: this arcdoor runs no network of that name; remove the section, or take a newer arcdoor")]
+    Role(String),
+    /// A network that was asked for and that the pack does not have.
+    #[error("[{}]: the pack has no such network; take another pack", .0.name())]
+    NoNetwork(Role),
     /// A file name that could leave the folder.
     #[error("{field}: {file:?} is no plain file name; a pack's files lie in its own folder")]
     FileName {
-        /// Which network.
+        /// The network's role, as in the manifest.
         field: &'static str,
         /// As in the manifest.
         file: String,

@@ -11,12 +11,18 @@ mod error;
 mod manifest;
 mod pack;
 mod recipe;
+mod role;
 mod trust;
 
 pub use archive::{MAX_ENTRIES, bundle, unpack};
 pub use card::EmbedderCard;
 pub use error::{PackError, Problem};
-pub use manifest::{CalibrationTable, ChannelOrder, GraphFile, Layout, Manifest, NetFile, Preprocess};
-pub use pack::{MANIFEST_FILE, MAX_MANIFEST_BYTES, MAX_NET_BYTES, MAX_SIGNATURE_BYTES, Pack, sha256_hex};
+pub use manifest::{
+    Alignment, CalibrationTable, ChannelOrder, GraphFile, Layout, Manifest, NetFile, Preprocess,
+};
+pub use pack::{
+    MANIFEST_FILE, MAX_MANIFEST_BYTES, MAX_NET_BYTES, MAX_SIGNATURE_BYTES, Pack, PackNet, sha256_hex,
+};
 pub use recipe::{Built, Recipe, RecipeError, RecipeNet};
+pub use role::Role;
 pub use trust::{SIGNATURE_FILE, TrustedKey, TrustedKeyError};

@@ -1,10 +1,13 @@
 //! `pack.toml`.
 
-use arcdoor_core::CalibrationRow;
 use arcdoor_core::limits::MAX_DIMENSION;
+use arcdoor_core::{CalibrationRow, ModelId};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::error::Problem;
+use crate::pack::first_16;
+use crate::role::Role;
 
 /// Most outputs that a network may name.
 const MAX_OUTPUTS: usize = 32;
@@ -25,12 +28,9 @@ pub struct Manifest {
     pub version: u64,
     /// What the pack is, in a sentence.
     pub description: String,
-    /// Finds faces.
+    /// The network of [`Role::Detector`].
     pub detector: NetFile,
-    /// Finds landmarks, where the detector does not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub landmarks: Option<NetFile>,
-    /// Makes templates.
+    /// The network of [`Role::Embedder`].
     pub embedder: NetFile,
     /// What the embedder's scores mean.
     pub calibration: CalibrationTable,
@@ -61,8 +61,8 @@ pub struct NetFile {
     pub training_data: String,
     /// What it wants as input.
     pub preprocess: Preprocess,
-    /// What was left of the network when the pack's builder had read and simplified it, for the inputs that devices
-    /// use: with it a device starts in less time and memory. Made of `file` alone.
+    /// The same network as the pack's builder read and simplified it, prepared for the input sizes that devices
+    /// use. A device that starts from it needs less time and memory; it is made from `file` alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub graph: Option<GraphFile>,
 }
@@ -77,22 +77,33 @@ pub struct GraphFile {
     pub sha256: String,
 }
 
-/// From pixels to a network's input: `x' = (x - mean) * scale` for x in 0..=255, per plane.
+/// From pixels to a network's input: `x' = (x - mean) * scale` for x in 0..=255, plane by plane.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocess {
-    /// Pixels.
+    /// Columns of the input, 8..=2048 pixels.
     pub width: u32,
-    /// Pixels.
+    /// Rows of the input, 8..=2048 pixels.
     pub height: u32,
     /// Order of the axes.
     pub layout: Layout,
-    /// Which colour is the first plane.
+    /// Which planes there are, and in which order.
     pub channel_order: ChannelOrder,
-    /// Per plane, in the planes' order.
-    pub mean: [f32; 3],
-    /// Per plane, in the planes' order.
-    pub scale: [f32; 3],
+    /// Subtracted from the pixels: one value for each plane, in the planes' order.
+    pub mean: Vec<f32>,
+    /// Multiplied afterwards: one value for each plane, in the planes' order; none is 0.
+    pub scale: Vec<f32>,
+    /// How a face is brought into the input of an embedder; a detector takes whole pictures.
+    #[serde(default, skip_serializing_if = "Alignment::is_default")]
+    pub alignment: Alignment,
+}
+
+impl Preprocess {
+    /// The shape of the input: batch, planes, rows, columns.
+    #[must_use]
+    pub const fn shape(&self) -> [usize; 4] {
+        [1, self.channel_order.planes(), self.height as usize, self.width as usize]
+    }
 }
 
 /// Order of an input's axes.
@@ -111,6 +122,43 @@ pub enum ChannelOrder {
     Rgb,
     /// Blue first, as OpenCV keeps pictures.
     Bgr,
+    /// One plane, 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), not rounded.
+    Grey,
+}
+
+impl ChannelOrder {
+    /// How many planes the input has.
+    #[must_use]
+    pub const fn planes(self) -> usize {
+        match self {
+            Self::Rgb | Self::Bgr => 3,
+            Self::Grey => 1,
+        }
+    }
+}
+
+/// How a face is brought into an embedder's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Alignment {
+    /// The five landmarks go to InsightFace's `arcface_dst`, drawn for 112 x 112 pixels, by the similarity with the
+    /// least sum of squared distances. Other input sizes scale that drawing.
+    #[default]
+    #[serde(rename = "arcface-112")]
+    Arcface112,
+}
+
+impl Alignment {
+    /// Its name in the manifest.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Arcface112 => "arcface-112",
+        }
+    }
+
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The pack's table from false match rate to threshold.
@@ -140,10 +188,62 @@ pub struct CalibrationTable {
 }
 
 impl Manifest {
-    /// The networks with their names in the manifest.
-    pub fn nets(&self) -> impl Iterator<Item = (&'static str, &NetFile)> {
-        let landmarks = self.landmarks.iter().map(|net| ("landmarks", net));
-        [("detector", &self.detector)].into_iter().chain(landmarks).chain([("embedder", &self.embedder)])
+    /// Reads the text of `pack.toml`.
+    ///
+    /// # Errors
+    /// When it is no TOML, a field is missing, unknown or of another type, a section is for a network that this
+    /// arcdoor does not run, or a network that each pack has is missing. Never an empty list.
+    pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+        let wrong = |cause: toml::de::Error| vec![Problem::Manifest(cause.to_string().trim().to_owned())];
+        // By name, before the typed reader below calls them unknown or missing fields.
+        let table: toml::Table = toml::from_str(text).map_err(wrong)?;
+        let is_known = |name: &str| {
+            name == "calibration" || Role::ALL.iter().any(|role| role.is_run() && role.name() == name)
+        };
+        let sections = table.iter().filter(|(_, value)| value.is_table()).map(|(name, _)| name);
+        let unknown = sections.filter(|name| !is_known(name)).map(|name| Problem::Role(name.clone()));
+        let lacks = |role: &Role| role.is_required() && !table.contains_key(role.name());
+        let missing = Role::ALL.into_iter().filter(lacks).map(Problem::NoNetwork);
+        let problems: Vec<Problem> = unknown.chain(missing).collect();
+        if problems.is_empty() { toml::from_str(text).map_err(wrong) } else { Err(problems) }
+    }
+
+    /// The network of a role; `None` where the pack has none.
+    #[must_use]
+    pub const fn net(&self, role: Role) -> Option<&NetFile> {
+        match role {
+            Role::Detector => Some(&self.detector),
+            Role::Landmarks => None,
+            Role::Embedder => Some(&self.embedder),
+        }
+    }
+
+    /// The networks that it has, in the order of [`Role::ALL`].
+    pub fn nets(&self) -> impl Iterator<Item = (Role, &NetFile)> {
+        Role::ALL.into_iter().filter_map(|role| Some((role, self.net(role)?)))
+    }
+
+    /// The embedder's id. It covers all that makes two templates comparable: the network's bytes and its
+    /// preprocessing. What later manifests can say beyond the first ones counts only where it differs from what
+    /// the first ones meant, so that ids stay what they were.
+    #[must_use]
+    pub fn model_id(&self) -> ModelId {
+        let (embedder, input) = (&self.embedder, &self.embedder.preprocess);
+        let mut hasher = Sha256::new();
+        hasher.update(embedder.sha256.as_bytes());
+        hasher
+            .update(format!("{}x{} {:?} {:?}", input.width, input.height, input.layout, input.channel_order));
+        for number in input.mean.iter().chain(&input.scale) {
+            hasher.update(number.to_le_bytes());
+        }
+        for output in &embedder.outputs {
+            hasher.update(output.as_bytes());
+        }
+        if !input.alignment.is_default() {
+            hasher.update([0]);
+            hasher.update(input.alignment.name());
+        }
+        ModelId::new(first_16(&hasher.finalize()))
     }
 
     /// The text of `pack.toml`.
@@ -171,8 +271,8 @@ impl Manifest {
         if !is_plain(&self.name) {
             found.push(value("name", "must be a plain name of at most 64 letters, digits, '-', '_' or '.'"));
         }
-        for (field, net) in self.nets() {
-            net.problems(field, &mut found);
+        for (role, net) in self.nets() {
+            net.problems(role.name(), &mut found);
         }
         if !self.embedder.dimension.is_some_and(|dimension| (8..=MAX_DIMENSION).contains(&dimension)) {
             found.push(value("embedder.dimension", &format!("must be 8..={MAX_DIMENSION}")));
@@ -203,6 +303,11 @@ impl NetFile {
         let input = &self.preprocess;
         if !SIDES.contains(&input.width) || !SIDES.contains(&input.height) {
             found.push(value(&format!("{field}.preprocess"), "width and height must be 8..=2048"));
+        }
+        let planes = input.channel_order.planes();
+        if input.mean.len() != planes || input.scale.len() != planes {
+            let problem = format!("mean and scale must have a value for each plane: {planes}");
+            found.push(value(&format!("{field}.preprocess"), &problem));
         }
         let numbers = input.mean.iter().chain(&input.scale);
         if !numbers.into_iter().all(|number| number.is_finite()) || input.scale.contains(&0.0) {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use arcdoor_core::{Calibration, CalibrationError, CalibrationId, Fmr, ModelId, Threshold};
@@ -9,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{PackError, Problem};
 use crate::manifest::{Manifest, NetFile};
+use crate::role::Role;
 use crate::trust::{self, SIGNATURE_FILE, TrustedKey};
 
 /// The manifest's file name.
@@ -24,9 +26,8 @@ pub const MAX_NET_BYTES: u64 = 64 << 20;
 pub struct Pack {
     dir: PathBuf,
     manifest: Manifest,
-    detector: NetBytes,
-    landmarks: NetBytes,
-    embedder: NetBytes,
+    /// By role; empty where the pack has no such network.
+    bytes: [NetBytes; Role::ALL.len()],
     calibration: Calibration,
 }
 
@@ -35,6 +36,27 @@ pub struct Pack {
 struct NetBytes {
     onnx: Vec<u8>,
     graph: Option<Vec<u8>>,
+}
+
+/// One network of a verified pack: its entry in the manifest, which it derefs to, and its verified bytes.
+#[derive(Clone, Copy)]
+pub struct PackNet<'a> {
+    /// What it is for.
+    pub role: Role,
+    /// What the manifest says of it.
+    pub entry: &'a NetFile,
+    /// The ONNX file.
+    pub onnx: &'a [u8],
+    /// The graph file, where it has one.
+    pub graphs: Option<&'a [u8]>,
+}
+
+impl Deref for PackNet<'_> {
+    type Target = NetFile;
+
+    fn deref(&self) -> &NetFile {
+        self.entry
+    }
 }
 
 impl Pack {
@@ -70,8 +92,7 @@ impl Pack {
         }
         let text =
             String::from_utf8(text).map_err(|_| vec![Problem::Manifest("is no UTF-8 text".to_owned())])?;
-        let manifest: Manifest = toml::from_str(&text)
-            .map_err(|cause| vec![Problem::Manifest(cause.to_string().trim().to_owned())])?;
+        let manifest = Manifest::parse(&text)?;
         let mut problems = manifest.problems();
         let mut read = |file: &str, sha256: &str| {
             // A name that is not plain has been reported, and is never opened.
@@ -87,14 +108,12 @@ impl Pack {
             onnx: read(&net.file, &net.sha256),
             graph: net.graph.as_ref().map(|graph| read(&graph.file, &graph.sha256)),
         };
-        let detector = net(&manifest.detector);
-        let landmarks = manifest.landmarks.as_ref().map(&mut net).unwrap_or_default();
-        let embedder = net(&manifest.embedder);
+        let bytes = Role::ALL.map(|role| manifest.net(role).map(&mut net).unwrap_or_default());
         let calibration = calibration(&manifest);
         match calibration {
             Ok(calibration) if problems.is_empty() => {
                 let dir = dir.to_path_buf();
-                Ok(Self { dir, manifest, detector, landmarks, embedder, calibration })
+                Ok(Self { dir, manifest, bytes, calibration })
             }
             Ok(_) => Err(problems),
             Err(cause) => {
@@ -130,50 +149,27 @@ impl Pack {
         [MANIFEST_FILE.to_owned()].into_iter().chain(nets.flatten()).collect()
     }
 
-    /// Finds faces.
-    #[must_use]
-    pub const fn detector(&self) -> &NetFile {
-        &self.manifest.detector
+    /// The network of a role.
+    ///
+    /// # Errors
+    /// When the pack has none.
+    pub fn net(&self, role: Role) -> Result<PackNet<'_>, PackError> {
+        let missing = || PackError { dir: self.dir.clone(), problem: Problem::NoNetwork(role) };
+        self.nets().find(|net| net.role == role).ok_or_else(missing)
     }
 
-    /// Finds landmarks, where the pack has a network for it.
-    #[must_use]
-    pub const fn landmarks(&self) -> Option<&NetFile> {
-        self.manifest.landmarks.as_ref()
-    }
-
-    /// Makes templates.
-    #[must_use]
-    pub const fn embedder(&self) -> &NetFile {
-        &self.manifest.embedder
+    /// All networks, in the order of [`Role::ALL`].
+    pub fn nets(&self) -> impl Iterator<Item = PackNet<'_>> {
+        Role::ALL.into_iter().zip(&self.bytes).filter_map(|(role, bytes)| {
+            let entry = self.manifest.net(role)?;
+            Some(PackNet { role, entry, onnx: &bytes.onnx, graphs: bytes.graph.as_deref() })
+        })
     }
 
     /// Values of a template.
     #[must_use]
     pub fn dimension(&self) -> usize {
         self.manifest.embedder.dimension.unwrap_or_default()
-    }
-
-    /// The verified bytes of one of this pack's networks; empty for a network of another pack.
-    #[must_use]
-    pub fn file_bytes(&self, net: &NetFile) -> &[u8] {
-        self.bytes(net).map(|bytes| &*bytes.onnx).unwrap_or_default()
-    }
-
-    /// The verified bytes of its graph file, where it has one.
-    #[must_use]
-    pub fn graph_bytes(&self, net: &NetFile) -> Option<&[u8]> {
-        self.bytes(net)?.graph.as_deref()
-    }
-
-    fn bytes(&self, net: &NetFile) -> Option<&NetBytes> {
-        if *net == self.manifest.embedder {
-            Some(&self.embedder)
-        } else if *net == self.manifest.detector {
-            Some(&self.detector)
-        } else {
-            self.manifest.landmarks.as_ref().filter(|landmarks| *landmarks == net).map(|_| &self.landmarks)
-        }
     }
 
     /// The embedder's id: templates carry it and meet only their own kind.
@@ -212,21 +208,6 @@ fn check_signature(dir: &Path, manifest: &[u8], keys: &[TrustedKey]) -> Result<(
     trust::verify(manifest, &signature, keys)
 }
 
-/// The id covers all that makes two templates comparable: the network's bytes and its preprocessing.
-fn model_id(embedder: &NetFile) -> ModelId {
-    let mut hasher = Sha256::new();
-    hasher.update(embedder.sha256.as_bytes());
-    let input = &embedder.preprocess;
-    hasher.update(format!("{}x{} {:?} {:?}", input.width, input.height, input.layout, input.channel_order));
-    for number in input.mean.iter().chain(&input.scale) {
-        hasher.update(number.to_le_bytes());
-    }
-    for output in &embedder.outputs {
-        hasher.update(output.as_bytes());
-    }
-    ModelId::new(first_16(&hasher.finalize()))
-}
-
 fn calibration(manifest: &Manifest) -> Result<Calibration, CalibrationError> {
     let table = &manifest.calibration;
     let mut hasher = Sha256::new();
@@ -238,10 +219,10 @@ fn calibration(manifest: &Manifest) -> Result<Calibration, CalibrationError> {
         hasher.update([u8::from(row.basis.is_counted())]);
     }
     let id = CalibrationId::new(first_16(&hasher.finalize()));
-    Calibration::new(model_id(&manifest.embedder), id, &table.rows)
+    Calibration::new(manifest.model_id(), id, &table.rows)
 }
 
-fn first_16(digest: &[u8]) -> [u8; 16] {
+pub(crate) fn first_16(digest: &[u8]) -> [u8; 16] {
     let mut id = [0; 16];
     id.copy_from_slice(&digest[..16]);
     id

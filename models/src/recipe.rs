@@ -29,12 +29,9 @@ pub struct Recipe {
     pub version: u64,
     /// What the pack is, in a sentence.
     pub description: String,
-    /// Finds faces.
+    /// The network of [`Role::Detector`](crate::Role::Detector).
     pub detector: RecipeNet,
-    /// Finds landmarks, where the detector does not.
-    #[serde(default)]
-    pub landmarks: Option<RecipeNet>,
-    /// Makes templates.
+    /// The network of [`Role::Embedder`](crate::Role::Embedder).
     pub embedder: RecipeNet,
     /// What the embedder's scores mean.
     pub calibration: CalibrationTable,
@@ -89,16 +86,15 @@ impl Recipe {
         toml::from_str(text).map_err(|cause| RecipeError::new(&cause))
     }
 
-    /// The manifest, once each network is built; `landmarks` where the recipe has that network.
+    /// The manifest, once each network is built.
     #[must_use]
-    pub fn manifest(&self, detector: Built, landmarks: Option<Built>, embedder: Built) -> Manifest {
+    pub fn manifest(&self, detector: Built, embedder: Built) -> Manifest {
         Manifest {
             name: self.name.clone(),
             format: FORMAT,
             version: self.version,
             description: self.description.clone(),
             detector: self.detector.built(detector),
-            landmarks: self.landmarks.as_ref().zip(landmarks).map(|(net, built)| net.built(built)),
             embedder: self.embedder.built(embedder),
             calibration: self.calibration.clone(),
         }

@@ -11,8 +11,8 @@ use std::path::Path;
 
 use arcdoor_core::{Basis, Fmr};
 use arcdoor_models::{
-    Built, EmbedderCard, GraphFile, MANIFEST_FILE, Manifest, Pack, Problem, Recipe, SIGNATURE_FILE,
-    TrustedKey, sha256_hex,
+    Built, EmbedderCard, GraphFile, MANIFEST_FILE, Manifest, Pack, Preprocess, Problem, Recipe, Role,
+    SIGNATURE_FILE, TrustedKey, sha256_hex,
 };
 use tempfile::TempDir;
 
@@ -34,7 +34,7 @@ fn manifest() -> Manifest {
         preprocess: net.preprocess.clone(),
         graph: None,
     };
-    recipe.manifest(built(DETECTOR, &recipe.detector), None, built(EMBEDDER, &recipe.embedder))
+    recipe.manifest(built(DETECTOR, &recipe.detector), built(EMBEDDER, &recipe.embedder))
 }
 
 /// A good pack, its manifest's text changed by `edit`.
@@ -73,8 +73,8 @@ fn pack_with_graph(name: &str) -> TempDir {
 fn a_graph_file_is_verified_like_its_network() {
     let dir = pack_with_graph("yunet.graph");
     let pack = Pack::open(dir.path()).unwrap();
-    assert_eq!(pack.graph_bytes(pack.detector()), Some(GRAPH));
-    assert_eq!(pack.graph_bytes(pack.embedder()), None);
+    assert_eq!(pack.net(Role::Detector).unwrap().graphs, Some(GRAPH));
+    assert_eq!(pack.net(Role::Embedder).unwrap().graphs, None);
     assert_eq!(pack.files(), ["pack.toml", "yunet.onnx", "yunet.graph", "sface.onnx"]);
     fs::write(dir.path().join("yunet.graph"), b"another graph").unwrap();
     assert!(refusal(&dir).contains("yunet.graph: changed"), "{}", refusal(&dir));
@@ -88,8 +88,11 @@ fn a_graph_file_is_verified_like_its_network() {
 fn a_good_pack_opens_with_the_bytes_it_verified() {
     let dir = pack_with(|text| text);
     let pack = Pack::open(dir.path()).unwrap();
-    assert_eq!(pack.file_bytes(pack.detector()), DETECTOR);
-    assert_eq!(pack.file_bytes(pack.embedder()), EMBEDDER);
+    assert_eq!(pack.net(Role::Detector).unwrap().onnx, DETECTOR);
+    assert_eq!(pack.net(Role::Embedder).unwrap().onnx, EMBEDDER);
+    assert_eq!(pack.nets().map(|net| net.role).collect::<Vec<_>>(), [Role::Detector, Role::Embedder]);
+    let missing = pack.net(Role::Landmarks).map(|net| net.role).unwrap_err();
+    assert!(missing.to_string().contains("[landmarks]"), "{missing}");
     assert_eq!(pack.dimension(), 128);
     assert_eq!(pack.manifest(), &manifest());
     let threshold = pack.threshold(Fmr::new(1e-5).unwrap()).unwrap();
@@ -142,6 +145,10 @@ fn values_out_of_range_are_refused() {
         ("width = 320", "width = 100000", "detector.preprocess"),
         ("scale = [1.0, 1.0, 1.0]", "scale = [1.0, 0.0, 1.0]", "detector.preprocess"),
         ("mean = [0.0, 0.0, 0.0]", "mean = [nan, 0.0, 0.0]", "detector.preprocess"),
+        ("mean = [0.0, 0.0, 0.0]", "mean = [0.0]", "each plane: 3"),
+        ("channel_order = \"rgb\"", "channel_order = \"grey\"", "embedder.preprocess: mean and scale"),
+        ("channel_order = \"rgb\"", "channel_order = \"yuv\"", "yuv"),
+        ("layout = \"nchw\"", "layout = \"nchw\"\nalignment = \"eyes\"", "eyes"),
         ("format = 1", "format = 2", "format"),
         ("threshold = 0.4", "threshold = 1.4", "calibration"),
         ("tail_fit = \"", "# \"", "calibration.tail_fit"),
@@ -175,14 +182,68 @@ fn check_lists_everything_that_is_wrong() {
     assert_eq!(Pack::check(dir.path(), None).len(), 3);
 }
 
+/// The embedder takes one plane.
+fn grey(text: String) -> String {
+    let (detector, embedder) = text.split_at(text.find("[embedder]").unwrap());
+    let embedder = embedder.replacen("\"rgb\"", "\"grey\"", 1);
+    let embedder = embedder.replacen("[0.0, 0.0, 0.0]", "[0.0]", 1).replacen("[1.0, 1.0, 1.0]", "[1.0]", 1);
+    format!("{detector}{embedder}")
+}
+
 #[test]
 fn the_model_id_follows_whatever_changes_a_template_and_nothing_else() {
     let id = |edit: fn(String) -> String| Pack::open(pack_with(edit).path()).unwrap().model_id();
     let plain = id(|text| text);
     assert_ne!(plain, id(|text| text.replace("channel_order = \"rgb\"", "channel_order = \"bgr\"")));
     assert_ne!(plain, id(|text| text.replace("width = 112", "width = 96")));
+    assert_ne!(plain, id(grey));
     assert_eq!(plain, id(|text| text.replace("Apache-2.0", "MIT")));
     assert_eq!(plain, id(|text| text.replace("width = 320", "width = 640")));
+}
+
+/// What galleries in the field hold: the id of the pack that `cargo xtask pack yunet-sface` builds.
+#[test]
+fn the_model_id_of_a_pack_stays_what_it_was() {
+    let built = |sha256: &str, net: &arcdoor_models::RecipeNet| Built {
+        sha256: sha256.to_owned(),
+        macs: 1,
+        parameters: 1,
+        preprocess: Preprocess {
+            mean: vec![127.5; 3],
+            scale: vec![0.007_812_5; 3],
+            ..net.preprocess.clone()
+        },
+        graph: None,
+    };
+    let recipe = recipe();
+    let sface = "997709188a398891b78a07288de3d6d419d27a1665f06e616fb05ff41fdec223";
+    let manifest =
+        recipe.manifest(built(&sha256_hex(DETECTOR), &recipe.detector), built(sface, &recipe.embedder));
+    let said = format!("{}\n", manifest.to_toml().unwrap());
+    assert!(!said.contains("alignment"), "{said}");
+    let spelled = said.replace("layout = \"nchw\"", "layout = \"nchw\"\nalignment = \"arcface-112\"");
+    assert_eq!(Manifest::parse(&spelled).unwrap(), manifest);
+    assert_eq!(manifest.model_id().to_string(), "8eb9cf50e86d879c149999b1c73d1c92");
+}
+
+#[test]
+fn a_network_that_nothing_runs_is_refused_by_name() {
+    for role in ["landmarks", "pad"] {
+        let dir = pack_with(|text| {
+            let embedder = text.find("[embedder]").unwrap();
+            let more = text[embedder..text.find("[calibration]").unwrap()].replace("embedder", role);
+            format!("{text}\n{more}")
+        });
+        let text = refusal(&dir);
+        assert!(text.contains(&format!("[{role}]")) && text.contains("remove the section"), "{text}");
+        assert!(matches!(&*Pack::check(dir.path(), None), [Problem::Role(name)] if name == role));
+    }
+    let dir = pack_with(|text| text.replace("[detector", "[finder"));
+    let problems = Pack::check(dir.path(), None);
+    assert!(
+        matches!(&*problems, [Problem::Role(name), Problem::NoNetwork(Role::Detector)] if name == "finder"),
+        "{problems:?}"
+    );
 }
 
 fn sign(dir: &Path, pair: &minisign::KeyPair) {
@@ -259,8 +320,7 @@ fn a_card_brings_an_embedder_that_grants_nobody_until_it_is_calibrated() {
         preprocess: net.preprocess.clone(),
         graph: None,
     };
-    let manifest =
-        recipe.manifest(built(DETECTOR, &recipe.detector), None, built(EMBEDDER, &recipe.embedder));
+    let manifest = recipe.manifest(built(DETECTOR, &recipe.detector), built(EMBEDDER, &recipe.embedder));
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join(MANIFEST_FILE), manifest.to_toml().unwrap()).unwrap();
     fs::write(dir.path().join("yunet.onnx"), DETECTOR).unwrap();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use arcdoor_core::{Faces, Landmarks5};
 use arcdoor_frame::{ImageLimits, RgbImage, read_image};
 use arcdoor_infer::{Net, NetSpec, Session};
-use arcdoor_models::Pack;
+use arcdoor_models::{Pack, Role};
 use arcdoor_tests::Real;
 use arcdoor_vision::tuning::{Tuning, networks};
 use arcdoor_vision::{DetectSettings, Detector, Embedder, Engine, EngineChoice, RunOptions, YuNet};
@@ -31,13 +31,12 @@ const CHOICES: [EngineChoice; 2] = [EngineChoice::Plan, EngineChoice::Tract];
 
 impl Pair {
     fn new(pack: &Pack) -> Self {
-        let file = pack.detector();
+        let file = pack.net(Role::Detector).unwrap();
         let names = file.outputs.clone();
         let outputs: Vec<&str> = names.iter().map(String::as_str).collect();
         let spec = NetSpec { input: [1, 3, SIDE, SIDE], outputs: &outputs };
-        let detectors = CHOICES.map(|choice| {
-            Net::load(pack.file_bytes(file), &spec, &choice.into()).unwrap().session().unwrap()
-        });
+        let detectors =
+            CHOICES.map(|choice| Net::load(file.onnx, &spec, &choice.into()).unwrap().session().unwrap());
         assert_eq!([&detectors[0], &detectors[1]].map(Session::engine), [Engine::Plan, Engine::Tract]);
         let embedders = CHOICES.map(|choice| Embedder::from_pack(pack, &choice.into()).unwrap());
         let yunet = YuNet::from_pack(pack, &RunOptions::default()).unwrap();

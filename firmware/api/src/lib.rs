@@ -30,5 +30,5 @@ pub use log::{By, Entry, Record};
 pub use network::{LayerForm, NetworkStep, UnsupportedNode};
 pub use request::{Feed, MAX_PHOTOS, Request};
 pub use response::{Progress, Remain, Response};
-pub use sight::{Advice, Reason, Sight, Stages, Verdict, View};
+pub use sight::{Advice, Reason, Sight, Verdict, View};
 pub use time::{NoTime, UtcTime};

@@ -1,7 +1,8 @@
 //! What was observed and decided on one picture.
 
 use arcdoor_core::{
-    Basis, Decision, DenyReason, Quality, QualityPart, RetryReason, Running, SubjectId, SubjectName,
+    Basis, Decision, DenyReason, Engines, Quality, QualityPart, RetryReason, StageTimes, SubjectId,
+    SubjectName,
 };
 use serde::{Deserialize, Serialize};
 
@@ -60,23 +61,6 @@ impl Reason {
     }
 }
 
-/// Microseconds by stage; 0 for a stage that did not run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Stages {
-    /// Finding faces.
-    pub detect_us: u32,
-    /// Their landmarks.
-    pub landmarks_us: u32,
-    /// Quality.
-    pub quality_us: u32,
-    /// The warp to the template.
-    pub align_us: u32,
-    /// The embedder.
-    pub embed_us: u32,
-    /// The search in the gallery.
-    pub match_us: u32,
-}
-
 /// What was observed and decided on one picture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sight {
@@ -98,10 +82,10 @@ pub struct Sight {
     /// Why, where it was not granted.
     pub reason: Option<Reason>,
     /// What ran the networks; none where nothing ran.
-    pub engine: Option<Running>,
+    pub engine: Option<Engines>,
     /// How long each stage took.
     #[serde(flatten)]
-    pub stages: Stages,
+    pub stages: StageTimes,
 }
 
 impl Sight {
@@ -118,7 +102,7 @@ impl Sight {
             decision: Verdict::Retry,
             reason: Some(Reason::Retry(RetryReason::Looking)),
             engine: None,
-            stages: Stages::default(),
+            stages: StageTimes::default(),
         }
     }
 }

@@ -67,7 +67,7 @@ impl UtcTime {
 
 /// Days from 1970-01-01 to a date of the Gregorian calendar (Hinnant, days_from_civil); `None` for no date.
 fn days(year: u64, month: u64, day: u64) -> Option<u64> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let length = match month {
         2 if leap => 29,
         2 => 28,

@@ -3,12 +3,13 @@
 use std::time::Instant;
 
 use arcdoor_core::{
-    Candidates, Decision, Face, Faces, Millis, ModelId, Quality, Rect, RetryReason, Template, Threshold,
+    Candidates, Decision, Engines, Face, Faces, Millis, ModelId, Quality, Rect, RetryReason, Stage,
+    StageTimes, Template, Threshold,
 };
 use arcdoor_frame::RgbView;
 use arcdoor_gallery::Gallery;
 use arcdoor_vision::quality::{Assessment, QualityGate};
-use arcdoor_vision::{DetectSettings, Running, StageTimes, Vision};
+use arcdoor_vision::{DetectSettings, Vision};
 
 use crate::comparison::Comparison;
 use crate::decide::{Rules, State, decide};
@@ -32,8 +33,6 @@ pub struct Step {
     pub candidates: Candidates,
     /// How long each stage took.
     pub times: StageTimes,
-    /// How long the search in the gallery took, microseconds.
-    pub match_us: u32,
     /// What the decision was made of; goes into a trace.
     pub observation: Observation,
     /// The decision.
@@ -72,8 +71,8 @@ impl Recognizer {
 
     /// What runs the networks.
     #[must_use]
-    pub fn engine(&self) -> Running {
-        self.vision.engine()
+    pub fn engine(&self) -> Engines {
+        self.vision.engines()
     }
 
     /// The embedder whose templates it makes.
@@ -139,22 +138,21 @@ impl Recognizer {
         rules.thresholds.check(self.model_id())?;
         let Observed { faces, chosen, assessment, face } = self.observe(frame, &QualityGate::recognise())?;
         let start = Instant::now();
-        let (mut comparison, mut match_us) = (Comparison::default(), 0);
+        let (mut comparison, mut times) = (Comparison::default(), *self.vision.times());
         let observation = match face {
             Found::Nobody(reason) => Observation::Nobody { reason },
             Found::Unclear(rect, reason) => Observation::Unclear { rect, reason },
             Found::Face(rect, template) => {
                 comparison = Comparison::new(gallery, &template, question)?;
-                match_us = u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX);
+                times.record(Stage::Match, start.elapsed());
                 self.probe = Some(template);
                 comparison.observation(rect, question)
             }
         };
         let (state, decision) = decide(state, &observation, now, rules);
-        let (times, threshold) = (*self.vision.times(), *rules.thresholds.of(question.claim()));
+        let threshold = *rules.thresholds.of(question.claim());
         let candidates = comparison.candidates;
-        let step =
-            Step { faces, chosen, assessment, candidates, times, match_us, observation, decision, threshold };
+        let step = Step { faces, chosen, assessment, candidates, times, observation, decision, threshold };
         Ok((step, state))
     }
 
@@ -177,7 +175,7 @@ impl Recognizer {
         // Loading a network for a new frame size is no part of the stages' times.
         self.prepare(frame.width(), frame.height())?;
         let mut faces = Faces::new();
-        self.vision.see(frame, &self.detect, &mut faces)?;
+        self.vision.detect(frame, &self.detect, &mut faces)?;
         let chosen = match choose(&faces) {
             Ok(chosen) => chosen,
             Err(reason) => {

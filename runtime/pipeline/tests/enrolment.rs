@@ -207,7 +207,7 @@ proptest! {
         first in 0.0_f32..360.0,
         turns in prop::collection::vec(-59.0_f32..59.0, 0..5),
         duplicate in 0.0_f32..1.0,
-        kind in 0..5,
+        kind in 0_u8..5,
     ) {
         let views: Vec<f32> = std::iter::once(first).chain(turns.iter().map(|turn| first + turn)).collect();
         let lists: Vec<&[f32]> = enrolled.iter().map(Vec::as_slice).collect();
@@ -219,7 +219,7 @@ proptest! {
             Purpose::Add { subject },
             Purpose::Replace { subject },
             Purpose::Deny { subject },
-        ][kind];
+        ][usize::from(kind)];
         let is_own = |index: usize| kind >= 2 && index == own;
         let others = enrolled.iter().enumerate().filter(|(index, _)| !is_own(*index));
         let nearest = others.map(|(index, held)| (best(&views, held), index)).max_by(|a, b| a.0.total_cmp(&b.0));

@@ -86,15 +86,15 @@ fn mean(points: &[Point; 5]) -> [f64; 2] {
     sum.map(|v| v / points.len() as f64)
 }
 
-/// Warps `frame` along `to_crop` into `out`: three planes of `side` x `side`, bilinear, black beyond the
-/// frame, `(value - mean) * scale` in the order of `channels`. One pass, nothing allocated.
+/// Warps `frame` along `to_crop` into `out`: the planes of `channels`, `side` x `side` each, bilinear, black beyond
+/// the frame. One pass, nothing allocated.
 ///
 /// # Panics
-/// When `out` is shorter than `3 * side * side`.
+/// When `out` is shorter than those planes.
 pub fn warp(frame: RgbView<'_>, to_crop: &Similarity, channels: &Channels, side: u32, out: &mut [f32]) {
     let plane = (side * side) as usize;
     sample_runs(frame, to_crop, side, |index, pixels, _| {
-        for channel in 0..3 {
+        for channel in 0..channels.planes() {
             channels.fill(channel, pixels, &mut out[channel * plane + index..][..pixels.len()]);
         }
     });

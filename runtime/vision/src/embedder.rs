@@ -2,12 +2,12 @@
 
 use crate::align::{Similarity, warp};
 use crate::error::VisionError;
-use crate::graphs::files;
+use crate::graphs::load;
 use crate::preprocess::Channels;
 use arcdoor_core::{Landmarks5, ModelId, Template};
 use arcdoor_frame::RgbView;
-use arcdoor_infer::{Engine, Net, NetSpec, RunOptions, Session};
-use arcdoor_models::Pack;
+use arcdoor_infer::{Engine, RunOptions, Session};
+use arcdoor_models::{Alignment, Pack, Role};
 
 /// Input sides that the ArcFace template is drawn at, in pixels.
 const SIDES: core::ops::RangeInclusive<u32> = 16..=512;
@@ -16,30 +16,29 @@ const SIDES: core::ops::RangeInclusive<u32> = 16..=512;
 pub struct Embedder {
     session: Session,
     channels: Channels,
+    alignment: Alignment,
     side: u32,
     dimension: usize,
     model_id: ModelId,
 }
 
 impl Embedder {
-    /// From a verified pack.
+    /// From a verified pack, run as `options` say.
     ///
     /// # Errors
     /// When the input is no usable square or the network cannot be loaded.
     pub fn from_pack(pack: &Pack, options: &RunOptions) -> Result<Self, VisionError> {
-        let file = pack.embedder();
-        let (width, height) = (file.preprocess.width, file.preprocess.height);
+        let net = pack.net(Role::Embedder)?;
+        let input = &net.preprocess;
+        let (width, height) = (input.width, input.height);
         if width != height || !SIDES.contains(&width) {
             return Err(VisionError::EmbedderInput { width, height });
         }
-        let output = file.outputs.first().map_or("", String::as_str);
-        let side = width as usize;
-        let spec = NetSpec { input: [1, 3, side, side], outputs: &[output] };
-        let net = Net::load(files(pack, file), &spec, options)?;
-        let session = net.session()?;
+        let session = load(net, input.shape(), options)?.session()?;
         Ok(Self {
             session,
-            channels: Channels::new(&file.preprocess),
+            channels: Channels::new(input),
+            alignment: input.alignment,
             side: width,
             dimension: pack.dimension(),
             model_id: pack.model_id(),
@@ -78,7 +77,9 @@ impl Embedder {
     /// # Errors
     /// When the landmarks coincide or are not finite.
     pub fn align(&mut self, frame: RgbView<'_>, landmarks: &Landmarks5) -> Result<(), VisionError> {
-        let to_crop = Similarity::to_template(landmarks, self.side)?;
+        let to_crop = match self.alignment {
+            Alignment::Arcface112 => Similarity::to_template(landmarks, self.side)?,
+        };
         warp(frame, &to_crop, &self.channels, self.side, self.session.input_mut());
         Ok(())
     }

@@ -3,6 +3,7 @@
 use arcdoor_core::TemplateError;
 use arcdoor_frame::FrameError;
 use arcdoor_infer::InferError;
+use arcdoor_models::PackError;
 
 /// Why vision refused; a frame without a face is no error.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +11,12 @@ pub enum VisionError {
     /// A network could not be loaded or run.
     #[error(transparent)]
     Infer(#[from] InferError),
+    /// The pack lacks a network.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// No detector has this name.
+    #[error("{0:?} is no detector: yunet or seetaface")]
+    NoDetector(String),
     /// Pixels could not be resized or cropped.
     #[error(transparent)]
     Frame(#[from] FrameError),

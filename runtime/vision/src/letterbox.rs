@@ -45,8 +45,8 @@ impl Letterbox {
         self.resizer.reserve(from, net.map(|side| side as u32));
     }
 
-    /// Fills `input` (three planes of `net[0]` x `net[1]`) with the region at `size` pixels, which must
-    /// fit into `net`. One pass: no picture is written in between.
+    /// Fills `input` (the planes of `channels`, `net[0]` x `net[1]` each) with the region at `size` pixels, which must
+    /// fit into `net`. One pass: no scaled image is written in between.
     pub(crate) fn fill(
         &mut self,
         frame: RgbView<'_>,
@@ -59,7 +59,7 @@ impl Letterbox {
         // `Region` lies within its frame, so this is never `None`.
         let part = frame.crop(region.x, region.y, region.w, region.h).ok_or(VisionError::Region)?;
         let (width, plane) = (net[0], net[0] * net[1]);
-        for (index, values) in input.chunks_exact_mut(plane).enumerate().take(3) {
+        for (index, values) in input.chunks_exact_mut(plane).enumerate().take(channels.planes()) {
             let black = channels.value(index, [0.0; 3]);
             for row in values.chunks_exact_mut(width).take(size[1] as usize) {
                 row[size[0] as usize..].fill(black);
@@ -67,7 +67,7 @@ impl Letterbox {
             values[size[1] as usize * width..].fill(black);
         }
         self.resizer.rows(part, size, |y, pixels| {
-            for index in 0..3 {
+            for index in 0..channels.planes() {
                 let row = &mut input[index * plane + y * width..][..pixels.len()];
                 channels.fill(index, pixels, row);
             }
@@ -79,18 +79,26 @@ impl Letterbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arcdoor_models::ChannelOrder;
 
     #[test]
     fn the_region_lands_top_left_in_channel_order_and_the_rest_is_black() {
         let data: Vec<u8> = (0..4 * 4 * 3).collect();
         let frame = RgbView::new(&data, 4, 4, 12).unwrap();
         let region = Region { x: 1, y: 2, w: 2, h: 1 };
-        let channels = Channels { source: [2, 1, 0], mean: [1.0; 3], scale: [2.0; 3] };
+        let channels = Channels::uniform(ChannelOrder::Bgr, 1.0, 2.0);
         let mut input = [9.0; 3 * 3 * 2];
         let placed = Letterbox::new().fill(frame, &region, [2, 1], [3, 2], &channels, &mut input).unwrap();
         // Pixel (1, 2) is 27, 28, 29.
         assert_eq!(input[..6], [56.0, 62.0, -2.0, -2.0, -2.0, -2.0]);
         assert_eq!(input[12..14], [52.0, 58.0]);
         assert_eq!(placed.point(Point::new(1.0, 0.0)), Point::new(2.0, 2.0));
+
+        // One plane of grey levels: 27.897, then 30.897, the sum of the three weights being 1.
+        let grey = Channels::uniform(ChannelOrder::Grey, 1.0, 2.0);
+        let mut input = [9.0; 3 * 2];
+        Letterbox::new().fill(frame, &region, [2, 1], [3, 2], &grey, &mut input).unwrap();
+        let expected = [53.63, 59.63, -2.0, -2.0, -2.0, -2.0];
+        assert!(input.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4), "{input:?}");
     }
 }

@@ -7,23 +7,22 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`detect`] | the traits [`Detector`] and [`Landmarker`], and [`DetectSettings`] |
-//! | [`yunet`] | YuNet: boxes and five landmarks |
+//! | [`detect`] | the traits [`Detector`] and [`Landmarker`], [`DetectorKind`] and [`DetectSettings`] |
+//! | [`yunet`] | YuNet: boxes and five landmarks; also around one face |
 //! | [`seetaface`] | SeetaFace (rustface): boxes only, its model compiled in |
 //! | [`align`] | the least-squares similarity to the ArcFace template, and the warp along it |
 //! | [`quality`] | 0..=100 with named parts, and the gate that turns a weak part into advice |
 //! | [`embedder`] | an aligned face in, a [`Template`](arcdoor_core::Template) out |
 //! | [`explain`](mod@explain) | which engine runs each network of a pack, and why |
-//! | [`graphs`] | the graph files from which a pack's networks start |
+//! | [`graphs`] | how a pack's networks are loaded, and the graph files from which they start |
 //! | [`tuning`] | the networks as `arcdoor tune` measures them |
-//! | [`bundle`] | [`Vision`]: all of it behind one value, with the time that each stage took |
+//! | [`mod@vision`] | [`Vision`]: all of it behind one value, with the time that each stage took |
 //!
 //! After the first frame of a size, nothing here allocates (rustface itself does). What a detector
 //! costs follows from its settings: a larger `min_face_px` or a smaller region runs a smaller network.
 #![forbid(unsafe_code)]
 
 pub mod align;
-pub mod bundle;
 pub mod detect;
 pub mod embedder;
 pub mod error;
@@ -35,17 +34,17 @@ mod preprocess;
 pub mod quality;
 pub mod seetaface;
 pub mod tuning;
+pub mod vision;
 pub mod yunet;
 
-pub use arcdoor_core::Running;
 pub use arcdoor_infer::{Engine, EngineChoice, RunOptions, Threads};
-pub use bundle::{DetectorKind, StageTimes, Vision};
-pub use detect::{DetectSettings, Detector, Landmarker};
+pub use detect::{DetectSettings, Detector, DetectorKind, Landmarker};
 pub use embedder::Embedder;
 pub use error::VisionError;
 pub use explain::{Explained, explain};
-pub use graphs::{Role, check_pack_graphs, graph_file};
+pub use graphs::{check_pack_graphs, graph_file};
 pub use preprocess::Channels;
 pub use quality::{Assessment, QualityGate, assess};
 pub use seetaface::SeetaFace;
-pub use yunet::{SMALLEST_FACE_NET_PX, YuNet};
+pub use vision::Vision;
+pub use yunet::{SMALLEST_FACE_NET_PX, YuNet, YuNetLandmarker};

@@ -4,6 +4,7 @@
 //! tell. Quality gates; it never edits a score.
 
 use crate::align::{Similarity, TEMPLATE_SIDE, sample_runs};
+use crate::preprocess::grey;
 use arcdoor_core::{Face, Landmarks5, Quality, QualityPart, RetryReason};
 use arcdoor_frame::RgbView;
 use serde::{Deserialize, Serialize};
@@ -72,7 +73,7 @@ fn box_outside(frame: RgbView<'_>, face: &Face) -> f32 {
 }
 
 impl Measures {
-    /// Nothing usable.
+    /// Of a face without usable landmarks.
     const NONE: Self = Self {
         sharpness: 0.0,
         yaw_deg: 90.0,
@@ -111,17 +112,17 @@ impl Measures {
     }
 
     fn pixels(&mut self, frame: RgbView<'_>, to_crop: &Similarity) {
-        let mut grey = [0_u8; SIDE * SIDE];
+        let mut levels = [0_u8; SIDE * SIDE];
         let mut beyond = 0_u32;
         sample_runs(frame, to_crop, TEMPLATE_SIDE, |index, pixels, inside| {
-            for (grey, [r, g, b, _]) in grey[index..].iter_mut().zip(pixels) {
-                *grey = (0.299 * r + 0.587 * g + 0.114 * b + 0.5) as u8;
+            for (level, &[r, g, b, _]) in levels[index..].iter_mut().zip(pixels) {
+                *level = (grey([r, g, b]) + 0.5) as u8;
             }
             beyond += pixels.len() as u32 - inside;
         });
         self.outside = self.outside.max(beyond as f32 / (SIDE * SIDE) as f32);
-        self.sharpness = laplacian_variance(&grey);
-        self.light(&grey);
+        self.sharpness = laplacian_variance(&levels);
+        self.light(&levels);
     }
 
     fn light(&mut self, grey: &[u8; SIDE * SIDE]) {

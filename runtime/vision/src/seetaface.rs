@@ -1,7 +1,7 @@
 //! SeetaFace (Wu, Kan, He, Shan, Chen: "Funnel-structured cascade for multi-view face detection with
 //! alignment-awareness", Neurocomputing 2017) by way of rustface: boxes only, no pack needed.
 
-use crate::detect::{DetectSettings, Detector, Region};
+use crate::detect::{DetectSettings, Detector, DetectorKind, Region};
 use crate::error::VisionError;
 use crate::letterbox::Placement;
 use crate::nms::suppress;
@@ -11,7 +11,7 @@ use arcdoor_frame::{Resizer, RgbImage, RgbView};
 /// The smallest face that rustface finds, in pixels of its input. Its `set_min_face_size` has no effect,
 /// so the frame is scaled instead.
 const WINDOW_PX: u32 = 40;
-/// Longest side of the picture it searches, in pixels.
+/// Longest side of the image it searches, in pixels.
 const MAX_SIDE: f32 = 1280.0;
 /// Raw scores are open-ended; `1 - exp(-raw / SCORE_SCALE)` brings them to 0..1 such that 0.7 is the
 /// original's usual threshold of 2.0 and 0.9 is rustface's own of 3.85.
@@ -47,8 +47,8 @@ impl SeetaFace {
 }
 
 impl Detector for SeetaFace {
-    fn name(&self) -> &'static str {
-        "seetaface"
+    fn kind(&self) -> DetectorKind {
+        DetectorKind::Seetaface
     }
 
     fn detect(
@@ -82,7 +82,7 @@ impl Detector for SeetaFace {
 }
 
 /// The size at which a face of `min_face` frame pixels fills the detector's window; `None` where no window
-/// fits (rustface panics, or worse, on pictures smaller than its window).
+/// fits (rustface panics, or worse, on images smaller than its window).
 fn scaled_size(region: &Region, min_face: f32) -> Option<[u32; 2]> {
     let scale = (WINDOW_PX as f32 / min_face).min(MAX_SIDE / region.longest() as f32);
     let size = [region.w, region.h].map(|v| (v as f32 * scale).round() as u32);

@@ -2,10 +2,10 @@
 
 use crate::detect::DetectSettings;
 use crate::error::VisionError;
-use crate::graphs::files;
+use crate::graphs::load;
 use crate::yunet::YuNet;
-use arcdoor_infer::{Net, NetSpec, RunOptions};
-use arcdoor_models::{NetFile, Pack};
+use arcdoor_infer::{Net, RunOptions};
+use arcdoor_models::{Pack, Role};
 
 pub use arcdoor_infer::{
     Choice, Form, Isa, Layer, MAX_LAYERS, Session, ShapeError, Tile, Tuned, Tuning, TuningError, tune,
@@ -21,7 +21,7 @@ pub struct Network {
 }
 
 /// The networks that frames of `frame` (width, height) need: the detector at its inputs, then the embedder.
-/// What the plan does not run is there, too, and has no layers.
+/// A network that the plan does not run is listed as well; it has no layers to tune.
 ///
 /// # Errors
 /// When a network cannot be loaded.
@@ -32,14 +32,15 @@ pub fn networks(
     tuning: &Tuning,
 ) -> Result<Vec<Network>, VisionError> {
     let options = RunOptions { tuning: tuning.clone(), ..RunOptions::default() };
-    let load = |file: &NetFile, [width, height]: [usize; 2]| {
-        let outputs: Vec<&str> = file.outputs.iter().map(String::as_str).collect();
-        let spec = NetSpec { input: [1, 3, height, width], outputs: &outputs };
-        let net = Net::load(files(pack, file), &spec, &options)?;
-        Ok(Network { file: file.file.clone(), net })
-    };
-    let (detector, embedder) = (pack.detector(), pack.embedder());
-    let side = [embedder.preprocess.width as usize, embedder.preprocess.height as usize];
-    let inputs = YuNet::inputs(frame[0], frame[1], settings).into_iter().map(|input| (detector, input));
-    inputs.chain([(embedder, side)]).map(|(file, input)| load(file, input)).collect()
+    let (detector, embedder) = (pack.net(Role::Detector)?, pack.net(Role::Embedder)?);
+    let planes = detector.preprocess.channel_order.planes();
+    YuNet::inputs(frame[0], frame[1], settings)
+        .into_iter()
+        .map(|[width, height]| (detector, [1, planes, height, width]))
+        .chain([(embedder, embedder.preprocess.shape())])
+        .map(|(file, shape)| {
+            let net = load(file, shape, &options)?;
+            Ok(Network { file: file.file.clone(), net })
+        })
+        .collect()
 }

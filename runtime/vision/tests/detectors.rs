@@ -15,7 +15,7 @@ use arcdoor_frame::{ImageLimits, RgbImage, RgbView, read_image};
 use arcdoor_models::Pack;
 use arcdoor_vision::{
     DetectSettings, Detector, DetectorKind, Landmarker, QualityGate, RunOptions, SeetaFace, Vision, YuNet,
-    assess,
+    YuNetLandmarker, assess,
 };
 use std::env;
 use std::path::{Path, PathBuf};
@@ -53,6 +53,10 @@ fn photo(name: &str) -> Option<RgbImage> {
     Some(image)
 }
 
+fn landmarker(pack: &Pack) -> YuNetLandmarker {
+    YuNetLandmarker::from_pack(pack, &RunOptions::default()).unwrap()
+}
+
 /// Runs `check` on every detector that can be built here.
 fn each(check: impl Fn(&mut dyn Detector)) {
     check(&mut SeetaFace::new().unwrap());
@@ -76,7 +80,7 @@ fn a_flat_frame_of_any_size_holds_no_face() {
         for (w, h) in [(1, 1), (300, 1), (1, 64), (39, 41), (300, 64)] {
             let frame = RgbView::new(&data, w, h, 300 * 3).unwrap();
             let faces = found(detector, frame, &DetectSettings { min_face_px: 20, ..Default::default() });
-            assert_eq!(faces, [], "{} {w}x{h}", detector.name());
+            assert_eq!(faces, [], "{} {w}x{h}", detector.kind().name());
         }
     });
 }
@@ -103,8 +107,8 @@ fn one_face_is_found_once_where_it_is() {
         for min_face_px in [20, 40, 70] {
             let settings = DetectSettings { min_face_px, ..Default::default() };
             let faces = found(detector, image.view(), &settings);
-            assert_eq!(faces.len(), 1, "{} {min_face_px}: {faces:?}", detector.name());
-            assert!(faces[0].rect.iou(&ASTRONAUT) > 0.4, "{}: {faces:?}", detector.name());
+            assert_eq!(faces.len(), 1, "{} {min_face_px}: {faces:?}", detector.kind().name());
+            assert!(faces[0].rect.iou(&ASTRONAUT) > 0.4, "{}: {faces:?}", detector.kind().name());
             assert!((0.7..=1.0).contains(&faces[0].score));
         }
     });
@@ -118,12 +122,12 @@ fn faces_below_the_smallest_size_and_outside_the_region_are_not_reported() {
         assert_eq!(found(detector, image.view(), &large), []);
         let with = |region| DetectSettings { min_face_px: 60, region: Some(region), ..Default::default() };
         let beside = with(Rect::new(300.0, 0.0, 212.0, 512.0));
-        assert_eq!(found(detector, image.view(), &beside), [], "{}", detector.name());
+        assert_eq!(found(detector, image.view(), &beside), [], "{}", detector.kind().name());
         assert_eq!(found(detector, image.view(), &with(Rect::new(600.0, 0.0, 50.0, 50.0))), []);
         let around = with(Rect::new(110.0, 20.0, 240.0, 220.0));
         let faces = found(detector, image.view(), &around);
-        assert_eq!(faces.len(), 1, "{}", detector.name());
-        assert!(faces[0].rect.iou(&ASTRONAUT) > 0.4, "{}: {faces:?}", detector.name());
+        assert_eq!(faces.len(), 1, "{}", detector.kind().name());
+        assert!(faces[0].rect.iou(&ASTRONAUT) > 0.4, "{}: {faces:?}", detector.kind().name());
     });
 }
 
@@ -135,7 +139,7 @@ fn a_face_moves_with_its_pixels() {
         let settings = DetectSettings { min_face_px: 40, ..Default::default() };
         let whole = found(detector, image.view(), &settings)[0];
         let moved = found(detector, part, &settings)[0];
-        assert!(moved.rect.moved(60.0, 10.0).iou(&whole.rect) > 0.7, "{}", detector.name());
+        assert!(moved.rect.moved(60.0, 10.0).iou(&whole.rect) > 0.7, "{}", detector.kind().name());
     });
 }
 
@@ -143,25 +147,29 @@ fn a_face_moves_with_its_pixels() {
 fn landmarks_come_from_the_box_of_either_detector() {
     let (Some(pack), Some(image)) = (pack(), photo("astronaut.png")) else { return };
     let mut yunet = YuNet::from_pack(&pack, &RunOptions::default()).unwrap();
+    let mut landmarker = landmarker(&pack);
     let settings = DetectSettings { min_face_px: 20, ..Default::default() };
     let marks = found(&mut yunet, image.view(), &settings)[0].landmarks.unwrap();
     each(|detector| {
         let rect = found(detector, image.view(), &settings)[0].rect;
-        let mut landmarker = YuNet::from_pack(&pack, &RunOptions::default()).unwrap();
-        let near = landmarker.landmarks(image.view(), &rect).unwrap().unwrap();
+        let near = self::landmarker(&pack).landmarks(image.view(), &rect).unwrap().unwrap();
         for (a, b) in near.0.iter().zip(&marks.0) {
             // YuNet's points wander by up to 6 % of the face's width with the scale it runs at.
-            assert!((a.x - b.x).hypot(a.y - b.y) < 0.1 * rect.w, "{}: {near:?} {marks:?}", detector.name());
+            assert!(
+                (a.x - b.x).hypot(a.y - b.y) < 0.1 * rect.w,
+                "{}: {near:?} {marks:?}",
+                detector.kind().name()
+            );
         }
     });
     let wall = Rect::new(0.0, 300.0, 80.0, 80.0);
-    assert_eq!(yunet.landmarks(image.view(), &wall).unwrap(), None);
+    assert_eq!(landmarker.landmarks(image.view(), &wall).unwrap(), None);
 }
 
 #[test]
 fn whole_faces_pass_the_gates_and_cut_faces_are_sent_back() {
     let Some(pack) = pack() else { return };
-    for kind in [DetectorKind::Yunet, DetectorKind::Rustface] {
+    for kind in DetectorKind::ALL {
         let mut vision = Vision::from_pack(&pack, kind, &RunOptions::default()).unwrap();
         for name in WHOLE {
             let Some(image) = photo(name) else { continue };
@@ -182,7 +190,7 @@ fn whole_faces_pass_the_gates_and_cut_faces_are_sent_back() {
 
 fn largest(vision: &mut Vision, frame: RgbView<'_>) -> Option<Face> {
     let mut faces = Faces::new();
-    vision.see(frame, &DetectSettings::default(), &mut faces).unwrap();
+    vision.detect(frame, &DetectSettings::default(), &mut faces).unwrap();
     faces.iter().copied().max_by(|a, b| a.rect.area().total_cmp(&b.rect.area()))
 }
 

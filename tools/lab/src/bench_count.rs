@@ -8,8 +8,8 @@ use arcdoor_core::{Candidates, Face, Faces};
 use arcdoor_frame::RgbImage;
 use arcdoor_gallery::Gallery;
 use arcdoor_infer::{EngineChoice, Net, NetSpec, Session};
-use arcdoor_models::Pack;
-use arcdoor_vision::{DetectSettings, Detector, Embedder, Landmarker, YuNet, assess};
+use arcdoor_models::{Pack, Role};
+use arcdoor_vision::{DetectSettings, Detector, Embedder, Landmarker, YuNet, YuNetLandmarker, assess};
 
 use crate::bench_frame::{FRAME, Frames, crowd, detector_input};
 use crate::bench_nets::of_index;
@@ -89,12 +89,14 @@ fn frame(
 ) -> Result<()> {
     let (frame, settings) = (picture.view(), DetectSettings::default());
     let mut yunet = YuNet::from_pack(pack, &choice.into())?;
+    let mut landmarker = YuNetLandmarker::from_pack(pack, &choice.into())?;
     let mut embedder = Embedder::from_pack(pack, &choice.into())?;
     let engine = embedder.engine().name();
     let [width, height] = detector_input(&yunet, picture, &settings)?.map(|side| side as usize);
-    let names: Vec<&str> = pack.detector().outputs.iter().map(String::as_str).collect();
+    let net = pack.net(Role::Detector)?;
+    let names: Vec<&str> = net.outputs.iter().map(String::as_str).collect();
     let spec = NetSpec { input: [1, 3, height, width], outputs: &names };
-    let mut detector = Net::load(pack.file_bytes(pack.detector()), &spec, &choice.into())?.session()?;
+    let mut detector = Net::load(net.onnx, &spec, &choice.into())?.session()?;
     let mut faces = Faces::new();
 
     let name = format!("detector's network, {width}x{height}");
@@ -104,7 +106,7 @@ fn frame(
     let face: Face = faces.first().cloned().context("no face on the photo")?;
     let mut landmarks = None;
     counted("landmarks, the closer look", engine, done, || {
-        landmarks = yunet.landmarks(frame, &face.rect)?;
+        landmarks = landmarker.landmarks(frame, &face.rect)?;
         Ok(())
     })?;
     let landmarks = landmarks.context("no landmarks on the photo")?;

@@ -11,8 +11,8 @@ use arcdoor_core::{Candidates, Face, Faces, SubjectName, Template};
 use arcdoor_frame::{ImageLimits, Resizer, RgbImage, read_image};
 use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
 use arcdoor_infer::{Net, NetSpec};
-use arcdoor_models::{NetFile, Pack};
-use arcdoor_vision::{DetectSettings, RunOptions, SMALLEST_FACE_NET_PX, Threads, YuNet};
+use arcdoor_models::{Pack, PackNet, Role};
+use arcdoor_vision::{DetectSettings, DetectorKind, RunOptions, SMALLEST_FACE_NET_PX, Threads, YuNet};
 use serde::Serialize;
 
 use crate::allocations::{Allocations, during};
@@ -20,7 +20,7 @@ use crate::footprint;
 use crate::peer::{Peer, Setting};
 use crate::race::cpu_ms;
 use crate::say::say;
-use crate::sight::{DetectorName, open_pack};
+use crate::sight::{detector_parser, open_pack};
 use crate::stats::median;
 use arcdoor_calib::Random;
 
@@ -41,8 +41,8 @@ pub(crate) struct BenchFrameArgs {
     photos: Vec<PathBuf>,
     #[arg(long, value_name = "DIR", default_value = "models/packs/yunet-sface")]
     pack: PathBuf,
-    #[arg(long, value_enum, default_value_t = DetectorName::Yunet)]
-    detector: DetectorName,
+    #[arg(long, value_parser = detector_parser(), default_value = "yunet")]
+    detector: DetectorKind,
     /// The least width of a face, pixels of a 640x480 frame [default: the detectors' own]
     #[arg(long)]
     min_face: Option<u32>,
@@ -134,7 +134,7 @@ pub(crate) fn run(args: BenchFrameArgs) -> Result<()> {
         kept.len(),
         FRAME[0],
         FRAME[1],
-        args.detector.text(),
+        args.detector.name(),
         args.subjects,
         args.rounds,
         args.threads
@@ -222,7 +222,7 @@ impl Ours {
     fn open(args: &BenchFrameArgs, pack: &Pack, settings: DetectSettings) -> Result<Self> {
         let threads = if args.threads == 2 { Threads::Two } else { Threads::One };
         let options = RunOptions { threads, ..RunOptions::default() };
-        let vision = arcdoor_vision::Vision::from_pack(pack, args.detector.kind(), &options)?;
+        let vision = arcdoor_vision::Vision::from_pack(pack, args.detector, &options)?;
         let gallery = crowd(pack, args.subjects)?;
         let yunet = YuNet::from_pack(pack, &RunOptions::default())?;
         Ok(Self { vision, yunet, settings, gallery, faces: Faces::new(), candidates: Candidates::new() })
@@ -232,7 +232,7 @@ impl Ours {
     fn frame(&mut self, picture: &RgbImage) -> Result<Option<Taken>> {
         let frame = picture.view();
         let (began, cpu) = (Instant::now(), cpu_ms());
-        let (result, seeing) = during(|| self.vision.see(frame, &self.settings, &mut self.faces));
+        let (result, seeing) = during(|| self.vision.detect(frame, &self.settings, &mut self.faces));
         result?;
         let largest = self.faces.iter().filter(|face| face.landmarks.is_some());
         let largest = largest.max_by(|a, b| a.rect.area().total_cmp(&b.rect.area())).cloned();
@@ -361,12 +361,10 @@ fn staged(times: &Times, allocations: &[Allocations]) -> Vec<Row> {
 /// What the network engine alone allocates in one run: the share of the above that is not our own code's.
 fn engine_allocations(pack: &Pack, ours: &Ours, picture: &RgbImage) -> Result<Vec<Row>> {
     let [w, h] = ours.detector_input(picture)?.map(|side| side as usize);
-    let embedder = pack.embedder();
-    let side = [embedder.preprocess.width, embedder.preprocess.height].map(|side| side as usize);
-    let one = |name: &str, file: &NetFile, input: [usize; 4]| -> Result<Row> {
+    let (detector, embedder) = (pack.net(Role::Detector)?, pack.net(Role::Embedder)?);
+    let one = |name: &str, file: PackNet<'_>, input: [usize; 4]| -> Result<Row> {
         let outputs: Vec<&str> = file.outputs.iter().map(String::as_str).collect();
-        let net =
-            Net::load(pack.file_bytes(file), &NetSpec { input, outputs: &outputs }, &RunOptions::default())?;
+        let net = Net::load(file.onnx, &NetSpec { input, outputs: &outputs }, &RunOptions::default())?;
         let mut session = net.session()?;
         for _ in 0..WARM_UP {
             session.run()?;
@@ -376,8 +374,8 @@ fn engine_allocations(pack: &Pack, ours: &Ours, picture: &RgbImage) -> Result<Ve
         Ok(Row { allocations: Some(allocations), ..Row::new(name, net.engine().name()) })
     };
     Ok(vec![
-        one("the detector's network alone", pack.detector(), [1, 3, h, w])?,
-        one("the embedder's network alone", embedder, [1, 3, side[1], side[0]])?,
+        one("the detector's network alone", detector, [1, detector.preprocess.channel_order.planes(), h, w])?,
+        one("the embedder's network alone", embedder, embedder.preprocess.shape())?,
     ])
 }
 

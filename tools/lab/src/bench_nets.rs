@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use arcdoor_infer::{NetSpec, cost};
-use arcdoor_models::{NetFile, Pack};
+use arcdoor_models::{Pack, PackNet, Role};
 
 use crate::race::{Course, Effort, Row, race};
 use crate::say::say;
@@ -141,19 +141,18 @@ fn tempdir() -> Result<PathBuf> {
 fn of_pack(pack: &Pack, scratch: &Path) -> Result<Vec<Course>> {
     let mut courses = Vec::new();
     for (name, [width, height]) in DETECTOR_INPUTS {
-        courses.push(course(pack, pack.detector(), name, [1, 3, height, width], scratch)?);
+        courses.push(course(pack.net(Role::Detector)?, name, [1, 3, height, width], scratch)?);
     }
-    let embedder = pack.embedder();
-    let side = [embedder.preprocess.height as usize, embedder.preprocess.width as usize];
-    courses.push(course(pack, embedder, EMBEDDER, [1, 3, side[0], side[1]], scratch)?);
+    let embedder = pack.net(Role::Embedder)?;
+    courses.push(course(embedder, EMBEDDER, embedder.preprocess.shape(), scratch)?);
     Ok(courses)
 }
 
-fn course(pack: &Pack, net: &NetFile, name: &str, input: [usize; 4], scratch: &Path) -> Result<Course> {
+fn course(net: PackNet<'_>, name: &str, input: [usize; 4], scratch: &Path) -> Result<Course> {
     let file = scratch.join(format!("{name}.onnx"));
-    fs::write(&file, pack.file_bytes(net)).with_context(|| format!("cannot write {}", file.display()))?;
+    fs::write(&file, net.onnx).with_context(|| format!("cannot write {}", file.display()))?;
     let names: Vec<&str> = net.outputs.iter().map(String::as_str).collect();
-    let macs = cost(pack.file_bytes(net), &NetSpec { input, outputs: &names })?.macs;
+    let macs = cost(net.onnx, &NetSpec { input, outputs: &names })?.macs;
     Ok(Course { name: name.to_owned(), file, input, outputs: net.outputs.clone(), macs })
 }
 

@@ -140,16 +140,16 @@ fn memory(dir: &Path) -> Result<()> {
     let mut vision = Vision::from_pack(&pack, DetectorKind::Yunet, &RunOptions::default())?;
     drop(pack);
     let frame = RgbView::new(&pixels, FRAME[0], FRAME[1], 3 * FRAME[0] as usize)?;
-    vision.see(frame, &DetectSettings::default(), &mut Faces::new())?;
+    vision.detect(frame, &DetectSettings::default(), &mut Faces::new())?;
     vision.embed(frame, &Landmarks5(ARCFACE_112))?;
     let after = resident_memory().context("no /proc here")?;
     let peak = peak_memory().context("no /proc here")?.saturating_sub(before.iter().sum());
     let pack = open_pack(dir)?;
     let mut weights = 0;
-    for net in [pack.detector(), pack.embedder()] {
+    for net in pack.nets() {
         let names: Vec<&str> = net.outputs.iter().map(String::as_str).collect();
-        let input = [1, 3, net.preprocess.height as usize, net.preprocess.width as usize];
-        weights += 4 * cost(pack.file_bytes(net), &NetSpec { input, outputs: &names })?.parameters;
+        let input = net.preprocess.shape();
+        weights += 4 * cost(net.onnx, &NetSpec { input, outputs: &names })?.parameters;
     }
     let mb = |bytes: u64| bytes as f64 / 1e6;
     let [held, looked_at] = [0, 1].map(|i| mb(after[i].saturating_sub(before[i])));

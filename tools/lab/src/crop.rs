@@ -16,9 +16,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::crop_set::{self, CropSet, Declaration, JOURNAL, Outcome};
 use crate::crops::Crops;
 use crate::say::say;
-use crate::sight::{DetectorName, Sight, open_pack};
+use crate::sight::{Sight, detector_parser, open_pack};
 use crate::trouble::Trouble;
 use crate::workers;
+use arcdoor_vision::DetectorKind;
 
 /// What `dataset.toml` calls the ArcFace template in 112x112 pixels.
 const ALIGNMENT: &str = "arcface-112";
@@ -37,8 +38,8 @@ pub(crate) struct CropArgs {
     /// The pack whose detector and landmarks are used
     #[arg(long, value_name = "DIR", default_value = "models/packs/yunet-sface")]
     pack: PathBuf,
-    #[arg(long, value_enum, default_value_t = DetectorName::Yunet)]
-    detector: DetectorName,
+    #[arg(long, value_parser = detector_parser(), default_value = "yunet")]
+    detector: DetectorKind,
     /// Of several faces with landmarks, take which
     #[arg(long, value_enum, default_value_t = Several::Centre)]
     several: Several,
@@ -112,8 +113,8 @@ fn declaration(args: &CropArgs, pack: &Pack, labelled: bool) -> Declaration {
         size: TEMPLATE_SIDE,
         labelled,
         tool: format!("arcdoor-lab {}", env!("CARGO_PKG_VERSION")),
-        detector: args.detector.text().to_owned(),
-        landmarks_sha256: pack.detector().sha256.clone(),
+        detector: args.detector.name().to_owned(),
+        landmarks_sha256: pack.manifest().detector.sha256.clone(),
         several: args.several.text().to_owned(),
         min_score: args.min_score,
         min_face_px: args.min_face,

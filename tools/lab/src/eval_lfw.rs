@@ -134,12 +134,12 @@ fn measure(
     all.take_suspects_in();
     let mut genuine_scores: Vec<f32> = all.genuine.iter().map(|(_, score)| *score).collect();
     genuine_scores.sort_by(|a, b| b.total_cmp(a));
-    let title = format!("LFW, all pairs: {} with {}", pack.name(), args.path.detector.text());
+    let title = format!("LFW, all pairs: {} with {}", pack.name(), args.path.detector.name());
     fs::write(args.out.join("det.svg"), det::svg(&title, &genuine_scores, &all.impostors))?;
     Ok(Report {
         pack: pack.name().to_owned(),
         model_id: pack.model_id().to_string(),
-        detector: args.path.detector.text(),
+        detector: args.path.detector.name(),
         photos: lfw.photos.len(),
         people: lfw.people,
         failures_to_acquire: (0..templates.len()).filter(|i| templates[*i].is_none()).map(name).collect(),

@@ -16,8 +16,9 @@ use serde::Serialize;
 use crate::lfw::Lfw;
 use crate::say::say_on;
 use crate::scenes::{People, hits, read_truth, union};
-use crate::sight::{DetectorName, Sight, open_pack, photos_in};
+use crate::sight::{Sight, open_pack, photos_in};
 use arcdoor_calib::Share;
+use arcdoor_vision::DetectorKind;
 
 #[derive(clap::Args)]
 pub(crate) struct EvalScenesArgs {
@@ -64,7 +65,7 @@ struct PhotoRow {
     width: u32,
     height: u32,
     faces: usize,
-    /// In the order of [`DetectorName::ALL`].
+    /// In the order of [`DetectorKind::ALL`].
     detectors: Vec<Found>,
 }
 
@@ -102,7 +103,7 @@ pub(crate) fn run(args: EvalScenesArgs) -> Result<()> {
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
     let truth = args.truth.as_deref().map(read_truth).transpose()?;
     let mut sights = Vec::new();
-    for name in DetectorName::ALL {
+    for name in DetectorKind::ALL {
         sights.push((name, Sight::open(&pack, name, settings(&args))?));
     }
     let photos = detect(&args, truth.as_ref(), &mut sights)?;
@@ -138,7 +139,7 @@ fn file_name(path: &Path) -> String {
 fn detect(
     args: &EvalScenesArgs,
     truth: Option<&BTreeMap<String, Vec<Rect>>>,
-    sights: &mut [(DetectorName, Sight)],
+    sights: &mut [(DetectorKind, Sight)],
 ) -> Result<Vec<PhotoRow>> {
     let paths = photos_in(&args.images)?;
     let bar = progress(paths.len(), "photos")?;
@@ -159,7 +160,7 @@ fn detect(
         let found = |index: usize| {
             let hits = hits(&faces, &boxes[index]);
             Found {
-                detector: sights[index].0.text(),
+                detector: sights[index].0.name(),
                 found: hits,
                 missed: faces.len() - hits,
                 extra: boxes[index].len() - hits,
@@ -225,15 +226,15 @@ fn identify(
     args: &EvalScenesArgs,
     pack: &Pack,
     people: &People,
-    detector: DetectorName,
+    detector: DetectorKind,
     sight: &mut Sight,
 ) -> Result<Vec<Identified>> {
     let (enrolled_strangers, knocking) = strangers(args, sight)?;
-    let file = args.out.join(format!("gallery-{}.redb", detector.text()));
+    let file = args.out.join(format!("gallery-{}.redb", detector.name()));
     if file.exists() {
         fs::remove_file(&file)?;
     }
-    let dimension = pack.embedder().dimension.context("the pack's embedder has no dimension")?;
+    let dimension = pack.manifest().embedder.dimension.context("the pack's embedder has no dimension")?;
     let mut gallery = Gallery::open(&file, &GalleryKey::generate()?, pack.model_id(), dimension)?;
     let mut templates: BTreeMap<&str, Vec<Template>> = BTreeMap::new();
     for (photo, person) in &people.enrolled {
@@ -258,7 +259,7 @@ fn identify(
     let knocked = best(&gallery, &knocking)?;
     let row = |threshold: Threshold| {
         let mut row = count(&seen, &knocked, &threshold);
-        row.detector = detector.text();
+        row.detector = detector.name();
         row.enrolled = gallery.len();
         row.strangers = enrolled_strangers.len();
         row
@@ -301,13 +302,13 @@ fn count(seen: &[SeenPhoto<'_>], knocked: &[(String, f32)], threshold: &Threshol
 fn markdown(report: &Report) -> String {
     let mut out =
         format!("# Scenes: {}\n\nFaces: {}.\n\n| photo | size | faces |", report.pack, report.truth);
-    for name in DetectorName::ALL {
-        let _ = write!(out, " {0} found | {0} missed | {0} extra | {0} landmarks |", name.text());
+    for name in DetectorKind::ALL {
+        let _ = write!(out, " {0} found | {0} missed | {0} extra | {0} landmarks |", name.name());
     }
     out.push_str("\n|---|---|---|");
-    out.push_str(&"---|".repeat(4 * DetectorName::ALL.len()));
+    out.push_str(&"---|".repeat(4 * DetectorKind::ALL.len()));
     out.push('\n');
-    let mut sums = vec![[0_usize; 4]; DetectorName::ALL.len()];
+    let mut sums = vec![[0_usize; 4]; DetectorKind::ALL.len()];
     for row in &report.photos {
         let _ = write!(out, "| {} | {}x{} | {} |", row.photo, row.width, row.height, row.faces);
         for (sum, found) in sums.iter_mut().zip(&row.detectors) {

@@ -8,9 +8,9 @@ use anyhow::{Context, Result, bail, ensure};
 use arcdoor_calib::Random;
 use arcdoor_infer::{Net, NetSpec, RunOptions, rewrite};
 use arcdoor_models::{
-    Built, EmbedderCard, GraphFile, MANIFEST_FILE, Pack, Preprocess, Recipe, RecipeNet, sha256_hex,
+    Built, EmbedderCard, GraphFile, MANIFEST_FILE, Pack, Preprocess, Recipe, RecipeNet, Role, sha256_hex,
 };
-use arcdoor_vision::{Role, graph_file};
+use arcdoor_vision::graph_file;
 
 /// Arguments of `pack build`.
 #[derive(clap::Args)]
@@ -47,11 +47,9 @@ pub(crate) fn run(args: PackBuildArgs) -> Result<()> {
         fs::remove_dir_all(&part).with_context(|| format!("cannot empty {}", part.display()))?;
     }
     fs::create_dir_all(&part).with_context(|| format!("cannot make {}", part.display()))?;
-    let net = |net: &RecipeNet| build_net(net, Role::Detector, &args.source, &part);
-    let detector = net(&recipe.detector)?;
-    let landmarks = recipe.landmarks.as_ref().map(net).transpose()?;
+    let detector = build_net(&recipe.detector, Role::Detector, &args.source, &part)?;
     let embedder = build_net(&recipe.embedder, Role::Embedder, &beside, &part)?;
-    let manifest = recipe.manifest(detector, landmarks, embedder).to_toml()?;
+    let manifest = recipe.manifest(detector, embedder).to_toml()?;
     write(&part.join(MANIFEST_FILE), manifest.as_bytes())?;
     let pack = Pack::open(&part)?;
     if is_pack {
@@ -90,7 +88,7 @@ fn build_net(net: &RecipeNet, role: Role, source: &Path, out: &Path) -> Result<B
     let simple = rewrite::simplify(&bytes).with_context(|| format!("cannot rewrite {}", path.display()))?;
     let input = &net.preprocess;
     let outputs: Vec<&str> = net.outputs.iter().map(String::as_str).collect();
-    let spec = NetSpec { input: [1, 3, input.height as usize, input.width as usize], outputs: &outputs };
+    let spec = NetSpec { input: input.shape(), outputs: &outputs };
     let cost = arcdoor_infer::cost(&simple.onnx, &spec)?;
     compare(&bytes, &simple, &spec, net).with_context(|| format!("{} is not usable", path.display()))?;
     write(&out.join(&net.file), &simple.onnx)?;
@@ -141,7 +139,8 @@ fn compare(original: &[u8], simple: &rewrite::Simplified, spec: &NetSpec<'_>, ne
     let mut before = Net::load(&rewrite::dequantise(original)?, spec, &RunOptions::default())?.session()?;
     let mut after = Net::load(&simple.onnx, spec, &RunOptions::default())?.session()?;
     let plane = spec.input[2] * spec.input[3];
-    let one = Preprocess { mean: [0.0; 3], scale: [1.0; 3], ..net.preprocess.clone() };
+    let planes = net.preprocess.channel_order.planes();
+    let one = Preprocess { mean: vec![0.0; planes], scale: vec![1.0; planes], ..net.preprocess.clone() };
     let norm = with_norm(&one, simple.input_norm);
     for trial in 0..TRIALS {
         let mut random = Random(trial);
@@ -177,7 +176,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
 fn with_norm(input: &Preprocess, norm: Option<rewrite::InputNorm>) -> Preprocess {
     let mut input = input.clone();
     if let Some(norm) = norm {
-        for c in 0..3 {
+        for c in 0..input.channel_order.planes() {
             input.mean[c] += norm.mean[c] / input.scale[c];
             input.scale[c] *= norm.scale[c];
         }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use arcdoor_calib::Features;
 use arcdoor_frame::{RgbImage, RgbView};
 use arcdoor_infer::{EngineChoice, Net, NetSpec, Session};
-use arcdoor_models::{ChannelOrder, Layout, Preprocess};
+use arcdoor_models::{Alignment, ChannelOrder, Layout, Preprocess, Role};
 use arcdoor_vision::Channels;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -182,9 +182,9 @@ impl Candidate {
     fn open(args: &ParityArgs) -> Result<Self> {
         if let Some(dir) = &args.pack {
             let pack = open_pack(dir).map_err(|error| Trouble::Pack(format!("{error:#}")))?;
-            let file = pack.embedder();
+            let file = pack.net(Role::Embedder)?;
             let output = file.outputs.first().map_or("", String::as_str);
-            return Self::load(pack.file_bytes(file), &file.preprocess, output, args.engine);
+            return Self::load(file.onnx, &file.preprocess, output, args.engine);
         }
         let path = args.onnx.as_deref().context("neither --onnx nor --pack")?;
         let bytes =
@@ -194,16 +194,16 @@ impl Candidate {
             height: args.side,
             layout: Layout::Nchw,
             channel_order: if args.bgr { ChannelOrder::Bgr } else { ChannelOrder::Rgb },
-            mean: [args.mean; 3],
-            scale: [args.scale; 3],
+            mean: vec![args.mean; 3],
+            scale: vec![args.scale; 3],
+            alignment: Alignment::default(),
         };
         Self::load(&bytes, &preprocess, &args.output, args.engine).with_context(|| path.display().to_string())
     }
 
     fn load(bytes: &[u8], preprocess: &Preprocess, output: &str, engine: EngineChoice) -> Result<Self> {
-        let (width, height) = (preprocess.width as usize, preprocess.height as usize);
         let outputs = [output];
-        let spec = NetSpec { input: [1, 3, height, width], outputs: &outputs };
+        let spec = NetSpec { input: preprocess.shape(), outputs: &outputs };
         let refused = |cause| Trouble::BadInput(format!("the device cannot run this network: {cause}"));
         let net = Net::load(bytes, &spec, &engine.into()).map_err(refused)?;
         let session = net.session().map_err(refused)?;
@@ -225,13 +225,12 @@ impl Candidate {
             );
         }
         let plane = (side * side) as usize;
-        let Channels { source, mean, scale } = self.channels;
         let input = self.session.input_mut();
         for y in 0..side {
             for (x, pixel) in crop.row(y).chunks_exact(3).enumerate() {
-                for c in 0..3 {
+                for c in 0..self.channels.planes() {
                     input[c * plane + y as usize * side as usize + x] =
-                        (f32::from(pixel[source[c]]) - mean[c]) * scale[c];
+                        self.channels.value(c, [0, 1, 2].map(|i| f32::from(pixel[i])));
                 }
             }
         }

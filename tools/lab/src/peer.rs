@@ -28,8 +28,8 @@ pub(crate) struct Setting {
 struct Network {
     file: PathBuf,
     rgb: bool,
-    mean: [f32; 3],
-    scale: [f32; 3],
+    mean: Vec<f32>,
+    scale: Vec<f32>,
     size: [u32; 2],
     outputs: Vec<String>,
 }
@@ -39,14 +39,14 @@ impl Setting {
         let network = |net: &NetFile| Network {
             file: pack.dir().join(&net.file),
             rgb: net.preprocess.channel_order == ChannelOrder::Rgb,
-            mean: net.preprocess.mean,
-            scale: net.preprocess.scale,
+            mean: net.preprocess.mean.clone(),
+            scale: net.preprocess.scale.clone(),
             size: [net.preprocess.width, net.preprocess.height],
             outputs: net.outputs.clone(),
         };
         Self {
-            detector: network(pack.detector()),
-            embedder: network(pack.embedder()),
+            detector: network(&pack.manifest().detector),
+            embedder: network(&pack.manifest().embedder),
             detector_input,
             frames: Vec::new(),
             frame_size: [0, 0],

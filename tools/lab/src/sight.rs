@@ -8,33 +8,12 @@ use arcdoor_frame::{ImageLimits, RgbImage, decode, read_image};
 use arcdoor_models::Pack;
 use arcdoor_vision::align::{ARCFACE_112, Similarity, TEMPLATE_SIDE, warp};
 use arcdoor_vision::{Channels, DetectSettings, DetectorKind, RunOptions, Vision};
-use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-/// Which detector finds the boxes. The landmarks come from YuNet with both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DetectorName {
-    /// YuNet: boxes and landmarks in one pass
-    Yunet,
-    /// SeetaFace: boxes; YuNet then looks for the landmarks within each
-    Seetaface,
-}
-
-impl DetectorName {
-    pub(crate) const ALL: [Self; 2] = [Self::Yunet, Self::Seetaface];
-
-    pub(crate) const fn text(self) -> &'static str {
-        match self {
-            Self::Yunet => "yunet",
-            Self::Seetaface => "seetaface",
-        }
-    }
-
-    pub(crate) const fn kind(self) -> DetectorKind {
-        match self {
-            Self::Yunet => DetectorKind::Yunet,
-            Self::Seetaface => DetectorKind::Rustface,
-        }
-    }
+/// Reads a detector's name; the help lists them.
+pub(crate) fn detector_parser() -> impl TypedValueParser<Value = DetectorKind> {
+    PossibleValuesParser::new(DetectorKind::ALL.map(DetectorKind::name))
+        .try_map(|name| name.parse::<DetectorKind>())
 }
 
 /// Everything that one thread needs to look at files.
@@ -46,8 +25,8 @@ pub(crate) struct Sight {
 }
 
 impl Sight {
-    pub(crate) fn open(pack: &Pack, detector: DetectorName, settings: DetectSettings) -> Result<Self> {
-        let vision = Vision::from_pack(pack, detector.kind(), &RunOptions::default())
+    pub(crate) fn open(pack: &Pack, detector: DetectorKind, settings: DetectSettings) -> Result<Self> {
+        let vision = Vision::from_pack(pack, detector, &RunOptions::default())
             .with_context(|| format!("cannot load the networks of {}", pack.dir().display()))?;
         Ok(Self { vision, settings, image: RgbImage::new(), faces: Faces::new() })
     }
@@ -57,7 +36,7 @@ impl Sight {
         read_image(path, &ImageLimits::default(), &mut self.image)
             .with_context(|| format!("cannot read {}", path.display()))?;
         self.faces.clear();
-        self.vision.see(self.image.view(), &self.settings, &mut self.faces)?;
+        self.vision.detect(self.image.view(), &self.settings, &mut self.faces)?;
         Ok(&self.faces)
     }
 
@@ -86,8 +65,7 @@ impl Sight {
         let plane = (side * side) as usize;
         let to_crop = Similarity::to_template(landmarks, side)?;
         let mut planes = vec![0.0; 3 * plane];
-        let plain = Channels { source: [0, 1, 2], mean: [0.0; 3], scale: [1.0; 3] };
-        warp(self.image.view(), &to_crop, &plain, side, &mut planes);
+        warp(self.image.view(), &to_crop, &Channels::RGB, side, &mut planes);
         for (index, pixel) in out.data_mut().chunks_exact_mut(3).enumerate() {
             for (channel, value) in pixel.iter_mut().enumerate() {
                 // `as` keeps within 0..=255.

@@ -5,23 +5,24 @@ use std::sync::Mutex;
 
 use anyhow::{Context, Result, ensure};
 use arcdoor_core::Template;
-use arcdoor_models::Pack;
+use arcdoor_models::{Pack, Role};
 use arcdoor_vision::DetectSettings;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::features::Features;
 use crate::fillers::Crop;
 use crate::lfw::{Lfw, stem};
-use crate::sight::{DetectorName, Sight, open_pack};
+use crate::sight::{Sight, detector_parser, open_pack};
 use crate::workers;
+use arcdoor_vision::DetectorKind;
 
 /// The path from a picture to a template: flags of every evaluation that goes it.
 #[derive(clap::Args)]
 pub(crate) struct PathArgs {
     #[arg(long, value_name = "DIR", default_value = "models/packs/yunet-sface")]
     pub(crate) pack: PathBuf,
-    #[arg(long, value_enum, default_value_t = DetectorName::Yunet)]
-    pub(crate) detector: DetectorName,
+    #[arg(long, value_parser = detector_parser(), default_value = "yunet")]
+    pub(crate) detector: DetectorKind,
     /// The least score of a face, 0..=1, for YuNet
     #[arg(long, default_value_t = 0.6)]
     min_score: f32,
@@ -65,12 +66,11 @@ impl PathArgs {
     /// The template of every picture, `None` where no face could be had.
     pub(crate) fn templates(&self, pack: &Pack, pictures: &[Named<'_>]) -> Result<Vec<Option<Template>>> {
         let Some(path) = &self.features else { return self.make(pack, pictures) };
-        let nets = pack.manifest();
-        let detector = nets.landmarks.as_ref().unwrap_or(&nets.detector);
+        let detector = pack.net(Role::Detector)?;
         let made_by = format!(
             "embedder {}, {} with {} from {}, min_face {}",
             pack.model_id(),
-            self.detector.text(),
+            self.detector.name(),
             &detector.sha256[..16],
             self.min_score,
             self.min_face

@@ -17,7 +17,7 @@ use std::process::Command;
 use arcdoor_calib::Features;
 use arcdoor_frame::{ImageLimits, RgbImage, read_image};
 use arcdoor_infer::{Net, NetSpec, RunOptions};
-use arcdoor_models::Pack;
+use arcdoor_models::{Pack, Role};
 
 struct Place {
     photos: PathBuf,
@@ -57,11 +57,10 @@ fn photos(from: &Path, to: &Path) {
 
 /// The features of the pack's embedder, one crop after the other.
 fn features(pack: &Pack, crops: &[PathBuf]) -> Features {
-    let file = pack.embedder();
+    let file = pack.net(Role::Embedder).unwrap();
     let outputs = [file.outputs[0].as_str()];
     let spec = NetSpec { input: [1, 3, 112, 112], outputs: &outputs };
-    let mut session =
-        Net::load(pack.file_bytes(file), &spec, &RunOptions::default()).unwrap().session().unwrap();
+    let mut session = Net::load(file.onnx, &spec, &RunOptions::default()).unwrap().session().unwrap();
     let (mut image, mut values) = (RgbImage::new(), Vec::new());
     for crop in crops {
         read_image(crop, &ImageLimits::default(), &mut image).unwrap();

@@ -1,8 +1,9 @@
 //! The arguments, and the job that they ask for.
 
-use crate::home::settings::{DetectorName, EngineName};
+use crate::home::settings::EngineName;
 use arcdoor_api::{Feed, KeySource, Request};
 use arcdoor_core::SubjectName;
+use arcdoor_vision::DetectorKind;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -34,7 +35,7 @@ pub(super) struct Global {
     pub(super) allow_unsigned_pack: bool,
     /// Which detector looks for faces [default: as in settings.toml, else yunet]
     #[arg(long, global = true, value_parser = detector())]
-    pub(super) detector: Option<DetectorName>,
+    pub(super) detector: Option<DetectorKind>,
     /// What runs the networks; tract is the slower reference [default: as in settings.toml, else auto]
     #[arg(long, global = true, value_parser = engine())]
     pub(super) engine: Option<EngineName>,
@@ -330,8 +331,8 @@ fn named<T: Copy + Send + Sync + 'static, const N: usize>(
     })
 }
 
-fn detector() -> impl TypedValueParser<Value = DetectorName> {
-    named([("yunet", DetectorName::Yunet), ("seetaface", DetectorName::Seetaface)])
+fn detector() -> impl TypedValueParser<Value = DetectorKind> {
+    named(DetectorKind::ALL.map(|kind| (kind.name(), kind)))
 }
 
 fn engine() -> impl TypedValueParser<Value = EngineName> {

@@ -1,7 +1,8 @@
 //! Answers for people.
 
 use super::{text_doctor, text_log, text_network, text_tuning};
-use arcdoor_api::{Advice, Feed, Remain, Request, Response, Sight, Stages, UtcTime, View};
+use arcdoor_api::{Advice, Feed, Remain, Request, Response, Sight, UtcTime, View};
+use arcdoor_core::Stage;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -120,7 +121,11 @@ impl Text {
             writeln!(
                 out,
                 "{first:<width$}  faces  {:<16}  score  thresh.  {:<8}  {:<32}  {:<6} {:>36}",
-                "candidate", "decision", "reason", "engine", "ms: detect landm qual align embed match"
+                "candidate",
+                "decision",
+                "reason",
+                "engine",
+                format!("ms: {}", Stage::ALL.map(Stage::heading).join(" "))
             )?;
         }
         let candidate = sight.candidate.as_ref().map_or("-", |name| name.as_str());
@@ -136,11 +141,9 @@ impl Text {
             sight.decision.text(),
             sight.engine.map_or("-", |engine| engine.text()),
         )?;
-        let Stages { detect_us, landmarks_us, quality_us, align_us, embed_us, match_us } = sight.stages;
-        for (us, width) in
-            [(detect_us, 6), (landmarks_us, 5), (quality_us, 4), (align_us, 5), (embed_us, 5), (match_us, 5)]
-        {
-            write!(out, " {:>width$.1}", f64::from(us) / 1000.0)?;
+        for stage in Stage::ALL {
+            let width = stage.heading().len();
+            write!(out, " {:>width$.1}", f64::from(sight.stages.us(stage)) / 1000.0)?;
         }
         writeln!(out, "{}", if sight.threshold_basis.is_counted() { "" } else { "  threshold: tail fit" })
     }

@@ -6,12 +6,13 @@ use super::thresholds::thresholds;
 use crate::error::Error;
 use crate::home::keys::{Keys, Opened};
 use crate::home::passphrase::Passphrase;
-use crate::home::settings::{DetectorName, EngineName, GoneKey, Settings};
+use crate::home::settings::{EngineName, GoneKey, Settings};
 use crate::home::tuning::TuningProblem;
 use crate::home::{Home, packs, tuning};
 use arcdoor_gallery::{FileFolder, Gallery, GalleryError};
 use arcdoor_models::Pack;
 use arcdoor_pipeline::{Policy, Rules, Thresholds};
+use arcdoor_vision::DetectorKind;
 use arcdoor_vision::tuning::{Choice, Layer, Tuning};
 
 /// What the flags say over the settings.
@@ -20,7 +21,7 @@ pub struct Options {
     /// The pack's name or folder.
     pub pack: Option<String>,
     /// The detector.
-    pub detector: Option<DetectorName>,
+    pub detector: Option<DetectorKind>,
     /// What runs the networks.
     pub engine: Option<EngineName>,
     /// Whether an unsigned pack is taken, whatever the settings say.

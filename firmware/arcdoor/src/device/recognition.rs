@@ -3,8 +3,8 @@
 use super::source::read_photo;
 use crate::error::Error;
 use crate::home::settings::Settings;
-use arcdoor_api::{Sight, Stages, Verdict};
-use arcdoor_core::{Candidate, Millis, Running, SubjectId, Template};
+use arcdoor_api::{Sight, Verdict};
+use arcdoor_core::{Candidate, Engines, Millis, SubjectId, Template};
 use arcdoor_frame::RgbImage;
 use arcdoor_gallery::Gallery;
 use arcdoor_models::Pack;
@@ -25,7 +25,7 @@ impl Recognition {
     /// # Errors
     /// When a network cannot be loaded.
     pub fn open(pack: &Pack, settings: &Settings, tuning: Tuning) -> Result<Self, Error> {
-        let vision = Vision::from_pack(pack, settings.detector.into(), &settings.run_options(tuning))?;
+        let vision = Vision::from_pack(pack, settings.detector, &settings.run_options(tuning))?;
         Ok(Self { recognizer: Recognizer::new(vision, detect_settings(settings)), image: RgbImage::new() })
     }
 
@@ -80,7 +80,7 @@ impl Recognition {
 
     /// What runs the networks.
     #[must_use]
-    pub fn engine(&self) -> Running {
+    pub fn engine(&self) -> Engines {
         self.recognizer.engine()
     }
 }
@@ -94,11 +94,10 @@ pub fn detect_settings(settings: &Settings) -> DetectSettings {
 
 /// What a step says to people and programs. `claim`: whom the question was about.
 #[must_use]
-pub fn sight(step: &Step, engine: Running, gallery: &Gallery, claim: Option<SubjectId>) -> Sight {
+pub fn sight(step: &Step, engine: Engines, gallery: &Gallery, claim: Option<SubjectId>) -> Sight {
     let best: Option<Candidate> = step.candidates.first().copied();
     let subject = claim.or(best.map(|best| best.subject)).and_then(|id| gallery.subject(id));
     let (decision, reason) = Verdict::of(step.decision);
-    let times = step.times;
     Sight {
         faces: step.faces.len(),
         candidate: subject.map(|subject| subject.name.clone()),
@@ -109,13 +108,6 @@ pub fn sight(step: &Step, engine: Running, gallery: &Gallery, claim: Option<Subj
         decision,
         reason,
         engine: Some(engine),
-        stages: Stages {
-            detect_us: times.detect_us,
-            landmarks_us: times.landmarks_us,
-            quality_us: times.quality_us,
-            align_us: times.align_us,
-            embed_us: times.embed_us,
-            match_us: step.match_us,
-        },
+        stages: step.times,
     }
 }

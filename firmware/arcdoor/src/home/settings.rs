@@ -39,26 +39,6 @@ use std::path::Path;
 /// Largest file, in bytes.
 pub const MAX_BYTES: u64 = 64 * 1024;
 
-/// Which detector looks for faces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DetectorName {
-    /// The pack's YuNet.
-    #[default]
-    Yunet,
-    /// SeetaFace, compiled in; the pack's YuNet then gives the landmarks.
-    Seetaface,
-}
-
-impl From<DetectorName> for DetectorKind {
-    fn from(name: DetectorName) -> Self {
-        match name {
-            DetectorName::Yunet => Self::Yunet,
-            DetectorName::Seetaface => Self::Rustface,
-        }
-    }
-}
-
 /// What runs the networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -89,7 +69,7 @@ pub struct Settings {
     /// The pack's name or folder.
     pub pack: String,
     /// Which detector looks for faces.
-    pub detector: DetectorName,
+    pub detector: DetectorKind,
     /// What runs the networks.
     pub engine: EngineName,
     /// Threads that run the networks, 1 or 2.
@@ -130,7 +110,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             pack: "yunet-sface".to_owned(),
-            detector: DetectorName::Yunet,
+            detector: DetectorKind::Yunet,
             engine: EngineName::Auto,
             threads: 1,
             min_face_px: 40,
@@ -290,7 +270,7 @@ mod tests {
         let some = read(text).unwrap();
         let threads = |text: &str| read(text).unwrap().run_options(Tuning::default()).threads;
         assert_eq!((threads(""), threads("threads = 2")), (Threads::One, Threads::Two));
-        assert_eq!((some.detector, some.min_face_px), (DetectorName::Seetaface, 80));
+        assert_eq!((some.detector, some.min_face_px), (DetectorKind::Seetaface, 80));
         assert_eq!(some.region, Some(Rect::new(0.0, 100.0, 640.0, 380.0)));
         assert_eq!((some.policy.fields().agree, some.policy.fields().of), (2, 5));
         let back = toml::to_string(&some).unwrap();

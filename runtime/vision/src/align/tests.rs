@@ -1,4 +1,5 @@
 use super::*;
+use arcdoor_models::ChannelOrder;
 use nalgebra::{Matrix2, Vector2};
 use proptest::prelude::*;
 
@@ -103,7 +104,7 @@ fn the_warp_is_opencvs() {
     for (found, expected) in [to_crop.a, to_crop.b, to_crop.tx, to_crop.ty].iter().zip(OPENCV_MATRIX) {
         assert!((found - expected).abs() < 1e-4, "{found} {expected}");
     }
-    let channels = Channels { source: [2, 1, 0], mean: [0.0; 3], scale: [1.0; 3] };
+    let channels = Channels::uniform(ChannelOrder::Bgr, 0.0, 1.0);
     let mut out = vec![0.0; 3 * 112 * 112];
     warp(frame, &to_crop, &channels, 112, &mut out);
     for &(x, y, bgr) in &OPENCV {
@@ -120,7 +121,7 @@ fn mean_and_scale_apply_to_the_border_too() {
     let data = [200; 3 * 4 * 4];
     let frame = RgbView::new(&data, 4, 4, 12).unwrap();
     let shifted = Similarity { a: 1.0, b: 0.0, tx: 2.0, ty: 0.0 };
-    let channels = Channels { source: [0, 1, 2], mean: [100.0; 3], scale: [0.5; 3] };
+    let channels = Channels::uniform(ChannelOrder::Rgb, 100.0, 0.5);
     let mut out = [0.0; 48];
     warp(frame, &shifted, &channels, 4, &mut out);
     assert_eq!(out[..4], [-50.0, -50.0, 50.0, 50.0]);

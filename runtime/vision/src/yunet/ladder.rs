@@ -4,6 +4,8 @@ use crate::detect::Region;
 
 /// Longest sides of the inputs, in pixels.
 pub(crate) const SIDES: [usize; 4] = [160, 320, 640, 1280];
+/// Side of the square input for one face's landmarks, in pixels.
+pub(crate) const LANDMARKS_SIDE: usize = SIDES[0];
 /// Width in network pixels that a face needs to be found well (YuNet was trained on faces from 10).
 pub const SMALLEST_FACE_NET_PX: f32 = 16.0;
 /// Sides are multiples of the largest stride.
@@ -34,10 +36,10 @@ pub(crate) fn fit(region: &Region, min_face: f32) -> Fit {
     fit_side(region, rung, wanted.max(1.0))
 }
 
-/// The region in the smallest square, enlarged to at most `max_scale`: one input for all closer looks, cut by
-/// the frame's edge or not, so that none of them has to load another.
+/// The region in the landmarker's square, enlarged to at most `max_scale`. A region that the frame's edge cuts takes
+/// the same input, so that none of them has to load another.
 pub(crate) fn fit_square(region: &Region, max_scale: f32) -> Fit {
-    Fit { index: 0, net: [SIDES[0]; 2], scaled: scaled(region, SIDES[0], max_scale) }
+    Fit { index: 0, net: [LANDMARKS_SIDE; 2], scaled: scaled(region, LANDMARKS_SIDE, max_scale) }
 }
 
 fn scaled(region: &Region, side: usize, max_scale: f32) -> [u32; 2] {

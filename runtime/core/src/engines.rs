@@ -1,21 +1,21 @@
-//! Which engine runs the networks.
+//! What ran a pack's networks.
 
 use serde::{Deserialize, Serialize};
 
-/// What runs a pack's networks.
+/// The engine or engines that run the networks of a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Running {
-    /// The compiled plan, all of them.
+pub enum Engines {
+    /// The compiled plan runs all of them.
     Plan,
-    /// tract, all of them.
+    /// tract runs all of them.
     Tract,
-    /// Some the one, some the other.
+    /// The plan runs some of them, tract the others.
     Mixed,
 }
 
-impl Running {
-    /// For people.
+impl Engines {
+    /// For people; the same word as in JSON.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
