@@ -156,11 +156,11 @@ fn without_a_view_there_is_nothing_to_enrol_and_the_last_reason_says_why() {
 #[test]
 fn who_is_enrolled_already_is_a_duplicate_unless_that_is_allowed() {
     let gallery = gallery(&[&[0.0, 20.0], &[90.0]]);
-    let refused = finish(NEW, &[50.0, 35.0], 0.8, &gallery).unwrap_err();
+    let refused = finish(NEW, &[50.0, 35.0], 0.9, &gallery).unwrap_err();
     assert_eq!(refused, EnrolmentRefused::Duplicate(id(&gallery, 0)), "the second view, 15 degrees away");
-    let allowed = finish(Purpose::New { allow_duplicate: true }, &[50.0, 35.0], 0.8, &gallery).unwrap();
+    let allowed = finish(Purpose::New { allow_duplicate: true }, &[50.0, 35.0], 0.9, &gallery).unwrap();
     assert_eq!(allowed.nearest.map(|nearest| nearest.subject), Some(id(&gallery, 0)));
-    assert!(finish(NEW, &[58.0], 0.8, &gallery).is_ok(), "38 and 32 degrees are too far for 0.8");
+    assert!(finish(NEW, &[55.0], 0.9, &gallery).is_ok(), "35 degrees from both are too far");
 }
 
 #[test]
@@ -207,7 +207,7 @@ proptest! {
         first in 0.0_f32..360.0,
         turns in prop::collection::vec(-59.0_f32..59.0, 0..5),
         duplicate in 0.0_f32..1.0,
-        kind in 0_u8..5,
+        kind in 0_usize..5,
     ) {
         let views: Vec<f32> = std::iter::once(first).chain(turns.iter().map(|turn| first + turn)).collect();
         let lists: Vec<&[f32]> = enrolled.iter().map(Vec::as_slice).collect();
@@ -219,7 +219,7 @@ proptest! {
             Purpose::Add { subject },
             Purpose::Replace { subject },
             Purpose::Deny { subject },
-        ][usize::from(kind)];
+        ][kind];
         let is_own = |index: usize| kind >= 2 && index == own;
         let others = enrolled.iter().enumerate().filter(|(index, _)| !is_own(*index));
         let nearest = others.map(|(index, held)| (best(&views, held), index)).max_by(|a, b| a.0.total_cmp(&b.0));
