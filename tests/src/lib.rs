@@ -1,6 +1,8 @@
 //! What the whole-system tests share: a pack and photos, where this machine has them.
 //!
 //! `cargo xtask test` fetches both first, so nothing skips there.
+
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 use std::path::{Path, PathBuf};

@@ -4,6 +4,8 @@
 //! [`decide`] what that means. `decide` is pure, so a recorded [`TraceEntry`] replays exactly.
 //! [`Enrolment`] collects the templates of one person.
 
+#![forbid(unsafe_code)]
+
 mod decide;
 mod enrolment;
 mod error;

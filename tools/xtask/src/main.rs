@@ -1,16 +1,22 @@
 //! What developers run: `cargo xtask --help`.
 
+#![forbid(unsafe_code)]
+
 mod arm;
+mod bare;
 mod bench;
 mod cargo;
 mod check;
 mod demo;
+mod deny;
 mod deps;
 mod fetch;
 mod fuzz;
+mod inside;
 mod pack;
 mod peers;
 mod qemu;
+mod sources;
 mod test;
 mod trainer;
 
@@ -35,9 +41,9 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
-    /// Format, clippy, import rules, all tests, docs
+    /// Format, import rules, documents, licences, clippy, bare-metal build, all tests, docs
     Test,
-    /// Check the import rules between the rooms
+    /// Check the import rules between the rooms and inside them, and print them
     Deps,
     /// Build a model pack from pinned packages into models/packs
     Pack {
