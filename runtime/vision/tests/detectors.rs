@@ -2,7 +2,8 @@
 //!
 //! The photos (face_recognition's test images and scikit-image's astronaut) are not in this repository:
 //! `ARCDOOR_DEMO_PHOTOS` names a folder that holds them. YuNet needs a pack: `ARCDOOR_PACK` names its
-//! folder, else `models/packs/yunet-sface` is taken. What is missing is a failure, unless `ARCDOOR_SKIP_PHOTOS=1`.
+//! folder, else `models/packs/yunet-sface` is taken. What is missing is a failure, unless
+//! `ARCDOOR_SKIP_PHOTOS=1`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
