@@ -187,6 +187,16 @@ mod tests {
     }
 
     #[test]
+    fn a_long_readme_and_a_dead_link_are_named() {
+        let folder = std::env::temp_dir().join(format!("arcdoor-documents-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("README.md"), format!("[x](gone.md)\n{}", "line\n".repeat(150))).unwrap();
+        let refused = documents(&folder).unwrap_err().to_string();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(refused.contains("151 lines") && refused.contains("gone.md leads nowhere"), "{refused}");
+    }
+
+    #[test]
     fn links_to_files_are_found_without_anchors_and_addresses() {
         let text = "[a](docs/a.md#x) [b](https://example.org) ![c](docs/c.png) [d](#here)";
         assert_eq!(links(text).collect::<Vec<_>>(), ["docs/a.md", "docs/c.png"]);

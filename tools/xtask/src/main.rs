@@ -62,7 +62,7 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 60)]
         seconds: u32,
     },
-    /// Checks that are too slow for `test`: Miri, AddressSanitizer, NEON, many drawn cases
+    /// Single checks, most of them too slow for `test`: Miri, AddressSanitizer, NEON, many drawn cases
     Check {
         #[command(subcommand)]
         what: Check,
@@ -86,6 +86,10 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Check {
+    /// Licences, sources and duplicate versions of what is linked in; a part of `test`
+    Licences,
+    /// The crates that need no operating system, built for a bare target; a part of `test`
+    Bare,
     /// The kernels' portable code under Miri, on smaller shapes (needs nightly Rust with miri)
     Miri,
     /// The kernels on this CPU under AddressSanitizer (needs nightly Rust)
@@ -179,6 +183,8 @@ fn main() -> ExitCode {
         Command::Deps => deps::run(),
         Command::Pack { name, out } => pack::build(&name, out),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
+        Command::Check { what: Check::Licences } => deny::run(),
+        Command::Check { what: Check::Bare } => bare::build(),
         Command::Check { what: Check::Miri } => check::miri(),
         Command::Check { what: Check::Asan { cases } } => check::asan(cases),
         Command::Check { what: Check::Neon { cases } } => check::neon(cases),
