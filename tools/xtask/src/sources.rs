@@ -12,6 +12,9 @@
 //!
 //! So a folder that declares and exports its children, which use what the folder's own file defines, is no circle; a
 //! parent that calls its child, which takes the parent's types, is one.
+//!
+//! What is not followed: names that come by `pub use child::*` count as the exporting file's, a module that was brought
+//! in by `use` counts as a whole where it is brought in, and methods are not resolved to the file of their `impl`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -263,6 +266,12 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     fn visit_item_impl(&mut self, item: &'ast syn::ItemImpl) {
         if !test_only(&item.attrs) {
             visit::visit_item_impl(self, item);
+        }
+    }
+
+    fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
+        if !test_only(&item.attrs) {
+            visit::visit_impl_item_fn(self, item);
         }
     }
 
