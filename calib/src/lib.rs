@@ -1,5 +1,7 @@
 //! Genuine and impostor scores to thresholds and error rates with their intervals; features on disk.
 
+#![forbid(unsafe_code)]
+
 mod binomial;
 mod feature_file;
 mod fpir;

@@ -5,6 +5,8 @@
 //! its scores mean is data in the [`Manifest`], never code. [`Pack::open_signed`] also wants the manifest to
 //! be signed by somebody who is trusted.
 
+#![forbid(unsafe_code)]
+
 mod archive;
 mod card;
 mod error;

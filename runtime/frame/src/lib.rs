@@ -2,6 +2,8 @@
 //!
 //! Everything that comes from outside is checked against [`ImageLimits`] before memory is set aside.
 
+#![forbid(unsafe_code)]
+
 mod convert;
 mod decode;
 mod error;

@@ -2,7 +2,8 @@
 //!
 //! The photos (face_recognition's test images and scikit-image's astronaut) are not in this repository:
 //! `ARCDOOR_DEMO_PHOTOS` names a folder that holds them. YuNet needs a pack: `ARCDOOR_PACK` names its
-//! folder, else `models/packs/yunet-sface` is taken. What is missing is printed and skipped.
+//! folder, else `models/packs/yunet-sface` is taken. What is missing is a failure, unless
+//! `ARCDOOR_SKIP_PHOTOS=1`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -28,11 +29,18 @@ const CUT: [&str; 2] = ["obama_partial_face.jpg", "obama_partial_face2.jpg"];
 /// Where the astronaut's face is, in a frame of 512 x 512.
 const ASTRONAUT: Rect = Rect { x: 178.0, y: 62.0, w: 89.0, h: 113.0 };
 
+/// Says why a test is skipped, where `ARCDOOR_SKIP_PHOTOS=1` allows it; else fails.
+fn skip(why: &str) {
+    let allowed = env::var_os("ARCDOOR_SKIP_PHOTOS").is_some_and(|skip| skip == "1");
+    assert!(allowed, "{why}: run `cargo xtask test`, or set ARCDOOR_SKIP_PHOTOS=1 to skip");
+    println!("skipped: {why}");
+}
+
 fn pack() -> Option<Pack> {
     let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/packs/yunet-sface");
     let dir = env::var_os("ARCDOOR_PACK").map_or_else(default, PathBuf::from);
     if !dir.join("pack.toml").is_file() {
-        println!("skipped: no pack in {} (set ARCDOOR_PACK)", dir.display());
+        skip(&format!("no pack in {} (ARCDOOR_PACK)", dir.display()));
         return None;
     }
     Some(Pack::open(&dir).unwrap())
@@ -40,12 +48,12 @@ fn pack() -> Option<Pack> {
 
 fn photo(name: &str) -> Option<RgbImage> {
     let Some(dir) = env::var_os("ARCDOOR_DEMO_PHOTOS") else {
-        println!("skipped: ARCDOOR_DEMO_PHOTOS is not set");
+        skip("ARCDOOR_DEMO_PHOTOS is not set");
         return None;
     };
     let path = Path::new(&dir).join(name);
     if !path.is_file() {
-        println!("skipped: no {}", path.display());
+        skip(&format!("no {}", path.display()));
         return None;
     }
     let mut image = RgbImage::new();

@@ -1,11 +1,12 @@
-//! The import rules between the rooms, checked against `cargo metadata`.
+//! The import rules: between the rooms, checked against `cargo metadata`, and inside them, against their sources.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::cargo;
+use crate::{cargo, inside};
 
 const RUNTIME: [&str; 7] = [
     "arcdoor-core",
@@ -16,7 +17,7 @@ const RUNTIME: [&str; 7] = [
     "arcdoor-gallery",
     "arcdoor-pipeline",
 ];
-const FIRMWARE: [&str; 2] = ["arcdoor-panel", "arcdoor-camera"];
+const FIRMWARE: [&str; 3] = ["arcdoor-panel", "arcdoor-camera", "arcdoor-api"];
 
 /// Packages that exactly one room may import.
 const SOLE_IMPORTERS: [(&str, &str); 6] = [
@@ -32,7 +33,9 @@ const SOLE_IMPORTERS: [(&str, &str); 6] = [
 fn allowed(package: &str) -> Option<Vec<&'static str>> {
     let rooms: &[&[&'static str]] = match package {
         "arcdoor-core" | "arcdoor-kernels" | "xtask" => &[],
-        "arcdoor-frame" | "arcdoor-models" | "arcdoor-calib" | "arcdoor-panel" => &[&["arcdoor-core"]],
+        "arcdoor-frame" | "arcdoor-models" | "arcdoor-calib" | "arcdoor-panel" | "arcdoor-api" => {
+            &[&["arcdoor-core"]]
+        }
         "arcdoor-infer" | "arcdoor-gallery" => &[&["arcdoor-core", "arcdoor-kernels"]],
         "arcdoor-vision" => &[&["arcdoor-core", "arcdoor-frame", "arcdoor-infer", "arcdoor-models"]],
         "arcdoor-pipeline" => &[&["arcdoor-core", "arcdoor-frame", "arcdoor-vision", "arcdoor-gallery"]],
@@ -58,6 +61,14 @@ struct Package {
     id: String,
     name: String,
     dependencies: Vec<Dependency>,
+    #[serde(default)]
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    kind: Vec<String>,
+    src_path: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -92,7 +103,19 @@ fn violations(metadata: &Metadata) -> Vec<String> {
     found
 }
 
-/// Reads `cargo metadata` and fails on every arrow that the map of rooms does not have.
+/// Prints which room may import which, and the arrows inside them.
+fn print(metadata: &Metadata) {
+    for package in &metadata.packages {
+        let rooms = allowed(&package.name).unwrap_or_default();
+        let short = |name: &str| name.trim_start_matches("arcdoor-").to_owned();
+        let rooms = rooms.iter().map(|name| short(name)).collect::<Vec<_>>().join(", ");
+        let rooms = if rooms.is_empty() { "nothing of ours".to_owned() } else { rooms };
+        println!("{:<22} {rooms}", package.name);
+    }
+    inside::print();
+}
+
+/// Reads `cargo metadata` and the crates' sources, prints the table, and fails on every arrow that the map of rooms does not have.
 pub(crate) fn run() -> Result<()> {
     let output = cargo::command()
         .args(["metadata", "--locked", "--no-deps", "--format-version", "1"])
@@ -102,7 +125,18 @@ pub(crate) fn run() -> Result<()> {
         bail!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr));
     }
     let metadata: Metadata = serde_json::from_slice(&output.stdout).context("cannot read cargo metadata")?;
-    let found = violations(&metadata);
+    let mut found = violations(&metadata);
+    for package in metadata.packages.iter().filter(|package| metadata.workspace_members.contains(&package.id))
+    {
+        let roots = package
+            .targets
+            .iter()
+            .filter(|target| target.kind.iter().any(|kind| kind == "lib" || kind == "bin"));
+        for root in roots {
+            found.extend(inside::violations(&package.name, &root.src_path)?);
+        }
+    }
+    print(&metadata);
     if !found.is_empty() {
         bail!("{}", found.join("\n"));
     }
@@ -119,6 +153,7 @@ mod tests {
             id: name.to_string(),
             name: name.to_string(),
             dependencies: imports.iter().map(|name| Dependency { name: name.to_string() }).collect(),
+            targets: Vec::new(),
         };
         Metadata {
             packages: arrows.iter().map(package).collect(),

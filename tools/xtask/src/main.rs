@@ -1,16 +1,22 @@
 //! What developers run: `cargo xtask --help`.
 
+#![forbid(unsafe_code)]
+
 mod arm;
+mod bare;
 mod bench;
 mod cargo;
 mod check;
 mod demo;
+mod deny;
 mod deps;
 mod fetch;
 mod fuzz;
+mod inside;
 mod pack;
 mod peers;
 mod qemu;
+mod sources;
 mod test;
 mod trainer;
 
@@ -35,9 +41,9 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
-    /// Format, clippy, import rules, all tests, docs
+    /// Format, import rules, documents, licences, clippy, bare-metal build, all tests, docs
     Test,
-    /// Check the import rules between the rooms
+    /// Check the import rules between the rooms and inside them, and print them
     Deps,
     /// Build a model pack from pinned packages into models/packs
     Pack {
@@ -56,7 +62,7 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 60)]
         seconds: u32,
     },
-    /// Checks that are too slow for `test`: Miri, AddressSanitizer, NEON, many drawn cases
+    /// Single checks, most of them too slow for `test`: Miri, AddressSanitizer, NEON, many drawn cases
     Check {
         #[command(subcommand)]
         what: Check,
@@ -80,6 +86,10 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Check {
+    /// Licences, sources and duplicate versions of what is linked in; a part of `test`
+    Licences,
+    /// The crates that need no operating system, built for a bare target; a part of `test`
+    Bare,
     /// The kernels' portable code under Miri, on smaller shapes (needs nightly Rust with miri)
     Miri,
     /// The kernels on this CPU under AddressSanitizer (needs nightly Rust)
@@ -173,6 +183,8 @@ fn main() -> ExitCode {
         Command::Deps => deps::run(),
         Command::Pack { name, out } => pack::build(&name, out),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
+        Command::Check { what: Check::Licences } => deny::run(),
+        Command::Check { what: Check::Bare } => bare::build(),
         Command::Check { what: Check::Miri } => check::miri(),
         Command::Check { what: Check::Asan { cases } } => check::asan(cases),
         Command::Check { what: Check::Neon { cases } } => check::neon(cases),

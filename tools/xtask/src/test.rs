@@ -4,13 +4,15 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::{cargo, deps, fetch, pack, trainer};
+use crate::{bare, cargo, deny, deps, fetch, inside, pack, trainer};
 
 type Step = (&'static str, fn() -> Result<()>);
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 10] = [
     ("format", || cargo::run(&["fmt", "--all", "--check"])),
     ("import rules", deps::run),
+    ("documents", || inside::documents(&cargo::root())),
+    ("licences and duplicates", deny::run),
     ("model pack and photos", || {
         pack::build("yunet-sface", None)?;
         fetch::demo_photos().map(drop)
@@ -27,6 +29,7 @@ const STEPS: [Step; 7] = [
             "warnings",
         ])
     }),
+    ("bare metal", bare::build),
     ("tests", tests),
     ("trainer", trainer::test),
     ("docs", || {
