@@ -21,6 +21,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use syn::ext::IdentExt as _;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, UseTree, Visibility};
 
@@ -201,12 +202,12 @@ impl Reader<'_> {
     fn leaves(tree: &UseTree, prefix: &[String], leaves: &mut Vec<(Vec<String>, String)>) {
         let with = |part: String| [prefix, &[part]].concat();
         match tree {
-            UseTree::Path(path) => Self::leaves(&path.tree, &with(path.ident.to_string()), leaves),
+            UseTree::Path(path) => Self::leaves(&path.tree, &with(path.ident.unraw().to_string()), leaves),
             UseTree::Name(name) if name.ident == "self" => {
                 leaves.push((prefix.to_vec(), prefix.last().cloned().unwrap_or_default()));
             }
-            UseTree::Name(name) => leaves.push((with(name.ident.to_string()), name.ident.to_string())),
-            UseTree::Rename(name) => leaves.push((with(name.ident.to_string()), name.rename.to_string())),
+            UseTree::Name(name) => leaves.push((with(name.ident.unraw().to_string()), name.ident.unraw().to_string())),
+            UseTree::Rename(name) => leaves.push((with(name.ident.unraw().to_string()), name.rename.unraw().to_string())),
             UseTree::Glob(_) => leaves.push((prefix.to_vec(), "*".to_owned())),
             UseTree::Group(group) => group.items.iter().for_each(|item| Self::leaves(item, prefix, leaves)),
         }
@@ -221,7 +222,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
                 && module.content.is_none()
                 && !test_only(&module.attrs)
             {
-                self.children.push([self.file.clone(), vec![module.ident.to_string()]].concat());
+                self.children.push([self.file.clone(), vec![module.ident.unraw().to_string()]].concat());
             }
         }
         visit::visit_file(self, file);
@@ -231,7 +232,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         if test_only(&module.attrs) || module.content.is_none() {
             return;
         }
-        self.module.push(module.ident.to_string());
+        self.module.push(module.ident.unraw().to_string());
         visit::visit_item_mod(self, module);
         self.module.pop();
     }
@@ -276,7 +277,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        let parts: Vec<String> = path.segments.iter().map(|part| part.ident.to_string()).collect();
+        let parts: Vec<String> = path.segments.iter().map(|part| part.ident.unraw().to_string()).collect();
         if parts.len() > 1 {
             self.note(&parts);
         }
