@@ -33,7 +33,7 @@ pub enum CameraError {
         cause: std::io::Error,
     },
     /// The file is there, but captures nothing.
-    #[error("{0}: this is no camera that streams pictures; `ls -l /dev/v4l/by-id` shows those there are")]
+    #[error("{0}: this is no camera that streams frames; `ls -l /dev/v4l/by-id` shows those there are")]
     NotACamera(String),
     /// No format of the camera's is one of ours.
     #[error("{device}: the camera offers {offered}; it must offer YUYV, NV12, MJPEG, RGB, BGR or GREY")]
@@ -73,7 +73,7 @@ pub enum CameraError {
     #[error("{0}")]
     Backend(#[from] NokhwaError),
     /// This system has no V4L2.
-    #[error("live cameras need Linux; `--replay` reads pictures from a folder")]
+    #[error("live cameras need Linux; `--replay` reads photos from a folder")]
     NotLinux,
     /// A folder or file to replay is missing or unreadable.
     #[error("{}: {cause}", path.display())]
@@ -83,7 +83,7 @@ pub enum CameraError {
         /// The system's words.
         cause: std::io::Error,
     },
-    /// A folder to replay holds no picture.
+    /// A folder to replay holds no photo.
     #[error("{}: no .jpg, .jpeg or .png file in this folder", .0.display())]
     NoPictures(PathBuf),
     /// One photo of a replay is damaged or cannot be read.

@@ -305,7 +305,7 @@ mod tests {
         Live::on(V4l2Backend::on(Box::new(driver), Wanted::default(), timeout).unwrap())
     }
 
-    /// Grey frames of 16 x 16 pixels; of each, so many bytes are filled.
+    /// Grey frames of 16 x 16 pixels; `filled` gives the bytes of each, or the error in its place.
     fn grey(filled: &[Result<usize, Errno>]) -> Script {
         let filled = filled
             .iter()

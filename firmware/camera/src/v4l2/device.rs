@@ -32,7 +32,7 @@ pub(super) struct Device {
 }
 
 impl Device {
-    /// Opens a device file, without waiting, and checks that it streams pictures.
+    /// Opens a device file, without waiting, and checks that it streams frames.
     pub(super) fn open(path: &str) -> Result<Self, CameraError> {
         let flags = OFlags::NONBLOCK.bits().cast_signed();
         let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path);
