@@ -5,6 +5,17 @@ use std::path::PathBuf;
 use arcdoor_frame::FrameError;
 use nokhwa::NokhwaError;
 
+/// What helps against a [`CameraError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// This one frame is lost: the next call goes on with the one after it.
+    Frame,
+    /// The camera delivers nothing now: open it again, at once or later. It may come back.
+    Camera,
+    /// A person has to change something first: asking or opening again gives the same error.
+    Setup,
+}
+
 /// Why there is no frame.
 #[derive(Debug, thiserror::Error)]
 pub enum CameraError {
@@ -22,7 +33,7 @@ pub enum CameraError {
         cause: std::io::Error,
     },
     /// The file is there, but captures nothing.
-    #[error("{0}: this is no camera that streams pictures; `ls -l /dev/v4l/by-id` shows those there are")]
+    #[error("{0}: this is no camera that streams frames; `ls -l /dev/v4l/by-id` shows those there are")]
     NotACamera(String),
     /// No format of the camera's is one of ours.
     #[error("{device}: the camera offers {offered}; it must offer YUYV, NV12, MJPEG, RGB, BGR or GREY")]
@@ -32,7 +43,15 @@ pub enum CameraError {
         /// Its formats' four-letter codes.
         offered: String,
     },
-    /// A step of the capture failed.
+    /// The camera was unplugged, or its driver gave it up, while it was open.
+    #[error("{device}: {step} failed: the camera was unplugged; plug it in again")]
+    Gone {
+        /// The device file.
+        device: String,
+        /// The V4L2 request.
+        step: &'static str,
+    },
+    /// A step of the capture failed for another reason.
     #[error("{device}: {step} failed: {cause}{}", advice(cause))]
     Device {
         /// The device file.
@@ -50,11 +69,11 @@ pub enum CameraError {
         /// Milliseconds waited.
         waited_ms: u64,
     },
-    /// A nokhwa backend failed.
+    /// Another backend of nokhwa's than ours failed; what it says is all that is known.
     #[error("{0}")]
     Backend(#[from] NokhwaError),
     /// This system has no V4L2.
-    #[error("live cameras need Linux; `--replay` reads pictures from a folder")]
+    #[error("live cameras need Linux; `--replay` reads photos from a folder")]
     NotLinux,
     /// A folder or file to replay is missing or unreadable.
     #[error("{}: {cause}", path.display())]
@@ -64,10 +83,10 @@ pub enum CameraError {
         /// The system's words.
         cause: std::io::Error,
     },
-    /// A folder to replay holds no picture.
+    /// A folder to replay holds no photo.
     #[error("{}: no .jpg, .jpeg or .png file in this folder", .0.display())]
     NoPictures(PathBuf),
-    /// One picture of a replay is damaged; the next call goes on with the one after it.
+    /// One photo of a replay is damaged or cannot be read.
     #[error("{}: {cause}", path.display())]
     Picture {
         /// Which.
@@ -75,9 +94,33 @@ pub enum CameraError {
         /// Why.
         cause: FrameError,
     },
-    /// A camera's frame does not convert.
+    /// A camera's frame is damaged: it does not convert.
     #[error("the camera's frame cannot be used: {0}")]
     Frame(#[from] FrameError),
+}
+
+impl CameraError {
+    /// What helps.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Picture { .. } | Self::Frame(_) => ErrorKind::Frame,
+            Self::Stalled { .. } | Self::Gone { .. } | Self::Device { .. } | Self::Backend(_) => {
+                ErrorKind::Camera
+            }
+            // While a camera is unplugged or another program holds it, there is no file, or a busy one.
+            Self::Open { cause, .. } if cause.kind() != std::io::ErrorKind::PermissionDenied => {
+                ErrorKind::Camera
+            }
+            Self::Open { .. }
+            | Self::Spec(_)
+            | Self::NotACamera(_)
+            | Self::NoFormat { .. }
+            | Self::NotLinux
+            | Self::Replay { .. }
+            | Self::NoPictures(_) => ErrorKind::Setup,
+        }
+    }
 }
 
 /// What to do about a system error, where that is known.
@@ -90,5 +133,21 @@ fn advice(cause: &std::io::Error) -> &'static str {
             "; the camera was unplugged"
         }
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::ErrorKind::{NotFound, PermissionDenied};
+
+    #[test]
+    fn a_camera_that_is_not_there_may_come_and_one_that_is_not_ours_to_open_needs_a_person() {
+        let open =
+            |kind: std::io::ErrorKind| CameraError::Open { device: "x".to_owned(), cause: kind.into() };
+        assert_eq!(open(NotFound).kind(), ErrorKind::Camera);
+        assert_eq!(open(PermissionDenied).kind(), ErrorKind::Setup);
+        assert!(open(PermissionDenied).to_string().contains("group `video`"));
+        assert_eq!(CameraError::NoPictures("x".into()).kind(), ErrorKind::Setup);
     }
 }

@@ -7,7 +7,10 @@ use nokhwa::Camera;
 use nokhwa_core::types::FrameFormat;
 
 use crate::error::CameraError;
+use crate::last_error::LastError;
 use crate::source::Source;
+#[cfg(target_os = "linux")]
+use crate::v4l2::V4l2Backend;
 
 /// Opens a live camera: `DEVICE`, `DEVICE@WIDTHxHEIGHT` or `DEVICE@WIDTHxHEIGHT@RATE`, such as
 /// `/dev/video0@1280x720@7.5`; the nearest mode that the camera has is taken. A frame is waited for until
@@ -17,17 +20,14 @@ use crate::source::Source;
 /// When the words name no camera, or it cannot be opened or started.
 #[cfg(target_os = "linux")]
 pub fn open(spec: &str, timeout: Duration) -> Result<Live, CameraError> {
-    use nokhwa_core::types::CameraIndex;
-
     #[cfg(feature = "nokhwa-v4l")]
     if let Some(index) = spec.strip_prefix("nokhwa:") {
         let index = index.parse().map_err(|_| CameraError::Spec(spec.to_owned()))?;
-        return Live::new(Camera::new(CameraIndex::Index(index), nokhwa_wants())?);
+        let index = nokhwa_core::types::CameraIndex::Index(index);
+        return Live::new(Camera::new(index, nokhwa_wants())?);
     }
     let (device, wanted) = parse(spec)?;
-    let backend = crate::v4l2::V4l2Backend::open(device, wanted, timeout)?;
-    let index = CameraIndex::String(device.to_owned());
-    Live::new(Camera::with_custom(index, crate::v4l2::API, Box::new(backend)))
+    Live::on(V4l2Backend::open(device, wanted, timeout)?)
 }
 
 /// As on Linux, where alone there are live cameras.
@@ -73,16 +73,33 @@ fn parse(spec: &str) -> Result<(&str, crate::v4l2::Wanted), CameraError> {
 pub struct Live {
     camera: Camera,
     converter: Converter,
+    last_error: LastError,
 }
 
 impl Live {
-    /// Starts a camera.
+    /// Starts a camera on any backend of nokhwa's; what fails there is a [`CameraError::Backend`].
     ///
     /// # Errors
     /// When its stream cannot be started.
-    pub fn new(mut camera: Camera) -> Result<Self, CameraError> {
-        camera.open_stream()?;
-        Ok(Self { camera, converter: Converter::default() })
+    pub fn new(camera: Camera) -> Result<Self, CameraError> {
+        Self::start(camera, LastError::default())
+    }
+
+    /// Starts a camera on our own capture, whose errors keep their type.
+    ///
+    /// # Errors
+    /// When its stream cannot be started.
+    #[cfg(target_os = "linux")]
+    pub fn on(backend: V4l2Backend) -> Result<Self, CameraError> {
+        use nokhwa_core::traits::CaptureBackendTrait as _;
+
+        let (index, last_error) = (backend.camera_info().index().clone(), backend.last_error());
+        Self::start(Camera::with_custom(index, backend.backend(), Box::new(backend)), last_error)
+    }
+
+    fn start(mut camera: Camera, last_error: LastError) -> Result<Self, CameraError> {
+        camera.open_stream().map_err(|said| last_error.take(said))?;
+        Ok(Self { camera, converter: Converter::default(), last_error })
     }
 }
 
@@ -90,7 +107,7 @@ impl Source for Live {
     fn next_frame(&mut self, out: &mut RgbImage) -> Result<bool, CameraError> {
         let agreed = self.camera.camera_format();
         let (width, height) = (agreed.width(), agreed.height());
-        let data = self.camera.frame_raw()?;
+        let data = self.camera.frame_raw().map_err(|said| self.last_error.take(said))?;
         let (format, pixel_bytes) = from_nokhwa(agreed.format());
         let raw = RawFrame { format, width, height, stride: width as usize * pixel_bytes, data: &data };
         self.converter.to_rgb(&raw, out)?;

@@ -1,4 +1,4 @@
-//! Pictures from files, as if a camera had seen them.
+//! Photos from files, as if a camera had seen them.
 
 use std::path::{Path, PathBuf};
 
@@ -17,10 +17,10 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Finds what is to be replayed; reads no picture yet.
+    /// Finds what is to be replayed; reads no photo yet.
     ///
     /// # Errors
-    /// When there is no such file or folder, or no picture in the folder.
+    /// When there is no such file or folder, or no photo in the folder.
     pub fn open(path: &Path) -> Result<Self, CameraError> {
         let failed = |cause| CameraError::Replay { path: path.to_owned(), cause };
         if !std::fs::metadata(path).map_err(failed)?.is_dir() {
@@ -29,7 +29,7 @@ impl Replay {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(path).map_err(failed)? {
             let file = entry.map_err(failed)?.path();
-            if is_picture(&file) {
+            if is_photo(&file) {
                 files.push(file);
             }
         }
@@ -57,7 +57,7 @@ impl Source for Replay {
     }
 }
 
-fn is_picture(path: &Path) -> bool {
+fn is_photo(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str());
     ending.is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
 }
@@ -72,13 +72,13 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_comes_in_the_order_of_names_and_goes_on_behind_a_damaged_picture() {
+    fn a_folder_comes_in_the_order_of_names_and_goes_on_after_a_damaged_photo() {
         let folder = tempfile::tempdir().unwrap();
         for (name, width) in [("b.PNG", 2), ("a.png", 1), ("d.png", 4)] {
             write(folder.path(), name, width);
         }
-        std::fs::write(folder.path().join("c.jpg"), b"no picture").unwrap();
-        std::fs::write(folder.path().join("notes.txt"), b"no picture either").unwrap();
+        std::fs::write(folder.path().join("c.jpg"), b"no photo").unwrap();
+        std::fs::write(folder.path().join("notes.txt"), b"no photo either").unwrap();
         let mut replay = Replay::open(folder.path()).unwrap();
         let mut out = RgbImage::new();
         let mut next = || replay.next_frame(&mut out).map(|more| more.then(|| out.width()));

@@ -9,7 +9,9 @@ pub trait Source {
     /// Puts the next frame into `out`; of a camera the newest one. `false` at the end of a replay.
     ///
     /// # Errors
-    /// When no frame comes in time, the device is gone or a picture cannot be read. The next call goes on
-    /// behind a picture that failed; a camera is opened anew first.
+    /// [`CameraError::Stalled`] when no frame came in time, [`CameraError::Gone`] when the device vanished,
+    /// [`CameraError::Frame`] or [`CameraError::Picture`] when this one frame is damaged; what is in `out` is
+    /// then not to be used. [`CameraError::kind`] says how to go on: after a damaged frame, call again; after a
+    /// camera's failure, open a new source (a camera that stalled may also be asked again).
     fn next_frame(&mut self, out: &mut RgbImage) -> Result<bool, CameraError>;
 }

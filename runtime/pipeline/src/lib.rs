@@ -5,6 +5,42 @@
 //! may be enrolled. Neither holds a clock, a gallery or a threshold: they are arguments of each step.
 //!
 //! `decide` is pure: a recorded trace ([`TraceLine`]) is decided again, bit for bit, by [`Replay`].
+//!
+//! A face that is observed in three frames, and named by each of them, is granted with the third:
+//!
+//! ```
+//! use arcdoor_core::{Basis, CalibrationId, Candidate, Decision, Fmr, Millis, ModelId, Rect, Score};
+//! use arcdoor_core::{SubjectId, Threshold};
+//! use arcdoor_pipeline::{Observation, Policy, Rules, State, Thresholds, decide};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // In a device, all of this comes from the pack's calibration.
+//! let threshold = |value, target| -> Result<Threshold, arcdoor_core::FmrError> {
+//!     let (model_id, calibration_id) = (ModelId::new([1; 16]), CalibrationId::new([2; 16]));
+//!     let (value, target, basis) = (Score(value), Fmr::new(target)?, Basis::Counted);
+//!     Ok(Threshold { value, target, model_id, calibration_id, basis })
+//! };
+//! let thresholds = Thresholds::new(threshold(0.4, 1e-4)?, threshold(0.5, 1e-6)?, threshold(0.4, 1e-4)?)?;
+//! let rules = Rules { thresholds, policy: Policy::default() };
+//!
+//! let (mut state, mut decisions) = (State::default(), Vec::new());
+//! for (now_ms, score) in [(0, 0.61), (100, 0.72), (200, 0.66)] {
+//!     let candidate = Candidate { subject: SubjectId(7), score: Score(score) };
+//!     let observation = Observation::Face {
+//!         rect: Rect::new(200.0, 120.0, 160.0, 160.0),
+//!         claim: None,
+//!         contenders: [candidate].into_iter().collect(),
+//!         impostor: None,
+//!     };
+//!     let decision;
+//!     (state, decision) = decide(&state, &observation, Millis(now_ms), &rules);
+//!     decisions.push(decision);
+//! }
+//! assert!(matches!(decisions[..2], [Decision::Retry { .. }, Decision::Retry { .. }]));
+//! assert_eq!(decisions[2], Decision::Granted { subject: SubjectId(7), score: Score(0.72) });
+//! # Ok(())
+//! # }
+//! ```
 #![forbid(unsafe_code)]
 
 mod comparison;

@@ -13,9 +13,9 @@ pub const MAX_DENIALS: usize = 32;
 pub struct Lockout {
     /// Denials that lead to it, 1 to 32.
     pub after: u8,
-    /// They count for so long, milliseconds.
+    /// How long a denial counts, milliseconds.
     pub within_ms: u64,
-    /// It lasts so long, milliseconds.
+    /// How long the lockout lasts, milliseconds.
     pub for_ms: u64,
 }
 
@@ -49,13 +49,14 @@ pub struct Policy {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Fields {
-    /// So many frames must name the same subject (k) ...
+    /// How many of the last `of` frames must name the same subject, 1 to `of` (the k of k-of-n).
     pub agree: u8,
-    /// ... of the last so many that show the face well (n).
+    /// How many of the last frames that show the face well are looked back on, 1 to 16 (the n of k-of-n).
     pub of: u8,
-    /// A face that was not seen for so long is a new one, milliseconds.
+    /// The longest time without the face, milliseconds; one that comes back later is followed as a new one.
     pub gap_ms: u64,
-    /// A second subject whose score is this near to the best one's makes the match ambiguous.
+    /// A second subject that matches makes the match ambiguous where its score is less than this below the
+    /// best one's; a difference of scores, 0 to 1.
     pub margin: f32,
     /// Without it there is no lockout.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,7 +92,7 @@ impl Policy {
         }
     }
 
-    /// One picture decides by itself, and nothing locks out: for photos.
+    /// One image decides by itself, and nothing locks out: for photos.
     #[must_use]
     pub fn still() -> Self {
         Self { fields: Fields { agree: 1, of: 1, lockout: None, ..Fields::default() } }

@@ -13,26 +13,29 @@ use nokhwa_core::types::{
     KnownCameraControl, Resolution,
 };
 
-use super::device::{Buffers, Device};
+use super::device::{Device, failed};
+use super::driver::Driver;
 use super::format::{Mode, Rate, Wanted, choose};
-use super::stream::{NoFrame, Stream};
+use super::stream::{NoFrame, Queue, Stream};
 use crate::error::CameraError;
+use crate::last_error::LastError;
 
 /// How nokhwa is told about this backend.
-pub const API: ApiBackend = ApiBackend::Video4Linux;
+const API: ApiBackend = ApiBackend::Video4Linux;
 
 /// A V4L2 camera.
 #[derive(Debug)]
 pub struct V4l2Backend {
-    device: Device,
+    device: Box<dyn Driver>,
     info: CameraInfo,
     mode: Mode,
     pixels: PixelFormat,
     stride: usize,
     timeout: Duration,
-    stream: Option<Stream<Buffers>>,
+    stream: Option<Stream<Box<dyn Queue>>>,
     /// Rows without their padding, where the driver pads them: nokhwa knows no stride.
     packed: Vec<u8>,
+    last_error: LastError,
 }
 
 impl V4l2Backend {
@@ -41,18 +44,32 @@ impl V4l2Backend {
     /// # Errors
     /// When the device cannot be opened, is no camera, or has no format that can be converted.
     pub fn open(path: &str, wanted: Wanted, timeout: Duration) -> Result<Self, CameraError> {
-        let device = Device::open(path)?;
+        Self::on(Box::new(Device::open(path)?), wanted, timeout)
+    }
+
+    pub(super) fn on(
+        device: Box<dyn Driver>,
+        wanted: Wanted,
+        timeout: Duration,
+    ) -> Result<Self, CameraError> {
+        let path = device.path().to_owned();
         let modes = device.modes(wanted)?;
         let Some(mode) = choose(&modes, wanted) else {
             let mut offered: Vec<String> = modes.iter().map(|mode| mode.code.to_string()).collect();
             offered.dedup();
             let offered = if offered.is_empty() { "no format".to_owned() } else { offered.join(", ") };
-            return Err(CameraError::NoFormat { device: path.to_owned(), offered });
+            return Err(CameraError::NoFormat { device: path, offered });
         };
-        let index = CameraIndex::String(path.to_owned());
-        let info = CameraInfo::new(path, "V4L2", "", index);
-        let (mode, pixels, stride) = set(&device, &mode)?;
-        Ok(Self { device, info, mode, pixels, stride, timeout, stream: None, packed: Vec::new() })
+        let info = CameraInfo::new(&path, "V4L2", "", CameraIndex::String(path.clone()));
+        let (mode, pixels, stride) = set(&*device, &mode)?;
+        let (stream, packed, last_error) = (None, Vec::new(), LastError::default());
+        Ok(Self { device, info, mode, pixels, stride, timeout, stream, packed, last_error })
+    }
+
+    /// Where the error lies that the last text of [`CaptureBackendTrait::open_stream`] and
+    /// [`CaptureBackendTrait::frame_raw`] stands for.
+    pub(crate) fn last_error(&self) -> LastError {
+        self.last_error.clone()
     }
 
     fn change(&mut self, wanted: CameraFormat) -> Result<(), CameraError> {
@@ -66,13 +83,13 @@ impl V4l2Backend {
             offered: format!("no {}", wanted.format()),
         })?;
         let was_open = self.stream.take().is_some();
-        (self.mode, self.pixels, self.stride) = set(&self.device, &mode)?;
+        (self.mode, self.pixels, self.stride) = set(&*self.device, &mode)?;
         if was_open { self.start() } else { Ok(()) }
     }
 
     fn start(&mut self) -> Result<(), CameraError> {
         if self.stream.is_none() {
-            self.stream = Some(Stream::new(Buffers::start(&self.device)?));
+            self.stream = Some(Stream::new(self.device.start()?));
         }
         Ok(())
     }
@@ -82,7 +99,7 @@ impl V4l2Backend {
         let Some(stream) = &mut self.stream else { return Ok(&[]) };
         let filled = match stream.newest(self.timeout) {
             Ok(filled) => filled,
-            Err(NoFrame::Failed(errno)) => return Err(self.device.failed("reading a frame")(errno)),
+            Err(NoFrame::Failed(errno)) => return Err(failed(self.device.path(), "reading a frame", errno)),
             Err(NoFrame::Stalled) => {
                 let waited_ms = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX);
                 return Err(CameraError::Stalled { device: self.device.path().to_owned(), waited_ms });
@@ -102,7 +119,7 @@ impl V4l2Backend {
 }
 
 /// Sets a mode; the driver may answer with another one, even of another format.
-fn set(device: &Device, mode: &Mode) -> Result<(Mode, PixelFormat, usize), CameraError> {
+fn set(device: &dyn Driver, mode: &Mode) -> Result<(Mode, PixelFormat, usize), CameraError> {
     let (mode, stride) = device.set(mode)?;
     match mode.code.pixel_format() {
         Some(pixels) => Ok((mode, pixels, stride)),
@@ -240,7 +257,7 @@ impl CaptureBackendTrait for V4l2Backend {
     }
 
     fn open_stream(&mut self) -> Result<(), NokhwaError> {
-        self.start().map_err(|error| NokhwaError::OpenStreamError(error.to_string()))
+        self.start().map_err(|error| NokhwaError::OpenStreamError(self.last_error.keep(error)))
     }
 
     fn is_stream_open(&self) -> bool {
@@ -249,12 +266,12 @@ impl CaptureBackendTrait for V4l2Backend {
 
     fn frame(&mut self) -> Result<Buffer, NokhwaError> {
         let (resolution, format) = (self.resolution(), self.frame_format());
-        let bytes = self.newest().map_err(|error| NokhwaError::ReadFrameError(error.to_string()))?;
-        Ok(Buffer::new(resolution, bytes, format))
+        Ok(Buffer::new(resolution, &self.frame_raw()?, format))
     }
 
     fn frame_raw(&mut self) -> Result<Cow<'_, [u8]>, NokhwaError> {
-        self.newest().map(Cow::Borrowed).map_err(|error| NokhwaError::ReadFrameError(error.to_string()))
+        let last_error = self.last_error.clone();
+        self.newest().map(Cow::Borrowed).map_err(|error| NokhwaError::ReadFrameError(last_error.keep(error)))
     }
 
     fn stop_stream(&mut self) -> Result<(), NokhwaError> {
@@ -266,4 +283,80 @@ impl CaptureBackendTrait for V4l2Backend {
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn property_error(error: CameraError) -> NokhwaError {
     NokhwaError::GetPropertyError { property: "formats".to_owned(), error: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::live::Live;
+    use crate::source::Source as _;
+    use crate::v4l2::fake::{FakeDriver, FakeQueue, good};
+    use arcdoor_frame::RgbImage;
+    use rustix::io::Errno;
+    use std::cell::RefCell;
+
+    type Script = Result<FakeQueue, CameraError>;
+
+    /// Our capture on a fake driver, behind nokhwa's camera, as a source.
+    fn live(code: [u8; 4], scripts: Vec<Script>) -> Result<Live, CameraError> {
+        let driver = FakeDriver { code, scripts: RefCell::new(scripts.into()) };
+        let timeout = Duration::from_millis(700);
+        Live::on(V4l2Backend::on(Box::new(driver), Wanted::default(), timeout).unwrap())
+    }
+
+    /// Grey frames of 16 x 16 pixels; `filled` gives the bytes of each, or the error in its place.
+    fn grey(filled: &[Result<usize, Errno>]) -> Script {
+        let filled = filled
+            .iter()
+            .enumerate()
+            .map(|(index, used)| used.map(|used| super::super::stream::Filled { used, ..good(index) }));
+        Ok(FakeQueue {
+            later: filled.map(|step| vec![step]).collect(),
+            bytes: vec![128; 256],
+            ..FakeQueue::default()
+        })
+    }
+
+    #[test]
+    fn a_stall_a_vanished_camera_and_a_damaged_frame_arrive_through_nokhwa_as_what_they_are() {
+        let script = grey(&[Ok(256), Ok(100), Ok(256), Err(Errno::IO), Err(Errno::NODEV)]);
+        let mut live = live(*b"GREY", vec![script]).unwrap();
+        let mut out = RgbImage::new();
+        let mut next = || live.next_frame(&mut out).map(|_| out.view().pixel(0, 0));
+        assert_eq!(next().unwrap(), [128; 3]);
+        let damaged = next().unwrap_err();
+        assert!(matches!(damaged, CameraError::Frame(_)) && damaged.kind() == ErrorKind::Frame, "{damaged}");
+        assert_eq!(next().unwrap(), [128; 3], "the frame after a damaged one");
+        let failed = next().unwrap_err();
+        let is_io = matches!(&failed, CameraError::Device { step: "reading a frame", cause, .. }
+            if cause.raw_os_error() == Some(Errno::IO.raw_os_error()));
+        assert!(is_io && failed.kind() == ErrorKind::Camera, "{failed}");
+        let gone = next().unwrap_err();
+        let is_gone = matches!(&gone, CameraError::Gone { device, .. } if device == "/dev/fake");
+        assert!(is_gone && gone.kind() == ErrorKind::Camera, "{gone}");
+        let stalled = next().unwrap_err();
+        let is_stall =
+            matches!(&stalled, CameraError::Stalled { device, waited_ms: 700 } if device == "/dev/fake");
+        assert!(is_stall && stalled.kind() == ErrorKind::Camera, "{stalled}");
+        assert!(stalled.to_string().contains("no frame for 700 ms"));
+    }
+
+    #[test]
+    fn a_damaged_jpeg_is_a_frames_error() {
+        let script =
+            FakeQueue { later: [vec![Ok(good(0))]].into(), bytes: vec![9; 10], ..FakeQueue::default() };
+        let error = live(*b"MJPG", vec![Ok(script)]).unwrap().next_frame(&mut RgbImage::new()).unwrap_err();
+        assert!(matches!(error, CameraError::Frame(_)), "{error}");
+    }
+
+    #[test]
+    fn a_camera_that_vanishes_before_it_starts_is_gone() {
+        let script = Err(failed("/dev/fake", "asking for buffers", Errno::NODEV));
+        let error = live(*b"GREY", vec![script]).map(drop).unwrap_err();
+        assert!(matches!(error, CameraError::Gone { step: "asking for buffers", .. }), "{error}");
+        let busy = Err(failed("/dev/fake", "asking for buffers", Errno::BUSY));
+        let error = live(*b"GREY", vec![busy]).map(drop).unwrap_err();
+        assert!(matches!(error, CameraError::Device { .. }) && error.to_string().contains("another program"));
+    }
 }

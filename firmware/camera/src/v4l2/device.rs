@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
+use super::driver::Driver;
 use super::format::{FourCc, Mode, Wanted};
 use super::stream::{Filled, Queue};
 use super::sys::{self, Agreed, Mapping, Sizes};
@@ -31,7 +32,7 @@ pub(super) struct Device {
 }
 
 impl Device {
-    /// Opens a device file, without waiting, and checks that it streams pictures.
+    /// Opens a device file, without waiting, and checks that it streams frames.
     pub(super) fn open(path: &str) -> Result<Self, CameraError> {
         let flags = OFlags::NONBLOCK.bits().cast_signed();
         let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path);
@@ -45,35 +46,12 @@ impl Device {
         }
     }
 
-    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+    fn fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
 
-    pub(super) fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// An error of this device's.
-    pub(super) fn failed(&self, step: &'static str) -> impl Fn(Errno) -> CameraError {
-        let device = self.path.to_string();
-        move |errno| CameraError::Device { device: device.clone(), step, cause: errno.into() }
-    }
-
-    /// Every format that can be converted, with each of its sizes and rates; of sizes given as a range, the
-    /// one nearest to `wanted`. Of the other formats, the name alone.
-    pub(super) fn modes(&self, wanted: Wanted) -> Result<Vec<Mode>, CameraError> {
-        let mut modes = Vec::new();
-        for index in 0..MOST_ANSWERS {
-            match sys::format(self.fd(), index).map_err(self.failed("listing formats"))? {
-                Some(code) if code.pixel_format().is_some() => self.modes_of(code, wanted, &mut modes),
-                Some(code) => modes.push(Mode { code, width: 0, height: 0, rate: None }),
-                None => break,
-            }
-            if modes.len() >= MOST_MODES {
-                break;
-            }
-        }
-        Ok(modes)
+    fn failed(&self, step: &'static str) -> impl Fn(Errno) -> CameraError {
+        move |errno| failed(&self.path, step, errno)
     }
 
     /// Drivers may leave out sizes and rates: then what is wanted is asked for.
@@ -100,14 +78,47 @@ impl Device {
             }
         }
     }
+}
 
-    /// Sets format and rate; what the driver made of it comes back.
-    pub(super) fn set(&self, mode: &Mode) -> Result<(Mode, usize), CameraError> {
+impl Driver for Device {
+    fn path(&self) -> &str {
+        &self.path
+    }
+
+    fn modes(&self, wanted: Wanted) -> Result<Vec<Mode>, CameraError> {
+        let mut modes = Vec::new();
+        for index in 0..MOST_ANSWERS {
+            match sys::format(self.fd(), index).map_err(self.failed("listing formats"))? {
+                Some(code) if code.pixel_format().is_some() => self.modes_of(code, wanted, &mut modes),
+                Some(code) => modes.push(Mode { code, width: 0, height: 0, rate: None }),
+                None => break,
+            }
+            if modes.len() >= MOST_MODES {
+                break;
+            }
+        }
+        Ok(modes)
+    }
+
+    fn set(&self, mode: &Mode) -> Result<(Mode, usize), CameraError> {
         let set = sys::set_format(self.fd(), mode.code, mode.width, mode.height);
         let Agreed { code, width, height, stride } = set.map_err(self.failed("setting the format"))?;
         // Many drivers have one rate and refuse to be asked; that is no error.
         let rate = mode.rate.and_then(|rate| sys::set_rate(self.fd(), rate).ok()).or(mode.rate);
         Ok((Mode { code, width, height, rate }, stride as usize))
+    }
+
+    fn start(&self) -> Result<Box<dyn Queue>, CameraError> {
+        Ok(Box::new(Buffers::start(self)?))
+    }
+}
+
+/// What the system's refusal of a step means; of an open device, `ENODEV` says that it vanished.
+pub(super) fn failed(device: &str, step: &'static str, errno: Errno) -> CameraError {
+    let device = device.to_owned();
+    match errno {
+        Errno::NODEV => CameraError::Gone { device, step },
+        errno => CameraError::Device { device, step, cause: errno.into() },
     }
 }
 
@@ -123,14 +134,14 @@ fn nearest(range: &[u32; 6], wanted: Wanted) -> [u32; 2] {
 
 /// The driver's queue, running until it is dropped.
 #[derive(Debug)]
-pub(super) struct Buffers {
+struct Buffers {
     device: Device,
     mappings: Vec<Mapping>,
 }
 
 impl Buffers {
     /// Sets the buffers up and starts the flow of frames.
-    pub(super) fn start(device: &Device) -> Result<Self, CameraError> {
+    fn start(device: &Device) -> Result<Self, CameraError> {
         let fd = device.fd();
         let count = sys::request_buffers(fd, BUFFERS).map_err(device.failed("asking for buffers"))?;
         let mut buffers = Self { device: device.clone(), mappings: Vec::new() };
@@ -141,11 +152,6 @@ impl Buffers {
         }
         sys::set_streaming(fd, true).map_err(device.failed("starting the camera"))?;
         Ok(buffers)
-    }
-
-    /// What a filled buffer holds.
-    pub(super) fn bytes(&self, filled: &Filled) -> &[u8] {
-        self.mappings.get(filled.index).map_or(&[], |mapping| mapping.bytes(filled.used))
     }
 }
 
@@ -190,6 +196,10 @@ impl Queue for Buffers {
 
     fn buffers(&self) -> usize {
         self.mappings.len()
+    }
+
+    fn bytes(&self, filled: &Filled) -> &[u8] {
+        self.mappings.get(filled.index).map_or(&[], |mapping| mapping.bytes(filled.used))
     }
 }
 

@@ -38,7 +38,7 @@ const FORMATS: [(FourCc, PixelFormat); 7] = [
     (FourCc::new(*b"GREY"), PixelFormat::Grey),
 ];
 
-/// The picture that is asked for.
+/// The frames that are asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Wanted {
     /// Pixels.

@@ -5,9 +5,12 @@
 
 mod backend;
 mod device;
+mod driver;
+#[cfg(test)]
+mod fake;
 mod format;
 mod stream;
 mod sys;
 
-pub use backend::{API, V4l2Backend};
+pub use backend::V4l2Backend;
 pub use format::Wanted;

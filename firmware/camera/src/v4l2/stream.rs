@@ -15,7 +15,7 @@ pub(super) struct Filled {
 }
 
 /// A driver's queue of buffers.
-pub(super) trait Queue {
+pub(super) trait Queue: std::fmt::Debug {
     /// Waits until a buffer is filled; `false` when `timeout` is over.
     fn wait(&mut self, timeout: Duration) -> Result<bool, Errno>;
     /// Takes a filled buffer, where there is one.
@@ -24,6 +24,30 @@ pub(super) trait Queue {
     fn enqueue(&mut self, index: usize) -> Result<(), Errno>;
     /// How many buffers there are.
     fn buffers(&self) -> usize;
+    /// What a filled buffer holds.
+    fn bytes(&self, filled: &Filled) -> &[u8];
+}
+
+impl Queue for Box<dyn Queue> {
+    fn wait(&mut self, timeout: Duration) -> Result<bool, Errno> {
+        (**self).wait(timeout)
+    }
+
+    fn dequeue(&mut self) -> Result<Option<Filled>, Errno> {
+        (**self).dequeue()
+    }
+
+    fn enqueue(&mut self, index: usize) -> Result<(), Errno> {
+        (**self).enqueue(index)
+    }
+
+    fn buffers(&self) -> usize {
+        (**self).buffers()
+    }
+
+    fn bytes(&self, filled: &Filled) -> &[u8] {
+        (**self).bytes(filled)
+    }
 }
 
 /// Why there is no frame.
@@ -100,55 +124,14 @@ impl<Q: Queue> Stream<Q> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::VecDeque;
-
-    /// Four buffers and a script of what the driver does.
-    #[derive(Default)]
-    struct Fake {
-        filled: VecDeque<Result<Filled, Errno>>,
-        /// What a wait brings.
-        later: VecDeque<Vec<Filled>>,
-        queued: Vec<usize>,
-        endless: Option<Filled>,
-    }
-
-    impl Queue for Fake {
-        fn wait(&mut self, _: Duration) -> Result<bool, Errno> {
-            if self.endless.is_some() {
-                return Ok(true);
-            }
-            let Some(more) = self.later.pop_front() else { return Ok(false) };
-            self.filled.extend(more.into_iter().map(Ok));
-            Ok(true)
-        }
-
-        fn dequeue(&mut self) -> Result<Option<Filled>, Errno> {
-            match self.endless {
-                Some(filled) => Ok(Some(filled)),
-                None => self.filled.pop_front().transpose(),
-            }
-        }
-
-        fn enqueue(&mut self, index: usize) -> Result<(), Errno> {
-            self.queued.push(index);
-            Ok(())
-        }
-
-        fn buffers(&self) -> usize {
-            4
-        }
-    }
-
-    const fn good(index: usize) -> Filled {
-        Filled { index, used: 10, damaged: false }
-    }
+    use crate::v4l2::fake::{FakeQueue, good};
 
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
     fn the_newest_frame_comes_and_the_older_ones_go_back() {
         let filled = [good(2), good(0), good(3)].map(Ok).into();
-        let mut stream = Stream::new(Fake { filled, ..Fake::default() });
+        let mut stream = Stream::new(FakeQueue { filled, ..FakeQueue::default() });
         assert_eq!(stream.newest(SECOND), Ok(good(3)));
         assert_eq!(stream.queue.queued, [2, 0]);
         assert_eq!(stream.newest(SECOND), Err(NoFrame::Stalled));
@@ -159,8 +142,8 @@ mod tests {
     fn damaged_and_empty_buffers_are_passed_over() {
         let broken = Filled { damaged: true, ..good(1) };
         let empty = Filled { used: 0, ..good(2) };
-        let later = [vec![broken, empty], vec![good(3), broken]].into();
-        let mut stream = Stream::new(Fake { later, ..Fake::default() });
+        let later = [vec![Ok(broken), Ok(empty)], vec![Ok(good(3)), Ok(broken)]].into();
+        let mut stream = Stream::new(FakeQueue { later, ..FakeQueue::default() });
         assert_eq!(stream.newest(SECOND), Ok(good(3)));
         assert_eq!(stream.queue.queued, [1, 2, 1]);
     }
@@ -168,14 +151,14 @@ mod tests {
     #[test]
     fn a_camera_that_only_sends_damage_stalls_within_its_time() {
         let endless = Some(Filled { damaged: true, ..good(1) });
-        let mut stream = Stream::new(Fake { endless, ..Fake::default() });
+        let mut stream = Stream::new(FakeQueue { endless, ..FakeQueue::default() });
         assert_eq!(stream.newest(Duration::from_millis(20)), Err(NoFrame::Stalled));
     }
 
     #[test]
     fn an_unplugged_camera_is_an_error_and_every_buffer_goes_back() {
         let filled = [Ok(good(0)), Err(Errno::NODEV)].into();
-        let mut stream = Stream::new(Fake { filled, ..Fake::default() });
+        let mut stream = Stream::new(FakeQueue { filled, ..FakeQueue::default() });
         assert_eq!(stream.newest(SECOND), Err(NoFrame::Failed(Errno::NODEV)));
         assert_eq!(stream.queue.queued, [0]);
     }

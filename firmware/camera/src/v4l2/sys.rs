@@ -151,7 +151,7 @@ fn until_end<T>(result: Result<T, Errno>) -> Result<Option<T>, Errno> {
     }
 }
 
-/// Whether the device captures pictures and streams them.
+/// Whether the device captures frames and streams them.
 pub(super) fn is_camera(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
     let mut value = Capability::default();
     update::<QUERY_CAPABILITY, _>(fd, &mut value)?;

@@ -1,0 +1,28 @@
+//! The way of an error around nokhwa.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use nokhwa::NokhwaError;
+
+use crate::error::CameraError;
+
+/// The last error of a capture of ours. nokhwa's trait passes errors on as texts, so the capture keeps the error
+/// itself here, and [`Live`](crate::Live), which shares this place with it, takes it from here.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LastError(Rc<RefCell<Option<CameraError>>>);
+
+impl LastError {
+    /// Keeps an error; returns the text for nokhwa.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn keep(&self, error: CameraError) -> String {
+        let text = error.to_string();
+        self.0.replace(Some(error));
+        text
+    }
+
+    /// The error behind what nokhwa says; of a capture that keeps none, what it says.
+    pub(crate) fn take(&self, said: NokhwaError) -> CameraError {
+        self.0.take().unwrap_or(CameraError::Backend(said))
+    }
+}
