@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::Problem;
-use crate::pack::first_16;
 use crate::role::Role;
 
 /// Most outputs that a network may name.
@@ -318,6 +317,13 @@ impl NetFile {
 
 fn value(field: &str, problem: &str) -> Problem {
     Problem::Value { field: field.to_owned(), problem: problem.to_owned() }
+}
+
+/// The part of a digest that ids are made of.
+pub(crate) fn first_16(digest: &[u8]) -> [u8; 16] {
+    let mut id = [0; 16];
+    id.copy_from_slice(&digest[..16]);
+    id
 }
 
 /// A name that cannot leave its folder on any system.

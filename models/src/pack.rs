@@ -9,7 +9,7 @@ use arcdoor_core::{Calibration, CalibrationError, CalibrationId, Fmr, ModelId, T
 use sha2::{Digest, Sha256};
 
 use crate::error::{PackError, Problem};
-use crate::manifest::{Manifest, NetFile};
+use crate::manifest::{Manifest, NetFile, first_16};
 use crate::role::Role;
 use crate::trust::{self, SIGNATURE_FILE, TrustedKey};
 
@@ -220,12 +220,6 @@ fn calibration(manifest: &Manifest) -> Result<Calibration, CalibrationError> {
     }
     let id = CalibrationId::new(first_16(&hasher.finalize()));
     Calibration::new(manifest.model_id(), id, &table.rows)
-}
-
-pub(crate) fn first_16(digest: &[u8]) -> [u8; 16] {
-    let mut id = [0; 16];
-    id.copy_from_slice(&digest[..16]);
-    id
 }
 
 /// The sha256 of `bytes`, 64 lower-case hex digits.

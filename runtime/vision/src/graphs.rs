@@ -49,6 +49,6 @@ pub(crate) fn load(net: PackNet<'_>, shape: [usize; 4], options: &RunOptions) ->
 }
 
 /// Output names as the engine takes them.
-pub(crate) fn names(outputs: &[String]) -> Vec<&str> {
+fn names(outputs: &[String]) -> Vec<&str> {
     outputs.iter().map(String::as_str).collect()
 }

@@ -34,7 +34,7 @@ const FOLDERS: [Folders; 2] = [
     },
     Folders {
         package: "arcdoor-infer",
-        arrows: &[("source", &["graph"]), ("plan", &["graph"]), ("graph", &[]), ("rewrite", &[])],
+        arrows: &[("source", &["graph"]), ("plan", &["graph"]), ("graph", &[]), ("rewrite", &["source"])],
         shared: &["error", "limits", "spec", "guard", "tuning", "team"],
         only: &[],
     },

@@ -206,8 +206,12 @@ impl Reader<'_> {
             UseTree::Name(name) if name.ident == "self" => {
                 leaves.push((prefix.to_vec(), prefix.last().cloned().unwrap_or_default()));
             }
-            UseTree::Name(name) => leaves.push((with(name.ident.unraw().to_string()), name.ident.unraw().to_string())),
-            UseTree::Rename(name) => leaves.push((with(name.ident.unraw().to_string()), name.rename.unraw().to_string())),
+            UseTree::Name(name) => {
+                leaves.push((with(name.ident.unraw().to_string()), name.ident.unraw().to_string()))
+            }
+            UseTree::Rename(name) => {
+                leaves.push((with(name.ident.unraw().to_string()), name.rename.unraw().to_string()))
+            }
             UseTree::Glob(_) => leaves.push((prefix.to_vec(), "*".to_owned())),
             UseTree::Group(group) => group.items.iter().for_each(|item| Self::leaves(item, prefix, leaves)),
         }

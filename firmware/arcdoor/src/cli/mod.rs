@@ -1,6 +1,7 @@
 //! The command line: arguments to a job, passphrases from the terminal, answers to text or JSON. The only printer.
 
 mod args;
+mod column;
 mod print;
 mod prompt;
 mod text;

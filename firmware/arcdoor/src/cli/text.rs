@@ -1,10 +1,10 @@
 //! Answers for people.
 
+use super::column::{name_of, shortened};
 use super::{text_doctor, text_log, text_network, text_tuning};
 use arcdoor_api::{Advice, Feed, Remain, Request, Response, Sight, UtcTime, View};
 use arcdoor_core::Stage;
 use std::io::{self, Write};
-use std::path::Path;
 
 /// Widest column of photo names or candidates, in characters.
 const WIDEST: usize = 28;
@@ -220,21 +220,6 @@ pub(super) fn longest_photo(request: &Request) -> usize {
     }
 }
 
-/// A file's own name, without what a terminal would obey.
-fn name_of(photo: &str) -> String {
-    let name = Path::new(photo).file_name().map_or_else(|| photo.into(), |name| name.to_string_lossy());
-    name.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
-}
-
-/// The last `width` characters matter more than the first: camera files differ at their end.
-pub(super) fn shortened(text: &str, width: usize) -> String {
-    let count = text.chars().count();
-    if count <= width {
-        return text.to_owned();
-    }
-    std::iter::once('~').chain(text.chars().skip(count + 1 - width)).collect()
-}
-
 fn date(unix_s: u64) -> String {
     UtcTime::from_unix_s(unix_s).map_or_else(|| "unknown".to_owned(), |time| time.to_string())
 }
@@ -244,10 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_short_and_harmless() {
-        assert_eq!(shortened("abcdef", 4), "~def");
-        assert_eq!(shortened("abcd", 4), "abcd");
-        assert_eq!(name_of("a/b\u{1b}[2J.png"), "b?[2J.png");
+    fn a_date_that_cannot_be_is_unknown() {
         assert_eq!(date(0), "1970-01-01T00:00:00Z");
         assert_eq!(date(u64::MAX), "unknown");
     }

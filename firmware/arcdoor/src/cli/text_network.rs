@@ -1,6 +1,6 @@
 //! How a network is run, for people.
 
-use super::text::shortened;
+use super::column::shortened;
 use arcdoor_api::Response;
 use arcdoor_vision::explain::METHOD;
 use std::io::{self, Write};

@@ -9,7 +9,7 @@ use crate::device::source::Frames;
 use crate::device::{Device, Now, Outcome, Reply, Work};
 use crate::error::Error;
 use arcdoor_api::{By, Reason, Response, Sight, UtcTime, Verdict};
-use arcdoor_camera::CameraError;
+use arcdoor_camera::ErrorKind;
 use arcdoor_core::{Millis, SubjectId};
 use arcdoor_frame::RgbImage;
 use arcdoor_pipeline::{Question, Rules, TraceEntry};
@@ -155,10 +155,10 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
         match catch_unwind(AssertUnwindSafe(|| frames.next(device.image()?))) {
             Ok(Ok(true)) => Ok(Next::Frame),
             Ok(Ok(false)) => Ok(Next::End),
-            Ok(Err(
-                error @ (Error::Photo { .. }
-                | Error::Camera(CameraError::Picture { .. } | CameraError::Frame(_))),
-            )) => Ok(Next::Failed(error.to_string())),
+            Ok(Err(Error::Camera(error))) if error.kind() == ErrorKind::Frame => {
+                Ok(Next::Failed(error.to_string()))
+            }
+            Ok(Err(error @ Error::Photo { .. })) => Ok(Next::Failed(error.to_string())),
             Ok(Err(error)) => Err(error),
             Err(_) => Ok(Next::Failed("reading this frame panicked".to_owned())),
         }
@@ -247,7 +247,7 @@ enum Next {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arcdoor_camera::Source;
+    use arcdoor_camera::{CameraError, Source};
     use arcdoor_core::DenyReason;
 
     /// What a frame does.

@@ -1,7 +1,6 @@
 //! Who is enrolled: enrol, re-enrol, and "not this person".
 
-use super::frames::Stepper;
-use super::handle::Begun;
+use super::frames::{Begun, Stepper};
 use crate::device::{Device, Now, Outcome, Reply, Work};
 use crate::error::Error;
 use arcdoor_api::{Advice, Entry, Feed, Progress, Response, View};

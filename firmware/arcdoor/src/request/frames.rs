@@ -30,3 +30,17 @@ pub trait Stepper {
     /// When that is not enough, or it fails.
     fn end(self: Box<Self>, device: &mut Device, now: Now, reply: &mut dyn Reply) -> Result<Outcome, Error>;
 }
+
+/// What became of a request at once.
+pub enum Begun {
+    /// It is over.
+    Over(Outcome),
+    /// It waits for frames of the feed that it names.
+    Frames(Box<dyn Stepper>),
+}
+
+impl From<Outcome> for Begun {
+    fn from(outcome: Outcome) -> Self {
+        Self::Over(outcome)
+    }
+}

@@ -1,8 +1,8 @@
 //! From a request to the function that carries it out.
 
-use super::frames::Stepper;
+use super::frames::Begun;
 use super::{doctor, enrol, gallery, identify, log, pack, replay, tune};
-use crate::device::{Device, Now, Outcome, Reply};
+use crate::device::{Device, Now, Reply};
 use crate::error::Error;
 use crate::home::passphrase::Passphrase;
 use arcdoor_api::{Feed, MAX_PHOTOS, Request};
@@ -15,20 +15,6 @@ pub struct Secrets {
     pub new: Option<Passphrase>,
     /// What opens the file that is to be imported.
     pub file: Option<Passphrase>,
-}
-
-/// What became of a request at once.
-pub enum Begun {
-    /// It is over.
-    Over(Outcome),
-    /// It waits for frames of the feed that it names.
-    Frames(Box<dyn Stepper>),
-}
-
-impl From<Outcome> for Begun {
-    fn from(outcome: Outcome) -> Self {
-        Self::Over(outcome)
-    }
 }
 
 /// Carries a request out, up to where it needs frames.

@@ -1,8 +1,7 @@
 //! Who is it (1:N), and is it this person (1:1)?
 
 use super::annotate::Annotator;
-use super::frames::{LOOK_MS, Stepper};
-use super::handle::Begun;
+use super::frames::{Begun, LOOK_MS, Stepper};
 use crate::device::recognition::sight;
 use crate::device::{Device, Now, Outcome, Reply, Work};
 use crate::error::Error;

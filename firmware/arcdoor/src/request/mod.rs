@@ -13,5 +13,5 @@ mod pack;
 mod replay;
 mod tune;
 
-pub use frames::{LOOK_MS, Stepper};
-pub use handle::{Begun, Secrets, begin};
+pub use frames::{Begun, LOOK_MS, Stepper};
+pub use handle::{Secrets, begin};

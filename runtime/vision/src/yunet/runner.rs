@@ -4,7 +4,6 @@ use super::decode::{Level, MAX_CANDIDATES, STRIDES};
 use super::ladder::Fit;
 use crate::detect::Region;
 use crate::error::VisionError;
-use crate::graphs::names;
 use crate::letterbox::Letterbox;
 use crate::preprocess::Channels;
 use arcdoor_core::Face;
@@ -51,7 +50,8 @@ impl Network {
     pub(super) fn session(&self, [width, height]: [usize; 2]) -> Result<Session, VisionError> {
         let files = Files { onnx: &self.onnx, graphs: self.graphs.as_deref() };
         let input = [1, self.channels.planes(), height, width];
-        let spec = NetSpec { input, outputs: &names(&self.outputs) };
+        let outputs: Vec<&str> = self.outputs.iter().map(String::as_str).collect();
+        let spec = NetSpec { input, outputs: &outputs };
         Ok(Net::load(files, &spec, &self.options)?.session()?)
     }
 }
