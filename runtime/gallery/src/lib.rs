@@ -10,7 +10,6 @@
 //! |---|---|
 //! | `gallery` | [`Gallery`]: enrol, re-enrol, revoke, find |
 //! | `impostors` | who was wrongly taken for a subject, and is denied |
-//! | `cross` | what different people here score against each other |
 //! | `transfer` | whole galleries: rewriting, export, import |
 //! | `matcher` | [`Matcher`]: exact identify (1:N) and verify (1:1), f32 or int8 |
 //! | `disk` | [`Disk`]: the five operations that the store needs; [`FileDisk`], [`MemoryDisk`] |
@@ -20,7 +19,6 @@
 //! | `store`, `record`, `load` | the redb tables, the bytes of each record, and their way into memory |
 #![forbid(unsafe_code)]
 
-mod cross;
 mod disk;
 mod error;
 mod file_disk;
@@ -41,7 +39,6 @@ mod store;
 mod transfer;
 mod transform;
 
-pub use cross::CrossScores;
 pub use disk::Disk;
 pub use error::GalleryError;
 pub use file_disk::FileDisk;
