@@ -7,7 +7,7 @@ use crate::folder::{FileFolder, Folder};
 use crate::key::{Derived, GalleryKey};
 use crate::load;
 use crate::matcher::{Matcher, Precision};
-use crate::record::{FIRST_GENERATION, Kind, Meta, SubjectRecord};
+use crate::record::{Kind, Meta, SubjectRecord};
 use crate::store::{Entry, Part, Store};
 use crate::transfer::{finish_rewriting, unfinished, whole};
 use crate::transform::Transform;
@@ -35,9 +35,6 @@ pub struct Subject {
     pub impostors: usize,
     /// When, in seconds since 1970 (UTC), as the caller said.
     pub enrolled_unix_s: u64,
-    /// Of the transform that its templates are stored under: 1 at first, one more after each
-    /// [`Gallery::reissue`].
-    pub generation: u32,
 }
 
 /// The enrolled subjects of one embedder. Open, it holds its file's lock.
@@ -157,18 +154,7 @@ impl Gallery {
         let matcher = load::matcher(&store, &meta, &subjects, Kind::Own, Precision::F32)?;
         let impostors = load::matcher(&store, &meta, &subjects, Kind::Impostor, Precision::F32)?;
         let transform = Transform::new(&derived.transform, dimension);
-        let mut gallery = Self { store, transform, meta, subjects, matcher, impostors };
-        if gallery.store.is_before() {
-            gallery.upgrade()?;
-        }
-        Ok(gallery)
-    }
-
-    /// From the format before, all in one change; a power cut leaves one or the other.
-    fn upgrade(&mut self) -> Result<(), GalleryError> {
-        let taken = self.take_out(&self.subjects)?;
-        self.store.upgrade();
-        self.write(&self.meta, &taken).map(drop)
+        Ok(Self { store, transform, meta, subjects, matcher, impostors })
     }
 
     /// Makes an empty gallery under another name and moves it to its own, whole.
@@ -262,7 +248,6 @@ impl Gallery {
             templates: templates.len(),
             impostors: 0,
             enrolled_unix_s: now_unix_s,
-            generation: FIRST_GENERATION,
         };
         self.put(&[Taken { subject, own: templates.to_vec(), impostors: Vec::new() }], next_id)?;
         Ok(id)
@@ -433,7 +418,6 @@ pub(crate) fn record(subject: &Subject) -> SubjectRecord {
     SubjectRecord {
         name: subject.name.clone(),
         enrolled_unix_s: subject.enrolled_unix_s,
-        generation: subject.generation,
         // Both are 16 at most.
         templates: subject.templates as u16,
         impostors: subject.impostors as u16,

@@ -1,10 +1,9 @@
 //! Enrolled templates: the store and the exact matcher.
 //!
 //! A [`Gallery`] is a redb file and, in memory, a [`Matcher`] over the same templates. Every record lies
-//! under XChaCha20-Poly1305, and templates are rotated, both by the gallery's key; on the
-//! disk, each subject's once more, by a transform of its own. Every change is
-//! one durable transaction, and memory follows only after the commit: what was confirmed survives a power
-//! cut; of what was not, the next opening finds all or nothing.
+//! under XChaCha20-Poly1305, and templates are rotated, both by the gallery's key. Every change is one durable
+//! transaction, and memory follows only after the commit: what was confirmed survives a power cut; of what was
+//! not, the next opening finds all or nothing.
 //!
 //! | module | holds |
 //! |---|---|
@@ -15,17 +14,18 @@
 //! | `disk` | [`Disk`]: the five operations that the store needs; [`FileDisk`], [`MemoryDisk`] |
 //! | `folder` | [`Folder`]: names of disks, for changes of more than one file; [`FileFolder`], [`MemoryFolder`] |
 //! | `key`, `sealer` | [`GalleryKey`], the sealed records |
-//! | `transform`, `issue` | the rotation of all templates; on the disk, the transform of each subject's own |
+//! | `transform` | the rotation of all templates |
 //! | `store`, `record`, `load` | the redb tables, the bytes of each record, and their way into memory |
+//! | `format_4` | reads what an earlier arcdoor wrote, once |
 #![forbid(unsafe_code)]
 
 mod disk;
 mod error;
 mod file_disk;
 mod folder;
+mod format_4;
 mod gallery;
 mod impostors;
-mod issue;
 mod key;
 mod load;
 mod matcher;

@@ -3,18 +3,14 @@
 use crate::error::GalleryError;
 use crate::gallery::Subject;
 use crate::matcher::{Matcher, Precision};
-use crate::record::{Kind, Meta, SubjectRecord};
+use crate::record::{Kind, Meta, SubjectRecord, damaged};
 use crate::store::Store;
 use arcdoor_core::SubjectId;
 
-fn damaged(what: &str) -> GalleryError {
-    GalleryError::Damaged(what.to_owned())
-}
-
 fn subject(id: SubjectId, record: SubjectRecord) -> Subject {
-    let SubjectRecord { name, enrolled_unix_s, generation, templates, impostors } = record;
+    let SubjectRecord { name, enrolled_unix_s, templates, impostors } = record;
     let (templates, impostors) = (usize::from(templates), usize::from(impostors));
-    Subject { id, name, templates, impostors, enrolled_unix_s, generation }
+    Subject { id, name, templates, impostors, enrolled_unix_s }
 }
 
 pub(crate) fn subjects(store: &Store, meta: &Meta) -> Result<Vec<Subject>, GalleryError> {
@@ -48,7 +44,7 @@ pub(crate) fn matcher(
     let expected = subjects.iter().map(count).sum();
     matcher.reserve(expected);
     let mut order = subjects.iter().flat_map(|subject| (0..count(subject)).map(|index| (subject.id, index)));
-    store.templates(kind, subjects, None, dimension, |id, index, values| {
+    store.templates(kind, None, dimension, |id, index, values| {
         if order.next() != Some((id, usize::from(index))) {
             return Err(damaged("whose a template is"));
         }

@@ -6,7 +6,7 @@ use crate::file_disk::io_error;
 use crate::folder::{FileFolder, Folder};
 use crate::gallery::{Gallery, MAX_HINT_BYTES, MAX_SUBJECTS, Subject, Taken};
 use crate::key::GalleryKey;
-use crate::record::{FIRST_GENERATION, Kind};
+use crate::record::Kind;
 use crate::store;
 use arcdoor_core::{SubjectId, SubjectName, Template};
 use std::path::Path;
@@ -97,7 +97,6 @@ impl Gallery {
         let next_id = self.meta.next_id.checked_add(taken.len() as u32).ok_or(GalleryError::Full)?;
         for (taken, id) in taken.iter_mut().zip(self.meta.next_id..) {
             taken.subject.id = SubjectId(id);
-            taken.subject.generation = FIRST_GENERATION;
         }
         self.put(&taken, next_id)?;
         Ok(known.into_iter().map(|subject| subject.name).collect())
@@ -118,7 +117,7 @@ impl Gallery {
         let mut taken: Vec<_> = subjects.iter().map(take).collect();
         let only = if let [one] = subjects { Some(one.id) } else { None };
         for kind in [Kind::Own, Kind::Impostor] {
-            self.store.templates(kind, &self.subjects, only, self.dimension(), |id, _, values| {
+            self.store.templates(kind, only, self.dimension(), |id, _, values| {
                 if let Ok(at) = taken.binary_search_by_key(&id, |taken| taken.subject.id) {
                     let template = self.transform.undo(&Template::new(self.meta.model_id, values)?)?;
                     let Taken { own, impostors, .. } = &mut taken[at];

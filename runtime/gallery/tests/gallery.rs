@@ -52,14 +52,7 @@ fn what_was_enrolled_is_there_after_opening_again() {
 
     let mut gallery = open();
     assert_eq!(gallery.list(), before);
-    let expected = Subject {
-        id: ada,
-        name: name("Ada"),
-        templates: 2,
-        impostors: 0,
-        enrolled_unix_s: 77,
-        generation: 1,
-    };
+    let expected = Subject { id: ada, name: name("Ada"), templates: 2, impostors: 0, enrolled_unix_s: 77 };
     assert_eq!(gallery.find(&name("Ada")), Some(&expected));
     assert_eq!(best(&gallery, &template(0, 0.0)), Some(ada));
     assert_eq!(best(&gallery, &template(8, 0.3)), Some(bob));
