@@ -7,9 +7,10 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `gallery` | [`Gallery`]: enrol, re-enrol, revoke, find |
+//! | `gallery`, `subject` | [`Gallery`]: enrol, re-enrol, revoke, find a [`Subject`] |
 //! | `impostors` | who was wrongly taken for a subject, and is denied |
-//! | `transfer` | whole galleries: rewriting, export, import |
+//! | `nearest` | which of a subject's views such a denial hits |
+//! | `transfer`, `naming` | whole galleries: rewriting, export, import, and their names meanwhile |
 //! | `matcher` | [`Matcher`]: exact identify (1:N) and verify (1:1), f32 or int8 |
 //! | `disk` | [`Disk`]: the five operations that the store needs; [`FileDisk`], [`MemoryDisk`] |
 //! | `folder` | [`Folder`]: names of disks, for changes of more than one file; [`FileFolder`], [`MemoryFolder`] |
@@ -31,11 +32,14 @@ mod load;
 mod matcher;
 mod memory_disk;
 mod memory_folder;
+mod naming;
+mod nearest;
 mod ranking;
 mod record;
 mod rows;
 mod sealer;
 mod store;
+mod subject;
 mod transfer;
 mod transform;
 
@@ -43,8 +47,9 @@ pub use disk::Disk;
 pub use error::GalleryError;
 pub use file_disk::FileDisk;
 pub use folder::{FileFolder, Folder};
-pub use gallery::{Gallery, MAX_HINT_BYTES, MAX_SUBJECTS, Subject};
+pub use gallery::{Gallery, MAX_HINT_BYTES, MAX_SUBJECTS};
 pub use key::{GalleryKey, KEY_BYTES};
 pub use matcher::{Matcher, Precision};
 pub use memory_disk::MemoryDisk;
 pub use memory_folder::MemoryFolder;
+pub use subject::Subject;

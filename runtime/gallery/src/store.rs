@@ -102,11 +102,11 @@ impl Store {
             begin(&database, fresh.ok_or(GalleryError::NotAGallery)?, key, hint)?;
         }
         let header = Header::parse(&read_meta(&database, HEADER_KEY)?)?;
-        let (derived, sealer) = key.derive(&header.salt);
+        let derived = key.derive(&header.salt);
         if derived.check != header.check {
             return Err(GalleryError::OtherKey);
         }
-        let store = Self { database, sealer };
+        let store = Self { database, sealer: Sealer::new(&derived.records) };
         if header.format == FORMAT_4 {
             store.leave_format_4(header, &Issues::new(key.issues(&header.salt)))?;
         }
@@ -288,9 +288,9 @@ fn cut(
 fn begin(database: &Database, fresh: &Meta, key: &GalleryKey, hint: &[u8]) -> Result<(), GalleryError> {
     let mut salt = [0; SALT_BYTES];
     fill_random(&mut salt)?;
-    let (derived, sealer) = key.derive(&salt);
+    let derived = key.derive(&salt);
     let header = Header { format: FORMAT, salt, check: derived.check }.to_bytes();
-    let meta = fresh.seal(&sealer)?;
+    let meta = fresh.seal(&Sealer::new(&derived.records))?;
     guarded("opening", || {
         transact(database, &|transaction| {
             transaction.open_table(SUBJECTS)?;
