@@ -5,6 +5,33 @@
 //! transaction, and memory follows only after the commit: what was confirmed survives a power cut; of what was
 //! not, the next opening finds all or nothing.
 //!
+//! ```
+//! use arcdoor_core::{Candidates, ModelId, SubjectName, Template};
+//! use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (disk, key, model) = (MemoryDisk::new(), GalleryKey::generate()?, ModelId::new([1; 16]));
+//! let mut gallery = Gallery::open_on(disk.clone(), &key, model, 4)?;
+//! let views = [Template::new(model, &[0.9, 0.1, 0.0, 0.2])?, Template::new(model, &[0.8, 0.2, 0.1, 0.2])?];
+//! let ada = gallery.enrol(&SubjectName::new("Ada")?, &views, 1_700_000_000)?;
+//! gallery.enrol(&SubjectName::new("Bob")?, &[Template::new(model, &[0.0, 0.1, 0.9, 0.3])?], 1_700_000_060)?;
+//! drop(gallery);
+//!
+//! // What was confirmed is on the disk.
+//! let mut gallery = Gallery::open_on(disk.clone(), &key, model, 4)?;
+//! let (probe, mut nearest) = (Template::new(model, &[0.9, 0.2, 0.0, 0.2])?, Candidates::new());
+//! gallery.identify(&probe, &mut nearest)?;
+//! assert_eq!((nearest.len(), nearest[0].subject), (2, ada));
+//! assert!(nearest[0].score.0 > 0.99 && nearest[1].score.0 < 0.2);
+//!
+//! gallery.revoke(ada)?;
+//! assert_eq!(gallery.verify(ada, &probe)?, None);
+//! drop(gallery);
+//! assert!(Gallery::open_on(disk, &GalleryKey::generate()?, model, 4).is_err(), "another key opens nothing");
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! | module | holds |
 //! |---|---|
 //! | `gallery`, `subject` | [`Gallery`]: enrol, re-enrol, revoke, find a [`Subject`] |
