@@ -218,17 +218,11 @@ impl Impostors {
                 if is_seen { seen.push(*pair) } else { unseen.push(pair.score) }
             }
             // Sorted already: both keep the order.
-            let total = match &self.templates {
-                Some(_) => {
-                    self.drawn(&chosen.iter().map(|chosen| u16::from(*chosen)).collect::<Vec<_>>()) as usize
-                }
-                None => seen.len(),
-            };
-            let seen = Self { sorted: seen, people: self.people, templates: None, total };
+            let seen = Self { sorted: seen, people: self.people };
             let rate = seen.least_rate() / TAIL_REACH;
             let threshold = seen.tail()?.threshold(rate);
             let hits = unseen.partition_point(|score| f64::from(*score) >= threshold);
-            ratios.push(hits as f64 / (self.len() - total).max(1) as f64 / rate);
+            ratios.push(hits as f64 / unseen.len().max(1) as f64 / rate);
         }
         ratios.sort_by(f64::total_cmp);
         Some(TailCheck { ratios })
