@@ -31,9 +31,20 @@ fn template(seed: usize) -> Template {
     Template::new(MODEL, &values).unwrap()
 }
 
-/// In the gallery of format 4: id, name, time of enrolment, whose templates and impostor templates.
-const PEOPLE: [(u32, &str, u64, &[usize], &[usize]); 3] =
-    [(1, "Ada", 5, &[0, 1], &[7]), (2, "Bob", 6, &[2, 3, 4], &[8, 9]), (4, "Dee", 8, &[6, 10], &[11])];
+/// Somebody in the gallery of format 4; templates by their seeds.
+struct Person {
+    id: u32,
+    name: &'static str,
+    enrolled_unix_s: u64,
+    own: &'static [usize],
+    impostors: &'static [usize],
+}
+
+const PEOPLE: [Person; 3] = [
+    Person { id: 1, name: "Ada", enrolled_unix_s: 5, own: &[0, 1], impostors: &[7] },
+    Person { id: 2, name: "Bob", enrolled_unix_s: 6, own: &[2, 3, 4], impostors: &[8, 9] },
+    Person { id: 4, name: "Dee", enrolled_unix_s: 8, own: &[6, 10], impostors: &[11] },
+];
 
 fn best(probe: &Template, seeds: &[usize]) -> f32 {
     seeds.iter().map(|seed| probe.score(&template(*seed)).unwrap().0).fold(-1.0, f32::max)
@@ -44,15 +55,17 @@ fn holds_everybody(gallery: &Gallery) {
         .iter()
         .map(|one| (one.id.0, one.name.as_str(), one.enrolled_unix_s, one.templates, one.impostors))
         .collect();
-    let expected = PEOPLE.map(|(id, name, time, own, others)| (id, name, time, own.len(), others.len()));
+    let expected = PEOPLE.map(|Person { id, name, enrolled_unix_s, own, impostors }| {
+        (id, name, enrolled_unix_s, own.len(), impostors.len())
+    });
     assert_eq!(found, expected);
     for seed in 0..12 {
         let probe = template(seed);
-        for (id, who, _, own, others) in PEOPLE {
+        for Person { id, name, own, impostors, .. } in PEOPLE {
             let score = gallery.verify(SubjectId(id), &probe).unwrap().unwrap().0;
-            assert!((score - best(&probe, own)).abs() < 2e-6, "{who}, own, {seed}: {score}");
+            assert!((score - best(&probe, own)).abs() < 2e-6, "{name}, own, {seed}: {score}");
             let score = gallery.impostor(SubjectId(id), &probe).unwrap().unwrap().0;
-            assert!((score - best(&probe, others)).abs() < 2e-6, "{who}, impostors, {seed}: {score}");
+            assert!((score - best(&probe, impostors)).abs() < 2e-6, "{name}, impostors, {seed}: {score}");
         }
     }
     let mut candidates = Candidates::new();
@@ -85,10 +98,10 @@ fn it_goes_on_to_a_new_key_and_into_other_galleries() {
     holds_everybody(&gallery.rewrite(&folder, "gallery", &key(2), b"").unwrap());
     let mut other = open(&MemoryDisk::new());
     other.import(&open(&earlier::format_4())).unwrap();
-    for ((_, who, _, own, _), subject) in PEOPLE.iter().zip(&other) {
-        assert_eq!(subject.name.as_str(), *who);
+    for (Person { name, own, .. }, subject) in PEOPLE.iter().zip(&other) {
+        assert_eq!(subject.name.as_str(), *name);
         let score = other.verify(subject.id, &template(own[0])).unwrap().unwrap().0;
-        assert!(score > 0.999, "{who}: {score}");
+        assert!(score > 0.999, "{name}: {score}");
     }
 }
 
