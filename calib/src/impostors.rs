@@ -73,9 +73,6 @@ pub struct Impostors {
     sorted: Vec<Comparison>,
     /// 0: not known who is compared.
     people: usize,
-    /// Templates of each person, where each met all of the others and only the highest scores are at hand.
-    templates: Option<Vec<u32>>,
-    total: usize,
 }
 
 impl Impostors {
@@ -83,50 +80,25 @@ impl Impostors {
     #[must_use]
     pub fn new(mut comparisons: Vec<Comparison>, people: usize) -> Self {
         comparisons.sort_unstable_by(|a, b| b.score.total_cmp(&a.score));
-        let total = comparisons.len();
-        Self { sorted: comparisons, people, templates: None, total }
-    }
-
-    /// Of a gallery in which each person's templates met all templates of the others: the highest comparisons,
-    /// and how many templates each person has. All others score no higher than these; none where they are more
-    /// than there can be.
-    #[must_use]
-    pub fn of_gallery(highest: Vec<Comparison>, templates: Vec<u32>) -> Option<Self> {
-        let listed = Self::new(highest, templates.len());
-        let ones = vec![1; templates.len()];
-        let total = usize::try_from(pairs(&templates, &ones)).ok()?;
-        (listed.len() <= total).then_some(Self { templates: Some(templates), total, ..listed })
+        Self { sorted: comparisons, people }
     }
 
     /// These and others of the same people.
     #[must_use]
     pub fn with(&self, others: &[Comparison]) -> Self {
-        let total = self.total + others.len();
-        Self {
-            templates: self.templates.clone(),
-            total,
-            ..Self::new([&self.sorted, others].concat(), self.people)
-        }
+        Self::new([&self.sorted, others].concat(), self.people)
     }
 
     /// How many.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.total
+        self.sorted.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.total == 0
-    }
-
-    /// All comparisons, each as often as its two people are drawn.
-    fn drawn(&self, draws: &[u16]) -> u64 {
-        match &self.templates {
-            Some(templates) => pairs(templates, draws),
-            None => self.sorted.iter().map(|pair| u64::from(of(draws, pair))).sum(),
-        }
+        self.sorted.is_empty()
     }
 
     /// The highest score; none of none.
@@ -144,22 +116,22 @@ impl Impostors {
     /// The least rate that the data support.
     #[must_use]
     pub fn least_rate(&self) -> f64 {
-        LEAST_ABOVE / self.total.max(1) as f64
+        LEAST_ABOVE / self.len().max(1) as f64
     }
 
     /// The 95 % upper bound of the rate above the highest score: three over the number of comparisons, the
     /// rule of three (Hanley and Lippman-Hand, JAMA 249, 1983).
     #[must_use]
     pub fn rule_of_three(&self) -> f64 {
-        3.0 / self.total.max(1) as f64
+        3.0 / self.len().max(1) as f64
     }
 
     /// The least threshold, in steps of 0.00001, that at most `rate` of the comparisons reach; none where
-    /// fewer than [`LEAST_ABOVE`] of them would, or where scores so low are not at hand.
+    /// fewer than [`LEAST_ABOVE`] of them would.
     #[must_use]
     pub fn threshold(&self, rate: f64) -> Option<f32> {
         // A product such as 1e-5 * 1,000,000 may fall a hair below ten.
-        let allowed = rate * self.total as f64 * (1.0 + 1e-9);
+        let allowed = rate * self.len() as f64 * (1.0 + 1e-9);
         if allowed < LEAST_ABOVE || rate >= 1.0 {
             return None;
         }
@@ -174,14 +146,14 @@ impl Impostors {
     /// wide side).
     #[must_use]
     pub fn counted(&self, thresholds: &[f32]) -> Vec<Counted> {
-        let total = self.total;
+        let total = self.len();
         let hits: Vec<usize> = thresholds.iter().map(|threshold| self.above(*threshold)).collect();
         let mut rates = vec![Vec::with_capacity(ROUNDS); thresholds.len()];
         if self.people > 0 {
             for round in 0..ROUNDS {
                 let draws = draws(self.people, round as u64);
                 let weight = |pair: &Comparison| u64::from(of(&draws, pair));
-                let all = self.drawn(&draws);
+                let all: u64 = self.sorted.iter().map(weight).sum();
                 for (rates, hits) in rates.iter_mut().zip(&hits) {
                     let above: u64 = self.sorted[..*hits].iter().map(weight).sum();
                     rates.push(above as f64 / all.max(1) as f64);
@@ -199,11 +171,11 @@ impl Impostors {
     /// The fit of the highest scores; none where they are too few or do not spread.
     #[must_use]
     pub fn tail(&self) -> Option<TailFit> {
-        let kept = (TAIL_SHARE * self.total as f64).ceil() as usize;
+        let kept = (TAIL_SHARE * self.len() as f64).ceil() as usize;
         let kept = kept.max(LEAST_EXCEEDANCES);
         let floor = f64::from(self.sorted.get(kept)?.score);
         let above: Vec<f64> = self.sorted[..kept].iter().map(|pair| f64::from(pair.score)).collect();
-        TailFit::of(&above, floor, kept as f64 / self.total as f64)
+        TailFit::of(&above, floor, kept as f64 / self.len() as f64)
     }
 
     /// The 95 % interval of the rate at `threshold` by `fit`, over people fitted anew; `None` where nobody
@@ -246,17 +218,11 @@ impl Impostors {
                 if is_seen { seen.push(*pair) } else { unseen.push(pair.score) }
             }
             // Sorted already: both keep the order.
-            let total = match &self.templates {
-                Some(_) => {
-                    self.drawn(&chosen.iter().map(|chosen| u16::from(*chosen)).collect::<Vec<_>>()) as usize
-                }
-                None => seen.len(),
-            };
-            let seen = Self { sorted: seen, people: self.people, templates: None, total };
+            let seen = Self { sorted: seen, people: self.people };
             let rate = seen.least_rate() / TAIL_REACH;
             let threshold = seen.tail()?.threshold(rate);
             let hits = unseen.partition_point(|score| f64::from(*score) >= threshold);
-            ratios.push(hits as f64 / (self.total - total).max(1) as f64 / rate);
+            ratios.push(hits as f64 / unseen.len().max(1) as f64 / rate);
         }
         ratios.sort_by(f64::total_cmp);
         Some(TailCheck { ratios })
@@ -277,17 +243,6 @@ fn draws(people: usize, seed: u64) -> Vec<u16> {
         *drawn = drawn.saturating_add(1);
     }
     draws
-}
-
-/// Comparisons of templates of different people, each as often as its two people are drawn.
-fn pairs(templates: &[u32], draws: &[u16]) -> u64 {
-    let (mut sum, mut squares) = (0_u128, 0_u128);
-    for (count, times) in templates.iter().zip(draws) {
-        let all = u128::from(*count) * u128::from(*times);
-        sum += all;
-        squares += all * all;
-    }
-    u64::try_from((sum * sum - squares) / 2).unwrap_or(u64::MAX)
 }
 
 fn of(draws: &[u16], pair: &Comparison) -> u32 {
@@ -348,31 +303,6 @@ mod tests {
         assert!(high - low > 2.0 * (counted.independent.1 - counted.independent.0));
         assert_eq!(counted.outer(), (0.0, high));
         assert_eq!(unknown([0.1, 0.9]).counted(&[0.5])[0].over_people, None);
-    }
-
-    /// What a board lists of a gallery counts as if all of it were listed.
-    #[test]
-    fn the_highest_of_a_gallery_and_its_sizes_are_as_good_as_all() {
-        let (templates, mut random) = ([3_u32, 1, 5, 2, 4, 1, 6], Random(5));
-        let mut all = Vec::new();
-        for a in 0..7_u32 {
-            for b in a + 1..7 {
-                for _ in 0..templates[a as usize] * templates[b as usize] {
-                    all.push(Comparison { score: random.signed(), people: [a, b] });
-                }
-            }
-        }
-        let whole = Impostors::new(all.clone(), 7);
-        all.sort_by(|a, b| b.score.total_cmp(&a.score));
-        all.truncate(60);
-        let listed = Impostors::of_gallery(all.clone(), templates.to_vec()).unwrap();
-        assert_eq!((listed.len(), listed.least_rate()), (whole.len(), whole.least_rate()));
-        let rate = 20.0 / whole.len() as f64;
-        let threshold = whole.threshold(rate).unwrap();
-        assert_eq!(listed.threshold(rate), Some(threshold));
-        assert_eq!(listed.counted(&[threshold]), whole.counted(&[threshold]));
-        assert_eq!(listed.threshold(0.9), None, "not at hand");
-        assert_eq!(Impostors::of_gallery(all, vec![1; 7]), None, "more than there are");
     }
 
     #[test]

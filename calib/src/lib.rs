@@ -8,9 +8,7 @@ mod fpir;
 mod impostors;
 mod random;
 mod rates;
-mod reports;
 mod share;
-mod site;
 mod tail;
 
 pub use binomial::clopper_pearson;
@@ -21,7 +19,5 @@ pub use impostors::{
 };
 pub use random::Random;
 pub use rates::{best_threshold, score_at_far};
-pub use reports::{Floor, ReportedGrant, Reports, Standing};
 pub use share::Share;
-pub use site::{MAX_SITE_ROWS, SITE_FORMAT, SiteError, SiteFloor, SiteLine, SiteRow, SiteTable};
 pub use tail::{LEAST_EXCEEDANCES, TailFit};

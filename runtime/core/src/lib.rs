@@ -1,8 +1,34 @@
-//! The words that every room of arcdoor shares: geometry, templates, scores, thresholds, quality, stages.
+//! The words that every room of arcdoor shares: geometry, templates, scores, thresholds, quality, decisions, stages.
 //!
 //! `no_std`; nothing here reads a clock, a file or a board. Sizes are bounded by [`limits`]; every
 //! type that comes from outside is parsed into a valid value or refused (its fields are private
 //! where a wrong value could be written into them).
+//!
+//! ```
+//! use arcdoor_core::{Basis, Calibration, CalibrationId, CalibrationRow, Fmr, ModelId, Template};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let model = ModelId::new([1; 16]);
+//! let row = |fmr: f64, threshold, tmr| -> Result<_, arcdoor_core::FmrError> {
+//!     let (fmr_low, fmr_high, basis) = (fmr / 2.0, fmr * 2.0, Basis::Counted);
+//!     Ok(CalibrationRow { fmr: Fmr::new(fmr)?, threshold, fmr_low, fmr_high, tmr, basis })
+//! };
+//! let rows = [row(1e-3, 0.3, 0.99)?, row(1e-5, 0.5, 0.97)?];
+//! let calibration = Calibration::new(model, CalibrationId::new([2; 16]), &rows)?;
+//!
+//! // A threshold comes from a target, and knows which embedder's scores it is for.
+//! let threshold = calibration.threshold(Fmr::new(1e-4)?)?;
+//! assert!((threshold.value.0 - 0.4).abs() < 1e-6 && threshold.model_id == model);
+//! assert!(calibration.threshold(Fmr::new(1e-6)?).is_err(), "never extrapolated");
+//!
+//! let stored = Template::new(model, &[3.0, 4.0])?;
+//! let probe = Template::new(model, &[4.0, 3.0])?;
+//! assert!(threshold.admits(stored.score(&probe)?), "0.96 is accepted");
+//! let foreign = Template::new(ModelId::new([9; 16]), &[4.0, 3.0])?;
+//! assert!(stored.score(&foreign).is_err(), "templates of two embedders never meet");
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! | module | holds |
 //! |---|---|

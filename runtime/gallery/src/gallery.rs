@@ -7,9 +7,10 @@ use crate::folder::{FileFolder, Folder};
 use crate::key::{Derived, GalleryKey};
 use crate::load;
 use crate::matcher::{Matcher, Precision};
-use crate::record::{FIRST_GENERATION, Kind, Meta, SubjectRecord};
+use crate::naming::{finish_rewriting, unfinished, whole};
+use crate::record::{Kind, Meta};
 use crate::store::{Entry, Part, Store};
-use crate::transfer::{finish_rewriting, unfinished, whole};
+use crate::subject::{Subject, Taken};
 use crate::transform::Transform;
 use arcdoor_core::limits::{MAX_DIMENSION, MAX_TEMPLATES_PER_SUBJECT};
 use arcdoor_core::{Candidates, ModelId, Score, SubjectId, SubjectName, Template};
@@ -22,24 +23,6 @@ pub const MAX_SUBJECTS: usize = 100_000;
 /// Bytes of a hint.
 pub const MAX_HINT_BYTES: usize = 64;
 
-/// An enrolled person.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
-    /// Never used again after the subject was revoked.
-    pub id: SubjectId,
-    /// Unique in the gallery.
-    pub name: SubjectName,
-    /// Templates stored, 1 to 16.
-    pub templates: usize,
-    /// Templates of others who were taken for this subject, 0 to 16; they deny.
-    pub impostors: usize,
-    /// When, in seconds since 1970 (UTC), as the caller said.
-    pub enrolled_unix_s: u64,
-    /// Of the transform that its templates are stored under: 1 at first, one more after each
-    /// [`Gallery::reissue`].
-    pub generation: u32,
-}
-
 /// The enrolled subjects of one embedder. Open, it holds its file's lock.
 pub struct Gallery {
     pub(crate) store: Store,
@@ -50,13 +33,6 @@ pub struct Gallery {
     pub(crate) matcher: Matcher,
     /// Who was wrongly taken for a subject; see `impostors`.
     pub(crate) impostors: Matcher,
-}
-
-/// A subject on its way between galleries, its templates as the embedder made them.
-pub(crate) struct Taken {
-    pub(crate) subject: Subject,
-    pub(crate) own: Vec<Template>,
-    pub(crate) impostors: Vec<Template>,
 }
 
 /// A subject's own and impostor templates, under the gallery's rotation.
@@ -157,18 +133,7 @@ impl Gallery {
         let matcher = load::matcher(&store, &meta, &subjects, Kind::Own, Precision::F32)?;
         let impostors = load::matcher(&store, &meta, &subjects, Kind::Impostor, Precision::F32)?;
         let transform = Transform::new(&derived.transform, dimension);
-        let mut gallery = Self { store, transform, meta, subjects, matcher, impostors };
-        if gallery.store.is_before() {
-            gallery.upgrade()?;
-        }
-        Ok(gallery)
-    }
-
-    /// From the format before, all in one change; a power cut leaves one or the other.
-    fn upgrade(&mut self) -> Result<(), GalleryError> {
-        let taken = self.take_out(&self.subjects)?;
-        self.store.upgrade();
-        self.write(&self.meta, &taken).map(drop)
+        Ok(Self { store, transform, meta, subjects, matcher, impostors })
     }
 
     /// Makes an empty gallery under another name and moves it to its own, whole.
@@ -222,7 +187,7 @@ impl Gallery {
             .zip(&rotated)
             .map(|(taken, (own, impostors))| Entry {
                 id: taken.subject.id,
-                record: record(&taken.subject),
+                record: taken.subject.record(),
                 own: Part { first: 0, templates: own },
                 impostors: Part { first: 0, templates: impostors },
             })
@@ -262,7 +227,6 @@ impl Gallery {
             templates: templates.len(),
             impostors: 0,
             enrolled_unix_s: now_unix_s,
-            generation: FIRST_GENERATION,
         };
         self.put(&[Taken { subject, own: templates.to_vec(), impostors: Vec::new() }], next_id)?;
         Ok(id)
@@ -299,7 +263,7 @@ impl Gallery {
         let meta = Meta { templates: others + subject.templates as u32, ..self.meta };
         let rotated = self.rotated(templates)?;
         let own = Part { first: first as u16, templates: &rotated };
-        let (id, record) = (subject.id, record(&subject));
+        let (id, record) = (subject.id, subject.record());
         self.store.put(&meta, &[Entry { id, record, own, impostors: Part::default() }])?;
         self.meta = meta;
         self.subjects[at] = subject;
@@ -426,17 +390,6 @@ impl Gallery {
             return Err(GalleryError::TooManyTemplates(held + templates.len()));
         }
         templates.iter().try_for_each(|template| self.matcher.admit(template))
-    }
-}
-
-pub(crate) fn record(subject: &Subject) -> SubjectRecord {
-    SubjectRecord {
-        name: subject.name.clone(),
-        enrolled_unix_s: subject.enrolled_unix_s,
-        generation: subject.generation,
-        // Both are 16 at most.
-        templates: subject.templates as u16,
-        impostors: subject.impostors as u16,
     }
 }
 

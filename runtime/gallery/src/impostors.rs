@@ -4,7 +4,8 @@
 //! and nobody else is let in its stead. So a template more here can never open for anybody.
 
 use crate::error::GalleryError;
-use crate::gallery::{Gallery, record};
+use crate::gallery::Gallery;
+use crate::nearest::denied_views;
 use crate::record::{from_bytes, to_bytes};
 use crate::store::{Entry, Part};
 use arcdoor_core::limits::{MAX_DIMENSION, MAX_IMPOSTORS_PER_SUBJECT};
@@ -19,18 +20,6 @@ fn probe_place(number: u64, subject: SubjectId) -> ProbePlace {
     place[1..9].copy_from_slice(&number.to_le_bytes());
     place[9..].copy_from_slice(&subject.0.to_le_bytes());
     place
-}
-
-fn nearest<'a>(
-    probe: &Template,
-    others: impl Iterator<Item = &'a Template>,
-) -> Result<Option<Score>, GalleryError> {
-    let mut best: Option<Score> = None;
-    for other in others {
-        let score = probe.score(other)?;
-        best = Some(best.map_or(score, |best| if score > best { score } else { best }));
-    }
-    Ok(best)
 }
 
 impl Gallery {
@@ -74,7 +63,7 @@ impl Gallery {
         subject.impostors = first + templates.len();
         let rotated = self.rotated(templates)?;
         let impostors = Part { first: first as u16, templates: &rotated };
-        let record = record(&subject);
+        let record = subject.record();
         self.store.put(&self.meta, &[Entry { id, record, own: Part::default(), impostors }])?;
         self.subjects[at] = subject;
         if first == 0 {
@@ -105,19 +94,10 @@ impl Gallery {
     pub fn denied_views(&self, id: SubjectId) -> Result<(usize, usize), GalleryError> {
         let subject = self.subjects[self.position(id)?].clone();
         let taken = self.take_out(&[subject])?;
-        let (mut denied, mut views) = (0, 0);
-        for taken in &taken {
-            for (index, view) in taken.own.iter().enumerate() {
-                let others = taken.own.iter().enumerate().filter(|(other, _)| *other != index);
-                let best = nearest(view, others.map(|(_, other)| other))?;
-                let impostor = nearest(view, taken.impostors.iter())?;
-                if let (Some(best), Some(impostor)) = (best, impostor) {
-                    views += 1;
-                    denied += usize::from(impostor >= best);
-                }
-            }
-        }
-        Ok((denied, views))
+        Ok(match taken.first() {
+            Some(taken) => denied_views(&taken.own, &taken.impostors)?,
+            None => (0, 0),
+        })
     }
 
     /// Seals a probe under the gallery's key, to be kept elsewhere for a while. Only the same number and

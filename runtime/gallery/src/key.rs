@@ -1,7 +1,6 @@
 //! The key of a gallery, and what is derived from it.
 
 use crate::error::GalleryError;
-use crate::sealer::Sealer;
 use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -19,8 +18,8 @@ pub(crate) struct Derived {
     pub(crate) check: [u8; CHECK_BYTES],
     /// The seed of the rotation.
     pub(crate) transform: Zeroizing<[u8; KEY_BYTES]>,
-    /// The seed of every subject's own transform.
-    pub(crate) issues: Zeroizing<[u8; KEY_BYTES]>,
+    /// The key of every sealed record.
+    pub(crate) records: Zeroizing<[u8; KEY_BYTES]>,
 }
 
 pub(crate) fn fill_random(out: &mut [u8]) -> Result<(), GalleryError> {
@@ -55,24 +54,28 @@ impl GalleryKey {
     }
 
     /// What this key is in the gallery of `salt` (HKDF with SHA-256, RFC 5869).
-    pub(crate) fn derive(&self, salt: &[u8; SALT_BYTES]) -> (Derived, Sealer) {
-        let hkdf = Hkdf::<Sha256>::new(Some(salt), self.0.as_slice());
+    pub(crate) fn derive(&self, salt: &[u8; SALT_BYTES]) -> Derived {
         let mut derived = Derived {
             check: [0; CHECK_BYTES],
             transform: Zeroizing::default(),
-            issues: Zeroizing::default(),
+            records: Zeroizing::default(),
         };
-        let mut records = Zeroizing::new([0; KEY_BYTES]);
-        for (purpose, out) in [
-            (&b"arcdoor gallery check 1"[..], &mut derived.check[..]),
-            (b"arcdoor gallery transform 1", &mut derived.transform[..]),
-            (b"arcdoor gallery issues 1", &mut derived.issues[..]),
-            (b"arcdoor gallery records 1", &mut records[..]),
-        ] {
-            let done = hkdf.expand(purpose, out);
-            debug_assert!(done.is_ok(), "8160 bytes can be had, and 32 are asked for");
-        }
-        (derived, Sealer::new(&records))
+        self.expand(salt, b"arcdoor gallery check 1", &mut derived.check);
+        self.expand(salt, b"arcdoor gallery transform 1", derived.transform.as_mut_slice());
+        self.expand(salt, b"arcdoor gallery records 1", derived.records.as_mut_slice());
+        derived
+    }
+
+    /// In the gallery of `salt` that has format 4, the seed of every subject's own transform.
+    pub(crate) fn issues(&self, salt: &[u8; SALT_BYTES]) -> Zeroizing<[u8; KEY_BYTES]> {
+        let mut seed = Zeroizing::new([0; KEY_BYTES]);
+        self.expand(salt, b"arcdoor gallery issues 1", seed.as_mut_slice());
+        seed
+    }
+
+    fn expand(&self, salt: &[u8; SALT_BYTES], purpose: &[u8], out: &mut [u8]) {
+        let done = Hkdf::<Sha256>::new(Some(salt), self.0.as_slice()).expand(purpose, out);
+        debug_assert!(done.is_ok(), "8160 bytes can be had, and 32 are asked for");
     }
 }
 

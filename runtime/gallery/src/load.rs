@@ -1,21 +1,10 @@
 //! From the store into memory, with every number checked against the others.
 
 use crate::error::GalleryError;
-use crate::gallery::Subject;
 use crate::matcher::{Matcher, Precision};
-use crate::record::{Kind, Meta, SubjectRecord};
+use crate::record::{Kind, Meta, damaged};
 use crate::store::Store;
-use arcdoor_core::SubjectId;
-
-fn damaged(what: &str) -> GalleryError {
-    GalleryError::Damaged(what.to_owned())
-}
-
-fn subject(id: SubjectId, record: SubjectRecord) -> Subject {
-    let SubjectRecord { name, enrolled_unix_s, generation, templates, impostors } = record;
-    let (templates, impostors) = (usize::from(templates), usize::from(impostors));
-    Subject { id, name, templates, impostors, enrolled_unix_s, generation }
-}
+use crate::subject::Subject;
 
 pub(crate) fn subjects(store: &Store, meta: &Meta) -> Result<Vec<Subject>, GalleryError> {
     let records = store.subjects()?;
@@ -23,7 +12,7 @@ pub(crate) fn subjects(store: &Store, meta: &Meta) -> Result<Vec<Subject>, Galle
     if records.len() != meta.subjects as usize || !ids_are_old {
         return Err(damaged("its list of subjects"));
     }
-    let subjects: Vec<_> = records.into_iter().map(|(id, record)| subject(id, record)).collect();
+    let subjects: Vec<_> = records.into_iter().map(|(id, record)| Subject::new(id, record)).collect();
     if subjects.iter().map(|subject| subject.templates).sum::<usize>() != meta.templates as usize {
         return Err(damaged("its number of templates"));
     }
@@ -48,7 +37,7 @@ pub(crate) fn matcher(
     let expected = subjects.iter().map(count).sum();
     matcher.reserve(expected);
     let mut order = subjects.iter().flat_map(|subject| (0..count(subject)).map(|index| (subject.id, index)));
-    store.templates(kind, subjects, None, dimension, |id, index, values| {
+    store.templates(kind, None, dimension, |id, index, values| {
         if order.next() != Some((id, usize::from(index))) {
             return Err(damaged("whose a template is"));
         }

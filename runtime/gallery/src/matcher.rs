@@ -232,22 +232,6 @@ impl Matcher {
         }
     }
 
-    /// Hands every two templates to `each`, each two once: whose they are, and their score. Of f32 alone.
-    pub(crate) fn each_pair(&self, mut each: impl FnMut(SubjectId, SubjectId, f32)) {
-        let Templates::F32(rows) = &self.templates else { return };
-        let stride = rows.stride();
-        let mut scores = [0.0; BLOCK];
-        for (row, &subject) in self.subjects.iter().enumerate() {
-            let later = rows.all()[(row + 1) * stride..].chunks(BLOCK * stride);
-            for (rows_of, subjects) in later.zip(self.subjects[row + 1..].chunks(BLOCK)) {
-                let scores = &mut scores[..subjects.len()];
-                dot_f32_rows(self.isa, rows.row(row), rows_of, scores);
-                let pairs = subjects.iter().zip(&*scores);
-                pairs.for_each(|(&other, &score)| each(subject, other, score.clamp(-1.0, 1.0)));
-            }
-        }
-    }
-
     pub(crate) fn admit(&self, template: &Template) -> Result<(), GalleryError> {
         if template.model_id() == self.model_id && template.values().len() == self.dimension {
             Ok(())

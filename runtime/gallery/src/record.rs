@@ -4,14 +4,14 @@
 //! |---|---|
 //! | header (open) | format u32, salt 16, check 16 |
 //! | meta | embedder id 16, dimension u32, next id u32, subjects u32, templates u32 |
-//! | subject | enrolled (Unix seconds) u64, generation u32, templates u16, impostor templates u16, name in UTF-8 |
-//! | template, impostor template | dimension x f32, rotated by the gallery's key, then by the subject's own issue |
+//! | subject | enrolled (Unix seconds) u64, templates u16, impostor templates u16, name in UTF-8 |
+//! | template, impostor template | dimension x f32, rotated by the gallery's key |
 //!
 //! What stays visible without the key: how many subjects, templates and impostor templates there are, their
 //! numbers, and the length of each name.
 //!
-//! Format 3 had no generation, and templates were rotated by the gallery's key alone. It is read, and written
-//! anew when it is opened.
+//! This is format 3. Format 4 was written for a while; opening such a gallery brings it back to this one, see
+//! `format_4`.
 
 use crate::error::GalleryError;
 use crate::key::{CHECK_BYTES, SALT_BYTES};
@@ -19,11 +19,9 @@ use crate::sealer::Sealer;
 use arcdoor_core::{ModelId, SubjectId, SubjectName};
 use zeroize::Zeroizing;
 
-pub(crate) const FORMAT: u32 = 4;
-/// The one before, which is still read.
-pub(crate) const BEFORE: u32 = 3;
-/// Of a subject that was never issued anew.
-pub(crate) const FIRST_GENERATION: u32 = 1;
+pub(crate) const FORMAT: u32 = 3;
+/// Of an earlier arcdoor; see `format_4`.
+pub(crate) const FORMAT_4: u32 = 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Meta {
@@ -38,7 +36,6 @@ pub(crate) struct Meta {
 pub(crate) struct SubjectRecord {
     pub(crate) name: SubjectName,
     pub(crate) enrolled_unix_s: u64,
-    pub(crate) generation: u32,
     pub(crate) templates: u16,
     pub(crate) impostors: u16,
 }
@@ -52,7 +49,7 @@ pub(crate) enum Kind {
     Impostor,
 }
 
-fn damaged(what: &str) -> GalleryError {
+pub(crate) fn damaged(what: &str) -> GalleryError {
     GalleryError::Damaged(what.to_owned())
 }
 
@@ -73,7 +70,7 @@ impl Header {
         let what = "its first record";
         let (format, rest) = bytes.split_first_chunk::<4>().ok_or_else(|| damaged(what))?;
         let format = u32::from_le_bytes(*format);
-        if ![FORMAT, BEFORE].contains(&format) {
+        if ![FORMAT, FORMAT_4].contains(&format) {
             return Err(GalleryError::OtherFormat { found: format, known: FORMAT });
         }
         let (salt, check) = rest.split_first_chunk::<SALT_BYTES>().ok_or_else(|| damaged(what))?;
@@ -83,11 +80,10 @@ impl Header {
 }
 
 /// Where a record lies; it is authenticated with the record.
-enum Place {
+pub(crate) enum Place {
     Meta,
     Subject(SubjectId),
-    /// As format 3 has it.
-    SubjectBefore(SubjectId),
+    SubjectOfFormat4(SubjectId),
     Template(Kind, SubjectId, u16),
 }
 
@@ -95,8 +91,8 @@ impl Place {
     fn bytes(&self) -> [u8; 7] {
         let (kind, id, index) = match self {
             Self::Meta => (0, 0, 0),
-            Self::SubjectBefore(id) => (1, id.0, 0),
-            Self::Subject(id) => (5, id.0, 0),
+            Self::Subject(id) => (1, id.0, 0),
+            Self::SubjectOfFormat4(id) => (5, id.0, 0),
             Self::Template(Kind::Own, id, index) => (2, id.0, *index),
             Self::Template(Kind::Impostor, id, index) => (3, id.0, *index),
         };
@@ -104,11 +100,16 @@ impl Place {
         [kind, a, b, c, d, e, f]
     }
 
-    fn seal(&self, sealer: &Sealer, contents: &[u8]) -> Result<Vec<u8>, GalleryError> {
+    pub(crate) fn seal(&self, sealer: &Sealer, contents: &[u8]) -> Result<Vec<u8>, GalleryError> {
         sealer.seal(&self.bytes(), contents)
     }
 
-    fn open(&self, sealer: &Sealer, bytes: &[u8], what: &str) -> Result<Zeroizing<Vec<u8>>, GalleryError> {
+    pub(crate) fn open(
+        &self,
+        sealer: &Sealer,
+        bytes: &[u8],
+        what: &str,
+    ) -> Result<Zeroizing<Vec<u8>>, GalleryError> {
         sealer.open(&self.bytes(), bytes).ok_or_else(|| damaged(what))
     }
 }
@@ -145,35 +146,26 @@ impl Meta {
 impl SubjectRecord {
     pub(crate) fn seal(&self, sealer: &Sealer, id: SubjectId) -> Result<Vec<u8>, GalleryError> {
         let mut bytes = Zeroizing::new(self.enrolled_unix_s.to_le_bytes().to_vec());
-        bytes.extend(self.generation.to_le_bytes());
         bytes.extend(self.templates.to_le_bytes());
         bytes.extend(self.impostors.to_le_bytes());
         bytes.extend(self.name.as_str().as_bytes());
         Place::Subject(id).seal(sealer, &bytes)
     }
 
-    pub(crate) fn open(
-        sealer: &Sealer,
-        format: u32,
-        id: SubjectId,
-        bytes: &[u8],
-    ) -> Result<Self, GalleryError> {
-        let (what, is_before) = ("a subject's record", format == BEFORE);
-        let place = if is_before { Place::SubjectBefore(id) } else { Place::Subject(id) };
-        let contents = place.open(sealer, bytes, what)?;
-        let (enrolled, mut rest) = contents.split_first_chunk::<8>().ok_or_else(|| damaged(what))?;
-        let mut generation = FIRST_GENERATION;
-        if !is_before {
-            let (bytes, after) = rest.split_first_chunk::<4>().ok_or_else(|| damaged(what))?;
-            (generation, rest) = (u32::from_le_bytes(*bytes), after);
-        }
+    pub(crate) fn open(sealer: &Sealer, id: SubjectId, bytes: &[u8]) -> Result<Self, GalleryError> {
+        Self::parse(&Place::Subject(id).open(sealer, bytes, "a subject's record")?)
+    }
+
+    /// Reads what was sealed.
+    pub(crate) fn parse(contents: &[u8]) -> Result<Self, GalleryError> {
+        let what = "a subject's record";
+        let (enrolled, rest) = contents.split_first_chunk::<8>().ok_or_else(|| damaged(what))?;
         let (templates, rest) = rest.split_first_chunk::<2>().ok_or_else(|| damaged(what))?;
         let (impostors, name) = rest.split_first_chunk::<2>().ok_or_else(|| damaged(what))?;
         let name = str::from_utf8(name).map_err(|_| damaged("a subject's name"))?;
         Ok(Self {
             name: SubjectName::new(name).map_err(|_| damaged("a subject's name"))?,
             enrolled_unix_s: u64::from_le_bytes(*enrolled),
-            generation,
             templates: u16::from_le_bytes(*templates),
             impostors: u16::from_le_bytes(*impostors),
         })
@@ -234,18 +226,13 @@ mod tests {
         let subject = SubjectRecord {
             name: SubjectName::new("Ada").unwrap(),
             enrolled_unix_s: 9,
-            generation: 6,
             templates: 1,
             impostors: 2,
         };
         assert_eq!(Meta::open(&sealer, &meta.seal(&sealer).unwrap()).unwrap(), meta);
         let sealed = subject.seal(&sealer, SubjectId(1)).unwrap();
-        assert_eq!(SubjectRecord::open(&sealer, FORMAT, SubjectId(1), &sealed).unwrap(), subject);
-        assert!(SubjectRecord::open(&sealer, FORMAT, SubjectId(2), &sealed).is_err());
-        assert!(
-            SubjectRecord::open(&sealer, BEFORE, SubjectId(1), &sealed).is_err(),
-            "the format is changed"
-        );
+        assert_eq!(SubjectRecord::open(&sealer, SubjectId(1), &sealed).unwrap(), subject);
+        assert!(SubjectRecord::open(&sealer, SubjectId(2), &sealed).is_err());
         let mut values = [0.0; 2];
         let sealed = seal_template(&sealer, Kind::Own, SubjectId(1), 0, &[0.6, 0.8]).unwrap();
         assert!(open_template(&sealer, Kind::Own, SubjectId(1), 0, &sealed, &mut values).is_ok());

@@ -2,14 +2,16 @@
 
 use crate::disk::{Backend, Disk};
 use crate::error::GalleryError;
-use crate::gallery::Subject;
-use crate::issue::{Issue, Issues};
+use crate::format_4::{self, Issues};
 use crate::key::{Derived, GalleryKey, SALT_BYTES, fill_random};
-use crate::record::{BEFORE, FORMAT, Header, Kind, Meta, SubjectRecord, open_template, seal_template};
+use crate::record::{
+    FORMAT, FORMAT_4, Header, Kind, Meta, SubjectRecord, damaged, open_template, seal_template,
+};
 use crate::sealer::Sealer;
 use arcdoor_core::limits::{MAX_DIMENSION, MAX_TEMPLATES_PER_SUBJECT};
 use arcdoor_core::{SubjectId, Template};
 use redb::{Builder, Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, TableError};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use zeroize::Zeroizing;
 
@@ -59,15 +61,36 @@ pub(crate) struct Entry<'a> {
 pub(crate) struct Store {
     database: Database,
     sealer: Sealer,
-    issues: Issues,
-    header: Header,
+}
+
+/// Sealed records by their places, as they are written.
+#[derive(Default)]
+struct Sealed {
+    subjects: Vec<(u32, Vec<u8>)>,
+    templates: Vec<(Kind, (u32, u16), Vec<u8>)>,
+}
+
+impl Sealed {
+    fn insert(&self, transaction: &redb::WriteTransaction) -> Result<(), redb::Error> {
+        let mut table = transaction.open_table(SUBJECTS)?;
+        for (id, bytes) in &self.subjects {
+            table.insert(id, bytes.as_slice())?;
+        }
+        let mut own = transaction.open_table(TEMPLATES)?;
+        let mut impostors = transaction.open_table(IMPOSTORS)?;
+        for (kind, place, bytes) in &self.templates {
+            let table = if *kind == Kind::Own { &mut own } else { &mut impostors };
+            table.insert(place, bytes.as_slice())?;
+        }
+        Ok(())
+    }
 }
 
 type Change<'a> = dyn Fn(&redb::WriteTransaction) -> Result<(), redb::Error> + 'a;
 
 impl Store {
-    /// Opens what `disk` holds; an empty disk becomes an empty gallery of `fresh`, where there is one. What
-    /// else the key is in this gallery comes with it.
+    /// Opens what `disk` holds; an empty disk becomes an empty gallery of `fresh`, where there is one, and a
+    /// gallery of format 4 becomes one of the present format. What else the key is in this gallery comes with it.
     pub(crate) fn open(
         disk: impl Disk,
         fresh: Option<&Meta>,
@@ -79,12 +102,15 @@ impl Store {
             begin(&database, fresh.ok_or(GalleryError::NotAGallery)?, key, hint)?;
         }
         let header = Header::parse(&read_meta(&database, HEADER_KEY)?)?;
-        let (derived, sealer) = key.derive(&header.salt);
+        let derived = key.derive(&header.salt);
         if derived.check != header.check {
             return Err(GalleryError::OtherKey);
         }
-        let issues = Issues::new(derived.issues.clone());
-        Ok((Self { database, sealer, issues, header }, derived))
+        let store = Self { database, sealer: Sealer::new(&derived.records) };
+        if header.format == FORMAT_4 {
+            store.leave_format_4(header, &Issues::new(key.issues(&header.salt)))?;
+        }
+        Ok((store, derived))
     }
 
     pub(crate) fn meta(&self) -> Result<Meta, GalleryError> {
@@ -94,48 +120,40 @@ impl Store {
     /// Every subject, by id.
     pub(crate) fn subjects(&self) -> Result<Vec<(SubjectId, SubjectRecord)>, GalleryError> {
         let mut subjects = Vec::new();
-        let mut outcome = Ok(());
-        guarded("reading", || {
-            for entry in self.database.begin_read()?.open_table(SUBJECTS)?.iter()? {
-                let (id, bytes) = entry?;
-                let id = SubjectId(id.value());
-                match SubjectRecord::open(&self.sealer, self.header.format, id, bytes.value()) {
-                    Ok(record) => subjects.push((id, record)),
-                    Err(error) => {
-                        outcome = Err(error);
-                        break;
-                    }
-                }
-            }
+        self.each_subject(|id, bytes| {
+            subjects.push((id, SubjectRecord::open(&self.sealer, id, bytes)?));
             Ok(())
         })?;
-        outcome.map(|()| subjects)
+        Ok(subjects)
     }
 
     /// Hands every template of this kind, or only those of one subject, to `each`, by id and index, under the
-    /// gallery's rotation. `subjects` are all there are, by id: a template of anybody else is damage.
+    /// gallery's rotation.
     pub(crate) fn templates(
         &self,
         kind: Kind,
-        subjects: &[Subject],
         only: Option<SubjectId>,
         dimension: usize,
         mut each: impl FnMut(SubjectId, u16, &[f32]) -> Result<(), GalleryError>,
     ) -> Result<(), GalleryError> {
         let mut buffer = Zeroizing::new([0.0; MAX_DIMENSION]);
         let values = buffer.get_mut(..dimension).ok_or(GalleryError::Dimension(dimension))?;
+        self.each_template(kind, only, |id, index, bytes| {
+            open_template(&self.sealer, kind, id, index, bytes, values)?;
+            each(id, index, values)
+        })
+    }
+
+    /// Hands every subject's sealed record to `each`.
+    fn each_subject(
+        &self,
+        mut each: impl FnMut(SubjectId, &[u8]) -> Result<(), GalleryError>,
+    ) -> Result<(), GalleryError> {
         let mut outcome = Ok(());
-        let (first, last) = only.map_or((0, u32::MAX), |id| (id.0, id.0));
-        let mut issue = None;
         guarded("reading", || {
-            let table = self.database.begin_read()?.open_table(kind.table())?;
-            for entry in table.range((first, 0)..=(last, u16::MAX))? {
-                let (key, bytes) = entry?;
-                let (id, index) = key.value();
-                let id = SubjectId(id);
-                outcome = open_template(&self.sealer, kind, id, index, bytes.value(), values)
-                    .and_then(|()| self.undo(&mut issue, subjects, id, values))
-                    .and_then(|()| each(id, index, values));
+            for entry in self.database.begin_read()?.open_table(SUBJECTS)?.iter()? {
+                let (id, bytes) = entry?;
+                outcome = each(SubjectId(id.value()), bytes.value());
                 if outcome.is_err() {
                     break;
                 }
@@ -145,36 +163,66 @@ impl Store {
         outcome
     }
 
-    /// Takes a subject's own transform off; `issue` is that of the template before.
-    fn undo(
+    /// Hands every template of this kind, or only those of one subject, to `each` as it is sealed.
+    fn each_template(
         &self,
-        issue: &mut Option<(SubjectId, Issue)>,
-        subjects: &[Subject],
-        id: SubjectId,
-        values: &mut [f32],
+        kind: Kind,
+        only: Option<SubjectId>,
+        mut each: impl FnMut(SubjectId, u16, &[u8]) -> Result<(), GalleryError>,
     ) -> Result<(), GalleryError> {
-        if self.is_before() {
-            return Ok(());
-        }
-        if issue.as_ref().is_none_or(|(held, _)| *held != id) {
-            let at = subjects.binary_search_by_key(&id, |subject| subject.id);
-            let at = at.map_err(|_| GalleryError::Damaged("whose a template is".to_owned()))?;
-            *issue = Some((id, self.issues.issue(id, subjects[at].generation, values.len())));
-        }
-        if let Some((_, issue)) = issue {
-            issue.undo(values);
-        }
-        Ok(())
+        let mut outcome = Ok(());
+        let (first, last) = only.map_or((0, u32::MAX), |id| (id.0, id.0));
+        guarded("reading", || {
+            let table = self.database.begin_read()?.open_table(kind.table())?;
+            for entry in table.range((first, 0)..=(last, u16::MAX))? {
+                let (key, bytes) = entry?;
+                let (id, index) = key.value();
+                outcome = each(SubjectId(id), index, bytes.value());
+                if outcome.is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        })?;
+        outcome
     }
 
-    /// Whether it is of the format before, in which nobody has a transform of their own.
-    pub(crate) const fn is_before(&self) -> bool {
-        self.header.format == BEFORE
-    }
-
-    /// The present format from the next change on, which must write every subject anew.
-    pub(crate) const fn upgrade(&mut self) {
-        self.header.format = FORMAT;
+    /// Takes every subject's own transform off and writes the gallery in the present format, all in one change: a
+    /// power cut leaves one format or the other.
+    fn leave_format_4(&self, header: Header, issues: &Issues) -> Result<(), GalleryError> {
+        let dimension = self.meta()?.dimension as usize;
+        let mut buffer = Zeroizing::new([0.0; MAX_DIMENSION]);
+        let values = buffer.get_mut(..dimension).ok_or(GalleryError::Dimension(dimension))?;
+        let (mut sealed, mut generations) = (Sealed::default(), BTreeMap::new());
+        self.each_subject(|id, bytes| {
+            let (record, generation) = format_4::open_subject(&self.sealer, id, bytes)?;
+            generations.insert(id, generation);
+            sealed.subjects.push((id.0, record.seal(&self.sealer, id)?));
+            Ok(())
+        })?;
+        for kind in [Kind::Own, Kind::Impostor] {
+            // Drawing a transform is slower than using it, and one subject's templates lie together.
+            let mut last = None;
+            self.each_template(kind, None, |id, index, bytes| {
+                open_template(&self.sealer, kind, id, index, bytes, values)?;
+                let generation = *generations.get(&id).ok_or_else(|| damaged("whose a template is"))?;
+                let (_, issue) = match last.take().filter(|(held, _)| *held == id) {
+                    Some(same) => last.insert(same),
+                    None => last.insert((id, issues.issue(id, generation, dimension))),
+                };
+                issue.undo(values);
+                let bytes = seal_template(&self.sealer, kind, id, index, values)?;
+                sealed.templates.push((kind, (id.0, index), bytes));
+                Ok(())
+            })?;
+        }
+        let header = Header { format: FORMAT, ..header }.to_bytes();
+        guarded("writing", || {
+            transact(&self.database, &|transaction| {
+                transaction.open_table(META)?.insert(HEADER_KEY, header.as_slice())?;
+                sealed.insert(transaction)
+            })
+        })
     }
 
     /// Writes subjects and their templates, all or none; what else a subject had beyond its record's numbers
@@ -182,37 +230,22 @@ impl Store {
     pub(crate) fn put(&self, meta: &Meta, entries: &[Entry<'_>]) -> Result<(), GalleryError> {
         // Sealed before the transaction, which knows redb's errors only.
         let sealed_meta = meta.seal(&self.sealer)?;
-        let mut subjects = Vec::with_capacity(entries.len());
-        let mut templates = Vec::new();
-        let mut buffer = Zeroizing::new([0.0; MAX_DIMENSION]);
+        let mut sealed = Sealed::default();
         for Entry { id, record, own, impostors } in entries {
-            subjects.push((id.0, record.seal(&self.sealer, *id)?));
-            let issue = self.issues.issue(*id, record.generation, meta.dimension as usize);
+            sealed.subjects.push((id.0, record.seal(&self.sealer, *id)?));
             for (kind, part) in [(Kind::Own, own), (Kind::Impostor, impostors)] {
                 for (index, template) in (part.first..).zip(part.templates) {
-                    let values = &mut buffer[..template.values().len()];
-                    values.copy_from_slice(template.values());
-                    issue.apply(values);
-                    let sealed = seal_template(&self.sealer, kind, *id, index, values)?;
-                    templates.push((kind, (id.0, index), sealed));
+                    let bytes = seal_template(&self.sealer, kind, *id, index, template.values())?;
+                    sealed.templates.push((kind, (id.0, index), bytes));
                 }
             }
         }
         guarded("writing", || {
             transact(&self.database, &|transaction| {
-                let mut table = transaction.open_table(META)?;
-                table.insert(META_KEY, sealed_meta.as_slice())?;
-                table.insert(HEADER_KEY, self.header.to_bytes().as_slice())?;
-                let mut table = transaction.open_table(SUBJECTS)?;
-                for (id, bytes) in &subjects {
-                    table.insert(id, bytes.as_slice())?;
-                }
+                transaction.open_table(META)?.insert(META_KEY, sealed_meta.as_slice())?;
+                sealed.insert(transaction)?;
                 let mut own = transaction.open_table(TEMPLATES)?;
                 let mut impostors = transaction.open_table(IMPOSTORS)?;
-                for (kind, place, bytes) in &templates {
-                    let table = if *kind == Kind::Own { &mut own } else { &mut impostors };
-                    table.insert(place, bytes.as_slice())?;
-                }
                 for Entry { id, record, .. } in entries {
                     cut(&mut own, *id, record.templates)?;
                     cut(&mut impostors, *id, record.impostors)?;
@@ -255,9 +288,9 @@ fn cut(
 fn begin(database: &Database, fresh: &Meta, key: &GalleryKey, hint: &[u8]) -> Result<(), GalleryError> {
     let mut salt = [0; SALT_BYTES];
     fill_random(&mut salt)?;
-    let (derived, sealer) = key.derive(&salt);
+    let derived = key.derive(&salt);
     let header = Header { format: FORMAT, salt, check: derived.check }.to_bytes();
-    let meta = fresh.seal(&sealer)?;
+    let meta = fresh.seal(&Sealer::new(&derived.records))?;
     guarded("opening", || {
         transact(database, &|transaction| {
             transaction.open_table(SUBJECTS)?;

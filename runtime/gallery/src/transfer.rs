@@ -4,10 +4,12 @@ use crate::disk::Disk;
 use crate::error::GalleryError;
 use crate::file_disk::io_error;
 use crate::folder::{FileFolder, Folder};
-use crate::gallery::{Gallery, MAX_HINT_BYTES, MAX_SUBJECTS, Subject, Taken};
+use crate::gallery::{Gallery, MAX_HINT_BYTES, MAX_SUBJECTS};
 use crate::key::GalleryKey;
-use crate::record::{FIRST_GENERATION, Kind};
+use crate::naming::{replaced, unfinished};
+use crate::record::Kind;
 use crate::store;
+use crate::subject::{Subject, Taken};
 use arcdoor_core::{SubjectId, SubjectName, Template};
 use std::path::Path;
 
@@ -97,7 +99,6 @@ impl Gallery {
         let next_id = self.meta.next_id.checked_add(taken.len() as u32).ok_or(GalleryError::Full)?;
         for (taken, id) in taken.iter_mut().zip(self.meta.next_id..) {
             taken.subject.id = SubjectId(id);
-            taken.subject.generation = FIRST_GENERATION;
         }
         self.put(&taken, next_id)?;
         Ok(known.into_iter().map(|subject| subject.name).collect())
@@ -118,7 +119,7 @@ impl Gallery {
         let mut taken: Vec<_> = subjects.iter().map(take).collect();
         let only = if let [one] = subjects { Some(one.id) } else { None };
         for kind in [Kind::Own, Kind::Impostor] {
-            self.store.templates(kind, &self.subjects, only, self.dimension(), |id, _, values| {
+            self.store.templates(kind, only, self.dimension(), |id, _, values| {
                 if let Ok(at) = taken.binary_search_by_key(&id, |taken| taken.subject.id) {
                     let template = self.transform.undo(&Template::new(self.meta.model_id, values)?)?;
                     let Taken { own, impostors, .. } = &mut taken[at];
@@ -129,36 +130,6 @@ impl Gallery {
         }
         Ok(taken)
     }
-}
-
-/// Where a file is made before it gets its name.
-pub(crate) fn unfinished(name: &str) -> String {
-    format!("{name}.new")
-}
-
-/// The second name of a file that is being replaced.
-fn replaced(name: &str) -> String {
-    format!("{name}.old")
-}
-
-/// Does what a power cut left undone when the gallery was rewritten; the caller holds it open.
-pub(crate) fn finish_rewriting(folder: &impl Folder, name: &str) -> Result<(), GalleryError> {
-    // Everybody lies in it, under a key that may be lying beside it.
-    folder.wipe(&unfinished(name))?;
-    let old = replaced(name);
-    if !folder.exists(&old) {
-        return Ok(());
-    }
-    if folder.same(name, &old).map_err(io_error("reading"))? {
-        return folder.remove(&old).and_then(|()| folder.sync()).map_err(io_error("naming"));
-    }
-    folder.wipe(&old)
-}
-
-/// A gallery's disk; only one that something else made or cut is empty, since ours appear whole.
-pub(crate) fn whole<F: Folder>(folder: &F, name: &str) -> Result<F::Disk, GalleryError> {
-    let disk = folder.open(name, false)?;
-    if disk.len().map_err(io_error("reading"))? == 0 { Err(GalleryError::NotAGallery) } else { Ok(disk) }
 }
 
 #[cfg(test)]

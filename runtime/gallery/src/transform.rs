@@ -3,8 +3,7 @@
 //! A template that leaks from one gallery is useless against another one's, and a gallery can be renewed
 //! under a new key. It is renewal, not irreversibility: whoever knows as many pairs of a template and its
 //! rotated form as a template has values solves for the matrix, and of the same people, two galleries hold
-//! equal Gram matrices in memory, whatever their keys. What is stored is transformed once more, subject by
-//! subject; see `issue`.
+//! equal Gram matrices, whatever their keys.
 
 use crate::key::KEY_BYTES;
 use arcdoor_core::limits::MAX_DIMENSION;

@@ -12,7 +12,6 @@ use serde::Serialize;
 
 use crate::calibrate_report::report;
 use crate::calibrate_rows::{Choice, Made, choose};
-use crate::calibrate_site;
 use crate::lfw::Lfw;
 use crate::say::say_on;
 use crate::score_file::{self, Scores};
@@ -25,8 +24,7 @@ const NEVER: f32 = -2.0;
 #[derive(clap::Args)]
 pub(crate) struct CalibrateArgs {
     /// The photos, one folder for each person; all their pairs are compared
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["scores", "site"],
-          conflicts_with_all = ["scores", "site"])]
+    #[arg(long, value_name = "DIR", required_unless_present = "scores", conflicts_with = "scores")]
     images: Option<PathBuf>,
     /// Only people of these pairs give the thresholds, such as pairsDevTrain.txt [default: all]
     #[arg(long, value_name = "FILE", requires = "images")]
@@ -35,32 +33,28 @@ pub(crate) struct CalibrateArgs {
     #[arg(long, value_name = "FILE", requires = "choose")]
     report: Option<PathBuf>,
     /// Scores instead of photos: JSON lines {"score": F, "genuine": BOOL, "people": ["A", "B"]}
-    #[arg(long, value_name = "FILE", conflicts_with = "site")]
-    scores: Option<PathBuf>,
-    /// What `arcdoor site export` wrote: makes a site.toml that raises the thresholds of --pack where the site
-    /// asks for it, and never lowers one
     #[arg(long, value_name = "FILE")]
-    site: Option<PathBuf>,
+    scores: Option<PathBuf>,
     /// Suspected mislabels among the impostor pairs: left out, counted, and shown beside
     #[arg(long, value_name = "FILE", requires = "images")]
     suspects: Option<PathBuf>,
     /// The suspects' score from which on they are left out
     #[arg(long, default_value_t = 0.6)]
     suspects_above: f32,
-    /// False match rates, highest first; with --site, those of the pack
-    #[arg(long, value_delimiter = ',', default_values_t = [1e-4, 1e-5], conflicts_with = "site")]
+    /// False match rates, highest first
+    #[arg(long, value_delimiter = ',', default_values_t = [1e-4, 1e-5])]
     targets: Vec<f64>,
     /// Targets below what the data can count come from a fit of the highest scores, and are marked so
     #[arg(long)]
-    pub(crate) tail_fit: bool,
+    tail_fit: bool,
     /// What the scores are of, for the table [default: the folder or file]
     #[arg(long, value_name = "TEXT")]
     data: Option<String>,
-    /// Where calibration.toml and calibration.md go; with --site, site.toml and site.md
+    /// Where calibration.toml and calibration.md go
     #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
+    out: PathBuf,
     #[command(flatten)]
-    pub(crate) path: PathArgs,
+    path: PathArgs,
 }
 
 /// The table as a recipe has it.
@@ -82,9 +76,6 @@ pub(crate) struct Data {
 }
 
 pub(crate) fn run(args: CalibrateArgs) -> Result<()> {
-    if let Some(file) = &args.site {
-        return calibrate_site::run(file, &args);
-    }
     ensure!((1..=32).contains(&args.targets.len()), "a table has 1 to 32 targets");
     let mut targets = Vec::new();
     for target in &args.targets {

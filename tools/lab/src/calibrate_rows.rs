@@ -92,7 +92,7 @@ pub(crate) fn choose(targets: &[Fmr], data: &Data, may_fit: bool) -> Result<Vec<
     Ok(made)
 }
 
-pub(crate) fn below_counts(
+fn below_counts(
     impostors: &Impostors,
     target: Fmr,
     fit: Option<&(Option<TailFit>, Option<TailCheck>)>,

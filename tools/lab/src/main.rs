@@ -11,7 +11,6 @@ mod bench_start;
 mod calibrate;
 mod calibrate_report;
 mod calibrate_rows;
-mod calibrate_site;
 mod crop;
 mod crop_set;
 mod crops;
@@ -33,7 +32,6 @@ mod say;
 mod scenes;
 mod score_file;
 mod sight;
-mod site_file;
 mod stats;
 mod templates;
 mod trouble;
@@ -60,7 +58,7 @@ enum Command {
         #[command(subcommand)]
         what: Eval,
     },
-    /// A pack's table from false match rate to threshold, with intervals, from photos or scores; or a site's
+    /// A pack's table from false match rate to threshold, with intervals, from photos or scores
     Calibrate(calibrate::CalibrateArgs),
     /// Aligned crops from photos, by the device's own detection and alignment: what the trainer takes
     Crop(crop::CropArgs),

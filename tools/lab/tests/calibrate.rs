@@ -67,7 +67,7 @@ fn a_file_of_scores_becomes_a_table_a_recipe_takes() {
     fs::write(&file, "{\"score\":7}\n").unwrap();
     let (code, _, error) = calibrate(&[]);
     assert!(code != 0 && error.contains("line 1"), "{error}");
-    let (code, _, error) = lab(&["calibrate", "--site", "x", "--scores", "y", "--out", "z"]);
+    let (code, _, error) = lab(&["calibrate", "--images", "x", "--scores", "y", "--out", "z"]);
     assert!(code == 2 && error.contains("cannot be used with"), "{error}");
 }
 
