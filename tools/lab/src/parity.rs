@@ -14,8 +14,8 @@ use arcdoor_vision::Channels;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use crate::bench::race::cpu_ms;
 use crate::crops::Crops;
-use crate::race::cpu_ms;
 use crate::say::say;
 use crate::sight::open_pack;
 use crate::stats::median;

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use arcdoor_calib::{Counted, Impostors, LEAST_ABOVE, Share, TAIL_REACH, TailCheck, TailFit, rounded_up};
 use arcdoor_core::{Basis, CalibrationRow, Fmr};
 
-use crate::calibrate::Data;
+use crate::calibrate::data::Data;
 
 /// Where a row's threshold comes from.
 pub(crate) enum Choice {
@@ -165,7 +165,7 @@ pub(crate) fn tmr(genuine: &[(u32, f32)], people: usize, threshold: f32) -> Shar
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::score_file::Scores;
+    use crate::calibrate::score_file::Scores;
     use arcdoor_calib::{Comparison, Random};
 
     fn impostors(count: usize, people: u32, scale: f32) -> Impostors {

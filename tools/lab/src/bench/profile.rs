@@ -6,8 +6,8 @@ use std::io;
 use anyhow::{Context, Result};
 use arcdoor_infer::{EngineChoice, Entry, METHOD, Net, NetSpec};
 
-use crate::bench_nets::CoursesArgs;
-use crate::race::{Course, cpu_ms, input};
+use crate::bench::nets::CoursesArgs;
+use crate::bench::race::{Course, cpu_ms, input};
 use crate::say::say;
 use crate::stats::median;
 

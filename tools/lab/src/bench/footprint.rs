@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::bench_frame::{Row, beside_us};
+use crate::bench::row::{Row, beside_us};
 
 const STARTS: usize = 5;
 

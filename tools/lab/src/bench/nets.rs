@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use arcdoor_infer::{NetSpec, cost};
 use arcdoor_models::{Pack, PackNet, Role};
 
-use crate::race::{Course, Effort, Row, race};
+use crate::bench::race::{Course, Effort, Row, race};
 use crate::say::say;
 use crate::sight::open_pack;
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-const PEER: &str = include_str!("../python/faiss_match.py");
+const PEER: &str = include_str!("../../python/faiss_match.py");
 const MODEL: ModelId = ModelId::new([0; 16]);
 /// Rows and values of the default cases: a city, and a door.
 const CASES: [(usize, usize); 2] = [(1_000_000, 512), (10_000, 128)];

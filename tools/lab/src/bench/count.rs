@@ -11,9 +11,9 @@ use arcdoor_infer::{EngineChoice, Net, NetSpec, Session};
 use arcdoor_models::{Pack, Role};
 use arcdoor_vision::{DetectSettings, Detector, Embedder, Landmarker, YuNet, YuNetLandmarker, assess};
 
-use crate::bench_frame::{FRAME, Frames, crowd, detector_input};
-use crate::bench_nets::of_index;
-use crate::race::{Course, input};
+use crate::bench::frame::{FRAME, Frames, crowd, detector_input};
+use crate::bench::nets::of_index;
+use crate::bench::race::{Course, input};
 use crate::say::say;
 use crate::sight::open_pack;
 

@@ -16,10 +16,10 @@ use anyhow::{Context, Result, ensure};
 use arcdoor_calib::{Random, Share, gallery_threshold};
 use arcdoor_core::{Calibration, Template};
 
-use crate::fillers::first_of_each;
-use crate::lfw::{Lfw, stem};
+use crate::eval::set::fillers::first_of_each;
+use crate::eval::set::lfw::{Lfw, stem};
+use crate::eval::set::templates::{PathArgs, crops, photos};
 use crate::say::say_on;
-use crate::templates::{PathArgs, crops, photos};
 
 /// Strangers that must be left at every size.
 const LEAST_STRANGERS: usize = 400;

@@ -12,9 +12,9 @@ use arcdoor_infer::{EngineChoice, Files, Loading, Net, NetSpec, cost, write_grap
 use arcdoor_vision::align::ARCFACE_112;
 use arcdoor_vision::{DetectSettings, DetectorKind, RunOptions, Vision};
 
-use crate::bench_nets::CoursesArgs;
-use crate::footprint::{peak_memory, resident_memory};
-use crate::race::{Course, cpu_ms, input};
+use crate::bench::footprint::{peak_memory, resident_memory};
+use crate::bench::nets::CoursesArgs;
+use crate::bench::race::{Course, cpu_ms, input};
 use crate::say::{say, say_on};
 use crate::sight::open_pack;
 use crate::stats::median;

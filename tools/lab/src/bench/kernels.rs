@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use arcdoor_kernels::{Isa, PEAK_MACS, dot_f32_rows, multiply_adds};
 
-use crate::bench_nets::{RaceArgs, of_index};
-use crate::race::{Course, Row, cpu_ms};
+use crate::bench::nets::{RaceArgs, of_index};
+use crate::bench::race::{Course, Row, cpu_ms};
 use crate::say::say;
 
 /// Bytes that are streamed: well within the first cache, the second, and far beyond all of them.

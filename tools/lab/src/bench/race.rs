@@ -11,10 +11,10 @@ use arcdoor_infer::{EngineChoice, Net, NetSpec, Session};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
-use crate::peer_process::PeerProcess;
+use crate::bench::peer_process::PeerProcess;
 use crate::stats::{median, quantile};
 
-const SCRIPT: &str = include_str!("../python/race.py");
+const SCRIPT: &str = include_str!("../../python/race.py");
 /// Rounds that are not counted: caches, clocks and the peers' own tuning settle.
 const WARM_UP: usize = 2;
 /// Least cosine between an engine's outputs and tract's; peers that fuse differently stay far above it.

@@ -13,9 +13,9 @@ use arcdoor_vision::DetectSettings;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::lfw::Lfw;
+use crate::eval::set::lfw::Lfw;
+use crate::eval::set::scenes::{People, hits, read_truth, union};
 use crate::say::say_on;
-use crate::scenes::{People, hits, read_truth, union};
 use crate::sight::{Sight, open_pack, photos_in};
 use arcdoor_calib::Share;
 use arcdoor_vision::DetectorKind;

@@ -1,5 +1,10 @@
 //! `arcdoor-lab calibrate`: scores to the calibration table of a pack.
 
+mod data;
+mod report;
+mod rows;
+mod score_file;
+
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::path::PathBuf;
@@ -10,12 +15,13 @@ use arcdoor_core::{Fmr, Template};
 use arcdoor_models::CalibrationTable;
 use serde::Serialize;
 
-use crate::calibrate_report::report;
-use crate::calibrate_rows::{Choice, Made, choose};
-use crate::lfw::Lfw;
+use self::data::Data;
+use self::report::report;
+use self::rows::{Choice, Made, choose};
+use self::score_file::Scores;
+use crate::eval::set::lfw::Lfw;
+use crate::eval::set::templates::{PathArgs, photos};
 use crate::say::say_on;
-use crate::score_file::{self, Scores};
-use crate::templates::{PathArgs, photos};
 
 /// Below every cosine: what a pair scores of which a photo gave no template.
 const NEVER: f32 = -2.0;
@@ -61,18 +67,6 @@ pub(crate) struct CalibrateArgs {
 #[derive(Serialize)]
 struct Section<'a> {
     calibration: &'a CalibrationTable,
-}
-
-/// Everything that is counted.
-pub(crate) struct Data {
-    /// Gives the thresholds; suspects left out.
-    pub(crate) chosen: Scores,
-    /// Scores of the suspects that were left out.
-    pub(crate) suspects: Vec<Comparison>,
-    /// Other people, to report on; with the suspects among them, which are left out too.
-    pub(crate) reported: Option<(Scores, usize)>,
-    /// What the scores are of.
-    pub(crate) text: String,
 }
 
 pub(crate) fn run(args: CalibrateArgs) -> Result<()> {

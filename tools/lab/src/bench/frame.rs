@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -13,15 +13,14 @@ use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
 use arcdoor_infer::{Net, NetSpec};
 use arcdoor_models::{Pack, PackNet, Role};
 use arcdoor_vision::{DetectSettings, DetectorKind, RunOptions, SMALLEST_FACE_NET_PX, Threads, YuNet};
-use serde::Serialize;
 
 use crate::allocations::{Allocations, during};
-use crate::footprint;
-use crate::peer::{Peer, Setting};
-use crate::race::cpu_ms;
+use crate::bench::footprint;
+use crate::bench::peer::{Peer, Setting};
+use crate::bench::race::cpu_ms;
+use crate::bench::row::Row;
 use crate::say::say;
 use crate::sight::{detector_parser, open_pack};
-use crate::stats::median;
 use arcdoor_calib::Random;
 
 /// All pictures are brought to a camera's frame: the size decides the cost of detection.
@@ -60,49 +59,6 @@ pub(crate) struct BenchFrameArgs {
     /// Also write the rows as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-}
-
-/// One line of the table, and of the JSON array.
-#[derive(Serialize)]
-pub(crate) struct Row {
-    pub(crate) name: String,
-    pub(crate) engine: String,
-    pub(crate) threads: usize,
-    pub(crate) median_ms: Option<f64>,
-    pub(crate) min_ms: Option<f64>,
-    pub(crate) ratio_best_peer: Option<f64>,
-    pub(crate) best_peer: Option<String>,
-    /// Each frame after warm-up; only ours are counted.
-    pub(crate) allocations: Option<Allocations>,
-    /// What is no time: sizes.
-    pub(crate) bytes: Option<u64>,
-}
-
-impl Row {
-    pub(crate) fn new(name: &str, engine: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            engine: engine.to_owned(),
-            threads: 1,
-            median_ms: None,
-            min_ms: None,
-            ratio_best_peer: None,
-            best_peer: None,
-            allocations: None,
-            bytes: None,
-        }
-    }
-
-    pub(crate) fn timed(mut self, ms: &[f64]) -> Self {
-        self.median_ms = median(ms);
-        self.min_ms = ms.iter().copied().min_by(f64::total_cmp);
-        self
-    }
-
-    pub(crate) fn sized(mut self, bytes: u64) -> Self {
-        self.bytes = Some(bytes);
-        self
-    }
 }
 
 /// Milliseconds by engine and stage, one value for each photo and round.
@@ -407,12 +363,6 @@ fn print_rows(rows: &[Row]) -> io::Result<()> {
         )?;
     }
     Ok(())
-}
-
-/// The folder that a running binary lies in: its siblings are what cargo built with it.
-pub(crate) fn beside_us(name: &str) -> Option<PathBuf> {
-    let path = std::env::current_exe().ok()?.parent().map(Path::to_path_buf)?.join(name);
-    path.is_file().then_some(path)
 }
 
 #[cfg(test)]

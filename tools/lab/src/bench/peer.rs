@@ -9,9 +9,9 @@ use arcdoor_frame::RgbImage;
 use arcdoor_models::{ChannelOrder, NetFile, Pack};
 use serde::Serialize;
 
-use crate::peer_process::PeerProcess;
+use crate::bench::peer_process::PeerProcess;
 
-const SCRIPT: &str = include_str!("../python/opencv_frame.py");
+const SCRIPT: &str = include_str!("../../python/opencv_frame.py");
 
 /// What the peers must know so that they run the same networks on the same pictures.
 #[derive(Serialize)]

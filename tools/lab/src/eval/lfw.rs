@@ -11,10 +11,10 @@ use arcdoor_core::Template;
 use arcdoor_models::Pack;
 use serde::Serialize;
 
-use crate::det;
-use crate::lfw::{Lfw, Pair, stem};
+use crate::eval::det;
+use crate::eval::set::lfw::{Lfw, Pair, stem};
+use crate::eval::set::templates::{PathArgs, photos};
 use crate::say::say_on;
-use crate::templates::{PathArgs, photos};
 use arcdoor_calib::{Share, best_threshold, score_at_far};
 
 /// Below every cosine: what a pair scores of which a photo gave no template. Never accepted, always counted.
@@ -277,7 +277,7 @@ fn table(out: &mut String, rows: &[Operating]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lfw::Photo;
+    use crate::eval::set::lfw::Photo;
     use arcdoor_core::ModelId;
 
     fn template(values: &[f32]) -> Option<Template> {

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use arcdoor_calib::{Impostors, Share};
 
-use crate::calibrate::Data;
-use crate::calibrate_rows::{Choice, Made, tmr};
+use crate::calibrate::data::Data;
+use crate::calibrate::rows::{Choice, Made, tmr};
 
 /// The whole report as Markdown.
 pub(crate) fn report(data: &Data, made: &[Made], suspects_above: f32) -> String {
@@ -137,8 +137,8 @@ fn missed(tmr: Share) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibrate_rows::choose;
-    use crate::score_file::Scores;
+    use crate::calibrate::rows::choose;
+    use crate::calibrate::score_file::Scores;
     use arcdoor_calib::Comparison;
     use arcdoor_core::Fmr;
 

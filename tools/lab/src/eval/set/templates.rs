@@ -9,9 +9,9 @@ use arcdoor_models::{Pack, Role};
 use arcdoor_vision::DetectSettings;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::eval::set::fillers::Crop;
+use crate::eval::set::lfw::{Lfw, stem};
 use crate::features::Features;
-use crate::fillers::Crop;
-use crate::lfw::{Lfw, stem};
 use crate::sight::{Sight, detector_parser, open_pack};
 use crate::workers;
 use arcdoor_vision::DetectorKind;
