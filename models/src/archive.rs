@@ -4,9 +4,11 @@
 //! limits of a pack; no path, link, owner, mode or time of the archive is followed. Whether the pack is good
 //! is then said by [`Pack::open_signed`](crate::Pack::open_signed), as of any other folder.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::path::Path;
+
+use arcdoor_core::file::{ReadError, open_regular};
 
 use crate::error::{PackError, Problem};
 use crate::manifest::is_plain;
@@ -50,12 +52,12 @@ fn append(archive: &mut tar::Builder<impl Write>, dir: &Path, name: &str) -> io:
 /// When it is no tar file, holds anything but a pack's files, or the disk fails.
 pub fn unpack(path: &Path, into: &Path) -> Result<Vec<String>, PackError> {
     let refused = |problem| PackError { dir: path.to_owned(), problem };
-    // Opening a pipe or a device would wait for ever.
-    let metadata = path.metadata().map_err(|cause| refused(Problem::Archive(cause)))?;
-    if !metadata.is_file() {
-        return Err(refused(Problem::NotAFile { file: path.display().to_string() }));
-    }
-    let file = File::open(path).map_err(|cause| refused(Problem::Archive(cause)))?;
+    let file = open_regular(path).map_err(|error| {
+        refused(match error {
+            ReadError::Io(cause) => Problem::Archive(cause),
+            _ => Problem::NotAFile { file: path.display().to_string() },
+        })
+    })?;
     unpack_from(file, into).map_err(refused)
 }
 

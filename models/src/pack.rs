@@ -1,10 +1,9 @@
 //! A verified pack.
 
-use std::fs::File;
-use std::io::Read;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
+use arcdoor_core::file::{self, ReadError};
 use arcdoor_core::{Calibration, CalibrationError, CalibrationId, Fmr, ModelId, Threshold};
 use sha2::{Digest, Sha256};
 
@@ -237,22 +236,11 @@ fn read_verified(dir: &Path, file: &str, sha256: &str) -> Result<Vec<u8>, Proble
     Ok(bytes)
 }
 
-/// Regular files only: opening a pipe or a device would wait for ever.
 fn read_bounded(dir: &Path, name: &str, limit: u64) -> Result<Vec<u8>, Problem> {
-    let file = || name.to_owned();
-    let unreadable = |cause| Problem::Unreadable { file: file(), cause };
-    let path = dir.join(name);
-    let metadata = std::fs::metadata(&path).map_err(unreadable)?;
-    if !metadata.is_file() {
-        return Err(Problem::NotAFile { file: file() });
-    }
-    if metadata.len() > limit {
-        return Err(Problem::TooLarge { file: file(), limit });
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
-    File::open(&path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
-    if bytes.len() as u64 > limit {
-        return Err(Problem::TooLarge { file: file(), limit });
-    }
-    Ok(bytes)
+    let file = name.to_owned();
+    file::read_bounded(&dir.join(name), limit).map_err(|error| match error {
+        ReadError::Io(cause) => Problem::Unreadable { file, cause },
+        ReadError::NotAFile => Problem::NotAFile { file },
+        ReadError::TooLarge { limit } => Problem::TooLarge { file, limit },
+    })
 }

@@ -215,7 +215,7 @@ pub enum Error {
         /// Which.
         path: PathBuf,
         /// What is wrong, and what it should be.
-        problem: &'static str,
+        problem: String,
     },
     /// A marked copy cannot be written.
     #[error("{}: {source}; check the folder given with --annotate", path.display())]

@@ -34,6 +34,7 @@
 //! |---|---|
 //! | [`geometry`] | `Point`, `Rect`, `Landmarks5` in frame pixels |
 //! | [`face`] | one detected `Face` |
+//! | `file` | with the feature `std`: regular files, read up to a limit |
 //! | [`template`], [`model_id`] | what is stored, and whose embedder made it |
 //! | [`score`], [`threshold`] | cosine scores and what they are compared with |
 //! | [`quality`] | 0..100 with named parts; it gates, it never edits a score |
@@ -47,6 +48,8 @@
 pub mod decision;
 pub mod engines;
 pub mod face;
+#[cfg(feature = "std")]
+pub mod file;
 pub mod geometry;
 pub mod limits;
 pub mod model_id;

@@ -1,8 +1,8 @@
 //! Encoded pictures.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
+
+use arcdoor_core::file::{ReadError, read_bounded};
 
 use crate::error::FrameError;
 use crate::image::RgbImage;
@@ -36,12 +36,10 @@ pub fn decode(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImage) -> Result<
 /// # Errors
 /// As [`decode`]; also when the path is no regular file (a pipe would wait for ever) or unreadable.
 pub fn read_image(path: &Path, limits: &ImageLimits, out: &mut RgbImage) -> Result<(), FrameError> {
-    let failed = |cause| FrameError::File { path: path.to_path_buf(), cause };
-    if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(FrameError::NotAFile(path.to_path_buf()));
-    }
-    let mut bytes = Vec::new();
-    let bound = limits.max_bytes as u64 + 1;
-    File::open(path).and_then(|file| file.take(bound).read_to_end(&mut bytes)).map_err(failed)?;
+    let bytes = read_bounded(path, limits.max_bytes as u64).map_err(|error| match error {
+        ReadError::Io(cause) => FrameError::File { path: path.to_path_buf(), cause },
+        ReadError::NotAFile => FrameError::NotAFile(path.to_path_buf()),
+        ReadError::TooLarge { .. } => FrameError::TooManyBytes { limit: limits.max_bytes },
+    })?;
     decode(&bytes, limits, out)
 }

@@ -3,6 +3,7 @@
 use crate::disk::Disk;
 use crate::error::GalleryError;
 use crate::file_disk::{FileDisk, io_error};
+use arcdoor_core::file::open_regular;
 use std::fmt::Debug;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
@@ -150,14 +151,10 @@ impl Folder for FileFolder {
     }
 
     fn peek(&self, name: &str, max: usize) -> io::Result<Option<Vec<u8>>> {
-        // Opening a FIFO would wait for ever, so the kind is looked at first.
-        match self.path(name).metadata() {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-            Ok(metadata) if !metadata.is_file() => return Err(ErrorKind::InvalidInput.into()),
-            Ok(_) => {}
-        }
-        let file = std::fs::File::open(self.path(name))?;
+        let file = match open_regular(&self.path(name)) {
+            Err(error) if error.is_missing() => return Ok(None),
+            file => file?,
+        };
         let mut bytes = Vec::with_capacity(max);
         file.take(max as u64).read_to_end(&mut bytes)?;
         Ok(Some(bytes))

@@ -3,12 +3,13 @@
 //! One line of JSON ([`Head`]), then the values of every photo that has a template, f32, little-endian.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use arcdoor_core::file::open_regular;
 use arcdoor_core::limits::MAX_DIMENSION;
 use arcdoor_core::{ModelId, Template};
 use serde::{Deserialize, Serialize};
@@ -43,7 +44,7 @@ impl Features {
         if !path.exists() {
             return Ok(features);
         }
-        let mut file = BufReader::new(File::open(path).with_context(place)?);
+        let mut file = BufReader::new(open_regular(path).with_context(place)?);
         let mut line = String::new();
         file.by_ref().take(MAX_HEAD_BYTES).read_line(&mut line).with_context(place)?;
         let head: Head =

@@ -3,11 +3,12 @@
 use crate::device::Device;
 use crate::error::Error;
 use crate::home::Home;
+use crate::home::file::read_text;
 use crate::home::passphrase::{MAX_BYTES, Passphrase};
 use crate::request::Secrets;
 use arcdoor_api::{KeySource, Request};
 use arcdoor_core::SubjectName;
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
@@ -67,20 +68,8 @@ fn passphrase_file() -> Option<PathBuf> {
 /// A passphrase from the file that the variable names, else from the terminal.
 fn ask(prompt: &str) -> Result<Zeroizing<String>, Error> {
     if let Some(path) = passphrase_file() {
-        let bad = |problem| Error::BadFile { path: path.clone(), problem };
-        // Opening a pipe that nobody writes to would wait for ever.
-        if std::fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(bad("is no regular file; put the passphrase into one"));
-        }
-        let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES as usize + 1));
-        std::fs::File::open(&path)
-            .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-            .map_err(|source| Error::File { path: path.clone(), source })?;
-        if bytes.len() as u64 > MAX_BYTES {
-            return Err(bad("is longer than the 1,024 bytes that a passphrase may have"));
-        }
-        let text = str::from_utf8(&bytes).map_err(|_| bad("is no UTF-8 text"))?;
-        let mut text = Zeroizing::new(text.to_owned());
+        let missing = || Error::File { path: path.clone(), source: io::ErrorKind::NotFound.into() };
+        let mut text = read_text(&path, MAX_BYTES)?.ok_or_else(missing)?;
         let end = text.trim_end_matches(['\r', '\n']).len();
         text.truncate(end);
         return Ok(text);

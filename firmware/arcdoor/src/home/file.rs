@@ -1,33 +1,36 @@
 //! Reading and writing the folder's small files.
 
 use crate::error::Error;
+use arcdoor_core::file::{ReadError, read_bounded};
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use zeroize::Zeroizing;
 
-/// The text of a regular file of at most `limit` bytes; `None` where there is no file.
+/// The bytes of a regular file of at most `limit` bytes; `None` where there is no file.
 ///
 /// # Errors
-/// When it is no regular file, is larger, is no UTF-8 text, or cannot be read.
-pub fn read_text(path: &Path, limit: u64) -> Result<Option<String>, Error> {
-    let failed = |source| Error::File { path: path.to_owned(), source };
-    // Opening a pipe would wait for ever.
-    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(Error::BadFile { path: path.to_owned(), problem: "is no regular file" });
+/// When it is no regular file, is larger, or cannot be read.
+pub fn read_bytes(path: &Path, limit: u64) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    match read_bounded(path, limit) {
+        Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
+        Err(error) if error.is_missing() => Ok(None),
+        Err(ReadError::Io(source)) => Err(Error::File { path: path.to_owned(), source }),
+        Err(error) => Err(Error::BadFile { path: path.to_owned(), problem: error.to_string() }),
     }
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
-    let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
-    let bad = |problem| Error::BadFile { path: path.to_owned(), problem };
-    if bytes.len() as u64 > limit {
-        return Err(bad("is larger than such a file may be"));
+}
+
+/// As [`read_bytes`], of UTF-8 text.
+///
+/// # Errors
+/// As [`read_bytes`]; also when it is no UTF-8 text.
+pub fn read_text(path: &Path, limit: u64) -> Result<Option<Zeroizing<String>>, Error> {
+    let Some(bytes) = read_bytes(path, limit)? else { return Ok(None) };
+    match str::from_utf8(&bytes) {
+        Ok(text) => Ok(Some(Zeroizing::new(text.to_owned()))),
+        Err(_) => Err(Error::BadFile { path: path.to_owned(), problem: "is no UTF-8 text".to_owned() }),
     }
-    String::from_utf8(bytes).map(Some).map_err(|_| bad("is no UTF-8 text"))
 }
 
 /// Writes a file (mode 0600) whole, in one step: a power cut leaves the old one or the new one.

@@ -7,13 +7,12 @@
 //! | file | `gallery.key` in the home folder, mode 0600 | no: it lies beside what it opens |
 
 use super::Home;
+use super::file::read_bytes;
 use super::passphrase::{Kdf, Passphrase};
 use crate::error::Error;
 use arcdoor_api::KeySource;
 use arcdoor_core::ModelId;
 use arcdoor_gallery::{FileFolder, Folder, Gallery, GalleryError, GalleryKey, KEY_BYTES};
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -255,11 +254,8 @@ fn credential_path() -> Option<PathBuf> {
 
 fn read_credential() -> Result<GalleryKey, Error> {
     let path = credential_path().ok_or(Error::NoCredential { name: CREDENTIAL })?;
-    let failed = |source| Error::File { path: path.clone(), source };
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_KEY_FILE_BYTES));
-    let file = File::open(&path).map_err(failed)?;
-    file.take(MAX_KEY_FILE_BYTES as u64).read_to_end(&mut bytes).map_err(failed)?;
-    parse_key(&bytes).ok_or_else(|| Error::BadKey(path.clone()))
+    let bytes = read_bytes(&path, MAX_KEY_FILE_BYTES as u64)?;
+    bytes.and_then(|bytes| parse_key(&bytes)).ok_or(Error::BadKey(path))
 }
 
 /// 64 hexadecimal digits and white space, or 32 bytes.

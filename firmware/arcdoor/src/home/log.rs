@@ -3,8 +3,9 @@
 
 use crate::error::Error;
 use arcdoor_api::{Entry, Record, UtcTime};
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use arcdoor_core::file::open_regular;
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Bytes of one file; there are two at most.
@@ -86,8 +87,8 @@ fn parse(line: &[u8]) -> Option<Record> {
 /// The last `most` bytes of a file; nothing where there is none.
 fn tail(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
     use std::io::{Seek, SeekFrom};
-    let mut file = match File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+    let mut file = match open_regular(path) {
+        Err(error) if error.is_missing() => return Ok(Vec::new()),
         file => file?,
     };
     let length = file.metadata()?.len();

@@ -12,9 +12,10 @@
 
 use crate::error::Error;
 use arcdoor_core::SubjectId;
+use arcdoor_core::file::open_regular;
 use arcdoor_core::limits::MAX_DIMENSION;
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::fs::OpenOptions;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
@@ -169,12 +170,11 @@ impl Probes {
     }
 
     fn read(&self) -> Result<Vec<Option<Slot>>, Error> {
-        let mut bytes = Vec::new();
-        let file = match File::open(&self.path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            file => file.map_err(self.failed())?,
+        let file = match open_regular(&self.path) {
+            Err(error) if error.is_missing() => return Ok(Vec::new()),
+            file => file.map_err(|error| self.failed()(error.into()))?,
         };
-        let most = MOST_PROBES * SLOT_BYTES;
+        let (mut bytes, most) = (Vec::new(), MOST_PROBES * SLOT_BYTES);
         file.take(most as u64).read_to_end(&mut bytes).map_err(self.failed())?;
         Ok(bytes.chunks(SLOT_BYTES).map(Slot::parse).collect())
     }

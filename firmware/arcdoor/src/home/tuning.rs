@@ -21,13 +21,12 @@
 //! then hold, and nothing else changes.
 
 use super::Home;
-use super::file::replace;
+use super::file::{read_bytes, read_text, replace};
 use crate::error::Error;
 use arcdoor_models::Pack;
 use arcdoor_vision::tuning::{Choice, Form, Isa, Layer, Tile, Tuning, TuningError};
 use serde::{Deserialize, Serialize};
-use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 /// Largest file, in bytes.
@@ -43,10 +42,7 @@ const MAX_CPU: usize = 200;
 pub enum TuningProblem {
     /// It cannot be read.
     #[error("{0}")]
-    Io(#[from] io::Error),
-    /// No text of the right size.
-    #[error("is no regular file with at most {} KiB of UTF-8 text", MAX_BYTES >> 10)]
-    File,
+    File(#[from] Box<Error>),
     /// Not as such a file is written.
     #[error("{0}")]
     Toml(#[from] Box<toml::de::Error>),
@@ -149,29 +145,13 @@ impl Row {
 /// # Errors
 /// When the file is broken, or was measured for something else.
 pub fn read(home: &Home, pack: &Pack) -> Result<Option<Tuning>, TuningProblem> {
-    let Some(text) = text(&home.tuning())? else { return Ok(None) };
+    let Some(text) = read_text(&home.tuning(), MAX_BYTES).map_err(Box::new)? else { return Ok(None) };
     parse(&text, &networks(pack), &cpu(), Isa::detect().name()).map(Some)
 }
 
 /// The defaults where the file does not fit.
 pub(crate) fn of(home: &Home, pack: &Pack) -> Tuning {
     read(home, pack).ok().flatten().unwrap_or_default()
-}
-
-fn text(path: &Path) -> Result<Option<String>, TuningProblem> {
-    // Opening a pipe would wait for ever.
-    match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error.into()),
-        Ok(metadata) if !metadata.is_file() => return Err(TuningProblem::File),
-        Ok(_) => {}
-    }
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(TuningProblem::File);
-    }
-    String::from_utf8(bytes).map(Some).map_err(|_| TuningProblem::File)
 }
 
 fn parse(text: &str, networks: &[String], cpu: &str, isa: &str) -> Result<Tuning, TuningProblem> {
@@ -216,12 +196,10 @@ fn networks(pack: &Pack) -> Vec<String> {
 
 /// The CPU as the kernel names it; cores of several kinds are all named.
 fn cpu() -> String {
-    let mut info = String::new();
-    let read = fs::File::open("/proc/cpuinfo").map(|file| file.take(MAX_CPUINFO).read_to_string(&mut info));
-    if !matches!(read, Ok(Ok(_))) {
-        return "unknown".to_owned();
+    match read_bytes(Path::new("/proc/cpuinfo"), MAX_CPUINFO) {
+        Ok(Some(info)) => cpu_of(&String::from_utf8_lossy(&info)),
+        Ok(None) | Err(_) => "unknown".to_owned(),
     }
-    cpu_of(&info)
 }
 
 fn cpu_of(info: &str) -> String {
@@ -304,20 +282,6 @@ mod tests {
         for (from, to) in [("stride = 1", "stride = -1"), ("\"direct\"", "\"other\""), ("pixels", "colour")] {
             assert!(matches!(with(from, to), Err(TuningProblem::Toml(_))), "{from} {to}");
         }
-    }
-
-    #[test]
-    fn only_a_small_regular_text_file_is_read() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("tuning.toml");
-        assert!(text(&path).unwrap().is_none());
-        fs::write(&path, "x".repeat(MAX_BYTES as usize)).unwrap();
-        assert!(text(&path).unwrap().is_some());
-        fs::write(&path, "x".repeat(MAX_BYTES as usize + 1)).unwrap();
-        assert!(matches!(text(&path), Err(TuningProblem::File)));
-        fs::write(&path, [0xff]).unwrap();
-        assert!(matches!(text(&path), Err(TuningProblem::File)));
-        assert!(matches!(text(dir.path()), Err(TuningProblem::File)));
     }
 
     #[test]

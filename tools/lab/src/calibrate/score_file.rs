@@ -5,12 +5,12 @@
 //! ones alone: a rate is a share of all.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use arcdoor_calib::{Comparison, Impostors};
+use arcdoor_core::file::open_regular;
 use serde::Deserialize;
 
 const MAX_LINES: usize = 200_000_000;
@@ -36,8 +36,7 @@ pub(crate) struct Scores {
 
 /// Reads a file; every line names its people, or none does.
 pub(crate) fn read(path: &Path) -> Result<Scores> {
-    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    ensure!(file.metadata()?.is_file(), "{} is no regular file", path.display());
+    let file = open_regular(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut file = BufReader::new(file);
     let (mut genuine, mut impostors) = (Vec::new(), Vec::new());
     let mut numbers: HashMap<String, u32> = HashMap::new();
