@@ -9,7 +9,7 @@ const MOST_STEPS: usize = 100_000;
 /// at least `confidence` (0..1) of all cases, whatever the rate. At no hits and 95 %, the upper end lies near
 /// 3.7 / total; the one-sided rule of three is 3 / total.
 #[must_use]
-pub fn clopper_pearson(hits: usize, total: usize, confidence: f64) -> (f64, f64) {
+pub(crate) fn clopper_pearson(hits: usize, total: usize, confidence: f64) -> (f64, f64) {
     if total == 0 {
         return (0.0, 1.0);
     }

@@ -11,7 +11,6 @@ mod rates;
 mod share;
 mod tail;
 
-pub use binomial::clopper_pearson;
 pub use feature_file::{FeatureFileError, Features, HEADER_BYTES, MAX_COLUMNS, MAX_ROWS};
 pub use fpir::{GalleryThreshold, fmr_for_fpir, fpir_for_fmr, gallery_threshold};
 pub use impostors::{

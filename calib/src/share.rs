@@ -23,10 +23,25 @@ impl Share {
         Self { value, low, high }
     }
 
-    /// Hits and totals of groups whose trials depend on each other (pairs of one person): the interval is
-    /// the percentile bootstrap over groups (Bolle, Ratha and Pankanti, CVIU 93, 2004).
+    /// Trials of `people` who are numbered from 0, each with its person and whether it is a hit. Trials of one
+    /// person depend on each other, so that the interval is a bootstrap over the people who have any.
+    ///
+    /// # Panics
+    /// When a person's number is not below `people`.
     #[must_use]
-    pub fn of_groups(groups: &[(usize, usize)]) -> Self {
+    pub fn by_person(people: usize, trials: impl IntoIterator<Item = (usize, bool)>) -> Self {
+        let mut groups = vec![(0, 0); people];
+        for (person, is_hit) in trials {
+            groups[person].0 += usize::from(is_hit);
+            groups[person].1 += 1;
+        }
+        groups.retain(|(_, total)| *total > 0);
+        Self::of_groups(&groups)
+    }
+
+    /// Hits and totals of groups: the interval is the percentile bootstrap over groups (Bolle, Ratha and
+    /// Pankanti, CVIU 93, 2004).
+    fn of_groups(groups: &[(usize, usize)]) -> Self {
         const ROUNDS: usize = 1000;
         let share = |hits: usize, total: usize| hits as f64 / total.max(1) as f64;
         let (hits, total) = groups.iter().fold((0, 0), |sum, group| (sum.0 + group.0, sum.1 + group.1));
@@ -63,6 +78,14 @@ mod tests {
     fn groups_that_agree_leave_no_doubt() {
         let share = Share::of_groups(&[(3, 4); 50]);
         assert_eq!((share.value, share.low, share.high), (0.75, 0.75, 0.75));
+    }
+
+    #[test]
+    fn trials_are_gathered_by_person_and_who_has_none_is_not_drawn() {
+        let trials = [(4, true), (1, false), (4, true), (1, true), (4, false)];
+        let (found, expected) = (Share::by_person(9, trials), Share::of_groups(&[(1, 2), (2, 3)]));
+        assert_eq!((found.value, found.low, found.high), (0.6, expected.low, expected.high));
+        assert!(Share::by_person(9, []).value.is_nan());
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(crate) fn format_3() -> MemoryDisk {
 }
 
 /// Ada (1) as she was enrolled, Bob (2) issued anew twice, Cid (3) revoked, Dee (4) issued anew once and
-/// given a view and an impostor after that.
+/// given a view and an impostor after that. Written by the last code that wrote this format (586c31a).
 pub(crate) fn format_4() -> MemoryDisk {
     expanded(include_bytes!("../data/format-4.gallery"))
 }

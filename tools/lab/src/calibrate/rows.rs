@@ -149,17 +149,11 @@ fn below_counts(
 
 /// The share of genuine comparisons at or above `threshold`, its interval over people where they are known.
 pub(crate) fn tmr(genuine: &[(u32, f32)], people: usize, threshold: f32) -> Share {
-    let hits = |score: f32| usize::from(score >= threshold);
+    let trials = genuine.iter().map(|(person, score)| (*person as usize, *score >= threshold));
     if people == 0 {
-        return Share::of(genuine.iter().map(|(_, score)| hits(*score)).sum(), genuine.len());
+        return Share::of(trials.filter(|(_, is_hit)| *is_hit).count(), genuine.len());
     }
-    let mut by_person = vec![(0, 0); people];
-    for (person, score) in genuine {
-        by_person[*person as usize].0 += hits(*score);
-        by_person[*person as usize].1 += 1;
-    }
-    by_person.retain(|(_, total)| *total > 0);
-    Share::of_groups(&by_person)
+    Share::by_person(people, trials)
 }
 
 #[cfg(test)]

@@ -235,8 +235,7 @@ fn rates(
     world: &World,
     named: &mut BTreeMap<(String, String), f32>,
 ) -> Result<Rates> {
-    let none = || vec![(0, 0); world.others.len()];
-    let [mut positives, mut with_suspects, mut misses] = [none(), none(), none()];
+    let (mut positives, mut with_suspects, mut misses) = (Vec::new(), Vec::new(), Vec::new());
     for draw in 0..draws {
         let order = shuffled(world.others.len(), u64::from(draw));
         let (enrolled, strangers) = order.split_at(own);
@@ -249,25 +248,18 @@ fn rates(
             if is_positive {
                 named.insert((probe.name.clone(), gallery[best.0].name.clone()), best.1);
             }
-            count(&mut positives[person], is_positive);
-            count(&mut with_suspects[person], is_positive || suspected >= threshold);
+            positives.push((person, is_positive));
+            with_suspects.push((person, is_positive || suspected >= threshold));
         }
         for (place, &person) in enrolled.iter().enumerate() {
             for probe in &world.others[person][1..] {
                 let ((found, score), _) = best(world, &gallery, probe)?;
-                count(&mut misses[person], found != place || score < threshold);
+                misses.push((person, found != place || score < threshold));
             }
         }
     }
-    let share = |groups: Vec<(usize, usize)>| {
-        Share::of_groups(&groups.into_iter().filter(|group| group.1 > 0).collect::<Vec<_>>())
-    };
+    let share = |trials: Vec<(usize, bool)>| Share::by_person(world.others.len(), trials);
     Ok(Rates { fpir: share(positives), fpir_with_suspects: share(with_suspects), fnir: share(misses) })
-}
-
-fn count(of: &mut (usize, usize), is_hit: bool) {
-    of.0 += usize::from(is_hit);
-    of.1 += 1;
 }
 
 /// The best place and its score, suspects aside; and the best score of a suspect.

@@ -223,13 +223,8 @@ impl AllPairs {
     fn operating(&self) -> Vec<Operating> {
         let at = |far: &f64| {
             let threshold = score_at_far(&self.impostors, *far);
-            let mut by_person = vec![(0, 0); self.people];
-            for (person, score) in &self.genuine {
-                by_person[*person].0 += usize::from(*score > threshold);
-                by_person[*person].1 += 1;
-            }
-            by_person.retain(|(_, total)| *total > 0);
-            Operating { far: *far, threshold, tar: Share::of_groups(&by_person) }
+            let trials = self.genuine.iter().map(|(person, score)| (*person, *score > threshold));
+            Operating { far: *far, threshold, tar: Share::by_person(self.people, trials) }
         };
         RATES.iter().map(at).collect()
     }
