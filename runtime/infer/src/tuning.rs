@@ -4,14 +4,16 @@
 use std::collections::BTreeMap;
 
 use arcdoor_kernels::{Conv, Epilogue, Isa, Map, Planar, ShapeError, Square, Taps, Tile, Winograd};
+use serde::{Deserialize, Serialize};
 
 /// Most layers of one tuning.
 pub const MAX_LAYERS: usize = 512;
 
 /// The shape of a dense convolution, or of a fully connected layer: a kernel as large as its input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Layer {
     /// Whether it reads the network's planar input: a first layer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub planar: bool,
     /// Channels, rows and columns of the input.
     pub input: [usize; 3],
@@ -26,7 +28,8 @@ pub struct Layer {
 }
 
 /// How a layer's sums are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Form {
     /// As they are written: the same values with every tile, bit for bit.
     Direct,
@@ -77,9 +80,61 @@ pub struct Choice {
 }
 
 /// Choices by layer. Layers that are not named have the default's. Empty: the defaults throughout.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+///
+/// In files it is a list of layers, each with the fields of [`Layer`], its `form`, and the fields of its [`Tile`], of
+/// which `planes` and `strip` are left out where there is no bound.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Row>", into = "Vec<Row>")]
 pub struct Tuning {
     layers: BTreeMap<Layer, Choice>,
+}
+
+/// A layer and what is chosen for it, as files have them.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    #[serde(flatten)]
+    layer: Layer,
+    form: Form,
+    #[serde(flatten, with = "StoredTile")]
+    tile: Tile,
+}
+
+/// The kernels know nothing of files.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Tile")]
+struct StoredTile {
+    pixels: usize,
+    blocks: usize,
+    #[serde(default = "unbounded", skip_serializing_if = "is_unbounded")]
+    planes: usize,
+    #[serde(default = "unbounded", skip_serializing_if = "is_unbounded")]
+    strip: usize,
+}
+
+const fn unbounded() -> usize {
+    usize::MAX
+}
+
+/// Whether a file's number, which is signed in TOML, cannot hold it.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_unbounded(value: &usize) -> bool {
+    i64::try_from(*value).is_err()
+}
+
+impl TryFrom<Vec<Row>> for Tuning {
+    type Error = TuningError;
+
+    fn try_from(rows: Vec<Row>) -> Result<Self, TuningError> {
+        let choices = rows.into_iter().map(|Row { layer, form, tile }| (layer, Choice { form, tile }));
+        Self::new(&choices.collect::<Vec<_>>())
+    }
+}
+
+impl From<Tuning> for Vec<Row> {
+    fn from(tuning: Tuning) -> Self {
+        tuning.layers.into_iter().map(|(layer, Choice { form, tile })| Row { layer, form, tile }).collect()
+    }
 }
 
 /// A tuning that makes no sense.

@@ -127,3 +127,16 @@ fn damage_is_an_error_and_never_a_panic() {
     let longer = [&graphs[..], &[0]].concat();
     assert!(matches!(load(&onnx, &longer, INPUTS[0]), Err(InferError::Graph(_))));
 }
+
+/// What the test of builds without tract starts from: remade here, so that it stays what is written today.
+#[test]
+fn the_committed_network_is_the_one_that_is_written_today() {
+    const INPUT: [usize; 4] = [1, 3, 2, 2];
+    let mut b = Builder::new(5);
+    let x = b.conv("x", [3, 4, 1], [1, 1], 1, [0; 4]);
+    let y = b.node("Relu", &[&x], vec![]);
+    let onnx = b.finish(INPUT, &[(&y, 0)]);
+    let graphs = write_graphs(&onnx, &[&y], &[INPUT]).unwrap();
+    let committed = [&include_bytes!("data/small.onnx")[..], include_bytes!("data/small.graph")];
+    assert_eq!([&onnx[..], &graphs], committed);
+}

@@ -8,7 +8,7 @@ use crate::{bare, cargo, deny, deps, fetch, inside, pack, trainer};
 
 type Step = (&'static str, fn() -> Result<()>);
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     ("format", || cargo::run(&["fmt", "--all", "--check"])),
     ("import rules", deps::run),
     ("documents", || inside::documents(&cargo::root())),
@@ -30,6 +30,7 @@ const STEPS: [Step; 10] = [
         ])
     }),
     ("bare metal", bare::build),
+    ("without tract", without_tract),
     ("tests", tests),
     ("trainer", trainer::test),
     ("docs", || {
@@ -50,6 +51,12 @@ pub(crate) fn run() -> Result<()> {
     }
     println!("cargo xtask test: {} steps passed in {:.0} s", STEPS.len(), start.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// Networks run from their graph files in a build that has no tract.
+fn without_tract() -> Result<()> {
+    let only = ["-p", "arcdoor-infer", "--no-default-features", "--test", "start"];
+    cargo::run(&[&["test", "--release", "--locked"][..], &only].concat())
 }
 
 /// The suites that want real photos find them through `ARCDOOR_DEMO_PHOTOS`; so none of them skips here.

@@ -13,7 +13,7 @@ use arcdoor_gallery::{FileFolder, Gallery, GalleryError};
 use arcdoor_models::Pack;
 use arcdoor_pipeline::{Policy, Rules, Thresholds};
 use arcdoor_vision::DetectorKind;
-use arcdoor_vision::tuning::{Choice, Layer, Tuning};
+use arcdoor_vision::tuning::Tuning;
 
 /// What the flags say over the settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -216,9 +216,9 @@ impl Device {
     ///
     /// # Errors
     /// When the pack is refused, or the file cannot be written.
-    pub fn keep_tuning(&mut self, layers: &[(Layer, Choice)]) -> Result<(), Error> {
+    pub fn keep_tuning(&mut self, tiles: &Tuning) -> Result<(), Error> {
         let pack = open_once(&mut self.pack, || open_pack(&self.home, &self.settings))?;
-        tuning::write(&self.home, pack, layers)
+        tuning::write(&self.home, pack, tiles)
     }
 
     /// Throws recognition away, with all that it remembers; the next decision loads it anew.

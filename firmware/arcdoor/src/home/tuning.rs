@@ -24,7 +24,7 @@ use super::Home;
 use super::file::{read_bytes, read_text, replace};
 use crate::error::Error;
 use arcdoor_models::Pack;
-use arcdoor_vision::tuning::{Choice, Form, Isa, Layer, Tile, Tuning, TuningError};
+use arcdoor_vision::tuning::{Isa, Tuning};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::Path;
@@ -43,12 +43,9 @@ pub enum TuningProblem {
     /// It cannot be read.
     #[error("{0}")]
     File(#[from] Box<Error>),
-    /// Not as such a file is written.
+    /// Not as such a file is written, or with a layer or a tile that cannot be.
     #[error("{0}")]
     Toml(#[from] Box<toml::de::Error>),
-    /// A layer or a tile that cannot be.
-    #[error("{0}")]
-    Tuning(#[from] TuningError),
     /// Of an arcdoor that measures something else.
     #[error("is of version {0}, and this arcdoor writes version {VERSION}")]
     Version(u32),
@@ -68,76 +65,7 @@ struct File {
     cpu: String,
     isa: String,
     #[serde(default, rename = "layer")]
-    layers: Vec<Row>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Row {
-    #[serde(default, skip_serializing_if = "is_false")]
-    planar: bool,
-    input: [usize; 3],
-    outputs: usize,
-    kernel: [usize; 2],
-    stride: usize,
-    pads: [usize; 4],
-    form: FormName,
-    pixels: usize,
-    blocks: usize,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    planes: Option<usize>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    strip: Option<usize>,
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum FormName {
-    Direct,
-    Winograd2,
-    Winograd4,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-const fn is_false(value: &bool) -> bool {
-    !*value
-}
-
-impl Row {
-    fn of(layer: &Layer, choice: Choice) -> Self {
-        let Tile { pixels, blocks, planes, strip } = choice.tile;
-        // TOML's numbers are signed.
-        let bounded = |value: usize| (i64::try_from(value).is_ok()).then_some(value);
-        Self {
-            planar: layer.planar,
-            input: layer.input,
-            outputs: layer.outputs,
-            kernel: layer.kernel,
-            stride: layer.stride,
-            pads: layer.pads,
-            form: match choice.form {
-                Form::Direct => FormName::Direct,
-                Form::Winograd2 => FormName::Winograd2,
-                Form::Winograd4 => FormName::Winograd4,
-            },
-            pixels,
-            blocks,
-            planes: bounded(planes),
-            strip: bounded(strip),
-        }
-    }
-
-    fn choice(&self) -> (Layer, Choice) {
-        let Self { planar, input, outputs, kernel, stride, pads, .. } = *self;
-        let form = match self.form {
-            FormName::Direct => Form::Direct,
-            FormName::Winograd2 => Form::Winograd2,
-            FormName::Winograd4 => Form::Winograd4,
-        };
-        let [planes, strip] = [self.planes, self.strip].map(|most| most.unwrap_or(usize::MAX));
-        let tile = Tile { pixels: self.pixels, blocks: self.blocks, planes, strip };
-        (Layer { planar, input, outputs, kernel, stride, pads }, Choice { form, tile })
-    }
+    layers: Tuning,
 }
 
 /// What was measured for this pack on this CPU; `None`: nothing was.
@@ -166,20 +94,20 @@ fn parse(text: &str, networks: &[String], cpu: &str, isa: &str) -> Result<Tuning
         let other = format!("{} with {}", file.cpu, file.isa);
         return Err(TuningProblem::Cpu(other.chars().filter(|c| !c.is_control()).take(MAX_CPU).collect()));
     }
-    Ok(Tuning::new(&file.layers.iter().map(Row::choice).collect::<Vec<_>>())?)
+    Ok(file.layers)
 }
 
 /// Writes the file in one step: whoever reads it meanwhile sees the old one or the new one.
 ///
 /// # Errors
 /// When it cannot be written.
-pub(crate) fn write(home: &Home, pack: &Pack, layers: &[(Layer, Choice)]) -> Result<(), Error> {
+pub(crate) fn write(home: &Home, pack: &Pack, tuning: &Tuning) -> Result<(), Error> {
     let file = File {
         version: VERSION,
         networks: networks(pack),
         cpu: cpu(),
         isa: Isa::detect().name().to_owned(),
-        layers: layers.iter().map(|(layer, choice)| Row::of(layer, *choice)).collect(),
+        layers: tuning.clone(),
     };
     let path = home.tuning();
     let failed = |error| Error::File { path: path.clone(), source: io::Error::other(error) };
@@ -216,6 +144,7 @@ fn cpu_of(info: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arcdoor_vision::tuning::{Choice, Form, Layer, Tile};
 
     const LAYER: Layer = Layer {
         planar: false,
@@ -244,9 +173,9 @@ mod tests {
             networks: vec!["a".into(), "b".into()],
             cpu: "cpu".into(),
             isa: "neon".into(),
-            layers: layers.iter().map(|(layer, choice)| Row::of(layer, *choice)).collect(),
+            layers: Tuning::new(&layers).unwrap(),
         };
-        (toml::to_string(&file).unwrap(), Tuning::new(&layers).unwrap())
+        (toml::to_string(&file).unwrap(), file.layers)
     }
 
     fn parsed(text: &str) -> Result<Tuning, TuningProblem> {
@@ -257,6 +186,53 @@ mod tests {
     fn what_was_written_is_read() {
         let (text, tuning) = written();
         assert_eq!(parsed(&text).unwrap(), tuning, "{text}");
+    }
+
+    /// Word for word what was written before the layers' types did it themselves.
+    #[test]
+    fn a_file_of_an_older_arcdoor_is_read() {
+        let older = r#"version = 1
+networks = ["a", "b"]
+cpu = "cpu"
+isa = "neon"
+
+[[layer]]
+input = [64, 28, 28]
+outputs = 48
+kernel = [3, 3]
+stride = 1
+pads = [1, 1, 1, 1]
+form = "direct"
+pixels = 6
+blocks = 1
+planes = 4
+
+[[layer]]
+input = [64, 28, 28]
+outputs = 64
+kernel = [3, 3]
+stride = 1
+pads = [1, 1, 1, 1]
+form = "winograd4"
+pixels = 6
+blocks = 2
+planes = 4
+
+[[layer]]
+planar = true
+input = [3, 112, 112]
+outputs = 48
+kernel = [3, 3]
+stride = 2
+pads = [1, 1, 1, 1]
+form = "direct"
+pixels = 6
+blocks = 1
+planes = 4
+"#;
+        let (text, tuning) = written();
+        assert_eq!(parsed(older).unwrap(), tuning);
+        assert_eq!(text, older);
     }
 
     #[test]
@@ -274,13 +250,20 @@ mod tests {
         assert!(
             matches!(with("cpu = \"cpu\"", "cpu = \"\\u001bother\""), Err(TuningProblem::Cpu(cpu)) if cpu == "other with neon")
         );
-        assert!(matches!(with("blocks = 1", "blocks = 3"), Err(TuningProblem::Tuning(TuningError::Tile))));
-        assert!(matches!(
-            with("outputs = 64", "outputs = 48"),
-            Err(TuningProblem::Tuning(TuningError::Twice(_)))
-        ));
-        for (from, to) in [("stride = 1", "stride = -1"), ("\"direct\"", "\"other\""), ("pixels", "colour")] {
-            assert!(matches!(with(from, to), Err(TuningProblem::Toml(_))), "{from} {to}");
+        let refused = |from, to| match with(from, to) {
+            Err(TuningProblem::Toml(error)) => error.to_string(),
+            other => panic!("{from} {to}: {other:?}"),
+        };
+        for (from, to, why) in [
+            ("blocks = 1", "blocks = 3", "a tile has 1 to 14 pixels"),
+            ("outputs = 64", "outputs = 48", "is named twice"),
+            ("stride = 1", "stride = -1", "stride"),
+            ("\"direct\"", "\"other\"", "winograd2"),
+            ("pixels", "colour", "pixels"),
+            ("form =", "colour = 1\nform =", "unknown field `colour`"),
+        ] {
+            let error = refused(from, to);
+            assert!(error.contains(why), "{from} {to}: {error}");
         }
     }
 

@@ -76,7 +76,7 @@ pub(super) fn tune(
     }
     let path = (!dry_run).then(|| device.home().tuning());
     if path.is_some() {
-        device.keep_tuning(&chosen)?;
+        device.keep_tuning(&Tuning::new(&chosen)?)?;
     }
     reply.answer(&Response::Tuning {
         path,
