@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// An exclusively locked regular file with mode 0600 (on Unix).
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl FileDisk {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
         let file = options.open(path).map_err(io_error("opening"))?;
-        file.try_lock().map_err(|error| match error {
+        try_lock(&file).map_err(|error| match error {
             TryLockError::WouldBlock => GalleryError::Locked(path.to_owned()),
             TryLockError::Error(source) => GalleryError::Io { doing: "locking", source },
         })?;
@@ -55,6 +56,18 @@ impl FileDisk {
         // The guarded file has no state that a panic could leave half changed: each call seeks anew.
         self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Locks the file for this handle. A program that another thread starts at this moment holds copies of all handles
+/// until it runs, a closed one's lock with them: so a lock is asked for some times, 200 ms in all.
+fn try_lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..20 {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+            locked => return locked,
+        }
+    }
+    file.try_lock()
 }
 
 /// Takes away what a copy or a careless umask gave to others.

@@ -254,7 +254,10 @@ fn credential_path() -> Option<PathBuf> {
 
 fn read_credential() -> Result<GalleryKey, Error> {
     let path = credential_path().ok_or(Error::NoCredential { name: CREDENTIAL })?;
-    let bytes = read_bytes(&path, MAX_KEY_FILE_BYTES as u64)?;
+    let bytes = match read_bytes(&path, MAX_KEY_FILE_BYTES as u64) {
+        Err(Error::BadFile { .. }) => return Err(Error::BadKey(path)),
+        bytes => bytes?,
+    };
     bytes.and_then(|bytes| parse_key(&bytes)).ok_or(Error::BadKey(path))
 }
 

@@ -257,7 +257,7 @@ planes = 4
         for (from, to, why) in [
             ("blocks = 1", "blocks = 3", "a tile has 1 to 14 pixels"),
             ("outputs = 64", "outputs = 48", "is named twice"),
-            ("stride = 1", "stride = -1", "stride"),
+            ("stride = 1", "stride = -1", "integer `-1`"),
             ("\"direct\"", "\"other\"", "winograd2"),
             ("pixels", "colour", "pixels"),
             ("form =", "colour = 1\nform =", "unknown field `colour`"),
