@@ -15,6 +15,24 @@
 //!
 //! Without the feature `tract`, a network with a graph file runs all the same, and whatever would need tract is
 //! refused ([`InferError::NoTract`]).
+//!
+//! ```
+//! use arcdoor_infer::{Files, InferError, Net, NetSpec, RunOptions};
+//!
+//! # fn main() -> Result<(), InferError> {
+//! // A convolution of 1x1 from 3 to 4 channels, and a ReLU.
+//! let onnx: &[u8] = include_bytes!("../tests/data/small.onnx");
+//! let graphs: &[u8] = include_bytes!("../tests/data/small.graph");
+//! let spec = NetSpec { input: [1, 3, 2, 2], outputs: &["v4"] };
+//! let net = Net::load(Files { onnx, graphs: Some(graphs) }, &spec, &RunOptions::default())?;
+//! let mut session = net.session()?;
+//! session.input_mut().fill(0.5);
+//! session.run()?;
+//! assert_eq!(session.output_shape(0), [1, 4, 2, 2]);
+//! assert!(session.output(0).iter().all(|value| *value >= 0.0));
+//! # Ok(())
+//! # }
+//! ```
 #![forbid(unsafe_code)]
 
 mod engine;
