@@ -10,7 +10,7 @@
 //! | [`cli`] | arguments to requests, answers to text; the only one that prints | daemon, request |
 //! | [`daemon`] | the loop, and the clock that it lives by | request, device |
 //! | [`request`] | what each request does, one function each | device |
-//! | [`device`] | [`Device`](device::Device): recognition, gallery and journal, each opened once | home |
+//! | [`device`] | [`Device`]: recognition, gallery and journal, each opened once | home |
 //! | [`home`] | the folder of all state, and its files | |
 //! | [`error`] | [`Error`]: exit code and advice | |
 //!

@@ -8,7 +8,7 @@ use crate::limits::{MAX_ELEMENTS, MAX_OUTPUTS};
 pub struct NetSpec<'a> {
     /// Input shape: batch, channels, height, width. It replaces the shape that the file declares.
     pub input: [usize; 4],
-    /// The outputs, by name, in the order in which [`Session::output`] numbers them.
+    /// The outputs, by name, in the order in which [`Session::output`](crate::Session::output) numbers them.
     pub outputs: &'a [&'a str],
 }
 

@@ -11,7 +11,7 @@ use crate::sources::{self, File, Sources};
 /// One crate whose folders have arrows.
 struct Folders {
     package: &'static str,
-    /// A folder and the folders that it may use; what stands in the crate's root is [`Folders::root`]'s matter.
+    /// A folder and the folders that it may use; `shared` says what of the crate's root every folder may use.
     arrows: &'static [(&'static str, &'static [&'static str])],
     /// Modules in the root that every folder may use.
     shared: &'static [&'static str],

@@ -128,7 +128,7 @@ impl Default for Settings {
     }
 }
 
-/// The policy of [`run`](crate::run); photos are decided one by one.
+/// The policy of [`Loop`](crate::daemon::Loop); photos are decided one by one.
 pub type PolicySettings = arcdoor_pipeline::Policy;
 
 fn face_width<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
