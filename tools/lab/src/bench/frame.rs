@@ -262,7 +262,7 @@ fn rounds(
     let mut peer = match &args.python {
         Some(python) => {
             let input = ours.detector_input(&frames[0])?;
-            Some(Peer::start(python, &Setting::of(pack, input), frames)?)
+            Some(Peer::start(python, &Setting::of(pack, input)?, frames)?)
         }
         None => None,
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use arcdoor_frame::RgbImage;
 use arcdoor_models::{ChannelOrder, NetFile, Pack};
 use serde::Serialize;
@@ -35,7 +35,16 @@ struct Network {
 }
 
 impl Setting {
-    pub(crate) fn of(pack: &Pack, detector_input: [u32; 2]) -> Self {
+    /// The peers take colour alone: a pack with a network for grey images is refused.
+    pub(crate) fn of(pack: &Pack, detector_input: [u32; 2]) -> Result<Self> {
+        for net in [&pack.manifest().detector, &pack.manifest().embedder] {
+            let order = net.preprocess.channel_order;
+            ensure!(
+                order != ChannelOrder::Grey,
+                "{} takes grey images, which the peers do not: leave --python out",
+                net.file
+            );
+        }
         let network = |net: &NetFile| Network {
             file: pack.dir().join(&net.file),
             rgb: net.preprocess.channel_order == ChannelOrder::Rgb,
@@ -44,13 +53,13 @@ impl Setting {
             size: [net.preprocess.width, net.preprocess.height],
             outputs: net.outputs.clone(),
         };
-        Self {
+        Ok(Self {
             detector: network(&pack.manifest().detector),
             embedder: network(&pack.manifest().embedder),
             detector_input,
             frames: Vec::new(),
             frame_size: [0, 0],
-        }
+        })
     }
 }
 
