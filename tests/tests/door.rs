@@ -210,6 +210,31 @@ fn a_photo_that_is_identified_while_the_loop_runs_changes_no_decision_of_the_loo
 }
 
 #[test]
+fn a_trace_replays_although_recognition_was_loaded_anew_in_the_middle() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (frames, trace) = (folder.path().join("frames"), folder.path().join("trace"));
+    write_frames(&frames, &visit(&real)[..6]);
+    let mut device = device(&folder.path().join("home"), &real.pack);
+    enrol(&mut device, real.photo("obama.jpg"));
+    let (door, queue) = Queue::new();
+    let install = Request::PackInstall { dir: real.pack.clone(), older: false };
+    let mut told = Vec::new();
+    let lines = run(&mut device, frames, queue, Some(Trace::create(&trace).unwrap()), |line| {
+        if line["frame"] == 3 {
+            told.push(send(&door, install.clone()));
+        }
+    });
+    assert_eq!(
+        decisions(&lines),
+        ["retry", "retry", "granted", "granted", "retry", "retry"],
+        "votes begin anew"
+    );
+    assert_eq!(told[0].iter().last().unwrap(), "Done");
+    assert_eq!(done(&mut device, &Request::Replay { file: trace }).1.len(), 7);
+}
+
+#[test]
 fn who_is_revoked_is_a_stranger_at_once_and_after_a_restart() {
     let Some(real) = Real::find() else { return };
     let folder = tempfile::tempdir().unwrap();

@@ -28,6 +28,8 @@ pub struct Decided {
     pub sight: Sight,
     /// What it was held against, and what was observed.
     pub recorded: Option<(Rules, TraceEntry)>,
+    /// Whether no earlier frame was remembered: recognition was loaded for this one.
+    pub is_first: bool,
 }
 
 /// What the loop asks of a device; the place where tests put faults.
@@ -70,10 +72,11 @@ impl Decider for Device {
 
     fn step(&mut self, now: Millis) -> Result<Decided, Error> {
         let Work { recognition, gallery, rules, .. } = self.work(self.settings().policy)?;
+        let is_first = recognition.is_new();
         let step = recognition.step(gallery, Question::Identify, &rules, now)?;
         let sight = sight(&step, recognition.engine(), gallery, None);
         let entry = TraceEntry { now, observation: step.observation, decision: step.decision };
-        Ok(Decided { sight, recorded: Some((rules, entry)) })
+        Ok(Decided { sight, recorded: Some((rules, entry)), is_first })
     }
 
     fn renew(&mut self) -> Result<(), Error> {
@@ -168,8 +171,11 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
         let device = &mut *self.device;
         // What panicked is thrown away, so nothing half-done in it is asked again.
         let why = match catch_unwind(AssertUnwindSafe(|| device.step(now.at))) {
-            Ok(Ok(Decided { sight, recorded })) => {
+            Ok(Ok(Decided { sight, recorded, is_first })) => {
                 self.failures = 0;
+                if is_first {
+                    self.record(reply, Trace::reset)?;
+                }
                 if let Some((rules, entry)) = recorded {
                     self.record(reply, |trace| trace.frame(&rules, entry))?;
                 }
@@ -178,7 +184,6 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
             Ok(Err(error)) => error.to_string(),
             Err(_) => {
                 self.device.renew()?;
-                self.record(reply, Trace::reset)?;
                 "recognition panicked on this frame and was started anew".to_owned()
             }
         };
@@ -309,7 +314,11 @@ mod tests {
             } else {
                 (Verdict::Denied, Some(Reason::Deny(DenyReason::NoMatch)))
             };
-            Ok(Decided { sight: Sight { decision, reason, ..Sight::nothing() }, recorded: None })
+            Ok(Decided {
+                sight: Sight { decision, reason, ..Sight::nothing() },
+                recorded: None,
+                is_first: false,
+            })
         }
 
         fn renew(&mut self) -> Result<(), Error> {

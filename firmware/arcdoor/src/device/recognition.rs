@@ -17,6 +17,8 @@ use std::path::Path;
 pub struct Recognition {
     recognizer: Recognizer,
     image: RgbImage,
+    /// Whether nothing was decided as the next of a row yet.
+    is_new: bool,
 }
 
 impl Recognition {
@@ -26,7 +28,11 @@ impl Recognition {
     /// When a network cannot be loaded.
     pub fn open(pack: &Pack, settings: &Settings, tuning: Tuning) -> Result<Self, Error> {
         let vision = Vision::from_pack(pack, settings.detector, &settings.run_options(tuning))?;
-        Ok(Self { recognizer: Recognizer::new(vision, detect_settings(settings)), image: RgbImage::new() })
+        Ok(Self {
+            recognizer: Recognizer::new(vision, detect_settings(settings)),
+            image: RgbImage::new(),
+            is_new: true,
+        })
     }
 
     /// The present picture; a camera writes here.
@@ -53,7 +59,14 @@ impl Recognition {
         rules: &Rules,
         now: Millis,
     ) -> Result<Step, Error> {
+        self.is_new = false;
         Ok(self.recognizer.step(self.image.view(), gallery, question, rules, now)?)
+    }
+
+    /// Whether the next picture will be the first of a row: nothing is remembered.
+    #[must_use]
+    pub const fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Decides about the present picture by itself: no picture before or after it counts.
