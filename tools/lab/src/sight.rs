@@ -8,12 +8,17 @@ use arcdoor_frame::{ImageLimits, RgbImage, decode, read_image};
 use arcdoor_models::Pack;
 use arcdoor_vision::align::{ARCFACE_112, Similarity, TEMPLATE_SIDE, warp};
 use arcdoor_vision::{Channels, DetectSettings, DetectorKind, RunOptions, Vision};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 /// Reads a detector's name; the help lists them.
 pub(crate) fn detector_parser() -> impl TypedValueParser<Value = DetectorKind> {
-    PossibleValuesParser::new(DetectorKind::ALL.map(DetectorKind::name))
-        .try_map(|name| name.parse::<DetectorKind>())
+    let described = |kind: DetectorKind| {
+        PossibleValue::new(kind.name()).help(match kind {
+            DetectorKind::Yunet => "YuNet: boxes and landmarks in one pass",
+            DetectorKind::Seetaface => "SeetaFace: boxes; YuNet then looks for the landmarks within each",
+        })
+    };
+    PossibleValuesParser::new(DetectorKind::ALL.map(described)).try_map(|name| name.parse::<DetectorKind>())
 }
 
 /// Everything that one thread needs to look at files.

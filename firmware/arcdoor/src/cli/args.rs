@@ -4,7 +4,7 @@ use crate::home::settings::EngineName;
 use arcdoor_api::{Feed, KeySource, Request};
 use arcdoor_core::SubjectName;
 use arcdoor_vision::DetectorKind;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -321,26 +321,44 @@ impl Command {
     }
 }
 
-/// One of some names, as what it names.
+/// One of some names, each with its help, as what it names.
 fn named<T: Copy + Send + Sync + 'static, const N: usize>(
-    all: [(&'static str, T); N],
+    all: [(&'static str, &'static str, T); N],
 ) -> impl TypedValueParser<Value = T> {
-    PossibleValuesParser::new(all.map(|(name, _)| name)).try_map(move |text| {
-        let found = all.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+    let described = all.map(|(name, help, _)| PossibleValue::new(name).help(help));
+    PossibleValuesParser::new(described).try_map(move |text| {
+        let found = all.iter().find(|(name, ..)| *name == text).map(|(.., value)| *value);
         found.ok_or("no such name")
     })
 }
 
 fn detector() -> impl TypedValueParser<Value = DetectorKind> {
-    named(DetectorKind::ALL.map(|kind| (kind.name(), kind)))
+    named(DetectorKind::ALL.map(|kind| {
+        let help = match kind {
+            DetectorKind::Yunet => "The pack's YuNet",
+            DetectorKind::Seetaface => "SeetaFace, compiled in; the pack's YuNet then gives the landmarks",
+        };
+        (kind.name(), help, kind)
+    }))
 }
 
 fn engine() -> impl TypedValueParser<Value = EngineName> {
-    named([("auto", EngineName::Auto), ("plan", EngineName::Plan), ("tract", EngineName::Tract)])
+    named([
+        ("auto", "The compiled plan where it supports a network, else tract", EngineName::Auto),
+        ("plan", "The compiled plan; a network that it does not support is refused", EngineName::Plan),
+        ("tract", "tract, the slower reference", EngineName::Tract),
+    ])
 }
 
 fn key_source() -> impl TypedValueParser<Value = KeySource> {
-    named(KeySource::ALL.map(|source| (source.name(), source)))
+    named(KeySource::ALL.map(|source| {
+        let help = match source {
+            KeySource::Credential => "A systemd credential; sealed by the TPM where it was encrypted so",
+            KeySource::Passphrase => "A passphrase",
+            KeySource::File => "A file beside the gallery",
+        };
+        (source.name(), help, source)
+    }))
 }
 
 /// `640x480`, each side 16 to 16384.
