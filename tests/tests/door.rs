@@ -105,6 +105,13 @@ fn the_loop_lets_one_in_and_refuses_another_and_its_trace_is_decided_again() {
     assert!(refused.code() == 1 && refused.to_string().contains("line "), "{refused}");
     std::fs::write(&trace, &text[..text.len() - 30]).unwrap();
     assert_eq!(done(&mut device, &Request::Replay { file: trace.clone() }).1[15]["frames"], 15);
+    let head = text.split_inclusive('\n').next().unwrap();
+    std::fs::write(&trace, head).unwrap();
+    assert_eq!(
+        done(&mut device, &Request::Replay { file: trace.clone() }).1[0]["frames"],
+        0,
+        "a loop without a frame"
+    );
     std::fs::write(&trace, "{}\n").unwrap();
     assert_eq!(ask(&mut device, &Request::Replay { file: trace }).0.unwrap_err().code(), 3);
 }
@@ -188,6 +195,31 @@ fn who_is_enrolled_and_revoked_while_the_loop_runs_is_known_and_refused_at_the_n
     assert_eq!(told[2][0]["erased"], true);
     assert_eq!(told[3][0]["templates"], 5);
     assert!(told[4][0].as_str().unwrap().contains("door is in use"), "{:?}", told[4]);
+}
+
+/// Five views are enough, at the frame that brings the fifth; whoever still waits when the frames end is told.
+#[test]
+fn whoever_waits_for_frames_is_answered_when_the_loop_ends() {
+    let Some(real) = Real::find() else { return };
+    for (length, templates) in [(6, 5), (4, 3)] {
+        let folder = tempfile::tempdir().unwrap();
+        let frames = folder.path().join("frames");
+        write_frames(&frames, &(0..length).map(|i| real.frame("obama2.jpg", i * 3)).collect::<Vec<_>>());
+        let mut device = device(&folder.path().join("home"), &real.pack);
+        let (door, queue) = Queue::new();
+        let mut told = Vec::new();
+        let lines = run(&mut device, frames, queue, None, |_| {
+            let from = Feed::Camera(None);
+            told.push(send(&door, Request::Enrol { name: barack(), from, duplicate: false }));
+            told.push(send(&door, Request::List));
+        });
+        assert_eq!(lines.len(), 1, "the other frames are the enrolment's");
+        let told: Vec<Vec<_>> = told.into_iter().map(|told| told.into_iter().collect()).collect();
+        assert_eq!((&told[0][0]["templates"], told[0].last().unwrap()), (&templates.into(), &"Done".into()));
+        // With five views, the list was asked for again before the end.
+        let listed = told[1].last().unwrap().as_str().unwrap();
+        assert!(if templates == 5 { listed == "Done" } else { listed.contains("loop ended") }, "{listed}");
+    }
 }
 
 #[test]

@@ -86,7 +86,7 @@ pub enum Error {
     #[error(transparent)]
     Gallery(#[from] GalleryError),
     /// The pack's networks failed.
-    #[error("{0}; `arcdoor pack check` tells whether the pack is whole")]
+    #[error("{}", network(.0, .0.lacks_tract()))]
     Vision(#[from] VisionError),
     /// A layer of the pack that cannot be measured.
     #[error("a layer of this pack cannot be measured: {0}; `arcdoor pack check --explain` shows the layers")]
@@ -105,7 +105,7 @@ pub enum Error {
         difference: f32,
     },
     /// Recognition failed.
-    #[error("{0}; `arcdoor pack check` tells whether the pack is whole")]
+    #[error("{}", network(.0, matches!(.0, PipelineError::Vision(error) if error.lacks_tract())))]
     Pipeline(#[from] PipelineError),
     /// A sealed gallery and nothing to open it.
     #[error(
@@ -255,6 +255,9 @@ pub enum Error {
     /// The loop is running, and this would disturb it.
     #[error("the door is in use: stop `arcdoor run` first, and repeat")]
     Busy,
+    /// The loop ended before it came to this request.
+    #[error("the door's loop ended before this was done: nothing was changed; repeat when it runs again")]
+    LoopEnded,
     /// A request panicked.
     #[error("this request failed by a fault of arcdoor's own, and the door goes on: please report it")]
     Fault,
@@ -269,6 +272,12 @@ fn photo(path: &Path, source: &FrameError) -> String {
         FrameError::File { .. } | FrameError::NotAFile(_) => source.to_string(),
         _ => format!("{}: {source}", path.display()),
     }
+}
+
+/// A network that fails may be broken; one that this build cannot run need not be.
+fn network(error: &dyn std::error::Error, lacks_tract: bool) -> String {
+    let advice = if lacks_tract { "" } else { "; `arcdoor pack check` tells whether the pack is whole" };
+    format!("{error}{advice}")
 }
 
 fn places(looked: &[PathBuf]) -> String {
@@ -329,6 +338,7 @@ impl Error {
             | Self::Camera(_)
             | Self::Output(_)
             | Self::Busy
+            | Self::LoopEnded
             | Self::Fault
             | Self::FramesFail(_) => DEVICE,
         }

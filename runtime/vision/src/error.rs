@@ -74,3 +74,11 @@ pub enum VisionError {
     #[error("the SeetaFace model compiled into this program is broken, build it again: {0}")]
     SeetaModel(#[source] std::io::Error),
 }
+
+impl VisionError {
+    /// Whether this build lacks tract, and nothing is wrong with the network.
+    #[must_use]
+    pub const fn lacks_tract(&self) -> bool {
+        matches!(self, Self::Infer(InferError::NoTract))
+    }
+}

@@ -33,6 +33,9 @@ pub trait Inbox<D> {
 
     /// Whether a request takes the present frame, the `frame`th, so that nobody is recognised on it.
     fn take(&mut self, device: &mut D, frame: u64, now: Now) -> bool;
+
+    /// The loop is over: whoever still waits is answered.
+    fn close(&mut self, device: &mut D, now: Now);
 }
 
 /// Nobody asks.
@@ -42,6 +45,8 @@ impl<D> Inbox<D> for () {
     fn take(&mut self, _: &mut D, _: u64, _: Now) -> bool {
         false
     }
+
+    fn close(&mut self, _: &mut D, _: Now) {}
 }
 
 /// Requests from other threads, one after the other.
@@ -79,17 +84,33 @@ impl Inbox<Device> for Queue {
     fn take(&mut self, device: &mut Device, frame: u64, now: Now) -> bool {
         let Some((mut stepper, mut caller)) = self.active.take() else { return false };
         if stepper.is_late(now) {
-            let ended = guarded(device, |device| stepper.end(device, now, &mut *caller));
-            caller.ended(ended);
+            end(device, stepper, caller, now);
             return false;
         }
         match guarded(device, |device| stepper.frame(device, frame, now, &mut *caller)) {
+            // What has all that it wants waits for no further frame.
+            Ok(None) if stepper.is_late(now) => end(device, stepper, caller, now),
             Ok(None) => self.active = Some((stepper, caller)),
             Ok(Some(outcome)) => caller.ended(Ok(outcome)),
             Err(error) => caller.ended(Err(error)),
         }
         true
     }
+
+    fn close(&mut self, device: &mut Device, now: Now) {
+        if let Some((stepper, caller)) = self.active.take() {
+            end(device, stepper, caller, now);
+        }
+        while let Ok(Asked { mut caller, .. }) = self.asked.try_recv() {
+            caller.ended(Err(Error::LoopEnded));
+        }
+    }
+}
+
+/// Ends a request with what it has.
+fn end(device: &mut Device, stepper: Box<dyn Stepper>, mut caller: Box<dyn Caller + Send>, now: Now) {
+    let ended = guarded(device, |device| stepper.end(device, now, &mut *caller));
+    caller.ended(ended);
 }
 
 /// A request that panics is an error of its own, and leaves nothing half-done open: the device opens all of it anew.

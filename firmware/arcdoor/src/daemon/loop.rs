@@ -128,6 +128,12 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
     /// When the camera fails, an answer cannot be given, the log cannot be written, or 30 frames in a
     /// row fail.
     pub fn run(mut self, most: Option<u64>, reply: &mut dyn Reply) -> Result<Outcome, Error> {
+        let outcome = self.each_frame(most, reply);
+        self.inbox.close(self.device, self.clock.now());
+        outcome
+    }
+
+    fn each_frame(&mut self, most: Option<u64>, reply: &mut dyn Reply) -> Result<Outcome, Error> {
         let (start, mut swept_ms) = (self.clock.now().at, 0);
         self.device.sweep(self.clock.now().utc)?;
         for frame in 0..most.unwrap_or(u64::MAX) {

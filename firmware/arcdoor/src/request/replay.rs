@@ -24,6 +24,7 @@ pub(super) fn replay(path: &Path, reply: &mut dyn Reply) -> Result<Outcome, Erro
     })?;
     let mut lines = BufReader::new(file);
     let (mut replay, mut frames, mut text) = (Replay::new(), 0, String::new());
+    let mut has_begun = false;
     for number in 1_u64.. {
         text.clear();
         if lines.by_ref().take(MAX_LINE).read_line(&mut text).map_err(failed)? == 0 {
@@ -35,12 +36,13 @@ pub(super) fn replay(path: &Path, reply: &mut dyn Reply) -> Result<Outcome, Erro
         }
         let line = TraceLine::from_json(text.trim_end()).map_err(|source| bad(number, source))?;
         let decided = replay.line(&line).map_err(|source| bad(number, source))?;
+        has_begun = true;
         if let (Some(decision), TraceLine::Frame(entry)) = (decided, &line) {
             reply.answer(&frame(frames, entry.now.0, decision))?;
             frames += 1;
         }
     }
-    if frames == 0 {
+    if !has_begun {
         return Err(bad(1, TraceError::NoHeader));
     }
     reply.answer(&Response::ReplayEnded { frames })?;
