@@ -11,6 +11,7 @@
 //! | `finding` | [`Finding`]: what the doctor found |
 //! | `network` | how a network is run, layer by layer and step by step |
 //! | `log` | [`Record`]: an entry of the operator's log |
+//! | `path` | [`FilePath`]: a path in an answer |
 //! | `key` | [`KeySource`]: where the gallery's key comes from |
 //! | `time` | [`UtcTime`]: a point of time, as the log writes it |
 #![forbid(unsafe_code)]
@@ -19,6 +20,7 @@ mod finding;
 mod key;
 mod log;
 mod network;
+mod path;
 mod request;
 mod response;
 mod sight;
@@ -28,7 +30,8 @@ pub use finding::{Check, Finding, Health};
 pub use key::KeySource;
 pub use log::{By, Entry, Record};
 pub use network::{LayerForm, NetworkStep, UnsupportedNode};
-pub use request::{Feed, MAX_PHOTOS, Request};
+pub use path::FilePath;
+pub use request::{Access, Feed, MAX_PHOTOS, Request};
 pub use response::{Progress, Remain, Response};
 pub use sight::{Advice, Reason, Sight, Verdict, View};
 pub use time::{NoTime, UtcTime};

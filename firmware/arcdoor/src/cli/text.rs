@@ -175,6 +175,9 @@ fn remain_text(remain: &Remain, subject: arcdoor_core::SubjectId) -> String {
             "the passphrase is as before, and opens such blocks: `arcdoor key change --to passphrase`"
                 .to_owned()
         }
+        Remain::NotOverwritten { why } => {
+            format!("an old file was removed, and could not be overwritten: {why}")
+        }
         Remain::Export { at, file, is_there } => {
             let (year, month, day) = at.date();
             let now = if *is_there { "still there: delete it" } else { "not there any more, or moved" };

@@ -29,6 +29,12 @@ fn text(finding: &Finding) -> String {
         Finding::ForeignHome { dir, uid } => {
             format!("{} belongs to user {uid}: run as that user", dir.display())
         }
+        Finding::HomeInUse { why } => why.clone(),
+        Finding::OldKeyLeft { path } => format!(
+            "{}: a key that opens this gallery no more still lies here, and may open an older copy of it: the next \
+             command that writes (such as `arcdoor key renew`) removes it",
+            path.display()
+        ),
         Finding::Settings { path } => path.display().to_string(),
         Finding::DefaultSettings => "none: the defaults hold".to_owned(),
         Finding::GoneKeys { path, keys } => {

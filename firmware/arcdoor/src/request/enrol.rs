@@ -68,7 +68,10 @@ pub(super) fn forget_impostors(
     let gallery = &mut device.enrolled()?.ok_or_else(unknown)?.gallery;
     let subject = known(gallery, name)?;
     let impostors = gallery.forget_impostors(subject)?;
-    device.journal().note(&Entry::ImpostorsForgotten { subject, impostors }, now.utc)?;
+    device
+        .journal()
+        .note(&Entry::ImpostorsForgotten { subject, impostors }, now.utc)
+        .map_err(|error| error.after(format!("nobody is denied being {name} any more")))?;
     reply.answer(&Response::ImpostorsForgotten { name: name.clone(), subject, impostors })?;
     Ok(Outcome::Done)
 }
@@ -163,7 +166,8 @@ impl Job {
                 (subject, Entry::ReEnrolled { subject, templates })
             }
         };
-        journal.note(&entry, now.utc)?;
+        let done = format!("{name} is enrolled with {templates} template(s)");
+        journal.note(&entry, now.utc).map_err(|error| error.after(done))?;
         let subject = Some(subject);
         reply.answer(&Response::Enrolled { name, subject, templates, views, consistency, advice })?;
         Ok(Outcome::Done)
@@ -263,7 +267,10 @@ pub(super) fn deny(
     if let (denied @ 1.., of) = gallery.denied_views(subject)? {
         advice.push(Advice::DeniesOwn { views: denied, of });
     }
-    device.journal().note(&Entry::NotThisPerson { subject, wrong, impostors }, now.utc)?;
+    device
+        .journal()
+        .note(&Entry::NotThisPerson { subject, wrong, impostors }, now.utc)
+        .map_err(|error| error.after(format!("this person is denied being {name}")))?;
     reply.answer(&Response::NotThisPerson { name, subject, wrong, score, impostors, views, advice })?;
     Ok(Outcome::Done)
 }

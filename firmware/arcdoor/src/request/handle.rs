@@ -65,7 +65,7 @@ pub fn begin(
         Request::PackInstall { dir, older } => pack::install(device, dir, *older, reply),
         Request::Replay { file } => replay::replay(file, reply),
         Request::Tune { frame, winograd, dry_run } => tune::tune(device, *frame, *winograd, *dry_run, reply),
-        Request::Doctor => doctor::doctor(device, None, reply),
+        Request::Doctor => doctor::doctor(device, &doctor::Trouble::default(), reply),
     };
     outcome.map(Begun::Over)
 }

@@ -24,7 +24,7 @@ pub(super) fn check(
     };
     let problems = Pack::check(&dir, device.settings().pack_keys());
     for problem in &problems {
-        reply.answer(&Response::PackProblem { dir: dir.clone(), problem: problem.to_string() })?;
+        reply.answer(&Response::PackProblem { dir: dir.as_path().into(), problem: problem.to_string() })?;
     }
     if !problems.is_empty() {
         return Ok(Outcome::Failed(PACK));
@@ -72,7 +72,7 @@ fn whole(pack: &Pack) -> Response {
         model_id: pack.model_id().to_string(),
         dimension: pack.dimension(),
         networks: pack.manifest().nets().map(|(_, net)| [net.file.clone(), net.licence.clone()]).collect(),
-        dir: pack.dir().to_owned(),
+        dir: pack.dir().into(),
     }
 }
 
