@@ -463,6 +463,28 @@ mod tests {
     }
 
     #[test]
+    fn a_full_disk_while_the_key_changes_leaves_one_gallery_and_the_door_open() {
+        let mut levels = 0;
+        for free in 0.. {
+            let folder = folder();
+            let mut keys = keys(&folder);
+            let opened = keys.open(MODEL, 2, None).unwrap();
+            folder.set_free(Some(free));
+            if keys.renew(opened).is_ok() {
+                break;
+            }
+            assert_eq!(open(&folder).unwrap().gallery.len(), 1, "{free} free blocks");
+            assert_eq!(folder.names(), ["gallery.key", "gallery.redb"], "{free} free blocks");
+            folder.set_free(None);
+            let opened = keys.open(MODEL, 2, None).unwrap();
+            assert_eq!(keys.renew(opened).unwrap().gallery.len(), 1, "with room again it works");
+            levels += 1;
+        }
+        let _ = writeln!(std::io::stderr(), "full disks, a new key: {levels} levels");
+        assert!(levels > 10, "{levels}");
+    }
+
+    #[test]
     fn a_gallery_without_its_key_is_not_made_anew() {
         let folder = folder();
         folder.remove(KEY).unwrap();

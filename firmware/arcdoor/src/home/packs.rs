@@ -20,12 +20,19 @@ const PART: &str = ".part";
 /// # Errors
 /// When there is none.
 pub fn find(home: &Home, asked: &str) -> Result<PathBuf, Error> {
-    let is_path = asked.contains('/') || matches!(asked, "." | "..");
-    let dir = if is_path { PathBuf::from(asked) } else { home.packs().join(asked) };
+    let dir = if is_path(Path::new(asked)) { PathBuf::from(asked) } else { home.packs().join(asked) };
     if !asked.is_empty() && dir.join(arcdoor_models::MANIFEST_FILE).is_file() {
         return Ok(dir);
     }
     Err(Error::NoPack { asked: asked.to_owned(), looked: dir })
+}
+
+/// Whether this is the path of a folder, and no name.
+#[must_use]
+pub fn is_path(asked: &Path) -> bool {
+    asked.as_os_str().as_encoded_bytes().contains(&b'/')
+        || asked == Path::new(".")
+        || asked == Path::new("..")
 }
 
 /// Copies the pack in `from`, a folder or an archive, to the home's packs, and verifies the copy before it

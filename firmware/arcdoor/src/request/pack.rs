@@ -19,7 +19,7 @@ pub(super) fn check(
     let dir = match dir {
         None => packs::find(device.home(), &device.settings().pack)?,
         // As it is, manifest or not: its problems are what was asked for.
-        Some(dir) if dir.is_dir() => dir.to_owned(),
+        Some(dir) if packs::is_path(dir) && dir.is_dir() => dir.to_owned(),
         Some(name) => packs::find(device.home(), &name.to_string_lossy())?,
     };
     let problems = Pack::check(&dir, device.settings().pack_keys());
