@@ -229,6 +229,60 @@ fn an_import_leaves_alone_what_lies_beside_the_file() {
     }
 }
 
+/// What a process holds in memory that it may write, while it waits at a pipe that nobody reads; none where this system
+/// lets nobody look.
+fn memory(pid: u32) -> Option<Vec<u8>> {
+    use std::os::unix::fs::FileExt;
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
+    let memory = fs::File::open(format!("/proc/{pid}/mem")).ok()?;
+    let mut all = Vec::new();
+    for line in maps.lines().filter(|line| line.contains(" rw")) {
+        let (from, to) = line.split_whitespace().next()?.split_once('-')?;
+        let address = |text| u64::from_str_radix(text, 16).unwrap();
+        let mut part = vec![0; (address(to) - address(from)) as usize];
+        if memory.read_exact_at(&mut part, address(from)).is_ok() {
+            all.extend(part);
+        }
+    }
+    Some(all)
+}
+
+#[test]
+fn the_key_does_not_stay_in_memory_and_no_core_dump_is_written() {
+    let Some(enrolled) = Enrolled::new() else { return };
+    let frames = enrolled.device.home.path().join("frames");
+    fs::create_dir(&frames).unwrap();
+    for number in 0..300 {
+        fs::copy(&enrolled.photo, frames.join(format!("{number}.jpg"))).unwrap();
+    }
+    let digits = fs::read_to_string(enrolled.path("gallery.key")).unwrap().trim().to_owned();
+    let key: Vec<u8> =
+        (0..32).map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap()).collect();
+    let words = ["run", "--replay", frames.to_str().unwrap(), "--pack", &enrolled.pack];
+    let mut child = enrolled
+        .device
+        .command(&words)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // Its first line is out, so the gallery is open.
+    let mut first = [0; 1];
+    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut first).unwrap();
+    let (held, limits) = (memory(child.id()), fs::read_to_string(format!("/proc/{}/limits", child.id())));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let core = limits.unwrap().lines().find(|line| line.starts_with("Max core file size")).unwrap().to_owned();
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+    let Some(held) = held.filter(|held| !held.is_empty()) else {
+        println!("skipped: this system lets nobody look into another process's memory");
+        return;
+    };
+    let stands = |what: &[u8]| held.windows(what.len()).any(|window| window == what);
+    assert!(stands(b"Barack"), "the test looks at the right memory");
+    assert!(!stands(&key) && !stands(digits.as_bytes()), "the key stands in memory");
+}
+
 /// Somebody who can write the card brings a gallery of their own people, with its key beside it.
 #[test]
 fn a_gallery_with_a_key_file_is_not_taken_where_the_key_was_kept_better() {
