@@ -5,8 +5,9 @@
 //!
 //! ```text
 //! net -> source: from files and tract to a graph      -> graph: operators on channel-blocked maps
+//!                                                     -> onnx: ONNX files within bounds
 //!     -> plan:   from a graph to steps on our kernels -> graph
-//! rewrite: foreign ONNX into the plain form that packs hold, offline
+//! rewrite: foreign ONNX into the plain form that packs hold, offline -> onnx
 //! ```
 //!
 //! tract reads, types and declutters every graph, here or, where a graph file was written ([`write_graphs`]), on the
@@ -42,6 +43,8 @@ mod graph;
 mod guard;
 mod limits;
 mod net;
+#[cfg(feature = "tract")]
+mod onnx;
 mod plan;
 #[cfg(feature = "tract")]
 pub mod rewrite;

@@ -34,7 +34,13 @@ const FOLDERS: [Folders; 2] = [
     },
     Folders {
         package: "arcdoor-infer",
-        arrows: &[("source", &["graph"]), ("plan", &["graph"]), ("graph", &[]), ("rewrite", &["source"])],
+        arrows: &[
+            ("source", &["onnx", "graph"]),
+            ("plan", &["graph"]),
+            ("rewrite", &["onnx"]),
+            ("onnx", &[]),
+            ("graph", &[]),
+        ],
         shared: &["error", "limits", "spec", "guard", "tuning", "team"],
         only: &[],
     },

@@ -10,7 +10,7 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, Tens
 
 use crate::error::InferError;
 use crate::limits::MAX_CONSTANT_VALUES;
-use crate::source::decode;
+use crate::onnx::checks;
 
 /// The operator set written where every operator left means the same in it.
 const PLAIN_OPSET: i64 = 13;
@@ -182,7 +182,7 @@ pub(super) struct Graph {
 
 impl Graph {
     pub(super) fn decode(onnx: &[u8]) -> Result<Self, InferError> {
-        let mut model = decode(onnx)?;
+        let mut model = checks::decode(onnx)?;
         let graph =
             model.graph.as_mut().ok_or_else(|| InferError::NotOnnx("it holds no graph".to_owned()))?;
         graph.node.iter().try_for_each(check_outputs)?;

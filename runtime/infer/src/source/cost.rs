@@ -4,8 +4,9 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::prelude::InferenceModelExt;
 
 use super::model::{self, load_error};
-use super::{checks, work};
+use super::work;
 use crate::error::InferError;
+use crate::onnx::checks;
 use crate::spec::NetSpec;
 
 /// Size of a network, for one run at one input shape.

@@ -2,8 +2,6 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `fields` | fields of a protocol buffer, borrowed |
-//! | `wire`, `checks`, `work` | what an ONNX file may ask for: of memory, of anything else, of time |
 //! | `skeleton` | a file without its weights, which stay where they are |
 //! | `model`, `declutter` | the file as tract reads, types and simplifies it |
 //! | `makers` | who makes what in tract's graph, and which weights it has not seen |
@@ -12,6 +10,7 @@
 //! | `axes` | what reshaping and transposing make of a view |
 //! | `order`, `read` | tract's operators, checked one by one, each after what it reads |
 //! | `stored`, `write` | such a graph in a file, so that a start needs no tract |
+//! | `work` | what running a typed graph takes, bounded before anything runs |
 //! | `cost` | multiply-accumulates and parameters |
 //! | `tract` | tract itself as a runner |
 //!
@@ -22,13 +21,9 @@ mod stored;
 #[cfg(feature = "tract")]
 mod axes;
 #[cfg(feature = "tract")]
-mod checks;
-#[cfg(feature = "tract")]
 mod cost;
 #[cfg(feature = "tract")]
 mod declutter;
-#[cfg(feature = "tract")]
-mod fields;
 #[cfg(feature = "tract")]
 mod makers;
 #[cfg(feature = "tract")]
@@ -46,8 +41,6 @@ mod skeleton;
 #[cfg(feature = "tract")]
 mod tract;
 #[cfg(feature = "tract")]
-mod wire;
-#[cfg(feature = "tract")]
 mod work;
 #[cfg(feature = "tract")]
 mod write;
@@ -56,15 +49,14 @@ mod write;
 mod none;
 
 #[cfg(feature = "tract")]
-pub(crate) use {
-    checks::decode,
-    declutter::simple,
-    tract::{Tract, TractRunner},
-};
-#[cfg(feature = "tract")]
 pub use {
     cost::{Cost, cost},
     write::{check_graphs, write_graphs},
+};
+#[cfg(feature = "tract")]
+pub(crate) use {
+    declutter::simple,
+    tract::{Tract, TractRunner},
 };
 
 #[cfg(not(feature = "tract"))]

@@ -3,8 +3,8 @@
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 
-use super::checks;
 use crate::error::InferError;
+use crate::onnx::checks;
 use crate::spec::NetSpec;
 
 /// The graph with its input shape fixed and its outputs selected.

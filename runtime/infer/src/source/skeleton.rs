@@ -8,9 +8,9 @@ use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Side};
 use tract_onnx::pb::type_proto::{Tensor, Value};
 use tract_onnx::pb::{GraphProto, ModelProto, TensorShapeProto, TypeProto, ValueInfoProto};
 
-use super::checks;
-use super::fields::{Wire, fields, varints, write};
 use crate::error::InferError;
+use crate::onnx::checks;
+use crate::onnx::fields::{Wire, fields, varints, write};
 
 /// `ModelProto.graph`, `GraphProto.initializer`; `TensorProto`'s dims, `data_type`, name, `raw_data`.
 const GRAPH: u8 = 7;
