@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use crate::team::Threads;
 use crate::tuning::Tuning;
+use crate::watcher::Watcher;
 
 /// Whether this build has tract. Without it, networks run from graph files alone, and packs cannot be checked.
 pub const HAS_TRACT: bool = cfg!(feature = "tract");
@@ -21,8 +22,9 @@ pub enum EngineChoice {
     Tract,
 }
 
-/// How networks are run. The default: the plan where it supports a network, else tract; one thread; no tuning.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// How networks are loaded and run. The default: the plan where it supports a network, else tract; one thread; no
+/// tuning; nobody watches.
+#[derive(Debug, Clone, Default)]
 pub struct RunOptions {
     /// Who may run them.
     pub engine: EngineChoice,
@@ -30,10 +32,12 @@ pub struct RunOptions {
     pub threads: Threads,
     /// How the plan's layers are cut; tract takes no notice of it.
     pub tuning: Tuning,
+    /// Who is told what the plan has done.
+    pub watcher: Watcher,
 }
 
 impl From<EngineChoice> for RunOptions {
-    /// On one thread, without a tuning.
+    /// On one thread, without a tuning or a watcher.
     fn from(engine: EngineChoice) -> Self {
         Self { engine, ..Self::default() }
     }

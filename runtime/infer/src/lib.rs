@@ -53,6 +53,7 @@ mod source;
 mod spec;
 mod team;
 mod tuning;
+mod watcher;
 
 pub use arcdoor_kernels::{Isa, ShapeError, Tile};
 pub use engine::{Engine, EngineChoice, HAS_TRACT, NoEngine, RunOptions};
@@ -68,6 +69,7 @@ pub use session::Session;
 #[cfg(feature = "tract")]
 pub use source::{Cost, cost};
 pub use source::{check_graphs, write_graphs};
-pub use spec::{Files, Loading, NetSpec};
+pub use spec::{Files, NetSpec};
 pub use team::Threads;
 pub use tuning::{Choice, Form, Layer, MAX_LAYERS, Tuning, TuningError};
+pub use watcher::{Done, Watcher};

@@ -8,9 +8,10 @@ use crate::graph::Unsupported;
 use crate::plan::{self, Entry, Plan};
 use crate::session::{Loaded, Session};
 use crate::source::{self, Tract};
-use crate::spec::{Files, Loading, NetSpec};
+use crate::spec::{Files, NetSpec};
 use crate::team::Threads;
 use crate::tuning::Tuning;
+use crate::watcher::{Done, Watcher};
 
 /// A network made ready: immutable, cheap to clone, shared between threads. It answers through sessions.
 #[derive(Clone)]
@@ -19,6 +20,7 @@ pub struct Net {
     input: [usize; 4],
     outputs: Arc<[String]>,
     threads: Threads,
+    watcher: Watcher,
     unsupported: Option<Unsupported>,
     from_graph: bool,
 }
@@ -35,31 +37,18 @@ impl Net {
         spec: &NetSpec<'_>,
         options: &RunOptions,
     ) -> Result<Self, InferError> {
-        Self::load_watched(files, spec, options, |_| {})
-    }
-
-    /// [`load`](Self::load) that calls `after` for whoever holds a clock, each time that a part of the plan's making
-    /// is done. On tract it is not called.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load).
-    pub fn load_watched<'a>(
-        files: impl Into<Files<'a>>,
-        spec: &NetSpec<'_>,
-        options: &RunOptions,
-        mut after: impl FnMut(Loading),
-    ) -> Result<Self, InferError> {
-        let &RunOptions { engine, threads, ref tuning } = options;
+        let &RunOptions { engine, threads, ref tuning, ref watcher } = options;
         let files = files.into();
         let outputs: Arc<[String]> = spec.outputs.iter().map(|&name| name.to_owned()).collect();
         let input = spec.input;
         spec.check()?;
         let mut unsupported = None;
         if engine != EngineChoice::Tract {
-            match planned(files, spec, tuning, &mut after) {
+            match planned(files, spec, tuning, watcher) {
                 Ok((plan, from_graph)) => {
                     let loaded = Loaded::Plan(Arc::new(plan));
-                    return Ok(Self { loaded, input, outputs, threads, unsupported, from_graph });
+                    let watcher = watcher.clone();
+                    return Ok(Self { loaded, input, outputs, threads, watcher, unsupported, from_graph });
                 }
                 Err(error @ InferError::Graph(_)) => return Err(error),
                 Err(error) if engine == EngineChoice::Plan => return Err(error),
@@ -69,7 +58,8 @@ impl Net {
             }
         }
         let loaded = Loaded::Tract(Tract::load(files.onnx, spec)?);
-        Ok(Self { loaded, input, outputs, threads, unsupported, from_graph: false })
+        let watcher = watcher.clone();
+        Ok(Self { loaded, input, outputs, threads, watcher, unsupported, from_graph: false })
     }
 
     /// What runs the network.
@@ -118,7 +108,7 @@ impl Net {
     /// # Errors
     /// When the engine cannot make its state; [`InferError::Thread`] where the second thread cannot be started.
     pub fn session(&self) -> Result<Session, InferError> {
-        Session::new(&self.loaded, Arc::clone(&self.outputs), self.threads)
+        Session::new(&self.loaded, Arc::clone(&self.outputs), self.threads, self.watcher.clone())
     }
 
     /// The input shape: batch, channels, height, width.
@@ -149,14 +139,14 @@ fn planned(
     files: Files<'_>,
     spec: &NetSpec<'_>,
     tuning: &Tuning,
-    after: &mut dyn FnMut(Loading),
+    watcher: &Watcher,
 ) -> Result<(Plan, bool), InferError> {
     if let Some(graphs) = files.graphs
         && let Some(graph) = source::stored_graph(files.onnx, graphs, spec)?
     {
-        after(Loading::Decluttered);
-        return Ok((plan::compile(&graph, tuning, after)?, true));
+        watcher.tell(Done::Decluttered);
+        return Ok((plan::compile(&graph, tuning, watcher)?, true));
     }
-    let simple = source::simple(files.onnx, spec, after)?;
-    Ok((plan::compile(&simple.graph(spec.input)?, tuning, after)?, false))
+    let simple = source::simple(files.onnx, spec, watcher)?;
+    Ok((plan::compile(&simple.graph(spec.input)?, tuning, watcher)?, false))
 }

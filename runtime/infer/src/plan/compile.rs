@@ -14,8 +14,8 @@ use super::merge::{Taken, merge};
 use super::run::{Output, Plan};
 use super::step::{Kernel, Source, Step};
 use crate::graph::{Graph, Shape, Unsupported, View, Why};
-use crate::spec::Loading;
 use crate::tuning::{Layer, Tuning};
+use crate::watcher::{Done, Watcher};
 
 /// Longest arena and longest packed weights, in values: 512 MiB each.
 const MAX_VALUES: usize = 128 << 20;
@@ -24,11 +24,7 @@ const MAX_VALUES: usize = 128 << 20;
 ///
 /// # Errors
 /// The first thing that the plan does not run.
-pub(crate) fn compile(
-    graph: &Graph<'_>,
-    tuning: &Tuning,
-    after: &mut dyn FnMut(Loading),
-) -> Result<Plan, Unsupported> {
+pub(crate) fn compile(graph: &Graph<'_>, tuning: &Tuning, watcher: &Watcher) -> Result<Plan, Unsupported> {
     let isa = Isa::detect();
     let mut fused = fuse(graph);
     let taken = merge(graph, &mut fused);
@@ -46,9 +42,9 @@ pub(crate) fn compile(
     look_ahead(&mut steps);
     let outputs = answers(graph, &maps, &places, &taken)?;
     let (batch, image) = (graph.batch, graph.input.len());
-    after(Loading::Planned);
+    watcher.tell(Done::Planned);
     let weights = pack(&links)?;
-    after(Loading::Packed);
+    watcher.tell(Done::Packed);
     let scratch_len = steps.iter().map(|step| step.kernel.scratch_len()).max().unwrap_or(0);
     Ok(Plan { steps, entries, weights, arena_len, scratch_len, outputs, batch, image, isa })
 }

@@ -11,6 +11,7 @@ use super::halves;
 use super::step::{Source, Step};
 use crate::error::InferError;
 use crate::team::Threads;
+use crate::watcher::{Done, Watcher};
 
 /// A network, compiled for one input shape.
 #[derive(Debug)]
@@ -77,18 +78,16 @@ impl Runner {
         &mut self.input
     }
 
-    /// Calls `after` with the index of each step that has just run; with the number of steps after the outputs
-    /// were read out.
-    pub(crate) fn run(&mut self, mut after: impl FnMut(usize)) -> Result<(), InferError> {
+    pub(crate) fn run(&mut self, watcher: &Watcher) -> Result<(), InferError> {
         self.ran = false;
         for image in 0..self.plan.batch {
-            self.image(image, &mut after).map_err(|error| InferError::Run(error.to_string()))?;
+            self.image(image, watcher).map_err(|error| InferError::Run(error.to_string()))?;
         }
         self.ran = true;
         Ok(())
     }
 
-    fn image(&mut self, index: usize, after: &mut impl FnMut(usize)) -> Result<(), ShapeError> {
+    fn image(&mut self, index: usize, watcher: &Watcher) -> Result<(), ShapeError> {
         let plan = &*self.plan;
         let input = self.input.chunks_exact(plan.image).nth(index).unwrap_or_default();
         let (weights, arena) = (plan.weights.all(), self.arena.all_mut());
@@ -96,7 +95,7 @@ impl Runner {
         let mut room = Room { plan, threads: self.threads, weights, image: input, scratch, arena };
         for (at, step) in plan.steps.iter().enumerate() {
             room.step(step)?;
-            after(at);
+            watcher.tell(Done::Step(at));
         }
         let arena = room.arena;
         for (output, values) in plan.outputs.iter().zip(&mut self.outputs) {
@@ -105,7 +104,7 @@ impl Runner {
             let values = values.chunks_exact_mut(len).nth(index).unwrap_or_default();
             output.unblock.run(plan.isa, map, values)?;
         }
-        after(plan.steps.len());
+        watcher.tell(Done::Outputs);
         Ok(())
     }
 

@@ -13,7 +13,8 @@ use super::skeleton::{self, Skeleton, Stored};
 use super::work;
 use crate::error::InferError;
 use crate::guard::guarded;
-use crate::spec::{Loading, NetSpec};
+use crate::spec::NetSpec;
+use crate::watcher::{Done, Watcher};
 
 /// The pass of tract's decluttering that the plan goes without. It moves axes to where tract's own kernels want
 /// them, in two thirds of the time of all passes; a channel-blocked map has its axes where it wants them.
@@ -35,15 +36,15 @@ pub(crate) struct Simple<'a> {
 pub(crate) fn simple<'a>(
     onnx: &'a [u8],
     spec: &NetSpec<'_>,
-    after: &mut dyn FnMut(Loading),
+    watcher: &Watcher,
 ) -> Result<Simple<'a>, InferError> {
     guarded(|| {
         let Skeleton { proto, weights } = skeleton::open(onnx)?;
         let mut model = within_limits(model::read(&proto, spec, weights.len())?, spec)?;
-        after(Loading::Typed);
+        watcher.tell(Done::Typed);
         keep_strides(&mut model);
         passes().optimize(&mut model).map_err(load_error)?;
-        after(Loading::Decluttered);
+        watcher.tell(Done::Decluttered);
         Ok(Simple { model, weights })
     })
 }

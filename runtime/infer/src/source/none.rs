@@ -4,7 +4,8 @@ use std::convert::Infallible;
 
 use crate::error::InferError;
 use crate::graph::{Graph, Unsupported};
-use crate::spec::{Loading, NetSpec};
+use crate::spec::NetSpec;
+use crate::watcher::Watcher;
 
 /// A graph that tract has simplified: there is none.
 pub(crate) struct Simple(Infallible);
@@ -15,11 +16,7 @@ impl Simple {
     }
 }
 
-pub(crate) fn simple(
-    _onnx: &[u8],
-    _spec: &NetSpec<'_>,
-    _after: &mut dyn FnMut(Loading),
-) -> Result<Simple, InferError> {
+pub(crate) fn simple(_onnx: &[u8], _spec: &NetSpec<'_>, _watcher: &Watcher) -> Result<Simple, InferError> {
     Err(InferError::NoTract)
 }
 

@@ -7,6 +7,7 @@ use super::stored::{Group, NAME, Place, Size, Stored, StoredNode, VERSION, open,
 use crate::error::InferError;
 use crate::graph::{Node, Values};
 use crate::spec::NetSpec;
+use crate::watcher::Watcher;
 
 /// Reads a network at each of these input shapes and writes down what the plan starts from.
 ///
@@ -15,7 +16,7 @@ use crate::spec::NetSpec;
 pub fn write_graphs(onnx: &[u8], outputs: &[&str], inputs: &[[usize; 4]]) -> Result<Vec<u8>, InferError> {
     let mut groups: Vec<Group<Vec<u8>>> = Vec::new();
     for &input in inputs {
-        let read = simple(onnx, &NetSpec { input, outputs }, &mut |_| {})?;
+        let read = simple(onnx, &NetSpec { input, outputs }, &Watcher::default())?;
         let graph = read.graph(input)?;
         let nodes: Vec<_> = graph.nodes.iter().map(|node| StoredNode::of(node, onnx)).collect();
         let size = Size { input, outputs: graph.outputs };
