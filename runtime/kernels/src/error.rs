@@ -91,7 +91,7 @@ impl fmt::Display for ShapeError {
 
 impl core::error::Error for ShapeError {}
 
-/// A slice's length against the operator's.
+/// Refuses a slice that has not the `needed` number of values.
 pub(crate) fn check_len(what: &'static str, needed: usize, given: usize) -> Result<(), ShapeError> {
     if needed == given { Ok(()) } else { Err(ShapeError::Length { what, needed, given }) }
 }
