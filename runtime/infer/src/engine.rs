@@ -1,4 +1,4 @@
-//! What runs a network.
+//! The choice between the plan and tract, which runs a network.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,7 +18,7 @@ pub enum EngineChoice {
     Auto,
     /// The plan, or an error.
     Plan,
-    /// tract, the reference.
+    /// tract, which is the reference for the plan.
     Tract,
 }
 
@@ -28,9 +28,9 @@ pub enum EngineChoice {
 pub struct RunOptions {
     /// Who may run them.
     pub engine: EngineChoice,
-    /// On how many threads.
+    /// How many threads a session of the plan runs on.
     pub threads: Threads,
-    /// How the plan's layers are cut; tract takes no notice of it.
+    /// How the plan's layers are cut and in which form they are computed; tract takes no notice of it.
     pub tuning: Tuning,
     /// Who is told what the plan has done.
     pub watcher: Watcher,
@@ -48,7 +48,7 @@ impl From<EngineChoice> for RunOptions {
 pub enum Engine {
     /// The compiled plan on our own kernels.
     Plan,
-    /// tract.
+    /// tract itself.
     Tract,
 }
 
@@ -69,7 +69,7 @@ impl fmt::Display for Engine {
     }
 }
 
-/// No engine's name.
+/// A text that names no engine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no engine: auto, plan or tract")]
 pub struct NoEngine(String);

@@ -1,6 +1,6 @@
 //! A graph in, numbers out.
 //!
-//! The only room that knows an inference engine. [`Net`] is an ONNX graph made ready for one input shape,
+//! The only room that knows tract. [`Net`] is an ONNX graph made ready for one input shape,
 //! shared and immutable; a [`Session`] runs it with buffers of its own.
 //!
 //! ```text

@@ -53,7 +53,7 @@ impl Net {
                 Err(error @ InferError::Graph(_)) => return Err(error),
                 Err(error) if engine == EngineChoice::Plan => return Err(error),
                 Err(InferError::Unplanned(why)) => unsupported = Some(why),
-                // What is no file, or no graph, is for tract to say.
+                // Files that cannot be read or prepared: tract's error is the one to show.
                 Err(_) => {}
             }
         }
@@ -62,7 +62,7 @@ impl Net {
         Ok(Self { loaded, input, outputs, threads, watcher, unsupported, from_graph: false })
     }
 
-    /// What runs the network.
+    /// Whether the plan or tract runs the network.
     #[must_use]
     pub const fn engine(&self) -> Engine {
         match self.loaded {
@@ -71,7 +71,7 @@ impl Net {
         }
     }
 
-    /// Whether the plan was compiled from a graph that tract had read already.
+    /// Whether the plan was compiled from a graph file.
     #[must_use]
     pub const fn from_graph(&self) -> bool {
         self.from_graph
@@ -92,7 +92,7 @@ impl Net {
         }
     }
 
-    /// Bytes of packed weights, and of the buffer that each session keeps for maps; unknown on tract.
+    /// Bytes of packed weights, and of the buffer that each session keeps for maps; `None` on tract.
     #[must_use]
     pub fn plan_bytes(&self) -> Option<[usize; 2]> {
         match &self.loaded {
@@ -106,7 +106,8 @@ impl Net {
     /// another, a network takes as long as on one thread. Outputs are the same, bit for bit.
     ///
     /// # Errors
-    /// When the engine cannot make its state; [`InferError::Thread`] where the second thread cannot be started.
+    /// [`InferError::Load`] when tract cannot make its state; [`InferError::Thread`] where the second thread cannot be
+    /// started.
     pub fn session(&self) -> Result<Session, InferError> {
         Session::new(&self.loaded, Arc::clone(&self.outputs), self.threads, self.watcher.clone())
     }
@@ -117,7 +118,7 @@ impl Net {
         self.input
     }
 
-    /// The outputs' names, in order.
+    /// The outputs' names, in the order in which [`Session::output`] numbers them.
     #[must_use]
     pub fn outputs(&self) -> &[String] {
         &self.outputs
@@ -134,7 +135,8 @@ impl std::fmt::Debug for Net {
     }
 }
 
-/// From the stored graph, or from what tract makes of the ONNX file; and whether it was the former.
+/// The plan, compiled from the graph file where there is one for this input, else from what tract makes of the ONNX
+/// file; and whether it was the graph file.
 fn planned(
     files: Files<'_>,
     spec: &NetSpec<'_>,

@@ -16,7 +16,7 @@ pub(crate) enum Loaded {
     Tract(Tract),
 }
 
-/// Runs one [`Net`](crate::Net); keeps the input buffer and the engine's state between runs. Not for
+/// Runs one [`Net`](crate::Net); keeps the input buffer and the runner's state between runs. Not for
 /// sharing between threads: each thread makes its own.
 pub struct Session {
     runner: Inside,
@@ -48,7 +48,7 @@ impl Session {
         Ok(Self { runner, names, watcher })
     }
 
-    /// What runs the network.
+    /// Whether the plan or tract runs the network.
     #[must_use]
     pub const fn engine(&self) -> Engine {
         match self.runner {
@@ -68,7 +68,8 @@ impl Session {
     /// Runs the network on the present input. On the plan nothing is allocated.
     ///
     /// # Errors
-    /// When the engine fails or an output holds no f32 values; outputs are then empty.
+    /// [`InferError::Run`] when the plan or tract fails, [`InferError::OutputType`] when an output holds no f32
+    /// values. Outputs are then empty.
     pub fn run(&mut self) -> Result<(), InferError> {
         match &mut self.runner {
             Inside::Plan(runner) => runner.run(&self.watcher),

@@ -13,7 +13,7 @@ pub struct NetSpec<'a> {
 }
 
 impl NetSpec<'_> {
-    /// That both are within bounds.
+    /// Checks that both are within bounds.
     pub(crate) fn check(&self) -> Result<(), InferError> {
         let elements = self.input.iter().try_fold(1_usize, |product, &side| product.checked_mul(side));
         if !elements.is_some_and(|n| (1..=MAX_ELEMENTS).contains(&n)) {

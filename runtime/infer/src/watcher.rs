@@ -8,7 +8,8 @@ use std::sync::Arc;
 pub enum Done {
     /// Loading: tract has read the ONNX file into operators with types and shapes. Left out with a graph file.
     Typed,
-    /// Loading: tract has simplified the operators; or they were read from a graph file, where they are stored simplified.
+    /// Loading: tract has simplified the operators; or they were read from a graph file, where they are stored
+    /// simplified.
     Decluttered,
     /// Loading: every step has its kernel, and its maps have their places in memory.
     Planned,

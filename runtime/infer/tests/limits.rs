@@ -60,7 +60,7 @@ fn a_transposition_names_each_axis_once() {
     }
 }
 
-/// No axis, however odd, keeps the engine busy.
+/// No axis, however odd, keeps tract busy without an end.
 #[test]
 fn odd_axes_are_an_answer_or_an_error() {
     for op in ["Squeeze", "Unsqueeze", "ReduceMean", "ReduceSum", "ReduceMax"] {

@@ -23,7 +23,7 @@ const MAX_VALUES: usize = 128 << 20;
 /// Compiles a graph for the instruction set of this CPU.
 ///
 /// # Errors
-/// The first thing that the plan does not run.
+/// Names the first operator that the plan does not run, and why.
 pub(crate) fn compile(graph: &Graph<'_>, tuning: &Tuning, watcher: &Watcher) -> Result<Plan, Unsupported> {
     let isa = Isa::detect();
     let mut fused = fuse(graph);
@@ -70,7 +70,7 @@ fn links<'a>(
         let kernel = Kernel::new(one, graph.input, source, added, map, isa, choice)
             .map_err(|error| refused(Why::Kernel(error)))?;
         let packed = end..end + kernel.packed_len();
-        // The place of the next: at a line of memory.
+        // Each step's weights begin at a cache line.
         end = packed.end.next_multiple_of(LANES);
         if end > MAX_VALUES {
             return Err(refused(Why::TooLarge));
@@ -80,7 +80,7 @@ fn links<'a>(
     fused.iter().map(link).collect()
 }
 
-/// The step of one group of links.
+/// The step that one group of links becomes, and its description.
 fn step(links: &[Link<'_>], places: &Places) -> Result<(Step, Entry), Unsupported> {
     let (Some(first), Some(last)) = (links.first(), links.last()) else {
         return Err(Unsupported::whole(Why::Order));
@@ -108,7 +108,8 @@ fn step(links: &[Link<'_>], places: &Places) -> Result<(Step, Entry), Unsupporte
     Ok((Step { kernel, packed, next: 0..0, input, residual, output }, entry))
 }
 
-/// Tells each step which weights follow its own.
+/// Fills in for each step which weights are fetched while it runs: those of the steps that follow it, up to and with
+/// the next step that does so itself.
 fn look_ahead(steps: &mut [Step]) {
     let mut end = steps.last().map_or(0, |step| step.packed.end);
     for step in steps.iter_mut().rev() {
@@ -119,7 +120,7 @@ fn look_ahead(steps: &mut [Step]) {
     }
 }
 
-/// What a tuning may say something of: dense convolutions and fully connected layers.
+/// The layer that a tuning may have a choice for: dense convolutions and fully connected layers are such.
 fn layer_of(graph: &Graph<'_>, maps: &Maps, fused: &Fused<'_>) -> Option<Layer> {
     let planar = is_stem(graph, &fused.kind, fused.input);
     let input = if planar {

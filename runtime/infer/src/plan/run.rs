@@ -20,7 +20,7 @@ pub(crate) struct Plan {
     pub(super) entries: Vec<Entry>,
     pub(super) weights: Floats,
     pub(super) arena_len: usize,
-    /// Values of scratch memory: the most that one step needs.
+    /// Length of scratch memory in values: what the step that needs most of it needs.
     pub(super) scratch_len: usize,
     pub(super) outputs: Vec<Output>,
     pub(super) batch: usize,
@@ -56,7 +56,7 @@ pub(crate) struct Runner {
     arena: Floats,
     scratch: Floats,
     outputs: Vec<Vec<f32>>,
-    /// Whether the outputs are those of a run.
+    /// Whether the last run ended without an error, so that outputs may be read.
     ran: bool,
 }
 
@@ -117,7 +117,7 @@ impl Runner {
     }
 }
 
-/// What the steps of one image read and write.
+/// The memory that the steps read and write while they run for one image.
 struct Room<'a> {
     plan: &'a Plan,
     threads: Threads,
@@ -128,7 +128,7 @@ struct Room<'a> {
 }
 
 impl Room<'_> {
-    /// The output's place in the arena overlaps with no other.
+    /// Runs a step. Its output's place in the arena overlaps with none that it reads, so the arena is split there.
     fn step(&mut self, step: &Step) -> Result<(), ShapeError> {
         let output = &step.output;
         let packed = self.weights.get(step.packed.clone()).unwrap_or_default();

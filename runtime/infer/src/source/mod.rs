@@ -2,12 +2,12 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `skeleton` | a file without its weights, which stay where they are |
+//! | `skeleton` | a file without its weights, which stay in the file until they are packed |
 //! | `model`, `declutter` | the file as tract reads, types and simplifies it |
-//! | `makers` | who makes what in tract's graph, and which weights it has not seen |
-//! | `pattern` | what several of tract's operators say together: a PReLU, a clip, a mean |
-//! | `product` | which sums an `EinSum` of tract's is made of |
-//! | `axes` | what reshaping and transposing make of a view |
+//! | `makers` | which node makes a value of tract's graph, and the weights that are not in it |
+//! | `pattern` | one operator for several of tract's that together are a PReLU, a clip or a mean |
+//! | `product` | which of tract's `EinSum`s are 1x1 convolutions or fully connected layers |
+//! | `axes` | tract's reshaping and transposing as changes of a view |
 //! | `order`, `read` | tract's operators, checked one by one, each after what it reads |
 //! | `stored`, `write` | such a graph in a file, so that a start needs no tract |
 //! | `work` | what running a typed graph takes, bounded before anything runs |

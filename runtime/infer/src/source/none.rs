@@ -1,4 +1,4 @@
-//! In place of tract, in a build without it: whatever would need it is refused.
+//! What stands in for tract in a build without it: everything that needs tract is refused.
 
 use std::convert::Infallible;
 
@@ -7,7 +7,7 @@ use crate::graph::{Graph, Unsupported};
 use crate::spec::NetSpec;
 use crate::watcher::Watcher;
 
-/// A graph that tract has simplified: there is none.
+/// In place of a graph that tract has simplified. It has no values.
 pub(crate) struct Simple(Infallible);
 
 impl Simple {
@@ -20,7 +20,7 @@ pub(crate) fn simple(_onnx: &[u8], _spec: &NetSpec<'_>, _watcher: &Watcher) -> R
     Err(InferError::NoTract)
 }
 
-/// A network that tract runs: there is none.
+/// In place of a network that tract runs. It has no values.
 #[derive(Clone)]
 pub(crate) struct Tract(Infallible);
 
@@ -34,7 +34,7 @@ impl Tract {
     }
 }
 
-/// Its state: there is none.
+/// In place of tract's state. It has no values.
 pub(crate) struct TractRunner(Infallible);
 
 impl TractRunner {
@@ -55,7 +55,7 @@ impl TractRunner {
     }
 }
 
-/// Graph files are made of what tract reads.
+/// Writes graph files in builds with tract, which reads the ONNX file.
 ///
 /// # Errors
 /// [`InferError::NoTract`], always: this build has no tract.
@@ -67,7 +67,7 @@ pub const fn write_graphs(
     Err(InferError::NoTract)
 }
 
-/// Graph files are compared with what tract reads.
+/// Checks graph files in builds with tract, which reads the ONNX file.
 ///
 /// # Errors
 /// [`InferError::NoTract`], always: this build has no tract.

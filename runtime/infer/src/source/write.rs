@@ -29,15 +29,15 @@ pub fn write_graphs(onnx: &[u8], outputs: &[&str], inputs: &[[usize; 4]]) -> Res
     let stored = Stored { onnx: onnx.len(), outputs: names, groups };
     let begin = [&NAME[..], &[VERSION]].concat();
     let graphs = postcard::to_extend(&stored, begin).map_err(|error| InferError::Graph(error.to_string()))?;
-    // What a device would refuse is refused here.
+    // Reads the file back as a device will, so that what a device would refuse is refused here.
     for &input in inputs {
         stored_graph(onnx, &graphs, &NetSpec { input, outputs })?;
     }
     Ok(graphs)
 }
 
-/// That `graphs` holds what [`write_graphs`] makes of the same ONNX file. What another version wrote is not used, and
-/// not looked at.
+/// Checks that `graphs` is what [`write_graphs`] makes of the same ONNX file. A file of another version passes:
+/// nothing reads it.
 ///
 /// # Errors
 /// [`InferError::OtherGraph`] where it does not; as [`write_graphs`].

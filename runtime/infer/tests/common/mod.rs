@@ -1,4 +1,4 @@
-//! Graphs built as ONNX bytes, and both engines side by side.
+//! Graphs built as ONNX bytes, and the plan and tract side by side.
 #![allow(dead_code, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use arcdoor_infer::{Engine, EngineChoice, Files, Net, NetSpec, write_graphs};
