@@ -166,7 +166,7 @@ impl Chain {
         output
     }
 
-    /// Multiply-accumulates of one run: one for each tap of each output value.
+    /// Multiply-accumulates of all its convolutions in one run over a whole image.
     #[must_use]
     pub fn macs(&self) -> u64 {
         self.head.macs() + self.behind().iter().map(Behind::macs).sum::<u64>()

@@ -249,7 +249,7 @@ impl Conv {
         self.epilogue
     }
 
-    /// Multiply-accumulates of one run: one for each tap of each output value.
+    /// Multiply-accumulates of one run over a whole image; what the epilogue computes is not counted.
     #[must_use]
     pub fn macs(&self) -> u64 {
         let pixels = self.output.height() * self.output.width();
@@ -376,10 +376,9 @@ impl Conv {
         Ok(())
     }
 
-    /// The weights to fetch ahead, from the second pass on; empty where that does not help. It helps where weights are
-    /// read once, in order, and are larger than a second cache: a pass over a small map then ends before the CPU
-    /// itself has begun to fetch the next pass's weights. Measured on a Zen 3: 7x7 maps of 1024 channels took 5 to 7 %
-    /// less time.
+    /// The weights to fetch ahead, from the second pass on; empty where that does not help. It helps where weights
+    /// are read once, in order, and take more than 256 KiB: a pass over a small map then ends before the CPU itself has
+    /// begun to fetch the next pass's weights. Measured on a Zen 3: 7x7 maps of 1024 channels took 5 to 7 % less time.
     fn behind_first_pass<'a>(&self, isa: Isa, tile: Tile, packed: &'a [f32]) -> &'a [f32] {
         let body = packed.get(head_len(self.output.blocks())..).unwrap_or_default();
         let pass = tile.planes.min(self.window.planes) * self.window.plane_weights * tile.blocks;

@@ -45,7 +45,7 @@ impl Depthwise {
         Ok(Self { input, output, taps, epilogue })
     }
 
-    /// Multiply-accumulates of one run: one for each tap of each output value.
+    /// Multiply-accumulates of one run over a whole image; what the epilogue computes is not counted.
     #[must_use]
     pub fn macs(&self) -> u64 {
         let pixels = self.output.height() * self.output.width();

@@ -284,7 +284,7 @@ impl<const P: usize, const B: usize, const SHAPE: usize> Tiles<'_, P, B, SHAPE> 
     /// `inner` values of each pixel's window times their weights.
     ///
     /// # Safety
-    /// The values at `at` lie within the windows; there are so many weights of each block at `weights`.
+    /// `inner` values at `at` lie within each pixel's window; `weights` begins with as many weights of each block.
     #[inline(always)]
     unsafe fn tap<S: Simd>(
         &self,

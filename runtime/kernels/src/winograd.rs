@@ -39,8 +39,8 @@ impl Square {
     }
 }
 
-/// A dense 3x3 convolution with stride 1. As [`Conv`](crate::Conv), but its values differ in their last
-/// bits, and it needs scratch memory. They depend neither on the number of parts nor on the tile.
+/// A dense 3x3 convolution with stride 1. As [`Conv`](crate::Conv), but its values differ in their last bits, and it
+/// needs scratch memory. Its values depend neither on the number of parts nor on the tile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Winograd {
     square: Square,

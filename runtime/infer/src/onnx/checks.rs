@@ -107,7 +107,7 @@ const OF_CONSTANTS: [&str; 9] = [
     "Unsqueeze",
 ];
 
-/// Decodes a file that stays within the limits; refuses any other before memory is set aside for it.
+/// Decodes a file that stays within the limits; how much memory it takes is checked first.
 pub(crate) fn decode(onnx: &[u8]) -> Result<ModelProto, InferError> {
     check_file(onnx)?;
     let model = decode_fields(onnx)?;

@@ -101,7 +101,8 @@ pub(super) fn fuse<'m>(graph: &Graph<'m>) -> Vec<Fused<'m>> {
 
 struct Fuser<'m> {
     readers: Vec<usize>,
-    /// For each value, the index of the step that makes it; `None` for the input and for values within a step.
+    /// For each value, the index of the step that computes it; `None` for the input, where no step copies it into a map,
+    /// and for values that are not reached yet.
     made: Vec<Option<usize>>,
     steps: Vec<Fused<'m>>,
 }

@@ -221,8 +221,7 @@ impl Kernel {
 }
 
 /// The weights of a step and of the steps merged into it, as `[M][...]` with each output channel's factor multiplied
-/// in.
-/// `None` where the step's weights can be packed as they are.
+/// in; `None` where the step's weights can be packed as they are.
 fn gathered(first: &Weights<Values<'_>>, beside: &[Weights<Values<'_>>]) -> Option<Vec<f32>> {
     if beside.is_empty() && first.scale.is_none() && !first.by_input {
         return None;

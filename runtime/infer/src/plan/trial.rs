@@ -33,9 +33,8 @@ pub struct Tuned {
 
 /// Measures a layer with the best instructions of this CPU. `weights` is the size of all weights of the network in
 /// bytes: in the network, so much is read between two runs of the layer, and its own weights have left the caches by
-/// then.
-/// `winograd`: whether forms of the sums other than the default's are tried, too. `now` returns nanoseconds, if possible
-/// of the thread's CPU time.
+/// then. `winograd`: whether forms of the sums other than the default's are tried, too. `now` returns nanoseconds, if
+/// possible of the thread's CPU time.
 ///
 /// # Errors
 /// When the kernels refuse the layer's shape.
