@@ -11,6 +11,7 @@
 //! | `finding` | [`Finding`]: what the doctor found |
 //! | `network` | how a network is run, layer by layer and step by step |
 //! | `log` | [`Record`]: an entry of the operator's log |
+//! | `name` | [`NewName`]: a name as it is entered for somebody new |
 //! | `path` | [`FilePath`]: a path in an answer |
 //! | `key` | [`KeySource`]: where the gallery's key comes from |
 //! | `time` | [`UtcTime`]: a point of time, as the log writes it |
@@ -19,6 +20,7 @@
 mod finding;
 mod key;
 mod log;
+mod name;
 mod network;
 mod path;
 mod request;
@@ -29,6 +31,7 @@ mod time;
 pub use finding::{Check, Finding, Health};
 pub use key::KeySource;
 pub use log::{By, Entry, Record};
+pub use name::{NewName, NewNameError, composed};
 pub use network::{LayerForm, NetworkStep, UnsupportedNode};
 pub use path::FilePath;
 pub use request::{Access, Feed, MAX_PHOTOS, Request};

@@ -9,7 +9,7 @@
 //! | 4 | pack or gallery refused |
 //! | 5 | device or file trouble |
 
-use arcdoor_api::KeySource;
+use arcdoor_api::{KeySource, NewNameError};
 use arcdoor_camera::CameraError;
 use arcdoor_core::{CalibrationError, RetryReason, SubjectName};
 use arcdoor_frame::FrameError;
@@ -54,6 +54,9 @@ pub enum Error {
         /// Why.
         source: FrameError,
     },
+    /// A name that nobody new may have.
+    #[error(transparent)]
+    NewName(#[from] NewNameError),
     /// Nobody of this name.
     #[error("nobody named {0} is enrolled: `arcdoor list` shows who is")]
     UnknownName(SubjectName),
@@ -359,7 +362,8 @@ impl Error {
         match self {
             Self::After { source, .. } => source.code(),
             Self::Unconfirmed(_) | Self::TooManyPhotos(_) => USAGE,
-            Self::ShortPassphrase { .. }
+            Self::NewName(_)
+            | Self::ShortPassphrase { .. }
             | Self::PassphrasesDiffer
             | Self::Exists(_)
             | Self::SamePassphrase

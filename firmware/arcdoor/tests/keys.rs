@@ -272,7 +272,8 @@ fn the_key_does_not_stay_in_memory_and_no_core_dump_is_written() {
     let (held, limits) = (memory(child.id()), fs::read_to_string(format!("/proc/{}/limits", child.id())));
     child.kill().unwrap();
     child.wait().unwrap();
-    let core = limits.unwrap().lines().find(|line| line.starts_with("Max core file size")).unwrap().to_owned();
+    let core =
+        limits.unwrap().lines().find(|line| line.starts_with("Max core file size")).unwrap().to_owned();
     assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
     let Some(held) = held.filter(|held| !held.is_empty()) else {
         println!("skipped: this system lets nobody look into another process's memory");

@@ -2,6 +2,7 @@
 
 mod args;
 mod column;
+mod lines;
 mod patient;
 mod print;
 mod prompt;
@@ -23,6 +24,7 @@ use arcdoor_api::{Access, Feed, Request};
 use args::{Cli, Job};
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
+use lines::Lines;
 use print::{LinePrinter, Printer};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -60,7 +62,7 @@ fn keep_secrets() {
 
 fn warn(text: &str) {
     // A closed stderr leaves nobody to tell.
-    let _ = writeln!(io::stderr(), "arcdoor: {text}");
+    let _ = Lines(&mut io::stderr()).paragraph("arcdoor: ", text);
 }
 
 fn run(cli: Cli) -> Result<u8, Error> {

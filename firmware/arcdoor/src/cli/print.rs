@@ -1,5 +1,6 @@
 //! Prints answers: JSON, or text for people.
 
+use super::lines::Lines;
 use super::patient::Patient;
 use super::text::Text;
 use crate::device::Reply;
@@ -33,7 +34,7 @@ impl Printer {
 
     fn print(&mut self, response: &Response) -> io::Result<()> {
         match &mut self.text {
-            Some(text) => text.print(&mut *self.out, response)?,
+            Some(text) => text.print(&mut Lines(&mut *self.out), response)?,
             None => line(&mut *self.out, response)?,
         }
         self.out.flush()

@@ -1,17 +1,18 @@
 //! What the doctor found, for people: how it is, and what to do.
 
+use super::lines::Lines;
 use arcdoor_api::{Check, Finding, Health, KeySource};
 use arcdoor_core::Basis;
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io;
 
-pub(super) fn print(out: &mut dyn Write, check: Check, health: Health, finding: &Finding) -> io::Result<()> {
+pub(super) fn print(out: &mut Lines<'_>, check: Check, health: Health, finding: &Finding) -> io::Result<()> {
     let health = match health {
         Health::Ok => "ok",
         Health::Warn => "warn",
         Health::Fail => "fail",
     };
-    writeln!(out, "{health:<4}  {:<9}  {}", check.name(), text(finding).replace('\n', "\n                 "))
+    out.paragraph(&format!("{health:<4}  {:<9}  ", check.name()), &text(finding))
 }
 
 fn text(finding: &Finding) -> String {

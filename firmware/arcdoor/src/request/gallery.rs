@@ -1,5 +1,6 @@
 //! Whole galleries: who is in it, revoke, export, import, key.
 
+use super::find::find;
 use crate::device::{Device, Now, Outcome, Reply};
 use crate::error::Error;
 use crate::home::passphrase::{Kdf, Passphrase};
@@ -18,9 +19,8 @@ pub(super) fn list(device: &mut Device, reply: &mut dyn Reply) -> Result<Outcome
 
 /// One subject.
 pub(super) fn show(device: &mut Device, name: &SubjectName, reply: &mut dyn Reply) -> Result<Outcome, Error> {
-    let opened = device.enrolled()?;
-    let subject = opened.as_ref().and_then(|opened| opened.gallery.find(name));
-    reply.answer(&line(subject.ok_or_else(|| Error::UnknownName(name.clone()))?))?;
+    let unknown = || Error::UnknownName(name.clone());
+    reply.answer(&line(find(&device.enrolled()?.ok_or_else(unknown)?.gallery, name)?))?;
     Ok(Outcome::Done)
 }
 
@@ -44,9 +44,9 @@ pub(super) fn revoke(
 ) -> Result<Outcome, Error> {
     let unknown = || Error::UnknownName(name.clone());
     let gallery = &mut device.enrolled()?.ok_or_else(unknown)?.gallery;
-    let subject = gallery.find(name).ok_or_else(unknown)?.id;
+    let subject = find(gallery, name)?.id;
     let subject = gallery.revoke(subject)?;
-    let done = format!("{name} is revoked");
+    let done = format!("{} is revoked", subject.name);
     let remains = forget(device, subject.id, erase, now).map_err(|error| error.after(done.clone()))?;
     let Subject { id, name, templates, impostors, .. } = subject;
     reply
