@@ -10,7 +10,7 @@
 //! | 5 | device or file trouble |
 
 use arcdoor_api::{KeySource, NewNameError};
-use arcdoor_camera::CameraError;
+use arcdoor_camera::{CameraError, ErrorKind};
 use arcdoor_core::{CalibrationError, RetryReason, SubjectName};
 use arcdoor_frame::FrameError;
 use arcdoor_gallery::GalleryError;
@@ -420,6 +420,16 @@ impl Error {
             | Self::LoopEnded
             | Self::Fault
             | Self::FramesFail(_) => DEVICE,
+        }
+    }
+
+    /// Whether one frame is damaged, and the next may be good.
+    #[must_use]
+    pub fn is_one_frame(&self) -> bool {
+        match self {
+            Self::Camera(error) => error.kind() == ErrorKind::Frame,
+            Self::Photo { .. } => true,
+            _ => false,
         }
     }
 

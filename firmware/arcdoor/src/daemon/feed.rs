@@ -1,16 +1,18 @@
 //! A command that needs frames, where no loop runs.
 
 use super::clock::Clock;
+use super::r#loop::MOST_FAILURES;
 use crate::device::source::Frames;
 use crate::device::{Device, Outcome, Reply};
 use crate::error::Error;
 use crate::request::Stepper;
 use arcdoor_api::{Feed, Progress};
 
-/// Feeds a request with the frames of `from` until it is over.
+/// Feeds a request with the frames of `from` until it is over. A damaged frame is counted and passed over, as the loop
+/// does it.
 ///
 /// # Errors
-/// When there are no frames, or the request fails.
+/// When there are no frames, 30 of them fail in a row, or the request fails.
 pub fn feed(
     device: &mut Device,
     from: &Feed,
@@ -19,9 +21,22 @@ pub fn feed(
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
     let mut frames = Frames::open(from, device.settings())?;
+    let mut failures = 0;
     for number in 0_u64.. {
-        if stepper.is_late(clock.now()) || !frames.next(device.recognition()?.image())? {
+        if stepper.is_late(clock.now()) {
             break;
+        }
+        match frames.next(device.recognition()?.image()) {
+            Ok(true) => failures = 0,
+            Ok(false) => break,
+            Err(error) if error.is_one_frame() => {
+                failures += 1;
+                if failures >= MOST_FAILURES {
+                    return Err(Error::FramesFail(failures));
+                }
+                continue;
+            }
+            Err(error) => return Err(error),
         }
         if let Some(outcome) = stepper.frame(device, number, clock.now(), reply)? {
             return Ok(outcome);

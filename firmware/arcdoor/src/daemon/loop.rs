@@ -9,7 +9,6 @@ use crate::device::source::Frames;
 use crate::device::{Device, Now, Outcome, Reply, Work};
 use crate::error::Error;
 use arcdoor_api::{By, Reason, Response, Sight, UtcTime, Verdict};
-use arcdoor_camera::ErrorKind;
 use arcdoor_core::{Millis, SubjectId};
 use arcdoor_frame::RgbImage;
 use arcdoor_pipeline::{Question, Rules, TraceEntry};
@@ -164,10 +163,7 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
         match catch_unwind(AssertUnwindSafe(|| frames.next(device.image()?))) {
             Ok(Ok(true)) => Ok(Next::Frame),
             Ok(Ok(false)) => Ok(Next::End),
-            Ok(Err(Error::Camera(error))) if error.kind() == ErrorKind::Frame => {
-                Ok(Next::Failed(error.to_string()))
-            }
-            Ok(Err(error @ Error::Photo { .. })) => Ok(Next::Failed(error.to_string())),
+            Ok(Err(error)) if error.is_one_frame() => Ok(Next::Failed(error.to_string())),
             Ok(Err(error)) => Err(error),
             Err(_) => Ok(Next::Failed("reading this frame panicked".to_owned())),
         }
