@@ -311,7 +311,7 @@ fn a_recorded_visit_replays_exactly_and_shows_what_another_threshold_would_do() 
         lines.push(TraceLine::Frame(TraceEntry {
             now,
             observation: step.observation,
-            decision: step.decision,
+            outcome: step.outcome,
         }));
     }
     let text: Vec<String> = lines.iter().map(|line| line.to_json().unwrap()).collect();

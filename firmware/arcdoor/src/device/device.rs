@@ -11,7 +11,7 @@ use crate::home::tuning::TuningProblem;
 use crate::home::{Home, packs, tuning};
 use arcdoor_gallery::{FileFolder, Gallery, GalleryError};
 use arcdoor_models::Pack;
-use arcdoor_pipeline::{Policy, Rules, Thresholds};
+use arcdoor_pipeline::{LockoutState, Policy, Rules, Thresholds};
 use arcdoor_vision::DetectorKind;
 use arcdoor_vision::tuning::Tuning;
 
@@ -49,6 +49,8 @@ pub struct Device {
     passphrase: Option<Passphrase>,
     pack: Option<Pack>,
     recognition: Option<Recognition>,
+    /// What recognition goes on with when it is loaded anew.
+    lockout: LockoutState,
     gallery: Option<Opened>,
     /// For a gallery of so many templates.
     thresholds: Option<(usize, Thresholds)>,
@@ -91,6 +93,7 @@ impl Device {
             passphrase,
             pack: None,
             recognition: None,
+            lockout: LockoutState::default(),
             gallery: None,
             thresholds: None,
         }
@@ -181,7 +184,11 @@ impl Device {
     pub fn recognition(&mut self) -> Result<&mut Recognition, Error> {
         let (home, settings) = (&self.home, &self.settings);
         let pack = open_once(&mut self.pack, || open_pack(home, settings))?;
-        open_once(&mut self.recognition, || Recognition::open(pack, settings, tuning::of(home, pack)))
+        let lockout = &self.lockout;
+        open_once(&mut self.recognition, || {
+            let recognition = Recognition::open(pack, settings, tuning::of(home, pack))?;
+            Ok(recognition.resuming(lockout.clone()))
+        })
     }
 
     /// Everything that a decision needs. `policy`: how many frames must agree.
@@ -191,8 +198,11 @@ impl Device {
     pub fn work(&mut self, policy: Policy) -> Result<Work<'_>, Error> {
         let (home, settings) = (&self.home, &self.settings);
         let pack = open_once(&mut self.pack, || open_pack(home, settings))?;
-        let recognition =
-            open_once(&mut self.recognition, || Recognition::open(pack, settings, tuning::of(home, pack)))?;
+        let lockout = &self.lockout;
+        let recognition = open_once(&mut self.recognition, || {
+            let recognition = Recognition::open(pack, settings, tuning::of(home, pack))?;
+            Ok(recognition.resuming(lockout.clone()))
+        })?;
         let gallery = open_gallery(&mut self.gallery, home, pack, self.passphrase.as_ref())?;
         let templates = gallery.templates();
         let thresholds = match self.thresholds {
@@ -221,9 +231,12 @@ impl Device {
         tuning::write(&self.home, pack, tiles)
     }
 
-    /// Throws recognition away, with all that it remembers; the next decision loads it anew.
+    /// Throws recognition away, with all that it remembers but a lockout and the denials that lead to one; the next
+    /// decision loads it anew.
     pub fn drop_recognition(&mut self) {
-        self.recognition = None;
+        if let Some(recognition) = self.recognition.take() {
+            self.lockout = recognition.lockout();
+        }
     }
 
     /// Closes all that is open; whoever needs it next opens it again.
@@ -234,7 +247,8 @@ impl Device {
 
     /// Throws pack and recognition away: another pack was installed, and whoever needs it next opens it.
     pub fn drop_pack(&mut self) {
-        (self.recognition, self.pack, self.thresholds) = (None, None, None);
+        self.drop_recognition();
+        (self.pack, self.thresholds) = (None, None);
     }
 }
 
