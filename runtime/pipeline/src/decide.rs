@@ -22,9 +22,9 @@ pub struct Rules {
 /// Decides about one more frame. The same state, observation, time and rules give the same answer.
 ///
 /// A subject is granted once `agree` of the last `of` looks at one face (frames that show it well) name it. None of
-/// these votes is older than `window_ms`, none is older than another grant, or than a look that was nearest to somebody
-/// else, and the newest look is among them: so nobody is granted whom the newest frame did not find in the gallery. A face is
-/// denied once `of` looks named nobody often enough. An attempt whose face is gone before that is told of with the
+/// these votes is older than `window_ms`, than another grant, or than a look that was nearest to somebody else; and
+/// the newest look is among them, so that nobody is granted whom the newest frame did not find in the gallery. A face
+/// is denied once `of` looks named nobody often enough. An attempt whose face is gone before that is told of with the
 /// next frame ([`Outcome::before`]). During a lockout nobody is granted.
 ///
 /// A claim changes two things and no other rule: scores are held against `thresholds.verify` in place of
@@ -93,7 +93,7 @@ fn judge(track: &mut Track, vote: Vote, threshold: &Threshold, fields: &Fields) 
     if let Vote::Subject(subject, _) = vote {
         let (count, score) = track.votes_for(subject, threshold);
         if count >= usize::from(fields.agree) {
-            let is_repeated = track.has_ended(Ended::Granted(subject)) && count == usize::from(track.looks());
+            let is_repeated = track.has_ended(Ended::Granted(subject)) && track.looks() == 0;
             track.end(Ended::Granted(subject));
             return (Decision::Granted { subject, score }, !is_repeated);
         }

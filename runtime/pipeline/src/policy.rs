@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The longest window that votes are kept for, in frames.
 pub const MAX_WINDOW: usize = 16;
-/// The most denials that a lockout may wait for.
+/// The most attempts without a grant that a lockout may wait for.
 pub const MAX_DENIALS: usize = 32;
 /// The shortest time that a policy may look back on votes, milliseconds: a few frames of a fast camera.
 pub const MIN_WINDOW_MS: u64 = 100;
@@ -15,7 +15,7 @@ pub const MAX_WINDOW_MS: u64 = 60_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lockout {
-    /// Denials that lead to it, 1 to 32.
+    /// Attempts that end without a grant and lead to it, 1 to 32; see [`Outcome`](crate::Outcome).
     pub after: u8,
     /// How long a denial counts, milliseconds.
     pub within_ms: u64,

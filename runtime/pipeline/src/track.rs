@@ -58,7 +58,7 @@ pub(crate) struct Track {
     claim: Option<SubjectId>,
     /// When each was cast, oldest first. Those that are nearest to a subject are all nearest to the same one.
     votes: heapless::Vec<(Millis, Vote), MAX_WINDOW>,
-    /// Looks since the last attempt ended.
+    /// Looks of the present attempt: since the last one ended, without those that named again whom it granted.
     looks: u8,
     /// Why the last of these looks that named nobody did not.
     doubt: Option<DenyReason>,
@@ -97,7 +97,9 @@ impl Track {
     /// Takes one more look's vote. Of the earlier ones, those stay that are young enough, among the last `of`, and
     /// not before a look that was nearest to somebody else.
     pub(crate) fn look(&mut self, vote: Vote, now: Millis, fields: &Fields) {
-        self.looks = self.looks.saturating_add(1);
+        let names_granted =
+            matches!(vote, Vote::Subject(subject, _) if self.has_ended(Ended::Granted(subject)));
+        self.looks = self.looks.saturating_add(u8::from(!names_granted));
         self.doubt = vote.denial().or(self.doubt);
         self.votes.retain(|(cast, _)| now.since(*cast) <= fields.window_ms);
         let is_other = |earlier: Vote| earlier.nearest().is_some_and(|other| vote.nearest() != Some(other));
@@ -123,7 +125,7 @@ impl Track {
         (count, Score(best))
     }
 
-    /// Looks since the last attempt ended.
+    /// Looks of the present attempt.
     pub(crate) const fn looks(&self) -> u8 {
         self.looks
     }
@@ -141,19 +143,13 @@ impl Track {
         (self.looks, self.doubt, self.ended) = (0, None, Some(ended));
     }
 
-    /// Why this was an attempt that failed, now that the face is gone; `None`: it was too short to be one. A person
-    /// who was granted turns away and leaves: less than a whole window of looks after a grant is no attempt.
+    /// Why this was an attempt that failed, now that the face is gone; `None`: it was too short to be one.
     pub(crate) fn failure(&self, fields: &Fields) -> Option<DenyReason> {
-        let enough = if self.was_granted() { fields.of } else { fields.agree };
-        (self.looks >= enough).then(|| self.doubt.unwrap_or(DenyReason::TooFewAgree))
+        (self.looks >= fields.agree).then(|| self.doubt.unwrap_or(DenyReason::TooFewAgree))
     }
 
-    /// Looks that were neither granted nor denied; none of them are a granted person's.
+    /// Looks of an attempt that was too short. A granted person who turns away may leave a few; they are no attempt.
     pub(crate) const fn unfinished_looks(&self) -> u8 {
-        if self.was_granted() { 0 } else { self.looks }
-    }
-
-    const fn was_granted(&self) -> bool {
-        matches!(self.ended, Some(Ended::Granted(_)))
+        if matches!(self.ended, Some(Ended::Granted(_))) { 0 } else { self.looks }
     }
 }
