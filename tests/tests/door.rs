@@ -267,6 +267,32 @@ fn a_trace_replays_although_recognition_was_loaded_anew_in_the_middle() {
     assert_eq!(done(&mut device, &Request::Replay { file: trace }).1.len(), 7);
 }
 
+/// Twenty-five frames of a stranger lock the door; another pack is installed, and the loop is begun again.
+#[test]
+fn a_lockout_outlasts_recognition_that_is_loaded_anew() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (frames, trace) = (folder.path().join("frames"), folder.path().join("trace"));
+    write_frames(&frames, &(0..30).map(|i| real.frame("biden.jpg", i % 6 * 3)).collect::<Vec<_>>());
+    let mut device = device(&folder.path().join("home"), &real.pack);
+    enrol(&mut device, real.photo("obama.jpg"));
+    let (door, queue) = Queue::new();
+    let install = Request::PackInstall { dir: real.pack.clone(), older: false };
+    let mut told = Vec::new();
+    let lines = run(&mut device, frames.clone(), queue, Some(Trace::create(&trace).unwrap()), |line| {
+        if line["frame"] == 26 {
+            told.push(send(&door, install.clone()));
+        }
+    });
+    assert_eq!(told[0].iter().last().unwrap(), "Done");
+    assert_eq!(lines[24]["reason"], "no_match");
+    assert!(lines[25..].iter().all(|line| line["reason"] == "locked_out"), "{:?}", decisions(&lines));
+    assert_eq!(done(&mut device, &Request::Replay { file: trace }).1.len(), 31);
+    device.drop_recognition();
+    let lines = run(&mut device, frames, Queue::new().1, None, |_| {});
+    assert!(lines.iter().all(|line| line["reason"] == "locked_out"), "{:?}", decisions(&lines));
+}
+
 #[test]
 fn who_is_revoked_is_a_stranger_at_once_and_after_a_restart() {
     let Some(real) = Real::find() else { return };

@@ -288,6 +288,7 @@ mod tests {
     enum Frame {
         Grant,
         Deny,
+        GoneBeforeDenial,
         NoPicture,
         PanicInSource,
         PanicInStep,
@@ -335,6 +336,9 @@ mod tests {
             if kind == Frame::PanicInStep as u8 {
                 self.broken = true;
                 panic!("injected");
+            }
+            if kind == Frame::GoneBeforeDenial as u8 {
+                return Ok(Decided { before: Some(DenyReason::NoMatch), ..Decided::nothing() });
             }
             let granted = kind == Frame::Grant as u8;
             let (decision, reason) = if granted {
@@ -416,6 +420,13 @@ mod tests {
         }
         let (outcome, lines, ..) = run(vec![Frame::Deny, Frame::Unplugged, Frame::Grant]);
         assert!(matches!(outcome, Err(Error::Camera(_))) && lines.len() == 1);
+    }
+
+    #[test]
+    fn an_attempt_that_was_cut_short_is_logged_although_its_frame_is_no_denial() {
+        let (_, lines, door) = run(vec![Frame::Grant, Frame::GoneBeforeDenial, Frame::GoneBeforeDenial]);
+        assert_eq!(lines[1..], [(Verdict::Retry, false); 2]);
+        assert_eq!(door.noted, [Verdict::Granted, Verdict::Denied, Verdict::Denied]);
     }
 
     #[test]
