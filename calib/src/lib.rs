@@ -1,4 +1,5 @@
-//! Genuine and impostor scores to thresholds and error rates with their intervals; features on disk.
+//! Genuine and impostor scores to thresholds and error rates with their intervals; whether a promised
+//! rate still stands at a door; features on disk.
 
 #![forbid(unsafe_code)]
 

@@ -15,8 +15,9 @@ pub(crate) struct Denials {
 }
 
 /// What is left of denials and lockout, without a time of any clock: whoever starts anew, or makes recognition anew,
-/// takes it out before and puts it back after. What it holds does not grow older on the way, so that no restart
-/// shortens a lockout; and none prolongs one, for no more is left of it than was left before.
+/// takes it out before and puts it back after. It does not grow older on the way, so that no restart shortens a lockout;
+/// and none prolongs one beyond its length, for no more is put back than was left. (What was taken out long before
+/// the restart repeats what was over by then: keep it anew from time to time while it is not empty.)
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LockoutState {

@@ -4,6 +4,10 @@
 //! [`decide`] what that means. [`Enrolment`] is fed frames in the same way, and says which views of a person
 //! may be enrolled. Neither holds a clock, a gallery or a threshold: they are arguments of each step.
 //!
+//! Each frame leads to an [`Outcome`]: the decision, and which attempts are over. Attempts without a grant lead to a
+//! lockout; what is left of it ([`LockoutState`]) is taken out of a recognizer before it is thrown away, and put into the
+//! next one.
+//!
 //! `decide` is pure: a recorded trace ([`TraceLine`]) is decided again, bit for bit, by [`Replay`].
 //!
 //! A face that is observed in three frames, and named by each of them, is granted with the third:
