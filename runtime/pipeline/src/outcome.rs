@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 /// What one frame leads to: what is decided about it, and which attempts are over with it.
 ///
 /// An attempt is what one face, under one claim, makes of being let in. It ends granted; or denied, once a window of
-/// looks agreed on nobody; or it fails when its face is gone before that, and is denied afterwards. Each end is one
-/// entry of a log, and each that was not granted counts towards the lockout.
+/// looks agreed on nobody; or it fails when its face is gone before that, and is denied afterwards. Each end is to be
+/// logged, and each without a grant counts towards the lockout (but where nobody is enrolled).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The attempt before this frame failed, for this reason: its face is gone, or is claimed to be somebody else.

@@ -36,7 +36,7 @@ impl State {
     /// since. Whom the looks named is forgotten: votes do not survive a restart.
     #[must_use]
     pub fn lockout(&self, now: Millis) -> LockoutState {
-        let open = self.track.as_ref().map_or(0, Track::unfinished_looks);
+        let open = self.track.as_ref().map_or(0, Track::looks);
         LockoutState { looks: self.unfinished.looks.saturating_add(open), ..self.denials.left(now) }
     }
 

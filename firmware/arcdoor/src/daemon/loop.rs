@@ -233,7 +233,7 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
         Ok((Decided::nothing(), Some(why)))
     }
 
-    /// One entry an attempt, and one a lockout.
+    /// One entry an attempt, however often a face that stays is denied; and one for each face that meets a lockout.
     fn note(&mut self, decided: &Decided, at_ms: u64, at: UtcTime) -> Result<(), Error> {
         let sight = &decided.sight;
         if let Some(reason) = decided.before.map(Reason::Deny) {
