@@ -12,7 +12,9 @@ use arcdoor_core::file::{ReadError, open_regular};
 
 use crate::error::{PackError, Problem};
 use crate::manifest::is_plain;
-use crate::pack::{MANIFEST_FILE, MAX_MANIFEST_BYTES, MAX_NET_BYTES, MAX_SIGNATURE_BYTES, Pack};
+use crate::pack::{
+    MANIFEST_FILE, MAX_MANIFEST_BYTES, MAX_NET_BYTES, MAX_SIGNATURE_BYTES, Pack, read_bounded,
+};
 use crate::trust::SIGNATURE_FILE;
 
 /// Files of a pack, at most.
@@ -31,18 +33,26 @@ pub fn bundle(dir: &Path, out: impl Write) -> Result<(), PackError> {
     }
     let mut archive = tar::Builder::new(out);
     for file in files {
-        append(&mut archive, dir, &file)
-            .map_err(|cause| refused(Problem::Unreadable { file: file.clone(), cause }))?;
+        append(&mut archive, dir, &file).map_err(refused)?;
     }
-    archive.into_inner().map(drop).map_err(|cause| refused(Problem::Archive(cause)))
+    archive.into_inner().map(drop).map_err(|cause| refused(Problem::Unwritten(cause)))
 }
 
-fn append(archive: &mut tar::Builder<impl Write>, dir: &Path, name: &str) -> io::Result<()> {
-    let bytes = std::fs::read(dir.join(name))?;
+fn append(archive: &mut tar::Builder<impl Write>, dir: &Path, name: &str) -> Result<(), Problem> {
+    let bytes = read_bounded(dir, name, limit(name))?;
     let mut header = tar::Header::new_ustar();
     header.set_size(bytes.len() as u64);
     header.set_mode(0o644);
-    archive.append_data(&mut header, name, bytes.as_slice())
+    archive.append_data(&mut header, name, bytes.as_slice()).map_err(Problem::Unwritten)
+}
+
+/// Most bytes of the pack's file of this name.
+fn limit(name: &str) -> u64 {
+    match name {
+        MANIFEST_FILE => MAX_MANIFEST_BYTES,
+        SIGNATURE_FILE => MAX_SIGNATURE_BYTES,
+        _ => MAX_NET_BYTES,
+    }
 }
 
 /// Writes the files of the archive at `path` into the folder `into`, which must be empty, and names them.
@@ -83,11 +93,7 @@ fn unpack_from(file: impl Read, into: &Path) -> Result<Vec<String>, Problem> {
         if files.contains(&name) {
             return Err(refuse("there twice"));
         }
-        let limit = match name.as_str() {
-            MANIFEST_FILE => MAX_MANIFEST_BYTES,
-            SIGNATURE_FILE => MAX_SIGNATURE_BYTES,
-            _ => MAX_NET_BYTES,
-        };
+        let limit = limit(&name);
         if entry.size() > limit {
             return Err(Problem::TooLarge { file: name, limit });
         }

@@ -34,6 +34,9 @@ pub enum Problem {
     /// The archive cannot be read.
     #[error("is no pack's archive (a plain tar file): {0}")]
     Archive(std::io::Error),
+    /// The archive cannot be written.
+    #[error("its archive cannot be written: {0}")]
+    Unwritten(std::io::Error),
     /// An entry of the archive that no pack has.
     #[error("{entry:?}: {problem}; an archive holds a pack's files and nothing else")]
     Entry {

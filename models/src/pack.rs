@@ -236,7 +236,8 @@ fn read_verified(dir: &Path, file: &str, sha256: &str) -> Result<Vec<u8>, Proble
     Ok(bytes)
 }
 
-fn read_bounded(dir: &Path, name: &str, limit: u64) -> Result<Vec<u8>, Problem> {
+/// Reads the file `name` of the pack in `dir`, of at most `limit` bytes.
+pub(crate) fn read_bounded(dir: &Path, name: &str, limit: u64) -> Result<Vec<u8>, Problem> {
     let file = name.to_owned();
     file::read_bounded(&dir.join(name), limit).map_err(|error| match error {
         ReadError::Io(cause) => Problem::Unreadable { file, cause },

@@ -12,7 +12,7 @@ use std::path::Path;
 use arcdoor_core::{Basis, Fmr};
 use arcdoor_models::{
     Built, EmbedderCard, GraphFile, MANIFEST_FILE, Manifest, Pack, Preprocess, Problem, Recipe, Role,
-    SIGNATURE_FILE, TrustedKey, sha256_hex,
+    SIGNATURE_FILE, TrustedKey, bundle, sha256_hex,
 };
 use tempfile::TempDir;
 
@@ -336,4 +336,18 @@ fn a_card_brings_an_embedder_that_grants_nobody_until_it_is_calibrated() {
     let recipe = EmbedderCard::parse(&calibrated).unwrap().into_recipe(recipe).unwrap();
     assert_eq!(recipe.calibration.rows[0].threshold, 0.3);
     assert!(EmbedderCard::parse(&CARD.replace("dimension", "dimensions")).is_err());
+}
+
+/// Opening a pack without asking who signed it does not read its signature; bundling it does.
+#[test]
+fn a_signature_that_is_too_large_or_no_file_is_not_bundled() {
+    let dir = pack_with(|text| text);
+    let bundled = || bundle(dir.path(), Vec::new()).map_err(|error| error.problem);
+    bundled().unwrap();
+    let signature = dir.path().join(SIGNATURE_FILE);
+    fs::write(&signature, vec![b'x'; 5_000]).unwrap();
+    assert!(matches!(bundled(), Err(Problem::TooLarge { limit: 4_096, .. })));
+    fs::remove_file(&signature).unwrap();
+    fs::create_dir(&signature).unwrap();
+    assert!(matches!(bundled(), Err(Problem::NotAFile { .. })));
 }

@@ -8,9 +8,10 @@
 use std::path::{Path, PathBuf};
 
 use arcdoor::daemon::{Clock, SystemClock, feed};
+use arcdoor::home::lock::HomeLock;
 use arcdoor::request::{Begun, Secrets, begin};
 use arcdoor::{Device, Error, Home, Options, Outcome};
-use arcdoor_api::{Request, Response};
+use arcdoor_api::{Access, Request, Response};
 use arcdoor_frame::{ImageLimits, Resizer, RgbImage, read_image, write_png};
 
 /// The pack's folder and the demo's photos.
@@ -68,8 +69,11 @@ pub fn device(home: &Path, pack: &Path) -> Device {
         detector: None,
         engine: None,
         allow_unsigned_pack: true,
+        key_source: None,
     };
-    Device::open(Home::resolve(Some(home.to_owned())).unwrap(), options, None).unwrap()
+    let home = Home::resolve(Some(home.to_owned())).unwrap();
+    let hold = HomeLock::take(&home, Access::Write).unwrap();
+    Device::open(home, hold, options, None).unwrap()
 }
 
 /// Carries a request out, and says how it ended and what was answered.

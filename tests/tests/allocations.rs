@@ -1,10 +1,7 @@
 //! From a camera's frame to a decision, nothing is allocated once the first frame has been seen.
-#![expect(unsafe_code, reason = "a global allocator is an unsafe trait; this one only counts and passes on")]
 #![allow(clippy::unwrap_used, reason = "clippy exempts test functions only, not their helpers")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
-
+use arcdoor_allocations::during;
 use arcdoor_core::{Decision, DenyReason, Fmr, Millis, RetryReason, SubjectName, Template};
 use arcdoor_frame::{Converter, ImageLimits, PixelFormat, RawFrame, Resizer, RgbImage, RgbView};
 use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
@@ -12,44 +9,6 @@ use arcdoor_models::Pack;
 use arcdoor_pipeline::{Observation, Policy, Question, Recognizer, Rules, Step, Thresholds};
 use arcdoor_tests::Real;
 use arcdoor_vision::{DetectSettings, DetectorKind, EngineChoice, RunOptions, Threads, Vision};
-
-/// Of every thread: a helper's allocations count as well.
-static COUNT: AtomicU64 = AtomicU64::new(0);
-
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn count() {
-    COUNT.fetch_add(1, Ordering::Relaxed);
-}
-
-// SAFETY: every call goes to the system's allocator unchanged, so its promises are ours.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises, passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises, passed on.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises, passed on.
-        unsafe { System.realloc(block, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises, passed on.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
 
 const CAMERA: [u32; 2] = [640, 480];
 
@@ -126,10 +85,9 @@ fn visit(door: &mut Door, frames: &[RgbImage]) -> Vec<Frame> {
     door.step(frames[0].view());
     let mut seen = Vec::with_capacity(frames.len());
     for frame in frames {
-        let before = COUNT.load(Ordering::Relaxed);
-        let step = door.step(frame.view());
-        let count = COUNT.load(Ordering::Relaxed) - before;
-        seen.push((count, step, door.recognizer.probe().cloned()));
+        // Of every thread: a helper's allocations count as well.
+        let (step, allocations) = during(|| door.step(frame.view()));
+        seen.push((allocations.count, step, door.recognizer.probe().cloned()));
     }
     seen
 }

@@ -89,6 +89,7 @@ impl Device {
             .env("ARCDOOR_PACK", &self.pack)
             .env("ARCDOOR_ALLOW_UNSIGNED_PACK", "true")
             .env("ARCDOOR_PASSPHRASE_FILE", self.path("passphrase"))
+            .env("ARCDOOR_EXPORT_PASSPHRASE_FILE", self.path("export-passphrase"))
             .env_remove("CREDENTIALS_DIRECTORY")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -391,7 +392,7 @@ fn settings_exports_and_passphrases() {
         device.refuses(path, &["list"], INPUT, "no regular file");
     }
     fs::remove_file(&settings).unwrap();
-    device.write("passphrase", b"a rather long passphrase");
+    device.write("export-passphrase", b"a rather long passphrase");
     for (name, bytes) in corpus("gallery") {
         let file = device.write(&format!("exports/{name}"), &bytes);
         device.refuses(&name, &["import", &file], PACK, "not a gallery");
@@ -407,14 +408,14 @@ fn settings_exports_and_passphrases() {
         let path = if kind.starts_with('/') { kind.to_owned() } else { device.text(kind) };
         device.refuses(kind, &["import", &path], PACK, "not a gallery");
         let passphrase = |command: &mut Command| {
-            command.env("ARCDOOR_PASSPHRASE_FILE", &path);
+            command.env("ARCDOOR_EXPORT_PASSPHRASE_FILE", &path);
         };
         let end = device.run_with(&["export", &device.text("out")], passphrase);
         device.check(kind, &end, INPUT, "no regular file");
         assert!(!device.path("out").exists());
     }
     for bad in [vec![b'x'; 2_000], vec![0xff; 20], b"short".to_vec()] {
-        device.write("passphrase", &bad);
+        device.write("export-passphrase", &bad);
         device.refuses("a bad passphrase", &["export", &device.text("out")], INPUT, "");
     }
     report("settings, exports and passphrases", device.inputs.get());

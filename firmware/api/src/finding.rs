@@ -1,11 +1,10 @@
 //! What the doctor found.
 
-use std::path::PathBuf;
-
 use arcdoor_core::Basis;
 use serde::{Deserialize, Serialize};
 
 use crate::key::KeySource;
+use crate::path::FilePath;
 
 /// What the doctor looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,40 +79,45 @@ pub enum Finding {
     /// The home folder is not there; the first command that writes makes it.
     NoHome {
         /// The folder.
-        dir: PathBuf,
+        dir: FilePath,
     },
     /// The home folder is its owner's alone.
     PrivateHome {
         /// The folder.
-        dir: PathBuf,
+        dir: FilePath,
         /// Its mode's last nine bits.
         mode: u32,
     },
     /// Others may look into the home folder.
     OpenHome {
         /// The folder.
-        dir: PathBuf,
+        dir: FilePath,
         /// Its mode's last nine bits.
         mode: u32,
     },
     /// The home folder is another user's.
     ForeignHome {
         /// The folder.
-        dir: PathBuf,
+        dir: FilePath,
         /// Whose.
         uid: u32,
+    },
+    /// Another process has the home folder; what it holds open is not looked at.
+    HomeInUse {
+        /// Which process, and what to do.
+        why: String,
     },
     /// Settings that read well.
     Settings {
         /// The file.
-        path: PathBuf,
+        path: FilePath,
     },
     /// No settings: the defaults hold.
     DefaultSettings,
     /// Keys of the settings that have no effect any more.
     GoneKeys {
         /// The file.
-        path: PathBuf,
+        path: FilePath,
         /// Which, each with what to do.
         keys: Vec<String>,
     },
@@ -122,14 +126,14 @@ pub enum Finding {
         /// Its name.
         name: String,
         /// Its folder.
-        dir: PathBuf,
+        dir: FilePath,
     },
     /// A pack that nobody need have signed.
     UnsignedPack {
         /// Its name.
         name: String,
         /// Its folder.
-        dir: PathBuf,
+        dir: FilePath,
     },
     /// The default tiles hold.
     DefaultTiles,
@@ -141,7 +145,7 @@ pub enum Finding {
     /// A file of tiles that does not fit; the defaults hold.
     TilesLeftAside {
         /// The file.
-        path: PathBuf,
+        path: FilePath,
         /// Why.
         why: String,
     },
@@ -153,6 +157,11 @@ pub enum Finding {
         source: KeySource,
         /// Whether the board has a TPM that could seal one.
         tpm: bool,
+    },
+    /// A key file that opens nothing any more lies beside a gallery that another key opens.
+    OldKeyLeft {
+        /// The file.
+        path: FilePath,
     },
     /// Nobody is enrolled yet.
     NobodyEnrolled,
@@ -222,7 +231,7 @@ pub enum Finding {
     /// A site's calibration of an earlier version, without effect.
     SiteLeftOver {
         /// The file.
-        path: PathBuf,
+        path: FilePath,
     },
 }
 
@@ -234,11 +243,13 @@ impl Finding {
             Self::Failed { .. } | Self::ForbiddenCamera { .. } => Health::Fail,
             Self::NotLookedAt
             | Self::OpenHome { .. }
+            | Self::HomeInUse { .. }
             | Self::ForeignHome { .. }
             | Self::GoneKeys { .. }
             | Self::UnsignedPack { .. }
             | Self::TilesLeftAside { .. }
             | Self::Key { source: KeySource::File, .. }
+            | Self::OldKeyLeft { .. }
             | Self::NobodyEnrolled
             | Self::Thresholds { is_met: false, .. }
             | Self::NoCamera { .. }

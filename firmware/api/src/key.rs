@@ -18,6 +18,18 @@ impl KeySource {
     /// Every source, the strongest first.
     pub const ALL: [Self; 3] = [Self::Credential, Self::Passphrase, Self::File];
 
+    /// Whether a key from here is kept at least as well as one from `other`.
+    #[must_use]
+    pub const fn is_as_strong_as(self, other: Self) -> bool {
+        self as u8 <= other as u8
+    }
+
+    /// The source of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.name() == name)
+    }
+
     /// As requests and the log write it.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -11,6 +11,8 @@
 //! | `finding` | [`Finding`]: what the doctor found |
 //! | `network` | how a network is run, layer by layer and step by step |
 //! | `log` | [`Record`]: an entry of the operator's log |
+//! | `name` | [`NewName`]: a name as it is entered for somebody new |
+//! | `path` | [`FilePath`]: a path in an answer |
 //! | `key` | [`KeySource`]: where the gallery's key comes from |
 //! | `time` | [`UtcTime`]: a point of time, as the log writes it |
 #![forbid(unsafe_code)]
@@ -18,7 +20,9 @@
 mod finding;
 mod key;
 mod log;
+mod name;
 mod network;
+mod path;
 mod request;
 mod response;
 mod sight;
@@ -27,8 +31,10 @@ mod time;
 pub use finding::{Check, Finding, Health};
 pub use key::KeySource;
 pub use log::{By, Entry, Record};
+pub use name::{NewName, NewNameError, composed};
 pub use network::{LayerForm, NetworkStep, UnsupportedNode};
-pub use request::{Feed, MAX_PHOTOS, Request};
+pub use path::FilePath;
+pub use request::{Access, Feed, MAX_PHOTOS, Request};
 pub use response::{Progress, Remain, Response};
 pub use sight::{Advice, Reason, Sight, Verdict, View};
 pub use time::{NoTime, UtcTime};

@@ -28,7 +28,8 @@ pub struct NetworkStep {
     pub predicted_us: f64,
 }
 
-/// How a layer is computed.
+/// How a layer is computed. It says what arcdoor-infer's `Choice` says, in the stable fields of a response: this crate
+/// knows neither networks nor kernels, and whoever reads responses needs none of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerForm {
     /// `direct`, `winograd2` or `winograd4`.

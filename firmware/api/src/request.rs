@@ -22,6 +22,19 @@ pub enum Feed {
     Replay(PathBuf),
 }
 
+/// What a request needs of the home folder while it is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing that could change meanwhile.
+    Nothing,
+    /// Nobody may write it: it is read, also on read-only media.
+    Read,
+    /// As for `Write`; a home that is not there holds nothing that could be changed, and is not made.
+    Change,
+    /// Nobody else may read or write it, and it is made where it is missing.
+    Write,
+}
+
 /// One command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -159,6 +172,33 @@ impl Request {
             | Self::Identify { from, .. }
             | Self::Verify { from, .. } => Some(from),
             _ => None,
+        }
+    }
+
+    /// Whether its outcome is a decision about somebody.
+    #[must_use]
+    pub const fn is_decision(&self) -> bool {
+        matches!(self, Self::Identify { .. } | Self::Verify { .. })
+    }
+
+    /// What it needs of the home folder.
+    #[must_use]
+    pub const fn access(&self) -> Access {
+        match self {
+            Self::Replay { .. } | Self::Log { of: None, names: false, .. } => Access::Nothing,
+            Self::Log { .. }
+            | Self::List
+            | Self::Show { .. }
+            | Self::PackCheck { .. }
+            | Self::Doctor
+            | Self::Tune { dry_run: true, .. } => Access::Read,
+            Self::Revoke { .. }
+            | Self::ForgetImpostors { .. }
+            | Self::LogWrong { .. }
+            | Self::Export { .. }
+            | Self::KeyChange { .. }
+            | Self::KeyRenew => Access::Change,
+            _ => Access::Write,
         }
     }
 }

@@ -1,7 +1,5 @@
 //! What the device answers.
 
-use std::path::PathBuf;
-
 use arcdoor_core::{RetryReason, SubjectId, SubjectName};
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +7,7 @@ use crate::finding::{Check, Finding, Health};
 use crate::key::KeySource;
 use crate::log::Record;
 use crate::network::{LayerForm, NetworkStep, UnsupportedNode};
+use crate::path::FilePath;
 use crate::sight::{Advice, Reason, Sight, Verdict, View};
 use crate::time::UtcTime;
 
@@ -75,7 +74,7 @@ pub enum Response {
         #[serde(flatten)]
         sight: Sight,
         /// The marked copy.
-        annotated: Option<PathBuf>,
+        annotated: Option<FilePath>,
     },
     /// A photo was verified.
     Verified {
@@ -137,7 +136,7 @@ pub enum Response {
     /// Everybody was written to a file.
     Exported {
         /// The file.
-        file: PathBuf,
+        file: FilePath,
         /// How many.
         subjects: usize,
     },
@@ -156,7 +155,7 @@ pub enum Response {
     /// What is wrong with a pack; the exit code is 4.
     PackProblem {
         /// The folder.
-        dir: PathBuf,
+        dir: FilePath,
         /// The problem, and what to do.
         problem: String,
     },
@@ -165,7 +164,7 @@ pub enum Response {
         /// Its name.
         name: String,
         /// The folder.
-        dir: PathBuf,
+        dir: FilePath,
         /// Which of the packs of this name it is.
         version: u64,
         /// The embedder's id.
@@ -235,7 +234,7 @@ pub enum Response {
     /// Tuning ended.
     Tuning {
         /// The file; none: a dry run.
-        path: Option<PathBuf>,
+        path: Option<FilePath>,
         /// Layers that are not as the defaults have them.
         layers: usize,
         /// Whether every value stays as it is, bit for bit.
@@ -244,7 +243,7 @@ pub enum Response {
     /// A trace takes no more: it is full, or cannot be written. The loop goes on.
     TraceEnded {
         /// The file.
-        file: PathBuf,
+        file: FilePath,
         /// Its size.
         bytes: u64,
         /// Why; none: it is full.
@@ -294,12 +293,17 @@ pub enum Remain {
     SameCredential,
     /// The passphrase is as before, and opens such blocks.
     SamePassphrase,
+    /// A file was removed, and could not be overwritten.
+    NotOverwritten {
+        /// Why.
+        why: String,
+    },
     /// An exported file that held the subject.
     Export {
         /// When it was written.
         at: UtcTime,
         /// Where.
-        file: PathBuf,
+        file: FilePath,
         /// Whether it is still there.
         is_there: bool,
     },

@@ -9,6 +9,7 @@
 //! | 4 | pack or gallery refused |
 //! | 5 | device or file trouble |
 
+use arcdoor_api::{KeySource, NewNameError};
 use arcdoor_camera::CameraError;
 use arcdoor_core::{CalibrationError, RetryReason, SubjectName};
 use arcdoor_frame::FrameError;
@@ -53,6 +54,9 @@ pub enum Error {
         /// Why.
         source: FrameError,
     },
+    /// A name that nobody new may have.
+    #[error(transparent)]
+    NewName(#[from] NewNameError),
     /// Nobody of this name.
     #[error("nobody named {0} is enrolled: `arcdoor list` shows who is")]
     UnknownName(SubjectName),
@@ -66,15 +70,15 @@ pub enum Error {
     },
     /// No pack where it should be.
     #[error(
-        "no pack {asked:?} ({}): build one with `cargo xtask pack yunet-sface`, copy it into packs/ in the \
-         home folder, or name its folder with --pack",
-        places(looked)
+        "no pack {asked:?} (looked at {}): install one with `arcdoor pack install FILE|DIR`, or give its folder as a path, \
+         such as --pack ./models/packs/yunet-sface (`cargo xtask pack yunet-sface` builds that one)",
+        looked.display()
     )]
     NoPack {
         /// What was asked for.
         asked: String,
         /// Where it was looked for.
-        looked: Vec<PathBuf>,
+        looked: PathBuf,
     },
     /// The pack is broken.
     #[error("{0}\nbuild it again with `cargo xtask pack NAME`, or take it from where you got it")]
@@ -114,6 +118,41 @@ pub enum Error {
         .0.display()
     )]
     NoKey(PathBuf),
+    /// A gallery whose key is kept worse than this device's is.
+    #[error(
+        "the gallery opens by its {}, and this device keeps its key as a {}: somebody may have exchanged the gallery. \
+         If you put it here yourself, remove {} (and ask for no other source in ARCDOOR_KEY_SOURCE), then \
+         `arcdoor key change --to {}`",
+        said(*found), said(*wanted), path.display(), wanted.name()
+    )]
+    WeakerKey {
+        /// Where its key comes from.
+        found: KeySource,
+        /// The weakest source that is taken.
+        wanted: KeySource,
+        /// The home's own word on that.
+        path: PathBuf,
+    },
+    /// A credential was given, and the gallery is still under a key file.
+    #[error(
+        "the credential does not open the gallery, which is still under the key file {}: \
+         `arcdoor key change --to credential` seals it under the credential; if it was under the credential before, \
+         somebody exchanged it",
+        .0.display()
+    )]
+    NotUnderCredential(PathBuf),
+    /// Another process has the home folder.
+    #[error(
+        "{} is in use by {}: wait until it is done, or stop it",
+        home.display(),
+        holder.as_ref().map_or_else(|| "another arcdoor".to_owned(), |holder| format!("process {holder}"))
+    )]
+    HomeInUse {
+        /// The folder.
+        home: PathBuf,
+        /// Which process, and its command.
+        holder: Option<String>,
+    },
     /// A key file of another length or with other characters.
     #[error("{}: not a key; it holds 64 hexadecimal digits or 32 bytes", .0.display())]
     BadKey(PathBuf),
@@ -127,11 +166,17 @@ pub enum Error {
         /// The credential's name.
         name: &'static str,
     },
-    /// Nobody to ask for the passphrase.
-    #[error(
-        "this needs a passphrase, and there is nobody to ask: name a file that holds it in ARCDOOR_PASSPHRASE_FILE"
-    )]
+    /// A passphrase that did not come with the request.
+    #[error("this needs a passphrase, and none came with the request")]
     NoPassphrase,
+    /// Nobody to type a passphrase.
+    #[error("{prompt}: there is nobody to ask; name a file that holds it in {file}")]
+    NobodyToAsk {
+        /// Which passphrase.
+        prompt: &'static str,
+        /// The variable that names a file.
+        file: &'static str,
+    },
     /// A new passphrase that would be guessed.
     #[error("a passphrase has at least {least} characters")]
     ShortPassphrase {
@@ -179,19 +224,28 @@ pub enum Error {
          key is gone: use a picture of the person instead, `arcdoor enrol --not NAME --image FILE`"
     )]
     NoProbe(u64),
-    /// A pack that is older than the installed one.
+    /// A pack that is older than one that was installed.
     #[error(
-        "the pack {name} is version {offered}, and version {installed} is installed: an older pack may lack \
-         what was mended since; to go back on purpose, repeat with --older"
+        "the pack {name} is version {offered}, and version {installed} was installed before: an older pack may \
+         lack what was mended since; to go back on purpose, repeat with --older"
     )]
     OlderPack {
         /// The pack's name.
         name: String,
         /// Of the one at hand.
         offered: u64,
-        /// Of the one in use.
+        /// The highest that was ever installed here.
         installed: u64,
     },
+    /// An export under the gallery's own passphrase.
+    #[error(
+        "this is the gallery's own passphrase: an exported file travels and wants one of its own \
+         (ARCDOOR_EXPORT_PASSPHRASE_FILE, or type another one)"
+    )]
+    SamePassphrase,
+    /// A path that the log cannot keep.
+    #[error("{}: this path is no UTF-8 text, and the log must find the file again: choose another", .0.display())]
+    NotText(PathBuf),
     /// There is nothing to export or to seal.
     #[error("nobody is enrolled yet: arcdoor enrol NAME --camera")]
     NobodyEnrolled,
@@ -231,6 +285,11 @@ pub enum Error {
     /// The answers cannot be written.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
+    /// Nobody reads the answers of the loop.
+    #[error(
+        "nobody took the loop's answers for {0} s: whoever reads them must keep up, or a grant is acted on too late"
+    )]
+    OutputStalled(u64),
     /// No usable frame came.
     #[error(
         "the camera gave no usable picture in {seconds} s ({}): look into the camera and repeat",
@@ -258,6 +317,14 @@ pub enum Error {
     /// The loop ended before it came to this request.
     #[error("the door's loop ended before this was done: nothing was changed; repeat when it runs again")]
     LoopEnded,
+    /// The work itself was done, and something after it failed.
+    #[error("{done}; but then: {source}")]
+    After {
+        /// What was done, for the operator.
+        done: String,
+        /// What failed.
+        source: Box<Self>,
+    },
     /// A request panicked.
     #[error("this request failed by a fault of arcdoor's own, and the door goes on: please report it")]
     Fault,
@@ -280,9 +347,12 @@ fn network(error: &dyn std::error::Error, lacks_tract: bool) -> String {
     format!("{error}{advice}")
 }
 
-fn places(looked: &[PathBuf]) -> String {
-    let names: Vec<String> = looked.iter().map(|dir| dir.display().to_string()).collect();
-    format!("looked at {}", names.join(", "))
+const fn said(source: KeySource) -> &'static str {
+    match source {
+        KeySource::Credential => "credential",
+        KeySource::Passphrase => "passphrase",
+        KeySource::File => "key file",
+    }
 }
 
 impl Error {
@@ -290,10 +360,14 @@ impl Error {
     #[must_use]
     pub const fn code(&self) -> u8 {
         match self {
+            Self::After { source, .. } => source.code(),
             Self::Unconfirmed(_) | Self::TooManyPhotos(_) => USAGE,
-            Self::ShortPassphrase { .. }
+            Self::NewName(_)
+            | Self::ShortPassphrase { .. }
             | Self::PassphrasesDiffer
             | Self::Exists(_)
+            | Self::SamePassphrase
+            | Self::NotText(_)
             | Self::BadKey(_)
             | Self::BadFile { .. }
             | Self::NobodyEnrolled
@@ -319,8 +393,11 @@ impl Error {
             ) => INPUT,
             Self::Gallery(GalleryError::Locked(_) | GalleryError::Closed | GalleryError::Io { .. }) => DEVICE,
             Self::NoKey(_)
+            | Self::WeakerKey { .. }
+            | Self::NotUnderCredential(_)
             | Self::NoCredential { .. }
             | Self::NoPassphrase
+            | Self::NobodyToAsk { .. }
             | Self::Hint
             | Self::OlderPack { .. } => PACK,
             Self::NoPack { .. }
@@ -337,6 +414,8 @@ impl Error {
             | Self::Annotate { .. }
             | Self::Camera(_)
             | Self::Output(_)
+            | Self::OutputStalled(_)
+            | Self::HomeInUse { .. }
             | Self::Busy
             | Self::LoopEnded
             | Self::Fault
@@ -344,10 +423,10 @@ impl Error {
         }
     }
 
-    /// Whether the reader of the answers went away, which is no fault.
+    /// This error, of something that came after work that was done: people must not repeat that.
     #[must_use]
-    pub fn is_closed_output(&self) -> bool {
-        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    pub fn after(self, done: impl Into<String>) -> Self {
+        Self::After { done: done.into(), source: Box::new(self) }
     }
 }
 

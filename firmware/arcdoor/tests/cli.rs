@@ -82,7 +82,7 @@ fn a_missing_pack_is_code_4_and_says_how_to_get_one() {
     ] {
         let (code, out, error) = device.run(arguments);
         assert_eq!((code, out.as_str()), (4, ""), "{arguments:?}: {error}");
-        assert!(error.contains("cargo xtask pack yunet-sface"), "{error}");
+        assert!(error.contains("cargo xtask pack yunet-sface") && error.contains("pack install"), "{error}");
     }
     let (code, lines) = device.lines(&["pack", "check", "."]);
     assert_eq!(code, 4);
@@ -123,6 +123,22 @@ fn the_doctor_names_what_is_missing_and_changes_nothing() {
     assert_eq!((health("home").as_str(), health("pack").as_str()), ("ok", "fail"));
     assert_eq!(health("gallery"), "warn");
     assert!(!device.home.path().join("state").exists());
+}
+
+#[test]
+fn a_folder_of_the_working_directory_is_no_installed_pack() {
+    let Some((pack, _)) = real() else { return };
+    let device = Device::new();
+    for here in ["models/packs/theirs", "theirs"] {
+        let dir = device.home.path().join(here);
+        std::fs::create_dir_all(dir.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(&pack, dir).unwrap();
+        let (code, _, error) = device.run(&["pack", "check", "theirs"]);
+        assert!(code == 4 && error.contains("state/packs/theirs"), "{code}: {error}");
+        let (code, _, error) = device.run(&["identify", "--image", "a.jpg", "--pack", "theirs"]);
+        assert!(code == 4 && error.contains("state/packs/theirs"), "{code}: {error}");
+    }
+    assert_eq!(device.run(&["pack", "check", "./theirs"]).0, 0, "a path is a folder");
 }
 
 #[test]

@@ -3,9 +3,12 @@
 
 mod common;
 
+use arcdoor::home::lock::HomeLock;
+use arcdoor_api::Access;
 use common::{Device, real};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// One person is enrolled in `home`; the words enrol another.
 struct Two {
@@ -120,14 +123,55 @@ fn a_read_only_disk_is_an_error_and_loses_nobody() {
 }
 
 #[test]
-fn a_second_process_is_told_who_has_the_gallery() {
+fn a_second_process_is_told_who_has_the_home() {
     let Some(two) = Two::new(None) else { return };
-    let gallery = two.device.home.path().join("state/gallery.redb");
-    let held = arcdoor_gallery::FileDisk::open(&gallery).unwrap();
+    let state = two.device.home.path().join("state");
+    let home = arcdoor::Home::resolve(Some(state)).unwrap();
+    let held = HomeLock::take(&home, Access::Write).unwrap();
     for words in [strs(&two.words), vec!["list"], vec!["revoke", "Barack", "--yes"], vec!["key", "renew"]] {
+        let start = Instant::now();
         let (code, _, error) = two.device.run(&words);
-        assert!(code == 5 && error.contains("in use"), "{words:?}, {code}: {error}");
+        let me = std::process::id().to_string();
+        assert!(
+            code == 5 && error.contains("in use by process") && error.contains(&me),
+            "{words:?}: {error}"
+        );
+        assert!(start.elapsed() < Duration::from_secs(10), "the wait has an end");
     }
     drop(held);
     assert_eq!(two.names(), ["Barack"]);
+}
+
+/// Without the lock, each made a key of its own, and one of them was lost after its enrolment was confirmed.
+#[test]
+fn first_enrolments_at_the_same_time_lose_nobody() {
+    let Some((pack, photos)) = real() else { return };
+    for _ in 0..5 {
+        let device = Device::new();
+        let people = [("Barack", "obama.jpg"), ("Joe", "biden.jpg")];
+        let enrol = |(name, photo): (&str, &str)| {
+            let photo = photos.join(photo);
+            let words = ["enrol", name, "--image", photo.to_str().unwrap(), "--pack", pack.to_str().unwrap()];
+            device.command(&words).spawn().unwrap()
+        };
+        let done = people.map(enrol).map(|mut child| child.wait().unwrap().code().unwrap());
+        let lines = device.lines(&["list"]).1;
+        let confirmed = done.iter().filter(|code| **code == 0).count();
+        assert!(confirmed >= 1 && done.iter().all(|code| [0, 5].contains(code)), "{done:?}");
+        assert_eq!(lines.len(), confirmed, "{done:?}: {lines:?}");
+    }
+}
+
+#[test]
+fn what_only_reads_works_on_read_only_media() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(disk) = Mounted::new(dir.path(), "4m") else { return };
+    let Some(two) = Two::new(Some(&disk.0)) else { return };
+    assert!(sh(&format!("mount -o remount,ro {}", disk.0.display())));
+    assert_eq!(two.names(), ["Barack"]);
+    let end = &strs(&two.words[4..])[..];
+    for words in [&["show", "Barack"][..], &["log", "--names"], &["doctor"]] {
+        let (code, out, error) = two.device.run(&[words, end].concat());
+        assert!(code == 0 && out.contains("Barack") == (words[0] != "doctor"), "{words:?}: {out}{error}");
+    }
 }

@@ -42,6 +42,14 @@ impl Enrolled {
         fs::write(self.device.home.path().join("passphrase"), text).unwrap();
     }
 
+    fn new_passphrase(&self, text: &str) {
+        fs::write(self.device.home.path().join("new-passphrase"), text).unwrap();
+    }
+
+    fn export_passphrase(&self, text: &str) {
+        fs::write(self.device.home.path().join("export-passphrase"), text).unwrap();
+    }
+
     /// How the gallery's key is, and where it comes from.
     fn key(&self) -> (String, String) {
         let (_, lines) = self.call(&["doctor"]);
@@ -77,10 +85,11 @@ fn a_key_file_opens_the_gallery_and_the_doctor_says_what_it_is_worth() {
 #[test]
 fn the_key_changes_to_a_passphrase_and_back_and_a_cut_in_between_is_mended() {
     let Some(enrolled) = Enrolled::new() else { return };
-    enrolled.passphrase("too short");
+    enrolled.new_passphrase("too short");
     assert_eq!(enrolled.call(&["key", "change", "--to", "passphrase"]).0, 3);
     assert_eq!(enrolled.names(), (0, 1));
-    enrolled.passphrase("correct horse battery\n");
+    enrolled.passphrase("correct horse battery");
+    enrolled.new_passphrase("correct horse battery\n");
     assert_eq!(enrolled.call(&["key", "change", "--to", "passphrase"]).0, 0);
     assert!(!enrolled.path("gallery.key").exists());
     assert_eq!(enrolled.names(), (0, 1));
@@ -93,11 +102,14 @@ fn the_key_changes_to_a_passphrase_and_back_and_a_cut_in_between_is_mended() {
     assert_eq!(enrolled.names(), (0, 1));
     // The power went after the gallery was sealed anew and before its key got its name.
     fs::rename(enrolled.path("gallery.key"), enrolled.path("gallery.key.new")).unwrap();
-    assert_eq!(enrolled.names(), (0, 1));
+    assert_eq!(enrolled.names(), (0, 1), "looking needs no mending");
+    assert_eq!(enrolled.call(&["identify", "--image", &enrolled.photo]).0, 0);
     assert!(enrolled.path("gallery.key").exists() && !enrolled.path("gallery.key.new").exists());
     // It went before: the staged key opens nothing and harms nothing.
     fs::write(enrolled.path("gallery.key.new"), [b'a'; 64]).unwrap();
     assert_eq!(enrolled.names(), (0, 1));
+    assert_eq!(enrolled.call(&["identify", "--image", &enrolled.photo]).0, 0);
+    assert!(!enrolled.path("gallery.key.new").exists(), "and is gone with the next command that writes");
     assert_eq!(enrolled.call(&["key", "change", "--to", "credential"]).0, 4, "there is none");
     assert_eq!(enrolled.names(), (0, 1));
 }
@@ -120,14 +132,14 @@ fn an_export_moves_to_another_device_and_keeps_its_secret() {
     let (Some(first), Some(second)) = (Enrolled::new(), Enrolled::new()) else { return };
     let file = first.device.home.path().join("people.arcdoor");
     let file = file.to_str().unwrap();
-    first.passphrase("a rather long passphrase");
+    first.export_passphrase("a rather long passphrase");
     assert_eq!(first.call(&["export", file]).0, 0);
     assert_eq!(first.call(&["export", file]).0, 3, "never over a file");
     assert!(!fs::read(file).unwrap().windows(6).any(|window| window == b"Barack"));
 
-    second.passphrase("another long passphrase");
+    second.export_passphrase("another long passphrase");
     assert_eq!(second.call(&["import", file]).0, 4);
-    second.passphrase("a rather long passphrase");
+    second.export_passphrase("a rather long passphrase");
     let (code, lines) = second.call(&["import", file]);
     assert_eq!((code, lines[0]["subjects"].as_u64()), (0, Some(0)), "the name is taken");
     assert_eq!(lines[0]["skipped"][0], "Barack");
@@ -149,7 +161,7 @@ fn whoever_leaves_can_be_revoked_without_a_pack() {
     let lines = |arguments: &[&str]| enrolled.device.lines(arguments);
     assert_eq!(lines(&["list"]).1[0]["name"], "Barack");
     assert_eq!(lines(&["show", "Barack"]).0, 0);
-    enrolled.passphrase("a rather long passphrase");
+    enrolled.export_passphrase("a rather long passphrase");
     assert_eq!(lines(&["export", "people.arcdoor"]).0, 0);
     assert_eq!(lines(&["revoke", "Barack", "--erase", "--yes"]).0, 0);
     assert_eq!(lines(&["list"]), (0, Vec::new()));
@@ -168,8 +180,9 @@ fn a_credential_opens_the_gallery_and_no_key_lies_on_the_card() {
     };
     assert_eq!(run(&["key", "change", "--to", "credential"]).0, 4, "an empty directory");
     fs::write(&file, [7_u8; 32]).unwrap();
-    assert!(run(&["list"]).1.contains("Barack"), "the key file still opens it");
-    assert!(run(&["doctor"]).1.contains("\"source\":\"file\""), "and the doctor says what really does");
+    let (code, _) = run(&["list"]);
+    assert_eq!(code, 4, "whoever is given a credential takes no key file");
+    assert!(run(&["doctor"]).1.contains("key change --to credential"), "and the doctor says what to do");
     assert_eq!(run(&["key", "change", "--to", "credential"]).0, 0);
     assert!(!enrolled.path("gallery.key").exists() && !enrolled.path("gallery.key.new").exists());
     assert!(run(&["list"]).1.contains("Barack") && run(&["doctor"]).1.contains("\"source\":\"credential\""));
@@ -195,6 +208,7 @@ fn a_renewal_changes_every_byte_and_nobodys_score() {
     assert_ne!(fs::read(enrolled.path("gallery.key")).unwrap(), key);
     assert!((score() - before).abs() < 1e-5);
     enrolled.passphrase("correct horse battery");
+    enrolled.new_passphrase("correct horse battery");
     assert_eq!(enrolled.call(&["key", "change", "--to", "passphrase"]).0, 0);
     assert_eq!(enrolled.call(&["key", "renew"]).0, 0);
     assert_eq!(enrolled.names(), (0, 1), "the passphrase is as before");
@@ -203,7 +217,7 @@ fn a_renewal_changes_every_byte_and_nobodys_score() {
 #[test]
 fn an_import_leaves_alone_what_lies_beside_the_file() {
     let Some(enrolled) = Enrolled::new() else { return };
-    enrolled.passphrase("a rather long passphrase");
+    enrolled.export_passphrase("a rather long passphrase");
     let file = enrolled.device.home.path().join("people");
     assert_eq!(enrolled.call(&["export", file.to_str().unwrap()]).0, 0);
     for neighbour in ["people.old", "people.new"] {
@@ -213,4 +227,108 @@ fn an_import_leaves_alone_what_lies_beside_the_file() {
     for neighbour in ["people.old", "people.new"] {
         assert_eq!(fs::read(enrolled.device.home.path().join(neighbour)).unwrap(), b"mine");
     }
+}
+
+/// What a process holds in memory that it may write, while it waits at a pipe that nobody reads; none where this system
+/// lets nobody look.
+fn memory(pid: u32) -> Option<Vec<u8>> {
+    use std::os::unix::fs::FileExt;
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
+    let memory = fs::File::open(format!("/proc/{pid}/mem")).ok()?;
+    let mut all = Vec::new();
+    for line in maps.lines().filter(|line| line.contains(" rw")) {
+        let (from, to) = line.split_whitespace().next()?.split_once('-')?;
+        let address = |text| u64::from_str_radix(text, 16).unwrap();
+        let mut part = vec![0; (address(to) - address(from)) as usize];
+        if memory.read_exact_at(&mut part, address(from)).is_ok() {
+            all.extend(part);
+        }
+    }
+    Some(all)
+}
+
+#[test]
+fn the_key_does_not_stay_in_memory_and_no_core_dump_is_written() {
+    let Some(enrolled) = Enrolled::new() else { return };
+    let frames = enrolled.device.home.path().join("frames");
+    fs::create_dir(&frames).unwrap();
+    for number in 0..300 {
+        fs::copy(&enrolled.photo, frames.join(format!("{number}.jpg"))).unwrap();
+    }
+    let digits = fs::read_to_string(enrolled.path("gallery.key")).unwrap().trim().to_owned();
+    let key: Vec<u8> =
+        (0..32).map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap()).collect();
+    let words = ["run", "--replay", frames.to_str().unwrap(), "--pack", &enrolled.pack];
+    let mut child = enrolled
+        .device
+        .command(&words)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // Its first line is out, so the gallery is open.
+    let mut first = [0; 1];
+    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut first).unwrap();
+    let (held, limits) = (memory(child.id()), fs::read_to_string(format!("/proc/{}/limits", child.id())));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let core =
+        limits.unwrap().lines().find(|line| line.starts_with("Max core file size")).unwrap().to_owned();
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+    let Some(held) = held.filter(|held| !held.is_empty()) else {
+        println!("skipped: this system lets nobody look into another process's memory");
+        return;
+    };
+    let stands = |what: &[u8]| held.windows(what.len()).any(|window| window == what);
+    assert!(stands(b"Barack"), "the test looks at the right memory");
+    assert!(!stands(&key) && !stands(digits.as_bytes()), "the key stands in memory");
+}
+
+/// Somebody who can write the card brings a gallery of their own people, with its key beside it.
+#[test]
+fn a_gallery_with_a_key_file_is_not_taken_where_the_key_was_kept_better() {
+    let (Some(door), Some(thief)) = (Enrolled::new(), Enrolled::new()) else { return };
+    door.passphrase("correct horse battery");
+    door.new_passphrase("correct horse battery");
+    assert_eq!(door.call(&["key", "change", "--to", "passphrase"]).0, 0);
+    let own = fs::read(door.path("gallery.redb")).unwrap();
+    for name in ["gallery.redb", "gallery.key"] {
+        fs::copy(thief.path(name), door.path(name)).unwrap();
+    }
+    let identify: &[&str] = &["identify", "--image", &door.photo, "--pack", &door.pack];
+    let (code, out, error) = door.device.run(identify);
+    assert!(code == 4 && error.contains("exchanged the gallery"), "{code}: {out}{error}");
+    // The home's own word can be written as well; what the service's unit says cannot.
+    fs::remove_file(door.path("key-source")).unwrap();
+    let demanded = door.device.command(identify).env("ARCDOOR_KEY_SOURCE", "passphrase").output().unwrap();
+    assert_eq!(demanded.status.code(), Some(4));
+    fs::write(door.path("gallery.redb"), own).unwrap();
+    assert_eq!(door.device.run(identify).0, 0);
+    assert!(!door.path("gallery.key").exists(), "a key that opens nothing is removed");
+}
+
+#[test]
+fn an_old_key_that_a_power_cut_left_is_told_and_then_removed() {
+    let Some(enrolled) = Enrolled::new() else { return };
+    let old = fs::read(enrolled.path("gallery.key")).unwrap();
+    enrolled.passphrase("correct horse battery");
+    enrolled.new_passphrase("correct horse battery");
+    assert_eq!(enrolled.call(&["key", "change", "--to", "passphrase"]).0, 0);
+    fs::write(enrolled.path("gallery.key"), old).unwrap();
+    let said = enrolled.device.run(&["doctor", "--pack", &enrolled.pack]).1;
+    assert!(said.contains("gallery.key") && said.contains("opens this gallery no more"), "{said}");
+    assert_eq!(enrolled.call(&["identify", "--image", &enrolled.photo]).0, 0);
+    assert!(!enrolled.path("gallery.key").exists());
+}
+
+#[test]
+fn an_export_is_not_sealed_with_the_gallerys_own_passphrase() {
+    let Some(enrolled) = Enrolled::new() else { return };
+    for set in [Enrolled::passphrase, Enrolled::new_passphrase, Enrolled::export_passphrase] {
+        set(&enrolled, "correct horse battery");
+    }
+    assert_eq!(enrolled.call(&["key", "change", "--to", "passphrase"]).0, 0);
+    let (code, _, error) = enrolled.device.run(&["export", "people", "--pack", &enrolled.pack]);
+    assert!(code == 3 && error.contains("of its own"), "{code}: {error}");
+    assert!(!enrolled.device.home.path().join("people").exists());
 }

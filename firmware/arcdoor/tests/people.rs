@@ -107,7 +107,7 @@ fn a_wrong_grant_is_named_by_its_number_and_denied_from_then_on() {
     assert_eq!((verified.0, verified.1[0]["reason"].as_str()), (1, Some("not_this_person")));
     assert_eq!(door.reason("@obama.jpg"), None, "the person of the picture enrolled is let in as before");
     // It moves with an export, and goes with `--not`.
-    fs::write(door.device.home.path().join("passphrase"), "a rather long passphrase").unwrap();
+    fs::write(door.device.home.path().join("export-passphrase"), "a rather long passphrase").unwrap();
     let file = door.device.home.path().join("people.arcdoor");
     door.call(&["export", file.to_str().unwrap()]);
     let (_, lines) = door.call(&["revoke", "Barack", "--erase", "--yes"]);

@@ -68,15 +68,21 @@ pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     if length > limit {
         return Err(ReadError::TooLarge { limit });
     }
+    read_within(file, length, limit)
+}
+
+/// Reads to the end, which may have moved since `length` was asked for.
+fn read_within(reader: impl Read, length: u64, limit: u64) -> Result<Vec<u8>, ReadError> {
     // One more, so that the end is found without a larger buffer: a secret is not copied about.
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    reader.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Err(ReadError::TooLarge { limit }) } else { Ok(bytes) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
     use std::process::Command;
 
     #[test]
@@ -90,6 +96,46 @@ mod tests {
         assert!(read_bounded(&path, 0).unwrap().is_empty());
         let missing = read_bounded(&dir.path().join("other"), 9).unwrap_err();
         assert!(missing.is_missing(), "{missing}");
+    }
+
+    /// A file to which somebody else appends before each of `appends` reads.
+    struct Growing {
+        file: File,
+        other: File,
+        appends: usize,
+        taken: u64,
+    }
+
+    impl Growing {
+        fn new(path: &Path, appends: usize) -> Self {
+            let other = OpenOptions::new().append(true).open(path).unwrap();
+            Self { file: open_regular(path).unwrap(), other, appends, taken: 0 }
+        }
+    }
+
+    impl Read for Growing {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if self.appends > 0 {
+                self.appends -= 1;
+                self.other.write_all(&[7; 50])?;
+            }
+            let read = self.file.read(buffer)?;
+            self.taken += read as u64;
+            Ok(read)
+        }
+    }
+
+    #[test]
+    fn a_file_that_grows_while_it_is_read_is_taken_whole_or_refused_never_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, [7; 100]).unwrap();
+        let mut once = Growing::new(&path, 1);
+        assert_eq!(read_within(&mut once, 100, 150).unwrap(), [7; 150]);
+        let mut at_each_read = Growing::new(&path, usize::MAX);
+        let refused = read_within(&mut at_each_read, 150, 1_000);
+        assert!(matches!(refused, Err(ReadError::TooLarge { limit: 1_000 })), "{refused:?}");
+        assert_eq!(at_each_read.taken, 1_001, "no more is read than shows that the limit is passed");
     }
 
     #[test]

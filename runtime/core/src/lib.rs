@@ -39,6 +39,7 @@
 //! | [`score`], [`threshold`] | cosine scores and what they are compared with |
 //! | [`quality`] | 0..100 with named parts; it gates, it never edits a score |
 //! | [`subject`] | ids and names of enrolled people |
+//! | [`text`] | text from outside, shown so that it forges nothing |
 //! | [`decision`] | granted, denied, retry, each with its reason |
 //! | [`stage`] | the list of stages that a frame passes through, and the time that each took |
 //! | [`engines`] | what ran a pack's networks |
@@ -58,6 +59,7 @@ pub mod score;
 pub mod stage;
 pub mod subject;
 pub mod template;
+pub mod text;
 pub mod threshold;
 pub mod time;
 
@@ -71,5 +73,6 @@ pub use score::{Candidate, Candidates, Score};
 pub use stage::{Stage, StageTimes};
 pub use subject::{SubjectId, SubjectName, SubjectNameError};
 pub use template::{Template, TemplateError};
+pub use text::Escaped;
 pub use threshold::{Basis, Calibration, CalibrationError, CalibrationRow, Fmr, FmrError, Threshold};
 pub use time::Millis;

@@ -19,5 +19,5 @@ pub use decode::{decode, read_image};
 pub use error::FrameError;
 pub use image::{RgbImage, RgbView};
 pub use limits::ImageLimits;
-pub use png::write_png;
+pub use png::{encode_png, write_png};
 pub use resize::{Resizer, WidePixel};

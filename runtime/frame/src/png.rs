@@ -31,11 +31,11 @@ pub(crate) fn decode(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImage) -> 
     Ok(())
 }
 
-/// Writes a picture as PNG.
+/// The bytes of a PNG file.
 ///
 /// # Errors
-/// When the file cannot be written or the picture is empty.
-pub fn write_png(path: &Path, view: RgbView<'_>) -> Result<(), FrameError> {
+/// When the picture is empty.
+pub fn encode_png(view: RgbView<'_>) -> Result<Vec<u8>, FrameError> {
     let packed: Vec<u8> = (0..view.height()).flat_map(|y| view.row(y)).copied().collect();
     let (width, height) = (view.width(), view.height());
     let mut encoded = Vec::new();
@@ -48,5 +48,14 @@ pub fn write_png(path: &Path, view: RgbView<'_>) -> Result<(), FrameError> {
         ImageFormat::Png,
     )
     .map_err(|cause| FrameError::Png(cause.to_string()))?;
-    std::fs::write(path, encoded).map_err(|cause| FrameError::File { path: path.to_path_buf(), cause })
+    Ok(encoded)
+}
+
+/// Writes a picture as PNG, whatever the file held.
+///
+/// # Errors
+/// When the file cannot be written or the picture is empty.
+pub fn write_png(path: &Path, view: RgbView<'_>) -> Result<(), FrameError> {
+    std::fs::write(path, encode_png(view)?)
+        .map_err(|cause| FrameError::File { path: path.to_path_buf(), cause })
 }

@@ -2,6 +2,7 @@
 
 use crate::disk::Disk;
 use crate::error::GalleryError;
+use arcdoor_core::file::{ReadError, open_regular};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
@@ -25,7 +26,20 @@ impl FileDisk {
         if !path.metadata().map_err(io_error("opening"))?.is_file() {
             return Err(GalleryError::NotAGallery);
         }
-        Self::lock(path, OpenOptions::new().read(true).write(true))
+        Self::private(path, OpenOptions::new().read(true).write(true))
+    }
+
+    /// Opens an existing file to read it; others may read it meanwhile, and nobody may write it.
+    ///
+    /// # Errors
+    /// As [`FileDisk::open`].
+    pub fn open_read(path: &Path) -> Result<Self, GalleryError> {
+        let file = open_regular(path).map_err(|error| match error {
+            ReadError::Io(source) => io_error("opening")(source),
+            ReadError::NotAFile | ReadError::TooLarge { .. } => GalleryError::NotAGallery,
+        })?;
+        lock(path, || file.try_lock_shared())?;
+        Ok(Self { file: Mutex::new(file) })
     }
 
     /// Opens a file, or makes an empty one.
@@ -36,17 +50,22 @@ impl FileDisk {
         if path.exists() {
             return Self::open(path);
         }
-        Self::lock(path, OpenOptions::new().read(true).write(true).create(true).truncate(false))
+        Self::private(path, OpenOptions::new().read(true).write(true).create(true).truncate(false))
     }
 
-    fn lock(path: &Path, options: &mut OpenOptions) -> Result<Self, GalleryError> {
+    /// Makes an empty file where nothing is, and follows no link.
+    ///
+    /// # Errors
+    /// [`GalleryError::Io`] when something is there, or it cannot be made.
+    pub fn make(path: &Path) -> Result<Self, GalleryError> {
+        Self::private(path, OpenOptions::new().read(true).write(true).create_new(true))
+    }
+
+    fn private(path: &Path, options: &mut OpenOptions) -> Result<Self, GalleryError> {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
         let file = options.open(path).map_err(io_error("opening"))?;
-        try_lock(&file).map_err(|error| match error {
-            TryLockError::WouldBlock => GalleryError::Locked(path.to_owned()),
-            TryLockError::Error(source) => GalleryError::Io { doing: "locking", source },
-        })?;
+        lock(path, || file.try_lock())?;
         #[cfg(unix)]
         keep_private(&file).map_err(io_error("protecting"))?;
         Ok(Self { file: Mutex::new(file) })
@@ -58,16 +77,21 @@ impl FileDisk {
     }
 }
 
-/// Locks the file for this handle. A program that another thread starts at this moment holds copies of all handles
-/// until it runs, a closed one's lock with them: so a lock is asked for some times, 200 ms in all.
-fn try_lock(file: &File) -> Result<(), TryLockError> {
+/// Asks for a lock some times, 200 ms in all. A program that another thread starts at this moment holds copies of all
+/// handles until it runs, a closed one's lock with them.
+fn lock(path: &Path, attempt: impl Fn() -> Result<(), TryLockError>) -> Result<(), GalleryError> {
+    let mut locked = attempt();
     for _ in 0..20 {
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
-            locked => return locked,
+        if !matches!(locked, Err(TryLockError::WouldBlock)) {
+            break;
         }
+        std::thread::sleep(Duration::from_millis(10));
+        locked = attempt();
     }
-    file.try_lock()
+    locked.map_err(|error| match error {
+        TryLockError::WouldBlock => GalleryError::Locked(path.to_owned()),
+        TryLockError::Error(source) => GalleryError::Io { doing: "locking", source },
+    })
 }
 
 /// Takes away what a copy or a careless umask gave to others.

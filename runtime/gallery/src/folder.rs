@@ -3,12 +3,11 @@
 use crate::disk::Disk;
 use crate::error::GalleryError;
 use crate::file_disk::{FileDisk, io_error};
+use crate::wipe::{Wiped, overwrite};
 use arcdoor_core::file::open_regular;
 use std::fmt::Debug;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
-
-static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// Names of disks. What is made, renamed or removed survives a power cut from [`Folder::sync`] on; of what
 /// was not synced, the first changes may survive and the later ones not.
@@ -25,6 +24,18 @@ pub trait Folder: Debug {
     /// [`GalleryError::Locked`] when it is in use; [`GalleryError::NotAGallery`] when it is no regular file;
     /// [`GalleryError::Io`] when it cannot be opened.
     fn open(&self, name: &str, create: bool) -> Result<Self::Disk, GalleryError>;
+
+    /// Opens the file `name` to read it, beside others that read it.
+    ///
+    /// # Errors
+    /// As [`Folder::open`].
+    fn open_read(&self, name: &str) -> Result<Self::Disk, GalleryError>;
+
+    /// Makes a new, empty file, and follows no link.
+    ///
+    /// # Errors
+    /// When something has this name already, or the disk fails.
+    fn make(&self, name: &str) -> Result<Self::Disk, GalleryError>;
 
     /// The first `max` bytes of the file `name`, whoever has it open; `None` where there is none.
     ///
@@ -70,6 +81,22 @@ pub trait Folder: Debug {
         self.rename(from, to).and_then(|()| self.sync()).map_err(io_error("naming"))
     }
 
+    /// Gives the file `from` the name `to`, durably, unless something has that.
+    ///
+    /// # Errors
+    /// When something has that name, or the disk fails.
+    fn publish_new(&self, from: &str, to: &str) -> io::Result<()> {
+        match self.link(from, to) {
+            Ok(()) => self.remove(from)?,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists || self.exists(to) => {
+                return Err(ErrorKind::AlreadyExists.into());
+            }
+            // File systems of memory sticks know no second names.
+            Err(_) => self.rename(from, to)?,
+        }
+        self.sync()
+    }
+
     /// Writes the whole small file `name`, durably. A power cut may leave the name with a part of `bytes`;
     /// so write under a name that nobody reads, and [`Folder::publish`].
     ///
@@ -81,31 +108,19 @@ pub trait Folder: Debug {
         written.and_then(|()| self.sync()).map_err(io_error("writing"))
     }
 
-    /// Overwrites the file `name` and removes it, durably; none is fine.
+    /// Overwrites the file `name` and removes it, durably; none is fine. Where it cannot be overwritten, it loses its
+    /// name all the same: a full or failing disk must not leave behind what the next opening would stumble over.
     ///
     /// # Errors
-    /// When the disk fails.
-    fn wipe(&self, name: &str) -> Result<(), GalleryError> {
+    /// When the name cannot be taken away.
+    fn wipe(&self, name: &str) -> Result<Wiped, GalleryError> {
         if !self.exists(name) {
-            return Ok(());
+            return Ok(Wiped::Whole);
         }
-        overwrite(&self.open(name, false)?)?;
-        self.remove(name).and_then(|()| self.sync()).map_err(io_error("removing"))
+        let overwritten = self.open(name, false).and_then(|disk| overwrite(&disk));
+        self.remove(name).and_then(|()| self.sync()).map_err(io_error("removing"))?;
+        Ok(overwritten.map_or_else(Wiped::NameAlone, |()| Wiped::Whole))
     }
-}
-
-/// Overwrites with zeros, durably, and cuts to nothing.
-fn overwrite(disk: &impl Disk) -> Result<(), GalleryError> {
-    let zeros = || {
-        let len = disk.len()?;
-        for offset in (0..len).step_by(ZEROS.len()) {
-            let part = (len - offset).min(ZEROS.len() as u64) as usize;
-            disk.write(offset, &ZEROS[..part])?;
-        }
-        disk.sync()?;
-        disk.set_len(0)
-    };
-    zeros().map_err(io_error("overwriting"))
 }
 
 /// A folder of the file system.
@@ -148,6 +163,14 @@ impl Folder for FileFolder {
     fn open(&self, name: &str, create: bool) -> Result<FileDisk, GalleryError> {
         let path = self.path(name);
         if create { FileDisk::create(&path) } else { FileDisk::open(&path) }
+    }
+
+    fn open_read(&self, name: &str) -> Result<FileDisk, GalleryError> {
+        FileDisk::open_read(&self.path(name))
+    }
+
+    fn make(&self, name: &str) -> Result<FileDisk, GalleryError> {
+        FileDisk::make(&self.path(name))
     }
 
     fn peek(&self, name: &str, max: usize) -> io::Result<Option<Vec<u8>>> {

@@ -7,7 +7,7 @@ use crate::folder::{FileFolder, Folder};
 use crate::key::{Derived, GalleryKey};
 use crate::load;
 use crate::matcher::{Matcher, Precision};
-use crate::naming::{finish_rewriting, unfinished, whole};
+use crate::naming::{finish_rewriting, unfinished, whole, whole_to_read};
 use crate::record::{Kind, Meta};
 use crate::store::{Entry, Part, Store};
 use crate::subject::{Subject, Taken};
@@ -33,6 +33,8 @@ pub struct Gallery {
     pub(crate) matcher: Matcher,
     /// Who was wrongly taken for a subject; see `impostors`.
     pub(crate) impostors: Matcher,
+    /// Why bytes of an earlier file may be left on the disk.
+    pub(crate) left: Option<GalleryError>,
 }
 
 /// A subject's own and impostor templates, under the gallery's rotation.
@@ -70,8 +72,8 @@ impl Gallery {
         if !folder.exists(name) {
             Self::create(folder, name, key, model_id, dimension)?;
         }
-        let gallery = Self::open_on(whole(folder, name)?, key, model_id, dimension)?;
-        finish_rewriting(folder, name)?;
+        let mut gallery = Self::open_on(whole(folder, name)?, key, model_id, dimension)?;
+        gallery.left = finish_rewriting(folder, name);
         Ok(gallery)
     }
 
@@ -95,9 +97,19 @@ impl Gallery {
     /// As [`Gallery::open`]; also when there is no such file.
     pub fn open_existing(folder: &impl Folder, name: &str, key: &GalleryKey) -> Result<Self, GalleryError> {
         let (store, derived) = Store::open(whole(folder, name)?, None, key, &[])?;
-        let gallery = Self::load(store, &derived)?;
-        finish_rewriting(folder, name)?;
+        let mut gallery = Self::load(store, &derived)?;
+        gallery.left = finish_rewriting(folder, name);
         Ok(gallery)
+    }
+
+    /// Opens the gallery `name` of `folder` only to read it, whatever its embedder is, also on read-only media: the
+    /// file is never written, and what is changed in this gallery is gone with it.
+    ///
+    /// # Errors
+    /// As [`Gallery::open_existing`].
+    pub fn view(folder: &impl Folder, name: &str, key: &GalleryKey) -> Result<Self, GalleryError> {
+        let (store, derived) = Store::open(whole_to_read(folder, name)?, None, key, &[])?;
+        Self::load(store, &derived)
     }
 
     pub(crate) fn open_with(
@@ -133,7 +145,7 @@ impl Gallery {
         let matcher = load::matcher(&store, &meta, &subjects, Kind::Own, Precision::F32)?;
         let impostors = load::matcher(&store, &meta, &subjects, Kind::Impostor, Precision::F32)?;
         let transform = Transform::new(&derived.transform, dimension);
-        Ok(Self { store, transform, meta, subjects, matcher, impostors })
+        Ok(Self { store, transform, meta, subjects, matcher, impostors, left: None })
     }
 
     /// Makes an empty gallery under another name and moves it to its own, whole.
@@ -326,6 +338,13 @@ impl Gallery {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.subjects.is_empty()
+    }
+
+    /// Why bytes of an earlier file of this gallery may be left on the disk: it was removed when this one was opened or
+    /// written, and could not be overwritten.
+    #[must_use]
+    pub const fn left(&self) -> Option<&GalleryError> {
+        self.left.as_ref()
     }
 
     /// The embedder whose templates it holds.

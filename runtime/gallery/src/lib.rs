@@ -40,6 +40,7 @@
 //! | `transfer`, `naming` | whole galleries: rewriting, export, import, and their names meanwhile |
 //! | `matcher` | [`Matcher`]: exact identify (1:N) and verify (1:1), f32 or int8 |
 //! | `disk` | [`Disk`]: the five operations that the store needs; [`FileDisk`], [`MemoryDisk`] |
+//! | `overlay`, `wipe` | a disk that is only read; overwriting what nobody may read again |
 //! | `folder` | [`Folder`]: names of disks, for changes of more than one file; [`FileFolder`], [`MemoryFolder`] |
 //! | `key`, `sealer` | [`GalleryKey`], the sealed records |
 //! | `transform` | the rotation of all templates |
@@ -61,6 +62,7 @@ mod memory_disk;
 mod memory_folder;
 mod naming;
 mod nearest;
+mod overlay;
 mod ranking;
 mod record;
 mod rows;
@@ -69,6 +71,7 @@ mod store;
 mod subject;
 mod transfer;
 mod transform;
+mod wipe;
 
 pub use disk::Disk;
 pub use error::GalleryError;
@@ -80,3 +83,4 @@ pub use matcher::{Matcher, Precision};
 pub use memory_disk::MemoryDisk;
 pub use memory_folder::MemoryFolder;
 pub use subject::Subject;
+pub use wipe::Wiped;

@@ -1,10 +1,13 @@
 //! A disk in memory whose power can be cut.
 
 use crate::disk::Disk;
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const SECTOR: usize = 512;
+/// What a file system gives a file at once.
+const BLOCK: usize = 4096;
 
 /// A disk in memory. Clones share the bytes, so that a test can drop a gallery and open it again.
 ///
@@ -20,6 +23,8 @@ struct State {
     /// As of the last sync.
     durable: Vec<u8>,
     pending: Vec<Change>,
+    /// Which blocks were written; the others are holes.
+    blocks: BTreeSet<usize>,
     budget: Budget,
 }
 
@@ -32,6 +37,8 @@ struct Count {
     /// None: all succeed.
     left: Option<u64>,
     changes: u64,
+    /// Blocks that are free. None: as many as anybody wants.
+    free: Option<usize>,
 }
 
 impl Budget {
@@ -49,6 +56,23 @@ impl Budget {
                 Ok(())
             }
             None => Ok(()),
+        }
+    }
+
+    pub(crate) fn set_free(&self, blocks: Option<usize>) {
+        self.state().free = blocks;
+    }
+
+    fn take(&self, blocks: usize) -> io::Result<()> {
+        if let Some(free) = &mut self.state().free {
+            *free = free.checked_sub(blocks).ok_or(io::ErrorKind::StorageFull)?;
+        }
+        Ok(())
+    }
+
+    fn give_back(&self, blocks: usize) {
+        if let Some(free) = &mut self.state().free {
+            *free += blocks;
         }
     }
 
@@ -116,6 +140,13 @@ impl MemoryDisk {
         Self::holding(bytes)
     }
 
+    /// The file lost its last name.
+    pub(crate) fn unnamed(&self) {
+        let mut state = self.state();
+        state.budget.give_back(state.blocks.len());
+        state.blocks.clear();
+    }
+
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -167,6 +198,8 @@ impl Disk for MemoryDisk {
         let (len, _) = range(len, 0)?;
         let mut state = self.state();
         state.budget.count()?;
+        let cut = state.blocks.split_off(&len.div_ceil(BLOCK));
+        state.budget.give_back(cut.len());
         state.bytes.resize(len, 0);
         state.pending.push(Change::Length(len));
         Ok(())
@@ -184,6 +217,10 @@ impl Disk for MemoryDisk {
         let (start, _) = range(offset, data.len())?;
         let mut state = self.state();
         state.budget.count()?;
+        let blocks = start / BLOCK..(start + data.len()).div_ceil(BLOCK);
+        let new: Vec<_> = blocks.filter(|block| !state.blocks.contains(block)).collect();
+        state.budget.take(new.len())?;
+        state.blocks.extend(new);
         put(&mut state.bytes, start, data);
         state.pending.push(Change::Write(start, data.to_vec()));
         Ok(())

@@ -62,8 +62,15 @@ impl Change {
 impl State {
     fn change(&mut self, change: Change) -> io::Result<()> {
         self.budget.count()?;
+        let before = match &change {
+            Change::Rename(_, name) | Change::Remove(name) => self.names.get(name).cloned(),
+            Change::Make(..) | Change::Link(..) => None,
+        };
         change.clone().apply(&mut self.names)?;
         self.pending.push(change);
+        if let Some(disk) = before.filter(|disk| !self.names.values().any(|other| other.is(disk))) {
+            disk.unnamed();
+        }
         Ok(())
     }
 }
@@ -103,6 +110,18 @@ impl MemoryFolder {
         Self(Arc::new(Mutex::new(State { durable: names.clone(), names, pending: Vec::new(), budget })))
     }
 
+    /// Leaves so many free blocks of 4 KiB: from then on, what needs more of them fails as on a full disk, until
+    /// `None`. Holes take none; what is cut or loses its last name gives its blocks back.
+    pub fn set_free(&self, blocks: Option<usize>) {
+        self.state().budget.set_free(blocks);
+    }
+
+    /// The names that there are.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.state().names.keys().cloned().collect()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -126,6 +145,17 @@ impl Folder for MemoryFolder {
         let disk = MemoryDisk::new().counted_by(state.budget.clone());
         state.change(Change::Make(name.to_owned(), disk.clone())).map_err(io_error("opening"))?;
         Ok(disk)
+    }
+
+    fn open_read(&self, name: &str) -> Result<MemoryDisk, GalleryError> {
+        self.open(name, false)
+    }
+
+    fn make(&self, name: &str) -> Result<MemoryDisk, GalleryError> {
+        if self.exists(name) {
+            return Err(io_error("opening")(ErrorKind::AlreadyExists.into()));
+        }
+        self.open(name, true)
     }
 
     fn peek(&self, name: &str, max: usize) -> io::Result<Option<Vec<u8>>> {

@@ -5,8 +5,8 @@ use crate::error::GalleryError;
 use crate::file_disk::io_error;
 use crate::folder::{FileFolder, Folder};
 use crate::gallery::{Gallery, MAX_HINT_BYTES, MAX_SUBJECTS};
-use crate::key::GalleryKey;
-use crate::naming::{replaced, unfinished};
+use crate::key::{GalleryKey, fill_random};
+use crate::naming::{clear, replaced, undo_rewriting, unfinished, whole_to_read};
 use crate::record::Kind;
 use crate::store;
 use crate::subject::{Subject, Taken};
@@ -31,36 +31,56 @@ impl Gallery {
         key: &GalleryKey,
         hint: &[u8],
     ) -> Result<Self, GalleryError> {
+        match self.write_beside(folder, name, key, hint) {
+            Ok(mut new) => {
+                drop(self);
+                new.left = clear(folder, &replaced(name));
+                Ok(new)
+            }
+            Err(error) => {
+                // The first reason is told; of what a power cut leaves as well, the next opening clears the rest away.
+                let _ = undo_rewriting(folder, name);
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes the gallery anew and gives the new file its name; the old one has the name `replaced`.
+    fn write_beside(
+        &self,
+        folder: &impl Folder,
+        name: &str,
+        key: &GalleryKey,
+        hint: &[u8],
+    ) -> Result<Self, GalleryError> {
         let disk = folder.open(&unfinished(name), true)?;
         disk.set_len(0).map_err(io_error("writing"))?;
         let new = self.copy_to(disk, key, hint)?;
         // So that the old file is found again, whenever the power goes.
         folder.link(name, &replaced(name)).and_then(|()| folder.sync()).map_err(io_error("naming"))?;
         folder.publish(&unfinished(name), name)?;
-        drop(self);
-        folder.wipe(&replaced(name))?;
         Ok(new)
     }
 
-    /// Copies every subject to a new file; see [`Gallery::copy_to`]. A power cut leaves no file at `path`.
+    /// Copies every subject to a new file; see [`Gallery::copy_to`]. A power cut leaves no file at `path`, and a failure
+    /// none at all.
     ///
     /// # Errors
-    /// When there is such a file, or the disk fails or is full.
+    /// When something is at `path`, or the disk fails or is full.
     pub fn export(&self, path: &Path, key: &GalleryKey, hint: &[u8]) -> Result<(), GalleryError> {
         let (folder, name) = FileFolder::split(path)?;
-        // A name that is nobody else's: what it held is lost.
-        let part = format!(".{name}.arcdoor-part");
-        let disk = folder.open(&part, true)?;
-        disk.set_len(0).map_err(io_error("writing"))?;
-        let copy = self.copy_to(disk, key, hint)?;
-        if folder.exists(name) {
+        let part = part_name()?;
+        let copied = folder.make(&part).and_then(|disk| self.copy_to(disk, key, hint));
+        let exported = copied.and_then(|copy| {
+            folder.publish_new(&part, name).map_err(io_error("naming"))?;
             drop(copy);
-            folder.wipe(&part)?;
-            return Err(io_error("naming")(std::io::ErrorKind::AlreadyExists.into()));
+            Ok(())
+        });
+        if exported.is_err() {
+            // The first reason is told.
+            let _ = clear(&folder, &part);
         }
-        folder.publish(&part, name)?;
-        drop(copy);
-        Ok(())
+        exported
     }
 
     /// Copies every subject, ids included, to an empty disk under `key`: an export, when the key is made
@@ -109,7 +129,7 @@ impl Gallery {
     /// # Errors
     /// When the file is in use, damaged or no gallery.
     pub fn hint(folder: &impl Folder, name: &str) -> Result<Vec<u8>, GalleryError> {
-        store::hint(folder.open(name, false)?)
+        store::hint(whole_to_read(folder, name)?)
     }
 
     /// Subjects with their templates as the embedder made them.
@@ -130,6 +150,13 @@ impl Gallery {
         }
         Ok(taken)
     }
+}
+
+/// A name that nobody can have foreseen: whatever has it is not ours to write to.
+fn part_name() -> Result<String, GalleryError> {
+    let mut random = [0; 8];
+    fill_random(&mut random)?;
+    Ok(format!(".arcdoor-{:016x}.part", u64::from_le_bytes(random)))
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
-//! What runs a network.
+//! The choice between the plan and tract, which runs a network.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::team::Threads;
 use crate::tuning::Tuning;
+use crate::watcher::Watcher;
 
 /// Whether this build has tract. Without it, networks run from graph files alone, and packs cannot be checked.
 pub const HAS_TRACT: bool = cfg!(feature = "tract");
@@ -17,23 +18,26 @@ pub enum EngineChoice {
     Auto,
     /// The plan, or an error.
     Plan,
-    /// tract, the reference.
+    /// tract, which is the reference for the plan.
     Tract,
 }
 
-/// How networks are run. The default: the plan where it supports a network, else tract; one thread; no tuning.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// How networks are loaded and run. The default: the plan where it supports a network, else tract; one thread; no
+/// tuning; nobody watches.
+#[derive(Debug, Clone, Default)]
 pub struct RunOptions {
     /// Who may run them.
     pub engine: EngineChoice,
-    /// On how many threads.
+    /// How many threads a session of the plan runs on.
     pub threads: Threads,
-    /// How the plan's layers are cut; tract takes no notice of it.
+    /// How the plan's layers are cut and in which form they are computed; tract takes no notice of it.
     pub tuning: Tuning,
+    /// Who is told what the plan has done.
+    pub watcher: Watcher,
 }
 
 impl From<EngineChoice> for RunOptions {
-    /// On one thread, without a tuning.
+    /// On one thread, without a tuning or a watcher.
     fn from(engine: EngineChoice) -> Self {
         Self { engine, ..Self::default() }
     }
@@ -44,7 +48,7 @@ impl From<EngineChoice> for RunOptions {
 pub enum Engine {
     /// The compiled plan on our own kernels.
     Plan,
-    /// tract.
+    /// tract itself.
     Tract,
 }
 
@@ -65,7 +69,7 @@ impl fmt::Display for Engine {
     }
 }
 
-/// No engine's name.
+/// A text that names no engine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no engine: auto, plan or tract")]
 pub struct NoEngine(String);

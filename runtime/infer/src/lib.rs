@@ -1,12 +1,13 @@
 //! A graph in, numbers out.
 //!
-//! The only room that knows an inference engine. [`Net`] is an ONNX graph made ready for one input shape,
+//! The only room that knows tract. [`Net`] is an ONNX graph made ready for one input shape,
 //! shared and immutable; a [`Session`] runs it with buffers of its own.
 //!
 //! ```text
 //! net -> source: from files and tract to a graph      -> graph: operators on channel-blocked maps
+//!                                                     -> onnx: ONNX files within bounds
 //!     -> plan:   from a graph to steps on our kernels -> graph
-//! rewrite: foreign ONNX into the plain form that packs hold, offline
+//! rewrite: foreign ONNX into the plain form that packs hold, offline -> onnx
 //! ```
 //!
 //! tract reads, types and declutters every graph, here or, where a graph file was written ([`write_graphs`]), on the
@@ -42,6 +43,8 @@ mod graph;
 mod guard;
 mod limits;
 mod net;
+#[cfg(feature = "tract")]
+mod onnx;
 mod plan;
 #[cfg(feature = "tract")]
 pub mod rewrite;
@@ -50,6 +53,7 @@ mod source;
 mod spec;
 mod team;
 mod tuning;
+mod watcher;
 
 pub use arcdoor_kernels::{Isa, ShapeError, Tile};
 pub use engine::{Engine, EngineChoice, HAS_TRACT, NoEngine, RunOptions};
@@ -65,6 +69,7 @@ pub use session::Session;
 #[cfg(feature = "tract")]
 pub use source::{Cost, cost};
 pub use source::{check_graphs, write_graphs};
-pub use spec::{Files, Loading, NetSpec};
+pub use spec::{Files, NetSpec};
 pub use team::Threads;
 pub use tuning::{Choice, Form, Layer, MAX_LAYERS, Tuning, TuningError};
+pub use watcher::{Done, Watcher};

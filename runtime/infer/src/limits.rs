@@ -1,13 +1,14 @@
 //! How large a network may be, in every direction.
 
-/// Largest ONNX file that is read, in bytes: an IResNet-100 of the lab's. A pack's files are smaller.
+/// Largest ONNX file that is read, in bytes: enough for an IResNet-100, which the lab compares with. Packs allow less.
 pub const MAX_ONNX_BYTES: usize = 256 << 20;
 /// Most values that an input may hold.
 pub const MAX_ELEMENTS: usize = 16 << 20;
 /// Most outputs of one network.
 pub const MAX_OUTPUTS: usize = 32;
 
-/// Most fields of all messages of one file, and integers in packed lists: some 64 MiB in memory.
+/// Most fields of all messages of one file together, each integer in a packed list counted as one: decoded, they take
+/// some 64 MiB.
 pub const MAX_FIELDS: usize = 1 << 18;
 /// Most nodes of one network.
 pub const MAX_NODES: usize = 8_192;
@@ -15,6 +16,5 @@ pub const MAX_NODES: usize = 8_192;
 pub const MAX_CONSTANT_VALUES: usize = 64 << 20;
 /// Largest kernel, stride, dilation, padding or number of groups.
 pub const MAX_WINDOW: i64 = 4_096;
-/// Most work on one image: multiply-accumulates, and values of results beside them. An IResNet-100 does
-/// 12.1e9 on a face.
+/// Most work on one image: multiply-accumulates plus values of all results. An IResNet-100 takes 12.1e9 for a face.
 pub const MAX_WORK: u64 = 64_000_000_000;

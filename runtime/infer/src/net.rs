@@ -8,9 +8,10 @@ use crate::graph::Unsupported;
 use crate::plan::{self, Entry, Plan};
 use crate::session::{Loaded, Session};
 use crate::source::{self, Tract};
-use crate::spec::{Files, Loading, NetSpec};
+use crate::spec::{Files, NetSpec};
 use crate::team::Threads;
 use crate::tuning::Tuning;
+use crate::watcher::{Done, Watcher};
 
 /// A network made ready: immutable, cheap to clone, shared between threads. It answers through sessions.
 #[derive(Clone)]
@@ -19,6 +20,7 @@ pub struct Net {
     input: [usize; 4],
     outputs: Arc<[String]>,
     threads: Threads,
+    watcher: Watcher,
     unsupported: Option<Unsupported>,
     from_graph: bool,
 }
@@ -35,44 +37,32 @@ impl Net {
         spec: &NetSpec<'_>,
         options: &RunOptions,
     ) -> Result<Self, InferError> {
-        Self::load_watched(files, spec, options, |_| {})
-    }
-
-    /// [`load`](Self::load) that calls `after` for whoever holds a clock, each time that a part of the plan's making
-    /// is done. On tract it is not called.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load).
-    pub fn load_watched<'a>(
-        files: impl Into<Files<'a>>,
-        spec: &NetSpec<'_>,
-        options: &RunOptions,
-        mut after: impl FnMut(Loading),
-    ) -> Result<Self, InferError> {
-        let &RunOptions { engine, threads, ref tuning } = options;
+        let &RunOptions { engine, threads, ref tuning, ref watcher } = options;
         let files = files.into();
         let outputs: Arc<[String]> = spec.outputs.iter().map(|&name| name.to_owned()).collect();
         let input = spec.input;
         spec.check()?;
         let mut unsupported = None;
         if engine != EngineChoice::Tract {
-            match planned(files, spec, tuning, &mut after) {
+            match planned(files, spec, tuning, watcher) {
                 Ok((plan, from_graph)) => {
                     let loaded = Loaded::Plan(Arc::new(plan));
-                    return Ok(Self { loaded, input, outputs, threads, unsupported, from_graph });
+                    let watcher = watcher.clone();
+                    return Ok(Self { loaded, input, outputs, threads, watcher, unsupported, from_graph });
                 }
                 Err(error @ InferError::Graph(_)) => return Err(error),
                 Err(error) if engine == EngineChoice::Plan => return Err(error),
                 Err(InferError::Unplanned(why)) => unsupported = Some(why),
-                // What is no file, or no graph, is for tract to say.
+                // Files that cannot be read or prepared: tract's error is the one to show.
                 Err(_) => {}
             }
         }
         let loaded = Loaded::Tract(Tract::load(files.onnx, spec)?);
-        Ok(Self { loaded, input, outputs, threads, unsupported, from_graph: false })
+        let watcher = watcher.clone();
+        Ok(Self { loaded, input, outputs, threads, watcher, unsupported, from_graph: false })
     }
 
-    /// What runs the network.
+    /// Whether the plan or tract runs the network.
     #[must_use]
     pub const fn engine(&self) -> Engine {
         match self.loaded {
@@ -81,7 +71,7 @@ impl Net {
         }
     }
 
-    /// Whether the plan was compiled from a graph that tract had read already.
+    /// Whether the plan was compiled from a graph file.
     #[must_use]
     pub const fn from_graph(&self) -> bool {
         self.from_graph
@@ -102,7 +92,7 @@ impl Net {
         }
     }
 
-    /// Bytes of packed weights, and of the buffer that each session keeps for maps; unknown on tract.
+    /// Bytes of packed weights, and of the buffer that each session keeps for maps; `None` on tract.
     #[must_use]
     pub fn plan_bytes(&self) -> Option<[usize; 2]> {
         match &self.loaded {
@@ -116,9 +106,10 @@ impl Net {
     /// another, a network takes as long as on one thread. Outputs are the same, bit for bit.
     ///
     /// # Errors
-    /// When the engine cannot make its state; [`InferError::Thread`] where the second thread cannot be started.
+    /// [`InferError::Load`] when tract cannot make its state; [`InferError::Thread`] where the second thread cannot be
+    /// started.
     pub fn session(&self) -> Result<Session, InferError> {
-        Session::new(&self.loaded, Arc::clone(&self.outputs), self.threads)
+        Session::new(&self.loaded, Arc::clone(&self.outputs), self.threads, self.watcher.clone())
     }
 
     /// The input shape: batch, channels, height, width.
@@ -127,7 +118,7 @@ impl Net {
         self.input
     }
 
-    /// The outputs' names, in order.
+    /// The outputs' names, in the order in which [`Session::output`] numbers them.
     #[must_use]
     pub fn outputs(&self) -> &[String] {
         &self.outputs
@@ -144,19 +135,20 @@ impl std::fmt::Debug for Net {
     }
 }
 
-/// From the stored graph, or from what tract makes of the ONNX file; and whether it was the former.
+/// The plan, compiled from the graph file where there is one for this input, else from what tract makes of the ONNX
+/// file; and whether it was the graph file.
 fn planned(
     files: Files<'_>,
     spec: &NetSpec<'_>,
     tuning: &Tuning,
-    after: &mut dyn FnMut(Loading),
+    watcher: &Watcher,
 ) -> Result<(Plan, bool), InferError> {
     if let Some(graphs) = files.graphs
         && let Some(graph) = source::stored_graph(files.onnx, graphs, spec)?
     {
-        after(Loading::Decluttered);
-        return Ok((plan::compile(&graph, tuning, after)?, true));
+        watcher.tell(Done::Decluttered);
+        return Ok((plan::compile(&graph, tuning, watcher)?, true));
     }
-    let simple = source::simple(files.onnx, spec, after)?;
-    Ok((plan::compile(&simple.graph(spec.input)?, tuning, after)?, false))
+    let simple = source::simple(files.onnx, spec, watcher)?;
+    Ok((plan::compile(&simple.graph(spec.input)?, tuning, watcher)?, false))
 }

@@ -7,6 +7,7 @@ use crate::error::InferError;
 use crate::plan::{Plan, Runner};
 use crate::source::{Tract, TractRunner};
 use crate::team::{self, Threads};
+use crate::watcher::Watcher;
 
 /// A loaded network, shared between sessions.
 #[derive(Clone)]
@@ -15,11 +16,12 @@ pub(crate) enum Loaded {
     Tract(Tract),
 }
 
-/// Runs one [`Net`](crate::Net); keeps the input buffer and the engine's state between runs. Not for
+/// Runs one [`Net`](crate::Net); keeps the input buffer and the runner's state between runs. Not for
 /// sharing between threads: each thread makes its own.
 pub struct Session {
     runner: Inside,
     names: Arc<[String]>,
+    watcher: Watcher,
 }
 
 enum Inside {
@@ -28,7 +30,12 @@ enum Inside {
 }
 
 impl Session {
-    pub(crate) fn new(loaded: &Loaded, names: Arc<[String]>, threads: Threads) -> Result<Self, InferError> {
+    pub(crate) fn new(
+        loaded: &Loaded,
+        names: Arc<[String]>,
+        threads: Threads,
+        watcher: Watcher,
+    ) -> Result<Self, InferError> {
         let runner = match loaded {
             Loaded::Plan(plan) => {
                 if threads == Threads::Two {
@@ -38,10 +45,10 @@ impl Session {
             }
             Loaded::Tract(tract) => Inside::Tract(Box::new(tract.runner()?)),
         };
-        Ok(Self { runner, names })
+        Ok(Self { runner, names, watcher })
     }
 
-    /// What runs the network.
+    /// Whether the plan or tract runs the network.
     #[must_use]
     pub const fn engine(&self) -> Engine {
         match self.runner {
@@ -61,23 +68,11 @@ impl Session {
     /// Runs the network on the present input. On the plan nothing is allocated.
     ///
     /// # Errors
-    /// When the engine fails or an output holds no f32 values; outputs are then empty.
+    /// [`InferError::Run`] when the plan or tract fails, [`InferError::OutputType`] when an output holds no f32
+    /// values. Outputs are then empty.
     pub fn run(&mut self) -> Result<(), InferError> {
         match &mut self.runner {
-            Inside::Plan(runner) => runner.run(|_| {}),
-            Inside::Tract(tract) => tract.run(&self.names),
-        }
-    }
-
-    /// As [`run`](Self::run), and calls `after` for whoever holds a clock: with a step's index in
-    /// [`Net::steps`](crate::Net::steps) when it, or a piece of it, has run, and with their number when the
-    /// outputs were read out. On tract it is not called.
-    ///
-    /// # Errors
-    /// As [`run`](Self::run).
-    pub fn run_watched(&mut self, after: impl FnMut(usize)) -> Result<(), InferError> {
-        match &mut self.runner {
-            Inside::Plan(runner) => runner.run(after),
+            Inside::Plan(runner) => runner.run(&self.watcher),
             Inside::Tract(tract) => tract.run(&self.names),
         }
     }

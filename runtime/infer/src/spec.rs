@@ -1,4 +1,4 @@
-//! What a caller gives when it loads a network, and what it is told meanwhile.
+//! What a caller gives when it loads a network.
 
 use crate::error::InferError;
 use crate::limits::{MAX_ELEMENTS, MAX_OUTPUTS};
@@ -13,7 +13,7 @@ pub struct NetSpec<'a> {
 }
 
 impl NetSpec<'_> {
-    /// That both are within bounds.
+    /// Checks that both are within bounds.
     pub(crate) fn check(&self) -> Result<(), InferError> {
         let elements = self.input.iter().try_fold(1_usize, |product, &side| product.checked_mul(side));
         if !elements.is_some_and(|n| (1..=MAX_ELEMENTS).contains(&n)) {
@@ -46,17 +46,4 @@ impl<'a> From<&'a Vec<u8>> for Files<'a> {
     fn from(onnx: &'a Vec<u8>) -> Self {
         Self::from(&**onnx)
     }
-}
-
-/// A part of making a plan that is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Loading {
-    /// tract has read the file into operators with types and shapes.
-    Typed,
-    /// tract has simplified them; or the graph was read that it once left.
-    Decluttered,
-    /// Steps and maps have their places.
-    Planned,
-    /// Weights lie as the kernels read them.
-    Packed,
 }

@@ -1,10 +1,11 @@
 //! A second thread for the larger steps of a network, where it is asked for.
 //!
-//! Both threads write pieces of one buffer, and the helper lives as long as the thread that it helps: without
-//! `unsafe` of our own, that takes somebody who lends borrowed pieces to a running thread. `rayon-core` is
-//! that, and nothing else of it is used. A thread and its helper form a pool of two; [`both`] gives the helper
-//! its half if it is awake, else the asker does that, too: a busy machine costs time, never a wait for a
-//! thread that does not run. Which half is whose changes no bit of a result.
+//! Both threads write pieces of one buffer, and the helper lives as long as the thread that it helps. The standard
+//! library can lend borrowed pieces to a thread only if it starts one for them; `rayon-core` lends them to one that
+//! runs already, without `unsafe` of our own, and nothing else of it is used. A thread and its helper form a pool of
+//! two; [`both`] offers one half of the work to the helper; if the helper does not take it in time, the calling thread
+//! does both: on a busy machine nobody waits for a thread that does not run. Which thread computes which half changes
+//! no bit of a result.
 
 use std::cell::OnceCell;
 
@@ -15,10 +16,10 @@ use crate::error::InferError;
 /// How many threads run a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Threads {
-    /// The caller's.
+    /// The calling thread alone.
     #[default]
     One,
-    /// The caller's and one that helps it. The plan alone has use for it; tract runs on one.
+    /// The calling thread and one that helps it. Only the plan uses a second one; tract runs on one.
     Two,
 }
 
@@ -27,7 +28,7 @@ thread_local! {
     static TEAM: OnceCell<ThreadPool> = const { OnceCell::new() };
 }
 
-/// Gives this thread a helper where it has none. A thread of somebody's rayon pool has that pool's.
+/// Gives this thread a helper where it has none. A thread that belongs to a rayon pool has that pool for a helper.
 ///
 /// # Errors
 /// When the system starts no more threads.
@@ -38,9 +39,9 @@ pub(crate) fn start() -> Result<(), InferError> {
     let name = |index| format!("arcdoor-infer-{index}");
     let builder = ThreadPoolBuilder::new().num_threads(2).use_current_thread().thread_name(name);
     let pool = builder.build().map_err(|error| InferError::Thread(error.to_string()))?;
-    // What the helper sets aside when it first looks for work it sets aside now, however busy the machine is.
+    // Makes the helper allocate now what it allocates when it first looks for work, so that no run sees it do so.
     pool.broadcast(|_| ());
-    // Empty until now: who is in a pool has returned above.
+    // The cell is empty: a thread that is in a pool has returned above.
     let _ = TEAM.with(|team| team.set(pool));
     Ok(())
 }

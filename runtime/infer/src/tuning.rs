@@ -21,7 +21,7 @@ pub struct Layer {
     pub outputs: usize,
     /// Rows and columns of the kernel.
     pub kernel: [usize; 2],
-    /// From one output pixel to the next.
+    /// Input pixels from the window of one output pixel to the next, 1 to 4.
     pub stride: usize,
     /// Zeros above, left of, below and right of the input.
     pub pads: [usize; 4],
@@ -31,7 +31,7 @@ pub struct Layer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
-    /// As they are written: the same values with every tile, bit for bit.
+    /// The sums of products as the convolution defines them: the same values with every tile, bit for bit.
     Direct,
     /// Winograd's F(2x2, 3x3), for 3x3 with stride 1: values differ from the direct ones in their last bits.
     Winograd2,
@@ -79,7 +79,8 @@ pub struct Choice {
     pub tile: Tile,
 }
 
-/// Choices by layer. Layers that are not named have the default's. Empty: the defaults throughout.
+/// Choices of tile and form by layer. Layers that are not named have their default; an empty tuning leaves all at
+/// theirs.
 ///
 /// In files it is a list of layers, each with the fields of [`Layer`], its `form`, and the fields of its [`Tile`], of
 /// which `planes` and `strip` are left out where there is no bound.
@@ -100,7 +101,7 @@ struct Row {
     tile: Tile,
 }
 
-/// The kernels know nothing of files.
+/// [`Tile`] as files have it; the kernels know nothing of files.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Tile")]
 struct StoredTile {
@@ -116,7 +117,7 @@ const fn unbounded() -> usize {
     usize::MAX
 }
 
-/// Whether a file's number, which is signed in TOML, cannot hold it.
+/// Whether the number is too large for TOML, whose integers are signed: then it means no bound and is left out.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_unbounded(value: &usize) -> bool {
     i64::try_from(*value).is_err()
@@ -140,22 +141,22 @@ impl From<Tuning> for Vec<Row> {
 /// A tuning that makes no sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TuningError {
-    /// Too many.
+    /// More than [`MAX_LAYERS`] layers; how many.
     #[error("{0} layers are more than the {MAX_LAYERS} that a tuning may have")]
     TooMany(usize),
-    /// A layer twice.
+    /// A layer that is named twice: channels, rows and columns of its input.
     #[error("the layer from {0:?} is named twice")]
     Twice([usize; 3]),
-    /// No tile.
+    /// A tile with a number out of its range.
     #[error("a tile has 1 to 14 pixels, 1, 2 or 4 blocks, and at least one plane and one pixel a strip")]
     Tile,
-    /// A form that the layer cannot have.
+    /// One of Winograd's forms for a layer that cannot have it.
     #[error("Winograd's form is for 3x3 kernels with stride 1 on maps alone")]
     Form,
 }
 
 impl Layer {
-    /// Whether it has Winograd's form.
+    /// Whether it may be computed in Winograd's forms: 3x3 with stride 1, not on a planar image.
     #[must_use]
     pub fn has_winograd(&self) -> bool {
         !self.planar && self.kernel == [3, 3] && self.stride == 1 && !self.is_dense()
@@ -170,7 +171,7 @@ impl Layer {
         Taps { kernel: self.kernel, stride: self.stride, pads: self.pads }
     }
 
-    /// Input and output as maps of their own, bordered as the layer needs it.
+    /// Maps for input and output, the input's with a border as wide as the layer may read.
     fn maps(&self) -> Result<[Map; 2], ShapeError> {
         let [channels, height, width] = self.input;
         if self.is_dense() {
@@ -207,10 +208,10 @@ impl Layer {
         if self.planar { Ok(Planar { channels, height, width }.len()) } else { Ok(self.maps()?[0].len()) }
     }
 
-    /// What the layer has without a tuning.
+    /// The choice that the layer has without a tuning.
     ///
     /// # Errors
-    /// When there is no such layer.
+    /// When the kernels refuse the layer's shape.
     pub fn default_choice(&self, isa: Isa) -> Result<Choice, ShapeError> {
         let tile = self.conv()?.tile(isa);
         let [input, output] = self.maps()?;
@@ -230,10 +231,10 @@ impl Choice {
 }
 
 impl Tuning {
-    /// From choices by layer, such as a file's.
+    /// Checks choices by layer, such as those of a file.
     ///
     /// # Errors
-    /// When there are too many, a layer is named twice, or a choice cannot be.
+    /// When there are more than [`MAX_LAYERS`], a layer is named twice, or a choice is not possible for its layer.
     pub fn new(choices: &[(Layer, Choice)]) -> Result<Self, TuningError> {
         if choices.len() > MAX_LAYERS {
             return Err(TuningError::TooMany(choices.len()));
@@ -248,25 +249,25 @@ impl Tuning {
         Ok(tuning)
     }
 
-    /// What is chosen for a layer, where something is.
+    /// The choice for a layer; `None` where it has its default.
     #[must_use]
     pub fn choice(&self, layer: &Layer) -> Option<Choice> {
         self.layers.get(layer).copied()
     }
 
-    /// Layers with a choice of their own.
+    /// How many layers have a choice of their own, 0 to [`MAX_LAYERS`].
     #[must_use]
     pub fn len(&self) -> usize {
         self.layers.len()
     }
 
-    /// Whether every layer has the default's.
+    /// Whether every layer has its default.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.layers.is_empty()
     }
 
-    /// Whether every sum is the default's, so that every value is, bit for bit.
+    /// Whether every layer keeps the form of its default, so that networks give the same values, bit for bit.
     #[must_use]
     pub fn keeps_values(&self, isa: Isa) -> bool {
         let same = |(layer, choice): (&Layer, &Choice)| {

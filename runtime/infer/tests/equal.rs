@@ -150,7 +150,7 @@ fn pool(b: &mut Builder, at: &At) -> At {
     At { name, channels: at.channels, height: side(at.height), width: side(at.width) }
 }
 
-/// How a network may end.
+/// Ends a drawn graph in one of several ways; returns the name of its output.
 fn head(b: &mut Builder, at: &At, batch: usize) -> String {
     let flat = |b: &mut Builder| b.node("Flatten", &[&at.name], vec![int("axis", 1)]);
     let length = at.channels * at.height * at.width;
@@ -197,9 +197,9 @@ fn compare(drawn: &Drawn, seed: u64, broken: Option<f32>) {
     assert_equal(&plan, &tract, &format!("seed {seed}, input {:?}", drawn.input));
 }
 
-/// tract's answers before it rewrites the graph: tract 0.23.9's decluttering folds "constant - convolution" into
-/// a bias and forgets the sign of the weights (seed 18048300927159471580 here; ONNX's own reference agrees with
-/// the plan).
+/// tract's results on the graph as it was read, without its own decluttering: that of tract 0.23.9 folds "constant -
+/// convolution" into a bias and loses the sign of the weights (the graph of seed 18048300927159471580 shows it; ONNX's own
+/// reference agrees with the plan).
 fn unsimplified(file: &[u8], input: [usize; 4], outputs: &[&str], values: &[f32]) -> common::Answers {
     use tract_onnx::prelude::*;
     let reader = tract_onnx::onnx().with_ignore_value_info(true);
@@ -236,7 +236,7 @@ proptest! {
     }
 }
 
-/// What the random graphs seldom draw: the parts of detectors and of embedders, whose heads are merged.
+/// The parts of detectors and embedders, whose heads are merged: random graphs seldom have them.
 #[test]
 fn detectors_and_embedders_in_small_answer_alike() {
     for seed in 0..40 {
@@ -322,13 +322,13 @@ proptest! {
     }
 }
 
-/// Graphs that are drawn: as many as `PROPTEST_CASES` says, else enough for every day.
+/// How many random graphs are tried: `PROPTEST_CASES`, or a number for everyday runs where it is not set.
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(600)
 }
 
-/// Maps too large for a cache, which some rows at a time go from step to step, and what must keep them whole: a
-/// second reader, a border, being an output.
+/// Maps too large for a cache, which go from step to step some rows at a time, unless a second reader, a border or an
+/// output needs them whole.
 #[test]
 fn large_maps_answer_alike() {
     let mut chained = 0;
@@ -379,7 +379,7 @@ fn large_maps_answer_alike() {
     assert!(chained > 12, "{chained} chains");
 }
 
-/// Sums of branches that the file lists after all of them are made by the branches, one by one.
+/// Where a file lists several branches and only then their sums, each sum is computed by the last step of a branch.
 #[test]
 fn sums_listed_last_are_no_steps() {
     let graph = one([1, 8, 9, 9], |b| {
@@ -394,7 +394,7 @@ fn sums_listed_last_are_no_steps() {
     compare(&graph, 1, None);
 }
 
-/// Decluttering makes the map of one pixel the convolution's bias.
+/// tract makes a map of one pixel that is added to a convolution its bias; the plan must read that.
 #[test]
 fn a_residual_of_one_pixel_answers_alike() {
     let graph = one([1, 20, 1, 1], |b| {
@@ -484,7 +484,7 @@ fn convolutions_in_winograds_form_answer_alike() {
     }
 }
 
-/// Whatever form a tuning chooses, where another one was the default.
+/// A layer gives the same values, up to rounding, in every form that a tuning may choose for it.
 #[test]
 fn every_form_of_a_layer_answers_alike() {
     let forms = [Form::Direct, Form::Winograd2, Form::Winograd4];
@@ -564,7 +564,7 @@ fn broken_files_are_errors_on_either_engine() {
             let at = numbers.below(bytes.len());
             bytes[at] = numbers.below(256) as u8;
         }
-        // Whatever was hit, an error or an answer: never a panic.
+        // The changed byte may lead to an error or to a result, but never to a panic.
         if let Ok(net) = Net::load(&bytes, &spec, &EngineChoice::Plan.into()) {
             net.session().unwrap().run().unwrap();
         }

@@ -1,4 +1,4 @@
-//! What would take too long is refused before it begins.
+//! Networks that would take too long are refused before they run.
 #![allow(clippy::unwrap_used, reason = "clippy exempts test functions only, not their helpers")]
 
 mod common;
@@ -7,10 +7,10 @@ use arcdoor_infer::{EngineChoice, InferError, MAX_WORK, Net, NetSpec};
 use common::{Builder, ints};
 
 const INPUT: [usize; 4] = [1, 16, 600, 600];
-/// Of one layer: its multiply-accumulates, and what they make.
+/// Work of one layer: its multiply-accumulates plus the values of its result.
 const LAYER: u64 = 360_000 * 16 * (16 * 9 + 1);
 
-/// Convolutions that share their weights: a small file that asks for much.
+/// Convolutions that share their weights: a small file that asks for much work.
 fn deep(layers: u64) -> (Vec<u8>, String) {
     let mut b = Builder::new(1);
     let weights = b.constant(&[16, 16, 3, 3], -0.1, 0.1);
@@ -60,7 +60,7 @@ fn a_transposition_names_each_axis_once() {
     }
 }
 
-/// No axis, however odd, keeps the engine busy.
+/// No axis, however odd, keeps tract busy without an end.
 #[test]
 fn odd_axes_are_an_answer_or_an_error() {
     for op in ["Squeeze", "Unsqueeze", "ReduceMean", "ReduceSum", "ReduceMax"] {

@@ -1,7 +1,9 @@
 //! A network starts from its graph file, with or without tract in the build.
 #![allow(clippy::unwrap_used, reason = "clippy exempts test functions only, not their helpers")]
 
-use arcdoor_infer::{EngineChoice, Files, HAS_TRACT, InferError, Net, NetSpec};
+use std::sync::mpsc::channel;
+
+use arcdoor_infer::{Done, EngineChoice, Files, HAS_TRACT, InferError, Net, NetSpec, RunOptions, Watcher};
 
 /// A 1x1 convolution from 3 to 4 channels and a ReLU; `stored.rs` makes both files anew and compares them.
 const ONNX: &[u8] = include_bytes!("data/small.onnx");
@@ -54,5 +56,22 @@ fn a_build_without_tract_says_so_where_tract_would_be_asked() {
                 assert!(error.to_string().contains("built without tract"));
             }
         }
+    }
+}
+
+#[test]
+fn a_watcher_hears_of_each_part_in_its_order() {
+    let (sender, heard) = channel();
+    let watcher = Watcher::new(move |done| {
+        let _ = sender.send(done);
+    });
+    let options = RunOptions { watcher, ..EngineChoice::Plan.into() };
+    let net = Net::load(Files { onnx: ONNX, graphs: Some(GRAPHS) }, &SPEC, &options).unwrap();
+    let mut session = net.session().unwrap();
+    assert_eq!(heard.try_iter().collect::<Vec<_>>(), [Done::Decluttered, Done::Planned, Done::Packed]);
+    for _ in 0..2 {
+        session.run().unwrap();
+        let steps = (0..net.steps().len()).map(Done::Step);
+        assert_eq!(heard.try_iter().collect::<Vec<_>>(), steps.chain([Done::Outputs]).collect::<Vec<_>>());
     }
 }

@@ -118,7 +118,7 @@ fn damage_is_an_error_and_never_a_panic() {
         for bit in 0..8 {
             let mut damaged = graphs.clone();
             damaged[at] ^= 1 << bit;
-            // A value may change: the pack's hashes are what holds those.
+            // Damage may change a weight and still give a network: only the pack's hashes find that out.
             if let Ok(net) = load(&onnx, &damaged, INPUTS[0]) {
                 net.session().unwrap().run().unwrap();
             }
@@ -128,7 +128,8 @@ fn damage_is_an_error_and_never_a_panic() {
     assert!(matches!(load(&onnx, &longer, INPUTS[0]), Err(InferError::Graph(_))));
 }
 
-/// What the test of builds without tract starts from: remade here, so that it stays what is written today.
+/// `start.rs` reads these committed files, also in builds without tract. They are made anew here and compared, so that they
+/// stay what this version writes.
 #[test]
 fn the_committed_network_is_the_one_that_is_written_today() {
     const INPUT: [usize; 4] = [1, 3, 2, 2];

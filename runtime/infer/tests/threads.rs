@@ -6,7 +6,7 @@ mod common;
 use arcdoor_infer::{EngineChoice, Net, NetSpec, RunOptions, Threads};
 use common::Builder;
 
-/// All kinds of steps, large enough to be shared out, with sides and channels that do not halve.
+/// All kinds of steps, large enough to be shared between threads, in shapes that do not halve evenly.
 fn onnx(input: [usize; 4]) -> (Vec<u8>, String) {
     let mut b = Builder::new(11);
     let stem = b.conv("x", [3, 40, 1], [3, 3], 1, [1; 4]);
@@ -60,7 +60,7 @@ fn sessions_of_one_thread_share_a_helper_that_ends_with_it() {
     };
     let [a, b, c] = run();
     assert!(a == b && b == c);
-    // A thread that ends takes its helper along; the next one has its own.
+    // A thread's helper ends with it; the next thread gets a helper of its own.
     for _ in 0..3 {
         assert_eq!(std::thread::scope(|scope| scope.spawn(run).join().unwrap())[0], a);
     }

@@ -8,7 +8,7 @@ use crate::simd::Simd;
 /// Most values fetched for later operators: 256 KiB, a quarter of a second cache of 1 MiB, whose rest holds the maps.
 pub(crate) const MOST: usize = 1 << 16;
 
-/// Two streams, each spread over the steps of an operator that has time.
+/// Two streams of values to fetch, each spread evenly over the steps of one operator.
 #[derive(Debug)]
 pub(crate) struct Ahead<'a> {
     own: Stream<'a>,
@@ -16,14 +16,14 @@ pub(crate) struct Ahead<'a> {
 }
 
 impl<'a> Ahead<'a> {
-    /// `own`: weights of the operator itself in the order in which its steps read them, from those on that the first
-    /// steps have time to fetch. May be empty, as `next` may.
+    /// `own` are weights of the operator itself, in the order in which its steps read them, without those that its
+    /// first steps would need before they can be fetched. `next` is what later operators read. Both may be empty.
     pub(crate) fn new(own: &'a [f32], next: &'a [f32], steps: usize) -> Self {
         let next = &next[..next.len().min(MOST)];
         Self { own: Stream::new(own, steps), next: Stream::new(next, steps) }
     }
 
-    /// One step's share.
+    /// Fetches the share of one step.
     #[inline(always)]
     pub(crate) fn step<S: Simd>(&self, s: S) {
         if S::TIGHT {
@@ -33,12 +33,12 @@ impl<'a> Ahead<'a> {
     }
 }
 
-/// Values to fetch, at an even pace.
+/// Values to fetch, the same number at each step.
 #[derive(Debug)]
 struct Stream<'a> {
     values: &'a [f32],
     done: Cell<usize>,
-    /// Of values, 1/65536: due by now, and with each step.
+    /// Values that should have been fetched by now, and how many each step adds, both times 65536 for the fractions.
     due: Cell<u64>,
     each: u64,
 }
@@ -57,7 +57,7 @@ impl<'a> Stream<'a> {
         }
         let due = self.due.get() + self.each;
         self.due.set(due);
-        // The last line may reach beyond: a fetch reads nothing.
+        // The last cache line may reach beyond the values, which is no read of them: a fetch is a hint.
         while line < (due >> 16) as usize {
             s.fetch(self.values.as_ptr().wrapping_add(line));
             line += LANES;

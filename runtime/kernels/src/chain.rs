@@ -16,7 +16,7 @@ use crate::pool::Pool;
 /// Most operators behind the convolution.
 pub const MAX_BEHIND: usize = 2;
 
-/// An operator that computes each block of channels from the same block.
+/// An operator behind the convolution: it computes each block of channels from the same block of its input.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Behind {
     /// A depthwise convolution.
@@ -47,7 +47,7 @@ impl Behind {
         }
     }
 
-    /// The same between maps that lie otherwise.
+    /// The same operator between maps of the same shape that have another border, or of which strips are in memory.
     const fn between(&self, input: Map, output: Map) -> Self {
         match self {
             Self::Depthwise(op) => Self::Depthwise(op.between(input, output)),
@@ -93,7 +93,8 @@ impl Behind {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Chain {
     head: Conv,
-    /// The first `count` are meant. What one makes for the next is a strip.
+    /// The first `count` of these are the chain's; the others fill the array. Of each one's input, a strip is in
+    /// memory.
     behind: [Behind; MAX_BEHIND],
     count: usize,
     /// Rows of the output that are computed at a time.
@@ -101,8 +102,9 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// `head` and then `behind`, each made for whole maps; those between must have no border. All strips together hold
-    /// at most `room` values, where one row of the output at a time does not need more. No value depends on it.
+    /// `head` and then `behind`, each made for whole maps; the maps between them must have no border. As many rows of
+    /// the output are computed at a time as need strips of at most `room` values together, and at least one. No result
+    /// depends on `room`.
     ///
     /// # Errors
     /// [`ShapeError::Chain`] where there is no operator behind, or too many, where a map is not what the operator
@@ -129,7 +131,8 @@ impl Chain {
         &self.behind[..self.count]
     }
 
-    /// The maps between, each a strip as high as rows of the output that are computed at once ask for.
+    /// The maps between the operators, as strips of the height that computing `rows` rows of the output at a time
+    /// needs.
     fn strips(&self, rows: usize) -> [Map; MAX_BEHIND] {
         let mut strips = [self.head.output(); MAX_BEHIND];
         let mut rows = rows;
@@ -141,7 +144,7 @@ impl Chain {
         strips
     }
 
-    /// Cuts the maps between to strips.
+    /// Chooses how many rows are computed at a time, and makes strips of the maps between the operators.
     fn cut(&mut self, room: usize) {
         let len = |strips: &[Map]| strips.iter().map(Map::len).sum::<usize>();
         while self.rows < self.output().height() && len(&self.strips(self.rows + 1)[..self.count]) <= room {
@@ -163,7 +166,7 @@ impl Chain {
         output
     }
 
-    /// Multiplications and additions of one run.
+    /// Multiply-accumulates of all its convolutions in one run over a whole image.
     #[must_use]
     pub fn macs(&self) -> u64 {
         self.head.macs() + self.behind().iter().map(Behind::macs).sum::<u64>()
@@ -215,8 +218,8 @@ impl Chain {
         Ok(())
     }
 
-    /// Some rows of the output, and before them what the strips do not yet have of what they are made of; `made` are
-    /// the rows in each strip.
+    /// Computes the rows `band` of the output, and before them those rows of each strip that they need and that are
+    /// not in it yet. `made` are the rows that each strip holds.
     fn band(
         &self,
         run: Run<'_>,
@@ -268,7 +271,8 @@ struct Run<'a> {
     inputs: Inputs<'a>,
 }
 
-/// Moves a strip on to the rows that are needed. Gives what it misses of them, in slabs that do not go over its end.
+/// Moves a strip on to the rows that are needed. Returns those that have yet to be computed, as one slab or two: a
+/// slab does not go over the strip's end in memory, where its rows go on at its beginning.
 fn advance(
     map: &Map,
     blocks: &Range<usize>,

@@ -23,7 +23,7 @@ pub const MAX_KERNEL: usize = 7;
 pub struct Taps {
     /// Rows and columns of the kernel, 1 to [`MAX_KERNEL`].
     pub kernel: [usize; 2],
-    /// From one output pixel to the next, down and across alike, 1 to 4.
+    /// Input pixels from the window of one output pixel to the next, down and across alike, 1 to 4.
     pub stride: usize,
     /// Zeros above, left of, below and right of the input.
     pub pads: [usize; 4],
@@ -60,7 +60,7 @@ impl Taps {
         }
     }
 
-    /// Windows of the whole map.
+    /// The one window that covers the whole map.
     pub(crate) const fn whole(input: &Map) -> Self {
         Self { kernel: [input.height(), input.width()], stride: 1, pads: [0; 4] }
     }
@@ -80,7 +80,7 @@ impl Taps {
         self.pads[0].max(self.pads[1]).max(beyond(0)).max(beyond(1))
     }
 
-    /// The rows of an input of `height` rows that rows of the output are made of.
+    /// The rows of an input of `height` rows that these rows of the output are computed from.
     pub(crate) fn rows_under(&self, rows: &Range<usize>, height: usize) -> Range<usize> {
         let top = self.pads[0];
         let start = (rows.start * self.stride).saturating_sub(top).min(height);
@@ -130,13 +130,13 @@ impl Planar {
     }
 }
 
-/// What all rectangles of one run share.
+/// What is the same for all rectangles of one run.
 struct Run<'a> {
     isa: Isa,
     tile: Tile,
     inputs: Inputs<'a>,
     ahead: &'a Ahead<'a>,
-    /// The whole output map's first value.
+    /// Where the first value of the whole output map would lie: only the slab's rows need be in memory.
     output: *mut f32,
 }
 
@@ -225,7 +225,7 @@ impl Conv {
         Self { source: Source::Blocked(input), output, taps, window, epilogue }.checked()
     }
 
-    /// Packed weights beyond this would overflow offsets, and no board holds them.
+    /// Refuses more than 1 GiB of packed weights: offsets would overflow, and no board has the memory.
     fn checked(self) -> Result<Self, ShapeError> {
         let all = self.window.planes.checked_mul(self.window.plane_weights);
         match all.and_then(|all| all.checked_mul(self.output.blocks())) {
@@ -240,7 +240,7 @@ impl Conv {
         self.output
     }
 
-    /// The same into a map that lies otherwise.
+    /// The same operator into a map of the same shape of which a strip is in memory.
     pub(crate) fn into_map(self, output: Map) -> Self {
         Self { output, ..self }
     }
@@ -249,7 +249,7 @@ impl Conv {
         self.epilogue
     }
 
-    /// Multiplications and additions of one run.
+    /// Multiply-accumulates of one run over a whole image; what the epilogue computes is not counted.
     #[must_use]
     pub fn macs(&self) -> u64 {
         let pixels = self.output.height() * self.output.width();
@@ -346,7 +346,7 @@ impl Conv {
         self.run_slabs(isa, tile, inputs, part.slabs(&self.output), &mut piece)
     }
 
-    /// Computes rectangles into `piece`.
+    /// Computes slabs of the output into `piece`.
     pub(crate) fn run_slabs(
         &self,
         isa: Isa,
@@ -376,9 +376,9 @@ impl Conv {
         Ok(())
     }
 
-    /// Weights that are read once, in order, and come from beyond the second cache, from the second pass on. With few
-    /// sums in registers a pass over a small map is over before a CPU has noticed the next one: fetched in time, 7x7
-    /// maps of 1024 channels took 5 to 7 % less on a Zen 3.
+    /// The weights to fetch ahead, from the second pass on; empty where that does not help. It helps where weights
+    /// are read once, in order, and take more than 256 KiB: a pass over a small map then ends before the CPU itself has
+    /// begun to fetch the next pass's weights. Measured on a Zen 3: 7x7 maps of 1024 channels took 5 to 7 % less time.
     fn behind_first_pass<'a>(&self, isa: Isa, tile: Tile, packed: &'a [f32]) -> &'a [f32] {
         let body = packed.get(head_len(self.output.blocks())..).unwrap_or_default();
         let pass = tile.planes.min(self.window.planes) * self.window.plane_weights * tile.blocks;
@@ -386,8 +386,8 @@ impl Conv {
         body.get(pass..).filter(|_| once).unwrap_or_default()
     }
 
-    /// Rectangles of a planar image whose windows leave it alike: their sums are over the taps that lie on it. A
-    /// blocked map has a border, so that all taps lie on it.
+    /// Computes a slab in rectangles whose windows have the same taps on the input. Taps beyond a planar image are
+    /// left out of the sums; a blocked map has a border of zeros, so that no tap lies beyond it.
     fn run_slab(&self, run: &Run<'_>, slab: &Slab) {
         let columns = 0..self.output.width();
         let Taps { kernel, stride, pads: [top, left, ..] } = self.taps;
@@ -404,13 +404,14 @@ impl Conv {
         }
     }
 
-    /// `on` are the rows and columns of the kernel that are summed.
+    /// Computes the rectangle of the slab's rows and `columns`. `on` are the rows and columns of the kernel that are
+    /// summed.
     fn run_area(&self, run: &Run<'_>, slab: &Slab, columns: Range<usize>, on: &[Range<usize>; 2]) {
         let Run { isa, tile, inputs, ahead, output } = run;
         let pixels = slab.rows.len() * columns.len();
         let Taps { stride, pads: [top, left, ..], .. } = self.taps;
         let mut window = self.window;
-        // The window of a pixel at row 0, column 0.
+        // Where the window of the output pixel at row 0, column 0 begins, and how far the next ones lie.
         let (input, input_row, input_column) = match self.source {
             Source::Blocked(map) => {
                 let origin = map.at(0, 0, 0) - top * map.row_stride() - left * LANES;
@@ -478,14 +479,15 @@ impl Conv {
     }
 }
 
-/// The taps of a window of `length` at `start` that lie on a map of `size` pixels, padded by `pad` before.
+/// The taps of a window that lie on the map, along one side: the window begins at `start` of the padded map and has
+/// `length` taps, the map has `size` pixels and `pad` pixels of padding before them.
 #[inline(always)]
 pub(crate) fn on_map(start: usize, pad: usize, length: usize, size: usize) -> Range<usize> {
     let first = pad.saturating_sub(start).min(length);
     first..(size + pad).saturating_sub(start).clamp(first, length)
 }
 
-/// Runs of neighbours to which `of` gives the same, and what.
+/// Cuts `range` into runs for whose every element `of` gives the same; each with what it gives.
 fn alike(
     mut range: Range<usize>,
     of: impl Fn(usize) -> Range<usize>,

@@ -45,7 +45,7 @@ impl Depthwise {
         Ok(Self { input, output, taps, epilogue })
     }
 
-    /// Multiplications and additions of one run.
+    /// Multiply-accumulates of one run over a whole image; what the epilogue computes is not counted.
     #[must_use]
     pub fn macs(&self) -> u64 {
         let pixels = self.output.height() * self.output.width();
@@ -70,7 +70,7 @@ impl Depthwise {
         self.epilogue
     }
 
-    /// The same between maps that lie otherwise.
+    /// The same operator between maps of the same shape that have another border, or of which strips are in memory.
     pub(crate) const fn between(self, input: Map, output: Map) -> Self {
         Self { input, output, ..self }
     }

@@ -27,7 +27,7 @@ pub enum Activation {
 /// A second map, of the output's shape, that is added to each value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Residual {
-    /// None.
+    /// No map is added.
     #[default]
     None,
     /// activation(x + residual); how the residual lies.
@@ -46,7 +46,7 @@ pub struct Epilogue {
 }
 
 impl Epilogue {
-    /// Bias alone.
+    /// Neither activation nor residual.
     pub const NONE: Self = Self { activation: Activation::None, residual: Residual::None };
 
     /// An activation without a residual.
@@ -102,8 +102,9 @@ pub struct Inputs<'a> {
     pub input: &'a [f32],
     /// The map that is added, where the epilogue adds one.
     pub residual: Option<&'a [f32]>,
-    /// What operators after this one will read, such as their weights: a dense convolution fetches the first of it
-    /// into the second cache meanwhile, where the instruction set can. May be empty; no value depends on it.
+    /// What operators after this one will read, such as their weights, in values. A dense convolution fetches up to
+    /// 256 KiB of it into the second cache meanwhile, where the instruction set can. May be empty: no result depends
+    /// on it.
     pub next: &'a [f32],
 }
 

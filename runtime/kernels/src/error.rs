@@ -81,8 +81,8 @@ impl fmt::Display for ShapeError {
             }
             Self::Slopes => f.write_str("slopes are given where, and only where, the activation is PReLU"),
             Self::Chain => f.write_str(
-                "a chain is a convolution and one or two operators, each on the borderless map of the one before, a \
-                 residual at the last alone",
+                "a chain is a convolution that one or two operators follow; each must read what the operator before it \
+                 makes, as a map without a border, and only the last may add a residual",
             ),
             Self::Part { part, parts } => write!(f, "no part {part} of {parts}"),
         }
@@ -91,7 +91,7 @@ impl fmt::Display for ShapeError {
 
 impl core::error::Error for ShapeError {}
 
-/// A slice's length against the operator's.
+/// Refuses a slice that has not the `needed` number of values.
 pub(crate) fn check_len(what: &'static str, needed: usize, given: usize) -> Result<(), ShapeError> {
     if needed == given { Ok(()) } else { Err(ShapeError::Length { what, needed, given }) }
 }

@@ -12,16 +12,18 @@ pub(crate) struct Places<const P: usize> {
     pub(crate) columns: [usize; P],
 }
 
-/// Neighbours in a row: what the compiler knows of them need not wait in memory.
+/// The pixels of a tile that are neighbours in one row. Two numbers say where all of them lie, and fit into registers;
+/// [`Places`] keeps two for each pixel.
 #[derive(Clone, Copy)]
 pub(crate) struct InRow {
     pub(crate) row: usize,
     pub(crate) column: usize,
 }
 
-/// The pixels of a tile.
+/// Where the pixels of a tile lie, in any buffer.
 pub(crate) trait Spots {
-    /// Values from row 0, column 0 to pixel p, where rows and pixels lie so many values apart.
+    /// Values from the pixel at row 0, column 0 to pixel `p` of the tile, in a buffer that has `row_stride` values
+    /// from one row to the next and `pixel` values from one pixel to the next.
     fn at(&self, p: usize, row_stride: usize, pixel: usize) -> usize;
 }
 
@@ -70,7 +72,7 @@ impl Walk {
     }
 }
 
-/// What follows the sum; pointers are at the tile's first output block.
+/// What follows the sums of a tile; the pointers `bias`, `slopes` and `residual` are at its first output block.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Finish {
     pub(crate) bias: *const f32,
@@ -83,7 +85,7 @@ pub(crate) struct Finish {
     residual_first: bool,
 }
 
-/// The bias of sums that have none.
+/// Zeros in the place of bias and slopes, for sums that have neither.
 static NO_BIAS: [f32; 4 * LANES] = [0.0; 4 * LANES];
 
 impl Finish {
@@ -100,8 +102,8 @@ impl Finish {
         }
     }
 
-    /// For `block` and those after it. `inputs` were checked by the operator; its bias and slopes head what
-    /// it packed.
+    /// What follows the sums of `block` and of the blocks after it. The operator has checked `inputs`; the values that
+    /// it packed begin with bias and slopes.
     pub(crate) fn new(epilogue: &Epilogue, output: &Map, inputs: &Inputs<'_>, block: usize) -> Self {
         let head = inputs.packed.as_ptr();
         let (residual, residual_plane, residual_row) = match (epilogue.residual_map(), inputs.residual) {
@@ -148,8 +150,8 @@ impl Finish {
         }
     }
 
-    /// Rare and long: one copy of its code, over the values in memory, so that the sums of all others stay in
-    /// registers.
+    /// The sigmoid is rare and its code long. It reads the sums back from memory, block by block, so that its code
+    /// needs few registers, and the sums under all other activations can stay in theirs.
     #[inline(always)]
     unsafe fn sigmoid<S: Simd, const P: usize, const B: usize>(
         &self,

@@ -11,7 +11,8 @@ use crate::isa::Isa;
 use crate::map::LANES;
 use crate::simd::{Kernel, Simd};
 
-/// What one output value sums: planes x rows x columns of taps, `inner` values side by side at each.
+/// What one output value is a sum of: planes x rows x columns of taps, and at each tap `inner` input values that lie
+/// side by side, each times its weight.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Window {
     pub(crate) planes: usize,
@@ -34,18 +35,20 @@ pub(crate) struct Window {
 pub(crate) struct Job<'a> {
     pub(crate) window: &'a Window,
     pub(crate) finish: &'a Finish,
-    /// Input planes of this pass: sums start from the bias at 0 and are finished at the last plane; between,
-    /// they wait in the output.
+    /// Input planes of this pass. The pass with plane 0 starts its sums from the bias, and the one with the last plane
+    /// finishes them; from pass to pass they are kept in the output.
     pub(crate) planes: Range<usize>,
-    /// At the window of output pixel 0, 0, plane 0, which may lie outside where that is no pixel of the job.
+    /// Where the window of the output pixel at row 0, column 0 begins, in plane 0. That is outside the input where the
+    /// pixel does not belong to the job.
     pub(crate) input: *const f32,
-    /// Input values from one output row, and output column, to the next.
+    /// Input values from the window of one output row to that of the next, and from column to column.
     pub(crate) input_row: usize,
     pub(crate) input_column: usize,
-    /// At the window's first tap, plane 0 of the first output block.
+    /// The weights of the window's first tap, for plane 0 and the first output block.
     pub(crate) weights: *const f32,
     pub(crate) weights_block: usize,
-    /// At pixel 0, 0 of the first output block, which may lie outside where that is no pixel of the job.
+    /// Where the pixel at row 0, column 0 of the first output block lies. That is outside the output's memory where
+    /// the pixel does not belong to the job.
     pub(crate) output: *mut f32,
     pub(crate) output_plane: usize,
     pub(crate) output_row: usize,
@@ -53,24 +56,26 @@ pub(crate) struct Job<'a> {
     pub(crate) column: usize,
     pub(crate) width: usize,
     pub(crate) pixels: Range<usize>,
-    /// Goes on with each plane of each tile.
+    /// Fetches its next share at each plane of each tile.
     pub(crate) ahead: &'a Ahead<'a>,
 }
 
 /// Tiles whose pixels lie at distances that the compiler knows, so that one pointer serves them all.
 #[derive(Clone, Copy, PartialEq)]
 enum Shape {
-    /// Neighbours of a blocked map.
+    /// On a blocked map whose rows follow one another without a gap: neighbours across the ends of rows.
     Blocked,
-    /// Neighbours in a row of the output, too.
+    /// On a blocked map, stride 1: neighbours within one row.
     Row,
-    /// The same, of every second pixel of the input.
+    /// On a blocked map, stride 2: neighbours within one row of the output.
     Row2,
-    /// A planar image under 3 columns, each 1 or 2 further on, or under a patch of 4; in a row.
+    /// On a planar image, 3 columns wide, stride 1: neighbours within one row.
     Planar1,
+    /// As `Planar1`, with stride 2.
     Planar2,
+    /// On a planar image, 4 columns wide, stride 4, as networks that begin with patches have.
     Patch4,
-    /// Anything else: a pointer for each pixel.
+    /// Anything else: each pixel has a pointer of its own.
     Any,
 }
 
@@ -82,12 +87,14 @@ const PLANAR_2: usize = Shape::Planar2 as usize;
 const PATCH_4: usize = Shape::Patch4 as usize;
 const ANY: usize = Shape::Any as usize;
 
-/// Values from one pixel's window to the next, and side by side in a window (0: as the job says), of each [`Shape`].
+/// For each [`Shape`]: input values from one pixel's window to the next, and values that lie side by side at a tap,
+/// where 0 stands for the number that the job gives.
 const SHAPES: [[usize; 2]; 7] = [[LANES, 0], [LANES, 0], [2 * LANES, 0], [1, 3], [2, 3], [4, 4], [0, 0]];
 
 impl Shape {
     fn of(isa: Isa, job: &Job<'_>, pixels: usize) -> Self {
-        // Rows whose last tiles would be small are cut across where they can be.
+        // Whether tiles within rows fill at least 7/8 of their pixels; else tiles go across the ends of rows, if they
+        // can.
         let filled = 8 * job.width >= 7 * pixels * job.width.div_ceil(pixels);
         match (job.window.column_stride, job.input_column, job.window.inner) {
             (0, 1, 3) => Self::Planar1,
@@ -204,7 +211,7 @@ impl<const P: usize, const B: usize, const SHAPE: usize> Tiles<'_, P, B, SHAPE> 
         let job = &self.0;
         let mut output = [job.output; P];
         for p in 0..P {
-            // Pixel 0, 0 may lie outside the piece of the map that is there.
+            // Wrapping: the pixel at row 0, column 0 may lie outside the piece of the map that is in memory.
             output[p] = job.output.wrapping_add(spots.at(p, job.output_row, LANES));
         }
         let mut sums = [[s.splat(0.0); B]; P];
@@ -244,7 +251,7 @@ impl<const P: usize, const B: usize, const SHAPE: usize> Tiles<'_, P, B, SHAPE> 
             let inner = if plane + 1 == window.planes { window.inner_last } else { window.inner };
             if width == 0 { inner } else { width }
         };
-        // One tap a plane: less around it than where rows and columns are counted.
+        // Kernels of 1x1 have one tap a plane: a loop of its own, without counters for rows and columns.
         if S::TIGHT && width == 0 && window.rows * window.columns == 1 {
             let mut at = job.planes.start * window.plane_stride;
             let mut weights = job.weights.wrapping_add(job.planes.start * window.plane_weights);
@@ -277,7 +284,7 @@ impl<const P: usize, const B: usize, const SHAPE: usize> Tiles<'_, P, B, SHAPE> 
     /// `inner` values of each pixel's window times their weights.
     ///
     /// # Safety
-    /// The values at `at` lie within the windows; there are so many weights of each block at `weights`.
+    /// `inner` values at `at` lie within each pixel's window; `weights` begins with as many weights of each block.
     #[inline(always)]
     unsafe fn tap<S: Simd>(
         &self,

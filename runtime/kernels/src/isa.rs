@@ -77,7 +77,8 @@ impl Isa {
 }
 
 impl Isa {
-    /// The next lesser set: AVX2 under AVX-512, then the portable code; itself there.
+    /// The next slower set: AVX2 after AVX-512, the portable code after all others and after itself. For tests and
+    /// benches.
     #[must_use]
     pub const fn lesser(self) -> Self {
         match self.0 {
@@ -99,7 +100,7 @@ impl Isa {
         }
     }
 
-    /// [`Simd::SUMS`](crate::simd::Simd::SUMS).
+    /// How many sums fit into the registers: [`Simd::SUMS`](crate::simd::Simd::SUMS).
     pub(crate) const fn sums(self) -> usize {
         use crate::simd::Simd;
         match self.0 {
@@ -113,7 +114,7 @@ impl Isa {
         }
     }
 
-    /// [`Simd::TIGHT`](crate::simd::Simd::TIGHT).
+    /// Whether its registers are few: [`Simd::TIGHT`](crate::simd::Simd::TIGHT).
     pub(crate) const fn tight(self) -> bool {
         use crate::simd::Simd;
         match self.0 {

@@ -1,5 +1,5 @@
-//! Between blocked maps and plain ones.
-// Loads and stores of an array.
+//! From plain values into blocked maps and back.
+// Loads and stores through pointers to an array.
 #![allow(unsafe_code)]
 
 use core::ops::Range;
@@ -16,12 +16,14 @@ pub struct Block {
 }
 
 impl Block {
-    /// Into a map like `output`.
+    /// Writes into maps like `output`.
     #[must_use]
     pub const fn new(output: Map) -> Self {
         Self { output }
     }
 
+    /// Writes `input`, channels x height x width values, into `output`.
+    ///
     /// # Errors
     /// When a slice has not the map's length.
     pub fn run(&self, input: &[f32], output: &mut [f32]) -> Result<(), ShapeError> {
@@ -40,7 +42,7 @@ impl Block {
                     let channel = block * LANES + lane;
                     let values = input.get(channel * plane + row * map.width()..);
                     for (column, pixel) in pixels.chunks_exact_mut(LANES).enumerate() {
-                        // Beyond the last channel there is nothing: 0.
+                        // The lanes beyond the last channel are 0.
                         pixel[lane] = values.and_then(|values| values.get(column)).copied().unwrap_or(0.0);
                     }
                 }
@@ -50,7 +52,7 @@ impl Block {
     }
 }
 
-/// The order of plain values.
+/// The order of plain values, the last axis fastest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// `[channels][height][width]`.
@@ -69,7 +71,7 @@ pub struct Unblock {
 }
 
 impl Unblock {
-    /// Out of a map like `input`. An activation belongs into the epilogue of the step before.
+    /// Reads all channels of maps like `input`, in this order.
     #[must_use]
     pub const fn new(input: Map, order: Order) -> Self {
         Self { input, order, channels: 0..input.channels(), sigmoid: false }
@@ -97,6 +99,8 @@ impl Unblock {
         self.channels.len() * self.input.height() * self.input.width()
     }
 
+    /// Writes the map `input` out as [`output_len`](Self::output_len) plain values.
+    ///
     /// # Errors
     /// When a slice has not the map's length.
     pub fn run(&self, isa: Isa, input: &[f32], output: &mut [f32]) -> Result<(), ShapeError> {
@@ -116,7 +120,7 @@ impl Unblock {
                         let values = &mut output[start..start + map.width()];
                         pixels.zip(values).for_each(|(pixel, value)| *value = pixel[lane]);
                     }
-                    // What detectors' boxes and points have, of a length that the compiler knows.
+                    // Boxes have 4 values and five landmarks 10: copies of constant length are faster.
                     Order::Interleaved if lanes.len() == channels && [4, 10].contains(&channels) => {
                         let values = &mut output[start * channels..][..map.width() * channels];
                         match channels {
@@ -149,7 +153,7 @@ impl Unblock {
     }
 }
 
-/// N lanes of each pixel, one pixel after the other.
+/// Copies N lanes of each pixel, from `lane` on, one pixel after the other.
 fn copy<'a, const N: usize>(pixels: impl Iterator<Item = &'a [f32]>, lane: usize, values: &mut [f32]) {
     for (pixel, values) in pixels.zip(values.as_chunks_mut::<N>().0) {
         if let Some(lanes) = pixel[lane..].first_chunk() {

@@ -8,17 +8,19 @@
 //! weights once; its `run` computes bias, activation and residual ([`Epilogue`]) with the sums, writes the
 //! border's zeros, and refuses slices of another length. A value depends neither on [`Tile`] nor on the
 //! number of [`Part`]s. AVX-512 and AVX2 give the same bits; the portable code rounds
-//! products and sums apart.
+//! after the multiplication and again after the addition, where they round once.
 //!
 //! | module | holds |
 //! |---|---|
 //! | `isa` | [`Isa`]: which instructions may be used |
 //! | `map` | [`Map`]: how activations lie; [`Part`]: a piece of an output for one thread |
-//! | `epilogue`, `finish` | what follows the sums: described, and done |
-//! | `conv` | [`Conv`]: dense convolution, a network's first, fully connected; [`Tile`]: how loops are cut |
+//! | `epilogue`, `finish` | what follows the sums, residual and activation: its description, and its code |
+//! | `ahead` | fetching what is read next into the cache while an operator computes |
+//! | `error` | [`ShapeError`]: why an operator was refused |
+//! | `conv` | [`Conv`]: dense convolutions, fully connected layers; [`Tile`]: how loops are cut |
 //! | `winograd` | [`Winograd`]: 3x3 with fewer multiplications |
 //! | `chain` | [`Chain`]: a dense convolution and what follows it within each channel, some rows at a time |
-//! | `gemm` | the one loop over registers under both |
+//! | `gemm` | the loop that sums in registers, which `conv` and `winograd` share |
 //! | `depthwise` | [`Depthwise`] |
 //! | `local` | the loop under `pool`, `upsample` and `elementwise` |
 //! | `layout` | [`Block`], [`Unblock`]: from plain values and back |
@@ -32,7 +34,7 @@
 //! The tests compare every operator, instruction set, tile and number of parts with plain f64 loops. Slower
 //! than `cargo test`, each a command:
 //! ```text
-//! cargo xtask check equal --cases 20000   # so many cases of each: a fuzzer
+//! cargo xtask check equal --cases 20000   # 20,000 random cases of each: a fuzzer
 //! cargo xtask check neon                  # the NEON code, emulated
 //! cargo xtask check miri                  # the portable code, on smaller shapes
 //! cargo xtask check asan                  # the SIMD code under AddressSanitizer

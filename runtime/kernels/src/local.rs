@@ -12,10 +12,10 @@ use crate::isa::Isa;
 use crate::map::{Held, LANES, Map, Part, Piece, Slab};
 use crate::simd::{Kernel, Simd};
 
-/// Pixels of a tile: as many as two registers of AVX2 each leave room for.
+/// Pixels of a tile. Each takes two registers of AVX2, which has 16; more pixels leave too few for the rest.
 const PIXELS: usize = 4;
 
-/// Two maps of the same channels, and what follows.
+/// What every local operator has: input and output, maps of the same channels, and its epilogue.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Through {
     pub(crate) input: Map,
@@ -33,13 +33,13 @@ impl Through {
 
 pub(crate) trait Local: Copy {
     fn through(&self) -> &Through;
-    /// Values packed for one block, beside bias and slopes.
+    /// Packed weights of one block, in values; bias and slopes are not among them.
     fn block_weights(&self) -> usize {
         0
     }
-    /// The rows of the input that rows of the output are made of.
+    /// The rows of the input that these rows of the output are computed from.
     fn rows_under(&self, rows: &Range<usize>) -> Range<usize>;
-    /// The values of P pixels, started from `bias`.
+    /// The values of P pixels of one block before the epilogue; sums start from `bias`.
     ///
     /// # Safety
     /// `input` is the block's plane, border included, whose rows under the tile are in memory; `weights` its packed
@@ -95,7 +95,7 @@ pub(crate) fn run_slab<L: Local>(
 struct Planes<'a, L> {
     operator: &'a L,
     inputs: &'a Inputs<'a>,
-    /// The whole maps' first values.
+    /// Where the first values of the whole input and output maps would lie: only the slab's rows need be in memory.
     input: *const f32,
     slab: &'a Slab,
     output: *mut f32,
@@ -146,9 +146,9 @@ impl<L: Local> Planes<'_, L> {
     }
 }
 
-/// The public face of a [`Local`] operator.
+/// The public methods of a [`Local`] operator: `output`, `packed_len`, `run` and `run_part`.
 macro_rules! local_operator {
-    // Without weights.
+    // For operators without weights: also a `pack` that takes slopes alone.
     ($name:ident, slopes alone) => {
         crate::local::local_operator!($name);
 

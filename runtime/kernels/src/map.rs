@@ -50,8 +50,8 @@ impl Map {
         Ok(Self { channels, height, width, border, held: height + 2 * border })
     }
 
-    /// The same map, of which `rows` neighbouring rows of each plane are in memory at a time: row r lies where row
-    /// r - `rows` lay. It has no border.
+    /// The same map as a strip, for maps without a border: only `rows` neighbouring rows of each plane are in memory
+    /// at a time, and row r takes the place of row r - `rows`.
     pub(crate) const fn strip(self, rows: usize) -> Self {
         Self { held: rows, ..self }
     }
@@ -95,19 +95,19 @@ impl Map {
         self.channels.div_ceil(LANES)
     }
 
-    /// Values from one row of a plane to the next.
+    /// Values (f32) from one row of a plane to the next, border included.
     #[must_use]
     pub const fn row_stride(&self) -> usize {
         (self.width + 2 * self.border) * LANES
     }
 
-    /// Values from one plane to the next.
+    /// Values (f32) from one plane to the next, border included.
     #[must_use]
     pub const fn plane_stride(&self) -> usize {
         self.held * self.row_stride()
     }
 
-    /// Values in all.
+    /// Values (f32) of the whole map, border and spare lanes included; at most [`MAX_LEN`].
     #[must_use]
     pub const fn len(&self) -> usize {
         self.blocks() * self.plane_stride()
@@ -119,14 +119,16 @@ impl Map {
         false
     }
 
-    /// Where the pixel at `row`, `column` of `block` lies; the border's own pixels have no name.
+    /// Index of the first of the 16 values of the pixel at `row`, `column` of `block`; both count from the first pixel
+    /// that is no border.
     #[must_use]
     pub const fn at(&self, block: usize, row: usize, column: usize) -> usize {
         let row = if self.is_strip() { row % self.held } else { row + self.border };
         block * self.plane_stride() + row * self.row_stride() + (column + self.border) * LANES
     }
 
-    /// Where row 0 of `block` would lie for those who go on by [`row_stride`](Self::row_stride) from `row`.
+    /// The index from which row `row` of `block` is `row` times [`row_stride`](Self::row_stride) away: that of row 0,
+    /// but in a strip, where it may lie before the first value (the index wraps).
     pub(crate) const fn row_0(&self, block: usize, row: usize) -> usize {
         self.at(block, row, 0).wrapping_sub(row * self.row_stride())
     }
@@ -152,13 +154,15 @@ impl Map {
         if self.channels == channels { Ok(()) } else { Err(ShapeError::OutputChannels { channels }) }
     }
 
-    /// Where the whole map's first value would lie, of which `held` is in memory, the slab's rows among it.
+    /// A pointer to where the whole map's first value would lie, given the part `held` that is in memory. Checks that
+    /// the slab's rows are in that part.
     pub(crate) fn source(&self, slab: &Slab, held: Held<'_>) -> Result<*const f32, ShapeError> {
         self.check_held(slab, held.from, held.values.len())?;
         Ok(held.values.as_ptr().wrapping_sub(held.from))
     }
 
-    /// The same for a slab of an output, whose border is written. A strip's slab does not go over its end.
+    /// As [`source`](Self::source), for a slab of an output that is about to be computed; writes the border around it.
+    /// Refuses a slab that goes over the end of a strip's memory.
     pub(crate) fn begin(&self, slab: &Slab, piece: &mut Piece<'_>) -> Result<*mut f32, ShapeError> {
         self.check_held(slab, piece.from, piece.values.len())?;
         if self.is_strip() && slab.rows.start % self.held + slab.rows.len() > self.held {
@@ -217,14 +221,14 @@ fn rows_in_memory(needed: usize, given: usize) -> ShapeError {
     ShapeError::Length { what: "rows in memory", needed, given }
 }
 
-/// The run of a map's values that is in memory: those from its value `from` on.
+/// The part of a map that is in memory: its values from index `from` on.
 #[derive(Clone, Copy)]
 pub(crate) struct Held<'a> {
     pub(crate) values: &'a [f32],
     pub(crate) from: usize,
 }
 
-/// The same, to be written.
+/// As [`Held`], to be written.
 pub(crate) struct Piece<'a> {
     pub(crate) values: &'a mut [f32],
     pub(crate) from: usize,
@@ -238,7 +242,7 @@ pub struct Part {
     parts: usize,
 }
 
-/// Whole rows of whole planes.
+/// A rectangle of a map: some rows, the same of each of some planes.
 #[derive(Debug, Clone)]
 pub(crate) struct Slab {
     pub(crate) blocks: Range<usize>,
@@ -246,7 +250,7 @@ pub(crate) struct Slab {
 }
 
 impl Part {
-    /// Everything.
+    /// The whole output as one part.
     pub const WHOLE: Self = Self { index: 0, parts: 1 };
 
     /// Part `index` (from 0) of `parts`.
@@ -262,7 +266,8 @@ impl Part {
         }
     }
 
-    /// First row and end row, counted through all planes. With enough planes a part is whole planes.
+    /// The part's first row and the one after its last, counted through all planes. With at least two blocks for each
+    /// part, parts are cut between planes.
     fn rows(self, map: &Map) -> Range<usize> {
         let unit = if map.blocks() >= 2 * self.parts { map.height } else { 1 };
         let units = map.blocks() * map.height / unit;
@@ -283,14 +288,15 @@ impl Part {
         at(rows.start)..at(rows.end).min(map.len())
     }
 
-    /// `values` as the part's own piece.
+    /// `values` as the piece of the output that this part writes; checks their number.
     pub(crate) fn piece<'a>(self, map: &Map, values: &'a mut [f32]) -> Result<Piece<'a>, ShapeError> {
         let range = self.range(map);
         check_len("output", range.len(), values.len())?;
         Ok(Piece { values, from: range.start })
     }
 
-    /// The part as rectangles: the rest of a begun plane, whole planes, the beginning of a plane.
+    /// The part in rectangles: the last rows of its first plane, then whole planes, then the first rows of its last
+    /// plane; of these, those that it has.
     pub(crate) fn slabs(self, map: &Map) -> impl Iterator<Item = Slab> + Clone + use<> {
         let height = map.height;
         let rows = self.rows(map);

@@ -1,4 +1,4 @@
-//! What the arithmetic units can do at most: the roof that benches hold operators against.
+//! The most multiply-adds that a core can do: what benches compare operators with.
 
 use crate::isa::Isa;
 use crate::map::LANES;

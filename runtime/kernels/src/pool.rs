@@ -83,12 +83,12 @@ impl Pool {
         self.through.epilogue
     }
 
-    /// The same between maps that lie otherwise.
+    /// The same operator between maps of the same shape that have another border, or of which strips are in memory.
     pub(crate) const fn between(self, input: Map, output: Map) -> Self {
         Self { through: Through { input, output, ..self.through }, ..self }
     }
 
-    /// The part of a window that is no padding, along one side of the map.
+    /// The pixels of a window that lie on the map, along one side of it.
     #[inline(always)]
     fn window(at: usize, stride: usize, pad: usize, kernel: usize, length: usize) -> Range<usize> {
         let start = at * stride;
@@ -118,7 +118,7 @@ impl Local for Pool {
         let input_map = &self.through.input;
         let mut values = [bias; P];
         if self.taps == Taps::square(2, 2, 0) && self.kind == PoolKind::Max {
-            // What networks halve their maps with: every window lies inside.
+            // The pool with which most networks halve their maps: no window leaves the map.
             for p in 0..P {
                 let [at, below] = [0, 1].map(|row| {
                     input.wrapping_add(input_map.at(0, 2 * places.rows[p] + row, 2 * places.columns[p]))

@@ -20,13 +20,14 @@ pub(crate) trait Kernel {
 
 /// Proof of an instruction set, and its operations on 16 lanes.
 pub(crate) trait Simd: Copy {
-    /// 16 lanes.
+    /// 16 f32, in as many registers as they take.
     type V: Copy;
-    /// Sums of 16 lanes that the registers hold beside what a step needs.
+    /// How many sums of 16 lanes fit into the registers at once, beside the operands of one multiplication.
     const SUMS: usize;
-    /// Whether a step is over so soon, and registers are so few, that what is around a step counts: then a block's 16
-    /// steps are spelled out, weights are fetched a pass ahead, and tiles leave registers free. On a Zen 3, 1x1
-    /// convolutions took 5 to 15 % less time so. Elsewhere it gained nothing, or was not measured.
+    /// Whether registers are so few that counting and branching around each multiplication takes time that shows. Then
+    /// the 16 multiplications of a block are written out without a loop, weights are fetched a pass ahead, and tiles
+    /// leave registers free. Measured on a Zen 3 (AVX2): 1x1 convolutions took 5 to 15 % less time. The other sets
+    /// gained nothing, or were not measured.
     const TIGHT: bool = false;
 
     fn splat(self, value: f32) -> Self::V;
@@ -36,18 +37,18 @@ pub(crate) trait Simd: Copy {
     /// # Safety
     /// 16 values can be written at `at`.
     unsafe fn store(self, at: *mut f32, v: Self::V);
-    /// Asks for the cache line at `at`, soon; any address will do.
+    /// Hints that the cache line at `at` will be read soon. Any address may be given: nothing is read.
     fn fetch(self, at: *const f32);
-    /// `a * b + sum`, rounded once where the instruction set can.
+    /// `a * b + sum`, rounded once where the instruction set has such an instruction, else twice.
     fn fma(self, a: Self::V, b: Self::V, sum: Self::V) -> Self::V;
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     fn div(self, a: Self::V, b: Self::V) -> Self::V;
-    /// The greater; `value` where it is NaN. `bound` is no NaN.
+    /// In each lane the greater of the two; NaN where `value` is NaN. `bound` is no NaN.
     fn at_least(self, value: Self::V, bound: Self::V) -> Self::V;
-    /// The lesser; `value` where it is NaN. `bound` is no NaN.
+    /// In each lane the lesser of the two; NaN where `value` is NaN. `bound` is no NaN.
     fn at_most(self, value: Self::V, bound: Self::V) -> Self::V;
-    /// The greater; NaN where either is NaN.
+    /// In each lane the greater of the two; NaN where either is NaN.
     fn maximum(self, a: Self::V, b: Self::V) -> Self::V;
     /// `value * slope` where the value is below 0, else the value (NaN included). `slope` is finite.
     fn prelu(self, value: Self::V, slope: Self::V) -> Self::V;

@@ -1,8 +1,8 @@
-//! Weights as their owner holds them.
+//! Weights as numbers, or as bytes of a file that is never copied into numbers.
 
-/// A weight that can be packed.
+/// One weight of an operator, in whatever form its owner holds it; packing reads the numbers.
 pub trait Weight: Copy {
-    /// Its value.
+    /// The weight as a number.
     fn value(self) -> f32;
 }
 
@@ -12,7 +12,7 @@ impl Weight for f32 {
     }
 }
 
-/// As a file holds it: little-endian, at any address.
+/// As ONNX files hold it: a little-endian f32, at any address.
 impl Weight for [u8; 4] {
     fn value(self) -> f32 {
         f32::from_le_bytes(self)

@@ -14,17 +14,18 @@ use crate::map::{LANES, MAX_LEN, Map, Part, Slab};
 use crate::weight::Weight;
 use transform::{FromSquares, ToSquares, weights_square};
 
-/// Output pixels of a square that is computed at once.
+/// The square of output pixels that is computed at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Square {
-    /// F(2x2, 3x3): 2.25 times fewer multiplications, 1.8 times the weights' memory.
+    /// F(2x2, 3x3): a direct sum's multiplications divided by 2.25; 1.8 times the weights' memory.
     Two,
-    /// F(4x4, 3x3): 4 times fewer, 4 times the memory; errors some ten times those of the direct sum.
+    /// F(4x4, 3x3): a direct sum's multiplications divided by 4; 4 times the weights' memory; rounding errors some ten
+    /// times those of the direct sum.
     Four,
 }
 
 impl Square {
-    /// Output pixels on a side.
+    /// Output pixels along one side: M of F(M x M, 3x3).
     const fn side(self) -> usize {
         match self {
             Self::Two => 2,
@@ -38,9 +39,8 @@ impl Square {
     }
 }
 
-/// A dense 3x3 convolution with stride 1. As [`Conv`](crate::Conv), but its values differ in their last
-/// bits, and it needs scratch memory. They do not depend on the number of parts or on the instruction set's
-/// tile.
+/// A dense 3x3 convolution with stride 1. As [`Conv`](crate::Conv), but its values differ in their last bits, and it
+/// needs scratch memory. Its values depend neither on the number of parts nor on the tile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Winograd {
     square: Square,
@@ -50,7 +50,7 @@ pub struct Winograd {
     epilogue: Epilogue,
 }
 
-/// Blocks of output channels whose products wait in scratch memory at once.
+/// Blocks of output channels whose products are in scratch memory at the same time.
 const BLOCKS: usize = 2;
 
 impl Winograd {
@@ -80,8 +80,9 @@ impl Winograd {
         Ok(Self { square, input, output, pads: [taps.pads[0], taps.pads[1]], epilogue })
     }
 
-    /// The square that was fastest for this shape where it was measured, with weights read from memory, if
-    /// one beats the direct sum: small maps are slowed by the larger weights of [`Square::Four`].
+    /// The square for a convolution of this shape; `None` where the direct sum is faster, or the only way. The choice
+    /// comes from measurements with weights that were read from memory: on small maps the larger weights of
+    /// [`Square::Four`] take longer than its multiplications save.
     #[must_use]
     pub fn suggest(input: &Map, output: &Map, taps: Taps) -> Option<Square> {
         let fits = taps.kernel == [3, 3] && taps.stride == 1 && input.blocks().min(output.blocks()) >= 2;
@@ -98,15 +99,15 @@ impl Winograd {
         self.output
     }
 
-    /// Multiplications and additions of the direct sum that this replaces.
+    /// Multiply-accumulates of the direct sum that this replaces, for one image.
     #[must_use]
     pub fn macs(&self) -> u64 {
         let pixels = self.output.height() * self.output.width();
         pixels as u64 * (self.output.channels() * self.input.channels() * 9) as u64
     }
 
-    /// Multiplications and additions that are done instead, whole blocks of channels, and pixels of blocks that are
-    /// transformed on the way.
+    /// What one image takes instead: multiply-accumulates, counted for whole blocks of channels, and transforms,
+    /// counted in pixels of one block, of the input and of the output together.
     #[must_use]
     pub fn work(&self) -> [u64; 2] {
         let [rows, columns] = self.squares();
@@ -136,8 +137,9 @@ impl Winograd {
         [self.output.height().div_ceil(side), self.output.width().div_ceil(side)]
     }
 
-    /// Squares that are transformed at once: all where weights are heavy, so that they are read once, else
-    /// few enough that their products stay in a second cache.
+    /// How many squares are transformed before their products are computed. Weights of more than 1 MiB are read once
+    /// for all squares, or for at least 84; with smaller ones, squares are few enough that their products stay in a
+    /// second cache (512 KiB).
     fn strip(&self) -> usize {
         let [rows, columns] = self.squares();
         let all = rows * columns;

@@ -13,7 +13,7 @@ use arcdoor_kernels::{
 use naive::{Plain, Seed, activate, assert_near, convolve, inputs, isas, plain};
 use proptest::prelude::*;
 
-/// Miri takes a thousand times as long: maps are smaller there, of two blocks all the same.
+/// Under Miri, which takes a thousand times as long, maps are smaller, but still have two blocks.
 const CHANNELS: Range<usize> = if cfg!(miri) { 1..20 } else { 1..40 };
 const OUTPUTS: Range<usize> = if cfg!(miri) { 1..36 } else { 1..70 };
 const ROWS: Range<usize> = if cfg!(miri) { 1..6 } else { 1..12 };
@@ -73,7 +73,7 @@ impl End {
     }
 }
 
-/// Runs in `parts` parts into a buffer that held something else, and gives its pixels.
+/// Runs an operator in `parts` parts into a buffer that is not empty, and returns the pixels of the result.
 fn in_parts(
     map: &Map,
     parts: usize,
@@ -161,7 +161,7 @@ proptest! {
                 operator.run_part(isa, tile, inputs(&packed, &values, end.residual()), part, &mut scratch, piece)
             });
             let got = run(conv.tile(isa), 1);
-            // The transform of four loses about a decimal digit.
+            // F(4x4, 3x3) loses about one decimal digit.
             assert_near(isa.name(), &got, &wanted, channels * 9 * if four { 8 } else { 2 });
             prop_assert_eq!(got, run(Tile { pixels: 3, blocks: 1, planes: 1, strip: 1 }, parts));
         }
@@ -457,8 +457,8 @@ proptest! {
     }
 }
 
-/// What halves a map is computed apart, but only where all its windows lie inside: at an odd side the last one does
-/// not, whatever lies behind the map.
+/// The 2x2 pool with stride 2 has code of its own, for maps in which every window lies inside. With padding below, the last
+/// windows of an odd side do not, and must not read what lies behind the map in memory.
 #[test]
 fn a_halving_pool_that_is_padded_below_looks_at_no_padding() {
     let (input, output) = (Map::new(1, 3, 3, 1).unwrap(), Map::new(1, 2, 2, 0).unwrap());
@@ -478,7 +478,7 @@ fn a_halving_pool_that_is_padded_below_looks_at_no_padding() {
     }
 }
 
-/// What each activation makes of the values that are no numbers.
+/// What each activation gives for NaN and the infinities.
 #[test]
 fn nan_and_infinity_pass() {
     let map = Map::new(1, 1, 4, 0).unwrap();

@@ -87,7 +87,12 @@ pub(crate) fn run(out: Option<PathBuf>) -> Result<()> {
 /// The device's own binary, on the demo's gallery and pack.
 fn arcdoor(home: &Path) -> Command {
     let mut command = Command::new(cargo::binary("arcdoor"));
-    command.current_dir(cargo::root()).arg("--home").arg(home).args(["--pack", PACK]);
+    command
+        .current_dir(cargo::root())
+        .arg("--home")
+        .arg(home)
+        .arg("--pack")
+        .arg(cargo::root().join("models/packs").join(PACK));
     // It was built a moment ago, from pinned sources.
     command.arg("--allow-unsigned-pack");
     command

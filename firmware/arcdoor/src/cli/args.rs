@@ -27,12 +27,15 @@ pub(super) struct Global {
     /// ~/.local/state/arcdoor]
     #[arg(long, global = true, value_name = "DIR", env = "ARCDOOR_HOME")]
     pub(super) home: Option<PathBuf>,
-    /// The pack: a name under models/packs/ or the home's packs/, or a folder [default: yunet-sface]
+    /// The pack: the name of an installed one, or the path of a folder, with a / [default: yunet-sface]
     #[arg(long, global = true, value_name = "NAME|DIR", env = "ARCDOOR_PACK")]
     pub(super) pack: Option<String>,
     /// Take a pack that no trusted key signed, such as one that you built yourself
     #[arg(long, global = true, env = "ARCDOOR_ALLOW_UNSIGNED_PACK")]
     pub(super) allow_unsigned_pack: bool,
+    /// The weakest source that the gallery's key may come from, whatever the home says [default: what it was]
+    #[arg(long, global = true, value_name = "SOURCE", env = "ARCDOOR_KEY_SOURCE", value_parser = key_source())]
+    pub(super) key_source: Option<KeySource>,
     /// Which detector looks for faces [default: as in settings.toml, else yunet]
     #[arg(long, global = true, value_parser = detector())]
     pub(super) detector: Option<DetectorKind>,

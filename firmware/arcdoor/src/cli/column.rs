@@ -1,11 +1,12 @@
 //! Texts that have to fit into a column.
 
+use arcdoor_core::Escaped;
 use std::path::Path;
 
-/// A file's own name, without what a terminal would obey.
+/// A file's own name, as wide as it will be printed.
 pub(super) fn name_of(photo: &str) -> String {
     let name = Path::new(photo).file_name().map_or_else(|| photo.into(), |name| name.to_string_lossy());
-    name.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    Escaped(&name).to_string()
 }
 
 /// The last `width` characters matter more than the first: camera files differ at their end.
@@ -25,6 +26,6 @@ mod tests {
     fn names_are_short_and_harmless() {
         assert_eq!(shortened("abcdef", 4), "~def");
         assert_eq!(shortened("abcd", 4), "abcd");
-        assert_eq!(name_of("a/b\u{1b}[2J.png"), "b?[2J.png");
+        assert_eq!(name_of("a/b\u{1b}[2J.png"), "b\\u{1b}[2J.png");
     }
 }

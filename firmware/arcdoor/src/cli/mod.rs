@@ -2,6 +2,8 @@
 
 mod args;
 mod column;
+mod lines;
+mod patient;
 mod print;
 mod prompt;
 mod text;
@@ -15,13 +17,15 @@ use crate::device::source::Frames;
 use crate::device::{Device, Options, Outcome, Reply};
 use crate::error::{self, Error};
 use crate::home::Home;
+use crate::home::lock::HomeLock;
 use crate::home::settings::Settings;
 use crate::request::{Begun, begin, doctor};
-use arcdoor_api::{Feed, Request};
+use arcdoor_api::{Access, Feed, Request};
 use args::{Cli, Job};
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
-use print::Printer;
+use lines::Lines;
+use print::{LinePrinter, Printer};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,9 +39,9 @@ pub fn main() -> ExitCode {
         // A closed stderr leaves nobody to tell.
         let _ = writeln!(io::stderr(), "arcdoor: fault at {place}");
     }));
+    keep_secrets();
     match run(Cli::parse()) {
         Ok(code) => ExitCode::from(code),
-        Err(error) if error.is_closed_output() => ExitCode::SUCCESS,
         Err(error) => {
             warn(&error.to_string());
             ExitCode::from(error.code())
@@ -45,9 +49,20 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Keys and templates lie in memory while they are used: no dump of it is written, and no other process of this user
+/// may read it.
+fn keep_secrets() {
+    let off = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    let limited = rustix::process::setrlimit(rustix::process::Resource::Core, off);
+    let hidden = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    if limited.and(hidden).is_err() {
+        warn("this system does not let core dumps be turned off: a crash may write keys to the disk");
+    }
+}
+
 fn warn(text: &str) {
     // A closed stderr leaves nobody to tell.
-    let _ = writeln!(io::stderr(), "arcdoor: {text}");
+    let _ = Lines(&mut io::stderr()).paragraph("arcdoor: ", text);
 }
 
 fn run(cli: Cli) -> Result<u8, Error> {
@@ -60,6 +75,7 @@ fn run(cli: Cli) -> Result<u8, Error> {
         detector: global.detector,
         engine: global.engine,
         allow_unsigned_pack: global.allow_unsigned_pack,
+        key_source: global.key_source,
     };
     let outcome = match job {
         Job::WrongUsage => return Ok(error::USAGE),
@@ -70,7 +86,16 @@ fn run(cli: Cli) -> Result<u8, Error> {
                 prompt::confirm(name)?;
             }
             let mut printer = Printer::new(global.json, text::longest_photo(&request));
-            ask(home, options, &request, &mut printer)?
+            let outcome = ask(home, options, &request, &mut printer)?;
+            match printer.trouble() {
+                // A verdict's code says the verdict, and nothing else.
+                Some(error) if request.is_decision() => warn(&Error::Output(error).to_string()),
+                Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    return Err(Error::Output(error).after("this was done"));
+                }
+                _ => {}
+            }
+            outcome
         }
     };
     Ok(match outcome {
@@ -85,28 +110,40 @@ fn ask(home: Home, options: Options, request: &Request, reply: &mut dyn Reply) -
     if matches!(request, Request::Doctor) {
         return examine(home, options, reply);
     }
+    // From the first look at the key on.
+    let hold = HomeLock::take(&home, request.access())?;
     let passphrase = if prompt::opens_gallery(request) { prompt::gallery(&home)? } else { None };
-    let mut device = Device::open(home, options, passphrase)?;
+    let mut device = Device::open(home, hold, options, passphrase)?;
     tell_gone_keys(&device);
     let secrets = prompt::secrets(request)?;
-    match (begin(&mut device, request, &secrets, clock.now(), reply)?, request.feed()) {
+    let done = match (begin(&mut device, request, &secrets, clock.now(), reply)?, request.feed()) {
         (Begun::Frames(stepper), Some(from)) => feed(&mut device, from, stepper, &clock, reply),
         (Begun::Over(outcome), _) => Ok(outcome),
         // Who needs frames names a feed.
         (Begun::Frames(_), None) => Ok(Outcome::Refused),
+    };
+    if let Some(left) = device.left() {
+        warn(&format!("what an earlier gallery or key held may still be on the disk, overwrite it: {left}"));
     }
+    done
 }
 
-/// Must work where the settings are broken, and where nobody is there to type a passphrase.
+/// Must work where the settings are broken, while somebody else has the home, and where nobody is there to type a
+/// passphrase.
 fn examine(home: Home, options: Options, reply: &mut dyn Reply) -> Result<Outcome, Error> {
+    let (hold, in_use) = match HomeLock::take(&home, Access::Read) {
+        Ok(hold) => (hold, None),
+        Err(error) => (HomeLock::NOTHING, Some(error)),
+    };
     let passphrase = prompt::gallery(&home).ok().flatten();
-    match Device::open(home.clone(), options.clone(), passphrase.clone()) {
-        Ok(mut device) => doctor::doctor(&mut device, None, reply),
+    let (mut device, broken) = match Settings::read(&home.settings()) {
+        Ok(_) => (Device::open(home, hold, options, passphrase)?, None),
         Err(error) => {
             let settings = options.over(Settings::default());
-            doctor::doctor(&mut Device::with(home, settings, passphrase), Some(&error), reply)
+            (Device::with(home, hold, settings, passphrase), Some(error))
         }
-    }
+    };
+    doctor::doctor(&mut device, &doctor::Trouble { settings: broken, home: in_use }, reply)
 }
 
 /// `run`: the loop, one JSON object a frame.
@@ -117,15 +154,16 @@ fn at_the_door(
     most: Option<u64>,
     trace: Option<PathBuf>,
 ) -> Result<Outcome, Error> {
+    let hold = HomeLock::take(&home, Access::Write)?;
     let passphrase = prompt::gallery(&home)?;
-    let mut device = Device::open(home, options, passphrase)?;
+    let mut device = Device::open(home, hold, options, passphrase)?;
     tell_gone_keys(&device);
     // Before anybody waits at the door for what will not come.
     device.work(device.settings().policy)?;
     let frames = Frames::open(from, device.settings())?;
     let trace = trace.map(|path| Trace::create(&path)).transpose()?;
     let clock = SystemClock::start();
-    Loop::new(&mut device, frames, &clock, ()).with_trace(trace).run(most, &mut Printer::new(true, 0))
+    Loop::new(&mut device, frames, &clock, ()).with_trace(trace).run(most, &mut LinePrinter::new())
 }
 
 fn tell_gone_keys(device: &Device) {
@@ -137,6 +175,8 @@ fn tell_gone_keys(device: &Device) {
 fn completions(shell: Shell) -> Result<u8, Error> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "arcdoor", &mut script);
-    io::stdout().write_all(&script)?;
-    Ok(error::DONE)
+    match io::stdout().write_all(&script) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
+        _ => Ok(error::DONE),
+    }
 }

@@ -1,35 +1,52 @@
 //! Prints answers: JSON, or text for people.
 
+use super::lines::Lines;
+use super::patient::Patient;
 use super::text::Text;
 use crate::device::Reply;
 use crate::error::Error;
+use crate::home::lock::PATIENCE;
 use arcdoor_api::{Progress, Response};
-use std::io::{self, IsTerminal, StdoutLock, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 /// Prints answers on stdout, and how far the work is on stderr.
 pub(super) struct Printer {
-    out: StdoutLock<'static>,
+    out: Box<dyn Write>,
     /// None: JSON.
     text: Option<Text>,
+    /// Why nothing is printed any more. A request ends as it decided, whoever listens: who was denied must not be granted
+    /// because nobody read the answer.
+    silent: Option<io::Error>,
 }
 
 impl Printer {
-    /// For JSON, or for tables of photos whose names have at most `longest` characters.
+    /// For a request's answers: as JSON, or as tables of photos whose names have at most `longest` characters. Where
+    /// they cannot be printed, the request goes on.
     pub(super) fn new(json: bool, longest: usize) -> Self {
-        Self { out: io::stdout().lock(), text: (!json).then(|| Text::new(longest)) }
+        let text = (!json).then(|| Text::new(longest));
+        Self { out: Box::new(io::stdout().lock()), text, silent: None }
+    }
+
+    /// Why answers are missing on stdout, if any are.
+    pub(super) fn trouble(self) -> Option<io::Error> {
+        self.silent
+    }
+
+    fn print(&mut self, response: &Response) -> io::Result<()> {
+        match &mut self.text {
+            Some(text) => text.print(&mut Lines(&mut *self.out), response)?,
+            None => line(&mut *self.out, response)?,
+        }
+        self.out.flush()
     }
 }
 
 impl Reply for Printer {
     fn answer(&mut self, response: &Response) -> Result<(), Error> {
-        match &mut self.text {
-            Some(text) => text.print(&mut self.out, response)?,
-            None => {
-                serde_json::to_writer(&mut self.out, response).map_err(io::Error::from)?;
-                writeln!(self.out)?;
-            }
+        if self.silent.is_none() {
+            self.silent = self.print(response).err();
         }
-        Ok(self.out.flush()?)
+        Ok(())
     }
 
     /// A line that overwrites itself, where a person watches.
@@ -50,4 +67,29 @@ impl Reply for Printer {
             let _ = write!(stderr, "\r\x1b[K{text}\r");
         }
     }
+}
+
+/// Prints the loop's answers, one JSON object a line; without a reader, the loop ends.
+pub(super) struct LinePrinter {
+    out: BufWriter<Patient<io::Stdout>>,
+}
+
+impl LinePrinter {
+    pub(super) fn new() -> Self {
+        Self { out: BufWriter::new(Patient::new(io::stdout())) }
+    }
+}
+
+impl Reply for LinePrinter {
+    fn answer(&mut self, response: &Response) -> Result<(), Error> {
+        line(&mut self.out, response).and_then(|()| self.out.flush()).map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => Error::OutputStalled(PATIENCE.as_secs()),
+            _ => Error::Output(error),
+        })
+    }
+}
+
+fn line(out: &mut dyn Write, response: &Response) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, response).map_err(io::Error::from)?;
+    writeln!(out)
 }

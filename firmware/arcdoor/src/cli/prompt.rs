@@ -12,8 +12,19 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
-/// The variable that names a file with the passphrase, where nobody is there to type it.
-const PASSPHRASE_FILE: &str = "ARCDOOR_PASSPHRASE_FILE";
+/// A passphrase, and the variable that names a file with it, where nobody is there to type it.
+struct Asked {
+    prompt: &'static str,
+    file: &'static str,
+}
+
+const GALLERY: Asked = Asked { prompt: "Passphrase of the gallery", file: "ARCDOOR_PASSPHRASE_FILE" };
+const NEW: Asked = Asked { prompt: "New passphrase of the gallery", file: "ARCDOOR_NEW_PASSPHRASE_FILE" };
+/// A file that travels has a passphrase of its own.
+const EXPORT: Asked =
+    Asked { prompt: "New passphrase of the exported file", file: "ARCDOOR_EXPORT_PASSPHRASE_FILE" };
+const IMPORT: Asked =
+    Asked { prompt: "Passphrase of the exported file", file: "ARCDOOR_EXPORT_PASSPHRASE_FILE" };
 
 /// Whether a request needs the gallery at all.
 pub(super) const fn opens_gallery(request: &Request) -> bool {
@@ -32,19 +43,16 @@ pub(super) fn gallery(home: &Home) -> Result<Option<Passphrase>, Error> {
     if !Device::needs_passphrase(home)? {
         return Ok(None);
     }
-    Ok(Some(Passphrase::given(ask("Passphrase of the gallery")?)))
+    Ok(Some(Passphrase::given(GALLERY.ask()?)))
 }
 
 /// The other passphrases that a request needs.
 pub(super) fn secrets(request: &Request) -> Result<Secrets, Error> {
     let mut secrets = Secrets::default();
     match request {
-        Request::Export { .. } | Request::KeyChange { to: KeySource::Passphrase } => {
-            secrets.new = Some(ask_new()?);
-        }
-        Request::Import { .. } => {
-            secrets.file = Some(Passphrase::given(ask("Passphrase of the exported file")?));
-        }
+        Request::Export { .. } => secrets.new = Some(EXPORT.ask_new()?),
+        Request::KeyChange { to: KeySource::Passphrase } => secrets.new = Some(NEW.ask_new()?),
+        Request::Import { .. } => secrets.file = Some(Passphrase::given(IMPORT.ask()?)),
         _ => {}
     }
     Ok(secrets)
@@ -61,30 +69,36 @@ pub(super) fn confirm(name: &SubjectName) -> Result<(), Error> {
     if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Error::Declined) }
 }
 
-fn passphrase_file() -> Option<PathBuf> {
-    std::env::var_os(PASSPHRASE_FILE).filter(|path| !path.is_empty()).map(PathBuf::from)
-}
+impl Asked {
+    fn path(&self) -> Option<PathBuf> {
+        std::env::var_os(self.file).filter(|path| !path.is_empty()).map(PathBuf::from)
+    }
 
-/// A passphrase from the file that the variable names, else from the terminal.
-fn ask(prompt: &str) -> Result<Zeroizing<String>, Error> {
-    if let Some(path) = passphrase_file() {
-        let missing = || Error::File { path: path.clone(), source: io::ErrorKind::NotFound.into() };
-        let mut text = read_text(&path, MAX_BYTES)?.ok_or_else(missing)?;
-        let end = text.trim_end_matches(['\r', '\n']).len();
-        text.truncate(end);
-        return Ok(text);
+    /// From the file that the variable names, else from the terminal.
+    fn ask(&self) -> Result<Zeroizing<String>, Error> {
+        if let Some(path) = self.path() {
+            let missing = || Error::File { path: path.clone(), source: io::ErrorKind::NotFound.into() };
+            let mut text = read_text(&path, MAX_BYTES)?.ok_or_else(missing)?;
+            let end = text.trim_end_matches(['\r', '\n']).len();
+            text.truncate(end);
+            return Ok(text);
+        }
+        self.type_in(self.prompt)
     }
-    if !io::stdin().is_terminal() {
-        return Err(Error::NoPassphrase);
-    }
-    Ok(Zeroizing::new(rpassword::prompt_password(format!("{prompt}: "))?))
-}
 
-/// A new passphrase, typed twice where somebody types it.
-fn ask_new() -> Result<Passphrase, Error> {
-    let first = Passphrase::new(ask("New passphrase")?)?;
-    if passphrase_file().is_none() && !first.is(&ask("Again")?) {
-        return Err(Error::PassphrasesDiffer);
+    /// A new one, typed twice where somebody types it.
+    fn ask_new(&self) -> Result<Passphrase, Error> {
+        let first = Passphrase::new(self.ask()?)?;
+        if self.path().is_none() && !first.is(&self.type_in("Again")?) {
+            return Err(Error::PassphrasesDiffer);
+        }
+        Ok(first)
     }
-    Ok(first)
+
+    fn type_in(&self, prompt: &str) -> Result<Zeroizing<String>, Error> {
+        if !io::stdin().is_terminal() {
+            return Err(Error::NobodyToAsk { prompt: self.prompt, file: self.file });
+        }
+        Ok(Zeroizing::new(rpassword::prompt_password(format!("{prompt}: "))?))
+    }
 }

@@ -1,10 +1,11 @@
 //! Answers for people.
 
 use super::column::{name_of, shortened};
+use super::lines::Lines;
 use super::{text_doctor, text_log, text_network, text_tuning};
 use arcdoor_api::{Advice, Feed, Remain, Request, Response, Sight, UtcTime, View};
 use arcdoor_core::Stage;
-use std::io::{self, Write};
+use std::io;
 
 /// Widest column of photo names or candidates, in characters.
 const WIDEST: usize = 28;
@@ -23,7 +24,7 @@ impl Text {
     }
 
     /// Prints one answer; failures go to stderr.
-    pub(super) fn print(&mut self, out: &mut dyn Write, response: &Response) -> io::Result<()> {
+    pub(super) fn print(&mut self, out: &mut Lines<'_>, response: &Response) -> io::Result<()> {
         match response {
             Response::Identified { photo, sight, annotated } => {
                 self.sight(out, "photo", &name_of(photo), sight)?;
@@ -34,7 +35,7 @@ impl Text {
                 self.sight(out, "frame", &frame.to_string(), sight)?;
                 error.as_ref().map_or(Ok(()), |error| writeln!(out, "  {error}"))
             }
-            Response::Failed { error, .. } => writeln!(io::stderr(), "arcdoor: {error}"),
+            Response::Failed { error, .. } => Lines(&mut io::stderr()).paragraph("arcdoor: ", error),
             Response::Enrolled { name, subject, templates, views, consistency, advice } => {
                 views.iter().try_for_each(|view| print_view(out, view))?;
                 if let Some(score) = consistency {
@@ -60,11 +61,9 @@ impl Text {
             Response::LogEntry { record, name, probe } => text_log::print(out, record, name.as_ref(), *probe),
             Response::Subject { name, subject, templates, impostors, enrolled_unix_s } => {
                 let when = date(*enrolled_unix_s);
-                write!(out, "{subject:>6}  {:<WIDEST$}  {templates:>2} template(s)  {when}", name.as_str())?;
-                if *impostors > 0 {
-                    write!(out, "  {impostors} denied")?;
-                }
-                writeln!(out)
+                let denied = if *impostors > 0 { format!("  {impostors} denied") } else { String::new() };
+                let name = name.as_str();
+                writeln!(out, "{subject:>6}  {name:<WIDEST$}  {templates:>2} template(s)  {when}{denied}")
             }
             Response::Revoked { name, subject, templates, remains, .. } => {
                 writeln!(
@@ -114,7 +113,7 @@ impl Text {
         }
     }
 
-    fn sight(&mut self, out: &mut dyn Write, first: &str, photo: &str, sight: &Sight) -> io::Result<()> {
+    fn sight(&mut self, out: &mut Lines<'_>, first: &str, photo: &str, sight: &Sight) -> io::Result<()> {
         let width = self.photo_width;
         if !self.has_head {
             self.has_head = true;
@@ -131,8 +130,7 @@ impl Text {
         let candidate = sight.candidate.as_ref().map_or("-", |name| name.as_str());
         let score = sight.score.map_or_else(|| "-".to_owned(), |score| format!("{score:.3}"));
         let reason = sight.reason.map_or("", |reason| reason.text());
-        write!(
-            out,
+        let mut line = format!(
             "{:<width$}  {:>5}  {:<16}  {score:>5}  {:>7.3}  {:<8}  {reason:<32}  {:<6}    ",
             shortened(photo, width),
             sight.faces,
@@ -140,24 +138,23 @@ impl Text {
             sight.threshold,
             sight.decision.text(),
             sight.engine.map_or("-", |engine| engine.text()),
-        )?;
+        );
         for stage in Stage::ALL {
             let width = stage.heading().len();
-            write!(out, " {:>width$.1}", f64::from(sight.stages.us(stage)) / 1000.0)?;
+            line.push_str(&format!(" {:>width$.1}", f64::from(sight.stages.us(stage)) / 1000.0));
         }
-        writeln!(out, "{}", if sight.threshold_basis.is_counted() { "" } else { "  threshold: tail fit" })
+        let basis = if sight.threshold_basis.is_counted() { "" } else { "  threshold: tail fit" };
+        writeln!(out, "{line}{basis}")
     }
 }
 
-fn print_view(out: &mut dyn Write, view: &View) -> io::Result<()> {
+fn print_view(out: &mut Lines<'_>, view: &View) -> io::Result<()> {
     match view.reason {
         None => {
-            write!(out, "  {}: taken", name_of(&view.photo))?;
-            if let Some(quality) = view.quality {
-                let (part, value) = quality.weakest();
-                write!(out, ", quality {value} ({part})")?;
-            }
-            writeln!(out)
+            let weakest = view.quality.map(|quality| quality.weakest());
+            let quality =
+                weakest.map_or_else(String::new, |(part, value)| format!(", quality {value} ({part})"));
+            writeln!(out, "  {}: taken{quality}", name_of(&view.photo))
         }
         Some(reason) => writeln!(out, "  {}: not taken: {reason}", name_of(&view.photo)),
     }
@@ -174,6 +171,9 @@ fn remain_text(remain: &Remain, subject: arcdoor_core::SubjectId) -> String {
         Remain::SamePassphrase => {
             "the passphrase is as before, and opens such blocks: `arcdoor key change --to passphrase`"
                 .to_owned()
+        }
+        Remain::NotOverwritten { why } => {
+            format!("an old file was removed, and could not be overwritten: {why}")
         }
         Remain::Export { at, file, is_there } => {
             let (year, month, day) = at.date();

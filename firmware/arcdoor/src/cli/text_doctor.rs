@@ -1,17 +1,18 @@
 //! What the doctor found, for people: how it is, and what to do.
 
+use super::lines::Lines;
 use arcdoor_api::{Check, Finding, Health, KeySource};
 use arcdoor_core::Basis;
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io;
 
-pub(super) fn print(out: &mut dyn Write, check: Check, health: Health, finding: &Finding) -> io::Result<()> {
+pub(super) fn print(out: &mut Lines<'_>, check: Check, health: Health, finding: &Finding) -> io::Result<()> {
     let health = match health {
         Health::Ok => "ok",
         Health::Warn => "warn",
         Health::Fail => "fail",
     };
-    writeln!(out, "{health:<4}  {:<9}  {}", check.name(), text(finding).replace('\n', "\n                 "))
+    out.paragraph(&format!("{health:<4}  {:<9}  ", check.name()), &text(finding))
 }
 
 fn text(finding: &Finding) -> String {
@@ -29,6 +30,12 @@ fn text(finding: &Finding) -> String {
         Finding::ForeignHome { dir, uid } => {
             format!("{} belongs to user {uid}: run as that user", dir.display())
         }
+        Finding::HomeInUse { why } => why.clone(),
+        Finding::OldKeyLeft { path } => format!(
+            "{}: a key that opens this gallery no more still lies here, and may open an older copy of it: the next \
+             command that writes (such as `arcdoor key renew`) removes it",
+            path.display()
+        ),
         Finding::Settings { path } => path.display().to_string(),
         Finding::DefaultSettings => "none: the defaults hold".to_owned(),
         Finding::GoneKeys { path, keys } => {

@@ -1,11 +1,12 @@
 //! An entry of the log, for people.
 
+use super::lines::Lines;
 use arcdoor_api::{By, Entry, Record};
 use arcdoor_core::{SubjectId, SubjectName};
-use std::io::{self, Write};
+use std::io;
 
 pub(super) fn print(
-    out: &mut dyn Write,
+    out: &mut Lines<'_>,
     record: &Record,
     name: Option<&SubjectName>,
     probe: bool,

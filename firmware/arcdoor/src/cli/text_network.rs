@@ -1,12 +1,13 @@
 //! How a network is run, for people.
 
 use super::column::shortened;
+use super::lines::Lines;
 use arcdoor_api::Response;
 use arcdoor_vision::explain::METHOD;
-use std::io::{self, Write};
+use std::io;
 
 /// The table of one network.
-pub(super) fn print(out: &mut dyn Write, response: &Response) -> io::Result<()> {
+pub(super) fn print(out: &mut Lines<'_>, response: &Response) -> io::Result<()> {
     let Response::Network { file, input, engine, from_graph, unsupported, macs, predicted_ms, bytes, steps } =
         response
     else {
@@ -14,7 +15,8 @@ pub(super) fn print(out: &mut dyn Write, response: &Response) -> io::Result<()> 
     };
     let [_, channels, rows, columns] = input;
     let start = if *from_graph { ", started from its graph file" } else { "" };
-    writeln!(out, "\n{file} at {channels} x {rows} x {columns}: engine {engine}{start}")?;
+    writeln!(out)?;
+    writeln!(out, "{file} at {channels} x {rows} x {columns}: engine {engine}{start}")?;
     if let Some(found) = unsupported {
         writeln!(out, "  the plan does not run {} {:?}: {}", found.operator, found.node, found.why)?;
     }

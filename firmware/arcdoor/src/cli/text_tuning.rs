@@ -1,10 +1,11 @@
 //! Answers about tiles, for people.
 
+use super::lines::Lines;
 use arcdoor_api::{LayerForm, Response};
-use std::io::{self, Write};
+use std::io;
 
 /// The table's lines, its head before the first of a kind.
-pub(super) fn print(out: &mut dyn Write, response: &Response, first: bool) -> io::Result<()> {
+pub(super) fn print(out: &mut Lines<'_>, response: &Response, first: bool) -> io::Result<()> {
     match response {
         Response::TunedLayer {
             input,

@@ -222,7 +222,7 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
         };
         let (file, bytes) = (trace.path().to_owned(), trace.bytes());
         self.trace = None;
-        reply.answer(&Response::TraceEnded { file, bytes, error })
+        reply.answer(&Response::TraceEnded { file: file.into(), bytes, error })
     }
 
     fn failed(&mut self, why: String) -> Result<(Decided, Option<String>), Error> {

@@ -4,11 +4,14 @@ use super::journal::Journal;
 use super::recognition::Recognition;
 use super::thresholds::thresholds;
 use crate::error::Error;
+use crate::home::file::sweep_parts;
 use crate::home::keys::{Keys, Opened};
+use crate::home::lock::HomeLock;
 use crate::home::passphrase::Passphrase;
 use crate::home::settings::{EngineName, GoneKey, Settings};
 use crate::home::tuning::TuningProblem;
 use crate::home::{Home, packs, tuning};
+use arcdoor_api::KeySource;
 use arcdoor_gallery::{FileFolder, Gallery, GalleryError};
 use arcdoor_models::Pack;
 use arcdoor_pipeline::{LockoutState, Policy, Rules, Thresholds};
@@ -26,6 +29,8 @@ pub struct Options {
     pub engine: Option<EngineName>,
     /// Whether an unsigned pack is taken, whatever the settings say.
     pub allow_unsigned_pack: bool,
+    /// The weakest source that the gallery's key may come from, whatever the home says.
+    pub key_source: Option<KeySource>,
 }
 
 impl Options {
@@ -40,11 +45,13 @@ impl Options {
     }
 }
 
-/// One device: a home folder, and what is open of it. Pack, recognition and gallery are opened when the first request
+/// One device: a home folder, held for as long as it lives, and what is open of it. Pack, recognition and gallery are opened when the first request
 /// needs them, and stay open as long as the device lives.
 pub struct Device {
     home: Home,
+    hold: HomeLock,
     settings: Settings,
+    key_source: Option<KeySource>,
     gone_keys: Vec<&'static GoneKey>,
     passphrase: Option<Passphrase>,
     pack: Option<Pack>,
@@ -70,25 +77,37 @@ pub struct Work<'a> {
 }
 
 impl Device {
-    /// The device of `home`, with `options` over its settings; opens nothing else yet. `passphrase` opens a gallery
-    /// that is sealed with one ([`Device::needs_passphrase`]).
+    /// The device of `home`, which `hold` holds, with `options` over its settings; opens nothing else yet. Where it may
+    /// only be read, nothing in it is written, whatever is asked. `passphrase` opens a gallery that is sealed with one
+    /// ([`Device::needs_passphrase`]).
     ///
     /// # Errors
-    /// When the settings are wrong.
-    pub fn open(home: Home, options: Options, passphrase: Option<Passphrase>) -> Result<Self, Error> {
+    /// When the settings are wrong, or what a killed process left cannot be removed.
+    pub fn open(
+        home: Home,
+        hold: HomeLock,
+        options: Options,
+        passphrase: Option<Passphrase>,
+    ) -> Result<Self, Error> {
         let (settings, gone_keys) = Settings::read(&home.settings())?;
-        let mut device = Self::with(home, options.over(settings), passphrase);
-        device.gone_keys = gone_keys;
+        if hold.may_write() {
+            sweep_parts(home.dir())?;
+        }
+        let key_source = options.key_source;
+        let mut device = Self::with(home, hold, options.over(settings), passphrase);
+        (device.gone_keys, device.key_source) = (gone_keys, key_source);
         Ok(device)
     }
 
     /// As [`Device::open`], with these settings instead of those of the file.
     #[must_use]
-    pub fn with(home: Home, settings: Settings, passphrase: Option<Passphrase>) -> Self {
+    pub fn with(home: Home, hold: HomeLock, settings: Settings, passphrase: Option<Passphrase>) -> Self {
         Self {
             journal: Journal::new(&home, &settings),
             home,
+            hold,
             settings,
+            key_source: None,
             gone_keys: Vec::new(),
             passphrase,
             pack: None,
@@ -104,7 +123,16 @@ impl Device {
     /// # Errors
     /// When the gallery cannot be looked at.
     pub fn needs_passphrase(home: &Home) -> Result<bool, Error> {
-        Ok(Keys::of(home).source()? == Some(arcdoor_api::KeySource::Passphrase))
+        let keys = Keys::new(FileFolder::new(home.dir()), home.dir());
+        Ok(keys.source()? == Some(KeySource::Passphrase))
+    }
+
+    /// The keys to the gallery.
+    ///
+    /// # Errors
+    /// When the home's word on their source cannot be read.
+    pub fn keys(&self) -> Result<Keys<FileFolder>, Error> {
+        Keys::of(&self.home, self.key_source)
     }
 
     /// The folder of all state.
@@ -145,7 +173,8 @@ impl Device {
     /// When it is of another embedder than the pack, its key is missing, or it refuses.
     pub fn gallery(&mut self) -> Result<&mut Gallery, Error> {
         let pack = open_once(&mut self.pack, || open_pack(&self.home, &self.settings))?;
-        open_gallery(&mut self.gallery, &self.home, pack, self.passphrase.as_ref())
+        let way = Way { home: &self.home, key_source: self.key_source, may_write: self.hold.may_write() };
+        open_gallery(&mut self.gallery, way, pack, self.passphrase.as_ref())
     }
 
     /// The gallery and where its key comes from, whatever its embedder: for what needs no pack. `None`: nobody was
@@ -157,8 +186,30 @@ impl Device {
         if self.gallery.is_none() && !self.home.gallery().exists() {
             return Ok(None);
         }
+        let (keys, may_write) = (self.keys()?, self.hold.may_write());
         let passphrase = self.passphrase.as_ref();
-        open_once(&mut self.gallery, || Keys::of(&self.home).open_existing(passphrase)).map(Some)
+        open_once(&mut self.gallery, || open_existing(keys, may_write, passphrase)).map(Some)
+    }
+
+    /// As [`Device::enrolled`], with a key from any source: for the change of the key.
+    ///
+    /// # Errors
+    /// As [`Device::enrolled`].
+    pub fn enrolled_by_any_key(&mut self) -> Result<Option<&mut Opened>, Error> {
+        if self.gallery.is_none() && !self.home.gallery().exists() {
+            return Ok(None);
+        }
+        let (keys, may_write) = (self.keys()?.from_any_source(), self.hold.may_write());
+        let passphrase = self.passphrase.as_ref();
+        open_once(&mut self.gallery, || open_existing(keys, may_write, passphrase)).map(Some)
+    }
+
+    /// Why bytes of an earlier gallery or key may be left on the disk: removed, and not overwritten.
+    #[must_use]
+    pub fn left(&self) -> Option<String> {
+        let left = self.gallery.as_ref()?.left()?;
+        let source = std::error::Error::source(left).map_or_else(String::new, |why| format!(": {why}"));
+        Some(format!("{left}{source}"))
     }
 
     /// Seals the gallery anew. Where that fails, whoever needs the gallery next opens it again.
@@ -167,10 +218,11 @@ impl Device {
     /// When there is no gallery, or `work` fails.
     pub fn reseal(
         &mut self,
-        work: impl FnOnce(&Keys<FileFolder>, Opened) -> Result<Opened, Error>,
+        work: impl FnOnce(&mut Keys<FileFolder>, Opened) -> Result<Opened, Error>,
     ) -> Result<(), Error> {
         self.enrolled()?;
-        let opened = work(&Keys::of(&self.home), self.gallery.take().ok_or(Error::NobodyEnrolled)?)?;
+        let mut keys = self.keys()?;
+        let opened = work(&mut keys, self.gallery.take().ok_or(Error::NobodyEnrolled)?)?;
         // What opens it from now on.
         self.passphrase = opened.passphrase().cloned();
         self.gallery = Some(opened);
@@ -203,7 +255,8 @@ impl Device {
             let recognition = Recognition::open(pack, settings, tuning::of(home, pack))?;
             Ok(recognition.resuming(lockout.clone()))
         })?;
-        let gallery = open_gallery(&mut self.gallery, home, pack, self.passphrase.as_ref())?;
+        let way = Way { home, key_source: self.key_source, may_write: self.hold.may_write() };
+        let gallery = open_gallery(&mut self.gallery, way, pack, self.passphrase.as_ref())?;
         let templates = gallery.templates();
         let thresholds = match self.thresholds {
             Some((of, thresholds)) if of == templates => thresholds,
@@ -265,21 +318,36 @@ fn open_pack(home: &Home, settings: &Settings) -> Result<Pack, Error> {
     settings.open_pack(&packs::find(home, &settings.pack)?)
 }
 
+/// How a home's gallery is opened.
+struct Way<'a> {
+    home: &'a Home,
+    key_source: Option<KeySource>,
+    may_write: bool,
+}
+
 /// A gallery that is open already may be another embedder's: it was opened without a pack.
 fn open_gallery<'a>(
     slot: &'a mut Option<Opened>,
-    home: &Home,
+    Way { home, key_source, may_write }: Way<'_>,
     pack: &Pack,
     passphrase: Option<&Passphrase>,
 ) -> Result<&'a mut Gallery, Error> {
     let (asked, dimension) = (pack.model_id(), pack.dimension());
-    let opened = open_once(slot, || {
-        home.create()?;
-        Keys::of(home).open(asked, dimension, passphrase)
+    let opened = open_once(slot, || match (Keys::of(home, key_source)?, may_write) {
+        (mut keys, true) => keys.open(asked, dimension, passphrase),
+        (keys, false) => keys.view(passphrase),
     })?;
     let gallery = opened.gallery.model_id();
     if gallery != asked {
         return Err(GalleryError::OtherModel { gallery, asked }.into());
     }
     Ok(&mut opened.gallery)
+}
+
+fn open_existing(
+    mut keys: Keys<FileFolder>,
+    may_write: bool,
+    passphrase: Option<&Passphrase>,
+) -> Result<Opened, Error> {
+    if may_write { keys.open_existing(passphrase) } else { keys.view(passphrase) }
 }

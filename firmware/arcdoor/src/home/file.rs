@@ -3,10 +3,13 @@
 use crate::error::Error;
 use arcdoor_core::file::{ReadError, read_bounded};
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
+
+/// How the name of a part begins and ends.
+const PART: (&str, &str) = (".arcdoor-", ".part");
 
 /// The bytes of a regular file of at most `limit` bytes; `None` where there is no file.
 ///
@@ -33,19 +36,96 @@ pub fn read_text(path: &Path, limit: u64) -> Result<Option<Zeroizing<String>>, E
     }
 }
 
-/// Writes a file (mode 0600) whole, in one step: a power cut leaves the old one or the new one.
+/// Writes a file (mode 0600) whole, in one step: a power cut leaves the old one or the new one, and a failure leaves
+/// no part of it.
 ///
 /// # Errors
 /// When the disk fails or is full.
 pub fn replace(path: &Path, contents: &[u8]) -> Result<(), Error> {
-    let part = path.with_added_extension("new");
-    let write = || {
-        let mut options = OpenOptions::new();
-        let mut out = options.write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+    let failed = |source| Error::File { path: path.to_owned(), source };
+    let folder = folder_of(path);
+    let (part, mut out) = make_part(folder).map_err(failed)?;
+    let written = (|| {
         out.write_all(contents)?;
         out.sync_all()?;
         fs::rename(&part, path)?;
-        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
-    };
-    write().map_err(|source| Error::File { path: path.to_owned(), source })
+        File::open(folder)?.sync_all()
+    })();
+    if written.is_err() {
+        // The first reason is told.
+        let _ = fs::remove_file(&part);
+    }
+    written.map_err(failed)
+}
+
+/// Removes the parts that killed processes left in `folder`. Whoever writes there now must be kept out meanwhile.
+///
+/// # Errors
+/// When the folder cannot be read, or a part not removed.
+pub fn sweep_parts(folder: &Path) -> Result<(), Error> {
+    let failed = |source| Error::File { path: folder.to_owned(), source };
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let is_part = name.to_str().is_some_and(|name| name.starts_with(PART.0) && name.ends_with(PART.1));
+        if is_part && entry.file_type().map_err(failed)?.is_file() {
+            fs::remove_file(entry.path()).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+/// A new file (mode 0600) where nothing is; no link is followed.
+///
+/// # Errors
+/// When something is there already, or it cannot be made.
+pub fn make(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// A new file of a name that nobody can have foreseen, beside what it will become.
+fn make_part(folder: &Path) -> io::Result<(PathBuf, File)> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
+    let part = folder.join(format!("{}{:016x}{}", PART.0, u64::from_le_bytes(random), PART.1));
+    let file = make(&part)?;
+    Ok((part, file))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_what_a_link_points_to_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("file"), dir.path().join("other"));
+        fs::write(&other, "mine").unwrap();
+        for link in ["file", "file.new", "file.part"] {
+            std::os::unix::fs::symlink(&other, dir.path().join(link)).unwrap();
+        }
+        replace(&path, b"new").unwrap();
+        assert_eq!(
+            (fs::read(&path).unwrap(), fs::read(&other).unwrap()),
+            (b"new".to_vec(), b"mine".to_vec())
+        );
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::symlink_metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(make(&dir.path().join("file.new")).is_err(), "a link is something");
+        let (part, _) = make_part(dir.path()).unwrap();
+        sweep_parts(dir.path()).unwrap();
+        assert!(!part.exists() && path.exists() && other.exists());
+    }
+
+    #[test]
+    fn a_replacement_that_fails_leaves_no_part() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("folder")).unwrap();
+        assert!(replace(&dir.path().join("folder"), b"x").is_err(), "a folder is not replaced by a file");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
 }

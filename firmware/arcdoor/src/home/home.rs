@@ -63,6 +63,12 @@ impl Home {
         self.0.join("gallery.redb")
     }
 
+    /// The file that says where the gallery's key comes from.
+    #[must_use]
+    pub fn key_source(&self) -> PathBuf {
+        self.0.join("key-source")
+    }
+
     /// Where earlier versions kept a site's own calibration; nothing reads it.
     #[must_use]
     pub fn site(&self) -> PathBuf {
@@ -73,6 +79,12 @@ impl Home {
     #[must_use]
     pub fn packs(&self) -> PathBuf {
         self.0.join("packs")
+    }
+
+    /// The file of the highest versions of packs.
+    #[must_use]
+    pub fn pack_versions(&self) -> PathBuf {
+        self.0.join("pack-versions.toml")
     }
 
     /// The file of the newest grants' probes.

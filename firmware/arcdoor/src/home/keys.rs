@@ -9,6 +9,7 @@
 use super::Home;
 use super::file::read_bytes;
 use super::passphrase::{Kdf, Passphrase};
+use super::pin::Pin;
 use crate::error::Error;
 use arcdoor_api::KeySource;
 use arcdoor_core::ModelId;
@@ -27,12 +28,24 @@ pub struct Opened {
     /// The gallery.
     pub gallery: Gallery,
     secret: Secret,
+    /// Why an old key may be left on the disk.
+    left: Option<GalleryError>,
 }
 
 enum Secret {
     Credential,
     Passphrase(Passphrase),
     File,
+}
+
+impl Secret {
+    const fn source(&self) -> KeySource {
+        match self {
+            Self::Credential => KeySource::Credential,
+            Self::Passphrase(_) => KeySource::Passphrase,
+            Self::File => KeySource::File,
+        }
+    }
 }
 
 impl Opened {
@@ -48,11 +61,13 @@ impl Opened {
     /// Where its key came from.
     #[must_use]
     pub const fn source(&self) -> KeySource {
-        match self.secret {
-            Secret::Credential => KeySource::Credential,
-            Secret::Passphrase(_) => KeySource::Passphrase,
-            Secret::File => KeySource::File,
-        }
+        self.secret.source()
+    }
+
+    /// Why bytes of an earlier gallery or key may be left on the disk: removed, and not overwritten.
+    #[must_use]
+    pub fn left(&self) -> Option<&GalleryError> {
+        self.gallery.left().or(self.left.as_ref())
     }
 }
 
@@ -70,21 +85,35 @@ pub struct Keys<F> {
     folder: F,
     /// For messages.
     dir: PathBuf,
+    /// The home's word on the source.
+    pin: Option<Pin>,
+    /// Whether a key from any source is taken, whatever that says.
+    any_source: bool,
 }
 
 impl Keys<FileFolder> {
-    /// Of this home.
-    #[must_use]
-    pub fn of(home: &Home) -> Self {
-        Self::new(FileFolder::new(home.dir()), home.dir())
+    /// Of this home; `demanded` is the weakest source that is taken, whatever the home says.
+    ///
+    /// # Errors
+    /// When the home's own word on it cannot be read.
+    pub fn of(home: &Home, demanded: Option<KeySource>) -> Result<Self, Error> {
+        let pin = Some(Pin::read(home, demanded)?);
+        Ok(Self { pin, any_source: false, ..Self::new(FileFolder::new(home.dir()), home.dir()) })
     }
 }
 
 impl<F: Folder> Keys<F> {
-    /// Of any folder, which messages call `dir`.
+    /// Of any folder, which messages call `dir`; a key from any source is taken.
     #[must_use]
     pub fn new(folder: F, dir: &Path) -> Self {
-        Self { folder, dir: dir.to_owned() }
+        Self { folder, dir: dir.to_owned(), pin: None, any_source: true }
+    }
+
+    /// Takes a key from any source: for the change of the key, which is how a device comes by a better one.
+    #[must_use]
+    pub fn from_any_source(mut self) -> Self {
+        self.any_source = true;
+        self
     }
 
     /// Which source is tried first; `None` before the first enrolment. Which one opens the gallery, only
@@ -100,55 +129,96 @@ impl<F: Folder> Keys<F> {
         if credential_path().is_some() {
             return Ok(Some(KeySource::Credential));
         }
-        let has_file = self.folder.exists(KEY) || self.folder.exists(STAGED);
-        Ok(has_file.then_some(KeySource::File))
+        Ok(self.has_key_file().then_some(KeySource::File))
+    }
+
+    /// Whether a key lies beside the gallery, whatever it opens.
+    #[must_use]
+    pub fn has_key_file(&self) -> bool {
+        self.folder.exists(KEY) || self.folder.exists(STAGED)
     }
 
     /// Opens the gallery, or makes an empty one, with a key file where nothing stronger is there. `passphrase` is
     /// needed where the gallery is sealed with one.
     ///
     /// # Errors
-    /// When there is no key for it, the key is another one's, or the gallery refuses.
+    /// When there is no key for it, the key is another one's or kept worse than it must be, or the gallery refuses.
     pub fn open(
-        &self,
+        &mut self,
         model_id: ModelId,
         dimension: usize,
         passphrase: Option<&Passphrase>,
     ) -> Result<Opened, Error> {
         let open = |key: &GalleryKey| Gallery::open_in(&self.folder, GALLERY, key, model_id, dimension);
-        self.try_keys(&open, passphrase)
+        // What was cut while the very first key was written never sealed anything.
+        let is_first = !self.folder.exists(GALLERY) && !self.folder.exists(KEY);
+        if is_first && credential_path().is_none() {
+            self.admit(KeySource::File)?;
+            self.stage(&GalleryKey::generate()?)?;
+        }
+        let opened = self.try_keys(&open, passphrase)?;
+        self.settle(opened)
     }
 
     /// Opens the gallery that is there, whatever its embedder: for all that needs no pack.
     ///
     /// # Errors
     /// As [`Keys::open`].
-    pub fn open_existing(&self, passphrase: Option<&Passphrase>) -> Result<Opened, Error> {
-        self.try_keys(&|key| Gallery::open_existing(&self.folder, GALLERY, key), passphrase)
+    pub fn open_existing(&mut self, passphrase: Option<&Passphrase>) -> Result<Opened, Error> {
+        let open = |key: &GalleryKey| Gallery::open_existing(&self.folder, GALLERY, key);
+        let opened = self.try_keys(&open, passphrase)?;
+        self.settle(opened)
     }
 
-    fn try_keys(&self, open: &Opener<'_>, passphrase: Option<&Passphrase>) -> Result<Opened, Error> {
-        match self.source()? {
-            Some(KeySource::Passphrase) => {
+    /// Opens the gallery that is there only to read it; nothing is written, neither in it nor beside it.
+    ///
+    /// # Errors
+    /// As [`Keys::open`].
+    pub fn view(&self, passphrase: Option<&Passphrase>) -> Result<Opened, Error> {
+        let open = |key: &GalleryKey| Gallery::view(&self.folder, GALLERY, key);
+        let (opened, _) = self.try_keys(&open, passphrase)?;
+        Ok(opened)
+    }
+
+    fn admit(&self, source: KeySource) -> Result<(), Error> {
+        self.pin.as_ref().filter(|_| !self.any_source).map_or(Ok(()), |pin| pin.admit(source))
+    }
+
+    /// The gallery, and the name of the key file that opened it.
+    fn try_keys(
+        &self,
+        open: &Opener<'_>,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<(Opened, Option<&'static str>), Error> {
+        let opened = |gallery, secret| Opened { gallery, secret, left: None };
+        let source = self.source()?.ok_or_else(|| Error::NoKey(self.dir.join(KEY)))?;
+        match source {
+            KeySource::Passphrase => {
+                self.admit(source)?;
                 let passphrase = passphrase.ok_or(Error::NoPassphrase)?;
                 let gallery = open(&Kdf::from_hint(&self.hint()?)?.key(passphrase)?)?;
-                Ok(Opened { gallery, secret: Secret::Passphrase(passphrase.clone()) })
+                Ok((opened(gallery, Secret::Passphrase(passphrase.clone())), None))
             }
-            Some(KeySource::Credential) => match open(&read_credential()?) {
-                // Until `key change --to credential` has run, the gallery is still under its key file.
-                Err(GalleryError::OtherKey) => self.open_by_file(open),
-                result => Ok(Opened { gallery: result?, secret: Secret::Credential }),
+            KeySource::Credential => match open(&read_credential()?) {
+                // Until `key change --to credential` has run, the gallery is under its key file; whoever is given a
+                // credential wants no other key, and only that command takes one.
+                Err(GalleryError::OtherKey) if self.has_key_file() => {
+                    if self.any_source {
+                        self.open_by_file(open)
+                    } else {
+                        Err(Error::NotUnderCredential(self.dir.join(KEY)))
+                    }
+                }
+                result => Ok((opened(result?, Secret::Credential), None)),
             },
-            Some(KeySource::File) => self.open_by_file(open),
-            None if self.folder.exists(GALLERY) => Err(Error::NoKey(self.dir.join(KEY))),
-            None => {
-                self.stage(&GalleryKey::generate()?)?;
+            KeySource::File => {
+                self.admit(source)?;
                 self.open_by_file(open)
             }
         }
     }
 
-    fn open_by_file(&self, open: &Opener<'_>) -> Result<Opened, Error> {
+    fn open_by_file(&self, open: &Opener<'_>) -> Result<(Opened, Option<&'static str>), Error> {
         // The power may have gone between the change of the gallery and that of the key's name.
         let mut refused = Error::NoKey(self.dir.join(KEY));
         for name in [KEY, STAGED] {
@@ -159,21 +229,36 @@ impl<F: Folder> Keys<F> {
             };
             match opened {
                 Ok(gallery) => {
-                    if name == STAGED {
-                        self.folder.publish(STAGED, KEY)?;
-                    }
-                    return Ok(Opened { gallery, secret: Secret::File });
+                    return Ok((Opened { gallery, secret: Secret::File, left: None }, Some(name)));
                 }
                 Err(error @ (Error::Gallery(GalleryError::OtherKey) | Error::BadKey(_))) => refused = error,
                 Err(error) => return Err(error),
             }
         }
-        // What was cut while the very first key was written never sealed anything.
-        if self.folder.exists(GALLERY) || self.folder.exists(KEY) {
-            return Err(refused);
+        Err(refused)
+    }
+
+    /// Does what an interrupted change of the key left undone: the key that opened the gallery gets its name, one that
+    /// opens nothing any more is wiped, and the source is kept.
+    fn settle(&mut self, (mut opened, by): (Opened, Option<&'static str>)) -> Result<Opened, Error> {
+        opened.left = match by {
+            Some(STAGED) => {
+                self.folder.publish(STAGED, KEY)?;
+                None
+            }
+            Some(_) => self.folder.wipe(STAGED)?.left(),
+            None => self.wipe_key_files()?,
+        };
+        if let Some(pin) = &mut self.pin {
+            pin.keep(opened.source())?;
         }
-        self.stage(&GalleryKey::generate()?)?;
-        self.open_by_file(open)
+        Ok(opened)
+    }
+
+    /// Why the bytes of a key may be left, if they may.
+    fn wipe_key_files(&self) -> Result<Option<GalleryError>, Error> {
+        let (key, staged) = (self.folder.wipe(KEY)?, self.folder.wipe(STAGED)?);
+        Ok(key.left().or(staged.left()))
     }
 
     /// Seals the gallery anew under a new key from `source`; a passphrase comes with it. A power cut at any instant
@@ -182,7 +267,7 @@ impl<F: Folder> Keys<F> {
     /// # Errors
     /// When there is no such source, or the disk fails.
     pub fn change(
-        &self,
+        &mut self,
         gallery: Gallery,
         source: KeySource,
         passphrase: Option<&Passphrase>,
@@ -201,31 +286,33 @@ impl<F: Folder> Keys<F> {
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn renew(&self, opened: Opened) -> Result<Opened, Error> {
+    pub fn renew(&mut self, opened: Opened) -> Result<Opened, Error> {
         self.reseal(opened.gallery, opened.secret)
     }
 
-    fn reseal(&self, gallery: Gallery, secret: Secret) -> Result<Opened, Error> {
+    fn reseal(&mut self, gallery: Gallery, secret: Secret) -> Result<Opened, Error> {
+        // A weaker source is kept before the gallery is under it, a stronger one after: whatever a power cut leaves is
+        // at least as strong as what is kept.
+        let source = secret.source();
+        if let Some(pin) = self.pin.as_mut().filter(|pin| pin.is_weakened_by(source)) {
+            pin.keep(source)?;
+        }
         let rewrite = |key: &GalleryKey, hint: &[u8]| gallery.rewrite(&self.folder, GALLERY, key, hint);
-        let gallery = match &secret {
+        let (gallery, by) = match &secret {
             Secret::File => {
                 let key = GalleryKey::generate()?;
                 self.stage(&key)?;
-                rewrite(&key, &[])?
+                (rewrite(&key, &[])?, Some(STAGED))
             }
             Secret::Passphrase(passphrase) => {
                 let kdf = Kdf::fresh()?;
-                rewrite(&kdf.key(passphrase)?, &kdf.to_hint())?
+                (rewrite(&kdf.key(passphrase)?, &kdf.to_hint())?, None)
             }
-            Secret::Credential => rewrite(&read_credential()?, &[])?,
+            Secret::Credential => (rewrite(&read_credential()?, &[])?, None),
         };
-        self.folder.wipe(KEY)?;
-        if matches!(secret, Secret::File) {
-            self.folder.publish(STAGED, KEY)?;
-        } else {
-            self.folder.wipe(STAGED)?;
-        }
-        Ok(Opened { gallery, secret })
+        let left = if by.is_some() { self.folder.wipe(KEY)?.left() } else { None };
+        let opened = self.settle((Opened { gallery, secret, left: None }, by))?;
+        Ok(Opened { left: opened.left.or(left), ..opened })
     }
 
     fn hint(&self) -> Result<Vec<u8>, Error> {
@@ -283,8 +370,9 @@ fn digit(c: u8) -> Option<u8> {
 
 fn to_hex(key: &GalleryKey) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(2 * KEY_BYTES + 1));
+    // Digit by digit: nothing of the key lies in a string that nobody wipes.
     for byte in key.bytes() {
-        text.push_str(&format!("{byte:02x}"));
+        text.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
     }
     text.push('\n');
     text
@@ -358,18 +446,42 @@ mod tests {
             "changing the key",
             folder,
             |folder| {
-                let keys = keys(folder);
-                keys.change(keys.open(MODEL, 2, None)?.gallery, KeySource::File, None).map(drop)
+                let mut keys = keys(folder);
+                let gallery = keys.open(MODEL, 2, None)?.gallery;
+                keys.change(gallery, KeySource::File, None).map(drop)
             },
             |left| {
                 assert_eq!(open(left).unwrap().gallery.len(), 1);
                 assert!(!left.exists("gallery.redb.old") && !left.exists("gallery.redb.new"));
-                let keys = keys(left);
-                keys.renew(keys.open_existing(None).unwrap()).unwrap();
+                let mut keys = keys(left);
+                let opened = keys.open_existing(None).unwrap();
+                keys.renew(opened).unwrap();
                 assert!(!left.exists("gallery.redb.old") && !left.exists(STAGED));
                 assert_eq!(open(left).unwrap().gallery.len(), 1);
             },
         );
+    }
+
+    #[test]
+    fn a_full_disk_while_the_key_changes_leaves_one_gallery_and_the_door_open() {
+        let mut levels = 0;
+        for free in 0.. {
+            let folder = folder();
+            let mut keys = keys(&folder);
+            let opened = keys.open(MODEL, 2, None).unwrap();
+            folder.set_free(Some(free));
+            if keys.renew(opened).is_ok() {
+                break;
+            }
+            assert_eq!(open(&folder).unwrap().gallery.len(), 1, "{free} free blocks");
+            assert_eq!(folder.names(), ["gallery.key", "gallery.redb"], "{free} free blocks");
+            folder.set_free(None);
+            let opened = keys.open(MODEL, 2, None).unwrap();
+            assert_eq!(keys.renew(opened).unwrap().gallery.len(), 1, "with room again it works");
+            levels += 1;
+        }
+        let _ = writeln!(std::io::stderr(), "full disks, a new key: {levels} levels");
+        assert!(levels > 10, "{levels}");
     }
 
     #[test]

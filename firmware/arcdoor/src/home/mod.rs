@@ -5,20 +5,25 @@
 //! | `settings.toml` | what the installer chose; see [`settings`] |
 //! | `gallery.redb` | the enrolled templates, sealed |
 //! | `gallery.key` | the gallery's key, where nothing stronger is used; see [`keys`] |
+//! | `key-source` | where that key must come from; see [`pin`] |
 //! | `probes.bin` | sealed probes of the newest grants, where the settings ask for them; see [`probes`] |
 //! | `log.jsonl`, `log.1.jsonl` | decisions and enrolments; see [`log`] |
 //! | `tuning.toml` | tiles that were measured on this device; see [`tuning`] |
 //! | `packs/NAME/` | installed packs; see [`packs`] |
+//! | `pack-versions.toml` | the highest version of each that was ever installed; see [`versions`] |
 
 pub mod file;
 #[expect(clippy::module_inception, reason = "the folder is the module's one noun")]
 mod home;
 pub mod keys;
+pub mod lock;
 pub mod log;
 pub mod packs;
 pub mod passphrase;
+pub mod pin;
 pub mod probes;
 pub mod settings;
 pub mod tuning;
+pub mod versions;
 
 pub use home::Home;

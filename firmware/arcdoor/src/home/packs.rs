@@ -2,6 +2,7 @@
 
 use super::Home;
 use super::settings::Settings;
+use super::versions::Versions;
 use crate::error::Error;
 use arcdoor_models::{Pack, SIGNATURE_FILE, unpack};
 use arcdoor_vision::check_pack_graphs;
@@ -13,31 +14,35 @@ use std::path::{Path, PathBuf};
 /// Where a pack lies before it has its name; no pack's name begins with a dot.
 const PART: &str = ".part";
 
-/// The pack that `asked` means: a folder with a manifest, or a name under `models/packs/` beside the working
-/// directory or under `packs/` in the home folder.
+/// The pack that `asked` means: the name of an installed one, or the path of a folder (with a `/`, or `.`). A name never
+/// means a folder of the working directory: whoever fills that would choose who is let in.
 ///
 /// # Errors
-/// When there is none, with the places that were looked at.
+/// When there is none.
 pub fn find(home: &Home, asked: &str) -> Result<PathBuf, Error> {
-    let given = PathBuf::from(asked);
-    let mut looked = vec![given.clone()];
-    let is_name = given.components().count() == 1 && !asked.starts_with('.');
-    if is_name {
-        looked = vec![Path::new("models/packs").join(asked), home.packs().join(asked), given];
+    let dir = if is_path(Path::new(asked)) { PathBuf::from(asked) } else { home.packs().join(asked) };
+    if !asked.is_empty() && dir.join(arcdoor_models::MANIFEST_FILE).is_file() {
+        return Ok(dir);
     }
-    match looked.iter().find(|dir| dir.join(arcdoor_models::MANIFEST_FILE).is_file()) {
-        Some(dir) => Ok(dir.clone()),
-        None => Err(Error::NoPack { asked: asked.to_owned(), looked }),
-    }
+    Err(Error::NoPack { asked: asked.to_owned(), looked: dir })
+}
+
+/// Whether this is the path of a folder, and no name.
+#[must_use]
+pub fn is_path(asked: &Path) -> bool {
+    asked.as_os_str().as_encoded_bytes().contains(&b'/')
+        || asked == Path::new(".")
+        || asked == Path::new("..")
 }
 
 /// Copies the pack in `from`, a folder or an archive, to the home's packs, and verifies the copy before it
 /// gets its name. A pack of that name that is there already is replaced in one step, so that a power cut
-/// leaves the old one or the new one. One of a lower version than that is taken only if `older`.
+/// leaves the old one or the new one. One of a lower version than was ever installed under this name is taken only if
+/// `older`.
 ///
 /// # Errors
-/// When the settings do not trust the pack, a graph file is not what its network makes, the pack is older than the
-/// installed one, or the disk fails; what was installed before is then as it was.
+/// When the settings do not trust the pack, a graph file is not what its network makes, the pack is older than one
+/// that was installed, or the disk fails; what was installed before is then as it was.
 pub fn install(home: &Home, settings: &Settings, from: &Path, older: bool) -> Result<Pack, Error> {
     home.create()?;
     let packs = home.packs();
@@ -45,13 +50,13 @@ pub fn install(home: &Home, settings: &Settings, from: &Path, older: bool) -> Re
     let part = packs.join(PART);
     remove(&part)?;
     fs::create_dir(&part).map_err(failed(&part))?;
-    let installed = place(settings, from, &part, older, &packs);
+    let installed = place(home, settings, from, &part, older);
     // What was refused, or replaced.
     remove(&part)?;
     installed
 }
 
-fn place(settings: &Settings, from: &Path, part: &Path, older: bool, packs: &Path) -> Result<Pack, Error> {
+fn place(home: &Home, settings: &Settings, from: &Path, part: &Path, older: bool) -> Result<Pack, Error> {
     if from.is_dir() {
         let pack = settings.open_pack(from)?;
         for file in pack.files() {
@@ -67,28 +72,22 @@ fn place(settings: &Settings, from: &Path, part: &Path, older: bool, packs: &Pat
     let pack = settings.open_pack(part)?;
     check_pack_graphs(&pack)?;
     // A pack's name is a plain one: its manifest was refused otherwise.
+    let packs = home.packs();
     let target = packs.join(pack.name());
+    let mut highest = Versions::read(home)?;
+    if !older {
+        highest.admit(&pack)?;
+    }
+    // First: what is noted and was not installed refuses less than was asked; the other way round, more.
+    highest.note(&pack, Pack::open(&target).ok().as_ref())?;
     if target.exists() {
-        if !older {
-            refuse_older(&pack, &target)?;
-        }
         renameat_with(CWD, part, CWD, &target, RenameFlags::EXCHANGE)
             .map_err(|errno| failed(&target)(errno.into()))?;
     } else {
         fs::rename(part, &target).map_err(failed(&target))?;
     }
-    sync(packs)?;
+    sync(&packs)?;
     settings.open_pack(&target)
-}
-
-/// An installed pack that does not open any more has no version to be older than.
-fn refuse_older(pack: &Pack, target: &Path) -> Result<(), Error> {
-    let Ok(present) = Pack::open(target) else { return Ok(()) };
-    let (offered, installed) = (pack.manifest().version, present.manifest().version);
-    if offered < installed {
-        return Err(Error::OlderPack { name: pack.name().to_owned(), offered, installed });
-    }
-    Ok(())
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), Error> {
@@ -117,14 +116,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pack_is_a_name_or_a_folder() {
+    fn a_name_is_an_installed_pack_and_a_path_is_a_folder() {
         let dir = tempfile::tempdir().unwrap();
         let home = Home::resolve(Some(dir.path().to_owned())).unwrap();
         let pack = dir.path().join("packs/mine");
-        assert!(matches!(find(&home, "mine"), Err(Error::NoPack { looked, .. }) if looked.contains(&pack)));
+        assert!(matches!(find(&home, "mine"), Err(Error::NoPack { looked, .. }) if looked == pack));
         fs::create_dir_all(&pack).unwrap();
         fs::write(pack.join(arcdoor_models::MANIFEST_FILE), "").unwrap();
         assert_eq!(find(&home, "mine").unwrap(), pack);
         assert_eq!(find(&home, pack.to_str().unwrap()).unwrap(), pack);
+        assert!(find(&home, "").is_err());
     }
 }

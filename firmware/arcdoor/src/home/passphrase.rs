@@ -20,7 +20,7 @@ const MOST_MEMORY_KIB: u32 = 512 * 1024;
 const MOST_PASSES: u32 = 16;
 
 /// What somebody typed, or keeps in a file; overwritten in memory when it is dropped.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Passphrase(Zeroizing<String>);
 
 impl Passphrase {

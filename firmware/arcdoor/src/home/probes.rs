@@ -123,12 +123,16 @@ impl Probes {
         Ok(slots.into_iter().flatten().find(|slot| slot.moment == moment).map(|slot| slot.sealed))
     }
 
-    /// Overwrites every probe whose time is over, or that is one too many for the settings.
+    /// Overwrites every probe whose time is over, or that is one too many for the settings. One from the future is over as
+    /// well: the clock was ahead when it was kept, and nobody knows how old it is.
     ///
     /// # Errors
     /// When the file cannot be read or written.
     pub fn sweep(&self, now_unix_s: u64) -> Result<(), Error> {
-        self.forget(|at, moment| at >= self.most || moment.unix_s.saturating_add(self.seconds) < now_unix_s)
+        self.forget(|at, moment| {
+            let is_over = moment.unix_s.saturating_add(self.seconds) < now_unix_s;
+            at >= self.most || is_over || moment.unix_s > now_unix_s
+        })
     }
 
     /// Overwrites the probes of a subject.

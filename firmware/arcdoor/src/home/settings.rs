@@ -184,7 +184,7 @@ impl Settings {
     #[must_use]
     pub fn run_options(&self, tuning: Tuning) -> RunOptions {
         let threads = if self.threads == 2 { Threads::Two } else { Threads::One };
-        RunOptions { engine: self.engine.into(), threads, tuning }
+        RunOptions { engine: self.engine.into(), threads, tuning, ..RunOptions::default() }
     }
 
     /// Opens the pack in `dir`, if these settings trust it.

@@ -1,16 +1,22 @@
 //! Marked copies of photos: boxes, landmarks, names.
 
 use crate::error::Error;
+use crate::home::file::make;
 use arcdoor_api::{Sight, Verdict};
-use arcdoor_frame::{RgbImage, write_png};
+use arcdoor_frame::{RgbImage, encode_png};
 use arcdoor_panel::{FaceMark, MarkKind, RgbCanvas, draw_overlay};
 use arcdoor_pipeline::Step;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+
+/// Copies of one name in a folder; more are an error.
+const MOST_OF_A_NAME: u32 = 10_000;
 
 /// Writes marked copies of photos into a folder.
 pub struct Annotator {
     dir: PathBuf,
-    written: Vec<PathBuf>,
 }
 
 impl Annotator {
@@ -20,10 +26,11 @@ impl Annotator {
     /// When it cannot be made.
     pub fn new(dir: &Path) -> Result<Self, Error> {
         std::fs::create_dir_all(dir).map_err(|source| Error::File { path: dir.to_owned(), source })?;
-        Ok(Self { dir: dir.to_owned(), written: Vec::new() })
+        Ok(Self { dir: dir.to_owned() })
     }
 
-    /// Marks `image` in place, writes it as PNG, and says where.
+    /// Marks `image` in place, writes it as a new PNG, and says where. Nothing is overwritten, and no link followed: the
+    /// folder may be the one that the photos lie in.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -34,11 +41,32 @@ impl Annotator {
         sight: &Sight,
         photo: &Path,
     ) -> Result<PathBuf, Error> {
-        let path = target(&self.dir, photo, &self.written);
         draw(image, step, sight);
-        write_png(&path, image.view()).map_err(|source| Error::Annotate { path: path.clone(), source })?;
-        self.written.push(path.clone());
+        let png =
+            encode_png(image.view()).map_err(|source| Error::Annotate { path: self.dir.clone(), source })?;
+        let (path, mut file) = self.free(photo)?;
+        file.write_all(&png).map_err(|source| {
+            // The first reason is told.
+            let _ = std::fs::remove_file(&path);
+            Error::File { path: path.clone(), source }
+        })?;
         Ok(path)
+    }
+
+    /// A new file for the marked copy of `photo`: its name with `.png`, and a number where something has that.
+    fn free(&self, photo: &Path) -> Result<(PathBuf, File), Error> {
+        let stem = photo.file_stem().unwrap_or_else(|| OsStr::new("frame"));
+        for n in 1..=MOST_OF_A_NAME {
+            let mut name = stem.to_owned();
+            name.push(if n == 1 { ".png".to_owned() } else { format!("-{n}.png") });
+            let path = self.dir.join(name);
+            match make(&path) {
+                Ok(file) => return Ok((path, file)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(source) => return Err(Error::File { path, source }),
+            }
+        }
+        Err(Error::Exists(self.dir.join(stem).with_added_extension("png")))
     }
 }
 
@@ -82,25 +110,21 @@ fn label(sight: &Sight) -> String {
     }
 }
 
-/// Where the marked copy of `photo` goes: its name with `.png`, and a number where two photos share it.
-fn target(dir: &Path, photo: &Path, taken: &[PathBuf]) -> PathBuf {
-    let stem = photo.file_stem().map_or_else(|| "frame".into(), |stem| stem.to_string_lossy().into_owned());
-    let first = dir.join(format!("{stem}.png"));
-    if !taken.contains(&first) {
-        return first;
-    }
-    (2..).map(|n| dir.join(format!("{stem}-{n}.png"))).find(|path| !taken.contains(path)).unwrap_or(first)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn photos_of_one_name_get_copies_of_their_own() {
-        let dir = Path::new("out");
-        let first = target(dir, Path::new("a/me.jpg"), &[]);
-        let second = target(dir, Path::new("b/me.png"), std::slice::from_ref(&first));
-        assert_eq!((first, second), (dir.join("me.png"), dir.join("me-2.png")));
+    fn a_copy_overwrites_neither_its_photo_nor_another_copy_and_follows_no_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::write(at("me.png"), "the photo itself").unwrap();
+        std::os::unix::fs::symlink(at("victim"), at("me-2.png")).unwrap();
+        let annotator = Annotator::new(dir.path()).unwrap();
+        for (photo, copy) in [("me.png", "me-3.png"), ("other/me.jpg", "me-4.png"), ("you.jpg", "you.png")] {
+            assert_eq!(annotator.free(&at(photo)).unwrap().0, at(copy));
+        }
+        assert_eq!(std::fs::read(at("me.png")).unwrap(), b"the photo itself");
+        assert!(!at("victim").exists());
     }
 }

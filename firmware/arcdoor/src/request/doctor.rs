@@ -3,9 +3,8 @@
 use crate::device::{Device, Outcome, Reply};
 use crate::error::{DEVICE, Error};
 use crate::home::Home;
-use crate::home::keys::Keys;
 use crate::home::settings::Settings;
-use arcdoor_api::{Check, Finding, KeySource, Response};
+use arcdoor_api::{Check, FilePath, Finding, KeySource, Response};
 use arcdoor_calib::gallery_threshold;
 use arcdoor_core::{Calibration, CalibrationError};
 use arcdoor_models::Pack;
@@ -16,12 +15,20 @@ use std::path::Path;
 /// The kernel's TPM device.
 const TPM: &str = "/dev/tpmrm0";
 
-/// Looks at home, settings, pack, gallery and camera, in this order. `broken`: why the settings do not read; the
-/// device then has the defaults.
+/// What was wrong already when the device was opened.
+#[derive(Debug, Default)]
+pub struct Trouble {
+    /// Why the settings do not read; the device has the defaults.
+    pub settings: Option<Error>,
+    /// Who else has the home.
+    pub home: Option<Error>,
+}
+
+/// Looks at home, settings, pack, gallery and camera, in this order.
 ///
 /// # Errors
 /// When an answer cannot be given.
-pub fn doctor(device: &mut Device, broken: Option<&Error>, reply: &mut dyn Reply) -> Result<Outcome, Error> {
+pub fn doctor(device: &mut Device, trouble: &Trouble, reply: &mut dyn Reply) -> Result<Outcome, Error> {
     let mut outcome = Outcome::Done;
     let mut say = |check, finding: Finding| {
         outcome = outcome.and(match finding {
@@ -32,11 +39,14 @@ pub fn doctor(device: &mut Device, broken: Option<&Error>, reply: &mut dyn Reply
         reply.answer(&Response::Check { check, health: finding.health(), finding })
     };
     say(Check::Home, home(device.home()))?;
-    say(Check::Settings, settings(device, broken))?;
-    if device.home().site().exists() {
-        say(Check::Site, Finding::SiteLeftOver { path: device.home().site() })?;
+    if let Some(in_use) = &trouble.home {
+        say(Check::Home, Finding::HomeInUse { why: in_use.to_string() })?;
     }
-    match device.pack().map(|pack| (pack.name().to_owned(), pack.dir().to_owned())) {
+    say(Check::Settings, settings(device, trouble.settings.as_ref()))?;
+    if device.home().site().exists() {
+        say(Check::Site, Finding::SiteLeftOver { path: device.home().site().into() })?;
+    }
+    match device.pack().map(|pack| (pack.name().to_owned(), FilePath::from(pack.dir()))) {
         Ok((name, dir)) => {
             let signed = device.settings().pack_keys().is_some();
             let found =
@@ -65,7 +75,9 @@ fn home(home: &Home) -> Finding {
     let dir = home.dir().to_owned();
     let metadata = match fs::metadata(&dir) {
         Ok(metadata) => metadata,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Finding::NoHome { dir },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Finding::NoHome { dir: dir.into() };
+        }
         Err(source) => return failed(&Error::File { path: dir, source }),
     };
     let mode = metadata.permissions().mode() & 0o777;
@@ -73,16 +85,16 @@ fn home(home: &Home) -> Finding {
     if !metadata.is_dir() {
         failed(&Error::File { path: dir, source: std::io::ErrorKind::NotADirectory.into() })
     } else if mode & 0o077 != 0 {
-        Finding::OpenHome { dir, mode }
+        Finding::OpenHome { dir: dir.into(), mode }
     } else if metadata.uid() != me.as_raw() && !me.is_root() {
-        Finding::ForeignHome { dir, uid: metadata.uid() }
+        Finding::ForeignHome { dir: dir.into(), uid: metadata.uid() }
     } else {
-        Finding::PrivateHome { dir, mode }
+        Finding::PrivateHome { dir: dir.into(), mode }
     }
 }
 
 fn settings(device: &Device, broken: Option<&Error>) -> Finding {
-    let path = device.home().settings();
+    let path: FilePath = device.home().settings().into();
     match broken {
         Some(error) => failed(error),
         None if !device.gone_keys().is_empty() => {
@@ -96,7 +108,7 @@ fn settings(device: &Device, broken: Option<&Error>) -> Finding {
 
 /// Whether tiles that were measured here are in use.
 fn tiles(device: &mut Device) -> Finding {
-    let path = device.home().tuning();
+    let path = device.home().tuning().into();
     match device.tuning() {
         Err(error) => failed(&error),
         Ok(Ok(None)) => Finding::DefaultTiles,
@@ -116,7 +128,7 @@ fn gallery(device: &mut Device) -> Vec<(Check, Finding)> {
     let mut templates = 0;
     // Looking makes no gallery.
     if !device.home().gallery().exists() {
-        found.push((Check::Key, key(Keys::of(device.home()).source())));
+        found.push((Check::Key, key(source(device))));
         found.push((Check::Gallery, Finding::NobodyEnrolled));
     } else {
         let (opened, people) = match device.gallery().map(|gallery| (gallery.len(), gallery.templates())) {
@@ -130,8 +142,15 @@ fn gallery(device: &mut Device) -> Vec<(Check, Finding)> {
         // Which key it is, only the gallery that it opened can tell.
         let source = match device.enrolled() {
             Ok(Some(gallery)) if opened => Ok(Some(gallery.source())),
-            _ => Keys::of(device.home()).source(),
+            _ => source(device),
         };
+        if let Ok(Some(KeySource::Credential | KeySource::Passphrase)) = source
+            && opened
+            && device.keys().is_ok_and(|keys| keys.has_key_file())
+        {
+            let path = device.home().dir().join("gallery.key").into();
+            found.push((Check::Key, Finding::OldKeyLeft { path }));
+        }
         found.push((Check::Key, key(source)));
         found.push((Check::Gallery, people));
         if !opened {
@@ -147,6 +166,10 @@ fn gallery(device: &mut Device) -> Vec<(Check, Finding)> {
         },
     ));
     found
+}
+
+fn source(device: &Device) -> Result<Option<KeySource>, Error> {
+    device.keys()?.source()
 }
 
 fn promise_of(settings: &Settings, pack: &Pack, templates: usize) -> Finding {

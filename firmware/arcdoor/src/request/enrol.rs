@@ -1,9 +1,10 @@
 //! Who is enrolled: enrol, re-enrol, and "not this person".
 
+use super::find::find;
 use super::frames::{Begun, Stepper};
 use crate::device::{Device, Now, Outcome, Reply, Work};
 use crate::error::Error;
-use arcdoor_api::{Advice, Entry, Feed, Progress, Response, View};
+use arcdoor_api::{Advice, Entry, Feed, NewName, Progress, Response, View};
 use arcdoor_core::limits::MAX_TEMPLATES_PER_SUBJECT;
 use arcdoor_core::{Millis, SubjectId, SubjectName, Template};
 use arcdoor_gallery::{Gallery, GalleryError};
@@ -24,6 +25,7 @@ pub(super) fn enrol(
     now: Now,
     reply: &mut dyn Reply,
 ) -> Result<Begun, Error> {
+    let name = &NewName::new(name)?.into_name();
     // Before anybody looks into the camera for nothing.
     if device.gallery()?.find(name).is_some() {
         return Err(Error::Enrolled(name.clone()));
@@ -40,7 +42,7 @@ pub(super) fn re_enrol(
     now: Now,
     reply: &mut dyn Reply,
 ) -> Result<Begun, Error> {
-    let subject = known(device.gallery()?, name)?;
+    let subject = find(device.gallery()?, name)?.id;
     let purpose = if add { Purpose::Add { subject } } else { Purpose::Replace { subject } };
     collect(device, name, purpose, from, now, reply)
 }
@@ -53,7 +55,7 @@ pub(super) fn not_this_person(
     now: Now,
     reply: &mut dyn Reply,
 ) -> Result<Begun, Error> {
-    let subject = known(device.gallery()?, name)?;
+    let subject = find(device.gallery()?, name)?.id;
     collect(device, name, Purpose::Deny { subject }, from, now, reply)
 }
 
@@ -66,15 +68,14 @@ pub(super) fn forget_impostors(
 ) -> Result<Outcome, Error> {
     let unknown = || Error::UnknownName(name.clone());
     let gallery = &mut device.enrolled()?.ok_or_else(unknown)?.gallery;
-    let subject = known(gallery, name)?;
+    let subject = find(gallery, name)?.id;
     let impostors = gallery.forget_impostors(subject)?;
-    device.journal().note(&Entry::ImpostorsForgotten { subject, impostors }, now.utc)?;
+    device
+        .journal()
+        .note(&Entry::ImpostorsForgotten { subject, impostors }, now.utc)
+        .map_err(|error| error.after(format!("nobody is denied being {name} any more")))?;
     reply.answer(&Response::ImpostorsForgotten { name: name.clone(), subject, impostors })?;
     Ok(Outcome::Done)
-}
-
-fn known(gallery: &Gallery, name: &SubjectName) -> Result<SubjectId, Error> {
-    gallery.find(name).map(|subject| subject.id).ok_or_else(|| Error::UnknownName(name.clone()))
 }
 
 /// Takes views of photos and enrols them, or waits for frames.
@@ -163,7 +164,8 @@ impl Job {
                 (subject, Entry::ReEnrolled { subject, templates })
             }
         };
-        journal.note(&entry, now.utc)?;
+        let done = format!("{name} is enrolled with {templates} template(s)");
+        journal.note(&entry, now.utc).map_err(|error| error.after(done))?;
         let subject = Some(subject);
         reply.answer(&Response::Enrolled { name, subject, templates, views, consistency, advice })?;
         Ok(Outcome::Done)
@@ -263,7 +265,10 @@ pub(super) fn deny(
     if let (denied @ 1.., of) = gallery.denied_views(subject)? {
         advice.push(Advice::DeniesOwn { views: denied, of });
     }
-    device.journal().note(&Entry::NotThisPerson { subject, wrong, impostors }, now.utc)?;
+    device
+        .journal()
+        .note(&Entry::NotThisPerson { subject, wrong, impostors }, now.utc)
+        .map_err(|error| error.after(format!("this person is denied being {name}")))?;
     reply.answer(&Response::NotThisPerson { name, subject, wrong, score, impostors, views, advice })?;
     Ok(Outcome::Done)
 }

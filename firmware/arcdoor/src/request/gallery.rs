@@ -1,11 +1,12 @@
 //! Whole galleries: who is in it, revoke, export, import, key.
 
+use super::find::find;
 use crate::device::{Device, Now, Outcome, Reply};
 use crate::error::Error;
 use crate::home::passphrase::{Kdf, Passphrase};
-use arcdoor_api::{Entry, KeySource, Remain, Response, UtcTime};
-use arcdoor_core::SubjectName;
-use arcdoor_gallery::{FileFolder, Folder, Gallery, Subject};
+use arcdoor_api::{Entry, KeySource, Record, Remain, Response, UtcTime};
+use arcdoor_core::{SubjectId, SubjectName};
+use arcdoor_gallery::{FileFolder, Gallery, Subject};
 use std::path::Path;
 
 /// Everybody enrolled.
@@ -18,9 +19,8 @@ pub(super) fn list(device: &mut Device, reply: &mut dyn Reply) -> Result<Outcome
 
 /// One subject.
 pub(super) fn show(device: &mut Device, name: &SubjectName, reply: &mut dyn Reply) -> Result<Outcome, Error> {
-    let opened = device.enrolled()?;
-    let subject = opened.as_ref().and_then(|opened| opened.gallery.find(name));
-    reply.answer(&line(subject.ok_or_else(|| Error::UnknownName(name.clone()))?))?;
+    let unknown = || Error::UnknownName(name.clone());
+    reply.answer(&line(find(&device.enrolled()?.ok_or_else(unknown)?.gallery, name)?))?;
     Ok(Outcome::Done)
 }
 
@@ -43,38 +43,52 @@ pub(super) fn revoke(
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
     let unknown = || Error::UnknownName(name.clone());
-    let opened = device.enrolled()?.ok_or_else(unknown)?;
-    let source = opened.source();
-    let subject = opened.gallery.find(name).ok_or_else(unknown)?.id;
-    let Subject { id, name, templates, impostors, enrolled_unix_s, .. } = opened.gallery.revoke(subject)?;
+    let gallery = &mut device.enrolled()?.ok_or_else(unknown)?.gallery;
+    let subject = find(gallery, name)?.id;
+    let subject = gallery.revoke(subject)?;
+    let done = format!("{} is revoked", subject.name);
+    let remains = forget(device, subject.id, erase, now).map_err(|error| error.after(done.clone()))?;
+    let Subject { id, name, templates, impostors, .. } = subject;
+    reply
+        .answer(&Response::Revoked { name, subject: id, templates, impostors, erased: erase, remains })
+        .map_err(|error| error.after(done))?;
+    Ok(Outcome::Done)
+}
+
+/// What is kept of a revoked subject beside the gallery goes, too; what remains.
+fn forget(device: &mut Device, id: SubjectId, erase: bool, now: Now) -> Result<Vec<Remain>, Error> {
     device.journal().note(&Entry::Revoked { subject: id }, now.utc)?;
     device.journal().probes.forget_subject(id)?;
     let mut remains = vec![Remain::LogEntries];
     if erase {
+        let source = device.enrolled()?.map(|opened| opened.source());
         device.reseal(|keys, opened| keys.renew(opened))?;
         device.journal().probes.forget_all()?;
         remains.push(Remain::FlashBlocks);
         remains.extend(match source {
-            KeySource::File => None,
-            KeySource::Credential => Some(Remain::SameCredential),
-            KeySource::Passphrase => Some(Remain::SamePassphrase),
+            Some(KeySource::Credential) => Some(Remain::SameCredential),
+            Some(KeySource::Passphrase) => Some(Remain::SamePassphrase),
+            Some(KeySource::File) | None => None,
         });
     } else {
         remains.push(Remain::FreePages);
     }
-    remains.extend(exports(device, enrolled_unix_s)?);
-    reply.answer(&Response::Revoked { name, subject: id, templates, impostors, erased: erase, remains })?;
-    Ok(Outcome::Done)
+    remains.extend(device.left().map(|why| Remain::NotOverwritten { why }));
+    remains.extend(exports(device, id)?);
+    Ok(remains)
 }
 
-/// Where the log says that everybody was written since then.
-fn exports(device: &Device, since_unix_s: u64) -> Result<Vec<Remain>, Error> {
+/// Where the log says that everybody was written since the subject was enrolled: by the order of its entries, for a clock
+/// may have been wrong at either.
+fn exports(device: &Device, subject: SubjectId) -> Result<Vec<Remain>, Error> {
+    let records = device.journal().log.read()?;
+    let enrolled =
+        |record: &Record| matches!(record.entry, Entry::Enrolled { subject: id, .. } if id == subject);
+    let since = records.iter().rposition(enrolled).unwrap_or(0);
     let mut files = Vec::new();
-    for record in device.journal().log.read()? {
-        if let Entry::Exported { file, .. } = record.entry
-            && record.at.unix_s() >= since_unix_s
-        {
-            files.push(Remain::Export { at: record.at, is_there: file.exists(), file });
+    for record in &records[since..] {
+        if let Entry::Exported { file, .. } = &record.entry {
+            files.push(Remain::Export { at: record.at, is_there: file.exists(), file: file.clone().into() });
         }
     }
     if files.is_empty() {
@@ -91,17 +105,29 @@ pub(super) fn export(
     now: Now,
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
-    let gallery = &device.enrolled()?.ok_or(Error::NobodyEnrolled)?.gallery;
-    if file.exists() {
+    let opened = device.enrolled()?.ok_or(Error::NobodyEnrolled)?;
+    let passphrase = passphrase.ok_or(Error::NoPassphrase)?;
+    if opened.passphrase().is_some_and(|own| own == passphrase) {
+        return Err(Error::SamePassphrase);
+    }
+    // The log must find it again, and JSON is text.
+    let place = std::path::absolute(file).map_err(|source| Error::File { path: file.to_owned(), source })?;
+    if place.to_str().is_none() {
+        return Err(Error::NotText(place));
+    }
+    if file.symlink_metadata().is_ok() {
         return Err(Error::Exists(file.to_owned()));
     }
     let kdf = Kdf::fresh()?;
-    let key = kdf.key(passphrase.ok_or(Error::NoPassphrase)?)?;
-    gallery.export(file, &key, &kdf.to_hint())?;
-    let subjects = gallery.len();
-    let place = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    device.journal().note(&Entry::Exported { subjects, file: place }, now.utc)?;
-    reply.answer(&Response::Exported { file: file.to_owned(), subjects })?;
+    let key = kdf.key(passphrase)?;
+    let subjects = opened.gallery.len();
+    opened.gallery.export(file, &key, &kdf.to_hint())?;
+    let exported = format!("everybody is exported to {}", file.display());
+    device
+        .journal()
+        .note(&Entry::Exported { subjects, file: place }, now.utc)
+        .map_err(|error| error.after(exported))?;
+    reply.answer(&Response::Exported { file: file.into(), subjects })?;
     Ok(Outcome::Done)
 }
 
@@ -113,18 +139,18 @@ pub(super) fn import(
     now: Now,
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
-    let pack = device.pack()?;
-    let (model_id, dimension) = (pack.model_id(), pack.dimension());
     let (folder, name) = FileFolder::split(file)?;
     let kdf = Kdf::from_hint(&Gallery::hint(&folder, name)?)?;
     let key = kdf.key(passphrase.ok_or(Error::NoPassphrase)?)?;
-    // Not as this home's own gallery: whatever lies beside the file is somebody else's.
-    let other = Gallery::open_on(folder.open(name, false)?, &key, model_id, dimension)?;
+    let other = Gallery::view(&folder, name, &key)?;
     let gallery = device.gallery()?;
     let before = gallery.len();
     let skipped = gallery.import(&other)?;
     let subjects = gallery.len() - before;
-    device.journal().note(&Entry::Imported { subjects }, now.utc)?;
+    device
+        .journal()
+        .note(&Entry::Imported { subjects }, now.utc)
+        .map_err(|error| error.after(format!("{subjects} subject(s) are imported")))?;
     reply.answer(&Response::Imported { subjects, skipped })?;
     Ok(Outcome::Done)
 }
@@ -137,6 +163,8 @@ pub(super) fn change_key(
     now: Now,
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
+    // Before `reseal` opens it, which would take no weaker key.
+    device.enrolled_by_any_key()?;
     device.reseal(|keys, opened| keys.change(opened.gallery, to, passphrase))?;
     changed_key(device, to, now.utc, reply)
 }
@@ -154,9 +182,10 @@ fn changed_key(
     at: UtcTime,
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
+    let journal = device.journal();
     // They lie under the old key, which nobody has any more.
-    device.journal().probes.forget_all()?;
-    device.journal().note(&Entry::KeyChanged { source }, at)?;
+    let noted = journal.probes.forget_all().and_then(|()| journal.note(&Entry::KeyChanged { source }, at));
+    noted.map_err(|error| error.after("the gallery is under a new key"))?;
     reply.answer(&Response::KeyChanged { source })?;
     Ok(Outcome::Done)
 }

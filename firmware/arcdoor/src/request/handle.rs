@@ -1,5 +1,6 @@
 //! From a request to the function that carries it out.
 
+use super::find::find;
 use super::frames::Begun;
 use super::{doctor, enrol, gallery, identify, log, pack, replay, tune};
 use crate::device::{Device, Now, Reply};
@@ -47,8 +48,7 @@ pub fn begin(
             return identify::ask(device, Question::Identify, from, annotate.as_deref(), now, reply);
         }
         Request::Verify { name, from } => {
-            let subject = device.gallery()?.find(name).map(|subject| subject.id);
-            let subject = subject.ok_or_else(|| Error::UnknownName(name.clone()))?;
+            let subject = find(device.gallery()?, name)?.id;
             return identify::ask(device, Question::Verify(subject), from, None, now, reply);
         }
         Request::ForgetImpostors { name } => enrol::forget_impostors(device, name, now, reply),
@@ -65,7 +65,7 @@ pub fn begin(
         Request::PackInstall { dir, older } => pack::install(device, dir, *older, reply),
         Request::Replay { file } => replay::replay(file, reply),
         Request::Tune { frame, winograd, dry_run } => tune::tune(device, *frame, *winograd, *dry_run, reply),
-        Request::Doctor => doctor::doctor(device, None, reply),
+        Request::Doctor => doctor::doctor(device, &doctor::Trouble::default(), reply),
     };
     outcome.map(Begun::Over)
 }

@@ -67,7 +67,9 @@ impl Ask {
         journal.decided(by, &sight, gallery, recognition.probe(), now.utc)?;
         let decision = sight.decision;
         let annotated = match &mut self.annotator {
-            Some(annotator) => Some(annotator.mark(recognition.image(), &step, &sight, Path::new(&photo))?),
+            Some(annotator) => {
+                Some(annotator.mark(recognition.image(), &step, &sight, Path::new(&photo))?.into())
+            }
             None => None,
         };
         reply.answer(&match by {

@@ -1,6 +1,7 @@
 //! What was: the log, and grants that were wrong.
 
 use super::enrol::deny;
+use super::find::find;
 use crate::device::{Device, Now, Outcome, Reply};
 use crate::error::Error;
 use crate::home::probes::Moment;
@@ -20,8 +21,7 @@ pub(super) fn show(
     let opened = if names || of.is_some() { device.enrolled()? } else { None };
     let gallery = opened.as_ref().map(|opened| &opened.gallery);
     if let Some(name) = of {
-        let subject = gallery.and_then(|gallery| gallery.find(name)).map(|subject| subject.id);
-        let subject = subject.ok_or_else(|| Error::UnknownName(name.clone()))?;
+        let subject = find(gallery.ok_or_else(|| Error::UnknownName(name.clone()))?, name)?.id;
         records.retain(|record| record.entry.subject() == Some(subject));
     }
     let shown = records.len().saturating_sub(count);

@@ -4,6 +4,7 @@
 pub mod annotate;
 pub mod doctor;
 mod enrol;
+mod find;
 mod frames;
 mod gallery;
 mod handle;

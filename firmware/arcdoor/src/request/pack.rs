@@ -19,12 +19,12 @@ pub(super) fn check(
     let dir = match dir {
         None => packs::find(device.home(), &device.settings().pack)?,
         // As it is, manifest or not: its problems are what was asked for.
-        Some(dir) if dir.is_dir() => dir.to_owned(),
+        Some(dir) if packs::is_path(dir) && dir.is_dir() => dir.to_owned(),
         Some(name) => packs::find(device.home(), &name.to_string_lossy())?,
     };
     let problems = Pack::check(&dir, device.settings().pack_keys());
     for problem in &problems {
-        reply.answer(&Response::PackProblem { dir: dir.clone(), problem: problem.to_string() })?;
+        reply.answer(&Response::PackProblem { dir: dir.as_path().into(), problem: problem.to_string() })?;
     }
     if !problems.is_empty() {
         return Ok(Outcome::Failed(PACK));
@@ -72,7 +72,7 @@ fn whole(pack: &Pack) -> Response {
         model_id: pack.model_id().to_string(),
         dimension: pack.dimension(),
         networks: pack.manifest().nets().map(|(_, net)| [net.file.clone(), net.licence.clone()]).collect(),
-        dir: pack.dir().to_owned(),
+        dir: pack.dir().into(),
     }
 }
 

@@ -79,7 +79,7 @@ pub(super) fn tune(
         device.keep_tuning(&Tuning::new(&chosen)?)?;
     }
     reply.answer(&Response::Tuning {
-        path,
+        path: path.map(Into::into),
         layers: chosen.len(),
         keeps_values: keeps_values || chosen.is_empty(),
     })?;

@@ -28,7 +28,10 @@ impl Device {
             .env("ARCDOOR_ALLOW_UNSIGNED_PACK", "true")
             .env_remove("CREDENTIALS_DIRECTORY")
             .env("ARCDOOR_HOME", self.home.path().join("state"))
+            .env_remove("ARCDOOR_KEY_SOURCE")
             .env("ARCDOOR_PASSPHRASE_FILE", self.home.path().join("passphrase"))
+            .env("ARCDOOR_NEW_PASSPHRASE_FILE", self.home.path().join("new-passphrase"))
+            .env("ARCDOOR_EXPORT_PASSPHRASE_FILE", self.home.path().join("export-passphrase"))
             .current_dir(self.home.path())
             .args(arguments);
         command

@@ -7,10 +7,10 @@ use super::refusal::Why;
 use super::shape::{Shape, View};
 use crate::limits::MAX_WORK;
 
-/// Largest batch: bigger ones are no business of a door.
+/// Most images in one run; a door has few faces at a time.
 const MAX_BATCH: usize = 16;
 
-/// What is done to every value.
+/// An activation: what is done to each value by itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Act {
     None,
@@ -27,10 +27,10 @@ pub(crate) enum Act {
 /// Values of weights, the last axis fastest.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Values<'m> {
-    /// As tract has read or made them.
+    /// Numbers that tract has read from the file or computed.
     #[cfg_attr(not(feature = "tract"), expect(dead_code, reason = "without tract, all come from files"))]
     Seen(&'m [f32]),
-    /// As they lie in a file: little-endian f32.
+    /// Bytes of the file, which tract has not read: little-endian f32.
     Stored(&'m [[u8; 4]]),
 }
 
@@ -43,20 +43,21 @@ impl Values<'_> {
     }
 }
 
-/// Weights of a convolution or of a fully connected layer; `V`: how their values are named.
+/// Weights of a convolution or of a fully connected layer. `V` is where their values are: [`Values`] in a graph, a
+/// place in a file in a stored one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Weights<V> {
-    /// `[M, K]`, M outputs.
+    /// `[M, K]`: for each of M output channels, the weights of its K summands.
     pub(crate) values: V,
     /// Whether they are `[K, M]` instead.
     pub(crate) by_input: bool,
-    /// A factor for each output channel, from a norm behind.
+    /// A factor for each output channel, from a normalisation that follows the layer.
     pub(crate) scale: Option<Vec<f32>>,
-    /// One for each output channel.
+    /// Added to the sums, one for each output channel.
     pub(crate) bias: Vec<f32>,
 }
 
-/// `V` as in [`Weights`].
+/// An operator of the plan; `V` as in [`Weights`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Op<V> {
     Conv {
@@ -108,7 +109,7 @@ enum StoredPoolKind {
 }
 
 impl<V> Op<V> {
-    /// As ONNX calls it.
+    /// The operator's name in ONNX.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Conv { .. } | Self::Depthwise { .. } => "Conv",
@@ -127,7 +128,7 @@ impl<V> Op<V> {
         }
     }
 
-    /// With weights named otherwise.
+    /// The same operator with `name` applied to where its weights are.
     pub(crate) fn try_map<W, E>(self, name: impl Fn(V) -> Result<W, E>) -> Result<Op<W>, E> {
         let named = |weights: Weights<V>| {
             let Weights { values, by_input, scale, bias } = weights;
@@ -146,15 +147,15 @@ impl<V> Op<V> {
         })
     }
 
-    /// The values that it reads.
+    /// How many values it reads.
     const fn arity(&self) -> usize {
         if matches!(self, Self::Add) { 2 } else { 1 }
     }
 }
 
 impl Op<Values<'_>> {
-    /// The shape that it makes of what it reads, and how many values each of its values is made of. Bounds and
-    /// constants are checked here, whoever read them.
+    /// The shape of its result for inputs of the shape `of`, and how many input values each value of the result is
+    /// computed from. Bounds and constants are checked here, for graphs from tract and from graph files alike.
     fn makes(&self, of: Shape) -> Result<(Shape, usize), Why> {
         let by_channel =
             |values: &[f32]| values.len() == of.channels && values.iter().all(|value| value.is_finite());
@@ -170,13 +171,14 @@ impl Op<Values<'_>> {
             Self::Dense { weights } => {
                 Ok((Shape::of_image(&[1, weights.bias.len(), 1, 1])?, weights.check(of.len())?))
             }
-            // tract would multiply an infinity by these; the fused forms would not.
+            // These must be finite: where they are folded into weights, an infinity would give other values than in
+            // tract.
             Self::Affine { scale, shift } if by_channel(scale) && by_channel(shift) => Ok((of, 1)),
             Self::Affine { .. } => Err(Why::Constant("operand")),
-            // The kernels may multiply a 0 by one, too.
+            // Slopes must be finite: the kernels may multiply a 0 by a slope, and 0 times infinity is NaN.
             Self::Act(Act::Prelu(slopes)) if !by_channel(slopes) => Err(Why::Constant("slopes")),
             Self::Act(Act::Clip { min, max }) if min <= max => Ok((of, 1)),
-            // A NaN is no bound either.
+            // Bounds in the wrong order, or a NaN for one.
             Self::Act(Act::Clip { .. }) => Err(Why::Constant("bounds")),
             Self::Act(_) | Self::Add => Ok((of, 1)),
             Self::Pool { taps, .. } => Ok((of.under(taps, of.channels)?, taps.kernel[0] * taps.kernel[1])),
@@ -187,7 +189,8 @@ impl Op<Values<'_>> {
 }
 
 impl Weights<Values<'_>> {
-    /// That there are so many for each output, and a factor for each output or none.
+    /// Checks that each output channel has `row` weights, and that there is a finite factor for each output channel,
+    /// or none at all. Returns `row`.
     fn check(&self, row: usize) -> Result<usize, Why> {
         let outputs = self.bias.len();
         let scaled = self.scale.as_ref().is_none_or(|factors| {
@@ -201,23 +204,23 @@ impl Weights<Values<'_>> {
     }
 }
 
-/// An operator; it makes value `index + 1` of the graph.
+/// An operator in its place. The result of the graph's node i is value i + 1 of the graph.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Node<'m> {
-    /// Of what it makes.
+    /// The name of its result.
     pub(crate) name: String,
     pub(crate) op: Op<Values<'m>>,
     pub(crate) inputs: Vec<usize>,
     pub(crate) shape: Shape,
 }
 
-/// Operators in an order in which each follows what it reads. Value 0 is the network's input.
+/// Operators in an order in which each follows those whose results it reads. Value 0 is the network's input.
 pub(crate) struct Graph<'m> {
     pub(crate) input: Shape,
     pub(crate) batch: usize,
     pub(crate) nodes: Vec<Node<'m>>,
     pub(crate) outputs: Vec<View>,
-    /// Multiply-accumulates, and values of results, on one image so far.
+    /// Multiply-accumulates plus values of results, for one image, of all nodes so far.
     work: u64,
 }
 
@@ -225,7 +228,7 @@ impl<'m> Graph<'m> {
     /// Most operators: IResNet-50 has 168.
     pub(crate) const MAX_OPERATORS: usize = 4_096;
 
-    /// With nothing in it.
+    /// A graph without operators, for this input shape: batch, channels, height, width.
     pub(crate) fn new(input: [usize; 4]) -> Result<Self, Why> {
         let (shape, batch) = (Shape::of_image(&input)?, input[0]);
         if !(1..=MAX_BATCH).contains(&batch) {
@@ -234,7 +237,7 @@ impl<'m> Graph<'m> {
         Ok(Self { input: shape, batch, nodes: Vec::new(), outputs: Vec::new(), work: 0 })
     }
 
-    /// Adds an operator, and gives the value that it makes.
+    /// Adds an operator and returns the number of its result.
     pub(crate) fn push(
         &mut self,
         name: String,
@@ -257,7 +260,7 @@ impl<'m> Graph<'m> {
         Ok(self.nodes.len())
     }
 
-    /// Whether each value is read or is an output, and the outputs are views of values.
+    /// Whether every value is read by a node or shown by an output, and every output shows a value of a fitting shape.
     pub(crate) fn is_whole(&self) -> bool {
         let mut used = vec![false; self.nodes.len() + 1];
         for view in &self.outputs {

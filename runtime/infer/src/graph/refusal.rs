@@ -8,14 +8,14 @@ use arcdoor_kernels::ShapeError;
 pub struct Unsupported {
     /// The operator, as tract names it.
     pub operator: String,
-    /// Name of what it makes.
+    /// The name of its result, as the file or tract calls it; empty for the whole graph.
     pub node: String,
-    /// Why.
+    /// What is wrong with it.
     pub why: Why,
 }
 
 impl Unsupported {
-    /// What is wrong with no single operator.
+    /// A refusal of the graph as a whole, for a reason that lies in no single operator.
     pub(crate) fn whole(why: Why) -> Self {
         Self { operator: "graph".to_owned(), node: String::new(), why }
     }
@@ -33,16 +33,16 @@ pub enum Why {
     /// An input that must be a constant of f32, and is not.
     #[error("its {0} is no plain constant of the right length")]
     Constant(&'static str),
-    /// A shape that no channel-blocked map holds, or that contradicts what it reads.
+    /// A shape that no channel-blocked map holds, or that does not follow from the shapes of its inputs.
     #[error("its shape does not fit the plan's maps")]
     Dims,
     /// Inputs that the plan cannot combine.
     #[error("it combines tensors that lie differently")]
     Inputs,
-    /// Something reads what nothing makes, or itself.
+    /// An operator that reads a value which no operator before it makes.
     #[error("it reads what nothing before it makes")]
     Order,
-    /// More nodes, or longer buffers, than the plan handles.
+    /// More operators, work or memory than a plan may have.
     #[error("it is larger than the plan's bounds")]
     TooLarge,
     /// The kernel refuses the shape.

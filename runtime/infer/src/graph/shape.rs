@@ -19,16 +19,17 @@ impl Shape {
         self.channels * self.height * self.width
     }
 
-    /// Of `[N, C, H, W]`.
+    /// From `[N, C, H, W]`; N is left out.
     pub(crate) fn of_image(dims: &[usize]) -> Result<Self, Why> {
         let &[_, channels, height, width] = dims else { return Err(Why::Dims) };
         let shape = Self { channels, height, width };
         shape.checked_len().map(|_| shape).ok_or(Why::TooLarge)
     }
 
-    /// What windows over it make, of so many channels.
+    /// The shape of the result of a convolution or a pool over a map of this shape; the result has `channels`
+    /// channels.
     pub(crate) fn under(self, taps: &Taps, channels: usize) -> Result<Self, Why> {
-        // A window within the padding alone has no pixel of the map.
+        // Refuses padding as wide as the kernel: some windows would have no pixel of the map.
         if taps.pads.iter().zip(taps.kernel.iter().cycle()).any(|(&pad, &side)| pad >= side) {
             return Err(Why::Attribute("pads"));
         }
@@ -58,17 +59,17 @@ enum StoredOrder {
 /// A tensor as a view of a map. Reshaping and transposing make new views and move nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct View {
-    /// Which map.
+    /// The number of the value whose map it shows.
     pub(crate) value: usize,
-    /// The order in which the tensor's values name those of the map: ONNX's own, NCHW, is planar, and NHWC interleaved.
+    /// The order of the tensor's values: planar for NCHW, which is ONNX's own order, interleaved for NHWC.
     #[serde(with = "StoredOrder")]
     pub(crate) order: Order,
-    /// With the batch.
+    /// The tensor's shape, the batch included.
     pub(crate) dims: Vec<usize>,
 }
 
 impl View {
-    /// Most axes.
+    /// Most axes of a tensor.
     pub(crate) const MAX_RANK: usize = 8;
 
     /// Whether it shows a batch of maps of this shape.

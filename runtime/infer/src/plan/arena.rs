@@ -56,7 +56,8 @@ mod tests {
             place(&lens.iter().enumerate().map(life).collect::<Vec<_>>()).unwrap().1
         };
         assert_eq!(chain(&[64, 32, 64, 32, 64, 32]), 96);
-        // Two neighbours need 80; longest first leaves no gap for the 16 in the middle.
+        // The least is 80, for the two neighbours 32 and 48. Placing the longest first leaves no gap for the 16
+        // between.
         assert_eq!(chain(&[16, 32, 48, 16, 32, 48]), 96);
     }
 

@@ -9,9 +9,10 @@ use super::step::Kernel;
 use crate::graph::Graph;
 use crate::tuning::Layer;
 
-/// Shorter maps, in values, stay in a second cache as a whole. A fuzzer's files are small, and are to get here.
+/// Least length, in values, of a map that is not kept whole between two steps: shorter ones stay in a second cache
+/// anyway. Lower under a fuzzer, whose small files should reach this code, too.
 const LEAST: usize = if cfg!(fuzzing) { 1 << 6 } else { 1 << 17 };
-/// Values that wait in strips at a time: 256 KiB, half of a small second cache. 64 KiB were about as fast.
+/// Most values of a chain's strips together: 256 KiB, half of a small second cache. 64 KiB were about as fast.
 const ROOM: usize = if cfg!(fuzzing) { 1 << 8 } else { 1 << 16 };
 
 /// A fused step with its kernel, and where its packed weights lie.
@@ -25,7 +26,7 @@ pub(super) struct Link<'a> {
     pub(super) packed: Range<usize>,
 }
 
-/// The links in groups, in order: a chain, or one alone.
+/// The links in groups, in order; each group becomes a step: several links as a chain, or one link alone.
 pub(super) fn group(graph: &Graph<'_>, links: &[Link<'_>]) -> Vec<Range<usize>> {
     let mut groups = Vec::new();
     let mut start = 0;
@@ -42,7 +43,8 @@ pub(super) fn group(graph: &Graph<'_>, links: &[Link<'_>]) -> Vec<Range<usize>> 
     groups
 }
 
-/// Whether link `at` can go on with what the one before it makes, row by row, and should.
+/// Whether link `at` can join the group of the link before it: it alone reads that link's map, the map is large enough
+/// to be worth it, and the link computes each channel from the same channel, row by row.
 fn follows(graph: &Graph<'_>, links: &[Link<'_>], at: usize) -> bool {
     let (before, link) = (&links[at - 1], &links[at]);
     let value = before.fused.output;
@@ -59,7 +61,7 @@ fn follows(graph: &Graph<'_>, links: &[Link<'_>], at: usize) -> bool {
         && matches!(link.kernel, Kernel::Depthwise(_) | Kernel::Pool(_))
 }
 
-/// The kernel of a group.
+/// The kernel of a group: the link's own, or a chain of all.
 pub(super) fn kernel(links: &[Link<'_>]) -> Result<Kernel, ShapeError> {
     let (head, tile) = match links {
         [one] => return Ok(one.kernel.clone()),

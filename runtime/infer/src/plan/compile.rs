@@ -14,8 +14,8 @@ use super::merge::{Taken, merge};
 use super::run::{Output, Plan};
 use super::step::{Kernel, Source, Step};
 use crate::graph::{Graph, Shape, Unsupported, View, Why};
-use crate::spec::Loading;
 use crate::tuning::{Layer, Tuning};
+use crate::watcher::{Done, Watcher};
 
 /// Longest arena and longest packed weights, in values: 512 MiB each.
 const MAX_VALUES: usize = 128 << 20;
@@ -23,12 +23,8 @@ const MAX_VALUES: usize = 128 << 20;
 /// Compiles a graph for the instruction set of this CPU.
 ///
 /// # Errors
-/// The first thing that the plan does not run.
-pub(crate) fn compile(
-    graph: &Graph<'_>,
-    tuning: &Tuning,
-    after: &mut dyn FnMut(Loading),
-) -> Result<Plan, Unsupported> {
+/// Names the first operator that the plan does not run, and why.
+pub(crate) fn compile(graph: &Graph<'_>, tuning: &Tuning, watcher: &Watcher) -> Result<Plan, Unsupported> {
     let isa = Isa::detect();
     let mut fused = fuse(graph);
     let taken = merge(graph, &mut fused);
@@ -46,9 +42,9 @@ pub(crate) fn compile(
     look_ahead(&mut steps);
     let outputs = answers(graph, &maps, &places, &taken)?;
     let (batch, image) = (graph.batch, graph.input.len());
-    after(Loading::Planned);
+    watcher.tell(Done::Planned);
     let weights = pack(&links)?;
-    after(Loading::Packed);
+    watcher.tell(Done::Packed);
     let scratch_len = steps.iter().map(|step| step.kernel.scratch_len()).max().unwrap_or(0);
     Ok(Plan { steps, entries, weights, arena_len, scratch_len, outputs, batch, image, isa })
 }
@@ -74,7 +70,7 @@ fn links<'a>(
         let kernel = Kernel::new(one, graph.input, source, added, map, isa, choice)
             .map_err(|error| refused(Why::Kernel(error)))?;
         let packed = end..end + kernel.packed_len();
-        // The place of the next: at a line of memory.
+        // Each step's weights begin at a cache line.
         end = packed.end.next_multiple_of(LANES);
         if end > MAX_VALUES {
             return Err(refused(Why::TooLarge));
@@ -84,7 +80,7 @@ fn links<'a>(
     fused.iter().map(link).collect()
 }
 
-/// The step of one group of links.
+/// The step that one group of links becomes, and its description.
 fn step(links: &[Link<'_>], places: &Places) -> Result<(Step, Entry), Unsupported> {
     let (Some(first), Some(last)) = (links.first(), links.last()) else {
         return Err(Unsupported::whole(Why::Order));
@@ -112,7 +108,8 @@ fn step(links: &[Link<'_>], places: &Places) -> Result<(Step, Entry), Unsupporte
     Ok((Step { kernel, packed, next: 0..0, input, residual, output }, entry))
 }
 
-/// Tells each step which weights follow its own.
+/// Fills in for each step which weights are fetched while it runs: those of the steps that follow it, up to and with
+/// the next step that does so itself.
 fn look_ahead(steps: &mut [Step]) {
     let mut end = steps.last().map_or(0, |step| step.packed.end);
     for step in steps.iter_mut().rev() {
@@ -123,7 +120,7 @@ fn look_ahead(steps: &mut [Step]) {
     }
 }
 
-/// What a tuning may say something of: dense convolutions and fully connected layers.
+/// The layer that a tuning may have a choice for: dense convolutions and fully connected layers are such.
 fn layer_of(graph: &Graph<'_>, maps: &Maps, fused: &Fused<'_>) -> Option<Layer> {
     let planar = is_stem(graph, &fused.kind, fused.input);
     let input = if planar {

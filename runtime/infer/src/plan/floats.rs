@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// Values at one cache line: the alignment that kernels like, 64 bytes.
+/// Values of one cache line of 64 bytes, the alignment with which kernels are fastest.
 const LINE: usize = 16;
 
 /// A buffer of zeros, at a 64-byte boundary; it never moves.

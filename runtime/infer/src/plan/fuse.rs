@@ -9,7 +9,7 @@ use crate::graph::{Act, Graph, Node, Op, Weights};
 /// What a step computes, before its activation and its residual.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Kind<'m> {
-    /// The network's input, planar, as a blocked map.
+    /// Copies the network's planar input into a blocked map.
     Block,
     Conv {
         taps: Taps,
@@ -26,7 +26,7 @@ pub(super) enum Kind<'m> {
         scale: Vec<f32>,
         shift: Vec<f32>,
     },
-    /// The value itself, for an activation alone.
+    /// Leaves each value as it is: for steps that are an activation or an addition alone.
     Copy,
     Pool {
         kind: PoolKind,
@@ -37,7 +37,7 @@ pub(super) enum Kind<'m> {
 }
 
 impl Kind<'_> {
-    /// From one window to the next.
+    /// Input pixels from one output pixel's window to the next; 1 for kinds without windows.
     pub(super) const fn stride(&self) -> usize {
         match self {
             Self::Conv { taps, .. } | Self::Depthwise { taps, .. } | Self::Pool { taps, .. } => taps.stride,
@@ -46,7 +46,7 @@ impl Kind<'_> {
     }
 }
 
-/// Where a second map is added.
+/// The number of a second value that is added, before or after the activation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Added {
     BeforeAct(usize),
@@ -61,14 +61,15 @@ impl Added {
     }
 }
 
-/// One pass over memory.
+/// Operators that run in one pass over memory.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Fused<'m> {
-    /// Operators as ONNX calls them, joined; and the name of what the step makes.
+    /// ONNX's names of the operators, joined by `+`.
     pub(super) operators: String,
+    /// The name of the result.
     pub(super) name: String,
     pub(super) kind: Kind<'m>,
-    /// Weights of steps merged into this one, whose channels follow.
+    /// Weights of the steps that were merged into this one; their channels follow its own.
     pub(super) beside: Vec<Weights<Values<'m>>>,
     pub(super) input: usize,
     pub(super) added: Option<Added>,
@@ -77,15 +78,15 @@ pub(super) struct Fused<'m> {
     pub(super) shape: Shape,
 }
 
-/// Most channels of a planar image: with more, a map is read with fewer instructions.
+/// Most channels of an input that a convolution reads as a planar image; with more, blocked maps are faster.
 const MAX_PLANES: usize = 4;
 
-/// Whether a node reads the planar input itself.
+/// Whether a node is a convolution that reads the network's planar input directly.
 pub(super) fn is_stem(graph: &Graph<'_>, kind: &Kind<'_>, input: usize) -> bool {
     matches!(kind, Kind::Conv { .. }) && input == 0 && graph.input.channels <= MAX_PLANES
 }
 
-/// The steps, each after what it reads.
+/// The steps of a graph, each after those whose results it reads.
 pub(super) fn fuse<'m>(graph: &Graph<'m>) -> Vec<Fused<'m>> {
     let mut readers = vec![0_usize; graph.nodes.len() + 1];
     let read = graph.nodes.iter().flat_map(|node| node.inputs.iter().copied());
@@ -100,13 +101,14 @@ pub(super) fn fuse<'m>(graph: &Graph<'m>) -> Vec<Fused<'m>> {
 
 struct Fuser<'m> {
     readers: Vec<usize>,
-    /// The step that makes a value, where one does.
+    /// For each value, the index of the step that computes it; `None` for the input, where no step copies it into a map,
+    /// and for values that are not reached yet.
     made: Vec<Option<usize>>,
     steps: Vec<Fused<'m>>,
 }
 
 impl<'m> Fuser<'m> {
-    /// The input as a map, where anything but a stem reads it.
+    /// Adds a step that copies the input into a map, where any node needs one.
     fn block(&mut self, graph: &Graph<'m>) {
         let reads_map = |node: &Node<'_>| {
             let stem = match (&node.op, &*node.inputs) {
@@ -143,7 +145,7 @@ impl<'m> Fuser<'m> {
         };
         let index = if let Some(index) = fused {
             let step = &mut self.steps[index];
-            // A norm within weights is no pass of its own.
+            // A normalisation that was folded into weights is not named: nothing of it is left to run.
             if !matches!(node.op, Op::Affine { .. }) {
                 step.operators.push('+');
                 step.operators.push_str(node.op.name());
@@ -194,7 +196,8 @@ impl<'m> Fuser<'m> {
         Some(index)
     }
 
-    /// Into the weights before, or into another affine before.
+    /// Folds an affine operator into the weights, or into the affine operator, that make its input. Returns the index
+    /// of that step, or `None` where it cannot.
     fn affine(&mut self, input: usize, scale: &[f32], shift: &[f32]) -> Option<usize> {
         let index = self.only_for_us(input)?;
         let step = &mut self.steps[index];
@@ -224,8 +227,8 @@ impl<'m> Fuser<'m> {
         Some(index)
     }
 
-    /// Into the later of the two steps that make the operands, where it can add and the other operand is
-    /// there when it runs.
+    /// Lets the later of the two steps that make the operands do the addition, if it can add and if the other operand
+    /// is computed before it. Returns the index of that step.
     fn add(&mut self, a: usize, b: usize) -> Option<usize> {
         let candidate = |x: usize, other: usize| {
             let index = self.only_for_us(x)?;

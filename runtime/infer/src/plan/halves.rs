@@ -5,7 +5,8 @@ use arcdoor_kernels::{Inputs, Isa, LANES, Part, ShapeError};
 use super::step::Kernel;
 use crate::team::{self, Threads};
 
-/// Fewer multiply-accumulates, some microseconds, are done sooner than another thread hears of them.
+/// Least multiply-accumulates of a step that is shared between two threads. Fewer take a few microseconds, about as
+/// long as it takes to wake the other thread.
 const LEAST_MACS: u64 = 200_000;
 
 /// Values of scratch memory for steps of which one thread needs up to `len`.
@@ -37,7 +38,8 @@ pub(super) fn run(
     first.and(second)
 }
 
-/// The parts, and where in the output the second one begins; `None` for what is too small.
+/// The two parts of a step, and the index in the output where the second one begins; `None` for steps that are too
+/// small or of a kind that is not shared.
 fn halves(kernel: &Kernel) -> Option<([Part; 2], usize)> {
     let map = match kernel {
         Kernel::Chain(op, _) => op.output(),

@@ -1,5 +1,5 @@
-//! Branches side by side become one step: a detector's heads read the same map, and few channels of each fill
-//! a block of their own.
+//! Branches that read the same map become one step. A detector's heads are such, and each has few channels, which
+//! alone would leave most lanes of a block empty.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,16 +9,16 @@ use arcdoor_kernels::{LANES, Taps};
 use super::fuse::{Fused, Kind};
 use crate::graph::{Act, Graph};
 
-/// Which channels of which value an output's value has become.
+/// Where a merged branch's output is found: in these channels of another value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Taken {
     pub(super) value: usize,
     pub(super) channels: Range<usize>,
-    /// Whether the logistic function is left to whoever reads the output out.
+    /// Whether the logistic function remains to be computed when the output is read out.
     pub(super) sigmoid: bool,
 }
 
-/// A convolution, and perhaps a depthwise one behind it, that end in outputs alone.
+/// A convolution, or one that a depthwise convolution follows, whose result only outputs read.
 #[derive(Debug, Clone, Copy)]
 struct Branch {
     first: usize,
@@ -31,7 +31,7 @@ impl Branch {
     }
 }
 
-/// Merges what can be; says what became of the outputs that are touched.
+/// Merges the branches that can be merged. Returns, for each of their outputs, where it is found then.
 pub(super) fn merge(graph: &Graph<'_>, fused: &mut Vec<Fused<'_>>) -> BTreeMap<usize, Taken> {
     let mut taken = BTreeMap::new();
     let mut groups: Vec<Vec<Branch>> = Vec::new();
@@ -93,8 +93,8 @@ fn taps(step: &Fused<'_>) -> Option<Taps> {
     }
 }
 
-/// Whether one step can do the work of both; only at the end may some values go through the logistic function
-/// and others not.
+/// Whether one step can compute both branches: same input, kernels and activations. The last activations may differ in
+/// that one is the logistic function and the other none: that is made up for when outputs are read out.
 fn alike(fused: &[Fused<'_>], a: Branch, b: Branch) -> bool {
     let same_act = |a: &Act, b: &Act| match (a, b) {
         (Act::Prelu(_), Act::Prelu(_)) => true,
@@ -142,7 +142,7 @@ fn join(fused: &mut [Fused<'_>], group: &[Branch], taken: &mut BTreeMap<usize, T
 }
 
 impl Fused<'_> {
-    /// Another step's channels behind this one's.
+    /// Adds another step's channels after this one's.
     fn absorb(&mut self, other: Self) {
         self.shape.channels += other.shape.channels;
         self.name.push(',');

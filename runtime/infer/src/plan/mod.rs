@@ -2,25 +2,20 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `makers` | who makes what in tract's graph, and which weights it has not seen |
-//! | `pattern` | what several of tract's operators say together: a PReLU, a clip, a mean |
-//! | `product` | which sums an `EinSum` of tract's is made of |
-//! | `shape` | a tensor as a view of a channel-blocked map: reshaping and transposing move nothing |
-//! | `graph`, `read` | tract's operators, checked one by one, in order |
-//! | `stored` | such a graph in a file, so that a start needs no tract |
 //! | `fuse` | convolution, bias, norm, activation and residual as one step |
 //! | `merge` | branches that read the same map as one step |
 //! | `chain` | steps that hand a large map to the next one run together, some rows at a time |
 //! | `arena` | maps that share memory by lifetime |
 //! | `step`, `compile` | kernels with their shapes, and weights packed for them |
 //! | `halves` | a step on one thread or two |
+//! | `floats` | buffers that begin at a cache line |
 //! | `run` | the runner: nothing is allocated once it is made |
-//! | `explain` | what a plan does, by step |
-//! | `trial` | measuring a layer's candidates on the machine at hand |
+//! | `explain` | each step for people: its operators, its result, its predicted time |
+//! | `trial` | measuring which tile and form of a layer is fastest on this machine |
 //!
-//! A plan is compiled from the graph as tract reads, types and declutters it ([`crate::source::declutter`]), so that both
-//! engines mean the same by a file. A graph with anything else in it is refused with the reason
-//! ([`Unsupported`]) and left to tract.
+//! A plan is compiled from the graph that tract has read, typed and decluttered, so that plan and tract mean the same
+//! by a file. A graph with an operator that is not supported is refused with the reason ([`crate::Unsupported`]) and
+//! left to tract.
 
 mod arena;
 mod chain;

@@ -11,6 +11,7 @@ use super::halves;
 use super::step::{Source, Step};
 use crate::error::InferError;
 use crate::team::Threads;
+use crate::watcher::{Done, Watcher};
 
 /// A network, compiled for one input shape.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub(crate) struct Plan {
     pub(super) entries: Vec<Entry>,
     pub(super) weights: Floats,
     pub(super) arena_len: usize,
-    /// Values of scratch memory: the most that one step needs.
+    /// Length of scratch memory in values: what the step that needs most of it needs.
     pub(super) scratch_len: usize,
     pub(super) outputs: Vec<Output>,
     pub(super) batch: usize,
@@ -55,7 +56,7 @@ pub(crate) struct Runner {
     arena: Floats,
     scratch: Floats,
     outputs: Vec<Vec<f32>>,
-    /// Whether the outputs are those of a run.
+    /// Whether the last run ended without an error, so that outputs may be read.
     ran: bool,
 }
 
@@ -77,18 +78,16 @@ impl Runner {
         &mut self.input
     }
 
-    /// Calls `after` with the index of each step that has just run; with the number of steps after the outputs
-    /// were read out.
-    pub(crate) fn run(&mut self, mut after: impl FnMut(usize)) -> Result<(), InferError> {
+    pub(crate) fn run(&mut self, watcher: &Watcher) -> Result<(), InferError> {
         self.ran = false;
         for image in 0..self.plan.batch {
-            self.image(image, &mut after).map_err(|error| InferError::Run(error.to_string()))?;
+            self.image(image, watcher).map_err(|error| InferError::Run(error.to_string()))?;
         }
         self.ran = true;
         Ok(())
     }
 
-    fn image(&mut self, index: usize, after: &mut impl FnMut(usize)) -> Result<(), ShapeError> {
+    fn image(&mut self, index: usize, watcher: &Watcher) -> Result<(), ShapeError> {
         let plan = &*self.plan;
         let input = self.input.chunks_exact(plan.image).nth(index).unwrap_or_default();
         let (weights, arena) = (plan.weights.all(), self.arena.all_mut());
@@ -96,7 +95,7 @@ impl Runner {
         let mut room = Room { plan, threads: self.threads, weights, image: input, scratch, arena };
         for (at, step) in plan.steps.iter().enumerate() {
             room.step(step)?;
-            after(at);
+            watcher.tell(Done::Step(at));
         }
         let arena = room.arena;
         for (output, values) in plan.outputs.iter().zip(&mut self.outputs) {
@@ -105,7 +104,7 @@ impl Runner {
             let values = values.chunks_exact_mut(len).nth(index).unwrap_or_default();
             output.unblock.run(plan.isa, map, values)?;
         }
-        after(plan.steps.len());
+        watcher.tell(Done::Outputs);
         Ok(())
     }
 
@@ -118,7 +117,7 @@ impl Runner {
     }
 }
 
-/// What the steps of one image read and write.
+/// The memory that the steps read and write while they run for one image.
 struct Room<'a> {
     plan: &'a Plan,
     threads: Threads,
@@ -129,7 +128,7 @@ struct Room<'a> {
 }
 
 impl Room<'_> {
-    /// The output's place in the arena overlaps with no other.
+    /// Runs a step. Its output's place in the arena overlaps with none that it reads, so the arena is split there.
     fn step(&mut self, step: &Step) -> Result<(), ShapeError> {
         let output = &step.output;
         let packed = self.weights.get(step.packed.clone()).unwrap_or_default();

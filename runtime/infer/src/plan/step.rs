@@ -19,14 +19,14 @@ use crate::tuning::Choice;
 #[derive(Debug, Clone)]
 pub(super) enum Kernel {
     Block(Block),
-    /// Several links, each packed by its own kernel.
+    /// Several links that run some rows at a time. Each link's own kernel packs its weights.
     Chain(Box<Chain>, Tile),
     Conv(Conv, Tile),
     Depthwise(Depthwise),
     Elementwise(Elementwise),
     Pool(Pool),
     Upsample(Upsample2),
-    /// A 3x3 convolution in the form that needs fewer multiplications.
+    /// A 3x3 convolution in Winograd's form.
     Winograd(Winograd, Tile),
 }
 
@@ -44,14 +44,15 @@ pub(super) enum Source {
 pub(super) struct Step {
     pub(super) kernel: Kernel,
     pub(super) packed: Range<usize>,
-    /// The weights of the steps after this one, as far as the next dense convolution's.
+    /// The weights that are fetched while this step runs: those of the steps after it, up to and with the next dense
+    /// convolution's.
     pub(super) next: Range<usize>,
     pub(super) input: Source,
     pub(super) residual: Option<Range<usize>>,
     pub(super) output: Range<usize>,
 }
 
-/// What follows a fused step's sums.
+/// Activation and residual of a fused step.
 fn epilogue(fused: &Fused<'_>, added: Option<Map>) -> Result<Epilogue, ShapeError> {
     let activation = match &fused.act {
         Act::None => Activation::None,
@@ -70,8 +71,8 @@ fn epilogue(fused: &Fused<'_>, added: Option<Map>) -> Result<Epilogue, ShapeErro
 }
 
 impl Kernel {
-    /// The kernel of a fused step between two maps; `input` is `None` for what reads the planar image. A `choice`
-    /// is in place of the default.
+    /// The kernel of a fused step between two maps; `input` is `None` for steps that read the planar image. Without a
+    /// `choice`, tile and form are the defaults.
     pub(super) fn new(
         fused: &Fused<'_>,
         image: Shape,
@@ -93,7 +94,7 @@ impl Kernel {
             Kind::Block => Self::Block(Block::new(output)),
             Kind::Conv { taps, .. } => {
                 let direct = Conv::new(input, output, taps, epilogue)?;
-                // The direct sum, or Winograd's form where that was measured to be faster.
+                // Without a choice: Winograd's form for the shapes where it was measured to be faster.
                 let square = match choice {
                     Some(choice) => choice.form.square(),
                     None => Winograd::suggest(&input, &output, taps),
@@ -149,7 +150,7 @@ impl Kernel {
         }
     }
 
-    /// Writes what [`run`](Self::run) reads beside its maps.
+    /// Writes what [`run`](Self::run) reads beside its maps: weights, bias and slopes.
     pub(super) fn pack(&self, fused: &Fused<'_>, packed: &mut [f32]) -> Result<(), ShapeError> {
         let slopes = if let Act::Prelu(slopes) = &fused.act { Some(&**slopes) } else { None };
         match (self, &fused.kind) {
@@ -219,8 +220,8 @@ impl Kernel {
     }
 }
 
-/// Weights of a step and of those merged into it, `[M][...]` and each row times its channel's factor; `None` where
-/// they lie so already.
+/// The weights of a step and of the steps merged into it, as `[M][...]` with each output channel's factor multiplied
+/// in; `None` where the step's weights can be packed as they are.
 fn gathered(first: &Weights<Values<'_>>, beside: &[Weights<Values<'_>>]) -> Option<Vec<f32>> {
     if beside.is_empty() && first.scale.is_none() && !first.by_input {
         return None;

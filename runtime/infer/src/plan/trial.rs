@@ -1,4 +1,4 @@
-//! Measuring a layer's candidates on the machine at hand.
+//! Measuring, on this machine, which tile and form of a layer is fastest.
 
 use arcdoor_kernels::{Conv, Inputs, Isa, ShapeError, Tile, Winograd};
 
@@ -7,36 +7,37 @@ use crate::tuning::{Choice, Form, Layer};
 
 /// Values of all copies of a layer's weights together, at most: 64 MiB.
 const MOST_VALUES: usize = 16 << 20;
-/// Nanoseconds that one sample takes at least, so that reading the clock does not count.
+/// Least nanoseconds of one sample: so long that the time to read the clock does not matter.
 const SAMPLE_NS: u64 = 300_000;
-/// Samples of each candidate that stays in the race; the least counts.
+/// How often each candidate is measured, unless it is given up before; its shortest time counts.
 const SAMPLES: usize = 5;
-/// A candidate that takes so many hundredths of the best one's time leaves.
+/// A candidate is given up when it takes longer than this many hundredths of the best one's time.
 const HOPELESS: u64 = 115;
-/// What a choice must save to be taken, in hundredths: less is noise.
+/// Hundredths of the default's time that a choice must save to be taken: smaller differences are noise.
 const LEAST_GAIN: u64 = 3;
 
-/// What measuring one layer brought.
+/// The result of measuring one layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tuned {
-    /// What was measured.
+    /// The layer that was measured.
     pub layer: Layer,
-    /// What it has without a tuning.
+    /// The choice that it has without a tuning.
     pub default: Choice,
-    /// Nanoseconds of one run with it.
+    /// Nanoseconds of one run with the default.
     pub default_ns: u64,
-    /// The fastest; the default where nothing was faster by three hundredths.
+    /// The fastest choice; the default where no other was faster by at least 3 %.
     pub best: Choice,
-    /// Nanoseconds of one run with it.
+    /// Nanoseconds of one run with the fastest.
     pub best_ns: u64,
 }
 
-/// Measures a layer on the best instructions of this CPU. `weights` are the bytes of the weights that are read
-/// between two runs of the layer: the network's. `winograd`: whether other forms of the sums are tried, too.
-/// `now` gives nanoseconds, of the thread's CPU time best of all.
+/// Measures a layer with the best instructions of this CPU. `weights` is the size of all weights of the network in
+/// bytes: in the network, so much is read between two runs of the layer, and its own weights have left the caches by
+/// then. `winograd`: whether forms of the sums other than the default's are tried, too. `now` returns nanoseconds, if
+/// possible of the thread's CPU time.
 ///
 /// # Errors
-/// When there is no such layer.
+/// When the kernels refuse the layer's shape.
 pub fn tune(
     layer: &Layer,
     weights: usize,
@@ -52,7 +53,7 @@ pub fn tune(
     }
     let mut benches = Vec::new();
     for form in forms {
-        // What is too large in Winograd's form is left out.
+        // Winograd's forms need more memory: one that would be too large is left out.
         match Bench::new(layer, form, weights, isa) {
             Ok(bench) => benches.push(bench),
             Err(_) if form != default.form => {}
@@ -62,7 +63,7 @@ pub fn tune(
     let mut race = Race { isa, now, default, best: default };
     race.sizes(&mut benches)?;
     race.cuts(&mut benches)?;
-    // Both once more, in turns: what won above by chance loses here.
+    // The default and the winner are measured once more, in turns: a winner by chance loses here.
     let [default_ns, best_ns] = match &*race.run(&mut benches, &[default, race.best])? {
         [default_ns, best_ns] => [*default_ns, *best_ns],
         _ => [0, 0],
@@ -81,7 +82,7 @@ struct Race<'a> {
 }
 
 impl Race<'_> {
-    /// Pixels and blocks in registers.
+    /// Tries how many pixels and blocks to sum in registers, in each form.
     fn sizes(&mut self, benches: &mut [Bench]) -> Result<(), ShapeError> {
         let mut choices = vec![self.default];
         for bench in &*benches {
@@ -93,7 +94,8 @@ impl Race<'_> {
         self.take(benches, &choices)
     }
 
-    /// Planes in one pass, pixels in one strip: of direct sums alone.
+    /// Tries how many planes to sum in one pass, and how many pixels to compute in one strip; direct sums alone have
+    /// these.
     fn cuts(&mut self, benches: &mut [Bench]) -> Result<(), ShapeError> {
         if self.best.form != Form::Direct {
             return Ok(());
@@ -118,13 +120,13 @@ impl Race<'_> {
         Ok(())
     }
 
-    /// The least nanoseconds of each, sampled in turns.
+    /// The shortest time of each choice, in nanoseconds, measured in turns.
     fn run(&mut self, benches: &mut [Bench], choices: &[Choice]) -> Result<Vec<u64>, ShapeError> {
         let mut times = vec![u64::MAX; choices.len()];
         for round in 0..SAMPLES {
             let best = times.iter().copied().min().unwrap_or(u64::MAX);
             for (choice, least) in choices.iter().zip(&mut times) {
-                // Saturated: nothing was measured yet.
+                // Saturating: the time of a choice that has none yet is u64::MAX.
                 if round > 0 && least.saturating_mul(100) > best.saturating_mul(HOPELESS) {
                     continue;
                 }
@@ -150,7 +152,8 @@ struct Bench {
     input: Floats,
     output: Floats,
     scratch: Floats,
-    /// Copies of the weights, used in turn: so that they come from where the network's come from.
+    /// Copies of the weights, used in turn, as many as fill the size of the network's: so they are read from the same
+    /// cache, or from memory, as in the network.
     packed: Vec<Floats>,
     next: usize,
     /// Runs of one sample.
@@ -160,7 +163,8 @@ struct Bench {
 impl Bench {
     fn new(layer: &Layer, form: Form, weights: usize, isa: Isa) -> Result<Self, ShapeError> {
         let conv = layer.conv()?;
-        // Time does not depend on them; none is near 0, where some CPUs are slow.
+        // Any weights will do, since time does not depend on them, but denormal numbers, with which some CPUs are
+        // slow.
         let values = vec![0.01; conv.weights_len()];
         let (operator, packed_len, scratch_len) = match form.square() {
             None => (Operator::Direct(conv), conv.packed_len(), 0),
@@ -204,10 +208,10 @@ impl Bench {
         }
     }
 
-    /// Nanoseconds of one run, as the mean of some.
+    /// Nanoseconds of one run: the mean of as many runs as make a sample.
     fn sample(&mut self, tile: Tile, now: &mut dyn FnMut() -> u64) -> Result<u64, ShapeError> {
         if self.runs == 0 {
-            // The first touches the memory, the second says how many a sample needs.
+            // The first run brings the memory in; from the second one's time follows how many runs make a sample.
             self.run(tile)?;
             let start = now();
             self.run(tile)?;

@@ -1,4 +1,4 @@
-//! `BatchNormalization` at inference is a scale and a shift a channel; its neighbour's weights take both.
+//! `BatchNormalization` at inference multiplies each channel and adds to it: both are folded into neighbouring weights.
 
 use super::graph::{Constant, Graph, float, int};
 
@@ -8,7 +8,7 @@ struct Affine {
     shift: Vec<f64>,
 }
 
-/// Folds what can be folded; returns how many.
+/// Folds the normalisations that can be folded; returns how many.
 pub(super) fn fold(graph: &mut Graph) -> usize {
     let before = graph.nodes.len();
     let mut index = 0;
@@ -41,7 +41,7 @@ fn affine(graph: &Graph, index: usize) -> Option<Affine> {
     Some(Affine { scale, shift })
 }
 
-/// Conv or Gemm before: its output channels are scaled and shifted.
+/// Folds a normalisation into the Conv or Gemm before it, whose output channels are scaled and shifted.
 fn into_producer(graph: &mut Graph, index: usize) -> Option<()> {
     let affine = affine(graph, index)?;
     let input = graph.nodes[index].input.first()?.clone();
@@ -77,7 +77,8 @@ fn into_producer(graph: &mut Graph, index: usize) -> Option<()> {
     Some(())
 }
 
-/// Flatten and Gemm behind: its input columns are scaled, and the shifts go into its bias.
+/// Folds a normalisation into the Gemm that follows it after a Flatten: the Gemm's input columns are scaled, and the
+/// shifts go into its bias.
 fn into_gemm_behind(graph: &mut Graph, index: usize) -> Option<()> {
     let affine = affine(graph, index)?;
     let input = graph.nodes[index].input.first()?.clone();
@@ -127,14 +128,14 @@ fn into_gemm_behind(graph: &mut Graph, index: usize) -> Option<()> {
     Some(())
 }
 
-/// `A B + C` without factors and with `A` as it is.
+/// Whether a Gemm is A B + C, without factors (alpha, beta) and with A not transposed.
 fn plain_gemm(graph: &Graph, index: usize) -> bool {
     let node = &graph.nodes[index];
     let unit = |name| (float(node, name, 1.0) - 1.0).abs() < f32::EPSILON;
     int(node, "transA", 0) == 0 && unit("alpha") && unit("beta")
 }
 
-/// Under new names, since another node may read the old weights.
+/// Gives a node new weights and bias, under new names: another node may read the old ones.
 fn set_weights(graph: &mut Graph, index: usize, weight: Constant, bias: Constant) {
     let made = graph.nodes[index].output.first().cloned().unwrap_or_default();
     let names = [format!("{made}.folded_weight"), format!("{made}.folded_bias")];

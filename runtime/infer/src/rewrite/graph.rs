@@ -10,13 +10,13 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, Tens
 
 use crate::error::InferError;
 use crate::limits::MAX_CONSTANT_VALUES;
-use crate::source::decode;
+use crate::onnx::checks;
 
-/// The operator set written where every operator left means the same in it.
+/// The version of the operator set that is written where every operator of the rewritten graph means the same in it.
 const PLAIN_OPSET: i64 = 13;
 /// The file format's version that came with that operator set.
 const PLAIN_IR: i64 = 7;
-/// Operators whose definition did not change between [`PLAIN_OPSET`] and 21 for what is left of a graph.
+/// Operators that mean the same from [`PLAIN_OPSET`] to 21, in the ways in which a rewritten graph uses them.
 const PLAIN_OPERATORS: [&str; 24] = [
     "Add",
     "AveragePool",
@@ -44,7 +44,8 @@ const PLAIN_OPERATORS: [&str; 24] = [
     "Transpose",
 ];
 
-/// Operators that passes take out or rewrite, for which ONNX knows one output. A second one would lose its maker.
+/// Operators that passes remove or rewrite. ONNX gives each one output; a file with a second one is refused, since
+/// nothing would compute that after a pass.
 const OF_ONE_OUTPUT: [&str; 11] = [
     "Constant",
     "Conv",
@@ -160,7 +161,7 @@ fn check_outputs(node: &NodeProto) -> Result<(), InferError> {
 }
 
 fn numbers<const N: usize, T>(raw: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
-    // A remainder shows as a count that contradicts the shape.
+    // Bytes that are no whole number of values give none, which the caller refuses as a wrong count.
     let (chunks, rest) = raw.as_chunks::<N>();
     if rest.is_empty() { chunks.iter().map(|&chunk| read(chunk)).collect() } else { Vec::new() }
 }
@@ -168,7 +169,7 @@ fn numbers<const N: usize, T>(raw: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
 /// A model, opened for rewriting.
 pub(super) struct Graph {
     model: ModelProto,
-    /// In an order in which each comes after what it reads.
+    /// Each node after those that it reads from.
     pub(super) nodes: Vec<NodeProto>,
     pub(super) constants: BTreeMap<String, Constant>,
     /// Names of the true inputs.
@@ -182,7 +183,7 @@ pub(super) struct Graph {
 
 impl Graph {
     pub(super) fn decode(onnx: &[u8]) -> Result<Self, InferError> {
-        let mut model = decode(onnx)?;
+        let mut model = checks::decode(onnx)?;
         let graph =
             model.graph.as_mut().ok_or_else(|| InferError::NotOnnx("it holds no graph".to_owned()))?;
         graph.node.iter().try_for_each(check_outputs)?;
@@ -200,7 +201,8 @@ impl Graph {
         Ok(Self { model, nodes, constants, inputs, outputs, inputs_dropped, made: 0 })
     }
 
-    /// Takes a constant that a pass made; a chain of them must not fill the memory.
+    /// Adds a constant that a pass has computed. Refuses more than [`MAX_CONSTANT_VALUES`] values of such constants,
+    /// since each could be larger than the last.
     pub(super) fn make(&mut self, name: &str, constant: Constant) -> Result<(), InferError> {
         self.made = self.made.saturating_add(constant.dims.iter().product());
         if self.made > MAX_CONSTANT_VALUES {
@@ -269,14 +271,14 @@ impl Graph {
 const DEFAULT_ZERO: [&str; 6] =
     ["ceil_mode", "count_include_pad", "storage_order", "training_mode", "transA", "transB"];
 
-/// The message types used here write no zeros, which leaves an attribute without its value; OpenCV refuses
-/// such a node, though the default says the same.
+/// The message types used here write no zeros, so an attribute of 0 would be written without a value. OpenCV refuses
+/// such a node; without the attribute it takes the default, which is 0.
 fn drop_default_zeros(node: &mut NodeProto) {
     node.attribute.retain(|a| a.i != 0 || !DEFAULT_ZERO.contains(&&*a.name));
 }
 
 fn is_plain(node: &NodeProto) -> bool {
-    // Later versions of Resize added attributes; without them it means the same.
+    // Without the attributes that later versions have added, Resize means the same in all.
     let plain_resize = node.op_type == "Resize"
         && !node
             .attribute
@@ -286,8 +288,8 @@ fn is_plain(node: &NodeProto) -> bool {
     plain_resize || (PLAIN_OPERATORS.contains(&&*node.op_type) && node.output.len() == 1)
 }
 
-/// The pack chooses the input size: heights and widths that the file declares would only contradict it. The
-/// number of axes stays, since other engines insist on it.
+/// Replaces declared heights, widths and output shapes by names, since the pack chooses the input size. The number of
+/// axes stays: other programs that run ONNX files insist on it.
 fn free_shapes(graph: &mut GraphProto) {
     graph.value_info.clear();
     for input in &mut graph.input {

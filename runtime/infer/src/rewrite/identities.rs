@@ -32,7 +32,7 @@ fn unhook(graph: &mut Graph, index: usize) -> bool {
         return false;
     };
     if graph.outputs.contains(&output) {
-        // The output keeps its name: what made the input makes it now.
+        // The graph's output must keep its name, so the node that made the input now makes the output.
         let Some(producer) = graph.producer(&input) else { return false };
         if graph.only_reader(&input) != Some(index) {
             return false;

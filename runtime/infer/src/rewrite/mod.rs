@@ -1,6 +1,6 @@
 //! Rewriting foreign ONNX graphs into the plain form that packs hold.
 //!
-//! Only the making of packs calls this. Each pass computes the same function as before, up to rounding:
+//! Only the building of packs calls this. Each pass computes the same function as before, up to rounding:
 //!
 //! | pass | effect |
 //! |---|---|
@@ -33,7 +33,7 @@ pub struct Simplified {
     pub onnx: Vec<u8>,
     /// What was taken off the front of the graph: x' = (x - mean) * scale, a value for each channel.
     pub input_norm: Option<InputNorm>,
-    /// What was done.
+    /// How many nodes each pass has rewritten.
     pub report: Report,
 }
 
@@ -54,7 +54,7 @@ pub struct Report {
     pub prelu_max: usize,
     /// `PRelu` nodes as `relu(x) - a relu(-x)`.
     pub prelu_relu: usize,
-    /// Nodes left.
+    /// Nodes of the rewritten graph.
     pub nodes: usize,
 }
 
@@ -77,8 +77,8 @@ pub fn simplify(onnx: &[u8]) -> Result<Simplified, InferError> {
     Ok(Simplified { onnx: graph.encode(), input_norm, report })
 }
 
-/// The same graph with its weights as numbers and nothing else changed: what [`simplify`]'s result is to be
-/// compared with where no engine runs the file as it is.
+/// The same graph with quantised weights as f32 and nothing else changed. [`simplify`]'s result is compared with it,
+/// where neither plan nor tract runs the file as it is.
 ///
 /// # Errors
 /// As [`simplify`].

@@ -1,4 +1,5 @@
-//! A leading `Sub`, `Mul` or `Div` is the manifest's business: the warp that fills the input does it.
+//! A `Sub`, `Mul` or `Div` at the beginning of a graph goes into the manifest as mean and scale: vision applies them
+//! when it fills the input, at no cost.
 
 use super::graph::{Constant, Graph};
 

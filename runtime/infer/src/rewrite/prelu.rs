@@ -1,4 +1,5 @@
-//! tract computes `PRelu` as Mul, Greater and select, unfused; two other forms run about twice as fast.
+//! tract computes a `PRelu` as a product, a comparison and a selection, each a pass over memory; two other forms run
+//! about twice as fast.
 
 use super::graph::{Graph, node};
 

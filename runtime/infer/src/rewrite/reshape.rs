@@ -1,7 +1,7 @@
-//! What a `Reshape` makes of a shape.
+//! The shape that a `Reshape` gives.
 
-/// ONNX's reading of a shape: 0 keeps a dimension, -1 takes what is left. None where the values do not suffice
-/// or are too many.
+/// Resolves a `Reshape`'s shape as ONNX defines it: 0 keeps the input's dimension, -1 stands for the one that makes
+/// the number of values come out. `None` where the numbers of values differ.
 pub(crate) fn reshaped(from: &[usize], shape: &[i64], allow_zero: bool) -> Option<Vec<usize>> {
     let count: usize = from.iter().product();
     let mut dims = Vec::with_capacity(shape.len());

@@ -1,4 +1,4 @@
-//! What tract's operators on axes make of a view.
+//! tract's operators on axes as changes of a view.
 
 use arcdoor_kernels::Order;
 use tract_onnx::prelude::*;
@@ -8,7 +8,7 @@ use tract_onnx::tract_core::ops::array::MultiBroadcastTo;
 use crate::graph::{Shape, View, Why};
 
 impl View {
-    /// As an operator made it.
+    /// A whole map as the tensor `[N, C, H, W]` that an operator makes.
     pub(crate) fn image(value: usize, batch: usize, shape: Shape) -> Self {
         Self { value, order: Order::Planar, dims: vec![batch, shape.channels, shape.height, shape.width] }
     }
@@ -25,7 +25,7 @@ impl View {
         self.order == Order::Planar && channels == Some(&shape.channels)
     }
 
-    /// Of another shape.
+    /// The view after an operator on axes; `shape` is that of the map.
     pub(crate) fn moved(&self, op: &AxisOp, shape: Shape) -> Result<Self, Why> {
         let mut dims = self.dims.clone();
         match op {
@@ -50,7 +50,8 @@ impl View {
         Ok(Self { value: self.value, order: self.order, dims })
     }
 
-    /// Repeated along axes of one value, each of them once: what decluttering leaves of a bias of one channel.
+    /// The view after a broadcast that repeats nothing and only adds axes of length 1, as tract leaves one before a
+    /// bias of one channel.
     pub(crate) fn repeated(&self, op: &MultiBroadcastTo) -> Result<Self, Why> {
         let dims = op.shape.as_concrete().ok_or(Why::Dims)?;
         if dims.iter().product::<usize>() != self.dims.iter().product::<usize>()
@@ -61,7 +62,7 @@ impl View {
         Ok(Self { value: self.value, order: self.order, dims: dims.to_vec() })
     }
 
-    /// Only between planes and pixels, or where a transposition moves nothing.
+    /// The view after one axis has moved: between NCHW and NHWC, or where no value changes its place in memory.
     fn transpose(&self, from: usize, to: usize, shape: Shape) -> Result<Self, Why> {
         let mut dims = self.dims.clone();
         let side = dims.remove(from);
@@ -74,7 +75,7 @@ impl View {
             (3, 1) if self.dims.len() == 4 && self.is_pixels(shape) => Order::Planar,
             _ => return Err(Why::Attribute("perm")),
         };
-        // One channel, or one pixel: both orders are the same.
+        // With one channel, or with one pixel, both orders are the same.
         let same = shape.channels == 1 || shape.height * shape.width == 1;
         Ok(Self { value: self.value, order: if same { Order::Planar } else { order }, dims })
     }

@@ -1,19 +1,20 @@
-//! What a network costs, counted on its graph.
+//! What a network costs: multiply-accumulates and parameters, counted on its graph.
 
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::prelude::InferenceModelExt;
 
 use super::model::{self, load_error};
-use super::{checks, work};
+use super::work;
 use crate::error::InferError;
+use crate::onnx::checks;
 use crate::spec::NetSpec;
 
 /// Size of a network, for one run at one input shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cost {
-    /// Multiply-accumulates of convolutions and matrix products; activations are not counted.
+    /// Multiply-accumulates of convolutions and matrix products in one run; activations are not counted.
     pub macs: u64,
-    /// Floating-point parameters.
+    /// Values of all f32 constants of the file.
     pub parameters: u64,
 }
 

@@ -1,4 +1,5 @@
-//! A graph as tract reads, types and simplifies it: what both engines go on from.
+//! A graph as tract reads, types and simplifies it: what the plan is compiled from, and what tract itself goes on
+//! from.
 
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::model::TypedModelPatch;
@@ -13,21 +14,22 @@ use super::skeleton::{self, Skeleton, Stored};
 use super::work;
 use crate::error::InferError;
 use crate::guard::guarded;
-use crate::spec::{Loading, NetSpec};
+use crate::spec::NetSpec;
+use crate::watcher::{Done, Watcher};
 
-/// The pass of tract's decluttering that the plan goes without. It moves axes to where tract's own kernels want
-/// them, in two thirds of the time of all passes; a channel-blocked map has its axes where it wants them.
+/// The pass of tract's decluttering that is left out for the plan. It reorders axes for tract's own kernels and takes
+/// two thirds of the time of all passes; our maps have an order of their own.
 const MOVES_AXES: &str = "ChangeAxes";
 
-/// A file as operators with types and shapes, within the limits: what tract goes on from by itself.
+/// A file as operators with types and shapes, within the limits, for tract as the runner.
 pub(crate) fn typed(onnx: &[u8], spec: &NetSpec<'_>) -> Result<TypedModel, InferError> {
     within_limits(model::parse(onnx, spec)?, spec)
 }
 
-/// A graph that tract has simplified, and its weights, which tract has not seen.
+/// A graph that tract has simplified, and its weights, which are not in tract's graph.
 pub(crate) struct Simple<'a> {
     pub(crate) model: TypedModel,
-    /// Of each input behind the first one.
+    /// The weights of each input but the first, in their order.
     pub(crate) weights: Vec<Stored<'a>>,
 }
 
@@ -35,15 +37,15 @@ pub(crate) struct Simple<'a> {
 pub(crate) fn simple<'a>(
     onnx: &'a [u8],
     spec: &NetSpec<'_>,
-    after: &mut dyn FnMut(Loading),
+    watcher: &Watcher,
 ) -> Result<Simple<'a>, InferError> {
     guarded(|| {
         let Skeleton { proto, weights } = skeleton::open(onnx)?;
         let mut model = within_limits(model::read(&proto, spec, weights.len())?, spec)?;
-        after(Loading::Typed);
+        watcher.tell(Done::Typed);
         keep_strides(&mut model);
         passes().optimize(&mut model).map_err(load_error)?;
-        after(Loading::Decluttered);
+        watcher.tell(Done::Decluttered);
         Ok(Simple { model, weights })
     })
 }
@@ -61,9 +63,9 @@ fn passes() -> Optimizer {
     all
 }
 
-/// Spells the padding of strided convolutions in the way, of two that mean the same, in which decluttering leaves
-/// the stride where it is. Otherwise it makes a `Downsample` of the stride of each axis on which the kernel is 1 wide,
-/// and these wander off through the graph, each axis by itself.
+/// Writes the padding of convolutions in a form of the same meaning that keeps tract from taking strides out of them.
+/// Otherwise tract replaces the stride along each axis on which the kernel is 1 wide by a `Downsample` operator, and
+/// moves these to other places of the graph, which the plan could not read.
 fn keep_strides(model: &mut TypedModel) {
     for node in model.nodes_mut() {
         let Some(conv) = node.op_as_mut::<Conv>() else { continue };
@@ -77,9 +79,9 @@ fn keep_strides(model: &mut TypedModel) {
     }
 }
 
-/// Spells `a - x` as `a + (-x)`, and `a / x` as `a * (1 / x)`, where `a` has one value for each channel: tract
-/// 0.23.9 folds such an `a` into the weights of a convolution that makes `x` as if it stood on the other side
-/// (`Conv::declutter_channel_arithmetic_succ`), and the network answers wrong without a word.
+/// Rewrites `a - x` as `a + (-x)`, and `a / x` as `a * (1 / x)`, where `a` is a constant with one value for each
+/// channel. tract 0.23.9 (`Conv::declutter_channel_arithmetic_succ`) folds such an `a` into the convolution that makes
+/// `x` as if the node were `x - a` or `x / a`, and the network then gives wrong results without an error.
 fn respell(model: &mut TypedModel) -> TractResult<()> {
     for id in 0..model.nodes().len() {
         let node = model.node(id);
@@ -94,7 +96,8 @@ fn respell(model: &mut TypedModel) -> TractResult<()> {
     Ok(())
 }
 
-/// What to do to the second operand, and with both then.
+/// For such an `a - x` or `a / x`: the operator for `x` alone, and the one that then joins both. `None` for other
+/// nodes.
 fn other_spelling(model: &TypedModel, node: &TypedNode) -> TractResult<Option<(ElementWiseOp, TypedBinOp)>> {
     let Some(TypedBinOp(op, _)) = node.op_as() else { return Ok(None) };
     let facts = model.node_input_facts(node.id)?;
@@ -114,7 +117,7 @@ fn other_spelling(model: &TypedModel, node: &TypedNode) -> TractResult<Option<(E
 mod tests {
     use super::*;
 
-    /// A newer tract may call its passes differently.
+    /// Fails where a newer tract has renamed the pass.
     #[test]
     fn one_pass_is_left_out() {
         assert_eq!(passes().passes.len() + 1, Optimizer::declutter().passes.len());

@@ -1,4 +1,4 @@
-//! Who makes what, in a graph of tract's.
+//! Which node makes a value of tract's graph, and which values are weights that are not in it.
 
 use std::collections::BTreeMap;
 
@@ -10,19 +10,19 @@ use tract_onnx::tract_core::ops::math::Mul;
 use super::declutter::Simple;
 use crate::graph::Values;
 
-/// Weights, and a factor for each step of their first axis where a norm was folded into them.
+/// Weights, and a factor for each output channel (their first axis) where tract has folded a normalisation into them.
 pub(crate) type Scaled<'m> = (Values<'m>, Option<Vec<f32>>);
 
-/// Who makes what, in a graph of tract's.
+/// tract's graph, with the weights that are inputs of it.
 #[derive(Debug)]
 pub(crate) struct Makers<'m> {
     pub(crate) model: &'m TypedModel,
-    /// What is made of unseen weights alone.
+    /// The values that are such weights, or are computed from one of them and constants.
     unseen: BTreeMap<OutletId, Scaled<'m>>,
 }
 
 impl<'m> Makers<'m> {
-    /// `None` where tract has lost an input.
+    /// `None` where tract has dropped an input of the graph.
     pub(crate) fn new(simple: &'m Simple<'m>) -> Option<Self> {
         let Simple { model, weights } = simple;
         let inputs = model.inputs.iter().copied().skip(1);
@@ -31,7 +31,7 @@ impl<'m> Makers<'m> {
         if model.inputs.len() != weights.len() + 1 || makers.unseen.len() != weights.len() {
             return None;
         }
-        // Decluttering leaves each node behind what it reads.
+        // After decluttering, each node follows those that it reads from.
         for node in model.nodes() {
             if let Some(weights) = makers.made_of_weights(node) {
                 makers.unseen.insert(node.id.into(), weights);
@@ -42,7 +42,7 @@ impl<'m> Makers<'m> {
 
     fn made_of_weights(&self, node: &'m TypedNode) -> Option<Scaled<'m>> {
         match (node.op_as(), node.op_as(), &*node.inputs) {
-            // Values lie as they lay.
+            // Operators that change the shape and leave the order of the values.
             (Some(AxisOp::Add(_) | AxisOp::Rm(_) | AxisOp::Reshape(..)), None, &[from]) => {
                 self.unseen.get(&from).cloned()
             }
@@ -82,7 +82,7 @@ impl<'m> Makers<'m> {
         self.constant(outlet).is_some() || self.unseen.contains_key(&outlet)
     }
 
-    /// What a person may know the result as: the file's name for it, where decluttering left one.
+    /// A name of the node's result for people: the file's, where decluttering has kept it.
     pub(crate) fn label(&self, node: &TypedNode) -> String {
         self.model.outlet_label(node.id.into()).unwrap_or(&node.name).to_owned()
     }

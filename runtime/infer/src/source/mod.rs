@@ -2,16 +2,15 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `fields` | fields of a protocol buffer, borrowed |
-//! | `wire`, `checks`, `work` | what an ONNX file may ask for: of memory, of anything else, of time |
-//! | `skeleton` | a file without its weights, which stay where they are |
+//! | `skeleton` | a file without its weights, which stay in the file until they are packed |
 //! | `model`, `declutter` | the file as tract reads, types and simplifies it |
-//! | `makers` | who makes what in tract's graph, and which weights it has not seen |
-//! | `pattern` | what several of tract's operators say together: a PReLU, a clip, a mean |
-//! | `product` | which sums an `EinSum` of tract's is made of |
-//! | `axes` | what reshaping and transposing make of a view |
+//! | `makers` | which node makes a value of tract's graph, and the weights that are not in it |
+//! | `pattern` | one operator for several of tract's that together are a PReLU, a clip or a mean |
+//! | `product` | which of tract's `EinSum`s are 1x1 convolutions or fully connected layers |
+//! | `axes` | tract's reshaping and transposing as changes of a view |
 //! | `order`, `read` | tract's operators, checked one by one, each after what it reads |
 //! | `stored`, `write` | such a graph in a file, so that a start needs no tract |
+//! | `work` | what running a typed graph takes, bounded before anything runs |
 //! | `cost` | multiply-accumulates and parameters |
 //! | `tract` | tract itself as a runner |
 //!
@@ -22,13 +21,9 @@ mod stored;
 #[cfg(feature = "tract")]
 mod axes;
 #[cfg(feature = "tract")]
-mod checks;
-#[cfg(feature = "tract")]
 mod cost;
 #[cfg(feature = "tract")]
 mod declutter;
-#[cfg(feature = "tract")]
-mod fields;
 #[cfg(feature = "tract")]
 mod makers;
 #[cfg(feature = "tract")]
@@ -46,8 +41,6 @@ mod skeleton;
 #[cfg(feature = "tract")]
 mod tract;
 #[cfg(feature = "tract")]
-mod wire;
-#[cfg(feature = "tract")]
 mod work;
 #[cfg(feature = "tract")]
 mod write;
@@ -56,15 +49,14 @@ mod write;
 mod none;
 
 #[cfg(feature = "tract")]
-pub(crate) use {
-    checks::decode,
-    declutter::simple,
-    tract::{Tract, TractRunner},
-};
-#[cfg(feature = "tract")]
 pub use {
     cost::{Cost, cost},
     write::{check_graphs, write_graphs},
+};
+#[cfg(feature = "tract")]
+pub(crate) use {
+    declutter::simple,
+    tract::{Tract, TractRunner},
 };
 
 #[cfg(not(feature = "tract"))]

@@ -3,8 +3,8 @@
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 
-use super::checks;
 use crate::error::InferError;
+use crate::onnx::checks;
 use crate::spec::NetSpec;
 
 /// The graph with its input shape fixed and its outputs selected.
@@ -13,14 +13,15 @@ pub(crate) fn parse(onnx: &[u8], spec: &NetSpec<'_>) -> Result<InferenceModel, I
     read(&checks::decode(onnx)?, spec, 0)
 }
 
-/// As [`parse`], of a decoded file with so many weights as inputs behind the first one.
+/// As [`parse`], for a decoded file whose input is followed by `weights` further inputs: constants that
+/// [`skeleton`](super::skeleton) has turned into inputs.
 pub(crate) fn read(
     proto: &ModelProto,
     spec: &NetSpec<'_>,
     weights: usize,
 ) -> Result<InferenceModel, InferError> {
     checks::check(proto)?;
-    // Declared shapes of inner values are stale once the input shape is ours.
+    // Shapes that the file declares for inner values hold for its own input shape, not for the one that is asked for.
     let reader = tract_onnx::onnx().with_ignore_value_info(true);
     let mut model = reader.model_for_proto_model(proto).map_err(load_error)?;
     let inputs = model.input_outlets().map_err(load_error)?.len();

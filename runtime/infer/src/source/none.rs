@@ -1,12 +1,13 @@
-//! In place of tract, in a build without it: whatever would need it is refused.
+//! What stands in for tract in a build without it: everything that needs tract is refused.
 
 use std::convert::Infallible;
 
 use crate::error::InferError;
 use crate::graph::{Graph, Unsupported};
-use crate::spec::{Loading, NetSpec};
+use crate::spec::NetSpec;
+use crate::watcher::Watcher;
 
-/// A graph that tract has simplified: there is none.
+/// In place of a graph that tract has simplified. It has no values.
 pub(crate) struct Simple(Infallible);
 
 impl Simple {
@@ -15,15 +16,11 @@ impl Simple {
     }
 }
 
-pub(crate) fn simple(
-    _onnx: &[u8],
-    _spec: &NetSpec<'_>,
-    _after: &mut dyn FnMut(Loading),
-) -> Result<Simple, InferError> {
+pub(crate) fn simple(_onnx: &[u8], _spec: &NetSpec<'_>, _watcher: &Watcher) -> Result<Simple, InferError> {
     Err(InferError::NoTract)
 }
 
-/// A network that tract runs: there is none.
+/// In place of a network that tract runs. It has no values.
 #[derive(Clone)]
 pub(crate) struct Tract(Infallible);
 
@@ -37,7 +34,7 @@ impl Tract {
     }
 }
 
-/// Its state: there is none.
+/// In place of tract's state. It has no values.
 pub(crate) struct TractRunner(Infallible);
 
 impl TractRunner {
@@ -58,7 +55,7 @@ impl TractRunner {
     }
 }
 
-/// Graph files are made of what tract reads.
+/// Writes graph files in builds with tract, which reads the ONNX file.
 ///
 /// # Errors
 /// [`InferError::NoTract`], always: this build has no tract.
@@ -70,7 +67,7 @@ pub const fn write_graphs(
     Err(InferError::NoTract)
 }
 
-/// Graph files are compared with what tract reads.
+/// Checks graph files in builds with tract, which reads the ONNX file.
 ///
 /// # Errors
 /// [`InferError::NoTract`], always: this build has no tract.

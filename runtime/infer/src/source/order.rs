@@ -5,8 +5,8 @@ use tract_onnx::prelude::*;
 use super::makers::Makers;
 use crate::graph::{Graph, Why};
 
-/// Every node that the outputs need, each after what it reads. Of what a node reads, a sum comes first: a convolution
-/// that is added to it then stands right before that addition, and makes it.
+/// Every node that the outputs need, each after those that it reads from. Where a node adds a sum and a convolution,
+/// the sum is computed first, so that the convolution comes last before the addition and can be fused with it.
 pub(super) fn order<'m>(makers: &Makers<'m>, input: usize) -> Result<Vec<&'m TypedNode>, Why> {
     #[derive(Clone, Copy, PartialEq)]
     enum State {
@@ -42,7 +42,7 @@ pub(super) fn order<'m>(makers: &Makers<'m>, input: usize) -> Result<Vec<&'m Typ
                 _ => return Err(Why::Order),
             }
         }
-        // What lies on top is walked first.
+        // The top of the stack is walked first, so sums go on top.
         stack[above..].sort_by_key(|&maker| makers.is_sum(&nodes[maker]));
     }
     Ok(ordered)

@@ -1,4 +1,4 @@
-//! What several of tract's operators say together.
+//! One operator of ours for several of tract's that together compute it.
 
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::binary::{BinMiniOp, TypedBinOp};
@@ -21,21 +21,21 @@ pub(crate) enum Pattern<'m> {
         min: f32,
         max: f32,
     },
-    /// Of each channel, over all rows and columns.
+    /// The mean of each channel over all rows and columns.
     Mean {
         x: OutletId,
     },
 }
 
 impl Pattern<'_> {
-    /// What it reads.
+    /// The value that it reads.
     pub(crate) const fn x(self) -> OutletId {
         match self {
             Self::Prelu { x, .. } | Self::Clip { x, .. } | Self::Mean { x } => x,
         }
     }
 
-    /// As ONNX calls it.
+    /// The operator's name in ONNX.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Prelu { .. } => "PRelu",
@@ -46,7 +46,7 @@ impl Pattern<'_> {
 }
 
 impl<'m> Makers<'m> {
-    /// The pattern that ends in `node`.
+    /// The pattern whose result `node` computes.
     pub(crate) fn pattern(&self, node: &'m TypedNode) -> Option<Pattern<'m>> {
         if node.op_is::<Iff>() {
             return self.prelu_chosen(node);
@@ -67,7 +67,8 @@ impl<'m> Makers<'m> {
         }
     }
 
-    /// The values that `node` reads and that are made from the input, past what a pattern stands for.
+    /// The values that `node` reads and that depend on the input. For the last node of a pattern: the value that the
+    /// whole pattern reads.
     pub(crate) fn reads(&self, node: &'m TypedNode) -> Vec<OutletId> {
         match self.pattern(node) {
             Some(pattern) => vec![pattern.x()],
@@ -75,7 +76,7 @@ impl<'m> Makers<'m> {
         }
     }
 
-    /// What a person may know the operator as.
+    /// The operator's name for people.
     pub(crate) fn name(&self, node: &'m TypedNode) -> String {
         self.pattern(node).map_or_else(|| node.op.name().into_owned(), |pattern| pattern.name().to_owned())
     }
@@ -139,8 +140,8 @@ impl<'m> Makers<'m> {
         ((greater || less) && x == y && x == kept).then_some(Pattern::Prelu { x, slopes })
     }
 
-    /// `node` bounds on one side, and what it reads is bounded on the other by an `Inner`: the value within, its
-    /// bound, and the bound of `node`.
+    /// For a `node` that bounds its input by a constant, where that input is bounded on the other side by an `Inner`:
+    /// the value that is clipped, the inner bound, and the bound of `node`.
     fn clip<Inner: BinMiniOp>(&self, node: &TypedNode) -> Option<(OutletId, f32, f32)> {
         let (inner, outer_bound) = self.scalar(node)?;
         let (x, inner_bound) = self.scalar(self.binary::<Inner>(inner)?)?;

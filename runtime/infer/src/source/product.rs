@@ -1,27 +1,28 @@
-//! Which sums an `EinSum` of tract's is made of.
+//! Which of tract's `EinSum`s (sums of products over named axes) are 1x1 convolutions or fully connected layers.
 
 use tract_onnx::tract_core::ops::einsum::EinSum;
 
-/// A product of maps with constant weights.
+/// An `EinSum` of a map with constant weights that the plan can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Product {
     pub(crate) over: Over,
-    /// Whether the weights are `[K, M]` instead of `[M, K]`, of K summands and M outputs.
+    /// Whether the weights lie as `[K, M]` instead of `[M, K]`, for M outputs that are sums of K products each.
     pub(crate) by_input: bool,
-    /// M.
+    /// The number of outputs, M.
     pub(crate) outputs: usize,
 }
 
-/// What is summed up.
+/// What each output is a sum over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Over {
-    /// The channels of each pixel by itself.
+    /// The channels of one pixel: a 1x1 convolution.
     Channels,
-    /// All of an image.
+    /// All values of one image: a fully connected layer.
     Image,
 }
 
-/// Where an axis lies in the maps, in the weights and in what is made.
+/// The position of one axis of the sum in the map, in the weights and in the result; `None` where it is not among
+/// theirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     map: Option<usize>,
@@ -30,8 +31,8 @@ struct Place {
 }
 
 impl Product {
-    /// Reads the axes of `op`, whose input `at` are maps of so many axes and the other one weights of this shape;
-    /// `None` for any other product.
+    /// Reads the axes of `op`. Its input number `at` (0 or 1) is the map, a tensor of `rank` axes, and the other one
+    /// the weights, of the shape `weights`. `None` for a product that the plan does not run.
     pub(crate) fn read(op: &EinSum, at: usize, rank: usize, weights: &[usize]) -> Option<Self> {
         if op.q_params.is_some() || op.axes.output_count() != 1 || op.axes.input_count() != 2 {
             return None;
@@ -58,7 +59,8 @@ impl Product {
         };
         let first = usize::from(!by_input);
         let outputs = *weights.get(made.weights?)?;
-        // Batch, then what is summed over, in the order in which the map and the weights hold it.
+        // The batch must come first in map and result; the axes that are summed over must follow it in the map, in the
+        // order that they have in the weights.
         let batch = Place { map: Some(0), weights: None, made: Some(0) };
         let alone = places.iter().filter(|place| place.map.is_none()).count() == 1;
         if !places.contains(&batch) || !alone || made.made != Some(1) || weights.len() != contracted.len() + 1

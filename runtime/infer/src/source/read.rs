@@ -1,4 +1,4 @@
-//! tract's operators, one by one: what they are to us, with constants and shapes checked.
+//! tract's operators, one by one, as operators of the graph, with constants and shapes checked.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use super::product::{Over, Product};
 use crate::graph::{Act, Graph, Op, Shape, Unsupported, Values, View, Weights, Why};
 
 impl Simple<'_> {
-    /// What the outputs need, as a graph; what they do not need may be anything.
+    /// The nodes that the outputs need, as a graph. Nodes that no output needs are ignored, whatever they are.
     pub(crate) fn graph(&self, input: [usize; 4]) -> Result<Graph<'_>, Unsupported> {
         let makers = Makers::new(self).ok_or_else(|| Unsupported::whole(Why::Order))?;
         let model = makers.model;
@@ -42,7 +42,8 @@ impl Simple<'_> {
     }
 }
 
-/// Reads one node; what it makes is a view, of an old map or of the one that it adds to the graph.
+/// Reads one node and returns its result as a view: of an earlier map, or of the map of an operator that is added to
+/// the graph.
 fn node<'m>(
     graph: &mut Graph<'m>,
     makers: &Makers<'m>,
@@ -63,7 +64,7 @@ fn node<'m>(
         [a, b] => reader.add(a, b)?,
         _ => return Err(Why::Operator),
     };
-    // Two ways to find out a shape, and one of them is the reference.
+    // The shape that we have computed must be the one that tract has.
     if made.fact.shape.as_concrete() == Some(&*view.dims) { Ok(view) } else { Err(Why::Dims) }
 }
 
@@ -114,7 +115,7 @@ impl<'m> Reader<'m, '_> {
         Err(Why::Operator)
     }
 
-    /// A convolution that is added to a map of one pixel: decluttering makes that map its bias.
+    /// A convolution whose bias is computed: tract makes one of a map of one pixel that is added to a convolution.
     fn conv_onto(&mut self, x: &View, bias: &View) -> Result<View, Why> {
         let op = self.node.op_as::<Conv>().ok_or(Why::Operator)?;
         let sums = self.conv(op, Some(bias), x, self.graph.shape(x.value))?;
@@ -126,7 +127,7 @@ impl<'m> Reader<'m, '_> {
         Ok(View { value, ..sums })
     }
 
-    /// `onto`: what its bias is made of, where that is no constant.
+    /// Reads a convolution. `onto` is the view of its bias, where that is no constant.
     fn conv(&mut self, op: &Conv, onto: Option<&View>, x: &View, shape: Shape) -> Result<View, Why> {
         if op.q_params.is_some() || op.kernel_fmt != KernelFormat::OIHW {
             return Err(Why::Attribute("weights' format"));
@@ -150,7 +151,7 @@ impl<'m> Reader<'m, '_> {
         self.push(op, x)
     }
 
-    /// A convolution of single pixels, or a fully connected layer.
+    /// Reads a product with weights as a 1x1 convolution or a fully connected layer.
     fn product(&mut self, op: &EinSum, x: &View, shape: Shape) -> Result<View, Why> {
         let &[a, b] = &*self.node.inputs else { return Err(Why::Attribute("number of inputs")) };
         let (at, weights) = if self.makers.weights(b).is_some() { (0, b) } else { (1, a) };
@@ -189,7 +190,7 @@ impl<'m> Reader<'m, '_> {
         }
     }
 
-    /// A constant added, taken away, multiplied by, or a bound.
+    /// Reads an operation with a constant: addition, subtraction, multiplication, or a bound.
     fn with_constant(&mut self, op: &TypedBinOp, x: &View, shape: Shape) -> Result<View, Why> {
         let op = &op.0;
         if op.is::<Max>() || op.is::<Min>() {
@@ -246,7 +247,7 @@ impl<'m> Reader<'m, '_> {
         self.push(Op::Pool { kind, taps }, x)
     }
 
-    /// Over all rows and columns: so often their mean.
+    /// The sum over all rows and columns, computed as their mean times the number of pixels.
     fn sum(&mut self, x: &View, shape: Shape) -> Result<View, Why> {
         image(x, shape)?;
         let mean = self.push(Op::GlobalAverage, x)?;
@@ -274,13 +275,13 @@ impl<'m> Reader<'m, '_> {
         Ok(View { value, ..a.clone() })
     }
 
-    /// Adds an operator that makes an image.
+    /// Adds an operator whose result is a map of a shape of its own.
     fn push(&mut self, op: Op<Values<'m>>, x: &View) -> Result<View, Why> {
         let value = self.put(op, vec![x.value])?;
         Ok(View::image(value, self.graph.batch, self.graph.shape(value)))
     }
 
-    /// Adds an operator that changes no shape.
+    /// Adds an operator that leaves the shape as it is.
     fn same(&mut self, x: &View, op: Op<Values<'m>>) -> Result<View, Why> {
         let value = self.put(op, vec![x.value])?;
         Ok(View { value, ..x.clone() })
@@ -305,7 +306,7 @@ impl<'m> Reader<'m, '_> {
     }
 }
 
-/// Where a window looks.
+/// Kernel, stride and padding of a convolution or a pool.
 fn taps(spec: &PoolSpec, kernel: [usize; 2], shape: Shape) -> Result<Taps, Why> {
     if spec.data_format != DataFormat::NCHW || spec.dilations().iter().any(|&dilation| dilation != 1) {
         return Err(Why::Attribute("dilations"));
@@ -320,12 +321,12 @@ fn taps(spec: &PoolSpec, kernel: [usize; 2], shape: Shape) -> Result<Taps, Why> 
     }
 }
 
-/// Operators that look at rows and columns want the map as it is.
+/// Checks that the view shows the map as `[N, C, H, W]`, as operators need it that read rows and columns.
 fn image(x: &View, shape: Shape) -> Result<(), Why> {
     if x.dims.len() == 4 && x.by_channel(shape) { Ok(()) } else { Err(Why::Dims) }
 }
 
-/// One value a channel, spread from one where there is one.
+/// The constant's value for each channel; a single value holds for all channels. `None` where it has any other shape.
 fn per_channel(tensor: &Tensor, x: &View, shape: Shape) -> Option<Vec<f32>> {
     let values = floats(tensor)?;
     if tensor.shape().len() != x.dims.len() {

@@ -1,5 +1,5 @@
-//! A file without its weights: tract is told of their shapes alone, and they stay where they are until they are
-//! packed. It would copy them several times over while it reads and simplifies.
+//! A file without its weights: tract is told their shapes alone, and they stay in the file until they are packed.
+//! tract would copy them several times while it reads and simplifies the graph.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +8,12 @@ use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Side};
 use tract_onnx::pb::type_proto::{Tensor, Value};
 use tract_onnx::pb::{GraphProto, ModelProto, TensorShapeProto, TypeProto, ValueInfoProto};
 
-use super::checks;
-use super::fields::{Wire, fields, varints, write};
 use crate::error::InferError;
+use crate::onnx::checks;
+use crate::onnx::fields::{Wire, fields, varints, write};
 
-/// `ModelProto.graph`, `GraphProto.initializer`; `TensorProto`'s dims, `data_type`, name, `raw_data`.
+/// Numbers of ONNX's fields: `graph` of a model, `initializer` of a graph; a tensor's `dims`, `data_type`, `name` and
+/// `raw_data`.
 const GRAPH: u8 = 7;
 const INITIALIZER: u64 = 5;
 const DIMS: u64 = 1;
@@ -23,14 +24,14 @@ const RAW_DATA: u64 = 9;
 /// Weights as they lie in a file: little-endian f32, the last axis fastest.
 pub(super) type Stored<'a> = &'a [[u8; 4]];
 
-/// A graph whose weights have become inputs, behind those that it had.
+/// A graph whose weights have become inputs, which follow those that it had.
 pub(crate) struct Skeleton<'a> {
     pub(crate) proto: ModelProto,
-    /// In the order of the inputs.
+    /// The weights of these inputs, in their order.
     pub(crate) weights: Vec<Stored<'a>>,
 }
 
-/// Decodes a file but for what is nothing else than weights of convolutions and products.
+/// Decodes a file, but for those constants that are only ever read as weights of convolutions and products.
 ///
 /// # Errors
 /// As [`checks::decode`], and where two constants have one name.
@@ -66,7 +67,7 @@ pub(crate) fn open(onnx: &[u8]) -> Result<Skeleton<'_>, InferError> {
     Ok(Skeleton { proto, weights })
 }
 
-/// Names that nodes read as weights and as nothing else.
+/// The names of values that nodes read as weights and in no other role.
 fn only_weights(graph: &GraphProto) -> BTreeSet<String> {
     let mut roles: BTreeMap<&str, bool> = BTreeMap::new();
     for node in &graph.node {
@@ -90,7 +91,7 @@ fn declared(name: &str, dims: &[i64]) -> ValueInfoProto {
     ValueInfoProto { name: name.to_owned(), r#type, ..ValueInfoProto::default() }
 }
 
-/// The file without its initializers, and these.
+/// The file's bytes without its initializers, and the bytes of each initializer.
 fn split(onnx: &[u8]) -> Option<(Vec<u8>, Vec<&[u8]>)> {
     let (mut rest, mut initializers) = (Vec::new(), Vec::new());
     let mut graphs = 0;
@@ -115,7 +116,7 @@ fn split(onnx: &[u8]) -> Option<(Vec<u8>, Vec<&[u8]>)> {
     (graphs == 1).then_some((rest, initializers))
 }
 
-/// Name, shape and values of a tensor of f32 in raw bytes, and nothing else.
+/// Name, shape and values of a tensor, where it holds f32 as raw bytes and has no other fields.
 fn stored(message: &[u8]) -> Option<(&str, Vec<i64>, Stored<'_>)> {
     let (mut name, mut dims, mut kind, mut raw) = ("", Vec::new(), 0, None);
     for field in fields(message) {

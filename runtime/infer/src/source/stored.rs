@@ -7,9 +7,9 @@
 //! | 8 | the version of what follows, [`VERSION`] |
 //! | 9.. | [`Stored`], in postcard's encoding |
 //!
-//! Weights stay in the ONNX file, and are named by their place in it. A detector's inputs of several sizes share the
-//! operators and differ in the shapes of the outputs alone. The file comes from outside: all that is read goes through
-//! `Graph::push`, where shapes are computed and constants checked.
+//! Weights stay in the ONNX file; the graph file holds their position in it. For a detector's several input sizes, the
+//! operators are stored once and the shapes of the outputs for each size. The file comes from outside: every operator
+//! goes through `Graph::push`, which computes shapes and checks constants.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,48 +20,49 @@ use crate::spec::NetSpec;
 
 /// How the file begins, before its version.
 pub(super) const NAME: &[u8; 8] = b"arcgraph";
-/// Raised with every change of what operators mean or how they are written.
+/// The version that is written, and the only one that is read. Raised with every change of what operators mean or how
+/// they are written.
 pub(super) const VERSION: u8 = 1;
 
-/// `B`: bytes, held or borrowed.
+/// The content of a graph file. `B` is a type of bytes: `Vec<u8>` to write one, `&[u8]` to read one.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Stored<B> {
-    /// Length of the ONNX file that weights lie in.
+    /// Length in bytes of the ONNX file that holds the weights.
     pub(super) onnx: usize,
     /// The outputs' names.
     pub(super) outputs: Vec<String>,
     pub(super) groups: Vec<Group<B>>,
 }
 
-/// Input shapes whose operators are the same.
+/// Operators, and the input shapes for which the network consists of them.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Group<B> {
     pub(super) nodes: Vec<StoredNode<B>>,
     pub(super) sizes: Vec<Size>,
 }
 
-/// Name, operator, and the values that it reads.
+/// The name of the node's result, its operator, and the numbers of the values that it reads.
 #[derive(PartialEq, Serialize, Deserialize)]
 pub(super) struct StoredNode<B>(pub(super) String, pub(super) Op<Place<B>>, pub(super) Vec<usize>);
 
-/// One input shape, and the outputs for it.
+/// One input shape, and how the outputs are read out for it.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Size {
     pub(super) input: [usize; 4],
     pub(super) outputs: Vec<View>,
 }
 
-/// Where weights are: little-endian f32.
+/// Where weights are stored, as little-endian f32.
 #[derive(PartialEq, Serialize, Deserialize)]
 pub(super) enum Place<B> {
-    /// From this byte of the ONNX file on, so many values.
+    /// In the ONNX file: `len` values from the byte `at` on.
     InOnnx { at: usize, len: usize },
-    /// What tract made of others.
+    /// In the graph file: values that tract has computed from others.
     Here(B),
 }
 
-/// The graph for one input shape. `None` where the file was written by an arcdoor that knew another version, for
-/// other outputs, or without this shape: then the ONNX file says it all.
+/// The graph for one input shape. `None` where the file has another version, was written for other outputs, or does
+/// not have this shape: then the ONNX file is to be read in its place.
 ///
 /// # Errors
 /// [`InferError::Graph`]: the file is damaged, or belongs to another network.

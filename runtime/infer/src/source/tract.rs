@@ -59,7 +59,7 @@ impl TractRunner {
     pub(crate) fn run(&mut self, names: &[String]) -> Result<(), InferError> {
         self.outputs.clear();
         let input = TValue::from_const(Arc::clone(&self.input));
-        // What the engine asserts about a crafted network ends the run, not the process.
+        // Where tract panics on a crafted network, this run fails and the process goes on.
         let outputs =
             guarded(|| self.state.run(tvec!(input)).map_err(|error| InferError::Run(format!("{error:#}"))))?;
         for (output, name) in outputs.iter().zip(names) {

@@ -1,4 +1,4 @@
-//! What running a typed graph takes: bounded before anything runs.
+//! The memory and the work that running a typed graph takes, bounded before anything runs.
 
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::AxisOp;
@@ -10,11 +10,12 @@ use super::model::load_error;
 use crate::error::InferError;
 use crate::limits::{MAX_CONSTANT_VALUES, MAX_ELEMENTS, MAX_WORK};
 
-/// That no value of the prepared graph is larger than an input may be, and that a run ends.
+/// Checks that no result in the graph has more than [`MAX_ELEMENTS`] values, and that a run takes at most [`MAX_WORK`]
+/// for each image.
 pub(crate) fn check_shapes(model: &TypedModel, batch: usize) -> Result<(), InferError> {
     let mut work = 0_u64;
     for node in model.nodes() {
-        // Weights may be larger than maps; what only moves axes makes nothing larger.
+        // Weights may be larger than maps may be; operators on axes keep the number of values.
         let may_be_weights = node.op_is::<TypedSource>() || node.op_is::<AxisOp>();
         for output in node.outputs.iter().filter(|_| !may_be_weights) {
             let shape = output.fact.shape.as_concrete();
@@ -31,7 +32,8 @@ pub(crate) fn check_shapes(model: &TypedModel, batch: usize) -> Result<(), Infer
     if work > MAX_WORK { Err(InferError::TooMuchWork(work)) } else { Ok(()) }
 }
 
-/// Multiply-accumulates, and values of results: those of a window as often as it is looked at.
+/// Multiply-accumulates of a node plus the values of its results; each value of a pool counts as often as its window
+/// has pixels.
 fn steps(model: &TypedModel, node: &TypedNode) -> Result<u64, InferError> {
     let facts = node.outputs.iter().filter_map(|output| output.fact.shape.as_concrete());
     let values: usize = facts.map(|sides| sides.iter().product::<usize>()).sum();
@@ -41,7 +43,8 @@ fn steps(model: &TypedModel, node: &TypedNode) -> Result<u64, InferError> {
     Ok((values as u64).saturating_mul(window as u64).saturating_add(macs(model, node)?))
 }
 
-/// A convolution may unroll its input: a column of the kernel's size for each output pixel.
+/// Checks the memory of a convolution in tract, which may copy its input into a matrix with one column, as long as the
+/// kernel has weights, for each output pixel.
 fn check_unrolled(model: &TypedModel, node: &TypedNode) -> Result<(), InferError> {
     let Some(conv) = node.op_as::<Conv>() else { return Ok(()) };
     let facts = model.node_input_facts(node.id).map_err(load_error)?;

@@ -7,6 +7,7 @@ use super::stored::{Group, NAME, Place, Size, Stored, StoredNode, VERSION, open,
 use crate::error::InferError;
 use crate::graph::{Node, Values};
 use crate::spec::NetSpec;
+use crate::watcher::Watcher;
 
 /// Reads a network at each of these input shapes and writes down what the plan starts from.
 ///
@@ -15,7 +16,7 @@ use crate::spec::NetSpec;
 pub fn write_graphs(onnx: &[u8], outputs: &[&str], inputs: &[[usize; 4]]) -> Result<Vec<u8>, InferError> {
     let mut groups: Vec<Group<Vec<u8>>> = Vec::new();
     for &input in inputs {
-        let read = simple(onnx, &NetSpec { input, outputs }, &mut |_| {})?;
+        let read = simple(onnx, &NetSpec { input, outputs }, &Watcher::default())?;
         let graph = read.graph(input)?;
         let nodes: Vec<_> = graph.nodes.iter().map(|node| StoredNode::of(node, onnx)).collect();
         let size = Size { input, outputs: graph.outputs };
@@ -28,15 +29,15 @@ pub fn write_graphs(onnx: &[u8], outputs: &[&str], inputs: &[[usize; 4]]) -> Res
     let stored = Stored { onnx: onnx.len(), outputs: names, groups };
     let begin = [&NAME[..], &[VERSION]].concat();
     let graphs = postcard::to_extend(&stored, begin).map_err(|error| InferError::Graph(error.to_string()))?;
-    // What a device would refuse is refused here.
+    // Reads the file back as a device will, so that what a device would refuse is refused here.
     for &input in inputs {
         stored_graph(onnx, &graphs, &NetSpec { input, outputs })?;
     }
     Ok(graphs)
 }
 
-/// That `graphs` holds what [`write_graphs`] makes of the same ONNX file. What another version wrote is not used, and
-/// not looked at.
+/// Checks that `graphs` is what [`write_graphs`] makes of the same ONNX file. A file of another version passes:
+/// nothing reads it.
 ///
 /// # Errors
 /// [`InferError::OtherGraph`] where it does not; as [`write_graphs`].

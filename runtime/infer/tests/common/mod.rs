@@ -1,4 +1,4 @@
-//! Graphs built as ONNX bytes, and both engines side by side.
+//! Graphs built as ONNX bytes, and the plan and tract side by side.
 #![allow(dead_code, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use arcdoor_infer::{Engine, EngineChoice, Files, Net, NetSpec, write_graphs};
@@ -74,7 +74,7 @@ impl Builder {
 
     pub(crate) fn constant_of(&mut self, dims: &[usize], values: Vec<f32>) -> String {
         let name = self.name();
-        // As exporters do, or as people do by hand: every other one.
+        // Every other constant is written as raw bytes, as exporters do; the others as lists of numbers.
         let raw = self.made.is_multiple_of(2);
         let raw_data =
             if raw { values.iter().flat_map(|value| value.to_le_bytes()).collect() } else { vec![] };
@@ -143,7 +143,7 @@ impl Builder {
         self.node("BatchNormalization", &[x, &parts[0], &parts[1], &parts[2], &parts[3]], vec![])
     }
 
-    /// In one of its spellings.
+    /// A PReLU, in one of the five spellings in which files have it.
     pub(crate) fn prelu(&mut self, x: &str, channels: usize, spelling: usize) -> String {
         let slopes = self.constant(&[channels, 1, 1], -0.5, if spelling == 1 { 1.0 } else { 1.5 });
         let zero = self.constant_of(&[], vec![0.0]);
@@ -173,7 +173,7 @@ impl Builder {
         }
     }
 
-    /// The file; `outputs` with their ranks, 0 for any.
+    /// The ONNX file; `outputs` are names with their number of axes, 0 to leave that open.
     pub(crate) fn finish(self, input: [usize; 4], outputs: &[(&str, usize)]) -> Vec<u8> {
         let value = |name: &str, dims: Vec<Side>| {
             let dim = dims.into_iter().map(|d| Dimension { value: Some(d), ..Dimension::default() });
@@ -202,7 +202,7 @@ impl Builder {
 /// Shapes and values of all outputs.
 pub(crate) type Answers = Vec<(Vec<usize>, Vec<f32>)>;
 
-/// What the plan answers, it also answers to the last bit where it starts from a graph file.
+/// Also checks that a plan that starts from a graph file gives the same bits.
 pub(crate) fn answers(onnx: &[u8], spec: &NetSpec<'_>, choice: EngineChoice, input: &[f32]) -> Answers {
     let net = Net::load(onnx, spec, &choice.into()).unwrap();
     assert_eq!(net.engine(), if choice == EngineChoice::Plan { Engine::Plan } else { Engine::Tract });

@@ -1,4 +1,4 @@
-//! Tiles: how an operator's loops are cut. Data, so that a board may name its own.
+//! How an operator's loops are cut into tiles: data, so that a board may have its own (see arcdoor-infer's `Tuning`).
 
 use crate::gemm::Window;
 use crate::isa::Isa;
@@ -24,7 +24,7 @@ impl Tile {
         let sums = isa.sums();
         let weights = window.planes * window.plane_weights * output.blocks();
         if output.height() * output.width() == 1 {
-            // Memory gives the weights: several streams, read once.
+            // All the time goes into reading the weights from memory, once: four blocks are four streams side by side.
             return Self { pixels: 1, blocks: 4, planes: usize::MAX, strip: 1 };
         }
         let short = window.rows * window.columns == 1 || window.inner < LANES;
@@ -32,7 +32,8 @@ impl Tile {
             return Self::short(window, output.blocks(), weights);
         }
         if window.inner < LANES && isa.tight() {
-            // Neighbours of an image share values, which want registers, too: 6 pixels spill on AVX2. Whole rows.
+            // Windows of a planar image overlap, and what they share is kept in registers as well: with 6 pixels AVX2
+            // runs out of them. Without strips, tiles run along whole rows.
             return Self { pixels: 4, blocks: 1, planes: usize::MAX, strip: usize::MAX };
         }
         let blocks = if sums > 14 && output.blocks() > 1 { 2 } else { 1 };
@@ -44,9 +45,10 @@ impl Tile {
         Self { pixels: sums / blocks, blocks, planes: planes.max(1), strip }
     }
 
-    /// Of short sums, where stores count, with registers to spare: several blocks share each pixel's values, and
-    /// a strip's outputs are all written while its inputs are near. What was fastest on a Zen 4: a tile that
-    /// fills every register spills some.
+    /// The tile for short sums, where storing takes a good part of the time, on sets with at least 24 sums in
+    /// registers. Several blocks share each pixel's values, and all outputs of a strip are written while its inputs
+    /// are in a near cache. The numbers are those that were fastest on a Zen 4 (AVX-512); tiles that fill every
+    /// register were slower.
     fn short(window: &Window, blocks: usize, weights: usize) -> Self {
         let strip = match (weights, window.planes) {
             (0..=0x4000, 5..) => 24,

@@ -13,11 +13,11 @@ use crate::isa::Isa;
 use crate::map::{LANES, Slab};
 use crate::simd::{Kernel, Simd};
 
-/// Rows of some planes.
+/// The rows of some planes of the output, to be computed.
 pub(super) struct Rows<'a> {
     pub(super) operator: &'a Depthwise,
     pub(super) inputs: &'a Inputs<'a>,
-    /// The whole maps' first values.
+    /// Where the first values of the whole input and output maps would lie: only the slab's rows need be in memory.
     pub(super) input: *const f32,
     pub(super) slab: &'a Slab,
     pub(super) output: *mut f32,
@@ -26,7 +26,8 @@ pub(super) struct Rows<'a> {
 impl Rows<'_> {
     pub(super) fn dispatch(self, isa: Isa) {
         let taps = &self.operator.taps;
-        // Kernels and strides that networks use are constants to the compiler; 0 stands for any.
+        // For the kernels and strides that networks use, code is compiled with these as constants; 0 stands for any
+        // other.
         match (taps.kernel, taps.stride) {
             ([3, 3], 1) => isa.run(Fixed::<3, 1>(self)),
             ([3, 3], 2) => isa.run(Fixed::<3, 2>(self)),
@@ -39,17 +40,18 @@ impl Rows<'_> {
 
 struct Fixed<'a, const K: usize, const T: usize>(Rows<'a>);
 
-/// One row of output pixels, as far as it is the same for all of them.
+/// What all pixels of one row of the output have in common.
 struct Line {
     finish: Finish,
     row: usize,
     /// Rows of the kernel that lie on the map.
     taps: Range<usize>,
-    /// Pixel 0 of the map's rows under those; of an operator as large as its map, the first alone.
+    /// Pixel 0 of each input row that a kernel row in `taps` lies on. Where the kernel is the whole map, only the
+    /// first is filled in: the others follow it in memory.
     input: [*const f32; MAX_KERNEL],
-    /// The weights of the first of those.
+    /// The weights of the first kernel row in `taps`.
     weights: *const f32,
-    /// At output pixel 0.
+    /// The row's output pixel 0.
     output: *mut f32,
 }
 
@@ -114,8 +116,8 @@ impl<const K: usize, const T: usize> Fixed<'_, K, T> {
         let mut column = 0;
         while column < width {
             let rest = width - column;
-            // Enough sums that none waits for the one before it. More would fit into AVX-512's registers, but the
-            // compiler leaves longer loops rolled.
+            // So many sums that no addition waits for the one before it to end. AVX-512 has registers for more, but
+            // the compiler does not unroll longer loops.
             let many = S::SUMS >= 10;
             let sevens = rest == 7 || (T == 1 && rest.is_multiple_of(7));
             column += match rest {
@@ -128,14 +130,15 @@ impl<const K: usize, const T: usize> Fixed<'_, K, T> {
         }
     }
 
-    /// P pixels from `column` on, or one where their windows leave the map in a way that is not common.
+    /// Computes P pixels from `column` on, where their windows lie on the map or leave it by exactly half a kernel, else
+    /// one pixel. Returns how many.
     #[inline(always)]
     fn some<S: Simd, const P: usize>(&self, s: S, line: &Line, column: usize) -> usize {
         let Depthwise { input, taps, .. } = self.0.operator;
         let (start, left) = (column * self.stride(), taps.pads[1]);
         let end = start + (P - 1) * self.stride() + self.width();
         let beyond = [left.saturating_sub(start), end.saturating_sub(input.width() + left)];
-        // Half a kernel beyond the map, on either side or both.
+        // Whether windows leave the map by half a kernel, on the left, on the right or on both sides.
         let half = K / 2;
         match beyond {
             [0, 0] => self.tile::<S, P, false, false>(s, line, column),
@@ -183,7 +186,7 @@ impl<const K: usize, const T: usize> Fixed<'_, K, T> {
                     }
                 }
             } else {
-                // Further apart, windows share few pixels, and the second cache sets the pace.
+                // With larger strides, windows share few pixels, and the time goes into loads from the second cache.
                 for tap in 0..self.width() {
                     let weight = weight(tap);
                     for p in 0..P {

@@ -29,7 +29,7 @@ impl Avx512 {
         std::is_x86_feature_detected!("avx512f").then_some(Self(avx2))
     }
 
-    /// For what is no faster with wider registers.
+    /// The proof of AVX2 within this one, for what is no faster with wider registers.
     pub(crate) const fn avx2(self) -> Avx2 {
         self.0
     }

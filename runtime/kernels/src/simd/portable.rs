@@ -26,7 +26,7 @@ fn lanes(of: impl Fn(usize) -> f32) -> [f32; LANES] {
 impl Simd for Portable {
     type V = [f32; LANES];
     const SUMS: usize = 4;
-    // What AVX2 runs is then what Miri sees.
+    // As AVX2 has it, so that Miri, which runs only the portable code, sees the code paths that AVX2 runs.
     const TIGHT: bool = true;
 
     #[inline(always)]

@@ -1,4 +1,5 @@
-//! The transforms before and after the products, and of the weights.
+//! Winograd's transforms: of the weights when they are packed, of the input before the products, of the products into
+//! outputs. B, G and A are the matrices of Lavin and Gray; d is an input square, g a kernel, m a square of products.
 // Reads and writes through pointers that `Winograd::run_part` checked.
 #![allow(unsafe_code)]
 
@@ -10,10 +11,11 @@ use crate::isa::Isa;
 use crate::map::{LANES, Map};
 use crate::simd::{Kernel, Simd};
 
-/// Stands for pixels beyond the input's border.
+/// What is read in place of a pixel beyond the input's border: zeros.
 static NOTHING: [f32; LANES] = [0.0; LANES];
 
-/// G g G^T: the products' weights, row by row, of a 3x3 kernel; the first 16 or all 36 values.
+/// G g G^T, row by row: the weights of the products for a 3x3 kernel g. [`Square::Two`] has 16, the first of the
+/// values returned; [`Square::Four`] has all 36.
 pub(super) fn weights_square(square: Square, kernel: &[f32; 9]) -> [f32; 36] {
     const TWO: [[f64; 3]; 4] = [[1.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.0, 0.0, 1.0]];
     const SIXTH: f64 = 1.0 / 6.0;
@@ -42,12 +44,14 @@ pub(super) fn weights_square(square: Square, kernel: &[f32; 9]) -> [f32; 36] {
     values
 }
 
-/// A denormal product of halves and sixths is 0: it would only slow the sums down.
+/// A transformed weight, or 0 for a denormal one: CPUs multiply denormal numbers slowly, and it adds nothing that
+/// shows.
 fn whole(value: f32) -> f32 {
     if value.is_subnormal() { 0.0 } else { value }
 }
 
-/// B^T d B of each square's (M + 2)^2 pixels, into `[product][plane][square][16]`.
+/// B^T d B of the (M + 2)^2 input pixels d under each square of M x M outputs, written as
+/// `[product][plane][square][16]`.
 pub(super) struct ToSquares<'a> {
     pub(super) input: &'a [f32],
     pub(super) map: Map,
@@ -112,7 +116,8 @@ impl<const M: usize, const T: usize> Kernel for To<'_, M, T> {
     }
 }
 
-/// A^T m A of each square's products, finished and stored into the rows asked for.
+/// A^T m A of each square's products m: M x M outputs, which go through the epilogue and into those rows of the output
+/// that are asked for.
 pub(super) struct FromSquares<'a> {
     /// `[product][..][square][16]`.
     pub(super) products: &'a [f32],
@@ -122,7 +127,7 @@ pub(super) struct FromSquares<'a> {
     pub(super) squares: Range<usize>,
     pub(super) rows: Range<usize>,
     pub(super) finish: Finish,
-    /// At pixel 0, 0.
+    /// Where the output's pixel at row 0, column 0 lies.
     pub(super) output: *mut f32,
 }
 

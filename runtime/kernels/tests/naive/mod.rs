@@ -23,7 +23,7 @@ impl Plain {
         })
     }
 
-    /// As a blocked map; spare lanes hold what must not matter.
+    /// The same as a blocked map; spare lanes hold numbers that must not reach a result.
     pub(crate) fn blocked(&self, border: usize) -> (Map, Vec<f32>) {
         let map = Map::new(self.channels, self.height, self.width, border).unwrap();
         let mut values = vec![0.0; map.len()];
@@ -61,7 +61,7 @@ pub(crate) fn isas() -> Vec<Isa> {
     once
 }
 
-/// splitmix64.
+/// The random numbers of splitmix64 (Steele, Lea and Flood 2014), which are good enough for tests.
 #[derive(Debug, Clone)]
 pub(crate) struct Seed(pub(crate) u64);
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use arcdoor_allocations::{Allocations, during};
 use arcdoor_core::{Candidates, Face, Faces, SubjectName, Template};
 use arcdoor_frame::{ImageLimits, Resizer, RgbImage, read_image};
 use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
@@ -14,7 +15,6 @@ use arcdoor_infer::{Net, NetSpec};
 use arcdoor_models::{Pack, PackNet, Role};
 use arcdoor_vision::{DetectSettings, DetectorKind, RunOptions, SMALLEST_FACE_NET_PX, Threads, YuNet};
 
-use crate::allocations::{Allocations, during};
 use crate::bench::footprint;
 use crate::bench::peer::{Peer, Setting};
 use crate::bench::race::cpu_ms;

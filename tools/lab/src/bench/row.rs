@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use arcdoor_allocations::Allocations;
 use serde::Serialize;
 
-use crate::allocations::Allocations;
 use crate::stats::median;
 
 /// One line of the table, and of the JSON array.

@@ -4,11 +4,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc::channel;
 
 use anyhow::{Context, Result, ensure};
 use arcdoor_core::{Faces, Landmarks5};
 use arcdoor_frame::RgbView;
-use arcdoor_infer::{EngineChoice, Files, Loading, Net, NetSpec, cost, write_graphs};
+use arcdoor_infer::{EngineChoice, Files, Net, NetSpec, Watcher, cost, write_graphs};
 use arcdoor_vision::align::ARCFACE_112;
 use arcdoor_vision::{DetectSettings, DetectorKind, RunOptions, Vision};
 
@@ -115,9 +116,13 @@ fn once(course: &Course, graph: Option<&Path>) -> Result<()> {
     }
     let names: Vec<&str> = course.outputs.iter().map(String::as_str).collect();
     let spec = NetSpec { input: course.input, outputs: &names };
-    let after = |_: Loading| marks.push(cpu_ms());
+    let (sender, parts) = channel();
+    let watcher = Watcher::new(move |_| {
+        let _ = sender.send(cpu_ms());
+    });
     let files = Files { onnx: &onnx, graphs: graphs.as_deref() };
-    let net = Net::load_watched(files, &spec, &EngineChoice::Plan.into(), after)?;
+    let net = Net::load(files, &spec, &RunOptions { watcher, ..EngineChoice::Plan.into() })?;
+    marks.extend(parts.try_iter());
     drop(onnx);
     let mut session = net.session()?;
     marks.push(cpu_ms());

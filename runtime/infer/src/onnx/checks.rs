@@ -1,8 +1,9 @@
-//! What an ONNX file may ask for, looked at before the engine sees it.
+//! What an ONNX file may ask for, checked before tract sees it.
 //!
-//! The engine trusts its files: it sets aside what shapes ask for, and asserts what it takes for granted. So
-//! a file is refused here when it is too large in any direction, reads what nothing makes (a cycle does),
-//! lies partly in other files, or uses an operator whose output grows at will.
+//! tract trusts its files: it allocates whatever a shape asks for, and panics where a file contradicts itself. So a
+//! file is refused here when it is too large in any direction, has a node that reads a value which no earlier node
+//! makes (as in a cycle), keeps constants in other files, or uses an operator whose output may be much larger than its
+//! inputs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,10 +15,11 @@ use super::wire;
 use crate::error::InferError;
 use crate::limits::{MAX_CONSTANT_VALUES, MAX_NODES, MAX_ONNX_BYTES, MAX_WINDOW};
 
-/// Most axes that a transposition names.
+/// Most axes that a transposition may permute.
 const MAX_RANK: usize = 8;
 
-/// Operators that are run. Each is of bounded output, or [`check_shapes`] finds out before anything runs.
+/// Operators that are run. Where an operator's output may be larger than its inputs, its size is checked once shapes
+/// are known, before anything runs (`source::work`).
 const OPERATORS: [&str; 71] = [
     "Abs",
     "Add",
@@ -92,7 +94,7 @@ const OPERATORS: [&str; 71] = [
     "Where",
 ];
 
-/// Of these, a node may have constants alone as its inputs: the result is no larger than they are.
+/// The operators whose inputs may all be constants: their results are no larger than these.
 const OF_CONSTANTS: [&str; 9] = [
     "Constant",
     "Cast",
@@ -105,7 +107,7 @@ const OF_CONSTANTS: [&str; 9] = [
     "Unsqueeze",
 ];
 
-/// Reads a file that stays within the limits.
+/// Decodes a file that stays within the limits; how much memory it takes is checked first.
 pub(crate) fn decode(onnx: &[u8]) -> Result<ModelProto, InferError> {
     check_file(onnx)?;
     let model = decode_fields(onnx)?;
@@ -113,7 +115,7 @@ pub(crate) fn decode(onnx: &[u8]) -> Result<ModelProto, InferError> {
     Ok(model)
 }
 
-/// That a file may be decoded.
+/// Checks that a file has an accepted length and that its fields take bounded memory: then it may be decoded.
 pub(crate) fn check_file(onnx: &[u8]) -> Result<(), InferError> {
     if onnx.is_empty() || onnx.len() > MAX_ONNX_BYTES {
         return Err(InferError::FileSize(onnx.len()));
@@ -121,12 +123,13 @@ pub(crate) fn check_file(onnx: &[u8]) -> Result<(), InferError> {
     wire::check(onnx)
 }
 
-/// Decodes a checked file, or a message of it.
+/// Decodes a file that [`check_file`] has accepted, or a message within it.
 pub(crate) fn decode_fields<M: Message + Default>(bytes: &[u8]) -> Result<M, InferError> {
     M::decode(bytes).map_err(|error| InferError::NotOnnx(error.to_string()))
 }
 
-/// That a decoded file holds one graph, no more of anything than is taken, and all in order.
+/// Checks that a decoded file holds one graph, no functions, accepted numbers of nodes and constants, and nodes in an
+/// order in which each follows those that it reads from.
 pub(crate) fn check_model(model: &ModelProto) -> Result<(), InferError> {
     if !model.functions.is_empty() || !model.training_info.is_empty() {
         return Err(InferError::Subgraph);
@@ -145,7 +148,7 @@ pub(crate) fn check_model(model: &ModelProto) -> Result<(), InferError> {
     check_sequence(graph)
 }
 
-/// That the graph is one that the engine can be trusted with.
+/// Checks constants, operators, attributes and order: after that, tract can be trusted with the graph.
 pub(crate) fn check(model: &ModelProto) -> Result<(), InferError> {
     let Some(graph) = &model.graph else { return Ok(()) };
     graph.initializer.iter().chain(graph.node.iter().flat_map(tensors)).try_for_each(check_tensor)?;
@@ -165,7 +168,8 @@ fn add(total: &mut usize, values: usize) -> Result<(), InferError> {
     Ok(())
 }
 
-/// How many values the dims ask for; no product of some of them may be out of bounds either.
+/// How many values the dims ask for. The product of all sides but zeros must be within bounds, too: tract may multiply
+/// some of the sides.
 fn tensor_values(tensor: &TensorProto) -> Result<usize, InferError> {
     let refused = || InferError::Constant(tensor.name.clone());
     let sides = tensor.dims.iter().map(|&side| usize::try_from(side).map_err(|_| refused()));
@@ -175,7 +179,7 @@ fn tensor_values(tensor: &TensorProto) -> Result<usize, InferError> {
     Ok(sides.iter().product())
 }
 
-/// That a constant lies in the file, as large as its dims say.
+/// Checks that a constant is of a known type and lies in this file, with as many values as its dims say.
 fn check_tensor(tensor: &TensorProto) -> Result<(), InferError> {
     let raw = tensor.raw_data.len();
     let (typed, bytes) = match DataType::try_from(tensor.data_type) {
@@ -218,7 +222,7 @@ fn is_bounded(attribute: &AttributeProto) -> bool {
     let least = match &*attribute.name {
         "kernel_shape" | "strides" | "dilations" | "group" | "blocksize" => 1,
         "pads" | "output_padding" | "output_shape" => 0,
-        // An end beyond all ends means the end.
+        // i64::MAX and i64::MIN are how exporters write "to the end", as in Slice.
         _ => {
             let fits = |&v: &i64| i32::try_from(v).is_ok() || v == i64::MAX || v == i64::MIN;
             return fits(&attribute.i) && attribute.ints.iter().all(fits);
@@ -229,12 +233,12 @@ fn is_bounded(attribute: &AttributeProto) -> bool {
         && (attribute.name != "group" && attribute.name != "blocksize" || fits(&attribute.i))
 }
 
-/// The engine moves axes until each is where it should be, and goes on for ever where one never can.
+/// Whether each axis is named once. tract moves axes until each is in its place, and never ends where one cannot be.
 fn is_permutation(axes: &[i64]) -> bool {
     axes.len() <= MAX_RANK && (0..).zip(axes).all(|(axis, _)| axes.contains(&axis))
 }
 
-/// That each node comes after what it reads, as ONNX asks for, and makes what nobody before it made.
+/// Checks that each node comes after those that it reads from, as ONNX asks for, and that no value is made twice.
 fn check_sequence(graph: &GraphProto) -> Result<(), InferError> {
     let inputs = graph.input.iter().map(|input| input.name.as_str());
     let mut known: BTreeSet<&str> =
@@ -249,10 +253,10 @@ fn check_sequence(graph: &GraphProto) -> Result<(), InferError> {
     Ok(())
 }
 
-/// That each node comes after what it reads, makes what nobody else makes, and depends on the input, so that
-/// nothing is computed while the graph is prepared.
+/// Checks that each node comes after those that it reads from, that no value is made twice, and that every node but
+/// the few of [`OF_CONSTANTS`] depends on the input: tract computes what does not while it prepares the graph.
 fn check_order(graph: &GraphProto) -> Result<(), InferError> {
-    // Values of each constant; what depends on the input has none yet.
+    // How many values each constant has; `None` for what depends on the input.
     let mut known: BTreeMap<&str, Option<usize>> = BTreeMap::new();
     for input in &graph.input {
         known.insert(&input.name, None);

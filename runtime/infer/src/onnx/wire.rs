@@ -1,13 +1,12 @@
-//! How much memory a protobuf file will take, from a walk over it that takes none.
+//! How much memory a decoded protobuf file will take, found by a walk over its bytes that allocates nothing.
 //!
-//! An empty message costs two bytes in a file and some two hundred in memory, so the bytes of a file bound
-//! nothing.
+//! An empty message takes two bytes in a file and some two hundred in memory, so a file's length bounds nothing.
 
 use super::fields::{Wire, fields};
 use crate::error::InferError;
 use crate::limits::MAX_FIELDS;
 
-/// Deepest message; a plain network's lies six deep.
+/// Most levels of messages within messages; plain networks have six.
 const MAX_DEPTH: usize = 16;
 
 /// The messages of ONNX that hold messages.
@@ -29,7 +28,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// What a field with a length is: a message that holds others, or nothing to look into.
+    /// The kind of message that a field of bytes holds; `None` where nothing within it needs counting.
     const fn of(self, field: u64) -> Option<Self> {
         Some(match (self, field) {
             (Self::Model, 7) | (Self::Attribute, 6 | 11) | (Self::Training, 1 | 2) => Self::Graph,
@@ -44,7 +43,7 @@ impl Kind {
             (Self::Graph, 14) => Self::Annotation,
             (Self::Model, 20) => Self::Training,
             (Self::Model, 25) => Self::Function,
-            // Bytes, or a message of two numbers or texts, which is no larger than the field it lies in.
+            // Plain bytes, or a message of two numbers or texts, whose memory the count of this field covers.
             _ => return None,
         })
     }
@@ -55,7 +54,7 @@ impl Kind {
     }
 }
 
-/// That the file is made of fields, not too many, and not too deep.
+/// Checks that the file is made of whole fields, at most [`MAX_FIELDS`] of them, in at most [`MAX_DEPTH`] levels.
 pub(crate) fn check(file: &[u8]) -> Result<(), InferError> {
     let mut left = MAX_FIELDS;
     walk(file, Kind::Model, MAX_DEPTH, &mut left)

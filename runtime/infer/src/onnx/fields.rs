@@ -1,4 +1,4 @@
-//! Fields of a protocol buffer, borrowed: what keeps large tensors from being copied before they are packed.
+//! Fields of a protocol buffer, borrowed from the file, so that large tensors are not copied before they are packed.
 
 /// One field's number and value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(crate) struct Field<'a> {
 pub(crate) enum Wire<'a> {
     Varint(u64),
     Bytes(&'a [u8]),
-    /// 4 or 8 bytes, which nobody here looks at.
+    /// A number of 4 or 8 bytes; no field that is read here is one.
     Fixed,
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn varints(mut bytes: &[u8]) -> Option<Vec<u64>> {
     Some(values)
 }
 
-/// Writes a field of bytes.
+/// Appends a field of bytes; `number` is below 16.
 pub(crate) fn write(number: u8, bytes: &[u8], to: &mut Vec<u8>) {
     to.push(number << 3 | 2);
     let mut length = bytes.len();

@@ -1,0 +1,12 @@
+//! ONNX files within bounds: what is read of one before tract is asked, for running it (`source`) and for rewriting it
+//! (`rewrite`).
+//!
+//! | module | holds |
+//! |---|---|
+//! | `fields` | fields of a protocol buffer, borrowed |
+//! | `wire` | how much memory a file's fields will take |
+//! | `checks` | everything else that a file may ask for, and decoding what passes |
+
+pub(crate) mod checks;
+pub(crate) mod fields;
+mod wire;
