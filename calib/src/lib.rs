@@ -1,4 +1,5 @@
-//! Genuine and impostor scores to thresholds and error rates with their intervals; features on disk.
+//! Genuine and impostor scores to thresholds and error rates with their intervals; whether a promised
+//! rate still stands at a door; features on disk.
 
 #![forbid(unsafe_code)]
 
@@ -6,6 +7,7 @@ mod binomial;
 mod feature_file;
 mod fpir;
 mod impostors;
+mod promise;
 mod random;
 mod rates;
 mod share;
@@ -16,6 +18,7 @@ pub use fpir::{GalleryThreshold, fmr_for_fpir, fpir_for_fmr, gallery_threshold};
 pub use impostors::{
     Comparison, Counted, Impostors, LEAST_ABOVE, TAIL_REACH, TAIL_SHARE, TailCheck, rounded_up,
 };
+pub use promise::{ALPHA, Promise, PromiseError, Standing, Tally};
 pub use random::Random;
 pub use rates::{best_threshold, score_at_far};
 pub use share::Share;

@@ -40,6 +40,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     read_image(Path::new(asked), &limits, &mut image)?;
     let step = recognizer.step(image.view(), &gallery, Question::Identify, &rules, Millis(0))?;
-    println!("{:?}, threshold {}, candidates {:?}", step.decision, step.threshold.value, step.candidates);
+    println!(
+        "{:?}, threshold {}, candidates {:?}",
+        step.outcome.decision, step.threshold.value, step.candidates
+    );
     Ok(())
 }

@@ -118,7 +118,7 @@ fn a_frame_allocates_nothing_from_the_cameras_bytes_to_the_decision() {
     }
 
     // Every branch was taken.
-    let decisions: Vec<Decision> = seen.iter().map(|(_, step, _)| step.decision).collect();
+    let decisions: Vec<Decision> = seen.iter().map(|(_, step, _)| step.outcome.decision).collect();
     assert_eq!(decisions[0], Decision::Retry { reason: RetryReason::NoFace });
     assert!(matches!(decisions[1], Decision::Granted { .. }), "{:?}", seen[1].1);
     assert_eq!(decisions[2], Decision::Denied { reason: DenyReason::NoMatch });

@@ -34,7 +34,7 @@ fn the_page_says_what_the_constants_say() {
         .map(|line| line.split(" | ").collect())
         .collect();
     let image = ImageLimits::default();
-    let said: [(&str, &[usize]); 24] = [
+    let said: [(&str, &[usize]); 25] = [
         ("an encoded photo", &[image.max_bytes >> 20, image.max_side as usize, image.max_pixels as usize]),
         ("photos in one request", &[MAX_PHOTOS]),
         ("faces in one frame", &[limits::MAX_FACES]),
@@ -65,6 +65,14 @@ fn the_page_says_what_the_constants_say() {
         ("a trace", &[(arcdoor::daemon::MAX_TRACE_BYTES >> 20) as usize]),
         ("requests that wait for the loop", &[arcdoor::daemon::MAX_ASKED]),
         ("the log", &[(arcdoor::home::log::MAX_BYTES >> 20) as usize]),
+        (
+            "votes of a track",
+            &[
+                arcdoor_pipeline::MAX_WINDOW,
+                arcdoor_pipeline::MAX_WINDOW_MS as usize,
+                arcdoor_pipeline::MAX_DENIALS,
+            ],
+        ),
         ("frames that may fail", &[arcdoor::daemon::r#loop::MOST_FAILURES as usize]),
         ("denials that `run` logs", &[arcdoor::daemon::r#loop::MOST_DENIALS_LOGGED as usize]),
         ("wait for one camera frame", &[arcdoor::device::source::FRAME_TIMEOUT.as_secs() as usize]),

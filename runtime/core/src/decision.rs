@@ -17,6 +17,8 @@ pub enum DenyReason {
     Ambiguous,
     /// As near to somebody who was reported as not this person as to the person.
     NotThisPerson,
+    /// Frames enough, and too few of them named the same subject.
+    TooFewAgree,
     /// Too many denials in a row: wait until the lockout ends.
     LockedOut,
 }
@@ -56,6 +58,7 @@ impl DenyReason {
             Self::NobodyEnrolled => "nobody is enrolled yet",
             Self::Ambiguous => "two enrolled people match too closely",
             Self::NotThisPerson => "like somebody reported as another",
+            Self::TooFewAgree => "too few pictures agree on one person",
             Self::LockedOut => "locked out after repeated denials",
         }
     }

@@ -43,8 +43,9 @@ impl Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::{Rules, State, decide};
+    use crate::decide::{Rules, decide};
     use crate::policy::{Fields, Policy};
+    use crate::state::State;
     use crate::thresholds::Thresholds;
     use arcdoor_core::{
         Basis, CalibrationId, Decision, DenyReason, Fmr, Millis, ModelId, SubjectId, SubjectName, Threshold,
@@ -97,9 +98,9 @@ mod tests {
             let comparison = Comparison::new(gallery, &template([1.0, 0.0]), self.question).unwrap();
             let seen = comparison.observation(Rect::new(0.0, 0.0, 100.0, 100.0), self.question);
             self.now = self.now.plus(100);
-            let decision;
-            (self.state, decision) = decide(&self.state, &seen, self.now, &rules());
-            decision
+            let outcome;
+            (self.state, outcome) = decide(&self.state, &seen, self.now, &rules());
+            outcome.decision
         }
     }
 

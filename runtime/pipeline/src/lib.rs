@@ -4,6 +4,10 @@
 //! [`decide`] what that means. [`Enrolment`] is fed frames in the same way, and says which views of a person
 //! may be enrolled. Neither holds a clock, a gallery or a threshold: they are arguments of each step.
 //!
+//! Each frame leads to an [`Outcome`]: the decision, and which attempts are over. Attempts without a grant lead to a
+//! lockout; what is left of it ([`LockoutState`]) is taken out of a recognizer before it is thrown away, and put into the
+//! next one.
+//!
 //! `decide` is pure: a recorded trace ([`TraceLine`]) is decided again, bit for bit, by [`Replay`].
 //!
 //! A face that is observed in three frames, and named by each of them, is granted with the third:
@@ -32,9 +36,9 @@
 //!         contenders: [candidate].into_iter().collect(),
 //!         impostor: None,
 //!     };
-//!     let decision;
-//!     (state, decision) = decide(&state, &observation, Millis(now_ms), &rules);
-//!     decisions.push(decision);
+//!     let outcome;
+//!     (state, outcome) = decide(&state, &observation, Millis(now_ms), &rules);
+//!     decisions.push(outcome.decision);
 //! }
 //! assert!(matches!(decisions[..2], [Decision::Retry { .. }, Decision::Retry { .. }]));
 //! assert_eq!(decisions[2], Decision::Granted { subject: SubjectId(7), score: Score(0.72) });
@@ -45,26 +49,34 @@
 
 mod comparison;
 mod decide;
+mod denials;
 mod enrolment;
 mod error;
 mod observation;
+mod outcome;
 mod plan;
 mod policy;
 mod question;
 mod recognizer;
 mod replay;
+mod state;
 mod thresholds;
 mod trace;
 mod track;
 
-pub use decide::{Rules, State, decide};
+pub use decide::{Rules, decide};
+pub use denials::LockoutState;
 pub use enrolment::{Enrolment, EnrolmentRefused, EnrolmentStep, Finished};
 pub use error::PipelineError;
 pub use observation::{Contenders, Observation};
+pub use outcome::Outcome;
 pub use plan::{Plan, Purpose};
-pub use policy::{Fields, Lockout, MAX_DENIALS, MAX_WINDOW, Policy, PolicyError};
+pub use policy::{
+    Fields, Lockout, MAX_DENIALS, MAX_WINDOW, MAX_WINDOW_MS, MIN_WINDOW_MS, Policy, PolicyError,
+};
 pub use question::Question;
 pub use recognizer::{Recognizer, Step, View};
 pub use replay::Replay;
+pub use state::State;
 pub use thresholds::{ForeignThreshold, Thresholds};
 pub use trace::{TRACE_VERSION, TraceEntry, TraceError, TraceLine};

@@ -4,14 +4,18 @@ use serde::{Deserialize, Serialize};
 
 /// The longest window that votes are kept for, in frames.
 pub const MAX_WINDOW: usize = 16;
-/// The most denials that a lockout may wait for.
+/// The most attempts without a grant that a lockout may wait for.
 pub const MAX_DENIALS: usize = 32;
+/// The shortest time that a policy may look back on votes, milliseconds: a few frames of a fast camera.
+pub const MIN_WINDOW_MS: u64 = 100;
+/// The longest time that a policy may look back on votes, milliseconds.
+pub const MAX_WINDOW_MS: u64 = 60_000;
 
 /// When repeated denials close the recognition for everybody, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lockout {
-    /// Denials that lead to it, 1 to 32.
+    /// Attempts that end without a grant and lead to it, 1 to 32; see [`Outcome`](crate::Outcome).
     pub after: u8,
     /// How long a denial counts, milliseconds.
     pub within_ms: u64,
@@ -30,6 +34,9 @@ pub enum PolicyError {
         /// n.
         of: u8,
     },
+    /// The time that votes count for is out of range.
+    #[error("window_ms = {0} cannot be; it lies within {MIN_WINDOW_MS} to {MAX_WINDOW_MS}")]
+    WindowMs(u64),
     /// The margin is no difference of scores.
     #[error("margin = {0} is no difference of scores; it lies within 0 to 1")]
     Margin(f32),
@@ -53,6 +60,9 @@ pub struct Fields {
     pub agree: u8,
     /// How many of the last frames that show the face well are looked back on, 1 to 16 (the n of k-of-n).
     pub of: u8,
+    /// How long a frame's vote counts, milliseconds, 100 to 60,000. A camera that brings fewer than `agree` frames
+    /// in that time grants nobody.
+    pub window_ms: u64,
     /// The longest time without the face, milliseconds; one that comes back later is followed as a new one.
     pub gap_ms: u64,
     /// A second subject that matches makes the match ambiguous where its score is less than this below the
@@ -64,10 +74,11 @@ pub struct Fields {
 }
 
 impl Default for Fields {
-    /// For a door: three of five frames agree; five denials within a minute lock out for half a minute.
+    /// For a door: three of five frames agree, within three seconds, so that a board of one frame a second still
+    /// grants; five denials within a minute lock out for half a minute.
     fn default() -> Self {
         let lockout = Some(Lockout { after: 5, within_ms: 60_000, for_ms: 30_000 });
-        Self { agree: 3, of: 5, gap_ms: 1_000, margin: 0.02, lockout }
+        Self { agree: 3, of: 5, window_ms: 3_000, gap_ms: 1_000, margin: 0.02, lockout }
     }
 }
 
@@ -77,9 +88,12 @@ impl Policy {
     /// # Errors
     /// When a value is out of its range.
     pub fn new(fields: Fields) -> Result<Self, PolicyError> {
-        let Fields { agree, of, margin, lockout, .. } = fields;
+        let Fields { agree, of, window_ms, margin, lockout, .. } = fields;
         if agree == 0 || agree > of || usize::from(of) > MAX_WINDOW {
             return Err(PolicyError::Window { agree, of });
+        }
+        if !(MIN_WINDOW_MS..=MAX_WINDOW_MS).contains(&window_ms) {
+            return Err(PolicyError::WindowMs(window_ms));
         }
         if !(0.0..=1.0).contains(&margin) {
             return Err(PolicyError::Margin(margin));

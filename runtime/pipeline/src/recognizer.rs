@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use arcdoor_core::{
-    Candidates, Decision, Engines, Face, Faces, Millis, ModelId, Quality, Rect, RetryReason, Stage,
-    StageTimes, Template, Threshold,
+    Candidates, Engines, Face, Faces, Millis, ModelId, Quality, Rect, RetryReason, Stage, StageTimes,
+    Template, Threshold,
 };
 use arcdoor_frame::RgbView;
 use arcdoor_gallery::Gallery;
@@ -12,10 +12,13 @@ use arcdoor_vision::quality::{Assessment, QualityGate};
 use arcdoor_vision::{DetectSettings, Vision};
 
 use crate::comparison::Comparison;
-use crate::decide::{Rules, State, decide};
+use crate::decide::{Rules, decide};
+use crate::denials::LockoutState;
 use crate::error::PipelineError;
 use crate::observation::Observation;
+use crate::outcome::Outcome;
 use crate::question::Question;
+use crate::state::State;
 
 /// A second face at least this wide, as a share of the widest one, stands beside it and not behind it.
 const BESIDE: f32 = 0.75;
@@ -35,8 +38,8 @@ pub struct Step {
     pub times: StageTimes,
     /// What the decision was made of; goes into a trace.
     pub observation: Observation,
-    /// The decision.
-    pub decision: Decision,
+    /// The decision, and which attempts are over.
+    pub outcome: Outcome,
     /// What the scores were held against.
     pub threshold: Threshold,
 }
@@ -87,9 +90,16 @@ impl Recognizer {
         self.probe.as_ref()
     }
 
-    /// Forgets every earlier frame, a lockout as well.
-    pub fn reset(&mut self) {
-        self.state = State::default();
+    /// What must not be forgotten when recognition is made anew or the program ends: put it back with
+    /// [`resume`](Self::resume).
+    #[must_use]
+    pub fn lockout(&self, now: Millis) -> LockoutState {
+        self.state.lockout(now)
+    }
+
+    /// Forgets every earlier frame, and goes on under this lockout.
+    pub fn resume(&mut self, lockout: &LockoutState, now: Millis) {
+        self.state = State::resumed(lockout, now);
         self.probe = None;
     }
 
@@ -149,10 +159,10 @@ impl Recognizer {
                 comparison.observation(rect, question)
             }
         };
-        let (state, decision) = decide(state, &observation, now, rules);
+        let (state, outcome) = decide(state, &observation, now, rules);
         let threshold = *rules.thresholds.of(question.claim());
         let candidates = comparison.candidates;
-        let step = Step { faces, chosen, assessment, candidates, times, observation, decision, threshold };
+        let step = Step { faces, chosen, assessment, candidates, times, observation, outcome, threshold };
         Ok((step, state))
     }
 

@@ -4,18 +4,20 @@ use arcdoor_core::{Decision, Millis, Score};
 use serde::{Deserialize, Serialize};
 
 use crate::decide::Rules;
+use crate::denials::LockoutState;
 use crate::observation::Observation;
+use crate::outcome::Outcome;
 
 /// The version of the lines that this code writes, and the only one that it replays.
-pub const TRACE_VERSION: u32 = 1;
+pub const TRACE_VERSION: u32 = 2;
 
 /// One line of a trace. Numbers survive being written and read bit for bit, so that a replay decides the same.
 ///
 /// ```text
-/// {"arcdoor_trace":{"version":1}}
+/// {"arcdoor_trace":{"version":2}}
 /// {"rules":{"thresholds":{...},"policy":{...}}}
-/// {"frame":{"now":1200,"observation":{"face":{...}},"decision":{"retry":{"reason":"looking"}}}}
-/// "reset"
+/// {"resumed":{"now":1200,"lockout":{"locked_ms":0,"denials_ms":[],"looks":0}}}
+/// {"frame":{"now":1200,"observation":{"face":{...}},"outcome":{"decision":{"retry":{"reason":"looking"}}}}}
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -28,8 +30,13 @@ pub enum TraceLine {
     },
     /// What the frames after it are held against: before the first frame, and wherever it changes.
     Rules(Rules),
-    /// All that was remembered of earlier frames was forgotten.
-    Reset,
+    /// Recognition was loaded anew: all that was remembered of earlier frames was forgotten, but for this.
+    Resumed {
+        /// When.
+        now: Millis,
+        /// What went on.
+        lockout: LockoutState,
+    },
     /// One frame.
     Frame(TraceEntry),
 }
@@ -42,7 +49,7 @@ pub struct TraceEntry {
     /// What was observed.
     pub observation: Observation,
     /// What was decided.
-    pub decision: Decision,
+    pub outcome: Outcome,
 }
 
 /// Why a trace cannot be written, read or replayed.
@@ -68,9 +75,9 @@ pub enum TraceError {
     #[error("recorded {recorded:?}, but decided {decided:?}")]
     Mismatch {
         /// What the trace says.
-        recorded: Decision,
+        recorded: Outcome,
         /// What its rules say.
-        decided: Decision,
+        decided: Outcome,
     },
 }
 
@@ -99,14 +106,14 @@ impl TraceLine {
 
     fn check(&self) -> Result<(), TraceError> {
         let is_finite = match self {
-            Self::Header { .. } | Self::Reset => true,
+            Self::Header { .. } | Self::Resumed { .. } => true,
             Self::Rules(Rules { thresholds, .. }) => {
                 let all = [thresholds.verify, thresholds.identify, thresholds.duplicate];
                 all.iter().all(|threshold| threshold.value.0.is_finite())
             }
-            Self::Frame(TraceEntry { observation, decision, .. }) => {
+            Self::Frame(TraceEntry { observation, outcome, .. }) => {
                 observation.is_finite()
-                    && !matches!(decision, Decision::Granted { score: Score(score), .. } if !score.is_finite())
+                    && !matches!(outcome.decision, Decision::Granted { score: Score(score), .. } if !score.is_finite())
             }
         };
         if is_finite { Ok(()) } else { Err(TraceError::NotFinite) }

@@ -3,23 +3,52 @@
 use arcdoor_core::{DenyReason, Millis, Rect, Score, SubjectId, Threshold};
 use serde::{Deserialize, Serialize};
 
-use crate::policy::MAX_WINDOW;
+use crate::observation::Observation;
+use crate::policy::{Fields, MAX_WINDOW};
 
 /// Least overlap (intersection over union) of a face's boxes in two frames. A person who walks past at
 /// arm's length moves half a face between frames at 10 a second, which still overlaps by a third.
 const LEAST_OVERLAP: f32 = 0.2;
 
-/// What one frame says about who it is.
+/// What one look says about who it is.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Vote {
     /// This subject, with this score at or above the threshold.
     Subject(SubjectId, Score),
+    /// Nearest to this subject, and not let in as it.
+    Contested(SubjectId, DenyReason),
     /// Nobody who is let in.
     Nobody(DenyReason),
 }
 
-/// A face that is followed, with the votes of its last frames.
+impl Vote {
+    /// The subject that the face is nearest to, where it is near enough to one.
+    const fn nearest(self) -> Option<SubjectId> {
+        match self {
+            Self::Subject(subject, _) | Self::Contested(subject, _) => Some(subject),
+            Self::Nobody(_) => None,
+        }
+    }
+
+    /// Why it names nobody; `None`: it names somebody.
+    pub(crate) const fn denial(self) -> Option<DenyReason> {
+        match self {
+            Self::Subject(..) => None,
+            Self::Contested(_, reason) | Self::Nobody(reason) => Some(reason),
+        }
+    }
+}
+
+/// How an attempt at a face ended that is still there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Ended {
+    Granted(SubjectId),
+    Denied,
+}
+
+/// A face that is followed, with the votes of its last looks: frames that show it well.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Track {
     rect: Rect,
@@ -27,24 +56,32 @@ pub(crate) struct Track {
     /// What the votes answer: whether it is this subject, or who it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     claim: Option<SubjectId>,
-    votes: heapless::Vec<Vote, MAX_WINDOW>,
-    /// Frames since the last denial that counted; `None` before the first.
-    since_denial: Option<u8>,
+    /// When each was cast, oldest first. Those that are nearest to a subject are all nearest to the same one.
+    votes: heapless::Vec<(Millis, Vote), MAX_WINDOW>,
+    /// Looks of the present attempt: since the last one ended, without those that named again whom it granted.
+    looks: u8,
+    /// Why the last of these looks that named nobody did not.
+    doubt: Option<DenyReason>,
+    /// How the last attempt ended; `None` before the first end.
+    ended: Option<Ended>,
 }
 
 impl Track {
-    pub(crate) const fn new(rect: Rect, now: Millis) -> Self {
-        Self { rect, seen: now, claim: None, votes: heapless::Vec::new(), since_denial: None }
+    pub(crate) const fn new(rect: Rect, claim: Option<SubjectId>, now: Millis) -> Self {
+        Self { rect, seen: now, claim, votes: heapless::Vec::new(), looks: 0, doubt: None, ended: None }
     }
 
-    /// Whether a face at `rect` now can be this one.
-    pub(crate) fn continues(&self, rect: &Rect, now: Millis, gap_ms: u64) -> bool {
-        self.is_alive(now, gap_ms) && self.rect.iou(rect) >= LEAST_OVERLAP
-    }
-
-    /// Whether the face was seen lately. A clock that ran backwards ends the track.
-    pub(crate) fn is_alive(&self, now: Millis, gap_ms: u64) -> bool {
-        now >= self.seen && now.since(self.seen) <= gap_ms
+    /// Whether an observation is one of this face, or of a moment without it. A clock that ran backwards ends the
+    /// track, and so does another claim, or none any more.
+    pub(crate) fn goes_on(&self, observation: &Observation, now: Millis, gap_ms: u64) -> bool {
+        let is_near = |rect: &Rect| self.rect.iou(rect) >= LEAST_OVERLAP;
+        now >= self.seen
+            && now.since(self.seen) <= gap_ms
+            && match observation {
+                Observation::Nobody { .. } => true,
+                Observation::Unclear { rect, .. } => is_near(rect),
+                Observation::Face { rect, claim, .. } => is_near(rect) && self.claim == *claim,
+            }
     }
 
     pub(crate) const fn move_to(&mut self, rect: Rect, now: Millis) {
@@ -52,24 +89,35 @@ impl Track {
         self.seen = now;
     }
 
-    /// Adds a vote; only the last `window` are kept, and of those only the ones under the same claim: where
-    /// another claim is made, or none any more, the face is judged from the start.
-    pub(crate) fn vote(&mut self, claim: Option<SubjectId>, vote: Vote, window: u8) {
-        if self.claim != claim {
-            *self = Self { claim, ..Self::new(self.rect, self.seen) };
+    /// When the face was seen last.
+    pub(crate) const fn seen(&self) -> Millis {
+        self.seen
+    }
+
+    /// Takes one more look's vote. Of the earlier ones, those stay that are young enough, among the last `of`, and
+    /// not before a look that was nearest to somebody else.
+    pub(crate) fn look(&mut self, vote: Vote, now: Millis, fields: &Fields) {
+        let names_granted =
+            matches!(vote, Vote::Subject(subject, _) if self.has_ended(Ended::Granted(subject)));
+        self.looks = self.looks.saturating_add(u8::from(!names_granted));
+        self.doubt = vote.denial().or(self.doubt);
+        self.votes.retain(|(cast, _)| now.since(*cast) <= fields.window_ms);
+        let is_other = |earlier: Vote| earlier.nearest().is_some_and(|other| vote.nearest() != Some(other));
+        if vote.nearest().is_some() && self.votes.iter().any(|(_, earlier)| is_other(*earlier)) {
+            self.votes.clear();
         }
-        let window = usize::from(window).clamp(1, MAX_WINDOW);
+        let window = usize::from(fields.of).clamp(1, MAX_WINDOW);
         while self.votes.len() >= window {
             self.votes.remove(0);
         }
         // There is room: the loop above made it.
-        let _ = self.votes.push(vote);
+        let _ = self.votes.push((now, vote));
     }
 
     /// Votes for one subject that stand under the present threshold, which may have risen since they were
     /// cast; and the best of their scores.
     pub(crate) fn votes_for(&self, wanted: SubjectId, threshold: &Threshold) -> (usize, Score) {
-        let scores = self.votes.iter().filter_map(|vote| match vote {
+        let scores = self.votes.iter().filter_map(|(_, vote)| match vote {
             Vote::Subject(subject, score) if *subject == wanted && threshold.admits(*score) => Some(score.0),
             _ => None,
         });
@@ -77,18 +125,31 @@ impl Track {
         (count, Score(best))
     }
 
-    pub(crate) fn votes(&self) -> usize {
-        self.votes.len()
+    /// Looks of the present attempt.
+    pub(crate) const fn looks(&self) -> u8 {
+        self.looks
     }
 
-    /// Whether a denial now is a new attempt: the first one, then one for each window of frames.
-    pub(crate) const fn counts_denial(&mut self, window: u8) -> bool {
-        let since = match self.since_denial {
-            Some(frames) => frames.saturating_add(1),
-            None => window,
-        };
-        let counts = since >= window;
-        self.since_denial = Some(if counts { 0 } else { since });
-        counts
+    /// Whether the last attempt ended so, and the face is still there.
+    pub(crate) fn has_ended(&self, ended: Ended) -> bool {
+        self.ended == Some(ended)
+    }
+
+    /// Ends an attempt; the next look begins another one. Who was granted is voted on anew.
+    pub(crate) fn end(&mut self, ended: Ended) {
+        if matches!(ended, Ended::Granted(_)) {
+            self.votes.clear();
+        }
+        (self.looks, self.doubt, self.ended) = (0, None, Some(ended));
+    }
+
+    /// Why this was an attempt that failed, now that the face is gone; `None`: it was too short to be one.
+    pub(crate) fn failure(&self, fields: &Fields) -> Option<DenyReason> {
+        (self.looks >= fields.agree).then(|| self.doubt.unwrap_or(DenyReason::TooFewAgree))
+    }
+
+    /// Looks of an attempt that was too short. A granted person who turns away may leave a few; they are no attempt.
+    pub(crate) const fn unfinished_looks(&self) -> u8 {
+        if matches!(self.ended, Some(Ended::Granted(_))) { 0 } else { self.looks }
     }
 }

@@ -5,77 +5,14 @@
     reason = "clippy exempts test functions only, not their helpers"
 )]
 
-use arcdoor_core::{
-    CalibrationId, Candidate, Decision, DenyReason, Fmr, Millis, ModelId, Rect, RetryReason, Score,
-    SubjectId, Threshold,
+mod common;
+
+use arcdoor_core::{Candidate, Decision, DenyReason, Millis, Rect, RetryReason, Score, SubjectId};
+use arcdoor_pipeline::{Fields, Lockout, MAX_DENIALS, Observation, Policy, Rules, State, decide};
+use common::{
+    LIMIT, LOCKED, LOOKING, STRANGER, claimed, door, face, face_at, outcomes, rules, rules_at, run, unclear,
 };
-use arcdoor_pipeline::{Fields, Lockout, MAX_DENIALS, Observation, Policy, Rules, State, Thresholds, decide};
 use proptest::prelude::*;
-
-const LIMIT: f32 = 0.5;
-const LOCKED: Decision = Decision::Denied { reason: DenyReason::LockedOut };
-const STRANGER: Decision = Decision::Denied { reason: DenyReason::NoMatch };
-const LOOKING: Decision = Decision::Retry { reason: RetryReason::Looking };
-
-fn threshold(value: f32) -> Threshold {
-    Threshold {
-        value: Score(value),
-        target: Fmr::new(1e-4).unwrap(),
-        model_id: ModelId::new([1; 16]),
-        calibration_id: CalibrationId::new([2; 16]),
-        basis: arcdoor_core::Basis::Counted,
-    }
-}
-
-/// Rules whose `verify` and `identify` have these values; decisions ask for no `duplicate`.
-fn rules_at(verify: f32, identify: f32, fields: Fields) -> Rules {
-    let thresholds = Thresholds::new(threshold(verify), threshold(identify), threshold(-1.0)).unwrap();
-    Rules { thresholds, policy: Policy::new(fields).unwrap() }
-}
-
-/// A search is held against [`LIMIT`]; a claim would be let in by any score.
-fn rules(fields: Fields) -> Rules {
-    rules_at(-1.0, LIMIT, fields)
-}
-
-fn door() -> Rules {
-    let lockout = Some(Lockout { after: 2, within_ms: 10_000, for_ms: 3_000 });
-    rules(Fields { agree: 3, of: 5, gap_ms: 1_000, margin: 0.02, lockout })
-}
-
-fn face_at(x: f32, scores: &[(u32, f32)]) -> Observation {
-    let contenders = scores.iter().map(|&(id, s)| Candidate { subject: SubjectId(id), score: Score(s) });
-    Observation::Face {
-        rect: Rect::new(x, 0.0, 100.0, 100.0),
-        claim: None,
-        contenders: contenders.collect(),
-        impostor: None,
-    }
-}
-
-fn face(id: u32, score: f32) -> Observation {
-    face_at(0.0, &[(id, score)])
-}
-
-/// The same frame, with the face claimed to be this subject.
-fn claimed(mut observation: Observation, subject: u32) -> Observation {
-    if let Observation::Face { claim, .. } = &mut observation {
-        *claim = Some(SubjectId(subject));
-    }
-    observation
-}
-
-/// Decides a row of (time, observation).
-fn run(rules: &Rules, frames: &[(u64, Observation)]) -> Vec<Decision> {
-    let mut state = State::default();
-    let mut decisions = Vec::new();
-    for (now, observation) in frames {
-        let decision;
-        (state, decision) = decide(&state, observation, Millis(*now), rules);
-        decisions.push(decision);
-    }
-    decisions
-}
 
 fn every_100_ms(frames: impl IntoIterator<Item = Observation>) -> Vec<(u64, Observation)> {
     frames.into_iter().enumerate().map(|(i, frame)| (i as u64 * 100, frame)).collect()
@@ -113,6 +50,45 @@ fn votes_do_not_pass_to_a_face_elsewhere_or_after_a_gap() {
 }
 
 #[test]
+fn votes_of_long_ago_do_not_grant() {
+    let mut frames = vec![(0, face(7, 0.9)), (100, face(7, 0.9))];
+    frames.extend((1..20).map(|i| (100 + i * 500, unclear())));
+    frames.push((10_000, face(7, 0.9)));
+    assert_eq!(run(&door(), &frames).last(), Some(&LOOKING), "two good frames, ten seconds, one good frame");
+    let at = |last| {
+        run(
+            &door(),
+            &[
+                (0, face(7, 0.9)),
+                (900, face(7, 0.9)),
+                (1_800, unclear()),
+                (2_500, unclear()),
+                (last, face(7, 0.9)),
+            ],
+        )[4]
+    };
+    assert!(matches!(at(3_000), Decision::Granted { .. }), "within window_ms");
+    assert_eq!(at(3_001), LOOKING);
+}
+
+#[test]
+fn votes_do_not_outlast_somebody_else() {
+    let frames = every_100_ms([face(7, 0.9), face(7, 0.9), face(9, 0.9), face(7, 0.9), face(7, 0.9)]);
+    assert_eq!(run(&door(), &frames)[3..], [LOOKING; 2]);
+    let contested = with_impostor(&face(9, 0.9), 0.9);
+    let frames = every_100_ms([face(7, 0.9), face(7, 0.9), contested, face(7, 0.9)]);
+    assert_eq!(run(&door(), &frames)[3], LOOKING, "nearest to another, who was reported");
+}
+
+#[test]
+fn votes_do_not_outlast_a_grant() {
+    let decisions = run(&door(), &every_100_ms((0..9).map(|_| face(7, 0.9))));
+    let granted: Vec<_> =
+        (0..9).filter(|index| matches!(decisions[*index], Decision::Granted { .. })).collect();
+    assert_eq!(granted, [2, 5, 8]);
+}
+
+#[test]
 fn two_subjects_too_close_are_ambiguous_and_one_below_the_threshold_is_no_rival() {
     let still = Rules { policy: Policy::still(), ..door() };
     let decision = |scores: &[(u32, f32)]| run(&still, &[(0, face_at(0.0, scores))])[0];
@@ -125,9 +101,7 @@ fn two_subjects_too_close_are_ambiguous_and_one_below_the_threshold_is_no_rival(
 
 #[test]
 fn an_unclear_frame_neither_votes_nor_ends_the_track() {
-    let unclear =
-        Observation::Unclear { rect: Rect::new(0.0, 0.0, 100.0, 100.0), reason: RetryReason::TurnToCamera };
-    let frames = [face(7, 0.9), face(7, 0.9), unclear, face(7, 0.9)];
+    let frames = [face(7, 0.9), face(7, 0.9), unclear(), face(7, 0.9)];
     let decisions = run(&door(), &every_100_ms(frames));
     assert_eq!(decisions[2], Decision::Retry { reason: RetryReason::TurnToCamera });
     assert!(matches!(decisions[3], Decision::Granted { .. }));
@@ -171,6 +145,8 @@ fn policies_out_of_range_are_refused_from_a_file_too() {
         r#"{"agree":0}"#,
         r#"{"agree":6,"of":5}"#,
         r#"{"of":17}"#,
+        r#"{"window_ms":99}"#,
+        r#"{"window_ms":60001}"#,
         r#"{"margin":-0.1}"#,
         r#"{"lockout":{"after":0,"within_ms":1,"for_ms":1}}"#,
         r#"{"lockout":{"after":33,"within_ms":1,"for_ms":1}}"#,
@@ -279,9 +255,9 @@ fn votes_below_a_threshold_that_has_risen_no_longer_count() {
     let (small, grown) = (rules_at(0.3, 0.5, fields), rules_at(0.3, 0.7, fields));
     let mut state = State::default();
     let mut step = |now, score, rules| {
-        let decision;
-        (state, decision) = decide(&state, &face(7, score), Millis(now), rules);
-        decision
+        let outcome;
+        (state, outcome) = decide(&state, &face(7, score), Millis(now), rules);
+        outcome.decision
     };
     for now in [0, 100] {
         assert_eq!(step(now, 0.6, &small), LOOKING);
@@ -303,6 +279,26 @@ fn one_contender() -> impl Strategy<Value = Vec<(u64, Observation)>> {
     })
 }
 
+/// What a log holds of denials, and the lockout by the policy of [`door`] that follows from it.
+struct Log {
+    denials: Vec<u64>,
+    locked_until: u64,
+}
+
+impl Log {
+    fn note(&mut self, now: u64, reason: DenyReason) {
+        if reason == DenyReason::NobodyEnrolled {
+            return;
+        }
+        self.denials.retain(|denial| now - denial <= 10_000);
+        self.denials.push(now);
+        if self.denials.len() == 2 {
+            self.denials.clear();
+            self.locked_until = now + 3_000;
+        }
+    }
+}
+
 proptest! {
     /// Whatever the scores, the threshold and the reports: a claim is decided by the rules of a search that
     /// finds nobody but the claimed subject.
@@ -314,7 +310,7 @@ proptest! {
         agree in 1_u8..4,
     ) {
         let lockout = Some(Lockout { after: 2, within_ms: 10_000, for_ms: 500 });
-        let fields = Fields { agree, of: 3, gap_ms: 1_000, margin: 0.02, lockout };
+        let fields = Fields { agree, of: 3, lockout, ..Fields::default() };
         let only = |(now, seen): &(u64, Observation)| names_at(seen, SubjectId(1), -1.0).then(|| (*now, seen.clone()));
         let frames: Vec<_> = frames.iter().filter_map(only).collect();
         let claims: Vec<_> = frames.iter().map(|(now, seen)| (*now, claimed(seen.clone(), 1))).collect();
@@ -337,22 +333,24 @@ proptest! {
         }
     }
 
-    /// Whatever comes before the camera, and whoever was reported: a grant with reports is a grant without.
-    /// (A lockout ends; reports may let it begin, and so end, earlier. Here there is none.)
+    /// Whatever comes before the camera, and whoever was reported: who is granted with reports is granted without, at
+    /// this frame or, with votes that were all there already, a few before. (A lockout ends; reports may let it begin,
+    /// and so end, earlier. Here there is none.)
     #[test]
     fn reports_never_turn_a_denial_into_a_grant(
         frames in any_trace(),
         reports in prop::collection::vec(prop::option::of(0.0_f32..1.0), 64),
     ) {
-        let rules = rules(Fields { agree: 3, of: 5, gap_ms: 1_000, margin: 0.02, lockout: None });
+        let rules = rules(Fields { lockout: None, ..Fields::default() });
         let reported: Vec<_> = frames.iter().zip(reports.iter().cycle()).map(|((now, seen), report)| {
             (*now, report.map_or_else(|| seen.clone(), |score| with_impostor(seen, score)))
         }).collect();
-        for (without, with) in run(&rules, &frames).iter().zip(run(&rules, &reported)) {
-            if let Decision::Granted { subject, .. } = with {
-                let same = matches!(without, Decision::Granted { subject: same, .. } if *same == subject);
-                prop_assert!(same, "{:?} without the reports", without);
-            }
+        let (without, with) = (run(&rules, &frames), run(&rules, &reported));
+        for (end, decision) in with.iter().enumerate() {
+            let Decision::Granted { subject, .. } = decision else { continue };
+            let looks = (0..=end).rev().filter(|index| matches!(frames[*index].1, Observation::Face { .. })).take(5);
+            let is_granted = |index: usize| matches!(without[index], Decision::Granted { subject: same, .. } if same == *subject);
+            prop_assert!(looks.into_iter().any(is_granted), "{:?} without the reports", without[end]);
         }
     }
 
@@ -371,17 +369,63 @@ proptest! {
         }
     }
 
+    /// Whatever comes before the camera and however the clock jumps: a grant has `agree` votes of its own among the
+    /// last `of` looks within the time that votes count, and its last one is the newest frame's.
+    #[test]
+    fn nobody_is_granted_whom_too_few_of_the_last_looks_name(
+        frames in any_trace(),
+        agree in 1_u8..=5,
+        of in 5_u8..=8,
+        window_ms in 100_u64..2_000,
+    ) {
+        let fields = Fields { agree, of, window_ms, lockout: None, ..Fields::default() };
+        let decisions = run(&rules(fields), &frames);
+        let is_grant = |index: usize| matches!(decisions[index], Decision::Granted { .. });
+        for end in (0..frames.len()).filter(|index| is_grant(*index)) {
+            let Decision::Granted { subject, .. } = decisions[end] else { panic!("no grant") };
+            let after = |index: &usize| *index == end || (!is_grant(*index) && frames[*index].0 <= frames[*index + 1].0);
+            let looks = (0..=end).rev().take_while(after)
+                .filter(|index| matches!(frames[*index].1, Observation::Face { .. }))
+                .take(usize::from(of));
+            let is_young = |index: &usize| frames[end].0 - frames[*index].0 <= window_ms;
+            let votes = looks.filter(is_young).filter(|index| names(&frames[*index].1, subject)).count();
+            prop_assert!(votes >= usize::from(agree), "granted with {} votes", votes);
+            prop_assert!(names(&frames[end].1, subject));
+        }
+    }
+
+    /// Counted from what a log would hold: so many denials close recognition, for as long as the policy says.
+    #[test]
+    fn nobody_is_granted_during_a_lockout(frames in any_trace()) {
+        let mut clock = 0;
+        let forwards: Vec<_> = frames.into_iter().map(|(now, seen)| {
+            clock = now.max(clock);
+            (clock, seen)
+        }).collect();
+        let mut log = Log { denials: Vec::new(), locked_until: 0 };
+        for ((now, seen), outcome) in forwards.iter().zip(outcomes(&door(), &forwards)) {
+            outcome.before.into_iter().for_each(|reason| log.note(*now, reason));
+            let was_open = log.locked_until <= *now;
+            if let (Decision::Denied { reason }, true) = (outcome.decision, outcome.ends_attempt) {
+                log.note(*now, reason);
+            }
+            let is_face = !matches!(seen, Observation::Nobody { .. });
+            prop_assert!(was_open || !is_face || outcome.decision == LOCKED);
+            prop_assert!(!was_open || outcome.decision != LOCKED);
+        }
+    }
+
     #[test]
     fn a_lockout_always_ends(frames in any_trace(), wait in 0_u64..100_000) {
         let mut state = State::default();
         for (now, observation) in &frames {
             (state, _) = decide(&state, observation, Millis(*now), &door());
         }
-        let start = wait;
-        for now in [start, start + 3_000] {
+        // An attempt that was open may fail, and lock out, once its face is gone; after that there is none.
+        for now in [wait, wait + 3_000, wait + 6_000] {
             (state, _) = decide(&state, &Observation::Nobody { reason: RetryReason::NoFace }, Millis(now), &door());
         }
-        prop_assert!(!state.is_locked_out(Millis(start + 3_000)));
+        prop_assert!(!state.is_locked_out(Millis(wait + 6_000)));
     }
 
     #[test]

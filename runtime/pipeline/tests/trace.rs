@@ -10,8 +10,8 @@ use arcdoor_core::{
     SubjectId, Threshold,
 };
 use arcdoor_pipeline::{
-    Fields, Lockout, Observation, Policy, Replay, Rules, State, Thresholds, TraceEntry, TraceError,
-    TraceLine, decide,
+    Fields, Lockout, LockoutState, Observation, Outcome, Policy, Replay, Rules, State, Thresholds,
+    TraceEntry, TraceError, TraceLine, decide,
 };
 use proptest::prelude::*;
 
@@ -28,7 +28,7 @@ fn threshold(value: f32, target: f64) -> Threshold {
 fn rules(values: [f32; 3], target: f64, margin: f32) -> Rules {
     let [verify, identify, duplicate] = values.map(|value| threshold(value, target));
     let lockout = Some(Lockout { after: 3, within_ms: 5_000, for_ms: 700 });
-    let fields = Fields { agree: 2, of: 3, gap_ms: 1_000, margin, lockout };
+    let fields = Fields { agree: 2, of: 3, margin, lockout, ..Fields::default() };
     Rules {
         thresholds: Thresholds::new(verify, identify, duplicate).unwrap(),
         policy: Policy::new(fields).unwrap(),
@@ -82,8 +82,8 @@ fn any_observation() -> impl Strategy<Value = Observation> {
 enum Event {
     /// The gallery grew, or the settings changed.
     Rules(Rules),
-    /// The recogniser was made anew.
-    Renewed,
+    /// The recogniser was made anew, by a program whose clock shows so many milliseconds.
+    Renewed(u64),
     /// So many milliseconds later, a frame.
     Frame(u64, Observation),
 }
@@ -91,7 +91,7 @@ enum Event {
 fn any_visit() -> impl Strategy<Value = (Rules, Vec<Event>)> {
     let event = prop_oneof![
         1 => any_rules().prop_map(Event::Rules),
-        1 => Just(Event::Renewed),
+        1 => (0_u64..20_000).prop_map(Event::Renewed),
         12 => (0_u64..400, any_observation()).prop_map(|(later, seen)| Event::Frame(later, seen)),
     ];
     (any_rules(), prop::collection::vec(event, 0..80))
@@ -107,15 +107,17 @@ fn record(first: Rules, events: &[Event]) -> Vec<TraceLine> {
                 rules = *changed;
                 TraceLine::Rules(rules)
             }
-            Event::Renewed => {
-                state = State::default();
-                TraceLine::Reset
+            Event::Renewed(clock) => {
+                let lockout = state.lockout(now);
+                now = Millis(*clock);
+                state = State::resumed(&lockout, now);
+                TraceLine::Resumed { now, lockout }
             }
             Event::Frame(later, observation) => {
                 now = now.plus(*later);
-                let decision;
-                (state, decision) = decide(&state, observation, now, &rules);
-                TraceLine::Frame(TraceEntry { now, observation: observation.clone(), decision })
+                let outcome;
+                (state, outcome) = decide(&state, observation, now, &rules);
+                TraceLine::Frame(TraceEntry { now, observation: observation.clone(), outcome })
             }
         });
     }
@@ -133,7 +135,7 @@ proptest! {
             let read = TraceLine::from_json(&text).unwrap();
             prop_assert_eq!(&read, line);
             let expected = match line {
-                TraceLine::Frame(entry) => Some(entry.decision),
+                TraceLine::Frame(entry) => Some(entry.outcome),
                 _ => None,
             };
             prop_assert_eq!(replay.line(&read).unwrap(), expected);
@@ -148,11 +150,12 @@ proptest! {
     ) {
         let seen = face(&[(1, scores[0]), (2, scores[1])], None, Some(scores[2]));
         let decision = Decision::Granted { subject: SubjectId(1), score: Score(scores[0]) };
-        let entry = TraceEntry { now: Millis(u64::MAX), observation: seen, decision };
+        let outcome = Outcome { before: None, decision, ends_attempt: true };
+        let entry = TraceEntry { now: Millis(u64::MAX), observation: seen, outcome };
         let read = TraceLine::from_json(&TraceLine::Frame(entry).to_json().unwrap()).unwrap();
-        let TraceLine::Frame(TraceEntry { now, observation, decision }) = read else { panic!("no frame") };
+        let TraceLine::Frame(TraceEntry { now, observation, outcome }) = read else { panic!("no frame") };
         let Observation::Face { contenders, impostor, .. } = observation else { panic!("no face") };
-        let Decision::Granted { score, .. } = decision else { panic!("no grant") };
+        let Decision::Granted { score, .. } = outcome.decision else { panic!("no grant") };
         let bits = [contenders[0].score, contenders[1].score, impostor.unwrap()].map(|score| score.0.to_bits());
         prop_assert_eq!(bits, [scores[0], scores[1], scores[2]].map(f32::to_bits));
         prop_assert_eq!((now, score.0.to_bits()), (Millis(u64::MAX), scores[0].to_bits()));
@@ -168,7 +171,9 @@ proptest! {
 }
 
 fn frame(now: u64, score: f32, decision: Decision) -> TraceLine {
-    TraceLine::Frame(TraceEntry { now: Millis(now), observation: face(&[(7, score)], None, None), decision })
+    let (observation, ends_attempt) = (face(&[(7, score)], None, None), decision != LOOKING);
+    let outcome = Outcome { before: None, decision, ends_attempt };
+    TraceLine::Frame(TraceEntry { now: Millis(now), observation, outcome })
 }
 
 const LOOKING: Decision = Decision::Retry { reason: RetryReason::Looking };
@@ -181,11 +186,11 @@ fn a_changed_decision_is_shown_with_both_and_the_replay_goes_on() {
     let mut replay = Replay::new();
     replay.line(&TraceLine::HEADER).unwrap();
     replay.line(&strict).unwrap();
-    assert_eq!(replay.line(&lines[0]).unwrap(), Some(LOOKING));
+    assert_eq!(replay.line(&lines[0]).unwrap().unwrap().decision, LOOKING);
     for line in &lines[1..] {
         let TraceLine::Frame(entry) = line else { panic!("no frame") };
         let error = replay.line(line).unwrap_err();
-        let same = matches!(error, TraceError::Mismatch { recorded, decided: LOOKING } if recorded == entry.decision);
+        let same = matches!(error, TraceError::Mismatch { recorded, decided } if recorded == entry.outcome && decided.decision == LOOKING);
         assert!(same, "{error}");
     }
 }
@@ -195,8 +200,10 @@ fn what_is_out_of_its_place_is_told_apart() {
     let rules = TraceLine::Rules(rules([0.5; 3], 1e-4, 0.0));
     let frame = frame(0, 0.6, LOOKING);
     assert!(matches!(Replay::new().line(&rules), Err(TraceError::NoHeader)));
-    let later = TraceLine::Header { version: 2 };
-    assert!(matches!(Replay::new().line(&later), Err(TraceError::Version(2))));
+    for version in [1, 3] {
+        let error = Replay::new().line(&TraceLine::Header { version }).unwrap_err();
+        assert!(matches!(error, TraceError::Version(said) if said == version), "{error}");
+    }
     let mut replay = Replay::new();
     for line in [&TraceLine::HEADER, &rules, &frame, &TraceLine::HEADER] {
         replay.line(line).unwrap();
@@ -231,15 +238,23 @@ fn a_damaged_line_and_a_number_that_is_none_are_refused() {
 fn a_person_can_read_it() {
     let denied = Decision::Denied { reason: DenyReason::NoMatch };
     let observation = face(&[(7, 0.25)], Some(7), None);
-    let line = TraceLine::Frame(TraceEntry { now: Millis(1200), observation, decision: denied });
-    assert_eq!(TraceLine::HEADER.to_json().unwrap(), r#"{"arcdoor_trace":{"version":1}}"#);
-    assert_eq!(TraceLine::Reset.to_json().unwrap(), r#""reset""#);
+    let outcome = Outcome { before: Some(DenyReason::TooFewAgree), decision: denied, ends_attempt: true };
+    let line = TraceLine::Frame(TraceEntry { now: Millis(1200), observation, outcome });
+    let denials_ms = [40, 50].into_iter().collect();
+    let lockout = LockoutState { locked_ms: 0, denials_ms, looks: 1 };
+    let resumed = TraceLine::Resumed { now: Millis(7), lockout };
+    assert_eq!(TraceLine::HEADER.to_json().unwrap(), r#"{"arcdoor_trace":{"version":2}}"#);
+    assert_eq!(
+        resumed.to_json().unwrap(),
+        r#"{"resumed":{"now":7,"lockout":{"locked_ms":0,"denials_ms":[40,50],"looks":1}}}"#
+    );
     assert_eq!(
         line.to_json().unwrap(),
         concat!(
             r#"{"frame":{"now":1200,"observation":{"face":{"rect":{"x":0.0,"y":0.0,"w":100.0,"h":100.0},"#,
             r#""claim":7,"contenders":[{"subject":7,"score":0.25}]}},"#,
-            r#""decision":{"denied":{"reason":"no_match"}}}}"#
+            r#""outcome":{"before":"too_few_agree","decision":{"denied":{"reason":"no_match"}},"#,
+            r#""ends_attempt":true}}}"#
         )
     );
 }

@@ -9,9 +9,9 @@ use crate::device::source::Frames;
 use crate::device::{Device, Now, Outcome, Reply, Work};
 use crate::error::Error;
 use arcdoor_api::{By, Reason, Response, Sight, UtcTime, Verdict};
-use arcdoor_core::{Millis, SubjectId};
+use arcdoor_core::{DenyReason, Millis, SubjectId};
 use arcdoor_frame::RgbImage;
-use arcdoor_pipeline::{Question, Rules, TraceEntry};
+use arcdoor_pipeline::{LockoutState, Question, Rules, TraceEntry};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// How often probes whose time is over are looked for, where nobody is granted.
@@ -27,8 +27,19 @@ pub struct Decided {
     pub sight: Sight,
     /// What it was held against, and what was observed.
     pub recorded: Option<(Rules, TraceEntry)>,
-    /// Whether no earlier frame was remembered: recognition was loaded for this one.
-    pub is_first: bool,
+    /// What recognition went on with that was loaded for this frame: no earlier one was remembered.
+    pub resumed: Option<LockoutState>,
+    /// Why the attempt before this frame failed, where it did: to be logged as well.
+    pub before: Option<DenyReason>,
+    /// Whether the decision is no repetition of the one before.
+    pub ends_attempt: bool,
+}
+
+impl Decided {
+    /// Of a frame that failed.
+    fn nothing() -> Self {
+        Self { sight: Sight::nothing(), recorded: None, resumed: None, before: None, ends_attempt: false }
+    }
 }
 
 /// What the loop asks of a device; the place where tests put faults.
@@ -71,11 +82,12 @@ impl Decider for Device {
 
     fn step(&mut self, now: Millis) -> Result<Decided, Error> {
         let Work { recognition, gallery, rules, .. } = self.work(self.settings().policy)?;
-        let is_first = recognition.is_new();
+        let resumed = recognition.resumes().cloned();
         let step = recognition.step(gallery, Question::Identify, &rules, now)?;
         let sight = sight(&step, recognition.engine(), gallery, None);
-        let entry = TraceEntry { now, observation: step.observation, decision: step.decision };
-        Ok(Decided { sight, recorded: Some((rules, entry)), is_first })
+        let (before, ends_attempt) = (step.outcome.before, step.outcome.ends_attempt);
+        let entry = TraceEntry { now, observation: step.observation, outcome: step.outcome };
+        Ok(Decided { sight, recorded: Some((rules, entry)), resumed, before, ends_attempt })
     }
 
     fn renew(&mut self) -> Result<(), Error> {
@@ -140,7 +152,7 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
             let next = self.next()?;
             let now = self.clock.now();
             let at_ms = now.at.since(start);
-            let (sight, error) = match next {
+            let (decided, error) = match next {
                 Next::End => break,
                 Next::Failed(why) => self.failed(why)?,
                 Next::Frame if self.inbox.take(self.device, frame, now) => continue,
@@ -150,8 +162,8 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
                 swept_ms = at_ms;
                 self.device.sweep(now.utc)?;
             }
-            self.note(&sight, at_ms, now.utc)?;
-            reply.answer(&Response::Frame { frame, at_ms, sight, error })?;
+            self.note(&decided, at_ms, now.utc)?;
+            reply.answer(&Response::Frame { frame, at_ms, sight: decided.sight, error })?;
         }
         Ok(Outcome::Done)
     }
@@ -169,19 +181,19 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
         }
     }
 
-    fn decide(&mut self, now: Now, reply: &mut dyn Reply) -> Result<(Sight, Option<String>), Error> {
+    fn decide(&mut self, now: Now, reply: &mut dyn Reply) -> Result<(Decided, Option<String>), Error> {
         let device = &mut *self.device;
         // What panicked is thrown away, so nothing half-done in it is asked again.
         let why = match catch_unwind(AssertUnwindSafe(|| device.step(now.at))) {
-            Ok(Ok(Decided { sight, recorded, is_first })) => {
+            Ok(Ok(mut decided)) => {
                 self.failures = 0;
-                if is_first {
-                    self.record(reply, Trace::reset)?;
+                if let Some(lockout) = decided.resumed.take() {
+                    self.record(reply, |trace| trace.resumed(now.at, lockout))?;
                 }
-                if let Some((rules, entry)) = recorded {
+                if let Some((rules, entry)) = decided.recorded.take() {
                     self.record(reply, |trace| trace.frame(&rules, entry))?;
                 }
-                return Ok((sight, None));
+                return Ok((decided, None));
             }
             Ok(Err(error)) => error.to_string(),
             Err(_) => {
@@ -209,25 +221,35 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
         reply.answer(&Response::TraceEnded { file: file.into(), bytes, error })
     }
 
-    fn failed(&mut self, why: String) -> Result<(Sight, Option<String>), Error> {
+    fn failed(&mut self, why: String) -> Result<(Decided, Option<String>), Error> {
         self.failures += 1;
         if self.failures >= MOST_FAILURES {
             return Err(Error::FramesFail(self.failures));
         }
-        Ok((Sight::nothing(), Some(why)))
+        Ok((Decided::nothing(), Some(why)))
     }
 
-    fn note(&mut self, sight: &Sight, at_ms: u64, at: UtcTime) -> Result<(), Error> {
+    /// One entry an attempt, however often a face that stays is denied; and one for each face that meets a lockout.
+    fn note(&mut self, decided: &Decided, at_ms: u64, at: UtcTime) -> Result<(), Error> {
+        let sight = &decided.sight;
+        if let Some(reason) = decided.before.map(Reason::Deny) {
+            let (threshold, threshold_basis) = (sight.threshold, sight.threshold_basis);
+            let failed = Sight { decision: Verdict::Denied, reason: Some(reason), ..Sight::nothing() };
+            self.log(&Sight { threshold, threshold_basis, ..failed }, at_ms, at)?;
+        }
         let now = (sight.decision, sight.reason, sight.subject);
+        let is_lockout = sight.reason == Some(Reason::Deny(DenyReason::LockedOut));
         if sight.decision == Verdict::Retry {
             self.noted = None;
-        } else if self.noted != Some(now) {
-            if self.may_note(sight.decision, at_ms) {
-                self.device.note(sight, at)?;
-            }
+        } else if self.noted != Some(now) && (decided.ends_attempt || is_lockout) {
+            self.log(sight, at_ms, at)?;
             self.noted = Some(now);
         }
         Ok(())
+    }
+
+    fn log(&mut self, sight: &Sight, at_ms: u64, at: UtcTime) -> Result<(), Error> {
+        if self.may_note(sight.decision, at_ms) { self.device.note(sight, at) } else { Ok(()) }
     }
 
     /// Every grant, and so many denials a minute.
@@ -262,6 +284,7 @@ mod tests {
     enum Frame {
         Grant,
         Deny,
+        GoneBeforeDenial,
         NoPicture,
         PanicInSource,
         PanicInStep,
@@ -310,6 +333,9 @@ mod tests {
                 self.broken = true;
                 panic!("injected");
             }
+            if kind == Frame::GoneBeforeDenial as u8 {
+                return Ok(Decided { before: Some(DenyReason::NoMatch), ..Decided::nothing() });
+            }
             let granted = kind == Frame::Grant as u8;
             let (decision, reason) = if granted {
                 (Verdict::Granted, None)
@@ -318,8 +344,8 @@ mod tests {
             };
             Ok(Decided {
                 sight: Sight { decision, reason, ..Sight::nothing() },
-                recorded: None,
-                is_first: false,
+                ends_attempt: true,
+                ..Decided::nothing()
             })
         }
 
@@ -390,6 +416,13 @@ mod tests {
         }
         let (outcome, lines, ..) = run(vec![Frame::Deny, Frame::Unplugged, Frame::Grant]);
         assert!(matches!(outcome, Err(Error::Camera(_))) && lines.len() == 1);
+    }
+
+    #[test]
+    fn an_attempt_that_was_cut_short_is_logged_although_its_frame_is_no_denial() {
+        let (_, lines, door) = run(vec![Frame::Grant, Frame::GoneBeforeDenial, Frame::GoneBeforeDenial]);
+        assert_eq!(lines[1..], [(Verdict::Retry, false); 2]);
+        assert_eq!(door.noted, [Verdict::Granted, Verdict::Denied, Verdict::Denied]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The record of a loop's decisions, which `arcdoor replay` decides again.
 
 use crate::error::Error;
-use arcdoor_pipeline::{Rules, TraceEntry, TraceLine};
+use arcdoor_core::Millis;
+use arcdoor_pipeline::{LockoutState, Rules, TraceEntry, TraceLine};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -48,12 +49,12 @@ impl Trace {
         self.line(&TraceLine::Frame(entry))
     }
 
-    /// Notes that all earlier frames were forgotten.
+    /// Notes that all earlier frames were forgotten, but for this.
     ///
     /// # Errors
     /// As [`Trace::frame`].
-    pub fn reset(&mut self) -> Result<bool, Error> {
-        self.line(&TraceLine::Reset)
+    pub fn resumed(&mut self, now: Millis, lockout: LockoutState) -> Result<bool, Error> {
+        self.line(&TraceLine::Resumed { now, lockout })
     }
 
     /// The file.

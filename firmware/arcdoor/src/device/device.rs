@@ -14,7 +14,7 @@ use crate::home::{Home, packs, tuning};
 use arcdoor_api::KeySource;
 use arcdoor_gallery::{FileFolder, Gallery, GalleryError};
 use arcdoor_models::Pack;
-use arcdoor_pipeline::{Policy, Rules, Thresholds};
+use arcdoor_pipeline::{LockoutState, Policy, Rules, Thresholds};
 use arcdoor_vision::DetectorKind;
 use arcdoor_vision::tuning::Tuning;
 
@@ -56,6 +56,8 @@ pub struct Device {
     passphrase: Option<Passphrase>,
     pack: Option<Pack>,
     recognition: Option<Recognition>,
+    /// What recognition goes on with when it is loaded anew.
+    lockout: LockoutState,
     gallery: Option<Opened>,
     /// For a gallery of so many templates.
     thresholds: Option<(usize, Thresholds)>,
@@ -110,6 +112,7 @@ impl Device {
             passphrase,
             pack: None,
             recognition: None,
+            lockout: LockoutState::default(),
             gallery: None,
             thresholds: None,
         }
@@ -233,7 +236,11 @@ impl Device {
     pub fn recognition(&mut self) -> Result<&mut Recognition, Error> {
         let (home, settings) = (&self.home, &self.settings);
         let pack = open_once(&mut self.pack, || open_pack(home, settings))?;
-        open_once(&mut self.recognition, || Recognition::open(pack, settings, tuning::of(home, pack)))
+        let lockout = &self.lockout;
+        open_once(&mut self.recognition, || {
+            let recognition = Recognition::open(pack, settings, tuning::of(home, pack))?;
+            Ok(recognition.resuming(lockout.clone()))
+        })
     }
 
     /// Everything that a decision needs. `policy`: how many frames must agree.
@@ -243,8 +250,11 @@ impl Device {
     pub fn work(&mut self, policy: Policy) -> Result<Work<'_>, Error> {
         let (home, settings) = (&self.home, &self.settings);
         let pack = open_once(&mut self.pack, || open_pack(home, settings))?;
-        let recognition =
-            open_once(&mut self.recognition, || Recognition::open(pack, settings, tuning::of(home, pack)))?;
+        let lockout = &self.lockout;
+        let recognition = open_once(&mut self.recognition, || {
+            let recognition = Recognition::open(pack, settings, tuning::of(home, pack))?;
+            Ok(recognition.resuming(lockout.clone()))
+        })?;
         let way = Way { home, key_source: self.key_source, may_write: self.hold.may_write() };
         let gallery = open_gallery(&mut self.gallery, way, pack, self.passphrase.as_ref())?;
         let templates = gallery.templates();
@@ -274,9 +284,12 @@ impl Device {
         tuning::write(&self.home, pack, tiles)
     }
 
-    /// Throws recognition away, with all that it remembers; the next decision loads it anew.
+    /// Throws recognition away, with all that it remembers but a lockout and the denials that lead to one; the next
+    /// decision loads it anew.
     pub fn drop_recognition(&mut self) {
-        self.recognition = None;
+        if let Some(recognition) = self.recognition.take() {
+            self.lockout = recognition.lockout();
+        }
     }
 
     /// Closes all that is open; whoever needs it next opens it again.
@@ -287,7 +300,8 @@ impl Device {
 
     /// Throws pack and recognition away: another pack was installed, and whoever needs it next opens it.
     pub fn drop_pack(&mut self) {
-        (self.recognition, self.pack, self.thresholds) = (None, None, None);
+        self.drop_recognition();
+        (self.pack, self.thresholds) = (None, None);
     }
 }
 

@@ -8,7 +8,7 @@ use arcdoor_core::{Candidate, Engines, Millis, SubjectId, Template};
 use arcdoor_frame::RgbImage;
 use arcdoor_gallery::Gallery;
 use arcdoor_models::Pack;
-use arcdoor_pipeline::{Enrolment, EnrolmentStep, Question, Recognizer, Rules, Step};
+use arcdoor_pipeline::{Enrolment, EnrolmentStep, LockoutState, Question, Recognizer, Rules, Step};
 use arcdoor_vision::tuning::Tuning;
 use arcdoor_vision::{DetectSettings, Vision};
 use std::path::Path;
@@ -17,8 +17,10 @@ use std::path::Path;
 pub struct Recognition {
     recognizer: Recognizer,
     image: RgbImage,
-    /// Whether nothing was decided as the next of a row yet.
-    is_new: bool,
+    /// What the next picture of a row goes on with: none was decided about yet.
+    resumes: Option<LockoutState>,
+    /// When the last picture of a row was decided about.
+    last: Millis,
 }
 
 impl Recognition {
@@ -31,8 +33,16 @@ impl Recognition {
         Ok(Self {
             recognizer: Recognizer::new(vision, detect_settings(settings)),
             image: RgbImage::new(),
-            is_new: true,
+            resumes: Some(LockoutState::default()),
+            last: Millis(0),
         })
+    }
+
+    /// Goes on under this lockout.
+    #[must_use]
+    pub fn resuming(mut self, lockout: LockoutState) -> Self {
+        self.resumes = Some(lockout);
+        self
     }
 
     /// The present picture; a camera writes here.
@@ -59,14 +69,24 @@ impl Recognition {
         rules: &Rules,
         now: Millis,
     ) -> Result<Step, Error> {
-        self.is_new = false;
-        Ok(self.recognizer.step(self.image.view(), gallery, question, rules, now)?)
+        if let Some(lockout) = &self.resumes {
+            self.recognizer.resume(lockout, now);
+        }
+        let step = self.recognizer.step(self.image.view(), gallery, question, rules, now)?;
+        (self.resumes, self.last) = (None, now);
+        Ok(step)
     }
 
-    /// Whether the next picture will be the first of a row: nothing is remembered.
+    /// What the next picture goes on with, where it will be the first of a row: nothing else is remembered.
     #[must_use]
-    pub const fn is_new(&self) -> bool {
-        self.is_new
+    pub const fn resumes(&self) -> Option<&LockoutState> {
+        self.resumes.as_ref()
+    }
+
+    /// What must not be forgotten when recognition is loaded anew.
+    #[must_use]
+    pub fn lockout(&self) -> LockoutState {
+        self.resumes.clone().unwrap_or_else(|| self.recognizer.lockout(self.last))
     }
 
     /// Decides about the present picture by itself: no picture before or after it counts.
@@ -110,7 +130,7 @@ pub fn detect_settings(settings: &Settings) -> DetectSettings {
 pub fn sight(step: &Step, engine: Engines, gallery: &Gallery, claim: Option<SubjectId>) -> Sight {
     let best: Option<Candidate> = step.candidates.first().copied();
     let subject = claim.or(best.map(|best| best.subject)).and_then(|id| gallery.subject(id));
-    let (decision, reason) = Verdict::of(step.decision);
+    let (decision, reason) = Verdict::of(step.outcome.decision);
     Sight {
         faces: step.faces.len(),
         candidate: subject.map(|subject| subject.name.clone()),

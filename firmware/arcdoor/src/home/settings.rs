@@ -21,6 +21,7 @@
 //! [policy]                  # of `run`
 //! agree = 3                 # so many frames must name the same subject
 //! of = 5                    # of the last so many
+//! window_ms = 3000          # and none of them longer ago; 100 to 60000
 //! gap_ms = 1000             # a face unseen for so long is a new one
 //! margin = 0.02             # a rival this near makes a match ambiguous
 //! lockout = { after = 5, within_ms = 60000, for_ms = 30000 }   # for_ms = 0: none

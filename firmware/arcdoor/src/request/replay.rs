@@ -37,8 +37,8 @@ pub(super) fn replay(path: &Path, reply: &mut dyn Reply) -> Result<Outcome, Erro
         let line = TraceLine::from_json(text.trim_end()).map_err(|source| bad(number, source))?;
         let decided = replay.line(&line).map_err(|source| bad(number, source))?;
         has_begun = true;
-        if let (Some(decision), TraceLine::Frame(entry)) = (decided, &line) {
-            reply.answer(&frame(frames, entry.now.0, decision))?;
+        if let (Some(outcome), TraceLine::Frame(entry)) = (decided, &line) {
+            reply.answer(&frame(frames, entry.now.0, outcome.decision))?;
             frames += 1;
         }
     }

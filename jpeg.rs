@@ -1,0 +1,107 @@
+//! JPEG, and the motion JPEG of cameras.
+
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use crate::error::FrameError;
+use crate::exif;
+use crate::image::RgbImage;
+use crate::limits::ImageLimits;
+use crate::segment::{EOI, SOI, SOS, Segments};
+
+/// Scans of one JPEG that are read. Encoders write about ten; each costs a pass over all pixels, however few
+/// bytes it has.
+pub const MAX_SCANS: usize = 32;
+
+/// The APP0 segment of motion JPEG in AVI files (Microsoft's DIB format for JPEG). It tells a decoder to
+/// take the tables of ITU-T T.81, K.3 to K.6, wherever the picture brings none, as many cameras do.
+const AVI1: [u8; 9] = *b"\xff\xe0\x00\x07AVI1\x00";
+
+/// Decodes a photo to RGB, turned as its EXIF block says.
+pub(crate) fn decode(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImage) -> Result<(), FrameError> {
+    let mut plain = Vec::new();
+    let found = strip(bytes, &[], &mut plain)?;
+    if !found.end {
+        return Err(FrameError::CutOff);
+    }
+    decode_plain(&plain, limits, out)?;
+    drop(plain);
+    if let Some(block) = found.exif {
+        exif::orientation(block).apply(out, &mut RgbImage::new());
+    }
+    Ok(())
+}
+
+/// Decodes a camera's JPEG by way of `scratch`. Drivers put bytes before it and a second start of image, and
+/// cameras leave the Huffman tables and the end out: none of these is an error.
+pub(crate) fn decode_motion(
+    bytes: &[u8],
+    limits: &ImageLimits,
+    scratch: &mut Vec<u8>,
+    out: &mut RgbImage,
+) -> Result<(), FrameError> {
+    let start = bytes.windows(2).position(|pair| pair == [0xff, SOI]).ok_or(FrameError::UnknownFormat)?;
+    strip(&bytes[start..], &AVI1, scratch)?;
+    decode_plain(scratch, limits, out)
+}
+
+/// What was seen on the way through a JPEG.
+struct Found<'a> {
+    exif: Option<&'a [u8]>,
+    /// Whether the bytes reach the picture's end. Without it, the decoder makes up the rest of the picture.
+    end: bool,
+}
+
+/// Copies what a decoder needs of a JPEG into `plain`, with `first` behind its start. Left out are comments
+/// and applications' segments, profiles among them: the decoder keeps them all, and puts the parts of extended
+/// XMP together anew for each.
+fn strip<'a>(bytes: &'a [u8], first: &[u8], plain: &mut Vec<u8>) -> Result<Found<'a>, FrameError> {
+    plain.clear();
+    plain.reserve(bytes.len() + first.len());
+    plain.extend_from_slice(&[0xff, SOI]);
+    plain.extend_from_slice(first);
+    let mut found = Found { exif: None, end: false };
+    let mut scans = 0;
+    for segment in Segments::new(bytes) {
+        match segment.marker {
+            SOI => continue,
+            0xe1 if found.exif.is_none() => found.exif = segment.payload.strip_prefix(b"Exif\0\0"),
+            EOI => found.end = true,
+            SOS => scans += 1,
+            _ => {}
+        }
+        if scans > MAX_SCANS {
+            return Err(FrameError::TooManyScans { limit: MAX_SCANS });
+        }
+        // JFIF's and Adobe's segments say what the colours are.
+        if matches!(segment.marker, 0xc0..=0xcf | 0xd9..=0xdf | 0xe0 | 0xee) {
+            plain.extend_from_slice(segment.bytes);
+        }
+    }
+    Ok(found)
+}
+
+fn decode_plain(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImage) -> Result<(), FrameError> {
+    // Crafted files make the decoder panic (the fuzz corpus has some): to us they are damaged files.
+    catch_unwind(AssertUnwindSafe(|| decode_inner(bytes, limits, out)))
+        .unwrap_or_else(|_| Err(FrameError::Jpeg("the decoder gave up on it".to_owned())))
+}
+
+fn decode_inner(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImage) -> Result<(), FrameError> {
+    let damaged = |cause: zune_jpeg::errors::DecodeErrors| FrameError::Jpeg(cause.to_string());
+    let options = DecoderOptions::new_fast()
+        .jpeg_set_out_colorspace(ColorSpace::RGB)
+        .jpeg_set_max_scans(MAX_SCANS)
+        .set_max_width(usize::from(u16::MAX))
+        .set_max_height(usize::from(u16::MAX));
+    let mut decoder = JpegDecoder::new_with_options(Cursor::new(bytes), options);
+    decoder.decode_headers().map_err(damaged)?;
+    let (width, height) = decoder.dimensions().unwrap_or((0, 0));
+    let (width, height) = limits.check(width as u64, height as u64)?;
+    out.reshape(width, height);
+    decoder.decode_into(out.data_mut()).map_err(damaged)
+}
