@@ -10,13 +10,14 @@
 //! | `sight` | [`Sight`]: what was observed and decided on one picture; [`View`] and [`Advice`] of an enrolment |
 //! | `finding` | [`Finding`]: what the doctor found |
 //! | `network` | how a network is run, layer by layer and step by step |
-//! | `log` | [`Record`]: an entry of the operator's log |
+//! | `log` | [`Record`]: an entry of the operator's log, or what the log says of itself: `link`, [`Link`] |
 //! | `key` | [`KeySource`]: where the gallery's key comes from |
 //! | `time` | [`UtcTime`]: a point of time, as the log writes it |
 #![forbid(unsafe_code)]
 
 mod finding;
 mod key;
+mod link;
 mod log;
 mod network;
 mod request;
@@ -26,7 +27,8 @@ mod time;
 
 pub use finding::{Check, Finding, Health};
 pub use key::KeySource;
-pub use log::{By, Entry, Record};
+pub use link::{Link, LogHash};
+pub use log::{By, Content, Entry, Record};
 pub use network::{LayerForm, NetworkStep, UnsupportedNode};
 pub use request::{Feed, MAX_PHOTOS, Request};
 pub use response::{Progress, Remain, Response};

@@ -71,7 +71,7 @@ pub(super) fn revoke(
 fn exports(device: &Device, since_unix_s: u64) -> Result<Vec<Remain>, Error> {
     let mut files = Vec::new();
     for record in device.journal().log.read()? {
-        if let Entry::Exported { file, .. } = record.entry
+        if let arcdoor_api::Content::Entry(Entry::Exported { file, .. }) = record.content
             && record.at.unix_s() >= since_unix_s
         {
             files.push(Remain::Export { at: record.at, is_there: file.exists(), file });
