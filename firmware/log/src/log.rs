@@ -291,10 +291,12 @@ impl<F: Folder> Log<F> {
     /// Nothing may wait.
     pub(crate) fn begin_segment(&mut self, number: u64, at: UtcTime) -> Result<(), LogError> {
         let Place { head: before, epoch, .. } = self.chain.place;
-        let (first, log) = (self.next()?, self.state.log);
-        self.push(at, Content::Link(Link::Segment { number, epoch, log, before }))?;
+        let (first, log) = (self.chain.place.next().unwrap_or(u64::MAX), self.state.log);
+        // There is a newest segment also where no record goes into it any more.
         self.segments.push(Heading { number, first, began: at, epoch, log, before });
-        (self.written, self.is_new, self.epoch_records) = (0, true, 0);
+        (self.written, self.is_new) = (0, true);
+        self.push(at, Content::Link(Link::Segment { number, epoch, log, before }))?;
+        self.epoch_records = 0;
         Ok(())
     }
 

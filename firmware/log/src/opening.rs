@@ -28,7 +28,7 @@ impl<F: Folder> Log<F> {
         });
         match said {
             // Such a log is read, not written.
-            Err(LogError::Exhausted) => Ok(()),
+            Err(LogError::Exhausted) if self.chain.place.next().is_none() => Ok(()),
             said => said,
         }
     }

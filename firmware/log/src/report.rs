@@ -64,6 +64,8 @@ impl Report {
 /// A `note` that somebody kept is the only thing that tells a log whose end was cut off, within the present epoch, from
 /// one that never was longer. It needs no key: what is wrong before its record is found by the chain alone.
 ///
+/// After a power cut, open the log for writing before: what a torn write left looks like altered records until then.
+///
 /// # Errors
 /// [`LogError::Missing`]; when the disk fails. What is wrong with the log is no error but in the report.
 pub fn verify<F: Folder>(
@@ -103,6 +105,8 @@ struct Walk<'a> {
     start: Option<Heading>,
     /// Whether the log says that it removed what was before its start.
     is_start_told: bool,
+    /// Whether the chain came to the state's place.
+    is_state_met: bool,
     report: Report,
 }
 
@@ -117,6 +121,7 @@ impl<'a> Walk<'a> {
             epoch_key: None,
             start: None,
             is_start_told: false,
+            is_state_met: false,
             report: Report {
                 records: 0,
                 first: None,
@@ -178,19 +183,16 @@ impl<'a> Walk<'a> {
 
     /// The first segment that is there says where the chain is taken up; its own code vouches for it.
     fn begin(&mut self, number: u64, line: &[u8]) -> Step {
-        let n = self.report.first.unwrap_or(0);
-        let heading = Heading::parse(line).ok_or(Fault::Unreadable { n })?;
+        let heading = Heading::parse(line).ok_or(Fault::Unreadable { n: self.n() })?;
         let n = heading.first;
-        if heading.number != number {
-            return Err(Fault::Misplaced { n });
+        let place = Place { last: n.checked_sub(1), head: heading.before, epoch: heading.epoch };
+        if heading.number != number || (number == 1) != (place == Place::BEGINNING) {
+            return Err(Fault::Misplaced { n: if number == 1 { 0 } else { n } });
         }
-        self.place = Place { last: n.checked_sub(1), head: heading.before, epoch: heading.epoch };
+        self.place = place;
         self.report.first = Some(n);
         self.start = Some(heading);
         self.is_start_told = n == 0;
-        if n == 0 && (self.place != Place::BEGINNING || number != 1) {
-            return Err(Fault::Misplaced { n });
-        }
         if let Some(key) = self.key {
             self.epoch_key = Some(key.epoch(heading.epoch).ok_or(Fault::Misplaced { n })?);
             if key.log() != heading.log {
@@ -244,6 +246,7 @@ impl<'a> Walk<'a> {
             return Err(Fault::State { n });
         }
         self.epoch_key.get_or_insert_with(|| key.clone());
+        self.is_state_met = true;
         Ok(())
     }
 
@@ -259,9 +262,8 @@ impl<'a> Walk<'a> {
         if place.last > self.place.last {
             return Err(Fault::Cut { n: self.n(), known: place.last.unwrap_or(0) });
         }
-        let is_of_log = self.start.is_none_or(|start| start.log == state.log);
-        // The state is one epoch behind where the power went, or the disk was full, in between.
-        if !is_of_log || place.epoch > self.place.epoch {
+        // The state may lie an epoch behind the log's end, where the power went or the disk was full in between.
+        if !self.is_state_met || self.start.is_some_and(|start| start.log != state.log) {
             return Err(Fault::State { n: last });
         }
         match self.note.map(|note| note.head().n) {
