@@ -47,6 +47,8 @@ pub struct Log<F: Folder> {
     pub(crate) chain: Chain,
     /// As it lies on the disk.
     pub(crate) state: State,
+    /// Whether it lies there under its own name.
+    is_settled: bool,
     /// Oldest first. The last one is written to; there is always one.
     pub(crate) segments: Vec<Heading>,
     /// Bytes of the newest segment that are records, and durable.
@@ -109,6 +111,7 @@ impl<F: Folder> Log<F> {
             Found::None => return Err(LogError::StateDamaged),
         };
         let mut log = Self::at(folder, lock, state, now);
+        log.is_settled = State::is_settled(&log.folder)?;
         log.catch_up(now)?;
         Ok(log)
     }
@@ -122,6 +125,7 @@ impl<F: Folder> Log<F> {
             chain: state.chain.clone(),
             epoch_began: state.began,
             state,
+            is_settled: true,
             segments: Vec::new(),
             written: 0,
             pending: Vec::new(),
@@ -180,7 +184,7 @@ impl<F: Folder> Log<F> {
     /// When the disk fails or is full. What waited goes on waiting.
     pub fn sync(&mut self) -> Result<(), LogError> {
         self.flush()?;
-        if self.state.chain.place.epoch != self.chain.place.epoch {
+        if self.state.chain.place.epoch != self.chain.place.epoch || !self.is_settled {
             self.save()?;
         }
         Ok(())
@@ -333,7 +337,7 @@ impl<F: Folder> Log<F> {
             ..self.state.clone()
         };
         state.save(&self.folder)?;
-        self.state = state;
+        (self.state, self.is_settled) = (state, true);
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ use crate::folder::Folder;
 use crate::key::{EpochKey, KEY_BYTES};
 use arcdoor_api::{LogHash, UtcTime};
 use sha2::{Digest as _, Sha256};
+use std::io;
 use zeroize::Zeroizing;
 
 const NAME: &str = "state";
@@ -108,10 +109,8 @@ impl State {
     /// When the disk fails or is full; the old or the new state is then found.
     pub(crate) fn save(&self, folder: &impl Folder) -> Result<(), LogError> {
         let failed = io_error("writing the state of");
-        // What lies there is a state that was being written, or one that is the only one: that takes its name first.
-        if folder.len(NEXT).map_err(&failed)?.is_some() && !is_state(folder, NAME)? && is_state(folder, NEXT)?
-        {
-            folder.rename(NEXT, NAME).and_then(|()| folder.sync()).map_err(&failed)?;
+        if is_state(folder, NEXT)? && !is_state(folder, NAME)? {
+            take_name(folder).map_err(&failed)?;
         }
         folder
             .write(NEXT, 0, &self.write())
@@ -119,11 +118,26 @@ impl State {
             .and_then(|()| folder.sync_file(NEXT))
             .and_then(|()| folder.sync())
             .map_err(&failed)?;
-        if folder.len(NAME).map_err(&failed)?.is_some() {
-            folder.write(NAME, 0, &[0; BYTES]).and_then(|()| folder.sync_file(NAME)).map_err(&failed)?;
-        }
-        folder.rename(NEXT, NAME).and_then(|()| folder.sync()).map_err(&failed)
+        take_name(folder).map_err(&failed)
     }
+
+    /// Whether no earlier [`State::save`] was interrupted.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub(crate) fn is_settled(folder: &impl Folder) -> Result<bool, LogError> {
+        Ok(folder.len(NEXT).map_err(io_error("reading"))?.is_none())
+    }
+}
+
+/// The next state, which is durable, becomes the state; what that was is erased.
+fn take_name(folder: &impl Folder) -> io::Result<()> {
+    if folder.len(NAME)?.is_some() {
+        folder.write(NAME, 0, &[0; BYTES])?;
+        folder.sync_file(NAME)?;
+    }
+    folder.rename(NEXT, NAME)?;
+    folder.sync()
 }
 
 fn is_state(folder: &impl Folder, name: &str) -> Result<bool, LogError> {
