@@ -39,11 +39,11 @@
 //! | `log`, `opening` | [`Log`]: create, open, append, sync; from the state to the newest record |
 //! | `chain`, `line` | which record may follow which; a record's bytes |
 //! | `key`, `state` | the epochs' keys, [`VerificationKey`]; the small file that holds the present one |
-//! | `segment`, `retention` | one file of records; [`Retention`]: which of them go |
+//! | `segment`, `retention`, `removal` | one file of records; [`Retention`]: which of them go, and their going |
 //! | `denials` | [`Denials`]: which of a flood get a record |
 //! | `reader` | [`Records`]: newest first, or a range |
 //! | `report`, `fault` | [`verify`], [`Report`]; [`Fault`]: what is wrong, at the first record |
-//! | `note` | [`Note`]: the head, signed, for whoever keeps it elsewhere |
+//! | `head`, `note` | [`Head`]; [`Note`]: the head, signed, for whoever keeps it elsewhere |
 //! | `legacy` | [`Log::take_over`]: the log before this one |
 //! | `folder` | [`Folder`]: what is needed of a disk; [`FileFolder`], [`MemoryFolder`] |
 #![forbid(unsafe_code)]
@@ -54,6 +54,7 @@ mod error;
 mod fault;
 mod file_folder;
 mod folder;
+mod head;
 mod key;
 mod legacy;
 mod line;
@@ -62,6 +63,7 @@ mod memory_folder;
 mod note;
 mod opening;
 mod reader;
+mod removal;
 mod report;
 mod retention;
 mod segment;
@@ -72,10 +74,11 @@ pub use error::LogError;
 pub use fault::Fault;
 pub use file_folder::FileFolder;
 pub use folder::Folder;
+pub use head::Head;
 pub use key::{KeyTextError, MAX_EPOCHS, VerificationKey};
 pub use legacy::TakenOver;
 pub use line::MAX_LINE_BYTES;
-pub use log::{EPOCH_RECORDS, EPOCH_S, Head, Log, MAX_UNSYNCED_BYTES};
+pub use log::{EPOCH_RECORDS, EPOCH_S, Log, MAX_UNSYNCED_BYTES};
 pub use memory_folder::{MemoryFolder, Wear};
 pub use note::{MAX_NOTE_BYTES, NoNote, Note};
 pub use reader::Records;

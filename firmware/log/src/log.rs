@@ -4,13 +4,14 @@ use crate::chain::{Chain, Place};
 use crate::denials::{Admission, Denials, seconds};
 use crate::error::{LogError, io_error};
 use crate::folder::Folder;
+use crate::head::Head;
 use crate::key::{EpochKey, VerificationKey};
 use crate::line::{self, MAX_LINE_BYTES};
 use crate::note::Note;
 use crate::retention::Retention;
 use crate::segment::{self, Heading, SEGMENT_BYTES, SEGMENT_S};
 use crate::state::{Found, State};
-use arcdoor_api::{Content, Entry, Link, LogHash, Record, UtcTime};
+use arcdoor_api::{Content, Entry, Link, Record, UtcTime};
 use arcdoor_core::GalleryId;
 use ed25519_dalek::SigningKey;
 
@@ -23,15 +24,6 @@ pub const MAX_UNSYNCED_BYTES: usize = 64 << 10;
 /// What the log's own records need at a segment's end.
 const RESERVE_BYTES: u64 = 1 << 10;
 const DAY_S: u64 = 86_400;
-
-/// The newest record and the hash over all up to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Head {
-    /// The newest record's number.
-    pub n: u64,
-    /// The hash.
-    pub hash: LogHash,
-}
 
 /// A log that is open for writing; no second one can be opened on its folder.
 ///

@@ -4,8 +4,8 @@
 //! lines (origin, number of the newest record, the head in Base64), an empty one, and a signature (Ed25519). The number
 //! is a record's name, not a tree's size: this is a chain, and no tlog checkpoint.
 
+use crate::head::Head;
 use crate::key::VerificationKey;
-use crate::log::Head;
 use arcdoor_api::LogHash;
 use base64ct::{Base64, Encoding as _};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
