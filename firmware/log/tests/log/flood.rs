@@ -88,7 +88,7 @@ fn a_clock_that_jumps_takes_away_no_more_than_it_says() {
     assert!(verify(&folder, Some(&key), None).unwrap().is_whole());
 }
 
-/// The figure of docs/measurements.md: `cargo test --release --workspace --test log -- --nocapture day`.
+/// The figure of docs/measurements.md: `cargo test --release --workspace --test log -- --nocapture wears`.
 #[test]
 fn a_day_of_500_visits_wears_the_card_as_the_page_says() {
     let (folder, mut log, _) = create();
