@@ -10,6 +10,8 @@ use arcdoor_tests::corpus;
 mod graph;
 #[path = "../fuzz/bodies/image.rs"]
 mod image;
+#[path = "../fuzz/bodies/log.rs"]
+mod log;
 #[path = "../fuzz/bodies/message.rs"]
 mod message;
 #[path = "../fuzz/bodies/network.rs"]
@@ -51,6 +53,11 @@ fn images() {
 #[test]
 fn packs() {
     replay("pack", pack::run);
+}
+
+#[test]
+fn logs() {
+    replay("log", log::run);
 }
 
 #[test]

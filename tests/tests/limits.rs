@@ -34,7 +34,7 @@ fn the_page_says_what_the_constants_say() {
         .map(|line| line.split(" | ").collect())
         .collect();
     let image = ImageLimits::default();
-    let said: [(&str, &[usize]); 25] = [
+    let said: [(&str, &[usize]); 32] = [
         ("an encoded photo", &[image.max_bytes >> 20, image.max_side as usize, image.max_pixels as usize]),
         ("photos in one request", &[MAX_PHOTOS]),
         ("faces in one frame", &[limits::MAX_FACES]),
@@ -73,6 +73,38 @@ fn the_page_says_what_the_constants_say() {
                 arcdoor_pipeline::MAX_DENIALS,
             ],
         ),
+        (
+            "a sealed log in all",
+            &[
+                arcdoor_log::Retention::DEFAULT.days.into(),
+                (arcdoor_log::Retention::DEFAULT.bytes >> 20) as usize,
+            ],
+        ),
+        (
+            "a segment of a sealed log",
+            &[(arcdoor_log::SEGMENT_BYTES >> 10) as usize, (arcdoor_log::SEGMENT_S / 86_400) as usize],
+        ),
+        (
+            "an epoch of a sealed log",
+            &[
+                arcdoor_log::EPOCH_RECORDS as usize,
+                arcdoor_log::EPOCH_S as usize,
+                arcdoor_log::MAX_EPOCHS as usize,
+            ],
+        ),
+        ("a line of a sealed log", &[arcdoor_log::MAX_LINE_BYTES >> 10]),
+        ("records of a sealed log", &[arcdoor_log::MAX_UNSYNCED_BYTES >> 10]),
+        (
+            "denials that a sealed log records",
+            &[
+                arcdoor_log::BURST as usize,
+                arcdoor_log::REFILL_S as usize,
+                arcdoor_log::SUMMARY_S as usize,
+                arcdoor_log::MOST_A_DAY as usize,
+            ],
+        ),
+        ("old segments that go at once", &[arcdoor_log::MOST_OLD_AT_ONCE]),
+        ("a note of a log's head", &[arcdoor_log::MAX_NOTE_BYTES >> 10]),
         ("frames that may fail", &[arcdoor::daemon::r#loop::MOST_FAILURES as usize]),
         ("denials that `run` logs", &[arcdoor::daemon::r#loop::MOST_DENIALS_LOGGED as usize]),
         ("wait for one camera frame", &[arcdoor::device::source::FRAME_TIMEOUT.as_secs() as usize]),

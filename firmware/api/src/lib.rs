@@ -10,7 +10,7 @@
 //! | `sight` | [`Sight`]: what was observed and decided on one picture; [`View`] and [`Advice`] of an enrolment |
 //! | `finding` | [`Finding`]: what the doctor found |
 //! | `network` | how a network is run, layer by layer and step by step |
-//! | `log` | [`Record`]: an entry of the operator's log |
+//! | `log` | [`Record`]: an entry of the operator's log, or what the log says of itself: `link`, [`Link`] |
 //! | `name` | [`NewName`]: a name as it is entered for somebody new |
 //! | `path` | [`FilePath`]: a path in an answer |
 //! | `key` | [`KeySource`]: where the gallery's key comes from |
@@ -19,6 +19,7 @@
 
 mod finding;
 mod key;
+mod link;
 mod log;
 mod name;
 mod network;
@@ -30,7 +31,8 @@ mod time;
 
 pub use finding::{Check, Finding, Health};
 pub use key::KeySource;
-pub use log::{By, Entry, Record};
+pub use link::{Link, LogHash};
+pub use log::{By, Content, Entry, Record};
 pub use name::{NewName, NewNameError, composed};
 pub use network::{LayerForm, NetworkStep, UnsupportedNode};
 pub use path::FilePath;

@@ -3,10 +3,11 @@
 
 use std::path::PathBuf;
 
-use arcdoor_core::SubjectId;
+use arcdoor_core::{GalleryId, SubjectId};
 use serde::{Deserialize, Serialize};
 
 use crate::key::KeySource;
+use crate::link::Link;
 use crate::sight::{Reason, Verdict};
 use crate::time::UtcTime;
 
@@ -61,6 +62,19 @@ pub enum Entry {
         /// Who.
         subject: SubjectId,
     },
+    /// Everybody is about to be written to a file. [`Entry::Exported`] or [`Entry::ExportFailed`] follows; where
+    /// neither does, the power went meanwhile, and the file may be there.
+    Exporting {
+        /// How many.
+        subjects: usize,
+        /// Where.
+        file: PathBuf,
+    },
+    /// An export that was announced wrote no file.
+    ExportFailed {
+        /// Where it was to be.
+        file: PathBuf,
+    },
     /// Everybody was written to a file.
     Exported {
         /// How many.
@@ -110,22 +124,68 @@ impl Entry {
             | Self::ImpostorsForgotten { subject, .. }
             | Self::Revoked { subject } => Some(*subject),
             Self::Decision { subject, .. } => *subject,
-            Self::Exported { .. } | Self::Imported { .. } | Self::KeyChanged { .. } | Self::Unknown => None,
+            Self::Exporting { .. }
+            | Self::ExportFailed { .. }
+            | Self::Exported { .. }
+            | Self::Imported { .. }
+            | Self::KeyChanged { .. }
+            | Self::Unknown => None,
         }
     }
 }
 
-/// An entry as it lies in the file.
+/// What a record holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Content {
+    /// What the log says of itself.
+    Link(Link),
+    /// What happened at the door or on the device.
+    Entry(Entry),
+}
+
+/// A record as it lies in the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// One more than that of the entry before; it stays the entry's name for good.
+    /// One more than that of the record before; it stays the record's name for good.
     #[serde(default)]
     pub n: u64,
     /// When.
     pub at: UtcTime,
+    /// The gallery that was open, whose subjects' numbers these are; none where none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gallery: Option<GalleryId>,
+    /// Whether it was taken over from a log that nothing sealed: it may have been changed before.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub legacy: bool,
     /// What.
     #[serde(flatten)]
-    pub entry: Entry,
+    pub content: Content,
+}
+
+impl Record {
+    /// What happened; none where the log speaks of itself.
+    #[must_use]
+    pub const fn entry(&self) -> Option<&Entry> {
+        match &self.content {
+            Content::Entry(entry) => Some(entry),
+            Content::Link(_) => None,
+        }
+    }
+
+    /// Whom it is about; of a decision, the best candidate.
+    #[must_use]
+    pub const fn subject(&self) -> Option<SubjectId> {
+        match self.entry() {
+            Some(entry) => entry.subject(),
+            None => None,
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 #[cfg(test)]
@@ -137,7 +197,10 @@ mod tests {
         for event in ["\"site_removed\"", "\"re_issued\",\"subject\":3,\"generation\":2", "\"door_opened\""] {
             let line = format!("{{\"n\":7,\"at\":\"2026-11-28T05:31:24.25Z\",\"event\":{event}}}");
             let record: Record = serde_json::from_str(&line).unwrap();
-            assert_eq!((record.n, record.at.unix_s(), record.entry), (7, 1_795_843_884, Entry::Unknown));
+            assert_eq!(
+                (record.n, record.at.unix_s(), record.entry()),
+                (7, 1_795_843_884, Some(&Entry::Unknown))
+            );
         }
     }
 }

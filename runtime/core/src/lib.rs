@@ -67,7 +67,7 @@ pub use decision::{Decision, DenyReason, RetryReason};
 pub use engines::Engines;
 pub use face::{Face, Faces};
 pub use geometry::{Landmarks5, Point, Rect};
-pub use model_id::{CalibrationId, ModelId};
+pub use model_id::{CalibrationId, GalleryId, ModelId};
 pub use quality::{Quality, QualityPart};
 pub use score::{Candidate, Candidates, Score};
 pub use stage::{Stage, StageTimes};

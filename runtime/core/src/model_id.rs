@@ -1,4 +1,4 @@
-//! Which embedder made a template, and which table a threshold was taken from.
+//! Which embedder made a template, which table a threshold was taken from, and which gallery a subject's number is of.
 
 use core::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -74,6 +74,10 @@ hash_id! {
 hash_id! {
     /// Identity of a calibration table.
     CalibrationId
+}
+hash_id! {
+    /// Identity of a gallery: subjects' numbers of two galleries have nothing to do with each other.
+    GalleryId
 }
 
 #[cfg(test)]

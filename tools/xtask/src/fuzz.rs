@@ -15,10 +15,11 @@ use crate::cargo;
 
 /// The name, and whether it needs the inference engine: then built without a sanitizer, whose build would
 /// take a quarter of an hour; our code there has nothing unsafe.
-pub(crate) const TARGETS: [(&str, bool); 8] = [
+pub(crate) const TARGETS: [(&str, bool); 9] = [
     ("image", false),
     ("pack", false),
     ("gallery", false),
+    ("log", false),
     ("message", true),
     ("graph", true),
     ("network", true),

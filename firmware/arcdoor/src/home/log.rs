@@ -2,7 +2,7 @@
 //! [`arcdoor_api::Record`].
 
 use crate::error::Error;
-use arcdoor_api::{Entry, Record, UtcTime};
+use arcdoor_api::{Content, Entry, Record, UtcTime};
 use arcdoor_core::file::open_regular;
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
@@ -34,7 +34,7 @@ impl Log {
         use std::os::unix::fs::OpenOptionsExt;
         let failed = self.failed();
         let n = self.last_number()? + 1;
-        let record = Record { n, at, entry: entry.clone() };
+        let record = Record { n, at, gallery: None, legacy: false, content: Content::Entry(entry.clone()) };
         let mut text = serde_json::to_vec(&record).map_err(|error| failed(error.into()))?;
         text.push(b'\n');
         let length = fs::metadata(&self.path).map_or(0, |metadata| metadata.len());

@@ -83,11 +83,11 @@ fn forget(device: &mut Device, id: SubjectId, erase: bool, now: Now) -> Result<V
 fn exports(device: &Device, subject: SubjectId) -> Result<Vec<Remain>, Error> {
     let records = device.journal().log.read()?;
     let enrolled =
-        |record: &Record| matches!(record.entry, Entry::Enrolled { subject: id, .. } if id == subject);
+        |record: &Record| matches!(record.entry(), Some(Entry::Enrolled { subject: id, .. }) if *id == subject);
     let since = records.iter().rposition(enrolled).unwrap_or(0);
     let mut files = Vec::new();
     for record in &records[since..] {
-        if let Entry::Exported { file, .. } = &record.entry {
+        if let Some(Entry::Exported { file, .. }) = record.entry() {
             files.push(Remain::Export { at: record.at, is_there: file.exists(), file: file.clone().into() });
         }
     }

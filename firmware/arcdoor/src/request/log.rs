@@ -22,11 +22,11 @@ pub(super) fn show(
     let gallery = opened.as_ref().map(|opened| &opened.gallery);
     if let Some(name) = of {
         let subject = find(gallery.ok_or_else(|| Error::UnknownName(name.clone()))?, name)?.id;
-        records.retain(|record| record.entry.subject() == Some(subject));
+        records.retain(|record| record.subject() == Some(subject));
     }
     let shown = records.len().saturating_sub(count);
     for record in records.drain(shown..) {
-        let subject = record.entry.subject().and_then(|subject| gallery?.subject(subject));
+        let subject = record.subject().and_then(|subject| gallery?.subject(subject));
         let name = subject.map(|subject| subject.name.clone());
         let probe = granted(&record).is_some_and(|moment| kept.contains(&moment));
         reply.answer(&Response::LogEntry { record, name, probe })?;
@@ -57,8 +57,8 @@ pub(super) fn wrong(
 
 /// The moment of a grant.
 fn granted(record: &Record) -> Option<Moment> {
-    match record.entry {
-        Entry::Decision { decision: Verdict::Granted, subject: Some(subject), .. } => {
+    match record.entry() {
+        Some(&Entry::Decision { decision: Verdict::Granted, subject: Some(subject), .. }) => {
             Some(Moment { number: record.n, unix_s: record.at.unix_s(), subject })
         }
         _ => None,

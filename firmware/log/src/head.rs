@@ -1,0 +1,12 @@
+//! The head: what a log is, in one hash.
+
+use arcdoor_api::LogHash;
+
+/// The newest record and the hash over all up to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The newest record's number.
+    pub n: u64,
+    /// The hash.
+    pub hash: LogHash,
+}
