@@ -11,7 +11,8 @@ use crate::{jpeg, png};
 
 const JPEG_MAGIC: [u8; 3] = [0xff, 0xd8, 0xff];
 
-/// Decodes a JPEG or PNG, told apart by their first bytes, and turns it the right way up.
+/// Decodes a JPEG or PNG, told apart by their first bytes, and turns it the right way up. That takes at most 256 MiB
+/// for up to 16 megapixels, and 12 bytes a pixel above, `out` among them and `bytes` not.
 ///
 /// # Errors
 /// When the bytes are too many, neither format, damaged, cut off, or the header asks for more than `limits`

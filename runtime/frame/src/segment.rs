@@ -30,9 +30,7 @@ impl<'a> Segments<'a> {
 
 /// Where the next marker is. Stuffed zeros, fill bytes and restarts belong to the picture's data.
 fn next_marker(bytes: &[u8]) -> Option<usize> {
-    bytes
-        .windows(2)
-        .position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 1 | 0xd0..=0xd7 | 0xff))
+    bytes.windows(2).position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 1 | 0xd0..=0xd7 | 0xff))
 }
 
 impl<'a> Iterator for Segments<'a> {
@@ -68,7 +66,8 @@ mod tests {
 
     #[test]
     fn segments_come_in_order_up_to_the_end_of_the_image() {
-        let jpeg = b"\xff\xd8\xff\xd8\xff\xe1\0\x04ab\xff\xda\0\x02\x01\xff\0\xff\xd0\x02\xff\xff\xd9\xff\xd8";
+        let jpeg =
+            b"\xff\xd8\xff\xd8\xff\xe1\0\x04ab\xff\xda\0\x02\x01\xff\0\xff\xd0\x02\xff\xff\xd9\xff\xd8";
         assert_eq!(markers(jpeg), [SOI, SOI, 0xe1, SOS, EOI]);
         let all: Vec<_> = Segments::new(jpeg).collect();
         assert_eq!(all[2].payload, b"ab");

@@ -82,8 +82,7 @@ fn forget(device: &mut Device, id: SubjectId, erase: bool, now: Now) -> Result<V
 /// may have been wrong at either.
 fn exports(device: &Device, subject: SubjectId) -> Result<Vec<Remain>, Error> {
     let records = device.journal().log.read()?;
-    let enrolled =
-        |record: &Record| matches!(record.entry(), Some(Entry::Enrolled { subject: id, .. }) if *id == subject);
+    let enrolled = |record: &Record| matches!(record.entry(), Some(Entry::Enrolled { subject: id, .. }) if *id == subject);
     let since = records.iter().rposition(enrolled).unwrap_or(0);
     let mut files = Vec::new();
     for record in &records[since..] {
