@@ -49,6 +49,16 @@ pub enum FrameError {
         /// Limit.
         limit: usize,
     },
+    /// A JPEG whose colours would come out wrong.
+    #[error(
+        "the JPEG's colours are sampled {horizontal}x{vertical}, which is not read here; save it anew as 4:2:0 or 4:4:4"
+    )]
+    Sampling {
+        /// Blocks side by side to one of another component.
+        horizontal: u8,
+        /// Blocks on top of each other.
+        vertical: u8,
+    },
     /// A JPEG that does not decode.
     #[error("the JPEG is damaged or of an unknown kind: {0}")]
     Jpeg(String),

@@ -67,6 +67,7 @@ fn strip<'a>(bytes: &'a [u8], first: &[u8], plain: &mut Vec<u8>) -> Result<Found
             SOI => continue,
             EOI => found.end = true,
             SOS => scans += 1,
+            0xc0 | 0xc1 => check_sampling(segment.payload)?,
             0xe1 if found.exif.is_none() => found.exif = segment.payload.strip_prefix(b"Exif\0\0"),
             _ => {}
         }
@@ -79,6 +80,21 @@ fn strip<'a>(bytes: &'a [u8], first: &[u8], plain: &mut Vec<u8>) -> Result<Found
         }
     }
     Ok(found)
+}
+
+/// That the decoder gets the colours of a baseline frame (T.81, B.2.2) right. Where a component has more than four
+/// blocks to another's one, or more than two on top of each other, it does not (zune-jpeg 0.5.15), though it does in
+/// progressive ones.
+fn check_sampling(frame: &[u8]) -> Result<(), FrameError> {
+    let components = frame.get(6..).unwrap_or_default().chunks_exact(3);
+    if components.len() < 2 {
+        return Ok(());
+    }
+    let factors = components.map(|component| (component[1] >> 4, component[1] & 0xf));
+    match factors.into_iter().find(|&(horizontal, vertical)| horizontal * vertical > 4 || vertical > 2) {
+        Some((horizontal, vertical)) => Err(FrameError::Sampling { horizontal, vertical }),
+        None => Ok(()),
+    }
 }
 
 /// Decodes a JPEG to RGB, as it is stored.
@@ -99,5 +115,7 @@ fn decode_inner(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImage) -> Resul
     let (width, height) = decoder.dimensions().unwrap_or((0, 0));
     let (width, height) = limits.check(width as u64, height as u64)?;
     out.reshape(width, height);
+    // Where a scan begins before the one before it is over, the decoder stops without an error.
+    out.data_mut().fill(128);
     decoder.decode_into(out.data_mut()).map_err(damaged)
 }
