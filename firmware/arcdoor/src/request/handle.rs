@@ -7,6 +7,7 @@ use crate::device::{Device, Now, Reply};
 use crate::error::Error;
 use crate::home::passphrase::Passphrase;
 use arcdoor_api::{Feed, MAX_PHOTOS, Request};
+use arcdoor_log::VerificationKey;
 use arcdoor_pipeline::Question;
 
 /// Passphrases that came with a request.
@@ -16,6 +17,8 @@ pub struct Secrets {
     pub new: Option<Passphrase>,
     /// What opens the file that is to be imported.
     pub file: Option<Passphrase>,
+    /// What the log is verified with.
+    pub log_key: Option<VerificationKey>,
 }
 
 /// Carries a request out, up to where it needs frames.
@@ -54,6 +57,8 @@ pub fn begin(
         Request::ForgetImpostors { name } => enrol::forget_impostors(device, name, now, reply),
         Request::Log { count, of, names } => log::show(device, *count, of.as_ref(), *names, reply),
         Request::LogWrong { entry } => log::wrong(device, *entry, now, reply),
+        Request::LogVerify { note } => log::check(device, secrets, note.as_deref(), reply),
+        Request::LogNote => log::note(device, now, reply),
         Request::List => gallery::list(device, reply),
         Request::Show { name } => gallery::show(device, name, reply),
         Request::Revoke { name, erase } => gallery::revoke(device, name, *erase, now, reply),
