@@ -143,6 +143,7 @@ impl<F: Folder> Log<F> {
     }
 
     /// Appends `entry`, which happened at `at` while `gallery` was open; it is durable after the next [`Log::sync`].
+    /// Until then its number is not to be told to anybody who keeps it: should the power go, another record gets it.
     /// `None` for a denial beyond the budget of [`crate::Denials`]: it is counted, and the count gets a record of its
     /// own. Everything else gets its record, or an error.
     ///

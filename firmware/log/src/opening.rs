@@ -16,10 +16,11 @@ impl<F: Folder> Log<F> {
         let (mut number, mut offset) = (self.state.segment, self.state.offset);
         let torn = loop {
             let torn = self.follow(number, offset)?;
-            if torn > 0 || !self.segments.iter().any(|segment| segment.number == number + 1) {
-                break torn;
+            let next = self.segments.iter().find(|segment| Some(segment.number) == number.checked_add(1));
+            match next {
+                Some(next) if torn == 0 => (number, offset) = (next.number, 0),
+                _ => break torn,
             }
-            (number, offset) = (number + 1, 0);
         };
         let newest = self.segments.last().map_or(0, |segment| segment.number);
         let said = self.settle(number, newest, now).and_then(|()| match torn {
