@@ -39,8 +39,8 @@ pub struct Log<F: Folder> {
     pub(crate) chain: Chain,
     /// As it lies on the disk.
     pub(crate) state: State,
-    /// Whether it lies there under its own name.
-    is_settled: bool,
+    /// Whether it lies there under its own name, and leads to the newest record.
+    pub(crate) is_settled: bool,
     /// Oldest first. The last one is written to; there is always one.
     pub(crate) segments: Vec<Heading>,
     /// Bytes of the newest segment that are records, and durable.

@@ -211,6 +211,7 @@ mod tests {
                 assert!(!cut.holds(&[1; 32][..]), "the key before lies there, after {changes}, seed {seed}");
             }
             if done {
+                folder.fail_after(None);
                 state(3).save(&folder).unwrap();
                 assert!(!folder.holds(&[1; 32][..]) && !folder.holds(&[2; 32][..]));
                 break;

@@ -295,11 +295,53 @@ fn a_damaged_record_stops_nobody_from_appending_and_stays_found() {
             Some(SubjectId(77))
         );
         let report = verify(&copy, Some(&key), None).unwrap();
+        assert!(records_that_are_left(&copy).len() > n);
         let torn = records_that_are_left(&copy)
             .iter()
             .any(|record| matches!(record.content, Content::Link(Link::Torn { .. })));
         // In the present epoch, it looks as a power cut does: and is said as one.
         assert!(if n < 7 { report.fault.map(Fault::n) == Some(n as u64) } else { torn }, "{n}: {report:?}");
+    }
+}
+
+/// A card that lost a file, or a thief who took one, costs no other record, and no number is given twice.
+#[test]
+fn a_segment_that_is_gone_takes_no_other_with_it_when_the_log_is_opened() {
+    let (folder, log, key) = large();
+    drop(log);
+    let newest = |folder: &MemoryFolder| Records::newest_first(folder).unwrap().find_map(Result::ok).unwrap();
+    let last = newest(&folder).n;
+    for number in 1..=5 {
+        for is_cut in [false, true] {
+            let copy = MemoryFolder::copy_of(&folder);
+            let half = lines(&folder, number).concat();
+            copy.take(&segment(number));
+            if is_cut {
+                copy.put(&segment(number), half[..half.len() / 2].to_vec());
+            }
+            let before = copy.files();
+            let mut log = Log::open(copy.clone(), at(500)).unwrap();
+            log.append(&revoked(77), at(500), None).unwrap();
+            log.sync().unwrap();
+            drop(log);
+            let after = copy.files();
+            let is_there = |name: &String| {
+                name == "state" || after.get(name).is_some_and(|now| now.starts_with(&before[name]))
+            };
+            // What a cut left of the last line of all is taken for a torn write.
+            assert!(
+                before.keys().all(|name| is_there(name) || (is_cut && number == 5)),
+                "{number}, {is_cut}"
+            );
+            assert_eq!(newest(&copy).subject(), Some(SubjectId(77)));
+            assert!(newest(&copy).n > last || number == 5, "{number}: {} is given twice", newest(&copy).n);
+            assert!(
+                !verify(&copy, Some(&key), None).unwrap().is_whole() || number == 5,
+                "{number}, {is_cut}"
+            );
+            let again = Log::open(copy.clone(), at(500)).unwrap();
+            assert_eq!(again.head().n, newest(&copy).n, "it goes on from there");
+        }
     }
 }
 
