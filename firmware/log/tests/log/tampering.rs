@@ -345,6 +345,48 @@ fn a_segment_that_is_gone_takes_no_other_with_it_when_the_log_is_opened() {
     }
 }
 
+/// The state's place is gone, or more is damaged than a power cut takes.
+#[test]
+fn damage_near_the_end_is_left_as_it_is_and_said_once_and_no_number_is_given_twice() {
+    let (small, ..) = small();
+    let (large, mut log, _) = create();
+    for n in 0..30 {
+        log.append(&exporting(4_000), at(n), None).unwrap();
+    }
+    log.sync().unwrap();
+    drop(log);
+    let mut changed = lines(&large, 1);
+    changed[2][9] ^= 1;
+    let cut = lines(&small, 1)[..2].concat();
+    // The last number that was there, and the last record that is whole, as far as the state tells.
+    for (folder, segment_1, last, after, now) in [
+        (&small, Some(cut), 6, 6, at(2 * EPOCH_S + 9)),
+        (&small, None, 6, 6, at(2 * EPOCH_S + 9)),
+        (&large, Some(changed.concat()), 30, 1, at(60)),
+    ] {
+        let copy = MemoryFolder::copy_of(folder);
+        copy.take(&segment(1));
+        if let Some(bytes) = segment_1.clone() {
+            copy.put(&segment(1), bytes);
+        }
+        let mut log = Log::open(copy.clone(), now).unwrap();
+        log.append(&revoked(77), now, None).unwrap();
+        log.sync().unwrap();
+        drop(log);
+        assert_eq!(copy.files().get(&segment(1)), segment_1.as_ref());
+        let left = records_that_are_left(&copy);
+        let damaged =
+            left.iter().find(|record| matches!(record.content, Content::Link(Link::Damaged { .. }))).unwrap();
+        assert_eq!(damaged.content, Content::Link(Link::Damaged { after: Some(after) }));
+        assert!(damaged.n > last, "{} is given twice", damaged.n);
+        let (files, head) = (copy.files().len(), left.last().unwrap().n);
+        let mut log = Log::open(copy.clone(), now).unwrap();
+        log.sync().unwrap();
+        assert_eq!((copy.files().len(), log.head().n), (files, head), "it goes on from there");
+        assert_eq!(left.last().unwrap().subject(), Some(SubjectId(77)));
+    }
+}
+
 fn records_that_are_left(folder: &MemoryFolder) -> Vec<Record> {
     Records::range(folder, 0..=u64::MAX).unwrap().filter_map(Result::ok).collect()
 }
