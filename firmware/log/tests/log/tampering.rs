@@ -130,6 +130,30 @@ fn a_tail_cut_before_the_present_epoch_is_found_by_the_state_and_within_it_by_th
     assert_eq!(verify(&copy, Some(&key), None).unwrap().fault, Some(Fault::State { n: 3 }));
 }
 
+/// Who cuts the log back to an earlier epoch needs a state that fits, and has no key to put into it.
+#[test]
+fn a_tail_cut_with_a_state_made_to_fit_is_found_with_the_key_or_the_note() {
+    let (folder, key, note) = small();
+    let kept = &lines(&folder, 1)[..4];
+    let copy = MemoryFolder::copy_of(&folder);
+    copy.put(&segment(1), kept.concat());
+    let mut state = folder.files()["state"].clone();
+    let (text, checksum) = state.split_last_chunk_mut::<32>().unwrap();
+    let head: [u8; 32] = kept.iter().fold([0; 32], |head, line| {
+        Sha256::new().chain_update(head).chain_update(line.trim_ascii_end()).finalize().into()
+    });
+    text[8..12].copy_from_slice(&2_u32.to_le_bytes());
+    text[124..132].copy_from_slice(&(kept.concat().len() as u64).to_le_bytes());
+    text[133..141].copy_from_slice(&3_u64.to_le_bytes());
+    text[141..].copy_from_slice(&head);
+    *checksum = Sha256::digest(text).into();
+    copy.put("state", state);
+    let fault = |key, note| verify(&copy, key, note).unwrap().fault;
+    assert_eq!(fault(Some(&key), None), Some(Fault::State { n: 3 }));
+    assert_eq!(fault(None, Some(&note)), Some(Fault::Cut { n: 4, known: 8 }));
+    assert_eq!(fault(None, None), None, "as docs/threats.md says");
+}
+
 /// What the key in the state's file can seal: this follows the page, not the code.
 struct Thief {
     key: [u8; 32],
