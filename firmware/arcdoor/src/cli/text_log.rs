@@ -130,6 +130,10 @@ fn link_text(link: &Link) -> String {
         Link::Torn { bytes } => {
             format!("a power cut left {bytes} byte(s) that were no whole record; dropped")
         }
+        Link::Damaged { after: Some(after) } => {
+            format!("the records after {after} are damaged or missing, and not by a power cut")
+        }
+        Link::Damaged { after: None } => "all earlier records are damaged or missing".to_owned(),
         Link::Removed { first, last, .. } => {
             format!("records {first} to {last} were removed for their age or size")
         }
