@@ -17,6 +17,6 @@ pub use impostors::{
     Comparison, Counted, Impostors, LEAST_ABOVE, TAIL_REACH, TAIL_SHARE, TailCheck, rounded_up,
 };
 pub use random::Random;
-pub use rates::{best_threshold, score_at_far};
+pub use rates::{best_threshold, threshold_at_fmr};
 pub use share::Share;
 pub use tail::{LEAST_EXCEEDANCES, TailFit};

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use arcdoor_calib::{Random, Share, gallery_threshold};
-use arcdoor_core::{Calibration, Template};
+use arcdoor_core::{Calibration, Score, Template, Threshold};
 
 use crate::eval::set::fillers::first_of_each;
 use crate::eval::set::lfw::{Lfw, stem};
@@ -193,7 +193,7 @@ fn table(args: &EvalGalleryArgs, world: &World, calibration: &Calibration, data:
         }
         for &target in &args.targets {
             let at = gallery_threshold(calibration, target, size)?;
-            let rates = rates(args.draws, own, size - own, at.threshold.value.0, world, &mut named)?;
+            let rates = rates(args.draws, own, size - own, &at.threshold, world, &mut named)?;
             writeln!(
                 text,
                 "| {size} | {sources} | {target} | {:.3}{} | {:.2} %{} | {} | {} | {:.2} % | {} |",
@@ -231,7 +231,7 @@ fn rates(
     draws: u32,
     own: usize,
     fillers: usize,
-    threshold: f32,
+    threshold: &Threshold,
     world: &World,
     named: &mut BTreeMap<(String, String), f32>,
 ) -> Result<Rates> {
@@ -244,17 +244,17 @@ fn rates(
         for &person in strangers {
             let probe = &world.others[person][0];
             let (best, suspected) = best(world, &gallery, probe)?;
-            let is_positive = best.1 >= threshold;
+            let is_positive = threshold.admits(Score(best.1));
             if is_positive {
                 named.insert((probe.name.clone(), gallery[best.0].name.clone()), best.1);
             }
             positives.push((person, is_positive));
-            with_suspects.push((person, is_positive || suspected >= threshold));
+            with_suspects.push((person, is_positive || threshold.admits(Score(suspected))));
         }
         for (place, &person) in enrolled.iter().enumerate() {
             for probe in &world.others[person][1..] {
                 let ((found, score), _) = best(world, &gallery, probe)?;
-                misses.push((person, found != place || score < threshold));
+                misses.push((person, found != place || !threshold.admits(Score(score))));
             }
         }
     }
@@ -290,7 +290,17 @@ fn shuffled(count: usize, seed: u64) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arcdoor_core::ModelId;
+    use arcdoor_core::{Basis, CalibrationId, Fmr, ModelId};
+
+    fn at(value: f32) -> Threshold {
+        Threshold {
+            value: Score(value),
+            target: Fmr::new(1e-4).unwrap(),
+            model_id: ModelId::new([1; 16]),
+            calibration_id: CalibrationId::new([2; 16]),
+            basis: Basis::Counted,
+        }
+    }
 
     fn shot(photo: usize, angle: f32) -> Shot {
         let template = Template::new(ModelId::new([1; 16]), &[angle.cos(), angle.sin()]).unwrap();
@@ -309,12 +319,12 @@ mod tests {
     #[test]
     fn strangers_who_look_alike_count_and_suspects_stand_beside() {
         let (mut named, draws) = (BTreeMap::new(), 300);
-        let seen = rates(draws, 1, 1, 0.9, &world(HashSet::new()), &mut named).unwrap();
+        let seen = rates(draws, 1, 1, &at(0.9), &world(HashSet::new()), &mut named).unwrap();
         // Of three pairs of enrolled and stranger, one is alike: a third of the attempts, each order as likely.
         assert!((seen.fpir.value - 1.0 / 3.0).abs() < 0.08, "{:?}", seen.fpir);
         assert_eq!((seen.fpir.value, seen.fnir.value), (seen.fpir_with_suspects.value, 0.0));
         assert_eq!(named.len(), 2);
-        let beside = rates(draws, 1, 1, 0.9, &world(HashSet::from([(0, 10)])), &mut named).unwrap();
+        let beside = rates(draws, 1, 1, &at(0.9), &world(HashSet::from([(0, 10)])), &mut named).unwrap();
         assert_eq!((beside.fpir.value, beside.fpir_with_suspects.value), (0.0, seen.fpir.value));
     }
 
@@ -322,13 +332,13 @@ mod tests {
     fn somebody_else_s_match_is_a_miss() {
         let mut world = world(HashSet::new());
         world.fillers[0].1[0][0] = shot(30, 0.011);
-        let seen = rates(50, 2, 1, 0.5, &world, &mut BTreeMap::new()).unwrap();
+        let seen = rates(50, 2, 1, &at(0.5), &world, &mut BTreeMap::new()).unwrap();
         assert!(
             seen.fnir.value > 0.2 && seen.fnir.value < 0.6,
             "person 0 is taken for the filler: {:?}",
             seen.fnir
         );
-        assert_eq!(rates(5, 1, 1, 1.1, &world, &mut BTreeMap::new()).unwrap().fnir.value, 1.0);
+        assert_eq!(rates(5, 1, 1, &at(1.1), &world, &mut BTreeMap::new()).unwrap().fnir.value, 1.0);
     }
 
     #[test]

@@ -15,11 +15,11 @@ use crate::eval::det;
 use crate::eval::set::lfw::{Lfw, Pair, stem};
 use crate::eval::set::templates::{PathArgs, photos};
 use crate::say::say_on;
-use arcdoor_calib::{Share, best_threshold, score_at_far};
+use arcdoor_calib::{Share, best_threshold, threshold_at_fmr};
 
 /// Below every cosine: what a pair scores of which a photo gave no template. Never accepted, always counted.
 const NEVER: f32 = -2.0;
-const RATES: [f64; 4] = [1e-3, 1e-4, 1e-5, 1e-6];
+const FMRS: [f64; 4] = [1e-3, 1e-4, 1e-5, 1e-6];
 /// The highest impostor pairs that the report names, so that mislabels can be looked at.
 const NAMED: usize = 30;
 
@@ -71,13 +71,15 @@ struct Report {
     genuine_scores: Vec<f32>,
 }
 
-/// True accepts at one false accept rate.
+/// What one false match rate costs. In reports, FAR and TAR, as LFW's own results call these rates of comparisons.
 #[derive(Serialize)]
 struct Operating {
-    far: f64,
+    #[serde(rename = "far")]
+    fmr: f64,
     threshold: f32,
-    /// The interval is over people, with the threshold held.
-    tar: Share,
+    /// True match rate: the interval is over people, with the threshold held.
+    #[serde(rename = "tar")]
+    tmr: Share,
 }
 
 pub(crate) fn run(args: EvalLfwArgs) -> Result<()> {
@@ -221,12 +223,12 @@ impl AllPairs {
     }
 
     fn operating(&self) -> Vec<Operating> {
-        let at = |far: &f64| {
-            let threshold = score_at_far(&self.impostors, *far);
-            let trials = self.genuine.iter().map(|(person, score)| (*person, *score > threshold));
-            Operating { far: *far, threshold, tar: Share::by_person(self.people, trials) }
+        let at = |fmr: &f64| {
+            let threshold = threshold_at_fmr(&self.impostors, *fmr);
+            let trials = self.genuine.iter().map(|(person, score)| (*person, *score >= threshold));
+            Operating { fmr: *fmr, threshold, tmr: Share::by_person(self.people, trials) }
         };
-        RATES.iter().map(at).collect()
+        FMRS.iter().map(at).collect()
     }
 }
 
@@ -265,7 +267,7 @@ fn markdown(report: &Report) -> String {
 fn table(out: &mut String, rows: &[Operating]) {
     out.push_str("| FAR | threshold | TAR |\n|---|---|---|\n");
     for row in rows {
-        let _ = writeln!(out, "| {:e} | {:.3} | {} |", row.far, row.threshold, row.tar.percent());
+        let _ = writeln!(out, "| {:e} | {:.3} | {} |", row.fmr, row.threshold, row.tmr.percent());
     }
 }
 
