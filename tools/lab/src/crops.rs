@@ -6,6 +6,7 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use arcdoor_core::file::open_regular;
 use arcdoor_frame::{ImageLimits, RgbImage, decode, read_image};
 use zip::ZipArchive;
 
@@ -35,7 +36,7 @@ impl Crops {
             walk(path, "", 0, &mut names)?;
             Place::Folder(path.to_path_buf())
         } else {
-            let file = File::open(path).map_err(|cause| {
+            let file = open_regular(path).map_err(|cause| {
                 Trouble::BadInput(format!("cannot open {}: {cause}; give a folder or a .zip", path.display()))
             })?;
             let archive = ZipArchive::new(BufReader::new(file)).map_err(|cause| {

@@ -14,8 +14,8 @@ use arcdoor_vision::{DetectSettings, Detector, Embedder, Landmarker, YuNet, YuNe
 use crate::bench::frame::{FRAME, Frames, crowd, detector_input};
 use crate::bench::nets::of_index;
 use crate::bench::race::{Course, input};
+use crate::face_finder::open_pack;
 use crate::say::say;
-use crate::sight::open_pack;
 
 /// Networks beyond this take minutes in emulation.
 const MOST_MACS: u64 = 1_000_000_000;
@@ -129,8 +129,7 @@ fn frame(
 }
 
 fn session(course: &Course, choice: EngineChoice) -> Result<Session> {
-    let onnx =
-        std::fs::read(&course.file).with_context(|| format!("cannot read {}", course.file.display()))?;
+    let onnx = course.read()?;
     let names: Vec<&str> = course.outputs.iter().map(String::as_str).collect();
     let spec = NetSpec { input: course.input, outputs: &names };
     let mut session = Net::load(&onnx, &spec, &choice.into())?.session()?;

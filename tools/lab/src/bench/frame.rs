@@ -19,8 +19,8 @@ use crate::bench::footprint;
 use crate::bench::peer::{Peer, Setting};
 use crate::bench::race::cpu_ms;
 use crate::bench::row::Row;
+use crate::face_finder::{detector_parser, open_pack};
 use crate::say::say;
-use crate::sight::{detector_parser, open_pack};
 use arcdoor_calib::Random;
 
 /// All pictures are brought to a camera's frame: the size decides the cost of detection.

@@ -7,7 +7,7 @@
 //! fillers are never probes. Each size is drawn several times; intervals are bootstrapped over the people who
 //! probe. Suspected mislabels are not compared; the rate with them stands beside.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
@@ -17,8 +17,9 @@ use arcdoor_calib::{Random, Share, gallery_threshold};
 use arcdoor_core::{Calibration, Score, Template, Threshold};
 
 use crate::eval::set::fillers::first_of_each;
-use crate::eval::set::lfw::{Lfw, stem};
-use crate::eval::set::templates::{PathArgs, crops, photos};
+use crate::eval::set::lfw;
+use crate::eval::set::people::{self, stem};
+use crate::eval::set::templates::PathArgs;
 use crate::say::say_on;
 
 /// Strangers that must be left at every size.
@@ -28,7 +29,7 @@ const NAMED: usize = 20;
 
 /// Arguments of `eval gallery`.
 #[derive(clap::Args)]
-pub(crate) struct EvalGalleryArgs {
+pub(crate) struct Args {
     /// The photos, one folder for each person
     #[arg(long, value_name = "DIR")]
     images: PathBuf,
@@ -63,10 +64,10 @@ pub(crate) struct EvalGalleryArgs {
     path: PathArgs,
 }
 
-/// One picture's template.
+/// One sample's template.
 struct Shot {
     name: String,
-    /// Its photo's number, for suspects; none of a crop.
+    /// Its sample's number in the set of photos, for suspects; none of a crop.
     photo: Option<usize>,
     template: Template,
 }
@@ -83,7 +84,7 @@ struct World {
 }
 
 /// Runs the protocol and prints its table.
-pub(crate) fn run(args: EvalGalleryArgs) -> Result<()> {
+pub(crate) fn run(args: Args) -> Result<()> {
     for target in &args.targets {
         ensure!((1e-9..0.5).contains(target), "a target lies within 1e-9 to 0.5, not at {target}");
     }
@@ -100,21 +101,18 @@ pub(crate) fn run(args: EvalGalleryArgs) -> Result<()> {
 }
 
 impl World {
-    fn open(args: &EvalGalleryArgs) -> Result<Self> {
-        let (pack, lfw) = (args.path.open_pack()?, Lfw::open(&args.images)?);
-        let choosers: BTreeSet<usize> = lfw
-            .pairs(&args.choose)?
-            .iter()
-            .flat_map(|pair| [lfw.photos[pair.a].person, lfw.photos[pair.b].person])
-            .collect();
-        let suspects = args.suspects.as_ref().map(|list| lfw.suspects(list, args.suspects_above));
-        let made = args.path.templates(&pack, &photos(&lfw))?;
+    fn open(args: &Args) -> Result<Self> {
+        let (pack, set) = (args.path.open_pack()?, people::read(&args.images)?);
+        let choosers = set.subjects_of(&lfw::pairs(&set, &args.choose)?);
+        let suspects = args.suspects.as_ref().map(|list| lfw::suspects(&set, list, args.suspects_above));
+        let made = args.path.templates(&pack, &set)?;
         let mut people: [BTreeMap<usize, Vec<Shot>>; 2] = Default::default();
-        for (number, (photo, template)) in lfw.photos.iter().zip(made).enumerate() {
-            let of = &mut people[usize::from(choosers.contains(&photo.person))];
-            let name = stem(&photo.path);
+        for (number, (sample, template)) in set.samples.iter().zip(made).enumerate() {
+            let Some(subject) = sample.subject else { continue };
+            let of = &mut people[usize::from(choosers.contains(&subject))];
+            let name = sample.name.clone();
             let shot = template.map(|template| Shot { name, photo: Some(number), template });
-            of.entry(photo.person).or_default().extend(shot);
+            of.entry(subject).or_default().extend(shot);
         }
         let [others, choosers] =
             people.map(|of| of.into_values().filter(|shots| !shots.is_empty()).collect::<People>());
@@ -128,8 +126,9 @@ impl World {
                 break;
             }
             let (name, found) = (stem(archive), first_of_each(archive, missing)?);
-            let made = args.path.templates(&pack, &crops(&found))?;
+            let made = args.path.templates(&pack, &found)?;
             let filling: People = found
+                .samples
                 .into_iter()
                 .zip(made)
                 .filter_map(|(crop, template)| {
@@ -171,7 +170,7 @@ impl World {
     }
 }
 
-fn table(args: &EvalGalleryArgs, world: &World, calibration: &Calibration, data: &str) -> Result<String> {
+fn table(args: &Args, world: &World, calibration: &Calibration, data: &str) -> Result<String> {
     let mut text = format!(
         "# Strangers at galleries of several sizes\n\nThresholds as a device takes them from the pack's \
          calibration ({data}). Reported on {} other people; {} draws of each size; 95 % intervals over people.\n\n\
