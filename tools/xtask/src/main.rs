@@ -37,7 +37,7 @@ struct Cli {
 enum Command {
     /// Fetch the model pack and sample photos, enrol one person, and show who is let in
     Demo {
-        /// Where the annotated pictures and the demo's gallery go [default: target/demo]
+        /// Where the annotated photos and the demo's gallery go [default: target/demo]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
