@@ -32,7 +32,7 @@ pub(crate) struct CropArgs {
     /// The photos (JPEG, PNG): one folder for each person, or all in one folder for unlabelled photos
     #[arg(long, value_name = "DIR")]
     images: PathBuf,
-    /// Where the crops go, with dataset.toml and the journal crops.tsv; a stopped run is gone on with
+    /// Where the crops go, with dataset.toml and the journal crops.tsv; a run that was stopped continues there
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// The pack whose detector and landmarks are used
@@ -40,7 +40,7 @@ pub(crate) struct CropArgs {
     pack: PathBuf,
     #[arg(long, value_parser = detector_parser(), default_value = "yunet")]
     detector: DetectorKind,
-    /// Of several faces with landmarks, take which
+    /// Which of several faces with landmarks is taken
     #[arg(long, value_enum, default_value_t = Several::Centre)]
     several: Several,
     /// The least score of a face, 0..=1, for YuNet
@@ -60,7 +60,7 @@ enum Several {
     Centre,
     /// The largest face
     Largest,
-    /// None: the photo is left out
+    /// No face: the photo is left out
     Skip,
 }
 

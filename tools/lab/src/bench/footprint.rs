@@ -41,8 +41,8 @@ pub(crate) fn peak_memory() -> Option<u64> {
     parse("VmHWM:", &status()?)
 }
 
-/// `RssAnon` and `RssFile` of the same: what this process holds, and what it has looked at of its own file, which the
-/// kernel takes back where memory is short.
+/// `RssAnon` and `RssFile` of the same: memory that this process holds, and pages of its own program file
+/// that it has read, which the kernel takes back where memory is short.
 pub(crate) fn resident_memory() -> Option<[u64; 2]> {
     let status = status()?;
     Some([parse("RssAnon:", &status)?, parse("RssFile:", &status)?])

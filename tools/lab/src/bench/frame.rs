@@ -105,7 +105,7 @@ pub(crate) fn run(args: BenchFrameArgs) -> Result<()> {
     Ok(())
 }
 
-/// How the detector's input is sized, for people.
+/// Explains to a reader of the table how large the detector's input is, and why.
 fn sizing(settings: &DetectSettings, input: [u32; 2]) -> String {
     format!(
         "for a door: faces from {} pixels of the frame matter (--min-face), and YuNet needs {SMALLEST_FACE_NET_PX}, \
@@ -164,7 +164,7 @@ impl Frames {
 /// Our path, with everything it reuses.
 struct Ours {
     vision: arcdoor_vision::Vision,
-    /// Only for asking what input a frame needs.
+    /// Tells what size of input a frame needs; the detector of `vision` finds the faces.
     yunet: YuNet,
     settings: DetectSettings,
     gallery: Gallery,
@@ -332,7 +332,7 @@ fn staged(times: &Times, worst: &Worst) -> Vec<Row> {
     rows
 }
 
-/// What the network engine alone allocates in one run: the share of the above that is not our own code's.
+/// What the engine that runs the networks allocates in one run: its share of the figures above.
 fn engine_allocations(pack: &Pack, ours: &Ours, image: &RgbImage) -> Result<Vec<Row>> {
     let [w, h] = ours.detector_input(image)?.map(|side| side as usize);
     let (detector, embedder) = (pack.net(Role::Detector)?, pack.net(Role::Embedder)?);

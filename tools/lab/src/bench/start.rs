@@ -35,13 +35,13 @@ pub(crate) struct BenchStartArgs {
     /// Starts of each network; each part's median counts
     #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(3..=1_000))]
     starts: u32,
-    /// Only one start, of this description, in this process
+    /// Measure one start in this process; FILE describes the network
     #[arg(long, value_name = "FILE", hide = true)]
     once: Option<PathBuf>,
-    /// From this graph file
+    /// With --once: start from this graph file
     #[arg(long, value_name = "FILE", hide = true)]
     graph: Option<PathBuf>,
-    /// Only the memory of the pack, in this process
+    /// Measure the memory of the pack in this process, and nothing else
     #[arg(long, hide = true)]
     memory: bool,
 }
@@ -90,7 +90,7 @@ fn both_starts(course: &Course, count: u32, folder: &Path) -> Result<()> {
     row("  from its graph file", count, &["--once", &once, "--graph", &graph])
 }
 
-/// So many starts.
+/// Starts this binary `count` times with `words`, and prints the median of each part.
 fn row(name: &str, count: u32, words: &[&str]) -> Result<()> {
     let mut columns = vec![Vec::new(); PARTS.len() + 1];
     for _ in 0..count {

@@ -1,4 +1,4 @@
-//! The trade-off between false matches and false non-matches, as a picture.
+//! The trade-off between false matches and false non-matches, drawn as SVG.
 
 use std::fmt::Write as _;
 

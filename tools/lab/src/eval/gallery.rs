@@ -72,10 +72,10 @@ struct Shot {
     template: Template,
 }
 
-/// Shots by person, nobody without any.
+/// Shots by person; whoever gave no template is left out.
 type People = Vec<Vec<Shot>>;
 
-/// Everybody who may be enrolled or probe.
+/// Everybody who may be enrolled, or be searched for.
 struct World {
     others: People,
     /// The calibration's people, then the crops of each archive.
@@ -261,7 +261,8 @@ fn rates(
     Ok(Rates { fpir: share(positives), fpir_with_suspects: share(with_suspects), fnir: share(misses) })
 }
 
-/// The best place and its score, suspects aside; and the best score of a suspect.
+/// The probe's best match in the gallery, as its place there and its score, with suspected mislabels left out; and the
+/// best score of such a suspect.
 fn best(world: &World, gallery: &[&Shot], probe: &Shot) -> Result<((usize, f32), f32)> {
     let (mut best, mut suspected) = ((0, f32::NEG_INFINITY), f32::NEG_INFINITY);
     for (place, shot) in gallery.iter().enumerate() {

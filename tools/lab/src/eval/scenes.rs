@@ -87,8 +87,9 @@ struct Identified {
     threshold: f32,
     enrolled: usize,
     strangers: usize,
-    /// Of (photo, person on it), how many were not found out.
+    /// How many people were not named on a photo that shows them.
     misses: usize,
+    /// How many could have been: every person of every probe photo.
     chances: usize,
     missed: Vec<(String, String)>,
     /// Faces on the probe photos named as somebody who is not on that photo.

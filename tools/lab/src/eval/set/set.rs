@@ -1,4 +1,4 @@
-//! A set: what is evaluated, and who is on it.
+//! A set: the faces that an evaluation runs on, and whose they are.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ pub(crate) enum Medium {
     Crop(Vec<u8>),
 }
 
-/// One face of a set.
+/// One face of a set, and the file that shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sample {
-    /// What reports and feature files call its medium.
+    /// What reports and feature files call its medium. A feature file holds one template for each name.
     pub(crate) name: String,
     pub(crate) medium: Medium,
     /// Whose face it is, as an index into [`Set::subjects`]; none where the set does not say.
