@@ -11,7 +11,7 @@ use arcdoor_frame::{RgbImage, write_png};
 use arcdoor_models::Alignment;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{MAX_INDEX_BYTES, MAX_JOURNAL_BYTES};
+use crate::limits::{MAX_JOURNAL_BYTES, MAX_SMALL_BYTES};
 use crate::trouble::Trouble;
 
 /// Declares a set; the trainer takes no other alignment than it names.
@@ -88,7 +88,7 @@ impl CropSet {
     pub(crate) fn open(dir: &Path, declaration: &Declaration) -> Result<Self> {
         let path = dir.join(DECLARATION);
         if path.is_file() {
-            let text = read_bounded(&path, MAX_INDEX_BYTES).map_err(|cause| disk(&path, &cause))?;
+            let text = read_bounded(&path, MAX_SMALL_BYTES).map_err(|cause| disk(&path, &cause))?;
             let found: Option<Declaration> = toml::from_slice(&text).ok();
             if found.as_ref() != Some(declaration) {
                 let text = format!(

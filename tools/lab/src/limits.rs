@@ -2,8 +2,8 @@
 
 /// A list of pairs, names, people or boxes, in bytes: millions of lines.
 pub(crate) const MAX_LIST_BYTES: u64 = 256 << 20;
-/// An index.json of networks, or another small file of settings, in bytes.
-pub(crate) const MAX_INDEX_BYTES: u64 = 1 << 20;
+/// A small file, in bytes: an index.json of networks, the dataset.toml of a set of crops, what /proc says of a process.
+pub(crate) const MAX_SMALL_BYTES: u64 = 1 << 20;
 /// The journal of a set of crops, in bytes.
 pub(crate) const MAX_JOURNAL_BYTES: u64 = 4 << 30;
 /// Reference features, in bytes.
@@ -24,11 +24,11 @@ mod tests {
         let page = include_str!("../../../docs/limits.md");
         let row = page.lines().find(|line| line.starts_with("| files of the lab: ")).unwrap();
         let said = row.split(" | ").nth(1).unwrap();
-        let [list, index, key] = [MAX_LIST_BYTES >> 20, MAX_INDEX_BYTES >> 20, MAX_KEY_BYTES >> 10];
+        let [list, small, key] = [MAX_LIST_BYTES >> 20, MAX_SMALL_BYTES >> 20, MAX_KEY_BYTES >> 10];
         let [journal, reference] = [MAX_JOURNAL_BYTES >> 30, MAX_REFERENCE_BYTES >> 30];
         let recipe = MAX_RECIPE_BYTES >> 10;
         let expected =
-            format!("{list} MiB; {journal} GiB; {reference} GiB; {recipe} KiB; {key} KiB; {index} MiB");
+            format!("{list} MiB; {journal} GiB; {reference} GiB; {recipe} KiB; {key} KiB; {small} MiB");
         assert_eq!(said, expected);
     }
 }

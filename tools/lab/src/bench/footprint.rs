@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::bench::row::{Row, beside_us};
 use crate::input_file::read_text;
-use crate::limits::MAX_INDEX_BYTES;
+use crate::limits::MAX_SMALL_BYTES;
 
 const STARTS: usize = 5;
 
@@ -49,7 +49,7 @@ pub(crate) fn resident_memory() -> Option<[u64; 2]> {
 }
 
 fn status() -> Option<String> {
-    read_text(Path::new("/proc/self/status"), MAX_INDEX_BYTES).ok()
+    read_text(Path::new("/proc/self/status"), MAX_SMALL_BYTES).ok()
 }
 
 fn parse(field: &str, status: &str) -> Option<u64> {

@@ -11,7 +11,7 @@ use arcdoor_models::{Pack, PackNet, Role};
 use crate::bench::race::{Course, Effort, Row, race};
 use crate::face_finder::open_pack;
 use crate::input_file::read_text;
-use crate::limits::MAX_INDEX_BYTES;
+use crate::limits::MAX_SMALL_BYTES;
 use crate::say::say;
 
 /// Detector inputs that are measured: width, height.
@@ -126,7 +126,7 @@ pub(crate) fn run(args: &BenchNetsArgs) -> Result<()> {
 /// The graphs of a folder's index.json.
 pub(crate) fn of_index(dir: &Path) -> Result<Vec<Course>> {
     let path = dir.join("index.json");
-    let text = read_text(&path, MAX_INDEX_BYTES)?;
+    let text = read_text(&path, MAX_SMALL_BYTES)?;
     let mut courses: Vec<Course> =
         serde_json::from_str(&text).with_context(|| format!("{} is no index", path.display()))?;
     courses.iter_mut().for_each(|course| course.file = dir.join(&course.file));

@@ -18,7 +18,7 @@ use crate::bench::nets::CoursesArgs;
 use crate::bench::race::{Course, cpu_ms, input};
 use crate::face_finder::open_pack;
 use crate::input_file::{read, read_text};
-use crate::limits::MAX_INDEX_BYTES;
+use crate::limits::MAX_SMALL_BYTES;
 use crate::say::{say, say_on};
 use crate::stats::median;
 
@@ -48,7 +48,7 @@ pub(crate) struct BenchStartArgs {
 
 pub(crate) fn run(args: &BenchStartArgs) -> Result<()> {
     if let Some(file) = &args.once {
-        let text = read_text(file, MAX_INDEX_BYTES)?;
+        let text = read_text(file, MAX_SMALL_BYTES)?;
         return once(&serde_json::from_str(&text)?, args.graph.as_deref());
     }
     if args.memory {
