@@ -144,7 +144,7 @@ fn sides(width: u32, height: u32) -> Result<(), FrameError> {
 }
 
 #[test]
-fn a_picture_at_the_limit_is_looked_into_and_one_past_it_is_not() {
+fn a_photo_at_the_limit_is_looked_into_and_one_past_it_is_not() {
     let is_too_large = |result: Result<(), FrameError>| matches!(result, Err(FrameError::TooLarge { .. }));
     for (width, height, refused) in [
         (16_384, 1, false),

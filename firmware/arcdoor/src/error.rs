@@ -405,7 +405,7 @@ impl Error {
             | Self::NoProbe(_)
             | Self::Duplicate(_) => INPUT,
             Self::Camera(
-                CameraError::Picture { .. } | CameraError::Replay { .. } | CameraError::NoPictures(_),
+                CameraError::Photo { .. } | CameraError::Replay { .. } | CameraError::NoPhotos(_),
             ) => INPUT,
             Self::Trace { source: TraceError::Mismatch { .. }, .. } => REFUSED,
             Self::Trace { .. } => INPUT,
