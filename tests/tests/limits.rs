@@ -8,7 +8,7 @@
 use arcdoor_api::MAX_PHOTOS;
 use arcdoor_core::limits;
 use arcdoor_core::{ModelId, SubjectName, Template};
-use arcdoor_frame::{FrameError, ImageLimits};
+use arcdoor_frame::{FrameError, ImageLimits, MAX_SCANS};
 use arcdoor_gallery::{Gallery, GalleryError, GalleryKey, MAX_SUBJECTS, MemoryDisk};
 use arcdoor_infer::{InferError, Net, NetSpec, RunOptions};
 
@@ -34,8 +34,9 @@ fn the_page_says_what_the_constants_say() {
         .map(|line| line.split(" | ").collect())
         .collect();
     let image = ImageLimits::default();
-    let said: [(&str, &[usize]); 32] = [
+    let said: [(&str, &[usize]); 33] = [
         ("an encoded photo", &[image.max_bytes >> 20, image.max_side as usize, image.max_pixels as usize]),
+        ("scans of a JPEG", &[MAX_SCANS]),
         ("photos in one request", &[MAX_PHOTOS]),
         ("faces in one frame", &[limits::MAX_FACES]),
         ("values of a template", &[limits::MAX_DIMENSION]),

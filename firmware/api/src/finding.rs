@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::key::KeySource;
 use crate::path::FilePath;
-use crate::response::Promised;
+use crate::promise::Promised;
 
 /// What the doctor looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ use crate::link::LogHash;
 use crate::log::Record;
 use crate::network::{LayerForm, NetworkStep, UnsupportedNode};
 use crate::path::FilePath;
+use crate::promise::Promised;
 use crate::sight::{Advice, Reason, Sight, Verdict, View};
 use crate::time::UtcTime;
 
@@ -328,20 +329,6 @@ pub enum NoteStanding {
     Gone,
     /// This log did not sign it.
     NotSigned,
-}
-
-/// How a promised rate of wrong grants stands against what was counted and reported.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Promised {
-    /// The rate, of all attempts.
-    pub target_fpir: f64,
-    /// Attempts to be identified, granted or not.
-    pub attempts: u64,
-    /// Grants among them that were reported as wrong.
-    pub reports: u64,
-    /// The least rate that these allow, at any time wrong in at most 5 of 100 doors; above the target, the promise is
-    /// broken.
-    pub at_least: Option<f64>,
 }
 
 /// What is left of a subject that was revoked.

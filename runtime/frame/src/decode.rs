@@ -10,9 +10,9 @@ use crate::limits::ImageLimits;
 use crate::{jpeg, png};
 
 const JPEG_MAGIC: [u8; 3] = [0xff, 0xd8, 0xff];
-const PNG_MAGIC: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
-/// Decodes a JPEG or PNG, told apart by their first bytes, and turns it the right way up.
+/// Decodes a JPEG or PNG, told apart by their first bytes, and turns it the right way up. That takes at most 256 MiB
+/// for up to 16 megapixels, and 12 bytes a pixel above, `out` among them and `bytes` not.
 ///
 /// # Errors
 /// When the bytes are too many, neither format, damaged, cut off, or the header asks for more than `limits`
@@ -20,11 +20,8 @@ const PNG_MAGIC: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 pub fn decode(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImage) -> Result<(), FrameError> {
     limits.check_bytes(bytes.len())?;
     if bytes.starts_with(&JPEG_MAGIC) {
-        if !jpeg::is_whole(bytes) {
-            return Err(FrameError::CutOff);
-        }
-        jpeg::decode(bytes, limits, out)
-    } else if bytes.starts_with(&PNG_MAGIC) {
+        jpeg::decode_photo(bytes, limits, out)
+    } else if bytes.starts_with(&png::MAGIC) {
         png::decode(bytes, limits, out)
     } else {
         Err(FrameError::UnknownFormat)

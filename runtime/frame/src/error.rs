@@ -43,6 +43,12 @@ pub enum FrameError {
     /// A JPEG without its end; the missing part would be grey, and a face in it somebody's guess.
     #[error("the JPEG ends before its picture does: copy it again from where it came from")]
     CutOff,
+    /// A JPEG of more scans than the limit allows.
+    #[error("the JPEG has more than {limit} scans; save it anew, not as progressive")]
+    TooManyScans {
+        /// Limit.
+        limit: usize,
+    },
     /// A JPEG that does not decode.
     #[error("the JPEG is damaged or of an unknown kind: {0}")]
     Jpeg(String),

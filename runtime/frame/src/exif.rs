@@ -2,9 +2,11 @@
 
 use crate::image::{CHANNELS, RgbImage};
 
-/// The tag's number, and the type SHORT (EXIF 2.32, section 4.6).
+/// The tag's number, and the types SHORT, which the standard gives it, and LONG, which some programs write
+/// (EXIF 2.32, section 4.6).
 const ORIENTATION: u16 = 0x0112;
 const SHORT: u16 = 3;
+const LONG: u16 = 4;
 /// Entries of the first directory that are looked at.
 const MAX_ENTRIES: usize = 512;
 
@@ -23,14 +25,20 @@ fn find(tiff: &[u8]) -> Option<u8> {
         let bytes = tiff.get(at..at.checked_add(2)?)?.try_into().ok()?;
         Some(if little { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) })
     };
-    let offset: [u8; 4] = tiff.get(4..8)?.try_into().ok()?;
-    let start = if little { u32::from_le_bytes(offset) } else { u32::from_be_bytes(offset) } as usize;
+    let u32_at = |at: usize| {
+        let bytes = tiff.get(at..at.checked_add(4)?)?.try_into().ok()?;
+        Some(if little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
+    };
+    let start = u32_at(4)? as usize;
     let entries = usize::from(u16_at(start)?).min(MAX_ENTRIES);
     for entry in 0..entries {
         let at = start + 2 + entry * 12;
-        if u16_at(at)? == ORIENTATION && u16_at(at + 2)? == SHORT {
-            return u8::try_from(u16_at(at + 8)?).ok().filter(|value| (1..=8).contains(value));
-        }
+        let value = match (u16_at(at)?, u16_at(at + 2)?) {
+            (ORIENTATION, SHORT) => u32::from(u16_at(at + 8)?),
+            (ORIENTATION, LONG) => u32_at(at + 8)?,
+            _ => continue,
+        };
+        return u8::try_from(value).ok().filter(|value| (1..=8).contains(value));
     }
     None
 }
@@ -79,6 +87,14 @@ mod tests {
         assert_eq!(orientation(&tiff(9)), 1);
         assert_eq!(orientation(b"Exif\0\0MM\0\x2a\xff\xff\xff\xff"), 1);
         assert_eq!(orientation(b""), 1);
+    }
+
+    #[test]
+    fn a_tag_that_is_written_as_a_long_is_heeded() {
+        let little = b"II\x2a\0\x08\0\0\0\x01\0\x12\x01\x04\0\x01\0\0\0\x06\0\0\0";
+        let big = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x04\0\0\0\x01\0\0\0\x06";
+        let huge = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x04\0\0\0\x01\x01\0\0\x06";
+        assert_eq!([orientation(little), orientation(big), orientation(huge)], [6, 6, 1]);
     }
 
     /// Where the top-left pixel of the stored picture is shown, per EXIF 2.32's table.

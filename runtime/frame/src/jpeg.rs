@@ -11,41 +11,77 @@ use crate::error::FrameError;
 use crate::exif;
 use crate::image::RgbImage;
 use crate::limits::ImageLimits;
+use crate::segment::{EOI, SOI, SOS, Segments};
 
-/// Start of image.
-const SOI: [u8; 2] = [0xff, 0xd8];
+/// Scans of one JPEG that are read. Encoders write about ten; each costs a pass over all pixels, however few
+/// bytes it has.
+pub const MAX_SCANS: usize = 32;
+
 /// The APP0 segment of motion JPEG in AVI files (Microsoft's DIB format for JPEG). It tells a decoder to
 /// take the tables of ITU-T T.81, K.3 to K.6, wherever the picture brings none, as many cameras do.
 const AVI1: [u8; 9] = *b"\xff\xe0\x00\x07AVI1\x00";
 
-/// Copies a camera's JPEG and marks it as motion JPEG, so that missing Huffman tables are no error.
+/// Copies what is to be decoded of a camera's JPEG and marks it as motion JPEG, so that missing Huffman tables
+/// are no error. Nor is a missing end, or a second start.
 pub(crate) fn with_standard_tables(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
-    let rest = bytes.strip_prefix(&SOI).ok_or(FrameError::UnknownFormat)?;
-    out.clear();
-    out.extend_from_slice(&SOI);
-    out.extend_from_slice(&AVI1);
-    out.extend_from_slice(rest);
+    if !bytes.starts_with(&[0xff, SOI]) {
+        return Err(FrameError::UnknownFormat);
+    }
+    strip(bytes, &AVI1, out).map(drop)
+}
+
+/// Decodes a photo to RGB, turned as its EXIF block says.
+pub(crate) fn decode_photo(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImage) -> Result<(), FrameError> {
+    let mut plain = Vec::new();
+    let found = strip(bytes, &[], &mut plain)?;
+    if !found.end {
+        return Err(FrameError::CutOff);
+    }
+    decode(&plain, limits, out)?;
+    drop(plain);
+    if let Some(block) = found.exif {
+        exif::apply(exif::orientation(block), out, &mut RgbImage::new());
+    }
     Ok(())
 }
 
-/// Whether the bytes reach the picture's end. Without it, the decoder makes up the rest of the picture.
-pub(crate) fn is_whole(bytes: &[u8]) -> bool {
-    let mut at = SOI.len();
-    loop {
-        // Stuffed zeros, fill bytes and restarts belong to the picture's data.
-        let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 1 | 0xd0..=0xd7 | 0xff);
-        let Some(found) = bytes.get(at..).and_then(|rest| rest.windows(2).position(is_marker)) else {
-            return false;
-        };
-        match bytes.get(at + found + 1..) {
-            Some([0xd9, ..]) => return true,
-            Some([_, high, low, ..]) => at += found + 2 + usize::from(u16::from_be_bytes([*high, *low])),
-            _ => return false,
-        }
-    }
+/// What was seen on the way through a JPEG.
+struct Found<'a> {
+    exif: Option<&'a [u8]>,
+    /// Whether the bytes reach the picture's end. Without it, the decoder makes up the rest of the picture.
+    end: bool,
 }
 
-/// Decodes a JPEG to RGB, turned as its EXIF block says.
+/// Copies what a decoder needs of a JPEG into `plain`, with `first` behind its start. Comments and segments of
+/// applications are left out, profiles and XMP among them: the decoder keeps each of them, and joins the parts
+/// of extended XMP anew at every one, which takes hours for a crafted file.
+fn strip<'a>(bytes: &'a [u8], first: &[u8], plain: &mut Vec<u8>) -> Result<Found<'a>, FrameError> {
+    plain.clear();
+    plain.reserve(2 + first.len() + bytes.len());
+    plain.extend_from_slice(&[0xff, SOI]);
+    plain.extend_from_slice(first);
+    let mut found = Found { exif: None, end: false };
+    let mut scans = 0;
+    for segment in Segments::new(bytes) {
+        match segment.marker {
+            SOI => continue,
+            EOI => found.end = true,
+            SOS => scans += 1,
+            0xe1 if found.exif.is_none() => found.exif = segment.payload.strip_prefix(b"Exif\0\0"),
+            _ => {}
+        }
+        if scans > MAX_SCANS {
+            return Err(FrameError::TooManyScans { limit: MAX_SCANS });
+        }
+        // Of the applications' segments, JFIF's and Adobe's say what the colours are.
+        if matches!(segment.marker, 0xc0..=0xcf | 0xd9..=0xdf | 0xe0 | 0xee) {
+            plain.extend_from_slice(segment.bytes);
+        }
+    }
+    Ok(found)
+}
+
+/// Decodes a JPEG to RGB, as it is stored.
 pub(crate) fn decode(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImage) -> Result<(), FrameError> {
     // Crafted files make the decoder panic (the fuzz corpus has some): to us they are damaged files.
     catch_unwind(AssertUnwindSafe(|| decode_inner(bytes, limits, out)))
@@ -63,9 +99,5 @@ fn decode_inner(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImage) -> Resul
     let (width, height) = decoder.dimensions().unwrap_or((0, 0));
     let (width, height) = limits.check(width as u64, height as u64)?;
     out.reshape(width, height);
-    decoder.decode_into(out.data_mut()).map_err(damaged)?;
-    if let Some(block) = decoder.exif() {
-        exif::apply(exif::orientation(block), out, &mut RgbImage::new());
-    }
-    Ok(())
+    decoder.decode_into(out.data_mut()).map_err(damaged)
 }

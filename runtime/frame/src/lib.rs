@@ -13,11 +13,13 @@ mod jpeg;
 mod limits;
 mod png;
 mod resize;
+mod segment;
 
 pub use convert::{Converter, PixelFormat, RawFrame};
 pub use decode::{decode, read_image};
 pub use error::FrameError;
 pub use image::{RgbImage, RgbView};
+pub use jpeg::MAX_SCANS;
 pub use limits::ImageLimits;
 pub use png::{encode_png, write_png};
 pub use resize::{Resizer, WidePixel};

@@ -3,32 +3,72 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use image::codecs::png::PngDecoder;
-use image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, Limits};
+use png::{BitDepth, ColorType, Compression, Decoder, Encoder, Limits, Transformations};
 
 use crate::error::FrameError;
-use crate::image::{RgbImage, RgbView};
+use crate::exif;
+use crate::image::{CHANNELS, RgbImage, RgbView};
 use crate::limits::ImageLimits;
 
-/// Bytes of the widest pixel: four channels of 16 bits.
-const MAX_PIXEL_BYTES: u64 = 8;
+/// What every PNG begins with.
+pub(crate) const MAGIC: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
-/// Decodes any colour type to RGB; alpha is dropped.
+/// Memory for chunks beside the picture, in bytes: an EXIF block with a preview fits.
+const MAX_CHUNKS: usize = 16 << 20;
+
+/// Decodes any colour type to RGB, turned as its EXIF block says; alpha is dropped, 16 bits become 8.
 pub(crate) fn decode(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImage) -> Result<(), FrameError> {
-    let damaged = |cause: image::ImageError| FrameError::Png(cause.to_string());
-    let mut bounds = Limits::no_limits();
-    bounds.max_alloc = Some(limits.max_pixels.saturating_mul(2 * MAX_PIXEL_BYTES));
-    let decoder = PngDecoder::with_limits(Cursor::new(bytes), bounds).map_err(damaged)?;
-    let (width, height) = decoder.dimensions();
+    let damaged = |cause: png::DecodingError| FrameError::Png(cause.to_string());
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: MAX_CHUNKS });
+    // A few bytes of these grow to hundreds of megabytes when they are unpacked.
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    decoder.set_transformations(Transformations::normalize_to_color8());
+    let (width, height) = decoder.read_header_info().map_err(damaged)?.size();
     let (width, height) = limits.check(u64::from(width), u64::from(height))?;
-    if decoder.color_type() == ColorType::Rgb8 {
-        out.reshape(width, height);
-        return decoder.read_image(out.data_mut()).map_err(damaged);
-    }
-    let rgb = DynamicImage::from_decoder(decoder).map_err(damaged)?.into_rgb8();
+    let mut reader = decoder.read_info().map_err(damaged)?;
+    let (color, _) = reader.output_color_type();
     out.reshape(width, height);
-    out.data_mut().copy_from_slice(rgb.as_raw());
+    if color == ColorType::Rgb {
+        reader.next_frame(out.data_mut()).map_err(damaged)?;
+    } else {
+        let mut samples = vec![0; width as usize * height as usize * color.samples()];
+        reader.next_frame(&mut samples).map_err(damaged)?;
+        widen(&samples, color, out);
+    }
+    drop(reader);
+    if let Some(block) = exif_block(bytes) {
+        exif::apply(exif::orientation(block), out, &mut RgbImage::new());
+    }
     Ok(())
+}
+
+/// Grey to three channels, and colours without their alpha.
+fn widen(samples: &[u8], color: ColorType, out: &mut RgbImage) {
+    let pixels = samples.chunks_exact(color.samples()).zip(out.data_mut().chunks_exact_mut(CHANNELS));
+    for (from, to) in pixels {
+        match from {
+            [r, g, b, ..] => to.copy_from_slice(&[*r, *g, *b]),
+            [grey, ..] => to.fill(*grey),
+            [] => {}
+        }
+    }
+}
+
+/// The chunk `eXIf` (PNG 3, section 11.3.4.5). It may stand behind the picture, which the decoder does not read
+/// on to.
+fn exif_block(png: &[u8]) -> Option<&[u8]> {
+    let mut rest = png.strip_prefix(&MAGIC)?;
+    loop {
+        let (length, tail) = rest.split_first_chunk()?;
+        let (kind, tail) = tail.split_first_chunk::<4>()?;
+        let (data, tail) = tail.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+        if kind == b"eXIf" {
+            return Some(data);
+        }
+        // The checksum.
+        rest = tail.get(4..)?;
+    }
 }
 
 /// The bytes of a PNG file.
@@ -36,18 +76,16 @@ pub(crate) fn decode(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImage) -> 
 /// # Errors
 /// When the picture is empty.
 pub fn encode_png(view: RgbView<'_>) -> Result<Vec<u8>, FrameError> {
+    let failed = |cause: png::EncodingError| FrameError::Png(cause.to_string());
     let packed: Vec<u8> = (0..view.height()).flat_map(|y| view.row(y)).copied().collect();
-    let (width, height) = (view.width(), view.height());
     let mut encoded = Vec::new();
-    image::write_buffer_with_format(
-        &mut Cursor::new(&mut encoded),
-        &packed,
-        width,
-        height,
-        ExtendedColorType::Rgb8,
-        ImageFormat::Png,
-    )
-    .map_err(|cause| FrameError::Png(cause.to_string()))?;
+    let mut encoder = Encoder::new(&mut encoded, view.width(), view.height());
+    encoder.set_color(ColorType::Rgb);
+    encoder.set_depth(BitDepth::Eight);
+    encoder.set_compression(Compression::Fast);
+    let mut writer = encoder.write_header().map_err(failed)?;
+    writer.write_image_data(&packed).map_err(failed)?;
+    writer.finish().map_err(failed)?;
     Ok(encoded)
 }
 

@@ -9,7 +9,7 @@
 
 use std::path::Path;
 
-use arcdoor_frame::{FrameError, ImageLimits, RgbImage, decode, read_image, write_png};
+use arcdoor_frame::{FrameError, ImageLimits, RgbImage, decode, encode_png, read_image, write_png};
 use proptest::prelude::*;
 
 fn gradient(width: u32, height: u32) -> RgbImage {
@@ -79,6 +79,130 @@ fn a_header_of_3_6_gigapixels_is_refused_by_its_header() {
     let crc = crc32(&png[12..29]);
     png[29..33].copy_from_slice(&crc.to_be_bytes());
     assert!(matches!(open(&png), Err(FrameError::TooLarge { width: 60_000, height: 60_000, .. })));
+}
+
+fn png_of(image: &RgbImage) -> Vec<u8> {
+    encode_png(image.view()).unwrap()
+}
+
+/// An EXIF block that says how the picture is to be turned.
+fn exif_block(orientation: u8) -> Vec<u8> {
+    let mut block = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
+    block.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
+    block
+}
+
+/// A PNG with one more chunk before the byte `at`.
+fn with_chunk(png: &[u8], at: usize, kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    let body = [&kind[..], data].concat();
+    let length = (data.len() as u32).to_be_bytes();
+    [&png[..at], &length, &body, &crc32(&body).to_be_bytes(), &png[at..]].concat()
+}
+
+#[test]
+fn a_png_with_exif_is_turned_upright_wherever_the_chunk_stands() {
+    let png = png_of(&gradient(48, 32));
+    let turned = |file: &[u8]| {
+        let out = open(file).unwrap();
+        let [r, g, _] = out.view().pixel(2, 2);
+        ((out.width(), out.height()), (r > 90, g > 60))
+    };
+    // Behind the header, and before the last chunk.
+    for at in [33, png.len() - 12] {
+        assert_eq!(turned(&with_chunk(&png, at, b"eXIf", &exif_block(6))), ((32, 48), (false, true)));
+        assert_eq!(turned(&with_chunk(&png, at, b"eXIf", &exif_block(3))), ((48, 32), (true, true)));
+        assert_eq!(turned(&with_chunk(&png, at, b"eXIf", &exif_block(9))), ((48, 32), (false, false)));
+    }
+    let cut = with_chunk(&png, png.len() - 12, b"eXIf", &exif_block(6));
+    assert_eq!(
+        open(&cut[..png.len() - 4]).unwrap(),
+        open(&png).unwrap(),
+        "a chunk that is cut off says nothing"
+    );
+}
+
+#[test]
+fn a_png_of_every_colour_type_and_depth_shows_its_colours() {
+    use png::{BitDepth, ColorType};
+    let red = [200_u8, 10, 20];
+    let cases: [(ColorType, BitDepth, &[u8], [u8; 3]); 7] = [
+        (ColorType::Grayscale, BitDepth::Eight, &[77], [77; 3]),
+        (ColorType::Grayscale, BitDepth::One, &[0x80], [255; 3]),
+        (ColorType::Grayscale, BitDepth::Sixteen, &[0x12, 0xff], [0x12; 3]),
+        (ColorType::GrayscaleAlpha, BitDepth::Eight, &[77, 0], [77; 3]),
+        (ColorType::Rgba, BitDepth::Eight, &[200, 10, 20, 0], red),
+        (ColorType::Rgba, BitDepth::Sixteen, &[200, 0, 10, 0, 20, 0, 0, 0], red),
+        (ColorType::Indexed, BitDepth::Two, &[0x40], red),
+    ];
+    for (color, depth, pixel, wanted) in cases {
+        let mut file = Vec::new();
+        let mut encoder = png::Encoder::new(&mut file, 1, 1);
+        encoder.set_color(color);
+        encoder.set_depth(depth);
+        if color == ColorType::Indexed {
+            encoder.set_palette(vec![0, 0, 0, 200, 10, 20]);
+            encoder.set_trns(vec![255, 0]);
+        }
+        let mut writer = encoder.write_header().unwrap();
+        writer.write_image_data(pixel).unwrap();
+        writer.finish().unwrap();
+        assert_eq!(open(&file).unwrap().view().pixel(0, 0), wanted, "{color:?} {depth:?}");
+    }
+}
+
+#[test]
+fn a_jpeg_of_every_colour_model_and_sampling_shows_its_colours() {
+    use jpeg_encoder::{ColorType, SamplingFactor};
+    let (rgb, cmyk) = ([200_u8, 60, 90], [55_u8, 195, 165, 0]);
+    let cases: [(ColorType, &[u8], [u8; 3]); 5] = [
+        (ColorType::Luma, &[77], [77; 3]),
+        (ColorType::Rgb, &rgb, rgb),
+        (ColorType::Rgba, &[200, 60, 90, 0], rgb),
+        (ColorType::Cmyk, &cmyk, rgb),
+        (ColorType::CmykAsYcck, &cmyk, rgb),
+    ];
+    let samplings =
+        [SamplingFactor::R_4_4_4, SamplingFactor::R_4_2_0, SamplingFactor::R_4_4_0, SamplingFactor::R_4_1_1];
+    for (color, pixel, wanted) in cases {
+        for (sampling, progressive) in samplings.into_iter().flat_map(|s| [(s, false), (s, true)]) {
+            let mut file = Vec::new();
+            let mut encoder = jpeg_encoder::Encoder::new(&mut file, 98);
+            encoder.set_sampling_factor(sampling);
+            encoder.set_progressive(progressive);
+            encoder.encode(&pixel.repeat(40 * 24), 40, 24, color).unwrap();
+            let found = open(&file).unwrap().view().pixel(17, 11);
+            let near = found.iter().zip(wanted).all(|(f, w)| f.abs_diff(w) <= 4);
+            assert!(near, "{color:?} {sampling:?} progressive {progressive}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_second_start_or_end_and_exif_behind_xmp_are_read() {
+    let image = gradient(48, 32);
+    let lying = jpeg(&image, Some(6));
+    let upright = open(&lying).unwrap();
+    assert_eq!(open(&[&[0xff, 0xd8][..], &lying].concat()).unwrap(), upright, "a second start");
+    assert_eq!(open(&[&lying[..], &[0xff, 0xd9]].concat()).unwrap(), upright, "a second end");
+    let xmp = [&b"\xff\xe1\0\x27http://ns.adobe.com/xap/1.0/\0"[..], b"<xmp/>\0\0"].concat();
+    assert_eq!(open(&[&lying[..2], &xmp, &lying[2..]].concat()).unwrap(), upright, "XMP first");
+}
+
+#[test]
+fn other_formats_are_refused_with_a_word_about_what_to_do() {
+    let others: [(&str, &[u8]); 6] = [
+        ("WebP", b"RIFF\x24\0\0\0WEBPVP8 "),
+        ("BMP", b"BM\x46\0\0\0\0\0\0\0"),
+        ("GIF", b"GIF89a\x01\0\x01\0\0\0\0;"),
+        ("TIFF", b"II*\0\x08\0\0\0"),
+        ("TIFF, Motorola", b"MM\0*\0\0\0\x08"),
+        ("HEIC", b"\0\0\0\x18ftypheic"),
+    ];
+    for (name, bytes) in others {
+        let error = open(bytes).unwrap_err();
+        assert!(matches!(error, FrameError::UnknownFormat), "{name}: {error}");
+        assert!(error.to_string().contains("convert"), "{name}: {error}");
+    }
 }
 
 /// The checksum of PNG chunks (ISO 3309).

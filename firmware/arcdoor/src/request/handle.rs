@@ -2,24 +2,12 @@
 
 use super::find::find;
 use super::frames::Begun;
+use super::secrets::Secrets;
 use super::{doctor, enrol, gallery, identify, log, pack, replay, tune};
 use crate::device::{Device, Now, Reply};
 use crate::error::Error;
-use crate::home::passphrase::Passphrase;
 use arcdoor_api::{Feed, MAX_PHOTOS, Request};
-use arcdoor_log::VerificationKey;
 use arcdoor_pipeline::Question;
-
-/// Passphrases that came with a request.
-#[derive(Debug, Default)]
-pub struct Secrets {
-    /// What a gallery or an export is to be sealed with.
-    pub new: Option<Passphrase>,
-    /// What opens the file that is to be imported.
-    pub file: Option<Passphrase>,
-    /// What the log is verified with.
-    pub log_key: Option<VerificationKey>,
-}
 
 /// Carries a request out, up to where it needs frames.
 ///

@@ -2,7 +2,7 @@
 
 use super::enrol::deny;
 use super::find::find;
-use super::handle::Secrets;
+use super::secrets::Secrets;
 use crate::device::{Device, Now, Outcome, Reply};
 use crate::error::{Error, PACK};
 use crate::home::file::read_text;
