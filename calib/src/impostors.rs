@@ -7,25 +7,26 @@ use crate::tail::{LEAST_EXCEEDANCES, TailFit};
 /// Comparisons that a target must leave above its threshold for the data to support it: with ten counted, the
 /// 95 % Clopper-Pearson interval reaches from half to nearly twice the rate.
 pub const LEAST_ABOVE: f64 = 10.0;
-/// A fit goes this far below what is supported, no further: as far as its own check goes.
+/// A fit may be asked for rates down to this many times below the least that the data support: as far as its own check
+/// goes.
 pub const TAIL_REACH: f64 = 10.0;
 /// The share of scores that a fit is made of; at least [`LEAST_EXCEEDANCES`] of them.
 pub const TAIL_SHARE: f64 = 1e-4;
-/// Resamplings of people.
+/// How often people are drawn anew for an interval over people.
 const ROUNDS: usize = 500;
-/// Splits of the check of a fit.
+/// How often a fit is checked, each time on another random part of the people.
 const SPLITS: usize = 20;
 
 /// One comparison of two people, by number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Comparison {
-    /// Its score.
+    /// How alike the two are, -1..=1; higher is closer.
     pub score: f32,
-    /// Who is compared.
+    /// The numbers of the two people, from 0.
     pub people: [u32; 2],
 }
 
-/// A rate's interval both ways.
+/// How many comparisons reach a threshold, and two 95 % intervals of the rate that this shows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Counted {
     /// Comparisons at or above the threshold.
@@ -37,7 +38,7 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// The outer ends of both.
+    /// The least and the greatest end of both intervals.
     #[must_use]
     pub fn outer(&self) -> (f64, f64) {
         let (low, high) = self.over_people.unwrap_or(self.independent);
@@ -53,7 +54,7 @@ pub struct TailCheck {
 }
 
 impl TailCheck {
-    /// The middle ratio.
+    /// The ratio of the split in the middle: 1 where the fit promises what is then seen.
     #[must_use]
     pub fn median(&self) -> f64 {
         self.ratios[self.ratios.len() / 2]
@@ -71,7 +72,7 @@ impl TailCheck {
 pub struct Impostors {
     /// Highest first.
     sorted: Vec<Comparison>,
-    /// 0: not known who is compared.
+    /// How many people are compared; 0 where it is not known who.
     people: usize,
 }
 
@@ -83,25 +84,25 @@ impl Impostors {
         Self { sorted: comparisons, people }
     }
 
-    /// These and others of the same people.
+    /// These comparisons together with others of the same people.
     #[must_use]
     pub fn with(&self, others: &[Comparison]) -> Self {
         Self::new([&self.sorted, others].concat(), self.people)
     }
 
-    /// How many.
+    /// How many comparisons there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.sorted.len()
     }
 
-    /// Whether there is none.
+    /// Whether there is no comparison.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.sorted.is_empty()
     }
 
-    /// The highest score; none of none.
+    /// The highest score; none where there is no comparison.
     #[must_use]
     pub fn highest(&self) -> Option<f32> {
         self.sorted.first().map(|comparison| comparison.score)
@@ -235,7 +236,7 @@ pub fn rounded_up(score: f64) -> f32 {
     ((score * 1e5).ceil() / 1e5) as f32
 }
 
-/// How often each of `people` is drawn.
+/// How often each of `people` comes when as many are drawn with replacement.
 fn draws(people: usize, seed: u64) -> Vec<u16> {
     let (mut draws, mut random) = (vec![0_u16; people], Random(seed));
     for _ in 0..people {
@@ -245,10 +246,12 @@ fn draws(people: usize, seed: u64) -> Vec<u16> {
     draws
 }
 
+/// How often a comparison counts where people were drawn so often.
 fn of(draws: &[u16], pair: &Comparison) -> u32 {
     pair.people.iter().map(|person| u32::from(draws[*person as usize])).product()
 }
 
+/// The 2.5th and the 97.5th percentile; none of too few.
 fn percentiles(mut rates: Vec<f64>) -> Option<(f64, f64)> {
     rates.sort_by(f64::total_cmp);
     let (first, last) = (rates.len() / 40, rates.len().checked_sub(1 + rates.len() / 40)?);

@@ -20,6 +20,6 @@ pub use impostors::{
 };
 pub use promise::{ALPHA, Promise, PromiseError, Standing, Tally};
 pub use random::Random;
-pub use rates::{best_threshold, score_at_far};
+pub use rates::{best_threshold, threshold_at_fmr};
 pub use share::Share;
 pub use tail::{LEAST_EXCEEDANCES, TailFit};

@@ -1,11 +1,15 @@
 //! Thresholds from scores.
 
-/// The score that an impostor may not exceed so that at most `rate` of `impostors` do: a pair counts as
-/// accepted where its score lies above. `impostors` sorted, highest first; not empty.
+/// The least threshold that at most a share `fmr` of `impostors` reach: a comparison is accepted where its score is at
+/// or above it, so that equal scores are accepted together or not at all. Below every score where all may be accepted.
+/// `impostors` sorted, highest first; `fmr` 0..=1.
 #[must_use]
-pub fn score_at_far(impostors: &[f32], rate: f64) -> f32 {
-    let allowed = (rate * impostors.len() as f64).floor() as usize;
-    impostors[allowed.min(impostors.len() - 1)]
+pub fn threshold_at_fmr(impostors: &[f32], fmr: f64) -> f32 {
+    let share = |accepted: usize| accepted as f64 / impostors.len() as f64;
+    // The product may be rounded past a whole number either way; shares, which decide, are then asked from one earlier.
+    let first = ((fmr * impostors.len() as f64) as usize).saturating_sub(1);
+    let mut refused = impostors.iter().enumerate().skip(first).filter(|(index, _)| share(index + 1) > fmr);
+    refused.next().map_or(f32::NEG_INFINITY, |(_, highest_refused)| highest_refused.next_up())
 }
 
 /// The threshold that decides most pairs right, half-way between two scores, and the share it gets right.
@@ -35,15 +39,37 @@ pub fn best_threshold(pairs: &[(f32, bool)], unscored: (usize, usize)) -> (f32, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn share_accepted(impostors: &[f32], threshold: f32) -> f64 {
+        impostors.iter().filter(|score| **score >= threshold).count() as f64 / impostors.len() as f64
+    }
+
+    proptest! {
+        /// Few different scores, so that most are tied; rates that are often a whole number of them.
+        #[test]
+        fn at_most_the_rate_is_accepted_and_a_lower_threshold_accepts_more(
+            mut tenths in proptest::collection::vec(-10_i8..=10, 1..200),
+            accepted in 0_usize..250,
+            between in prop_oneof![Just(0.0), 0.0..1.0],
+        ) {
+            tenths.sort_unstable_by(|a, b| b.cmp(a));
+            let impostors: Vec<f32> = tenths.iter().map(|tenth| f32::from(*tenth) / 10.0).collect();
+            let fmr = ((accepted as f64 + between) / impostors.len() as f64).min(1.0);
+            let threshold = threshold_at_fmr(&impostors, fmr);
+            prop_assert!(share_accepted(&impostors, threshold) <= fmr);
+            let lower = threshold.next_down();
+            prop_assert!(share_accepted(&impostors, lower) > fmr || threshold == f32::NEG_INFINITY);
+        }
+    }
 
     #[test]
-    fn far_allows_exactly_its_share() {
+    fn thresholds_lie_next_to_the_highest_score_that_is_refused() {
         let impostors: Vec<f32> = (0..1000).rev().map(|i| i as f32 / 1000.0).collect();
-        for rate in [0.0, 0.001, 0.01, 0.5] {
-            let limit = score_at_far(&impostors, rate);
-            let above = impostors.iter().filter(|score| **score > limit).count();
-            assert_eq!(above, (rate * 1000.0) as usize);
+        for (fmr, accepted) in [(0.0, 0), (0.001, 1), (0.01, 10), (0.29, 290), (0.5, 500)] {
+            assert_eq!(threshold_at_fmr(&impostors, fmr), impostors[accepted].next_up(), "{fmr}");
         }
+        assert_eq!(threshold_at_fmr(&impostors, 1.0), f32::NEG_INFINITY);
     }
 
     #[test]

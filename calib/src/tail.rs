@@ -8,7 +8,7 @@ pub const LEAST_EXCEEDANCES: usize = 50;
 /// enough is for a check against held-out scores to say.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TailFit {
-    /// The least score that it speaks of.
+    /// The score above which the distribution holds.
     pub floor: f64,
     /// The share of all impostor scores above the floor.
     pub share: f64,

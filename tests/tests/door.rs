@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, channel};
 use arcdoor::daemon::{Asked, Caller, Loop, Queue, SystemClock, Trace};
 use arcdoor::device::source::Frames;
 use arcdoor::request::Secrets;
-use arcdoor::{Device, Error, Home, Outcome, Reply};
+use arcdoor::{Device, Error, Outcome, Reply};
 use arcdoor_api::{Feed, Request, Response};
 use arcdoor_core::{Decision, Fmr, Millis, Score, SubjectName};
 use arcdoor_frame::RgbImage;
@@ -85,9 +85,9 @@ fn the_loop_lets_one_in_and_refuses_another_and_its_trace_is_decided_again() {
     assert_eq!(said[13..], ["denied"; 3]);
     assert_eq!(lines[7]["reason"], "no_face");
     assert_eq!(lines[4]["candidate"], "Barack");
-    let log = std::fs::read_to_string(Home::resolve(Some(home)).unwrap().log()).unwrap();
-    let count = |word: &str| log.lines().filter(|line| line.contains(word)).count();
-    assert_eq!((count("granted"), count("denied")), (1, 1), "{log}");
+    let (_, log) = done(&mut device, &Request::Log { count: 100, of: None, names: false });
+    let count = |word: &str| log.iter().filter(|line| line["decision"] == word).count();
+    assert_eq!((count("granted"), count("denied")), (1, 1), "{log:?}");
 
     let (outcome, again) = done(&mut device, &Request::Replay { file: trace.clone() });
     assert_eq!((outcome, again.len()), (Outcome::Done, 17));

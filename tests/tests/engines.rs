@@ -12,7 +12,7 @@ use arcdoor_tests::Real;
 use arcdoor_vision::tuning::{Tuning, networks};
 use arcdoor_vision::{DetectSettings, Detector, Embedder, Engine, EngineChoice, RunOptions, YuNet};
 
-/// Sides of the detector's input here: LFW's 250 pixels fit.
+/// Width and height of the detector's input here, in pixels: LFW's photos of 250 fit into it.
 const SIDE: usize = 256;
 const FACES: usize = 500;
 
@@ -43,7 +43,7 @@ impl Pair {
         Self { names, detectors, yunet, embedders, worst_value: 0.0, worst_cosine: 1.0, faces: 0 }
     }
 
-    fn look(&mut self, path: &Path) {
+    fn compare(&mut self, path: &Path) {
         let mut image = RgbImage::new();
         read_image(path, &ImageLimits::default(), &mut image).unwrap();
         self.detect(&image, path);
@@ -112,7 +112,7 @@ fn difference(ours: &[f32], theirs: &[f32], least: f32) -> (f32, f32) {
     (off / largest, cosine as f32)
 }
 
-/// Whatever the camera's frames and the settings ask for.
+/// Whatever size of input a camera's frames and a device's settings lead to.
 #[test]
 fn the_packs_networks_start_from_their_graph_files() {
     let Some(real) = Real::find() else { return };
@@ -131,7 +131,7 @@ fn both_engines_see_the_same_on_the_demos_photos() {
     let Some(real) = Real::find() else { return };
     let mut pair = Pair::new(&Pack::open(&real.pack).unwrap());
     for photo in ["obama.jpg", "obama2.jpg", "biden.jpg", "astronaut.png"] {
-        pair.look(&real.photo(photo));
+        pair.compare(&real.photo(photo));
     }
     pair.report();
     assert!(pair.faces >= 4);
@@ -154,7 +154,7 @@ fn both_engines_see_the_same_on_500_faces() {
         let mut photos = folder(person);
         photos.sort();
         if let Some(photo) = photos.first().filter(|_| pair.faces < FACES) {
-            pair.look(photo);
+            pair.compare(photo);
         }
     }
     pair.report();

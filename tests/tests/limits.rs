@@ -65,7 +65,6 @@ fn the_page_says_what_the_constants_say() {
         ("tuning.toml", &[(arcdoor::home::tuning::MAX_BYTES >> 10) as usize, arcdoor_infer::MAX_LAYERS]),
         ("a trace", &[(arcdoor::daemon::MAX_TRACE_BYTES >> 20) as usize]),
         ("requests that wait for the loop", &[arcdoor::daemon::MAX_ASKED]),
-        ("the log", &[(arcdoor::home::log::MAX_BYTES >> 20) as usize]),
         (
             "votes of a track",
             &[
@@ -75,28 +74,28 @@ fn the_page_says_what_the_constants_say() {
             ],
         ),
         (
-            "a sealed log in all",
+            "the log in all",
             &[
                 arcdoor_log::Retention::DEFAULT.days.into(),
                 (arcdoor_log::Retention::DEFAULT.bytes >> 20) as usize,
             ],
         ),
         (
-            "a segment of a sealed log",
+            "a segment of the log",
             &[(arcdoor_log::SEGMENT_BYTES >> 10) as usize, (arcdoor_log::SEGMENT_S / 86_400) as usize],
         ),
         (
-            "an epoch of a sealed log",
+            "an epoch of the log",
             &[
                 arcdoor_log::EPOCH_RECORDS as usize,
                 arcdoor_log::EPOCH_S as usize,
                 arcdoor_log::MAX_EPOCHS as usize,
             ],
         ),
-        ("a line of a sealed log", &[arcdoor_log::MAX_LINE_BYTES >> 10]),
-        ("records of a sealed log", &[arcdoor_log::MAX_UNSYNCED_BYTES >> 10]),
+        ("a line of the log", &[arcdoor_log::MAX_LINE_BYTES >> 10]),
+        ("records of the log", &[arcdoor_log::MAX_UNSYNCED_BYTES >> 10]),
         (
-            "denials that a sealed log records",
+            "denials that the log records",
             &[
                 arcdoor_log::BURST as usize,
                 arcdoor_log::REFILL_S as usize,
@@ -146,7 +145,7 @@ fn sides(width: u32, height: u32) -> Result<(), FrameError> {
 }
 
 #[test]
-fn a_picture_at_the_limit_is_looked_into_and_one_past_it_is_not() {
+fn a_photo_at_the_limit_is_looked_into_and_one_past_it_is_not() {
     let is_too_large = |result: Result<(), FrameError>| matches!(result, Err(FrameError::TooLarge { .. }));
     for (width, height, refused) in [
         (16_384, 1, false),

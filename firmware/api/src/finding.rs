@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::key::KeySource;
 use crate::path::FilePath;
+use crate::promise::Promised;
 
 /// What the doctor looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,8 @@ pub enum Check {
     Gallery,
     /// What the thresholds promise.
     Threshold,
+    /// Whether the promised rate of wrong grants stands.
+    Promise,
     /// The probes of the newest grants.
     Probes,
     /// The camera.
@@ -44,6 +47,7 @@ impl Check {
             Self::Key => "key",
             Self::Gallery => "gallery",
             Self::Threshold => "threshold",
+            Self::Promise => "promise",
             Self::Probes => "probes",
             Self::Camera => "camera",
             Self::Site => "site",
@@ -195,6 +199,18 @@ pub enum Finding {
         /// The threshold from a tail fit that would reach the target where counted ones do not.
         fitted: Option<f32>,
     },
+    /// What was reported speaks not, or not enough, against the promised rate of wrong grants.
+    PromiseStands {
+        /// What was counted.
+        #[serde(flatten)]
+        promise: Promised,
+    },
+    /// What was reported speaks against it.
+    PromiseBroken {
+        /// What was counted.
+        #[serde(flatten)]
+        promise: Promised,
+    },
     /// No probes are kept.
     NoProbes,
     /// Probes of grants are kept.
@@ -252,6 +268,7 @@ impl Finding {
             | Self::OldKeyLeft { .. }
             | Self::NobodyEnrolled
             | Self::Thresholds { is_met: false, .. }
+            | Self::PromiseBroken { .. }
             | Self::NoCamera { .. }
             | Self::SiteLeftOver { .. } => Health::Warn,
             _ => Health::Ok,

@@ -12,6 +12,7 @@
 //! | `network` | how a network is run, layer by layer and step by step |
 //! | `log` | [`Record`]: an entry of the operator's log, or what the log says of itself: `link`, [`Link`] |
 //! | `name` | [`NewName`]: a name as it is entered for somebody new |
+//! | `promise` | [`Promised`]: a promised rate of wrong grants, and what speaks against it |
 //! | `path` | [`FilePath`]: a path in an answer |
 //! | `key` | [`KeySource`]: where the gallery's key comes from |
 //! | `time` | [`UtcTime`]: a point of time, as the log writes it |
@@ -24,6 +25,7 @@ mod log;
 mod name;
 mod network;
 mod path;
+mod promise;
 mod request;
 mod response;
 mod sight;
@@ -32,11 +34,12 @@ mod time;
 pub use finding::{Check, Finding, Health};
 pub use key::KeySource;
 pub use link::{Link, LogHash};
-pub use log::{By, Content, Entry, Record};
+pub use log::{Act, By, Content, Entry, Record};
 pub use name::{NewName, NewNameError, composed};
 pub use network::{LayerForm, NetworkStep, UnsupportedNode};
 pub use path::FilePath;
+pub use promise::Promised;
 pub use request::{Access, Feed, MAX_PHOTOS, Request};
-pub use response::{Progress, Remain, Response};
+pub use response::{NoteStanding, Progress, Remain, Response};
 pub use sight::{Advice, Reason, Sight, Verdict, View};
 pub use time::{NoTime, UtcTime};

@@ -98,6 +98,12 @@ pub enum Link {
         /// How many bytes.
         bytes: u64,
     },
+    /// When the log was opened, records were missing or damaged that no power cut takes. What is left of them stays as
+    /// it is; this record follows the last one that is whole.
+    Damaged {
+        /// The number of the last one that is whole; none where none is.
+        after: Option<u64>,
+    },
     /// A whole segment was removed because it was old, or the log too large.
     Removed {
         /// The number of the segment's first record.

@@ -23,6 +23,42 @@ pub enum By {
     Run,
 }
 
+/// What an operator does to the gallery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// Somebody is enrolled.
+    Enrol,
+    /// Somebody gets other or further templates.
+    ReEnrol,
+    /// Somebody is denied being a subject.
+    Deny,
+    /// Nobody is denied being a subject any more.
+    ForgetImpostors,
+    /// Somebody is revoked.
+    Revoke,
+    /// Subjects come from a file.
+    Import,
+    /// The gallery is sealed anew.
+    ChangeKey,
+}
+
+impl Act {
+    /// In words.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Enrol => "enrolling",
+            Self::ReEnrol => "re-enrolling",
+            Self::Deny => "denying somebody to be",
+            Self::ForgetImpostors => "forgetting who is denied to be",
+            Self::Revoke => "revoking",
+            Self::Import => "importing",
+            Self::ChangeKey => "changing the key",
+        }
+    }
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -62,6 +98,20 @@ pub enum Entry {
         /// Who.
         subject: SubjectId,
     },
+    /// An operator's act is about to be done. An entry of what was done follows, or [`Entry::Failed`]; where neither does,
+    /// the power went meanwhile.
+    Began {
+        /// What is to be done.
+        act: Act,
+        /// About whom, where that is somebody known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        subject: Option<SubjectId>,
+    },
+    /// An act that was begun was not done.
+    Failed {
+        /// The entry of its beginning.
+        began: u64,
+    },
     /// Everybody is about to be written to a file. [`Entry::Exported`] or [`Entry::ExportFailed`] follows; where
     /// neither does, the power went meanwhile, and the file may be there.
     Exporting {
@@ -69,6 +119,8 @@ pub enum Entry {
         subjects: usize,
         /// Where.
         file: PathBuf,
+        /// Where it lies until it is whole.
+        part: PathBuf,
     },
     /// An export that was announced wrote no file.
     ExportFailed {
@@ -123,8 +175,9 @@ impl Entry {
             | Self::NotThisPerson { subject, .. }
             | Self::ImpostorsForgotten { subject, .. }
             | Self::Revoked { subject } => Some(*subject),
-            Self::Decision { subject, .. } => *subject,
-            Self::Exporting { .. }
+            Self::Began { subject, .. } | Self::Decision { subject, .. } => *subject,
+            Self::Failed { .. }
+            | Self::Exporting { .. }
             | Self::ExportFailed { .. }
             | Self::Exported { .. }
             | Self::Imported { .. }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
-use arcdoor_core::Escaped;
+use arcdoor_core::EscapedBytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A path as answers carry it: any path can be said, though JSON is text alone. Bytes that are no UTF-8 become U+FFFD
@@ -42,7 +42,7 @@ impl Deref for FilePath {
 
 impl fmt::Display for FilePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Escaped(&self.0.to_string_lossy()).fmt(f)
+        EscapedBytes(self.0.as_os_str().as_encoded_bytes()).fmt(f)
     }
 }
 

@@ -83,6 +83,13 @@ pub enum Request {
         /// The entry's number.
         entry: u64,
     },
+    /// Whether the log is what was written. The verification key comes beside the request, where there is one.
+    LogVerify {
+        /// A file with a note of the log that somebody kept.
+        note: Option<PathBuf>,
+    },
+    /// The log's head as a signed note, for somebody who keeps it elsewhere.
+    LogNote,
     /// Who is it? (1:N)
     Identify {
         /// Pictures.
@@ -185,7 +192,9 @@ impl Request {
     #[must_use]
     pub const fn access(&self) -> Access {
         match self {
-            Self::Replay { .. } | Self::Log { of: None, names: false, .. } => Access::Nothing,
+            Self::Replay { .. } | Self::LogVerify { .. } | Self::Log { of: None, names: false, .. } => {
+                Access::Nothing
+            }
             Self::Log { .. }
             | Self::List
             | Self::Show { .. }
@@ -195,6 +204,7 @@ impl Request {
             Self::Revoke { .. }
             | Self::ForgetImpostors { .. }
             | Self::LogWrong { .. }
+            | Self::LogNote
             | Self::Export { .. }
             | Self::KeyChange { .. }
             | Self::KeyRenew => Access::Change,

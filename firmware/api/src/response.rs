@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::{Check, Finding, Health};
 use crate::key::KeySource;
+use crate::link::LogHash;
 use crate::log::Record;
 use crate::network::{LayerForm, NetworkStep, UnsupportedNode};
 use crate::path::FilePath;
+use crate::promise::Promised;
 use crate::sight::{Advice, Reason, Sight, Verdict, View};
 use crate::time::UtcTime;
 
@@ -65,6 +67,42 @@ pub enum Response {
         name: Option<SubjectName>,
         /// Whether its probe is still kept, so that `log wrong` can use it.
         probe: bool,
+    },
+    /// The log was verified; where it is not whole, the exit code is 4.
+    LogVerified {
+        /// Whether nothing is wrong, as far as it was checked.
+        whole: bool,
+        /// The first thing that is wrong.
+        fault: Option<String>,
+        /// The record that this begins at.
+        fault_n: Option<u64>,
+        /// Records up to there.
+        records: u64,
+        /// Of them, those whose code was checked with their epoch's key.
+        sealed: u64,
+        /// The number of the first that is still there.
+        first: Option<u64>,
+        /// The number of the newest, and the hash over all.
+        head: Option<(u64, LogHash)>,
+        /// Bytes at the end that an unfinished write left, or that were cut by hand.
+        unfinished: u64,
+        /// What the note says.
+        note: NoteStanding,
+        /// Whether a verification key was given.
+        keyed: bool,
+    },
+    /// The log's head, signed.
+    LogNote {
+        /// Its newest record.
+        n: u64,
+        /// The whole note, lines and signature.
+        note: String,
+    },
+    /// A promise about wrong grants that the log speaks against.
+    Promise {
+        /// What was counted.
+        #[serde(flatten)]
+        promise: Promised,
     },
     /// A photo was identified.
     Identified {
@@ -277,6 +315,20 @@ pub enum Response {
         #[serde(flatten)]
         finding: Finding,
     },
+}
+
+/// What became of a note that the log was held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoteStanding {
+    /// None was given.
+    NotGiven,
+    /// The log still holds what it knows.
+    Held,
+    /// What it knows was removed for its age or size, or lies beyond what is wrong.
+    Gone,
+    /// This log did not sign it.
+    NotSigned,
 }
 
 /// What is left of a subject that was revoked.

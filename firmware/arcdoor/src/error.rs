@@ -6,14 +6,16 @@
 //! | 1 | no match, denied, or try again |
 //! | 2 | wrong usage |
 //! | 3 | bad input |
-//! | 4 | pack or gallery refused |
+//! | 4 | pack, gallery or log refused |
 //! | 5 | device or file trouble |
 
 use arcdoor_api::{KeySource, NewNameError};
+use arcdoor_calib::PromiseError;
 use arcdoor_camera::{CameraError, ErrorKind};
 use arcdoor_core::{CalibrationError, RetryReason, SubjectName};
 use arcdoor_frame::FrameError;
 use arcdoor_gallery::GalleryError;
+use arcdoor_log::{KeyTextError, LogError, NoNote};
 use arcdoor_models::PackError;
 use arcdoor_pipeline::{PipelineError, TraceError};
 use arcdoor_vision::VisionError;
@@ -29,7 +31,7 @@ pub const REFUSED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// Bad input.
 pub const INPUT: u8 = 3;
-/// Pack or gallery refused.
+/// Pack, gallery or log refused.
 pub const PACK: u8 = 4;
 /// Device or file trouble.
 pub const DEVICE: u8 = 5;
@@ -212,6 +214,28 @@ pub enum Error {
         "no picture was good enough, nothing was stored: give a sharp one of one face, turned to the camera"
     )]
     NoGoodPicture,
+    /// The log refused.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Counts that contradict each other.
+    #[error("what was counted of wrong grants: {0}")]
+    Promise(#[from] PromiseError),
+    /// A file that holds no verification key of the log.
+    #[error("{}: {source}", path.display())]
+    LogKey {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: KeyTextError,
+    },
+    /// A file that holds no note of the log.
+    #[error("{}: {source}", path.display())]
+    LogNote {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: NoNote,
+    },
     /// No entry of this number.
     #[error("the log has no entry {0} (any more): `arcdoor log` shows the newest, with their numbers")]
     NoEntry(u64),
@@ -373,12 +397,15 @@ impl Error {
             | Self::NobodyEnrolled
             | Self::Enrolled(_)
             | Self::AnotherPerson(_)
+            | Self::LogKey { .. }
+            | Self::LogNote { .. }
+            | Self::Log(LogError::TooLong { .. } | LogError::NotText(_))
             | Self::NoEntry(_)
             | Self::NoGrant(_)
             | Self::NoProbe(_)
             | Self::Duplicate(_) => INPUT,
             Self::Camera(
-                CameraError::Picture { .. } | CameraError::Replay { .. } | CameraError::NoPictures(_),
+                CameraError::Photo { .. } | CameraError::Replay { .. } | CameraError::NoPhotos(_),
             ) => INPUT,
             Self::Trace { source: TraceError::Mismatch { .. }, .. } => REFUSED,
             Self::Trace { .. } => INPUT,
@@ -392,7 +419,9 @@ impl Error {
                 | GalleryError::TooManyImpostors(_),
             ) => INPUT,
             Self::Gallery(GalleryError::Locked(_) | GalleryError::Closed | GalleryError::Io { .. }) => DEVICE,
-            Self::NoKey(_)
+            Self::Log(LogError::StateDamaged | LogError::Exhausted | LogError::Damaged { .. })
+            | Self::Log(LogError::SegmentTooLarge(_))
+            | Self::NoKey(_)
             | Self::WeakerKey { .. }
             | Self::NotUnderCredential(_)
             | Self::NoCredential { .. }
@@ -409,6 +438,8 @@ impl Error {
             | Self::Tuning(_)
             | Self::Pipeline(_) => PACK,
             Self::NoHome
+            | Self::Log(_)
+            | Self::Promise(_)
             | Self::TunedValues { .. }
             | Self::File { .. }
             | Self::Annotate { .. }

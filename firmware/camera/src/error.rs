@@ -85,10 +85,10 @@ pub enum CameraError {
     },
     /// A folder to replay holds no photo.
     #[error("{}: no .jpg, .jpeg or .png file in this folder", .0.display())]
-    NoPictures(PathBuf),
+    NoPhotos(PathBuf),
     /// One photo of a replay is damaged or cannot be read.
     #[error("{}: {cause}", path.display())]
-    Picture {
+    Photo {
         /// Which.
         path: PathBuf,
         /// Why.
@@ -104,7 +104,7 @@ impl CameraError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Picture { .. } | Self::Frame(_) => ErrorKind::Frame,
+            Self::Photo { .. } | Self::Frame(_) => ErrorKind::Frame,
             Self::Stalled { .. } | Self::Gone { .. } | Self::Device { .. } | Self::Backend(_) => {
                 ErrorKind::Camera
             }
@@ -118,7 +118,7 @@ impl CameraError {
             | Self::NoFormat { .. }
             | Self::NotLinux
             | Self::Replay { .. }
-            | Self::NoPictures(_) => ErrorKind::Setup,
+            | Self::NoPhotos(_) => ErrorKind::Setup,
         }
     }
 }
@@ -148,6 +148,6 @@ mod tests {
         assert_eq!(open(NotFound).kind(), ErrorKind::Camera);
         assert_eq!(open(PermissionDenied).kind(), ErrorKind::Setup);
         assert!(open(PermissionDenied).to_string().contains("group `video`"));
-        assert_eq!(CameraError::NoPictures("x".into()).kind(), ErrorKind::Setup);
+        assert_eq!(CameraError::NoPhotos("x".into()).kind(), ErrorKind::Setup);
     }
 }

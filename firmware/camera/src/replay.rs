@@ -34,7 +34,7 @@ impl Replay {
             }
         }
         if files.is_empty() {
-            return Err(CameraError::NoPictures(path.to_owned()));
+            return Err(CameraError::NoPhotos(path.to_owned()));
         }
         files.sort();
         Ok(Self { files, next: 0 })
@@ -52,7 +52,7 @@ impl Source for Replay {
         let Some(path) = self.files.get(self.next) else { return Ok(false) };
         self.next += 1;
         read_image(path, &ImageLimits::default(), out)
-            .map_err(|cause| CameraError::Picture { path: path.clone(), cause })?;
+            .map_err(|cause| CameraError::Photo { path: path.clone(), cause })?;
         Ok(true)
     }
 }
@@ -99,6 +99,6 @@ mod tests {
         assert!(!replay.next_frame(&mut out).unwrap());
         assert!(Replay::open(&folder.path().join("y")).unwrap_err().to_string().contains('y'));
         let empty = tempfile::tempdir().unwrap();
-        assert!(matches!(Replay::open(empty.path()), Err(CameraError::NoPictures(_))));
+        assert!(matches!(Replay::open(empty.path()), Err(CameraError::NoPhotos(_))));
     }
 }

@@ -10,7 +10,7 @@ pub trait Source {
     ///
     /// # Errors
     /// [`CameraError::Stalled`] when no frame came in time, [`CameraError::Gone`] when the device vanished,
-    /// [`CameraError::Frame`] or [`CameraError::Picture`] when this one frame is damaged; what is in `out` is
+    /// [`CameraError::Frame`] or [`CameraError::Photo`] when this one frame is damaged; what is in `out` is
     /// then not to be used. [`CameraError::kind`] says how to go on: after a damaged frame, call again; after a
     /// camera's failure, open a new source (a camera that stalled may also be asked again).
     fn next_frame(&mut self, out: &mut RgbImage) -> Result<bool, CameraError>;

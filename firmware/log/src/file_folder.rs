@@ -87,11 +87,12 @@ impl Folder for FileFolder {
     }
 
     fn read(&self, name: &str, offset: u64, most: usize) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        if let Some(mut file) = self.readable(name)? {
-            file.seek(SeekFrom::Start(offset))?;
-            file.take(most as u64).read_to_end(&mut bytes)?;
-        }
+        let Some(mut file) = self.readable(name)? else { return Ok(Vec::new()) };
+        let there = usize::try_from(file.metadata()?.len().saturating_sub(offset)).unwrap_or(usize::MAX);
+        // One more, so that the end is found without a larger buffer: a key is not copied about.
+        let mut bytes = Vec::with_capacity(there.min(most).saturating_add(1));
+        file.seek(SeekFrom::Start(offset))?;
+        file.take(most as u64).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 

@@ -84,7 +84,7 @@ mod tests {
         let entry = if file.is_empty() {
             Entry::Revoked { subject: SubjectId(subject) }
         } else {
-            Entry::Exporting { subjects: 3, file: file.into() }
+            Entry::Exporting { subjects: 3, file: file.into(), part: "part".into() }
         };
         let at = UtcTime::from_unix_ns(n.rotate_left(17));
         Record { n, at, gallery: None, legacy: false, content: Content::Entry(entry) }

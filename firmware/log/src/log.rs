@@ -39,8 +39,8 @@ pub struct Log<F: Folder> {
     pub(crate) chain: Chain,
     /// As it lies on the disk.
     pub(crate) state: State,
-    /// Whether it lies there under its own name.
-    is_settled: bool,
+    /// Whether it lies there under its own name, and leads to the newest record.
+    pub(crate) is_settled: bool,
     /// Oldest first. The last one is written to; there is always one.
     pub(crate) segments: Vec<Heading>,
     /// Bytes of the newest segment that are records, and durable.
@@ -143,6 +143,7 @@ impl<F: Folder> Log<F> {
     }
 
     /// Appends `entry`, which happened at `at` while `gallery` was open; it is durable after the next [`Log::sync`].
+    /// Until then its number is not to be told to anybody who keeps it: should the power go, another record gets it.
     /// `None` for a denial beyond the budget of [`crate::Denials`]: it is counted, and the count gets a record of its
     /// own. Everything else gets its record, or an error.
     ///

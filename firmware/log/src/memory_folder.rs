@@ -169,6 +169,13 @@ impl MemoryFolder {
         state.names.iter().map(|(name, file)| (name.clone(), state.files[*file].bytes.clone())).collect()
     }
 
+    /// Whether these bytes lie in any file, in one that lost its name too.
+    #[must_use]
+    pub fn holds(&self, bytes: &[u8]) -> bool {
+        let is_there = |held: &[u8]| held.windows(bytes.len()).any(|part| part == bytes);
+        self.state().files.iter().any(|file| is_there(&file.bytes) || is_there(&file.durable))
+    }
+
     /// Makes the file `name` durably hold `bytes`, as somebody would who has the card.
     pub fn put(&self, name: &str, bytes: Vec<u8>) {
         let mut state = self.state();

@@ -2,52 +2,71 @@
 
 use crate::error::{LogError, io_error};
 use crate::folder::Folder;
-use crate::log::Log;
+use crate::log::{Log, MAX_UNSYNCED_BYTES};
+use crate::reader::Records;
 use crate::segment::{self, Heading};
 use arcdoor_api::{Content, Link, LogHash, UtcTime};
+
+/// A torn write is no longer than what waits for a sync, and what the log then says of itself.
+const MOST_TORN_BYTES: u64 = MAX_UNSYNCED_BYTES as u64 + (8 << 10);
+/// A damaged record's number beyond this one is not believed: somebody may want to use up all numbers.
+const MOST_BELIEVED: u64 = 1 << 48;
 
 impl<F: Folder> Log<F> {
     /// Follows the records that came after the state, to the last whole one.
     ///
     /// Which of them were confirmed is not known here, so what does not follow is taken for the rest of a write that a
-    /// power cut tore. It is dropped, and a record says how many bytes it was.
+    /// power cut tore, as long as it may be that. It is dropped, and a record says how many bytes it was.
     pub(crate) fn catch_up(&mut self, now: UtcTime) -> Result<(), LogError> {
         self.segments = headings(&self.folder)?;
         let (mut number, mut offset) = (self.state.segment, self.state.offset);
         let torn = loop {
             let torn = self.follow(number, offset)?;
-            if torn > 0 || !self.segments.iter().any(|segment| segment.number == number + 1) {
-                break torn;
+            let next = self.segments.iter().find(|segment| Some(segment.number) == number.checked_add(1));
+            match next {
+                Some(next) if torn == 0 => (number, offset) = (next.number, 0),
+                _ => break torn,
             }
-            (number, offset) = (number + 1, 0);
         };
-        let newest = self.segments.last().map_or(0, |segment| segment.number);
-        let said = self.settle(number, newest, now).and_then(|()| match torn {
-            0 => Ok(()),
-            bytes => self.push(now, Content::Link(Link::Torn { bytes })),
-        });
-        match said {
+        match self.settle(number, torn, now) {
             // Such a log is read, not written.
             Err(LogError::Exhausted) if self.chain.place.next().is_none() => Ok(()),
-            said => said,
+            settled => settled,
         }
     }
 
-    /// Goes on in segment `number`, or begins one where that has no record, or is not what the state says.
-    fn settle(&mut self, number: u64, newest: u64, now: UtcTime) -> Result<(), LogError> {
+    /// Goes on in segment `number`, where `torn` bytes are no records, or begins one.
+    fn settle(&mut self, number: u64, torn: u64, now: UtcTime) -> Result<(), LogError> {
         let name = segment::name(number);
+        let newest = self.segments.last().map_or(0, |segment| segment.number);
         let length = self.folder.len(&name).map_err(io_error("reading"))?.unwrap_or(0);
-        if newest > number || length < self.written {
-            // Somebody removed records or changed them. That is left as it is, for whoever verifies it.
-            return self.begin_segment(newest.max(number).checked_add(1).ok_or(LogError::Exhausted)?, now);
+        let is_strange = self.written == 0 && Heading::read(&self.folder, number)?.is_some();
+        if is_strange || newest > number || length < self.written || torn > MOST_TORN_BYTES {
+            return self.go_beyond(newest.max(number), now);
         }
         if self.written == 0 {
             self.segments.retain(|segment| segment.number != number);
-            return self.begin_segment(number, now);
+            self.begin_segment(number, now)?;
+        } else {
+            // A process that ended may have left records which were not synced, and which are believed from now on.
+            self.is_new = true;
+            self.folder.sync_file(&name).map_err(io_error("writing"))?;
         }
-        // A process that ended may have left records which were not synced, and which are believed from now on.
-        self.is_new = true;
-        self.folder.sync_file(&name).map_err(io_error("writing"))
+        match torn {
+            0 => Ok(()),
+            bytes => self.push(now, Content::Link(Link::Torn { bytes })),
+        }
+    }
+
+    /// Begins a segment after all others, which are left as they are, for whoever verifies them. Their numbers are not
+    /// given away again.
+    fn go_beyond(&mut self, newest: u64, now: UtcTime) -> Result<(), LogError> {
+        let after = self.chain.place.last;
+        let there = Records::newest_first(&self.folder)?.find_map(Result::ok).map(|record| record.n);
+        self.is_settled = false;
+        self.chain.place.last = after.max(there.filter(|n| *n <= MOST_BELIEVED));
+        self.begin_segment(newest.checked_add(1).ok_or(LogError::Exhausted)?, now)?;
+        self.push(now, Content::Link(Link::Damaged { after }))
     }
 
     /// Follows the lines of segment `number` from `offset`; returns how many bytes follow that are no records.

@@ -73,6 +73,6 @@ pub use score::{Candidate, Candidates, Score};
 pub use stage::{Stage, StageTimes};
 pub use subject::{SubjectId, SubjectName, SubjectNameError};
 pub use template::{Template, TemplateError};
-pub use text::Escaped;
+pub use text::{Escaped, EscapedBytes};
 pub use threshold::{Basis, Calibration, CalibrationError, CalibrationRow, Fmr, FmrError, Threshold};
 pub use time::Millis;

@@ -23,17 +23,41 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// Bytes that are mostly text, such as a path of Linux: text as [`Escaped`] writes it, and each byte that belongs to no
+/// UTF-8 as `\x{ff}`; so two paths that differ in such bytes alone are not shown as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EscapedBytes<'a>(pub &'a [u8]);
+
+impl fmt::Display for EscapedBytes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            write!(f, "{}", Escaped(chunk.valid()))?;
+            for byte in chunk.invalid() {
+                write!(f, "\\x{{{byte:x}}}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Whether a character shows nothing by itself: controls, separators of lines and paragraphs, format characters
 /// (general category Cf, bidirectional controls among them) and default-ignorable ones, of Unicode 16
 /// (DerivedCoreProperties.txt, DerivedGeneralCategory.txt).
 #[must_use]
 pub fn is_unseen(c: char) -> bool {
     // The few ranges are ordered; most text ends at the first comparison.
-    c.is_control() || (c >= '\u{ad}' && UNSEEN.iter().any(|(first, last)| (*first..=*last).contains(&c)))
+    c.is_control()
+        || (c >= '\u{ad}'
+            && (is_last_of_plane(c) || UNSEEN.iter().any(|(first, last)| (*first..=*last).contains(&c))))
+}
+
+/// The last two code points of each plane, which are no characters (Unicode 16, section 23.7).
+fn is_last_of_plane(c: char) -> bool {
+    u32::from(c) & 0xfffe == 0xfffe
 }
 
 /// Default-ignorable code points, and those of the categories Cf, Zl and Zp.
-const UNSEEN: [(char, char); 32] = [
+const UNSEEN: [(char, char); 31] = [
     ('\u{ad}', '\u{ad}'),
     ('\u{34f}', '\u{34f}'),
     ('\u{600}', '\u{605}'),
@@ -67,7 +91,6 @@ const UNSEEN: [(char, char); 32] = [
     ('\u{100000}', '\u{10fffd}'),
     // No characters at all.
     ('\u{fdd0}', '\u{fdef}'),
-    ('\u{fffe}', '\u{ffff}'),
 ];
 
 #[cfg(test)]
@@ -97,5 +120,27 @@ mod tests {
         let all: String = ('\0'..=char::MAX).collect();
         let shown = format!("{}", Escaped(&all));
         assert!(!shown.chars().any(is_unseen) && shown.contains('é') && shown.contains('中'));
+    }
+
+    #[test]
+    fn what_is_no_character_passes_in_no_plane() {
+        for plane in 0..=16_u32 {
+            for c in [0xfffe, 0xffff].map(|last| char::from_u32(plane << 16 | last).unwrap()) {
+                assert_eq!(Escaped(c.encode_utf8(&mut [0; 4])).to_string(), c.escape_unicode().to_string());
+            }
+        }
+    }
+
+    #[test]
+    fn two_paths_that_differ_in_bytes_that_are_no_text_are_not_shown_as_one() {
+        let shown = |bytes: &[u8]| EscapedBytes(bytes).to_string();
+        assert_eq!(shown(b"/a/\xff\xe2\x80.png"), r"/a/\x{ff}\x{e2}\x{80}.png");
+        assert_ne!(shown(b"/a/\xff.png"), shown(b"/a/\xfe.png"));
+        assert_eq!(
+            shown("/\u{fc}\n\u{fffd}".as_bytes()),
+            "/\u{fc}\\u{a}\u{fffd}",
+            "the sign that stands for a lost byte stays"
+        );
+        assert_eq!(shown(b""), "");
     }
 }

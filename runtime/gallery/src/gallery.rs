@@ -13,7 +13,7 @@ use crate::store::{Entry, Part, Store};
 use crate::subject::{Subject, Taken};
 use crate::transform::Transform;
 use arcdoor_core::limits::{MAX_DIMENSION, MAX_TEMPLATES_PER_SUBJECT};
-use arcdoor_core::{Candidates, ModelId, Score, SubjectId, SubjectName, Template};
+use arcdoor_core::{Candidates, GalleryId, ModelId, Score, SubjectId, SubjectName, Template};
 use std::fmt;
 use std::path::Path;
 
@@ -345,6 +345,12 @@ impl Gallery {
     #[must_use]
     pub const fn left(&self) -> Option<&GalleryError> {
         self.left.as_ref()
+    }
+
+    /// Which gallery it is, also after it was written anew under another key; none before anybody was enrolled.
+    #[must_use]
+    pub fn id(&self) -> Option<GalleryId> {
+        self.store.id()
     }
 
     /// The embedder whose templates it holds.

@@ -9,10 +9,11 @@ use crate::record::{
 };
 use crate::sealer::Sealer;
 use arcdoor_core::limits::{MAX_DIMENSION, MAX_TEMPLATES_PER_SUBJECT};
-use arcdoor_core::{SubjectId, Template};
+use arcdoor_core::{GalleryId, SubjectId, Template};
 use redb::{Builder, Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, TableError};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
 use zeroize::Zeroizing;
 
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
@@ -20,6 +21,8 @@ const HEADER_KEY: &str = "header";
 const META_KEY: &str = "gallery";
 /// Open beside the header: how to come by the key, such as a password hash's salt.
 const HINT_KEY: &str = "hint";
+/// Open: which gallery it is, whatever its key.
+const ID_KEY: &str = "id";
 const SUBJECTS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("subjects");
 const TEMPLATES: Templates = TableDefinition::new("templates");
 const IMPOSTORS: Templates = TableDefinition::new("impostors");
@@ -61,6 +64,7 @@ pub(crate) struct Entry<'a> {
 pub(crate) struct Store {
     database: Database,
     sealer: Sealer,
+    id: OnceLock<GalleryId>,
 }
 
 /// Sealed records by their places, as they are written.
@@ -106,7 +110,13 @@ impl Store {
         if derived.check != header.check {
             return Err(GalleryError::OtherKey);
         }
-        let store = Self { database, sealer: Sealer::new(&derived.records) };
+        let id = match find_meta(&database, ID_KEY)? {
+            Some(bytes) => {
+                OnceLock::from(GalleryId::new(bytes[..].try_into().map_err(|_| damaged("its id"))?))
+            }
+            None => OnceLock::new(),
+        };
+        let store = Self { database, sealer: Sealer::new(&derived.records), id };
         if header.format == FORMAT_4 {
             store.leave_format_4(header, &Issues::new(key.issues(&header.salt)))?;
         }
@@ -115,6 +125,17 @@ impl Store {
 
     pub(crate) fn meta(&self) -> Result<Meta, GalleryError> {
         Meta::open(&self.sealer, &read_meta(&self.database, META_KEY)?)
+    }
+
+    /// Which gallery it is; none before anybody was written to it, and in one from before galleries had an id.
+    pub(crate) fn id(&self) -> Option<GalleryId> {
+        self.id.get().copied()
+    }
+
+    /// Makes it a copy of the gallery `id`, from the next change on.
+    pub(crate) fn become_copy_of(&self, id: GalleryId) {
+        // One that has an id already keeps it.
+        let _ = self.id.set(id);
     }
 
     /// Every subject, by id.
@@ -240,9 +261,19 @@ impl Store {
                 }
             }
         }
+        let id = match self.id() {
+            Some(id) => id,
+            None => *self.id.get_or_init({
+                let id = GalleryId::new(random()?);
+                move || id
+            }),
+        };
         guarded("writing", || {
             transact(&self.database, &|transaction| {
-                transaction.open_table(META)?.insert(META_KEY, sealed_meta.as_slice())?;
+                let mut table = transaction.open_table(META)?;
+                table.insert(META_KEY, sealed_meta.as_slice())?;
+                table.insert(ID_KEY, id.bytes().as_slice())?;
+                drop(table);
                 sealed.insert(transaction)?;
                 let mut own = transaction.open_table(TEMPLATES)?;
                 let mut impostors = transaction.open_table(IMPOSTORS)?;
@@ -286,8 +317,7 @@ fn cut(
 
 /// Writes the first records of a new gallery.
 fn begin(database: &Database, fresh: &Meta, key: &GalleryKey, hint: &[u8]) -> Result<(), GalleryError> {
-    let mut salt = [0; SALT_BYTES];
-    fill_random(&mut salt)?;
+    let salt: [u8; SALT_BYTES] = random()?;
     let derived = key.derive(&salt);
     let header = Header { format: FORMAT, salt, check: derived.check }.to_bytes();
     let meta = fresh.seal(&Sealer::new(&derived.records))?;
@@ -334,14 +364,23 @@ fn database(disk: impl Disk) -> Result<Database, GalleryError> {
 }
 
 fn read_meta(database: &Database, key: &str) -> Result<Vec<u8>, GalleryError> {
-    let bytes = guarded("reading", || {
+    find_meta(database, key)?.ok_or(GalleryError::NotAGallery)
+}
+
+fn find_meta(database: &Database, key: &str) -> Result<Option<Vec<u8>>, GalleryError> {
+    guarded("reading", || {
         let table = match database.begin_read()?.open_table(META) {
             Err(TableError::TableDoesNotExist(_)) => return Ok(None),
             table => table?,
         };
         Ok(table.get(key)?.map(|bytes| bytes.value().to_vec()))
-    })?;
-    bytes.ok_or(GalleryError::NotAGallery)
+    })
+}
+
+fn random<const N: usize>() -> Result<[u8; N], GalleryError> {
+    let mut bytes = [0; N];
+    fill_random(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn transact(database: &Database, change: &Change<'_>) -> Result<(), redb::Error> {

@@ -63,22 +63,22 @@ impl Gallery {
     }
 
     /// Copies every subject to a new file; see [`Gallery::copy_to`]. A power cut leaves no file at `path`, and a failure
-    /// none at all.
+    /// none at all. Until it is whole, the copy has the name `part` beside `path`, which should be one that nobody can
+    /// have foreseen ([`part_name`]).
     ///
     /// # Errors
-    /// When something is at `path`, or the disk fails or is full.
-    pub fn export(&self, path: &Path, key: &GalleryKey, hint: &[u8]) -> Result<(), GalleryError> {
+    /// When something is at `path` or has the name `part`, or the disk fails or is full.
+    pub fn export(&self, path: &Path, part: &str, key: &GalleryKey, hint: &[u8]) -> Result<(), GalleryError> {
         let (folder, name) = FileFolder::split(path)?;
-        let part = part_name()?;
-        let copied = folder.make(&part).and_then(|disk| self.copy_to(disk, key, hint));
+        let copied = folder.make(part).and_then(|disk| self.copy_to(disk, key, hint));
         let exported = copied.and_then(|copy| {
-            folder.publish_new(&part, name).map_err(io_error("naming"))?;
+            folder.publish_new(part, name).map_err(io_error("naming"))?;
             drop(copy);
             Ok(())
         });
         if exported.is_err() {
             // The first reason is told.
-            let _ = clear(&folder, &part);
+            let _ = clear(&folder, part);
         }
         exported
     }
@@ -95,6 +95,9 @@ impl Gallery {
         let mut copy = Self::open_with(disk, key, hint, self.meta.model_id, self.dimension())?;
         if copy.meta.next_id != 1 {
             return Err(GalleryError::NotAGallery);
+        }
+        if let Some(id) = self.id() {
+            copy.store.become_copy_of(id);
         }
         let taken = self.take_out(&self.subjects)?;
         copy.put(&taken, self.meta.next_id)?;
@@ -153,7 +156,10 @@ impl Gallery {
 }
 
 /// A name that nobody can have foreseen: whatever has it is not ours to write to.
-fn part_name() -> Result<String, GalleryError> {
+///
+/// # Errors
+/// When the system has no random numbers.
+pub fn part_name() -> Result<String, GalleryError> {
     let mut random = [0; 8];
     fill_random(&mut random)?;
     Ok(format!(".arcdoor-{:016x}.part", u64::from_le_bytes(random)))

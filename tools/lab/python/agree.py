@@ -32,12 +32,12 @@ def main() -> int:
     photos = sorted(p for p in args.photos.rglob("*") if p.suffix in (".jpg", ".jpeg", ".png"))
     cosines = []
     for photo in photos[:: max(1, len(photos) // 110)]:
-        picture = cv2.imread(str(photo))
-        detector.setInputSize((picture.shape[1], picture.shape[0]))
-        faces = detector.detect(picture)[1]
+        image = cv2.imread(str(photo))
+        detector.setInputSize((image.shape[1], image.shape[0]))
+        faces = detector.detect(image)[1]
         if faces is None or len(cosines) == 100:
             continue
-        pixels = cv2.dnn.blobFromImage(aligner.alignCrop(picture, faces[0]), 1.0, swapRB=True)
+        pixels = cv2.dnn.blobFromImage(aligner.alignCrop(image, faces[0]), 1.0, swapRB=True)
         original.setInput(pixels, "data")
         a = original.forward().ravel()
         b = ours.run(None, {ours.get_inputs()[0].name: ((pixels - 127.5) / 128).astype(np.float32)})[0].ravel()

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use arcdoor_core::Face;
 use arcdoor_frame::{FrameError, RgbImage};
-use arcdoor_models::Pack;
+use arcdoor_models::{Alignment, Pack};
 use arcdoor_vision::DetectSettings;
 use arcdoor_vision::align::TEMPLATE_SIDE;
 use clap::ValueEnum;
@@ -15,14 +15,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::crop_set::{self, CropSet, Declaration, JOURNAL, Outcome};
 use crate::crops::Crops;
+use crate::face_finder::{FaceFinder, detector_parser, nearest_centre, open_pack, with_landmarks};
+use crate::input_file::read_text;
+use crate::limits::MAX_JOURNAL_BYTES;
 use crate::say::say;
-use crate::sight::{Sight, detector_parser, open_pack};
 use crate::trouble::Trouble;
 use crate::workers;
 use arcdoor_vision::DetectorKind;
 
-/// What `dataset.toml` calls the ArcFace template in 112x112 pixels.
-const ALIGNMENT: &str = "arcface-112";
 /// Names of each kind that are printed; the journal has all.
 const NAMED: usize = 10;
 
@@ -32,7 +32,7 @@ pub(crate) struct CropArgs {
     /// The photos (JPEG, PNG): one folder for each person, or all in one folder for unlabelled photos
     #[arg(long, value_name = "DIR")]
     images: PathBuf,
-    /// Where the crops go, with dataset.toml and the journal crops.tsv; a stopped run is gone on with
+    /// Where the crops go, with dataset.toml and the journal crops.tsv; a run that was stopped continues there
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// The pack whose detector and landmarks are used
@@ -40,7 +40,7 @@ pub(crate) struct CropArgs {
     pack: PathBuf,
     #[arg(long, value_parser = detector_parser(), default_value = "yunet")]
     detector: DetectorKind,
-    /// Of several faces with landmarks, take which
+    /// Which of several faces with landmarks is taken
     #[arg(long, value_enum, default_value_t = Several::Centre)]
     several: Several,
     /// The least score of a face, 0..=1, for YuNet
@@ -60,7 +60,7 @@ enum Several {
     Centre,
     /// The largest face
     Largest,
-    /// None: the photo is left out
+    /// No face: the photo is left out
     Skip,
 }
 
@@ -109,7 +109,7 @@ fn labelled(photos: &[String]) -> Result<bool> {
 fn declaration(args: &CropArgs, pack: &Pack, labelled: bool) -> Declaration {
     Declaration {
         format: 1,
-        alignment: ALIGNMENT.to_owned(),
+        alignment: Alignment::Arcface112,
         size: TEMPLATE_SIDE,
         labelled,
         tool: format!("arcdoor-lab {}", env!("CARGO_PKG_VERSION")),
@@ -145,10 +145,10 @@ fn work(args: &CropArgs, pack: &Pack, tasks: &[Task], set: &Mutex<CropSet>) -> R
     let bar = ProgressBar::new(tasks.len() as u64);
     bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} photos, {per_sec}, {eta} left")?);
     workers::run(args.threads.into(), tasks.len(), |take| {
-        let mut sight = Sight::open(pack, args.detector, settings)?;
+        let mut finder = FaceFinder::open(pack, args.detector, settings)?;
         while let Some(index) = take() {
             let task = &tasks[index];
-            let (outcome, faces) = one(&mut sight, &args.images, &dir, task, args.several)?;
+            let (outcome, faces) = one(&mut finder, &args.images, &dir, task, args.several)?;
             let crop = if matches!(outcome, Outcome::Cropped | Outcome::Chosen) { &task.crop } else { "" };
             set.lock().unwrap_or_else(PoisonError::into_inner).note(&task.photo, outcome, faces, crop)?;
             bar.inc(1);
@@ -161,36 +161,29 @@ fn work(args: &CropArgs, pack: &Pack, tasks: &[Task], set: &Mutex<CropSet>) -> R
 
 /// Crops one photo: what became of it, and how many faces with landmarks it has.
 fn one(
-    sight: &mut Sight,
+    finder: &mut FaceFinder,
     images: &Path,
     dir: &Path,
     task: &Task,
     several: Several,
 ) -> Result<(Outcome, usize)> {
-    let faces: Vec<Face> = match sight.look(&images.join(&task.photo)) {
-        Ok(faces) => faces.iter().filter(|face| face.landmarks.is_some()).copied().collect(),
+    let faces: Vec<Face> = match finder.find(&images.join(&task.photo)) {
+        Ok(faces) => with_landmarks(faces),
         Err(error) if error.downcast_ref::<FrameError>().is_some() => return Ok((Outcome::Corrupt, 0)),
         Err(error) => return Err(error),
     };
     if faces.len() > 1 && several == Several::Skip {
         return Ok((Outcome::Several, faces.len()));
     }
-    let (width, height) = sight.size();
     let chosen = match several {
         Several::Largest => faces.iter().max_by(|a, b| a.rect.area().total_cmp(&b.rect.area())),
-        Several::Centre | Several::Skip => {
-            let off = |face: &Face| {
-                let centre = face.rect.centre();
-                (centre.x - width as f32 / 2.0).hypot(centre.y - height as f32 / 2.0)
-            };
-            faces.iter().min_by(|a, b| off(a).total_cmp(&off(b)))
-        }
+        Several::Centre | Several::Skip => nearest_centre(&faces, finder.size()),
     };
     let Some(landmarks) = chosen.and_then(|face| face.landmarks) else {
         return Ok((Outcome::NoFace, 0));
     };
     let mut crop = RgbImage::with_size(TEMPLATE_SIDE, TEMPLATE_SIDE);
-    if sight.crop(&landmarks, &mut crop).is_err() {
+    if finder.crop(&landmarks, &mut crop).is_err() {
         // Landmarks on one point: no crop follows from them.
         return Ok((Outcome::NoFace, faces.len()));
     }
@@ -201,7 +194,7 @@ fn one(
 /// Prints the counts, and the photos that gave no crop or a doubtful one.
 fn report(set: &CropSet) -> Result<()> {
     let journal = set.dir().join(JOURNAL);
-    let text = std::fs::read_to_string(&journal).with_context(|| journal.display().to_string())?;
+    let text = read_text(&journal, MAX_JOURNAL_BYTES)?;
     let crops = set.count(Outcome::Cropped) + set.count(Outcome::Chosen);
     say!("{}: {crops} crops", set.dir().display())?;
     for (outcome, words) in [

@@ -1,4 +1,4 @@
-//! A set of crops on disk: pictures, `dataset.toml` that says how they were made, and the journal `crops.tsv`.
+//! A set of crops on disk: images, `dataset.toml` that says how they were made, and the journal `crops.tsv`.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, OpenOptions};
@@ -6,17 +6,18 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use arcdoor_core::file::{ReadError, read_bounded};
 use arcdoor_frame::{RgbImage, write_png};
+use arcdoor_models::Alignment;
 use serde::{Deserialize, Serialize};
 
+use crate::limits::{MAX_JOURNAL_BYTES, MAX_SMALL_BYTES};
 use crate::trouble::Trouble;
 
 /// Declares a set; the trainer takes no other alignment than it names.
 pub(crate) const DECLARATION: &str = "dataset.toml";
 /// One line a photo: name, outcome, faces found, name of the crop.
 pub(crate) const JOURNAL: &str = "crops.tsv";
-/// Largest journal that is read again, in bytes.
-const MAX_JOURNAL: u64 = 4 << 30;
 
 /// How a set was made: `dataset.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,8 +25,8 @@ const MAX_JOURNAL: u64 = 4 << 30;
 pub(crate) struct Declaration {
     /// Version of this file; 1.
     pub(crate) format: u32,
-    /// `arcface-112`: the ArcFace template in 112x112 pixels.
-    pub(crate) alignment: String,
+    /// How the faces were brought into the crops.
+    pub(crate) alignment: Alignment,
     /// Side of a crop, pixels.
     pub(crate) size: u32,
     /// Whether each folder is one person.
@@ -87,8 +88,8 @@ impl CropSet {
     pub(crate) fn open(dir: &Path, declaration: &Declaration) -> Result<Self> {
         let path = dir.join(DECLARATION);
         if path.is_file() {
-            let text = fs::read_to_string(&path).map_err(|cause| disk(&path, &cause))?;
-            let found: Option<Declaration> = toml::from_str(&text).ok();
+            let text = read_bounded(&path, MAX_SMALL_BYTES).map_err(|cause| disk(&path, &cause))?;
+            let found: Option<Declaration> = toml::from_slice(&text).ok();
             if found.as_ref() != Some(declaration) {
                 let text = format!(
                     "{} was made in another way (see {}): name another --out, or give the same options",
@@ -162,16 +163,14 @@ pub(crate) fn put(dir: &Path, name: &str, crop: &RgbImage) -> Result<()> {
 
 /// The journal up to its last whole line; what a stopped run left after that is cut off.
 fn whole_lines(path: &Path) -> Result<String> {
-    let length = fs::metadata(path).map_or(0, |data| data.len());
-    if length > MAX_JOURNAL {
-        return Err(
-            Trouble::BadInput(format!("{} is longer than {MAX_JOURNAL} bytes", path.display())).into()
-        );
-    }
-    if length == 0 {
-        return Ok(String::new());
-    }
-    let mut bytes = fs::read(path).map_err(|cause| disk(path, &cause))?;
+    let mut bytes = match read_bounded(path, MAX_JOURNAL_BYTES) {
+        Ok(bytes) => bytes,
+        Err(cause) if cause.is_missing() => return Ok(String::new()),
+        Err(cause @ ReadError::TooLarge { .. }) => {
+            return Err(Trouble::BadInput(format!("{} {cause}", path.display())).into());
+        }
+        Err(cause) => return Err(disk(path, &cause).into()),
+    };
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     if whole < bytes.len() {
         bytes.truncate(whole);
@@ -191,7 +190,7 @@ mod tests {
     fn declaration() -> Declaration {
         Declaration {
             format: 1,
-            alignment: "arcface-112".to_owned(),
+            alignment: Alignment::Arcface112,
             size: 112,
             labelled: true,
             tool: "arcdoor-lab 0".to_owned(),

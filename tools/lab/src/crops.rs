@@ -1,4 +1,5 @@
-//! Aligned crops: the pictures of a folder or a zip file, by name, each decoded when it is asked for.
+//! Aligned crops, or photos: the JPEG and PNG files of a folder or a zip file, by name, each decoded when it is asked
+//! for.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -6,6 +7,7 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use arcdoor_core::file::open_regular;
 use arcdoor_frame::{ImageLimits, RgbImage, decode, read_image};
 use zip::ZipArchive;
 
@@ -13,10 +15,10 @@ use crate::trouble::Trouble;
 
 /// Folders within folders that are looked into.
 const MAX_DEPTH: usize = 8;
-/// Most pictures of one source.
-const MAX_PICTURES: usize = 4_000_000;
+/// Most files of one source.
+const MAX_FILES: usize = 4_000_000;
 
-/// Pictures by name: `/`-separated and relative to the folder, or as the zip file has them.
+/// JPEG and PNG files by name: `/`-separated and relative to the folder, or as the zip file has them.
 pub(crate) struct Crops {
     names: Vec<String>,
     place: Place,
@@ -35,7 +37,7 @@ impl Crops {
             walk(path, "", 0, &mut names)?;
             Place::Folder(path.to_path_buf())
         } else {
-            let file = File::open(path).map_err(|cause| {
+            let file = open_regular(path).map_err(|cause| {
                 Trouble::BadInput(format!("cannot open {}: {cause}; give a folder or a .zip", path.display()))
             })?;
             let archive = ZipArchive::new(BufReader::new(file)).map_err(|cause| {
@@ -43,29 +45,26 @@ impl Crops {
             })?;
             let index: BTreeMap<String, usize> = (0..archive.len())
                 .filter_map(|at| archive.name_for_index(at).map(|name| (name.to_owned(), at)))
-                .filter(|(name, _)| is_picture(name))
+                .filter(|(name, _)| is_image(name))
                 .collect();
             names.extend(index.keys().cloned());
             Place::Zip { archive: Box::new(archive), index }
         };
-        if names.is_empty() || names.len() > MAX_PICTURES {
-            let text = format!(
-                "{} pictures (JPEG, PNG) in {}; 1..={MAX_PICTURES} are read",
-                names.len(),
-                path.display()
-            );
+        if names.is_empty() || names.len() > MAX_FILES {
+            let text =
+                format!("{} JPEG and PNG files in {}; 1..={MAX_FILES} are read", names.len(), path.display());
             return Err(Trouble::BadInput(text).into());
         }
         names.sort();
         Ok(Self { names, place })
     }
 
-    /// The pictures' names, in order.
+    /// The files' names, in order.
     pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Decodes one picture.
+    /// Decodes one file.
     pub(crate) fn read(&mut self, name: &str, out: &mut RgbImage) -> Result<()> {
         let limits = ImageLimits::default();
         match &mut self.place {
@@ -80,12 +79,12 @@ impl Crops {
     }
 }
 
-fn is_picture(name: &str) -> bool {
+fn is_image(name: &str) -> bool {
     let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
     matches!(ending.as_deref(), Some("jpg" | "jpeg" | "png"))
 }
 
-/// Adds the pictures below `dir`. Links to folders are not followed, so that no circle is walked.
+/// Adds the JPEG and PNG files below `dir`. Links to folders are not followed, so that no circle is walked.
 fn walk(dir: &Path, prefix: &str, depth: usize, names: &mut Vec<String>) -> Result<()> {
     let cannot = |cause| Trouble::BadInput(format!("cannot list {}: {cause}", dir.display()));
     for entry in fs::read_dir(dir).map_err(cannot)? {
@@ -99,7 +98,7 @@ fn walk(dir: &Path, prefix: &str, depth: usize, names: &mut Vec<String>) -> Resu
             if depth < MAX_DEPTH {
                 walk(&entry.path(), &format!("{name}/"), depth + 1, names)?;
             }
-        } else if is_picture(&name) {
+        } else if is_image(&name) {
             names.push(name);
         }
     }
@@ -127,7 +126,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             write_png(&path, pixel(value).view()).unwrap();
         }
-        fs::write(folder.join("notes.txt"), "no picture").unwrap();
+        fs::write(folder.join("notes.txt"), "no image").unwrap();
         let zip = dir.path().join("set.zip");
         let mut writer = zip::ZipWriter::new(File::create(&zip).unwrap());
         for name in ["b/2.png", "notes.txt", "a/1.PNG", "3.png"] {
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_no_pictures_is_refused() {
+    fn what_holds_no_images_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("x.txt"), "x").unwrap();
         for path in [dir.path().to_path_buf(), dir.path().join("x.txt"), dir.path().join("none")] {

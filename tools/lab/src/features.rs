@@ -1,6 +1,6 @@
 //! Templates of earlier runs in a file, so that a protocol can be run again without the networks.
 //!
-//! One line of JSON ([`Head`]), then the values of every photo that has a template, f32, little-endian.
+//! One line of JSON ([`Head`]), then the values of every sample that has a template, f32, little-endian.
 
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
@@ -29,7 +29,7 @@ struct Head {
     photos: Vec<(String, bool)>,
 }
 
-/// What is known of each photo by its name.
+/// The templates that a file holds, by their samples' names; no template for a sample without a face.
 pub(crate) struct Features {
     path: PathBuf,
     made_by: String,
@@ -82,7 +82,7 @@ impl Features {
         self.known.insert(name, template);
     }
 
-    /// Writes everything; the file changes in one step and is its owner's alone: templates are personal data.
+    /// Writes the file anew; it changes in one step and is its owner's alone: templates are personal data.
     pub(crate) fn write(&self) -> Result<()> {
         let mut known: Vec<(&String, &Option<Template>)> = self.known.iter().collect();
         known.sort_by_key(|(name, _)| *name);

@@ -1,12 +1,12 @@
 //! `arcdoor-lab parity`: the device's engine against reference features, crop by crop.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use arcdoor_calib::Features;
+use arcdoor_core::file::open_regular;
 use arcdoor_frame::{RgbImage, RgbView};
 use arcdoor_infer::{EngineChoice, Net, NetSpec, Session};
 use arcdoor_models::{Alignment, ChannelOrder, Layout, Preprocess, Role};
@@ -16,15 +16,12 @@ use serde::Serialize;
 
 use crate::bench::race::cpu_ms;
 use crate::crops::Crops;
+use crate::face_finder::open_pack;
+use crate::input_file::{read, read_text};
+use crate::limits::{MAX_LIST_BYTES, MAX_ONNX_BYTES, MAX_REFERENCE_BYTES};
 use crate::say::say;
-use crate::sight::open_pack;
 use crate::stats::median;
 use crate::trouble::Trouble;
-
-/// Most bytes of reference features.
-const MAX_REFERENCE: u64 = 1 << 30;
-/// Largest list of names, in bytes.
-const MAX_LIST: u64 = 256 << 20;
 
 /// Arguments of `parity`.
 #[derive(clap::Args)]
@@ -129,8 +126,9 @@ pub(crate) fn run(args: &ParityArgs) -> Result<()> {
 /// Reads the reference's features and gives them unit length.
 fn reference(path: &Path) -> Result<Features> {
     let bad = |cause: &dyn std::fmt::Display| Trouble::BadInput(format!("{}: {cause}", path.display()));
-    let file = File::open(path).map_err(|cause| bad(&cause))?;
-    let mut features = Features::read(BufReader::new(file), MAX_REFERENCE).map_err(|cause| bad(&cause))?;
+    let file = open_regular(path).map_err(|cause| bad(&cause))?;
+    let mut features =
+        Features::read(BufReader::new(file), MAX_REFERENCE_BYTES).map_err(|cause| bad(&cause))?;
     features.normalise().map_err(|cause| bad(&cause))?;
     Ok(features)
 }
@@ -144,12 +142,7 @@ fn names(args: &ParityArgs, crops: &Crops, rows: usize) -> Result<Vec<String>> {
     let mut names = match &args.list {
         None => crops.names().to_vec(),
         Some(list) => {
-            let long = fs::metadata(list).is_ok_and(|data| data.len() > MAX_LIST);
-            if long {
-                return Err(bad(format!("{} is longer than {MAX_LIST} bytes", list.display())));
-            }
-            let text = fs::read_to_string(list)
-                .map_err(|cause| Trouble::BadInput(format!("{}: {cause}", list.display())))?;
+            let text = read_text(list, MAX_LIST_BYTES).map_err(|cause| bad(format!("{cause:#}")))?;
             text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
         }
     };
@@ -187,8 +180,7 @@ impl Candidate {
             return Self::load(file.onnx, &file.preprocess, output, args.engine);
         }
         let path = args.onnx.as_deref().context("neither --onnx nor --pack")?;
-        let bytes =
-            fs::read(path).map_err(|cause| Trouble::BadInput(format!("{}: {cause}", path.display())))?;
+        let bytes = read(path, MAX_ONNX_BYTES).map_err(|cause| Trouble::BadInput(format!("{cause:#}")))?;
         let preprocess = Preprocess {
             width: args.side,
             height: args.side,

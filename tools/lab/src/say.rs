@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Write, stdout};
 
-/// A line.
+/// Prints a line.
 ///
 /// # Errors
 /// What writing it brings; for a reader that went away see [`is_unread`].
@@ -13,7 +13,7 @@ macro_rules! say {
 }
 pub(crate) use say;
 
-/// The same without an end of line.
+/// Prints without an end of line; see [`say`].
 macro_rules! say_on {
     ($($arg:tt)*) => {
         $crate::say::write(format_args!($($arg)*))

@@ -1,4 +1,4 @@
-//! The same work on many things, on several threads.
+//! The same work on many numbered things, on several threads.
 
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,8 +6,8 @@ use std::thread;
 
 use anyhow::Result;
 
-/// Each of `threads` threads runs `work`, which takes the numbers of things from what it is given until there is
-/// none. The first trouble stops all.
+/// Runs `work` on each of `threads` threads. It is handed a function that gives it the numbers 0..`count`, each to one
+/// thread only, and then `None`. After the first error no more numbers are given, and that error is returned.
 pub(crate) fn run(
     threads: usize,
     count: usize,

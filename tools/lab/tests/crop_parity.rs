@@ -45,7 +45,7 @@ fn lab(args: &[&str]) -> (i32, String, String) {
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
-/// Two people with a photo each, a grey picture, and a torn one.
+/// Two people with a photo each, a grey one without a face, and a torn one.
 fn photos(from: &Path, to: &Path) {
     for (photo, name) in [("obama.jpg", "obama/1.jpg"), ("biden.jpg", "biden/1.jpg")] {
         fs::create_dir_all(to.join(name).parent().unwrap()).unwrap();

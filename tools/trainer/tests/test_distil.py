@@ -238,7 +238,7 @@ def test_caches_are_used_again_and_keyed_by_teacher_and_set(place, monkeypatch):
     assert np.allclose(np.linalg.norm(first[:, 1:], axis=2), 1, atol=1e-5)
     monkeypatch.setattr(teachers, "_compute", lambda *_: pytest.fail("the cache was not used"))
     teachers.features(teacher, faces, cache, of_set)
-    other = teachers.Teacher(f"{place}/teacher.onnx", bgr=True)
+    other = teachers.Teacher(f"{place}/teacher.onnx", channel_order="bgr")
     keys = {teachers.key(t, name) for t in (teacher, other) for name in (of_set, "another set")}
     assert len(keys) == 4
     (place / "set" / "p1" / "00000.png").write_bytes(b"torn, too")

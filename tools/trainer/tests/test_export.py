@@ -46,6 +46,7 @@ def test_finish_writes_a_file_that_passes_and_its_card(model, tmp_path, lab):
     card = tomllib.loads(path.with_suffix(".toml").read_text())
     assert card["embedder"]["source_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert card["embedder"]["dimension"] == 64
+    assert card["embedder"]["preprocess"]["alignment"] == "arcface-112"
     graph = onnx.load(path).graph
     assert not graph.value_info
     assert graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
@@ -183,3 +184,19 @@ def test_a_card_that_follows_its_file(model, tmp_path):
     assert card["embedder"]["source_sha256"] == hashlib.sha256(second.read_bytes()).hexdigest()
     assert card["embedder"]["source"].endswith("; int8")
     assert crops.Preprocess.of(second.with_suffix(".toml")) == crops.Preprocess()
+
+
+def test_a_card_says_what_its_network_takes(tmp_path):
+    path = tmp_path / "grey.onnx"
+    path.write_bytes(b"a network")
+    takes = crops.Preprocess((100.0,), (0.01,), "grey")
+    place = export.card(path, export.Export(), 64, "made up", takes)
+    table = tomllib.loads(place.read_text())["embedder"]["preprocess"]
+    assert table == {
+        "width": 112, "height": 112, "layout": "nchw", "channel_order": "grey",
+        "mean": [100.0], "scale": [0.01], "alignment": "arcface-112",
+    }  # fmt: skip
+    assert crops.Preprocess.of(place) == takes
+    place.write_text(place.read_text().replace("arcface-112", "loose"))
+    with pytest.raises(DataError, match="loose"):
+        crops.Preprocess.of(place)

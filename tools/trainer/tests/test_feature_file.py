@@ -60,6 +60,19 @@ def test_crops(tmp_path):
 
 def test_preprocess_of_others():
     inputs = crops.to_input(crops.random(1))
-    other = crops.Preprocess((0.0,) * 3, (1.0,) * 3, bgr=True).apply(inputs)
+    other = crops.Preprocess((0.0,) * 3, (1.0,) * 3, "bgr").apply(inputs)
     assert np.allclose(other[0, 0], crops.random(1)[0, :, :, 2], atol=1e-4)
     assert crops.Preprocess().apply(inputs) is inputs
+
+
+def test_grey_is_one_plane_as_the_device_computes_it():
+    faces = crops.random(2)
+    found = crops.Preprocess((0.0,), (2.0,), "grey").apply(crops.to_input(faces))
+    assert found.shape == (2, 1, 112, 112)
+    assert found.dtype == np.float32
+    wanted = 2 * (0.299 * faces[..., 0] + 0.587 * faces[..., 1] + 0.114 * faces[..., 2])
+    assert np.allclose(found[:, 0], wanted, atol=1e-3)
+    assert crops.Preprocess(channel_order="grey").mean == (127.5,)
+    for wrong in (((0.0,), (1.0,), "rgb"), ((0.0,) * 3, (1.0,) * 3, "grey"), ((), (), "gray"), ((), (0.0,), "grey")):
+        with pytest.raises(DataError):
+            crops.Preprocess(*wrong)

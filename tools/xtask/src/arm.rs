@@ -23,7 +23,7 @@ const LINKER: &str = "aarch64-linux-gnu-gcc";
 const SYSROOT: &str = "/usr/aarch64-linux-gnu";
 /// Debian's packages of an emulator that takes plugins, which the static one does not.
 const EMULATOR: [&str; 2] = ["qemu-user", "libcapstone4"];
-/// Whose photo is looked at.
+/// The demo's photo whose recognition is counted.
 const PHOTO: &str = "obama2.jpg";
 
 /// Says what is missing for building; nothing of it is installed by itself.

@@ -39,7 +39,7 @@ pub(crate) fn nets(json: Option<PathBuf>, only: &str) -> Result<()> {
     cargo::check(bench.args(["--only", only]))
 }
 
-/// The same networks on the plan alone: `profile` by step, or `start`.
+/// `arcdoor-lab bench profile` or `bench start` on those networks, which the plan alone runs.
 pub(crate) fn ours(what: &str, only: &str) -> Result<()> {
     cargo::build_binaries()?;
     pack::build(PACK, None)?;

@@ -1,4 +1,4 @@
-//! `cargo xtask check`: what is too slow for `cargo xtask test`, each to its end.
+//! `cargo xtask check NAME`: single checks that are too slow for `cargo xtask test`.
 
 use std::process::Command;
 use std::time::Instant;
@@ -8,11 +8,11 @@ use anyhow::{Context, Result, ensure};
 use crate::qemu::output;
 use crate::{arm, cargo};
 
-/// Where the sanitizers run.
+/// The platform that AddressSanitizer builds for.
 const HOST: &str = "x86_64-unknown-linux-gnu";
 /// How many cases each property test has by itself.
 const USUAL_CASES: u32 = 256;
-/// Miri takes a thousand times as long.
+/// How many it has under Miri, where each takes a thousand times as long.
 const MIRI_CASES: u32 = 4;
 
 /// The kernels' portable code under Miri: undefined behaviour of any kind.
@@ -42,7 +42,8 @@ pub(crate) fn neon(cases: Option<u32>) -> Result<()> {
     passed("neon", test.arg(arm::TARGET))
 }
 
-/// Operators against plain loops, and drawn graphs on the plan against tract, so many of each.
+/// `cases` random inputs of each operator, compared with a plain loop; and `cases` random graphs, run on the plan and
+/// compared with tract.
 pub(crate) fn equal(cases: u32) -> Result<()> {
     let mut test = cargo::command();
     test.env("PROPTEST_CASES", cases.to_string());
@@ -51,6 +52,7 @@ pub(crate) fn equal(cases: u32) -> Result<()> {
     passed("equal", &mut test)
 }
 
+/// The number of cases as `PROPTEST_CASES` takes it.
 fn number(cases: Option<u32>) -> String {
     cases.unwrap_or(USUAL_CASES).to_string()
 }
@@ -64,6 +66,7 @@ fn on_nightly(folder: &str) -> Command {
     cargo
 }
 
+/// Fails with `advice` where the nightly toolchain lacks `tool`.
 fn nightly(tool: &str, advice: &str) -> Result<()> {
     let mut which = Command::new("rustup");
     let found = output(which.args(["which", "--toolchain", "nightly", tool])).is_ok();
@@ -71,6 +74,7 @@ fn nightly(tool: &str, advice: &str) -> Result<()> {
     Ok(())
 }
 
+/// Runs a check to its end and prints how long it took.
 fn passed(name: &str, command: &mut Command) -> Result<()> {
     let start = Instant::now();
     cargo::check(command).with_context(|| format!("{name} failed"))?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
+use arcdoor_core::{Stage, StageTimes};
 use serde::Deserialize;
 
 use crate::{cargo, fetch, pack};
@@ -34,12 +35,8 @@ struct Row {
     decision: String,
     reason: Option<String>,
     engine: String,
-    detect_us: u32,
-    landmarks_us: u32,
-    quality_us: u32,
-    align_us: u32,
-    embed_us: u32,
-    match_us: u32,
+    #[serde(flatten)]
+    times: StageTimes,
 }
 
 /// Fetches pack and photos, enrols one person, identifies the other photos and prints the table.
@@ -49,9 +46,9 @@ pub(crate) fn run(out: Option<PathBuf>) -> Result<()> {
     cargo::build_binaries()?;
     pack::build(PACK, None)?;
     let photos = fetch::demo_photos()?;
-    let pictures = out.join("pictures");
+    let annotated = out.join("annotated");
     let home = out.join("home");
-    for dir in [&home, &pictures] {
+    for dir in [&home, &annotated] {
         if dir.exists() {
             fs::remove_dir_all(dir).with_context(|| format!("cannot empty {}", dir.display()))?;
         }
@@ -66,7 +63,7 @@ pub(crate) fn run(out: Option<PathBuf>) -> Result<()> {
     header();
     let mut surprises = Vec::new();
     for (photo, expected) in EXPECTED {
-        let row = identify(arcdoor(), &photos.join(photo), &pictures)?;
+        let row = identify(arcdoor(), &photos.join(photo), &annotated)?;
         print_row(photo, &row);
         if row.decision != expected {
             surprises.push(format!("{photo}: expected {expected}, got {}", row.decision));
@@ -78,7 +75,7 @@ pub(crate) fn run(out: Option<PathBuf>) -> Result<()> {
             surprises.push(format!("{photo}: a retry without a reason"));
         }
     }
-    println!("\nannotated pictures: {}", pictures.display());
+    println!("\nannotated photos: {}", annotated.display());
     ensure!(surprises.is_empty(), "not every photo had its expected outcome:\n{}", surprises.join("\n"));
     println!("every photo had its expected outcome");
     Ok(())
@@ -98,12 +95,12 @@ fn arcdoor(home: &Path) -> Command {
     command
 }
 
-fn identify(mut arcdoor: Command, photo: &Path, pictures: &Path) -> Result<Row> {
+fn identify(mut arcdoor: Command, photo: &Path, annotated: &Path) -> Result<Row> {
     let output = arcdoor
         .args(["--json", "identify", "--image"])
         .arg(photo)
         .arg("--annotate")
-        .arg(pictures)
+        .arg(annotated)
         .stderr(Stdio::inherit())
         .output()
         .context("cannot start arcdoor")?;
@@ -115,9 +112,18 @@ fn identify(mut arcdoor: Command, photo: &Path, pictures: &Path) -> Result<Row> 
     serde_json::from_str(text.trim()).with_context(|| format!("cannot read what arcdoor printed: {text}"))
 }
 
+/// The narrowest column of a stage: four digits, a point and a decimal.
+const TIME_WIDTH: usize = 6;
+
+/// A column for each stage, as wide as its name or its times need.
+fn columns(text: impl Fn(Stage) -> String) -> String {
+    let column = |stage: Stage| format!(" {:>1$}", text(stage), stage.name().len().max(TIME_WIDTH));
+    Stage::ALL.into_iter().map(column).collect()
+}
+
 fn header() {
     println!(
-        "{:<24} {:>5}  {:<14} {:>6} {:>9}  {:<38} {:<6} {:>7} {:>9} {:>7} {:>6} {:>6} {:>6}",
+        "{:<24} {:>5}  {:<14} {:>6} {:>9}  {:<38} {:<6}{}",
         "photo",
         "faces",
         "best candidate",
@@ -125,34 +131,23 @@ fn header() {
         "threshold",
         "decision",
         "engine",
-        "detect",
-        "landmarks",
-        "quality",
-        "align",
-        "embed",
-        "match"
+        columns(|stage| stage.name().to_owned()),
     );
 }
 
 /// One line of the table; the times are milliseconds.
 fn print_row(photo: &str, row: &Row) {
-    let ms = |us: u32| f64::from(us) / 1000.0;
     let score = row.score.map_or_else(|| "-".to_owned(), |score| format!("{score:.3}"));
     let decision = match &row.reason {
         Some(reason) => format!("{}: {reason}", row.decision),
         None => row.decision.clone(),
     };
     println!(
-        "{photo:<24} {:>5}  {:<14} {score:>6} {:>9.3}  {decision:<38} {:<6} {:>7.1} {:>9.1} {:>7.1} {:>6.1} {:>6.1} {:>6.1}",
+        "{photo:<24} {:>5}  {:<14} {score:>6} {:>9.3}  {decision:<38} {:<6}{}",
         row.faces,
         row.candidate.as_deref().unwrap_or("-"),
         row.threshold,
         row.engine,
-        ms(row.detect_us),
-        ms(row.landmarks_us),
-        ms(row.quality_us),
-        ms(row.align_us),
-        ms(row.embed_us),
-        ms(row.match_us),
+        columns(|stage| format!("{:.1}", f64::from(row.times.us(stage)) / 1000.0)),
     );
 }

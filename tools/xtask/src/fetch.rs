@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
-/// No file that we unpack is larger.
+/// Largest file that is unpacked, in bytes.
 const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// What kind of package a pin names, and what pip must be told to get the very same file on every machine.

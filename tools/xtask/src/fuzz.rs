@@ -13,8 +13,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::cargo;
 
-/// The name, and whether it needs the inference engine: then built without a sanitizer, whose build would
-/// take a quarter of an hour; our code there has nothing unsafe.
+/// A fuzz target's name, and whether it needs the inference engine. One that does is built without a sanitizer, which
+/// would take a quarter of an hour to build with the engine; our code there has nothing unsafe.
 pub(crate) const TARGETS: [(&str, bool); 9] = [
     ("image", false),
     ("pack", false),
@@ -26,11 +26,12 @@ pub(crate) const TARGETS: [(&str, bool); 9] = [
     ("plan", true),
     ("stored", true),
 ];
-/// A damaged gallery's database is left where it is, on purpose: see `arcdoor-gallery`.
+/// libFuzzer's limits of an input: memory in MB, time in seconds, length in bytes. Leaks are not reported, because
+/// `arcdoor-gallery` leaks a damaged gallery's database on purpose.
 const LIMITS: [&str; 5] =
     ["-rss_limit_mb=2048", "-malloc_limit_mb=1024", "-timeout=20", "-max_len=65536", "-detect_leaks=0"];
 
-/// Runs one of [`TARGETS`] or all of them for so long each.
+/// Runs one of [`TARGETS`], or all of them, for `seconds` each.
 pub(crate) fn run(target: Option<&str>, seconds: u32) -> Result<()> {
     if Command::new("cargo-fuzz").arg("--version").output().is_err() {
         bail!("cargo-fuzz is missing: cargo install cargo-fuzz");

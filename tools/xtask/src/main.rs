@@ -37,7 +37,7 @@ struct Cli {
 enum Command {
     /// Fetch the model pack and sample photos, enrol one person, and show who is let in
     Demo {
-        /// Where the annotated pictures and the demo's gallery go [default: target/demo]
+        /// Where the annotated photos and the demo's gallery go [default: target/demo]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
@@ -62,7 +62,7 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 60)]
         seconds: u32,
     },
-    /// Single checks, most of them too slow for `test`: Miri, AddressSanitizer, NEON, many drawn cases
+    /// Single checks, most of them too slow for `test`: Miri, AddressSanitizer, NEON, many random cases
     Check {
         #[command(subcommand)]
         what: Check,
@@ -104,7 +104,7 @@ enum Check {
         #[arg(long, value_name = "N")]
         cases: Option<u32>,
     },
-    /// Operators against plain loops, and drawn graphs on the plan against tract
+    /// Operators against plain loops, and random graphs on the plan against tract
     Equal {
         /// Cases of each property test
         #[arg(long, value_name = "N", default_value_t = 20_000)]

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "arcdoor", version, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 done or granted; 1 no match, denied or try again; 2 wrong usage; \
-    3 bad input; 4 pack or gallery refused; 5 device or file trouble.")]
+    3 bad input; 4 pack, gallery or log refused; 5 device or file trouble.")]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) global: Global,
@@ -216,6 +216,21 @@ pub(super) enum PackCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum LogCommand {
+    /// Whether the log is what was written: the first record that was removed, altered, moved or cut is named
+    ///
+    /// With the verification key that was shown when the log began, every record is checked against its epoch's key; a
+    /// note that somebody kept elsewhere also tells whether the end was cut off. Ends with 4 where something is wrong.
+    Verify {
+        /// A file that holds the verification key; without it, what is sealed with earlier keys is only checked for its
+        /// order
+        #[arg(long, value_name = "FILE", env = "ARCDOOR_LOG_KEY_FILE")]
+        key_file: Option<PathBuf>,
+        /// A note that `arcdoor log note` printed
+        #[arg(long, value_name = "FILE")]
+        note: Option<PathBuf>,
+    },
+    /// Print the log's head as a signed note: mail it to somebody, who can later tell whether the end was cut off
+    Note,
     /// That grant was wrong: whoever it was is denied being that subject from now on
     Wrong {
         /// The entry's number, as `arcdoor log` prints it
@@ -281,6 +296,14 @@ impl Command {
         matches!(self, Self::Revoke { yes: true, .. })
     }
 
+    /// The file that holds the log's verification key.
+    pub(super) const fn log_key(&self) -> Option<&PathBuf> {
+        match self {
+            Self::Log { command: Some(LogCommand::Verify { key_file, .. }), .. } => key_file.as_ref(),
+            _ => None,
+        }
+    }
+
     pub(super) fn job(self) -> Job {
         Job::Ask(match self {
             Self::Run { replay: Some(path), frames, trace, .. } => {
@@ -300,6 +323,8 @@ impl Command {
             // clap wants a name or --not.
             Self::Enrol { .. } => return Job::WrongUsage,
             Self::Log { command: Some(LogCommand::Wrong { entry }), .. } => Request::LogWrong { entry },
+            Self::Log { command: Some(LogCommand::Verify { note, .. }), .. } => Request::LogVerify { note },
+            Self::Log { command: Some(LogCommand::Note), .. } => Request::LogNote,
             Self::Log { count, of, names, .. } => Request::Log { count, of, names },
             Self::Revoke { name, not: true, .. } => Request::ForgetImpostors { name },
             Self::Revoke { name, erase, .. } => Request::Revoke { name, erase },

@@ -19,8 +19,9 @@ use crate::error::{self, Error};
 use crate::home::Home;
 use crate::home::lock::HomeLock;
 use crate::home::settings::Settings;
-use crate::request::{Begun, begin, doctor};
+use crate::request::{Begun, Secrets, begin, doctor};
 use arcdoor_api::{Access, Feed, Request};
+use arcdoor_log::VerificationKey;
 use args::{Cli, Job};
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
@@ -68,6 +69,7 @@ fn warn(text: &str) {
 fn run(cli: Cli) -> Result<u8, Error> {
     let Cli { global, command } = cli;
     let is_sure = command.is_sure();
+    let log_key = command.log_key().map(|path| prompt::log_key(path)).transpose()?;
     let job = command.job();
     let home = Home::resolve(global.home)?;
     let options = Options {
@@ -86,7 +88,7 @@ fn run(cli: Cli) -> Result<u8, Error> {
                 prompt::confirm(name)?;
             }
             let mut printer = Printer::new(global.json, text::longest_photo(&request));
-            let outcome = ask(home, options, &request, &mut printer)?;
+            let outcome = ask(home, options, &request, log_key, &mut printer)?;
             match printer.trouble() {
                 // A verdict's code says the verdict, and nothing else.
                 Some(error) if request.is_decision() => warn(&Error::Output(error).to_string()),
@@ -105,7 +107,13 @@ fn run(cli: Cli) -> Result<u8, Error> {
     })
 }
 
-fn ask(home: Home, options: Options, request: &Request, reply: &mut dyn Reply) -> Result<Outcome, Error> {
+fn ask(
+    home: Home,
+    options: Options,
+    request: &Request,
+    log_key: Option<VerificationKey>,
+    reply: &mut dyn Reply,
+) -> Result<Outcome, Error> {
     let clock = SystemClock::start();
     if matches!(request, Request::Doctor) {
         return examine(home, options, reply);
@@ -115,13 +123,17 @@ fn ask(home: Home, options: Options, request: &Request, reply: &mut dyn Reply) -
     let passphrase = if prompt::opens_gallery(request) { prompt::gallery(&home)? } else { None };
     let mut device = Device::open(home, hold, options, passphrase)?;
     tell_gone_keys(&device);
-    let secrets = prompt::secrets(request)?;
+    begin_log(&mut device, &clock)?;
+    let secrets = Secrets { log_key, ..prompt::secrets(request)? };
     let done = match (begin(&mut device, request, &secrets, clock.now(), reply)?, request.feed()) {
         (Begun::Frames(stepper), Some(from)) => feed(&mut device, from, stepper, &clock, reply),
         (Begun::Over(outcome), _) => Ok(outcome),
         // Who needs frames names a feed.
         (Begun::Frames(_), None) => Ok(Outcome::Refused),
     };
+    // What was decided is on the disk before anybody acts on the exit code.
+    let closed = device.journal().close(clock.now().utc);
+    let done = done.and_then(|done| closed.map(|()| done));
     if let Some(left) = device.left() {
         warn(&format!("what an earlier gallery or key held may still be on the disk, overwrite it: {left}"));
     }
@@ -158,12 +170,28 @@ fn at_the_door(
     let passphrase = prompt::gallery(&home)?;
     let mut device = Device::open(home, hold, options, passphrase)?;
     tell_gone_keys(&device);
+    let clock = SystemClock::start();
+    begin_log(&mut device, &clock)?;
+    device.tally()?.keep()?;
     // Before anybody waits at the door for what will not come.
     device.work(device.settings().policy)?;
     let frames = Frames::open(from, device.settings())?;
     let trace = trace.map(|path| Trace::create(&path)).transpose()?;
-    let clock = SystemClock::start();
     Loop::new(&mut device, frames, &clock, ()).with_trace(trace).run(most, &mut LinePrinter::new())
+}
+
+/// A new log's verification key is shown before anything is done, and never again.
+fn begin_log(device: &mut Device, clock: &SystemClock) -> Result<(), Error> {
+    if !device.may_write() {
+        return Ok(());
+    }
+    if let Some(key) = device.journal().begin(clock.now().utc)? {
+        warn(&format!(
+            "a log begins; its verification key is shown this once:\n{key}\nwrite it down, and keep it with somebody \
+             who does not hold this device: with it, `arcdoor log verify` can tell whether the log was changed"
+        ));
+    }
+    Ok(())
 }
 
 fn tell_gone_keys(device: &Device) {

@@ -8,8 +8,9 @@ use crate::home::passphrase::{MAX_BYTES, Passphrase};
 use crate::request::Secrets;
 use arcdoor_api::{KeySource, Request};
 use arcdoor_core::SubjectName;
+use arcdoor_log::VerificationKey;
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// A passphrase, and the variable that names a file with it, where nobody is there to type it.
@@ -34,6 +35,8 @@ pub(super) const fn opens_gallery(request: &Request) -> bool {
             | Request::PackInstall { .. }
             | Request::Replay { .. }
             | Request::Tune { .. }
+            | Request::LogVerify { .. }
+            | Request::LogNote
             | Request::Log { of: None, names: false, .. }
     )
 }
@@ -56,6 +59,13 @@ pub(super) fn secrets(request: &Request) -> Result<Secrets, Error> {
         _ => {}
     }
     Ok(secrets)
+}
+
+/// The log's verification key, from a file.
+pub(super) fn log_key(path: &Path) -> Result<VerificationKey, Error> {
+    let missing = || Error::File { path: path.to_owned(), source: io::ErrorKind::NotFound.into() };
+    let text = read_text(path, MAX_BYTES)?.ok_or_else(missing)?;
+    text.trim().parse().map_err(|source| Error::LogKey { path: path.to_owned(), source })
 }
 
 /// Asks before somebody is removed.

@@ -59,6 +59,9 @@ impl Text {
                 writeln!(out, "nobody is denied being {name} any more: {impostors} template(s) removed")
             }
             Response::LogEntry { record, name, probe } => text_log::print(out, record, name.as_ref(), *probe),
+            Response::LogVerified { .. } => text_log::verified(out, response),
+            Response::LogNote { note, .. } => note.lines().try_for_each(|line| writeln!(out, "{line}")),
+            Response::Promise { promise } => writeln!(out, "{}", text_log::broken_promise(promise)),
             Response::Subject { name, subject, templates, impostors, enrolled_unix_s } => {
                 let when = date(*enrolled_unix_s);
                 let denied = if *impostors > 0 { format!("  {impostors} denied") } else { String::new() };

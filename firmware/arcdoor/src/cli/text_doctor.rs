@@ -1,7 +1,8 @@
 //! What the doctor found, for people: how it is, and what to do.
 
 use super::lines::Lines;
-use arcdoor_api::{Check, Finding, Health, KeySource};
+use super::text_log::broken_promise;
+use arcdoor_api::{Check, Finding, Health, KeySource, Promised};
 use arcdoor_core::Basis;
 use std::fmt::Write as _;
 use std::io;
@@ -63,6 +64,12 @@ fn text(finding: &Finding) -> String {
             format!("{subjects} subject(s), {templates} template(s)")
         }
         Finding::Thresholds { .. } => promise(finding),
+        Finding::PromiseStands { promise: Promised { target_fpir, attempts, reports, .. } } => format!(
+            "{:.2} % stands: {reports} wrong grant(s) reported of {attempts} attempt(s) (`arcdoor log wrong N` reports \
+             one)",
+            100.0 * target_fpir
+        ),
+        Finding::PromiseBroken { promise } => broken_promise(promise),
         Finding::NoProbes => {
             "none are kept (keep_probes = 0): `log wrong` cannot be used, `enrol --not` can".to_owned()
         }

@@ -1,7 +1,7 @@
 //! An entry of the log, for people.
 
 use super::lines::Lines;
-use arcdoor_api::{By, Content, Entry, Link, Record};
+use arcdoor_api::{By, Content, Entry, Link, NoteStanding, Promised, Record, Response};
 use arcdoor_core::{SubjectId, SubjectName};
 use std::io;
 
@@ -18,6 +18,59 @@ pub(super) fn print(
     let ((year, month, day), (hour, minute, second)) = (record.at.date(), record.at.time_of_day());
     let at = format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}");
     writeln!(out, "{:>6}  {at}  {text}", record.n)
+}
+
+/// Whether the log is whole: what was checked, and with what.
+pub(super) fn verified(out: &mut Lines<'_>, response: &Response) -> io::Result<()> {
+    let Response::LogVerified { fault, records, sealed, first, head, unfinished, note, keyed, .. } = response
+    else {
+        return Ok(());
+    };
+    let from = first.map_or_else(String::new, |first| format!(", from {first} on"));
+    writeln!(out, "{records} record(s){from}, {sealed} of them checked with their epoch's key")?;
+    if let Some((n, hash)) = head {
+        writeln!(out, "  head: record {n}, {hash}")?;
+    }
+    if !keyed {
+        writeln!(
+            out,
+            "  without the verification key (--key-file), who held the card may have written all but the order of \
+             what is not checked"
+        )?;
+    }
+    let note = match note {
+        NoteStanding::NotGiven => {
+            "no note was given: a cut end within the present epoch shows in nothing else (--note)"
+        }
+        NoteStanding::Held => "the log still holds what the note knows",
+        NoteStanding::Gone => {
+            "what the note knows is not there: removed for its age or size, or after the fault"
+        }
+        NoteStanding::NotSigned => "the note was not signed by this log: it proves nothing",
+    };
+    writeln!(out, "  {note}")?;
+    if *unfinished > 0 {
+        writeln!(
+            out,
+            "  {unfinished} byte(s) at the end are no whole record: a power cut, or somebody, left them"
+        )?;
+    }
+    match fault {
+        Some(fault) => writeln!(out, "the log cannot be trusted from there on: {fault}"),
+        None => writeln!(out, "nothing else is wrong with the log"),
+    }
+}
+
+/// What speaks against the promised rate of wrong grants.
+pub(super) fn broken_promise(promise: &Promised) -> String {
+    let Promised { target_fpir, attempts, reports, at_least } = *promise;
+    format!(
+        "{reports} wrong grants were reported of {attempts} attempts: at least {:.2} % are wrong, and {:.2} % were \
+         promised (wrong to say so at 5 of 100 doors); lower target_fpir in settings.toml, let people show a card or \
+         enter a PIN first, and re-enrol who is mistaken",
+        100.0 * at_least.unwrap_or(0.0),
+        100.0 * target_fpir,
+    )
 }
 
 fn entry_text(entry: &Entry, name: Option<&SubjectName>, probe: bool) -> String {
@@ -38,8 +91,13 @@ fn entry_text(entry: &Entry, name: Option<&SubjectName>, probe: bool) -> String 
             format!("{impostors} impostor template(s) of {} removed", who(subject))
         }
         Entry::Revoked { subject } => format!("revoked {}", who(subject)),
-        Entry::Exporting { subjects, file } => {
-            format!("is about to export {subjects} subject(s) to {}", file.display())
+        Entry::Began { act, subject } => {
+            let whom = subject.as_ref().map_or_else(String::new, |subject| format!(" {}", who(subject)));
+            format!("begins: {}{whom}", act.text())
+        }
+        Entry::Failed { began } => format!("what entry {began} began was not done"),
+        Entry::Exporting { subjects, file, .. } => {
+            format!("begins: exporting {subjects} subject(s) to {}", file.display())
         }
         Entry::ExportFailed { file } => format!("nothing was exported to {}", file.display()),
         Entry::Exported { subjects, file } => format!("exported {subjects} subject(s) to {}", file.display()),
@@ -72,6 +130,10 @@ fn link_text(link: &Link) -> String {
         Link::Torn { bytes } => {
             format!("a power cut left {bytes} byte(s) that were no whole record; dropped")
         }
+        Link::Damaged { after: Some(after) } => {
+            format!("the records after {after} are damaged or missing, and not by a power cut")
+        }
+        Link::Damaged { after: None } => "all earlier records are damaged or missing".to_owned(),
         Link::Removed { first, last, .. } => {
             format!("records {first} to {last} were removed for their age or size")
         }

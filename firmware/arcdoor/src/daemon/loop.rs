@@ -68,6 +68,12 @@ pub trait Decider {
     /// When the log cannot be written.
     fn note(&mut self, sight: &Sight, at: UtcTime) -> Result<(), Error>;
 
+    /// What time demands of the log, and of what must survive a restart; `is_last`: everything is made safe.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    fn settle(&mut self, at: UtcTime, is_last: bool) -> Result<(), Error>;
+
     /// Forgets what was kept for a while, and whose time is over.
     ///
     /// # Errors
@@ -98,6 +104,11 @@ impl Decider for Device {
     fn note(&mut self, sight: &Sight, at: UtcTime) -> Result<(), Error> {
         let Work { recognition, gallery, journal, .. } = self.work(self.settings().policy)?;
         journal.decided(By::Run, sight, gallery, recognition.probe(), at)
+    }
+
+    fn settle(&mut self, at: UtcTime, is_last: bool) -> Result<(), Error> {
+        self.keep_lockout()?;
+        if is_last { self.journal().close(at) } else { self.journal().tick(at) }
     }
 
     fn sweep(&mut self, at: UtcTime) -> Result<(), Error> {
@@ -141,7 +152,8 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
     pub fn run(mut self, most: Option<u64>, reply: &mut dyn Reply) -> Result<Outcome, Error> {
         let outcome = self.each_frame(most, reply);
         self.inbox.close(self.device, self.clock.now());
-        outcome
+        let settled = self.device.settle(self.clock.now().utc, true);
+        outcome.and_then(|outcome| settled.map(|()| outcome))
     }
 
     fn each_frame(&mut self, most: Option<u64>, reply: &mut dyn Reply) -> Result<Outcome, Error> {
@@ -149,6 +161,7 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
         self.device.sweep(self.clock.now().utc)?;
         for frame in 0..most.unwrap_or(u64::MAX) {
             self.inbox.serve(self.device, self.clock.now());
+            self.device.settle(self.clock.now().utc, false)?;
             let next = self.next()?;
             let now = self.clock.now();
             let at_ms = now.at.since(start);
@@ -357,6 +370,10 @@ mod tests {
 
         fn note(&mut self, sight: &Sight, _: UtcTime) -> Result<(), Error> {
             self.noted.push(sight.decision);
+            Ok(())
+        }
+
+        fn settle(&mut self, _: UtcTime, _: bool) -> Result<(), Error> {
             Ok(())
         }
 

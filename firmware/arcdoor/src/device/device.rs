@@ -7,14 +7,17 @@ use crate::error::Error;
 use crate::home::file::sweep_parts;
 use crate::home::keys::{Keys, Opened};
 use crate::home::lock::HomeLock;
+use crate::home::lockout::Lockout;
 use crate::home::passphrase::Passphrase;
 use crate::home::settings::{EngineName, GoneKey, Settings};
+use crate::home::tally::Tally;
 use crate::home::tuning::TuningProblem;
 use crate::home::{Home, packs, tuning};
-use arcdoor_api::KeySource;
+use arcdoor_api::{Act, Entry, KeySource, UtcTime};
+use arcdoor_core::SubjectId;
 use arcdoor_gallery::{FileFolder, Gallery, GalleryError};
 use arcdoor_models::Pack;
-use arcdoor_pipeline::{LockoutState, Policy, Rules, Thresholds};
+use arcdoor_pipeline::{Policy, Rules, Thresholds};
 use arcdoor_vision::DetectorKind;
 use arcdoor_vision::tuning::Tuning;
 
@@ -57,7 +60,7 @@ pub struct Device {
     pack: Option<Pack>,
     recognition: Option<Recognition>,
     /// What recognition goes on with when it is loaded anew.
-    lockout: LockoutState,
+    lockout: Lockout,
     gallery: Option<Opened>,
     /// For a gallery of so many templates.
     thresholds: Option<(usize, Thresholds)>,
@@ -71,7 +74,7 @@ pub struct Work<'a> {
     /// Who is enrolled.
     pub gallery: &'a mut Gallery,
     /// Where it is noted.
-    pub journal: &'a Journal,
+    pub journal: &'a mut Journal,
     /// What decisions are held against, for the gallery as it is now.
     pub rules: Rules,
 }
@@ -104,6 +107,7 @@ impl Device {
     pub fn with(home: Home, hold: HomeLock, settings: Settings, passphrase: Option<Passphrase>) -> Self {
         Self {
             journal: Journal::new(&home, &settings),
+            lockout: Lockout::read(&home),
             home,
             hold,
             settings,
@@ -112,7 +116,6 @@ impl Device {
             passphrase,
             pack: None,
             recognition: None,
-            lockout: LockoutState::default(),
             gallery: None,
             thresholds: None,
         }
@@ -141,6 +144,12 @@ impl Device {
         &self.home
     }
 
+    /// Whether anything in it may be written.
+    #[must_use]
+    pub const fn may_write(&self) -> bool {
+        self.hold.may_write()
+    }
+
     /// What the installer chose, with the flags over it.
     #[must_use]
     pub const fn settings(&self) -> &Settings {
@@ -154,9 +163,47 @@ impl Device {
     }
 
     /// Where everything is noted.
-    #[must_use]
-    pub const fn journal(&self) -> &Journal {
-        &self.journal
+    pub const fn journal(&mut self) -> &mut Journal {
+        &mut self.journal
+    }
+
+    /// Notes an operator's act, safely; the number of its entry.
+    ///
+    /// # Errors
+    /// When the log cannot be written.
+    pub fn note(&mut self, entry: &Entry, at: UtcTime) -> Result<u64, Error> {
+        let gallery = self.gallery.as_ref().and_then(|opened| opened.gallery.id());
+        self.journal.note(entry, at, gallery)
+    }
+
+    /// Does an operator's act whose beginning is safely in the log before it takes effect. What it did is the caller's to
+    /// note; that it failed is noted here.
+    ///
+    /// # Errors
+    /// When the log cannot be written, and nothing was done then; when `work` fails.
+    pub fn act<T>(
+        &mut self,
+        act: Act,
+        subject: Option<SubjectId>,
+        at: UtcTime,
+        work: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let began = self.note(&Entry::Began { act, subject }, at)?;
+        let done = work(self);
+        if done.is_err() {
+            // The first reason is told.
+            let _ = self.note(&Entry::Failed { began }, at);
+        }
+        done
+    }
+
+    /// What was counted since the rate of wrong grants was promised.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn tally(&mut self) -> Result<Tally, Error> {
+        let log = self.journal.folder()?;
+        Tally::count(&self.home, &self.settings, &log)
     }
 
     /// The chosen pack, verified.
@@ -239,7 +286,7 @@ impl Device {
         let lockout = &self.lockout;
         open_once(&mut self.recognition, || {
             let recognition = Recognition::open(pack, settings, tuning::of(home, pack))?;
-            Ok(recognition.resuming(lockout.clone()))
+            Ok(recognition.resuming(lockout.state().clone()))
         })
     }
 
@@ -253,7 +300,7 @@ impl Device {
         let lockout = &self.lockout;
         let recognition = open_once(&mut self.recognition, || {
             let recognition = Recognition::open(pack, settings, tuning::of(home, pack))?;
-            Ok(recognition.resuming(lockout.clone()))
+            Ok(recognition.resuming(lockout.state().clone()))
         })?;
         let way = Way { home, key_source: self.key_source, may_write: self.hold.may_write() };
         let gallery = open_gallery(&mut self.gallery, way, pack, self.passphrase.as_ref())?;
@@ -263,7 +310,7 @@ impl Device {
             _ => thresholds(&settings.calibration(pack), settings, templates)?,
         };
         self.thresholds = Some((templates, thresholds));
-        Ok(Work { recognition, gallery, journal: &self.journal, rules: Rules { thresholds, policy } })
+        Ok(Work { recognition, gallery, journal: &mut self.journal, rules: Rules { thresholds, policy } })
     }
 
     /// Tiles that were measured here for the chosen pack.
@@ -287,8 +334,19 @@ impl Device {
     /// Throws recognition away, with all that it remembers but a lockout and the denials that lead to one; the next
     /// decision loads it anew.
     pub fn drop_recognition(&mut self) {
-        if let Some(recognition) = self.recognition.take() {
-            self.lockout = recognition.lockout();
+        // A lockout that cannot be written holds until the next restart.
+        let _ = self.keep_lockout();
+        self.recognition = None;
+    }
+
+    /// Keeps the lockout, and the denials that lead to one, for whoever starts next.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_lockout(&mut self) -> Result<(), Error> {
+        match &self.recognition {
+            Some(recognition) => self.lockout.keep(recognition.lockout()),
+            None => Ok(()),
         }
     }
 

@@ -99,10 +99,28 @@ impl Home {
         self.0.join("tuning.toml")
     }
 
-    /// The log's file.
+    /// The log's folder.
     #[must_use]
     pub fn log(&self) -> PathBuf {
-        self.0.join("log.jsonl")
+        self.0.join("log")
+    }
+
+    /// The files of the log of earlier versions, the oldest first; what they hold is taken over once.
+    #[must_use]
+    pub fn older_logs(&self) -> [PathBuf; 2] {
+        ["log.1.jsonl", "log.jsonl"].map(|name| self.0.join(name))
+    }
+
+    /// The file that a lockout is kept in.
+    #[must_use]
+    pub fn lockout(&self) -> PathBuf {
+        self.0.join("lockout.json")
+    }
+
+    /// The file of what was counted since the rate of wrong grants was promised.
+    #[must_use]
+    pub fn tally(&self) -> PathBuf {
+        self.0.join("tally.json")
     }
 }
 

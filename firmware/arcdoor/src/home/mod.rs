@@ -7,7 +7,9 @@
 //! | `gallery.key` | the gallery's key, where nothing stronger is used; see [`keys`] |
 //! | `key-source` | where that key must come from; see [`pin`] |
 //! | `probes.bin` | sealed probes of the newest grants, where the settings ask for them; see [`probes`] |
-//! | `log.jsonl`, `log.1.jsonl` | decisions and enrolments; see [`log`] |
+//! | `log/` | decisions and operators' acts, sealed; see `arcdoor_log` |
+//! | `lockout.json` | the lockout, and denials that lead to one; see [`lockout`] |
+//! | `tally.json` | attempts and reported wrong grants; see [`tally`] |
 //! | `tuning.toml` | tiles that were measured on this device; see [`tuning`] |
 //! | `packs/NAME/` | installed packs; see [`packs`] |
 //! | `pack-versions.toml` | the highest version of each that was ever installed; see [`versions`] |
@@ -17,12 +19,13 @@ pub mod file;
 mod home;
 pub mod keys;
 pub mod lock;
-pub mod log;
+pub mod lockout;
 pub mod packs;
 pub mod passphrase;
 pub mod pin;
 pub mod probes;
 pub mod settings;
+pub mod tally;
 pub mod tuning;
 pub mod versions;
 

@@ -14,6 +14,7 @@
 //!
 //! keep_probes = 0           # sealed probes of so many of the newest grants, for `log wrong`; 0 to 256, 0: none
 //! keep_probes_h = 72        # hours; 1 to 720
+//! keep_log_days = 90        # the log; 7 to 3650, and at most 64 MiB
 //!
 //! trusted_keys = ["RW..."]        # whose packs are taken: minisign public keys
 //! allow_unsigned_packs = false    # true: packs need no signature
@@ -31,6 +32,7 @@ use super::file::read_text;
 use super::probes::{MOST_HOURS, MOST_PROBES};
 use crate::error::Error;
 use arcdoor_core::{Calibration, Fmr, Rect};
+use arcdoor_log::Retention;
 use arcdoor_models::{Pack, TrustedKey};
 use arcdoor_vision::tuning::Tuning;
 use arcdoor_vision::{DetectorKind, EngineChoice, RunOptions, Threads};
@@ -98,6 +100,9 @@ pub struct Settings {
     /// For how many hours, 1 to 720.
     #[serde(deserialize_with = "hours")]
     pub keep_probes_h: u64,
+    /// For how many days the log is kept, 7 to 3650; at most 64 MiB of it.
+    #[serde(deserialize_with = "days")]
+    pub keep_log_days: u16,
     /// Whose signatures on packs are taken.
     pub trusted_keys: Vec<TrustedKey>,
     /// Whether a pack needs no signature.
@@ -122,6 +127,7 @@ impl Default for Settings {
             camera: "/dev/video0".to_owned(),
             keep_probes: 0,
             keep_probes_h: 72,
+            keep_log_days: Retention::DEFAULT.days,
             trusted_keys: Vec::new(),
             allow_unsigned_packs: false,
             policy: PolicySettings::default(),
@@ -166,6 +172,15 @@ fn hours<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
         Ok(hours)
     } else {
         Err(D::Error::custom("keep_probes_h lies within 1 to 720 hours"))
+    }
+}
+
+fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let days = u16::deserialize(deserializer)?;
+    if (7..=3650).contains(&days) {
+        Ok(days)
+    } else {
+        Err(D::Error::custom("keep_log_days lies within 7 to 3650 days"))
     }
 }
 

@@ -56,6 +56,7 @@ pub fn doctor(device: &mut Device, trouble: &Trouble, reply: &mut dyn Reply) -> 
             for (check, finding) in gallery(device) {
                 say(check, finding)?;
             }
+            say(Check::Promise, promised(device))?;
             say(Check::Probes, probes(device.settings()))?;
         }
         Err(error) => {
@@ -202,6 +203,15 @@ fn promise(
         is_met: at.is_met,
         fitted: (!at.is_met && fitted.is_met).then_some(fitted.threshold.value.0),
     })
+}
+
+/// Whether the promised rate of wrong grants stands.
+fn promised(device: &mut Device) -> Finding {
+    match device.tally().and_then(|tally| tally.promised()) {
+        Ok(promise) if promise.at_least.is_some() => Finding::PromiseBroken { promise },
+        Ok(promise) => Finding::PromiseStands { promise },
+        Err(error) => failed(&error),
+    }
 }
 
 /// What is kept of people who were let in.

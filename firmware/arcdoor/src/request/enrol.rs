@@ -4,7 +4,7 @@ use super::find::find;
 use super::frames::{Begun, Stepper};
 use crate::device::{Device, Now, Outcome, Reply, Work};
 use crate::error::Error;
-use arcdoor_api::{Advice, Entry, Feed, NewName, Progress, Response, View};
+use arcdoor_api::{Act, Advice, Entry, Feed, NewName, Progress, Response, View};
 use arcdoor_core::limits::MAX_TEMPLATES_PER_SUBJECT;
 use arcdoor_core::{Millis, SubjectId, SubjectName, Template};
 use arcdoor_gallery::{Gallery, GalleryError};
@@ -67,11 +67,11 @@ pub(super) fn forget_impostors(
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
     let unknown = || Error::UnknownName(name.clone());
-    let gallery = &mut device.enrolled()?.ok_or_else(unknown)?.gallery;
-    let subject = find(gallery, name)?.id;
-    let impostors = gallery.forget_impostors(subject)?;
+    let subject = find(&device.enrolled()?.ok_or_else(unknown)?.gallery, name)?.id;
+    let impostors = device.act(Act::ForgetImpostors, Some(subject), now.utc, |device| {
+        Ok(device.enrolled()?.ok_or_else(unknown)?.gallery.forget_impostors(subject)?)
+    })?;
     device
-        .journal()
         .note(&Entry::ImpostorsForgotten { subject, impostors }, now.utc)
         .map_err(|error| error.after(format!("nobody is denied being {name} any more")))?;
     reply.answer(&Response::ImpostorsForgotten { name: name.clone(), subject, impostors })?;
@@ -132,7 +132,7 @@ impl Job {
     /// Holds the views against the gallery, and stores them.
     fn conclude(self, device: &mut Device, now: Now, reply: &mut dyn Reply) -> Result<Outcome, Error> {
         let Self { name, plan: Plan { purpose, .. }, enrolment, views, .. } = self;
-        let Work { gallery, journal, rules, .. } = device.work(Policy::still())?;
+        let Work { gallery, rules, .. } = device.work(Policy::still())?;
         let finished = match enrolment.finish(gallery)? {
             Ok(finished) => finished,
             Err(EnrolmentRefused::NoView { .. }) => {
@@ -150,23 +150,14 @@ impl Job {
         let advice = advice(gallery, &finished, held, rules.thresholds.identify.value.0);
         let consistency = finished.consistency.map(|score| score.0);
         let templates = held + finished.templates.len();
-        let (subject, entry) = match purpose.subject() {
-            None => {
-                let subject = gallery.enrol(&name, &finished.templates, now.utc.unix_s())?;
-                (subject, Entry::Enrolled { subject, templates })
-            }
-            Some(subject) => {
-                if matches!(purpose, Purpose::Add { .. }) {
-                    gallery.add_templates(subject, &finished.templates)?;
-                } else {
-                    gallery.replace_templates(subject, &finished.templates)?;
-                }
-                (subject, Entry::ReEnrolled { subject, templates })
-            }
+        let stored = store(device, &name, purpose, &finished.templates, now)?;
+        let entry = match purpose.subject() {
+            None => Entry::Enrolled { subject: stored, templates },
+            Some(subject) => Entry::ReEnrolled { subject, templates },
         };
         let done = format!("{name} is enrolled with {templates} template(s)");
-        journal.note(&entry, now.utc).map_err(|error| error.after(done))?;
-        let subject = Some(subject);
+        device.note(&entry, now.utc).map_err(|error| error.after(done))?;
+        let subject = Some(stored);
         reply.answer(&Response::Enrolled { name, subject, templates, views, consistency, advice })?;
         Ok(Outcome::Done)
     }
@@ -205,6 +196,27 @@ impl Stepper for Job {
         }
         self.conclude(device, now, reply)
     }
+}
+
+/// Stores the templates of an enrolment.
+fn store(
+    device: &mut Device,
+    name: &SubjectName,
+    purpose: Purpose,
+    templates: &[Template],
+    now: Now,
+) -> Result<SubjectId, Error> {
+    let act = if purpose.subject().is_none() { Act::Enrol } else { Act::ReEnrol };
+    device.act(act, purpose.subject(), now.utc, |device| {
+        let gallery = device.gallery()?;
+        Ok(match purpose {
+            Purpose::Add { subject } => gallery.add_templates(subject, templates).map(|()| subject)?,
+            Purpose::Replace { subject } => {
+                gallery.replace_templates(subject, templates).map(|()| subject)?
+            }
+            Purpose::New { .. } | Purpose::Deny { .. } => gallery.enrol(name, templates, now.utc.unix_s())?,
+        })
+    })
 }
 
 /// What photos of which none could be used come to.
@@ -249,7 +261,7 @@ pub(super) fn deny(
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
     let unknown = || GalleryError::UnknownSubject(subject);
-    let gallery = &mut device.enrolled()?.ok_or_else(unknown)?.gallery;
+    let gallery = &device.enrolled()?.ok_or_else(unknown)?.gallery;
     let mut score: Option<f32> = None;
     for template in templates {
         let now = gallery.verify(subject, template)?.map(|score| score.0);
@@ -258,7 +270,10 @@ pub(super) fn deny(
             (held, now) => held.or(now),
         };
     }
-    gallery.deny(subject, templates)?;
+    device.act(Act::Deny, Some(subject), now.utc, |device| {
+        Ok(device.enrolled()?.ok_or_else(unknown)?.gallery.deny(subject, templates)?)
+    })?;
+    let gallery = &device.enrolled()?.ok_or_else(unknown)?.gallery;
     let known = gallery.subject(subject).ok_or_else(unknown)?;
     let (name, impostors) = (known.name.clone(), known.impostors);
     let mut advice = Vec::new();
@@ -266,7 +281,6 @@ pub(super) fn deny(
         advice.push(Advice::DeniesOwn { views: denied, of });
     }
     device
-        .journal()
         .note(&Entry::NotThisPerson { subject, wrong, impostors }, now.utc)
         .map_err(|error| error.after(format!("this person is denied being {name}")))?;
     reply.answer(&Response::NotThisPerson { name, subject, wrong, score, impostors, views, advice })?;

@@ -4,10 +4,11 @@ use super::find::find;
 use crate::device::{Device, Now, Outcome, Reply};
 use crate::error::Error;
 use crate::home::passphrase::{Kdf, Passphrase};
-use arcdoor_api::{Entry, KeySource, Record, Remain, Response, UtcTime};
+use arcdoor_api::{Act, Content, Entry, KeySource, Remain, Response, UtcTime};
 use arcdoor_core::{SubjectId, SubjectName};
-use arcdoor_gallery::{FileFolder, Gallery, Subject};
-use std::path::Path;
+use arcdoor_gallery::{FileFolder, Gallery, Subject, part_name};
+use arcdoor_log::Records;
+use std::path::{Path, PathBuf};
 
 /// Everybody enrolled.
 pub(super) fn list(device: &mut Device, reply: &mut dyn Reply) -> Result<Outcome, Error> {
@@ -43,12 +44,13 @@ pub(super) fn revoke(
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
     let unknown = || Error::UnknownName(name.clone());
-    let gallery = &mut device.enrolled()?.ok_or_else(unknown)?.gallery;
-    let subject = find(gallery, name)?.id;
-    let subject = gallery.revoke(subject)?;
+    let id = find(&device.enrolled()?.ok_or_else(unknown)?.gallery, name)?.id;
+    let subject = device.act(Act::Revoke, Some(id), now.utc, |device| {
+        Ok(device.enrolled()?.ok_or_else(unknown)?.gallery.revoke(id)?)
+    })?;
     let done = format!("{} is revoked", subject.name);
-    let remains = forget(device, subject.id, erase, now).map_err(|error| error.after(done.clone()))?;
-    let Subject { id, name, templates, impostors, .. } = subject;
+    let remains = forget(device, id, erase, now).map_err(|error| error.after(done.clone()))?;
+    let Subject { name, templates, impostors, .. } = subject;
     reply
         .answer(&Response::Revoked { name, subject: id, templates, impostors, erased: erase, remains })
         .map_err(|error| error.after(done))?;
@@ -57,7 +59,7 @@ pub(super) fn revoke(
 
 /// What is kept of a revoked subject beside the gallery goes, too; what remains.
 fn forget(device: &mut Device, id: SubjectId, erase: bool, now: Now) -> Result<Vec<Remain>, Error> {
-    device.journal().note(&Entry::Revoked { subject: id }, now.utc)?;
+    device.note(&Entry::Revoked { subject: id }, now.utc)?;
     device.journal().probes.forget_subject(id)?;
     let mut remains = vec![Remain::LogEntries];
     if erase {
@@ -78,18 +80,36 @@ fn forget(device: &mut Device, id: SubjectId, erase: bool, now: Now) -> Result<V
     Ok(remains)
 }
 
-/// Where the log says that everybody was written since the subject was enrolled: by the order of its entries, for a clock
-/// may have been wrong at either.
-fn exports(device: &Device, subject: SubjectId) -> Result<Vec<Remain>, Error> {
-    let records = device.journal().log.read()?;
-    let enrolled = |record: &Record| matches!(record.entry(), Some(Entry::Enrolled { subject: id, .. }) if *id == subject);
-    let since = records.iter().rposition(enrolled).unwrap_or(0);
-    let mut files = Vec::new();
-    for record in &records[since..] {
-        if let Some(Entry::Exported { file, .. }) = record.entry() {
-            files.push(Remain::Export { at: record.at, is_there: file.exists(), file: file.clone().into() });
+/// Where the log says that everybody was written since the subject was enrolled, or was about to be: by the order of its
+/// records, for a clock may have been wrong at either.
+fn exports(device: &mut Device, subject: SubjectId) -> Result<Vec<Remain>, Error> {
+    let log = device.journal().folder()?;
+    let (mut files, mut ended) = (Vec::new(), Vec::new());
+    // A line that is no record is a matter of `log verify`.
+    for record in Records::newest_first(&log)?.flatten() {
+        let at = record.at;
+        let mut remains = |file: PathBuf| {
+            files.push(Remain::Export { at, is_there: file.exists(), file: file.into() });
+        };
+        match record.content {
+            Content::Entry(Entry::Exported { file, .. }) => {
+                ended.push(file.clone());
+                remains(file);
+            }
+            Content::Entry(Entry::ExportFailed { file }) => ended.push(file),
+            Content::Entry(Entry::Exporting { file, part, .. }) => {
+                // The newest end of a file is that of its newest beginning.
+                if let Some(at) = ended.iter().rposition(|ended| *ended == file) {
+                    ended.remove(at);
+                } else {
+                    [file, part].into_iter().filter(|file| file.exists()).for_each(remains);
+                }
+            }
+            Content::Entry(Entry::Enrolled { subject: enrolled, .. }) if enrolled == subject => break,
+            _ => {}
         }
     }
+    files.reverse();
     if files.is_empty() {
         files.push(Remain::NoExport);
     }
@@ -109,6 +129,7 @@ pub(super) fn export(
     if opened.passphrase().is_some_and(|own| own == passphrase) {
         return Err(Error::SamePassphrase);
     }
+    let subjects = opened.gallery.len();
     // The log must find it again, and JSON is text.
     let place = std::path::absolute(file).map_err(|source| Error::File { path: file.to_owned(), source })?;
     if place.to_str().is_none() {
@@ -117,17 +138,27 @@ pub(super) fn export(
     if file.symlink_metadata().is_ok() {
         return Err(Error::Exists(file.to_owned()));
     }
-    let kdf = Kdf::fresh()?;
-    let key = kdf.key(passphrase)?;
-    let subjects = opened.gallery.len();
-    opened.gallery.export(file, &key, &kdf.to_hint())?;
+    let part = part_name()?;
+    let beginning = Entry::Exporting { subjects, file: place.clone(), part: place.with_file_name(&part) };
+    device.note(&beginning, now.utc)?;
+    if let Err(error) = write_export(device, file, &part, passphrase) {
+        // The first reason is told.
+        let _ = device.note(&Entry::ExportFailed { file: place }, now.utc);
+        return Err(error);
+    }
     let exported = format!("everybody is exported to {}", file.display());
     device
-        .journal()
         .note(&Entry::Exported { subjects, file: place }, now.utc)
         .map_err(|error| error.after(exported))?;
     reply.answer(&Response::Exported { file: file.into(), subjects })?;
     Ok(Outcome::Done)
+}
+
+fn write_export(device: &mut Device, file: &Path, part: &str, passphrase: &Passphrase) -> Result<(), Error> {
+    let kdf = Kdf::fresh()?;
+    let key = kdf.key(passphrase)?;
+    let gallery = &device.enrolled()?.ok_or(Error::NobodyEnrolled)?.gallery;
+    Ok(gallery.export(file, part, &key, &kdf.to_hint())?)
 }
 
 /// Enrols everybody of an exported file whose name is free here.
@@ -142,12 +173,14 @@ pub(super) fn import(
     let kdf = Kdf::from_hint(&Gallery::hint(&folder, name)?)?;
     let key = kdf.key(passphrase.ok_or(Error::NoPassphrase)?)?;
     let other = Gallery::view(&folder, name, &key)?;
-    let gallery = device.gallery()?;
-    let before = gallery.len();
-    let skipped = gallery.import(&other)?;
-    let subjects = gallery.len() - before;
+    device.gallery()?;
+    let (subjects, skipped) = device.act(Act::Import, None, now.utc, |device| {
+        let gallery = device.gallery()?;
+        let before = gallery.len();
+        let skipped = gallery.import(&other)?;
+        Ok((gallery.len() - before, skipped))
+    })?;
     device
-        .journal()
         .note(&Entry::Imported { subjects }, now.utc)
         .map_err(|error| error.after(format!("{subjects} subject(s) are imported")))?;
     reply.answer(&Response::Imported { subjects, skipped })?;
@@ -163,27 +196,29 @@ pub(super) fn change_key(
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
     // Before `reseal` opens it, which would take no weaker key.
-    device.enrolled_by_any_key()?;
-    device.reseal(|keys, opened| keys.change(opened.gallery, to, passphrase))?;
+    device.enrolled_by_any_key()?.ok_or(Error::NobodyEnrolled)?;
+    device.act(Act::ChangeKey, None, now.utc, |device| {
+        device.reseal(|keys, opened| keys.change(opened.gallery, to, passphrase))
+    })?;
     changed_key(device, to, now.utc, reply)
 }
 
 /// Issues every template anew under a new key from where the old one came from.
 pub(super) fn renew_key(device: &mut Device, now: Now, reply: &mut dyn Reply) -> Result<Outcome, Error> {
     let source = device.enrolled()?.ok_or(Error::NobodyEnrolled)?.source();
-    device.reseal(|keys, opened| keys.renew(opened))?;
+    device.act(Act::ChangeKey, None, now.utc, |device| device.reseal(|keys, opened| keys.renew(opened)))?;
     changed_key(device, source, now.utc, reply)
 }
 
 fn changed_key(
-    device: &Device,
+    device: &mut Device,
     source: KeySource,
     at: UtcTime,
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
-    let journal = device.journal();
     // They lie under the old key, which nobody has any more.
-    let noted = journal.probes.forget_all().and_then(|()| journal.note(&Entry::KeyChanged { source }, at));
+    let forgotten = device.journal().probes.forget_all();
+    let noted = forgotten.and_then(|()| device.note(&Entry::KeyChanged { source }, at));
     noted.map_err(|error| error.after("the gallery is under a new key"))?;
     reply.answer(&Response::KeyChanged { source })?;
     Ok(Outcome::Done)

@@ -2,21 +2,12 @@
 
 use super::find::find;
 use super::frames::Begun;
+use super::secrets::Secrets;
 use super::{doctor, enrol, gallery, identify, log, pack, replay, tune};
 use crate::device::{Device, Now, Reply};
 use crate::error::Error;
-use crate::home::passphrase::Passphrase;
 use arcdoor_api::{Feed, MAX_PHOTOS, Request};
 use arcdoor_pipeline::Question;
-
-/// Passphrases that came with a request.
-#[derive(Debug, Default)]
-pub struct Secrets {
-    /// What a gallery or an export is to be sealed with.
-    pub new: Option<Passphrase>,
-    /// What opens the file that is to be imported.
-    pub file: Option<Passphrase>,
-}
 
 /// Carries a request out, up to where it needs frames.
 ///
@@ -54,6 +45,8 @@ pub fn begin(
         Request::ForgetImpostors { name } => enrol::forget_impostors(device, name, now, reply),
         Request::Log { count, of, names } => log::show(device, *count, of.as_ref(), *names, reply),
         Request::LogWrong { entry } => log::wrong(device, *entry, now, reply),
+        Request::LogVerify { note } => log::check(device, secrets, note.as_deref(), reply),
+        Request::LogNote => log::note(device, now, reply),
         Request::List => gallery::list(device, reply),
         Request::Show { name } => gallery::show(device, name, reply),
         Request::Revoke { name, erase } => gallery::revoke(device, name, *erase, now, reply),

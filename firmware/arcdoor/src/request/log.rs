@@ -1,12 +1,19 @@
-//! What was: the log, and grants that were wrong.
+//! What was: the log, whether it can be trusted, and grants that were wrong.
 
 use super::enrol::deny;
 use super::find::find;
+use super::secrets::Secrets;
 use crate::device::{Device, Now, Outcome, Reply};
-use crate::error::Error;
+use crate::error::{Error, PACK};
+use crate::home::file::read_text;
 use crate::home::probes::Moment;
-use arcdoor_api::{Entry, Record, Response, Verdict};
+use arcdoor_api::{Entry, NoteStanding, Record, Response, Verdict};
 use arcdoor_core::SubjectName;
+use arcdoor_log::{MAX_NOTE_BYTES, Note, Noted, Records, Report, verify};
+use std::path::Path;
+
+/// Attempts to verify a log that somebody may be writing to.
+const ATTEMPTS: u32 = 3;
 
 /// The newest entries. Needs the gallery, and with it the key, for names alone.
 pub(super) fn show(
@@ -16,20 +23,34 @@ pub(super) fn show(
     names: bool,
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
-    let mut records = device.journal().log.read()?;
+    let log = device.journal().folder()?;
     let kept = device.journal().probes.moments()?;
+    let promise = device.tally()?.promised()?;
     let opened = if names || of.is_some() { device.enrolled()? } else { None };
     let gallery = opened.as_ref().map(|opened| &opened.gallery);
-    if let Some(name) = of {
-        let subject = find(gallery.ok_or_else(|| Error::UnknownName(name.clone()))?, name)?.id;
-        records.retain(|record| record.subject() == Some(subject));
+    let wanted = match of {
+        Some(name) => Some(find(gallery.ok_or_else(|| Error::UnknownName(name.clone()))?, name)?.id),
+        None => None,
+    };
+    let mut newest = Vec::new();
+    for record in Records::newest_first(&log)? {
+        if newest.len() == count {
+            break;
+        }
+        let record = record?;
+        if wanted.is_none() || record.subject() == wanted {
+            newest.push(record);
+        }
     }
-    let shown = records.len().saturating_sub(count);
-    for record in records.drain(shown..) {
-        let subject = record.subject().and_then(|subject| gallery?.subject(subject));
+    for record in newest.into_iter().rev() {
+        let here = record.gallery.is_none() || record.gallery == gallery.and_then(|gallery| gallery.id());
+        let subject = record.subject().filter(|_| here).and_then(|subject| gallery?.subject(subject));
         let name = subject.map(|subject| subject.name.clone());
         let probe = granted(&record).is_some_and(|moment| kept.contains(&moment));
         reply.answer(&Response::LogEntry { record, name, probe })?;
+    }
+    if promise.at_least.is_some() {
+        reply.answer(&Response::Promise { promise })?;
     }
     Ok(Outcome::Done)
 }
@@ -41,25 +62,85 @@ pub(super) fn wrong(
     now: Now,
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
-    let records = device.journal().log.read()?;
-    let record = records.iter().find(|record| record.n == entry).ok_or(Error::NoEntry(entry))?;
-    let moment = granted(record).ok_or(Error::NoGrant(entry))?;
+    let record = device.journal().record(entry)?;
+    let moment = granted(&record).ok_or(Error::NoGrant(entry))?;
     device.journal().probes.sweep(now.utc.unix_s())?;
     let gone = || Error::NoProbe(entry);
     let sealed = device.journal().probes.find(moment)?.ok_or_else(gone)?;
     let gallery = &device.enrolled()?.ok_or_else(gone)?.gallery;
+    // Numbers of another gallery are other people's.
+    if record.gallery.is_some() && record.gallery != gallery.id() {
+        return Err(gone());
+    }
     gallery.subject(moment.subject).ok_or_else(gone)?;
     let probe = gallery.open_probe(moment.number, moment.subject, &sealed).ok_or_else(gone)?;
     let outcome = deny(device, moment.subject, &[probe], Some(entry), Vec::new(), now, reply)?;
-    device.journal().probes.forget_entry(entry)?;
+    let kept = device.journal().probes.forget_entry(entry).and_then(|()| device.tally()?.keep());
+    kept.map_err(|error| error.after("this person is denied"))?;
     Ok(outcome)
+}
+
+/// Whether the log is what was written.
+pub(super) fn check(
+    device: &mut Device,
+    secrets: &Secrets,
+    note: Option<&Path>,
+    reply: &mut dyn Reply,
+) -> Result<Outcome, Error> {
+    let note = note.map(read_note).transpose()?;
+    let (log, key) = (device.journal().folder()?, secrets.log_key.as_ref());
+    let mut report = verify(&log, key, note.as_ref())?;
+    for _ in 1..ATTEMPTS {
+        if report.is_whole() {
+            break;
+        }
+        // Half a record may be on its way.
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        report = verify(&log, key, note.as_ref())?;
+    }
+    let whole = report.is_whole();
+    reply.answer(&verified(&report, key.is_some()))?;
+    Ok(if whole { Outcome::Done } else { Outcome::Failed(PACK) })
+}
+
+fn verified(report: &Report, keyed: bool) -> Response {
+    Response::LogVerified {
+        whole: report.is_whole(),
+        fault: report.fault.map(|fault| fault.to_string()),
+        fault_n: report.fault.map(arcdoor_log::Fault::n),
+        records: report.records,
+        sealed: report.sealed,
+        first: report.first,
+        head: report.head.map(|head| (head.n, head.hash)),
+        unfinished: report.unfinished,
+        note: match report.noted {
+            Noted::NotGiven => NoteStanding::NotGiven,
+            Noted::Held => NoteStanding::Held,
+            Noted::Gone => NoteStanding::Gone,
+            Noted::NotSigned => NoteStanding::NotSigned,
+        },
+        keyed,
+    }
+}
+
+fn read_note(path: &Path) -> Result<Note, Error> {
+    let missing = || Error::File { path: path.to_owned(), source: std::io::ErrorKind::NotFound.into() };
+    let text = read_text(path, MAX_NOTE_BYTES as u64)?.ok_or_else(missing)?;
+    text.parse().map_err(|source| Error::LogNote { path: path.to_owned(), source })
+}
+
+/// The head of the log, signed.
+pub(super) fn note(device: &mut Device, now: Now, reply: &mut dyn Reply) -> Result<Outcome, Error> {
+    let note = device.journal().signed_head(now.utc)?;
+    reply.answer(&Response::LogNote { n: note.head().n, note: note.to_string() })?;
+    Ok(Outcome::Done)
 }
 
 /// The moment of a grant.
 fn granted(record: &Record) -> Option<Moment> {
     match record.entry() {
-        Some(&Entry::Decision { decision: Verdict::Granted, subject: Some(subject), .. }) => {
-            Some(Moment { number: record.n, unix_s: record.at.unix_s(), subject })
+        Some(Entry::Decision { decision: Verdict::Granted, subject: Some(subject), .. }) => {
+            Some(Moment { number: record.n, unix_s: record.at.unix_s(), subject: *subject })
         }
         _ => None,
     }

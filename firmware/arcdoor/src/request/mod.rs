@@ -12,7 +12,9 @@ mod identify;
 mod log;
 mod pack;
 mod replay;
+mod secrets;
 mod tune;
 
 pub use frames::{Begun, LOOK_MS, Stepper};
-pub use handle::{Secrets, begin};
+pub use handle::begin;
+pub use secrets::Secrets;

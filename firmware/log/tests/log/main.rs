@@ -30,7 +30,7 @@ fn revoked(subject: u32) -> Entry {
 }
 
 fn exporting(length: usize) -> Entry {
-    Entry::Exporting { subjects: 3, file: PathBuf::from("x".repeat(length)) }
+    Entry::Exporting { subjects: 3, file: PathBuf::from("x".repeat(length)), part: PathBuf::from("part") }
 }
 
 fn decision(decision: Verdict, subject: u32) -> Entry {

@@ -2,6 +2,8 @@
 
 use super::*;
 use arcdoor_log::{Head, LogError, MAX_LINE_BYTES, verify};
+use proptest::prelude::*;
+use sha2::{Digest as _, Sha256};
 
 #[test]
 fn a_long_field_costs_no_number_and_restarts_none() {
@@ -20,23 +22,47 @@ fn a_long_field_costs_no_number_and_restarts_none() {
     assert!(verify(&folder, Some(&key), None).unwrap().is_whole());
 }
 
-/// A log whose newest record is `n`, made by taking over a record that has it: nothing else leaps.
-fn near_the_end(n: u64) -> (MemoryFolder, Log<MemoryFolder>) {
+/// A small log with another state, whose checksum is right: whoever has the card can write one.
+fn with_state(change: impl FnOnce(&mut [u8])) -> MemoryFolder {
     let (folder, log, _) = create();
     drop(log);
-    // By hand: the state's last number, and its checksum.
-    use sha2::{Digest as _, Sha256};
     let mut state = folder.files()["state"].clone();
-    let length = state.len();
-    let last = length - 32 - 32 - 8;
-    state[last - 1] = 1;
-    state[last..last + 8].copy_from_slice(&n.to_le_bytes());
-    let checksum: [u8; 32] = Sha256::digest(&state[..length - 32]).into();
-    state[length - 32..].copy_from_slice(&checksum);
+    let (text, checksum) = state.split_last_chunk_mut::<32>().unwrap();
+    change(text);
+    *checksum = Sha256::digest(text).into();
     folder.put("state", state);
+    folder
+}
+
+/// A log whose newest record is `n`, and is gone.
+fn near_the_end(n: u64) -> (MemoryFolder, Log<MemoryFolder>) {
+    let folder = with_state(|text| {
+        let last = text.len() - 32 - 8;
+        text[last - 1] = 1;
+        text[last..last + 8].copy_from_slice(&n.to_le_bytes());
+    });
     folder.take(&segment(1));
     let log = Log::open(folder.clone(), at(1)).unwrap();
     (folder, log)
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_state_says_nothing_panics(field in 0_usize..6, bytes: [u8; 8], gone: bool) {
+        // Epoch, its beginning, segment, offset, whether there is a last record, and its number.
+        let (start, length) = [(8, 4), (108, 8), (116, 8), (124, 8), (132, 1), (133, 8)][field];
+        for bytes in [bytes, [0xff; 8], [0; 8], [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]] {
+            let folder = with_state(|text| text[start..start + length].copy_from_slice(&bytes[..length]));
+            if gone {
+                folder.take(&segment(1));
+            }
+            let _ = verify(&folder, None, None).unwrap();
+            let Ok(mut log) = Log::open(folder.clone(), at(1)) else { continue };
+            let _ = log.append(&revoked(1), at(1), None);
+            let _ = (log.sync(), log.tick(at(30 * 86_400)), log.note(), log.append(&revoked(1), at(2), None));
+            let _ = (log.close(at(3)), verify(&folder, None, None).unwrap());
+        }
+    }
 }
 
 #[test]

@@ -130,6 +130,30 @@ fn a_tail_cut_before_the_present_epoch_is_found_by_the_state_and_within_it_by_th
     assert_eq!(verify(&copy, Some(&key), None).unwrap().fault, Some(Fault::State { n: 3 }));
 }
 
+/// Who cuts the log back to an earlier epoch needs a state that fits, and has no key to put into it.
+#[test]
+fn a_tail_cut_with_a_state_made_to_fit_is_found_with_the_key_or_the_note() {
+    let (folder, key, note) = small();
+    let kept = &lines(&folder, 1)[..4];
+    let copy = MemoryFolder::copy_of(&folder);
+    copy.put(&segment(1), kept.concat());
+    let mut state = folder.files()["state"].clone();
+    let (text, checksum) = state.split_last_chunk_mut::<32>().unwrap();
+    let head: [u8; 32] = kept.iter().fold([0; 32], |head, line| {
+        Sha256::new().chain_update(head).chain_update(line.trim_ascii_end()).finalize().into()
+    });
+    text[8..12].copy_from_slice(&2_u32.to_le_bytes());
+    text[124..132].copy_from_slice(&(kept.concat().len() as u64).to_le_bytes());
+    text[133..141].copy_from_slice(&3_u64.to_le_bytes());
+    text[141..].copy_from_slice(&head);
+    *checksum = Sha256::digest(text).into();
+    copy.put("state", state);
+    let fault = |key, note| verify(&copy, key, note).unwrap().fault;
+    assert_eq!(fault(Some(&key), None), Some(Fault::State { n: 3 }));
+    assert_eq!(fault(None, Some(&note)), Some(Fault::Cut { n: 4, known: 8 }));
+    assert_eq!(fault(None, None), None, "as docs/threats.md says");
+}
+
 /// What the key in the state's file can seal: this follows the page, not the code.
 struct Thief {
     key: [u8; 32],
@@ -295,11 +319,95 @@ fn a_damaged_record_stops_nobody_from_appending_and_stays_found() {
             Some(SubjectId(77))
         );
         let report = verify(&copy, Some(&key), None).unwrap();
+        assert!(records_that_are_left(&copy).len() > n);
         let torn = records_that_are_left(&copy)
             .iter()
             .any(|record| matches!(record.content, Content::Link(Link::Torn { .. })));
         // In the present epoch, it looks as a power cut does: and is said as one.
         assert!(if n < 7 { report.fault.map(Fault::n) == Some(n as u64) } else { torn }, "{n}: {report:?}");
+    }
+}
+
+/// A card that lost a file, or a thief who took one, costs no other record, and no number is given twice.
+#[test]
+fn a_segment_that_is_gone_takes_no_other_with_it_when_the_log_is_opened() {
+    let (folder, log, key) = large();
+    drop(log);
+    let newest = |folder: &MemoryFolder| Records::newest_first(folder).unwrap().find_map(Result::ok).unwrap();
+    let last = newest(&folder).n;
+    for number in 1..=5 {
+        for is_cut in [false, true] {
+            let copy = MemoryFolder::copy_of(&folder);
+            let half = lines(&folder, number).concat();
+            copy.take(&segment(number));
+            if is_cut {
+                copy.put(&segment(number), half[..half.len() / 2].to_vec());
+            }
+            let before = copy.files();
+            let mut log = Log::open(copy.clone(), at(500)).unwrap();
+            log.append(&revoked(77), at(500), None).unwrap();
+            log.sync().unwrap();
+            drop(log);
+            let after = copy.files();
+            let is_there = |name: &String| {
+                name == "state" || after.get(name).is_some_and(|now| now.starts_with(&before[name]))
+            };
+            // What a cut left of the last line of all is taken for a torn write.
+            assert!(
+                before.keys().all(|name| is_there(name) || (is_cut && number == 5)),
+                "{number}, {is_cut}"
+            );
+            assert_eq!(newest(&copy).subject(), Some(SubjectId(77)));
+            assert!(newest(&copy).n > last || number == 5, "{number}: {} is given twice", newest(&copy).n);
+            assert!(
+                !verify(&copy, Some(&key), None).unwrap().is_whole() || number == 5,
+                "{number}, {is_cut}"
+            );
+            let again = Log::open(copy.clone(), at(500)).unwrap();
+            assert_eq!(again.head().n, newest(&copy).n, "it goes on from there");
+        }
+    }
+}
+
+/// The state's place is gone, or more is damaged than a power cut takes.
+#[test]
+fn damage_near_the_end_is_left_as_it_is_and_said_once_and_no_number_is_given_twice() {
+    let (small, ..) = small();
+    let (large, mut log, _) = create();
+    for n in 0..30 {
+        log.append(&exporting(4_000), at(n), None).unwrap();
+    }
+    log.sync().unwrap();
+    drop(log);
+    let mut changed = lines(&large, 1);
+    changed[2][9] ^= 1;
+    let cut = lines(&small, 1)[..2].concat();
+    // The last number that was there, and the last record that is whole, as far as the state tells.
+    for (folder, segment_1, last, after, now) in [
+        (&small, Some(cut), 6, 6, at(2 * EPOCH_S + 9)),
+        (&small, None, 6, 6, at(2 * EPOCH_S + 9)),
+        (&large, Some(changed.concat()), 30, 1, at(60)),
+    ] {
+        let copy = MemoryFolder::copy_of(folder);
+        copy.take(&segment(1));
+        if let Some(bytes) = segment_1.clone() {
+            copy.put(&segment(1), bytes);
+        }
+        let mut log = Log::open(copy.clone(), now).unwrap();
+        log.append(&revoked(77), now, None).unwrap();
+        log.sync().unwrap();
+        drop(log);
+        assert_eq!(copy.files().get(&segment(1)), segment_1.as_ref());
+        let left = records_that_are_left(&copy);
+        let damaged =
+            left.iter().find(|record| matches!(record.content, Content::Link(Link::Damaged { .. }))).unwrap();
+        assert_eq!(damaged.content, Content::Link(Link::Damaged { after: Some(after) }));
+        assert!(damaged.n > last, "{} is given twice", damaged.n);
+        let (files, head) = (copy.files().len(), left.last().unwrap().n);
+        let mut log = Log::open(copy.clone(), now).unwrap();
+        log.sync().unwrap();
+        assert_eq!((copy.files().len(), log.head().n), (files, head), "it goes on from there");
+        assert_eq!(left.last().unwrap().subject(), Some(SubjectId(77)));
     }
 }
 

@@ -14,8 +14,8 @@ use arcdoor_vision::{DetectSettings, Detector, Embedder, Landmarker, YuNet, YuNe
 use crate::bench::frame::{FRAME, Frames, crowd, detector_input};
 use crate::bench::nets::of_index;
 use crate::bench::race::{Course, input};
+use crate::face_finder::open_pack;
 use crate::say::say;
-use crate::sight::open_pack;
 
 /// Networks beyond this take minutes in emulation.
 const MOST_MACS: u64 = 1_000_000_000;
@@ -38,12 +38,12 @@ pub(crate) struct BenchCountArgs {
 pub(crate) fn run(args: &BenchCountArgs) -> Result<()> {
     let pack = open_pack(&args.pack)?;
     let frames = Frames::read(std::slice::from_ref(&args.photo))?;
-    let picture = frames.pictures.first().context("no picture")?;
+    let image = frames.images.first().context("no photo")?;
     let courses = args.nets.as_deref().map(of_index).transpose()?.unwrap_or_default();
     let gallery = crowd(&pack, args.subjects)?;
     let mut done = Vec::new();
     for choice in [EngineChoice::Plan, EngineChoice::Tract] {
-        frame(&pack, picture, choice, &gallery, &mut done)?;
+        frame(&pack, image, choice, &gallery, &mut done)?;
         for course in courses.iter().filter(|course| course.macs <= MOST_MACS) {
             let session = &mut session(course, choice)?;
             counted(&course.name, session.engine().name(), &mut done, || Ok(session.run()?))?;
@@ -82,17 +82,17 @@ fn mark() {
 /// One frame's way on one engine.
 fn frame(
     pack: &Pack,
-    picture: &RgbImage,
+    image: &RgbImage,
     choice: EngineChoice,
     gallery: &Gallery,
     done: &mut Done,
 ) -> Result<()> {
-    let (frame, settings) = (picture.view(), DetectSettings::default());
+    let (frame, settings) = (image.view(), DetectSettings::default());
     let mut yunet = YuNet::from_pack(pack, &choice.into())?;
     let mut landmarker = YuNetLandmarker::from_pack(pack, &choice.into())?;
     let mut embedder = Embedder::from_pack(pack, &choice.into())?;
     let engine = embedder.engine().name();
-    let [width, height] = detector_input(&yunet, picture, &settings)?.map(|side| side as usize);
+    let [width, height] = detector_input(&yunet, image, &settings)?.map(|side| side as usize);
     let net = pack.net(Role::Detector)?;
     let names: Vec<&str> = net.outputs.iter().map(String::as_str).collect();
     let spec = NetSpec { input: [1, 3, height, width], outputs: &names };
@@ -129,8 +129,7 @@ fn frame(
 }
 
 fn session(course: &Course, choice: EngineChoice) -> Result<Session> {
-    let onnx =
-        std::fs::read(&course.file).with_context(|| format!("cannot read {}", course.file.display()))?;
+    let onnx = course.read()?;
     let names: Vec<&str> = course.outputs.iter().map(String::as_str).collect();
     let spec = NetSpec { input: course.input, outputs: &names };
     let mut session = Net::load(&onnx, &spec, &choice.into())?.session()?;

@@ -8,6 +8,8 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use crate::bench::row::{Row, beside_us};
+use crate::input_file::read_text;
+use crate::limits::MAX_SMALL_BYTES;
 
 const STARTS: usize = 5;
 
@@ -36,14 +38,18 @@ pub(crate) fn rows(pack: &Path, photo: &Path) -> Result<Vec<Row>> {
 
 /// `VmHWM` of proc(5), in bytes; `None` where there is no such file.
 pub(crate) fn peak_memory() -> Option<u64> {
-    parse("VmHWM:", &fs::read_to_string("/proc/self/status").ok()?)
+    parse("VmHWM:", &status()?)
 }
 
-/// `RssAnon` and `RssFile` of the same: what this process holds, and what it has looked at of its own file, which the
-/// kernel takes back where memory is short.
+/// `RssAnon` and `RssFile` of the same: memory that this process holds, and pages of its own program file
+/// that it has read, which the kernel takes back where memory is short.
 pub(crate) fn resident_memory() -> Option<[u64; 2]> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let status = status()?;
     Some([parse("RssAnon:", &status)?, parse("RssFile:", &status)?])
+}
+
+fn status() -> Option<String> {
+    read_text(Path::new("/proc/self/status"), MAX_SMALL_BYTES).ok()
 }
 
 fn parse(field: &str, status: &str) -> Option<u64> {

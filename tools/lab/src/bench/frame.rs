@@ -1,4 +1,4 @@
-//! The way of a frame, stage by stage; the peers run the same pictures in between.
+//! The way of a frame, stage by stage; the peers run the same frames in between.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use arcdoor_allocations::{Allocations, during};
-use arcdoor_core::{Candidates, Face, Faces, SubjectName, Template};
+use arcdoor_core::{Candidates, Face, Faces, Stage, SubjectName, Template};
 use arcdoor_frame::{ImageLimits, Resizer, RgbImage, read_image};
 use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
 use arcdoor_infer::{Net, NetSpec};
@@ -19,16 +19,17 @@ use crate::bench::footprint;
 use crate::bench::peer::{Peer, Setting};
 use crate::bench::race::cpu_ms;
 use crate::bench::row::Row;
+use crate::face_finder::{detector_parser, open_pack};
 use crate::say::say;
-use crate::sight::{detector_parser, open_pack};
 use arcdoor_calib::Random;
 
-/// All pictures are brought to a camera's frame: the size decides the cost of detection.
+/// All photos are brought to a camera's frame: the size decides the cost of detection.
 pub(crate) const FRAME: [u32; 2] = [640, 480];
-const STAGES: [&str; 8] = ["detect", "landmarks", "quality", "align", "embed", "match", "frame", CPU_FRAME];
-/// The frame again, without what the machine did for others meanwhile: our first thread's CPU time, and that of
-/// the peers' process.
-const CPU_FRAME: &str = "frame, CPU time";
+/// A frame's whole way, on the clock.
+const WHOLE: &str = "frame";
+/// The same without what the machine did for others meanwhile: our first thread's CPU time, and that of the peers'
+/// process.
+const WHOLE_CPU: &str = "frame, CPU time";
 /// Rounds that are not counted: caches, clocks and buffers settle.
 const WARM_UP: usize = 3;
 const OURS: &str = "arcdoor";
@@ -72,7 +73,7 @@ pub(crate) fn run(args: BenchFrameArgs) -> Result<()> {
     settings.min_face_px = args.min_face.unwrap_or(settings.min_face_px);
     let mut frames = Frames::read(&args.photos[..1])?;
     let mut ours = Ours::open(&args, &pack, settings)?;
-    ours.frame(&frames.pictures[0])?;
+    ours.frame(&frames.images[0])?;
     let first = began.elapsed().as_secs_f64() * 1e3;
     let mut rows = vec![Row::new("start-up to first decision, in process", OURS).timed(&[first])];
 
@@ -104,7 +105,7 @@ pub(crate) fn run(args: BenchFrameArgs) -> Result<()> {
     Ok(())
 }
 
-/// How the detector's input is sized, for people.
+/// Explains to a reader of the table how large the detector's input is, and why.
 fn sizing(settings: &DetectSettings, input: [u32; 2]) -> String {
     format!(
         "for a door: faces from {} pixels of the frame matter (--min-face), and YuNet needs {SMALLEST_FACE_NET_PX}, \
@@ -116,13 +117,13 @@ fn sizing(settings: &DetectSettings, input: [u32; 2]) -> String {
 
 /// The photos as a camera would give them.
 pub(crate) struct Frames {
-    pub(crate) pictures: Vec<RgbImage>,
+    pub(crate) images: Vec<RgbImage>,
     resizer: Resizer,
 }
 
 impl Frames {
     pub(crate) fn read(photos: &[PathBuf]) -> Result<Self> {
-        let mut frames = Self { pictures: Vec::new(), resizer: Resizer::new() };
+        let mut frames = Self { images: Vec::new(), resizer: Resizer::new() };
         frames.extend(photos)?;
         Ok(frames)
     }
@@ -144,16 +145,16 @@ impl Frames {
                 let start = ((top + y as usize) * FRAME[0] as usize + left) * 3;
                 frame.data_mut()[start..start + w as usize * 3].copy_from_slice(small.view().row(y));
             }
-            self.pictures.push(frame);
+            self.images.push(frame);
         }
         Ok(())
     }
 
     fn with_faces(self, ours: &mut Ours) -> Result<Vec<RgbImage>> {
         let mut kept = Vec::new();
-        for picture in self.pictures {
-            if ours.frame(&picture)?.is_some() {
-                kept.push(picture);
+        for image in self.images {
+            if ours.frame(&image)?.is_some() {
+                kept.push(image);
             }
         }
         Ok(kept)
@@ -163,7 +164,7 @@ impl Frames {
 /// Our path, with everything it reuses.
 struct Ours {
     vision: arcdoor_vision::Vision,
-    /// Only for asking what input a frame needs.
+    /// Tells what size of input a frame needs; the detector of `vision` finds the faces.
     yunet: YuNet,
     settings: DetectSettings,
     gallery: Gallery,
@@ -171,8 +172,16 @@ struct Ours {
     candidates: Candidates,
 }
 
-/// What one frame took: milliseconds and allocations by stage, in the order of [`STAGES`].
-type Taken = [(f64, Allocations); STAGES.len()];
+/// What one frame took: each of [`Stage::ALL`], [`WHOLE`] and [`WHOLE_CPU`], in that order.
+type Taken = Vec<Part>;
+
+/// One part of what a frame took.
+struct Part {
+    name: &'static str,
+    ms: f64,
+    /// Where one call runs several stages, one of them has what all of them allocate, and the others have none.
+    allocations: Allocations,
+}
 
 impl Ours {
     fn open(args: &BenchFrameArgs, pack: &Pack, settings: DetectSettings) -> Result<Self> {
@@ -185,8 +194,8 @@ impl Ours {
     }
 
     /// One frame's whole way; `None` where no face with landmarks was found.
-    fn frame(&mut self, picture: &RgbImage) -> Result<Option<Taken>> {
-        let frame = picture.view();
+    fn frame(&mut self, image: &RgbImage) -> Result<Option<Taken>> {
+        let frame = image.view();
         let (began, cpu) = (Instant::now(), cpu_ms());
         let (result, seeing) = during(|| self.vision.detect(frame, &self.settings, &mut self.faces));
         result?;
@@ -202,40 +211,44 @@ impl Ours {
         let matching = Instant::now();
         let (result, comparing) = during(|| self.gallery.identify(&template, &mut self.candidates));
         result?;
-        let matched = matching.elapsed().as_secs_f64() * 1e3;
+        let matched = matching.elapsed();
         let (total, cpu) = (began.elapsed().as_secs_f64() * 1e3, cpu_ms() - cpu);
-        let (times, ms) = (*self.vision.times(), |us: u32| f64::from(us) / 1e3);
-        let none = Allocations::default();
-        let parts = [seeing, assessing, embedding, comparing];
-        let sum = Allocations {
-            count: parts.iter().map(|part| part.count).sum(),
-            bytes: parts.iter().map(|part| part.bytes).sum(),
+        let mut times = *self.vision.times();
+        times.record(Stage::Match, matched);
+        let calls = [
+            (Stage::Detect, seeing),
+            (Stage::Quality, assessing),
+            (Stage::Embed, embedding),
+            (Stage::Match, comparing),
+        ];
+        let allocations = |stage| {
+            let call = calls.iter().find(|(named, _)| *named == stage);
+            call.map_or_else(Allocations::default, |(_, allocations)| *allocations)
         };
-        Ok(Some([
-            (ms(times.detect_us), seeing),
-            (ms(times.landmarks_us), none),
-            (ms(times.quality_us), assessing),
-            (ms(times.align_us), none),
-            (ms(times.embed_us), embedding),
-            (matched, comparing),
-            (total, sum),
-            (cpu, sum),
-        ]))
+        let stage = |stage: Stage| Part {
+            name: stage.name(),
+            ms: f64::from(times.us(stage)) / 1e3,
+            allocations: allocations(stage),
+        };
+        let all = Allocations {
+            count: calls.iter().map(|(_, call)| call.count).sum(),
+            bytes: calls.iter().map(|(_, call)| call.bytes).sum(),
+        };
+        let mut taken: Taken = Stage::ALL.map(stage).into();
+        taken.push(Part { name: WHOLE, ms: total, allocations: all });
+        taken.push(Part { name: WHOLE_CPU, ms: cpu, allocations: all });
+        Ok(Some(taken))
     }
 
     /// Width and height of what the detector's network really sees of this frame.
-    fn detector_input(&self, picture: &RgbImage) -> Result<[u32; 2]> {
-        detector_input(&self.yunet, picture, &self.settings)
+    fn detector_input(&self, image: &RgbImage) -> Result<[u32; 2]> {
+        detector_input(&self.yunet, image, &self.settings)
     }
 }
 
 /// Width and height of what a detector's network sees of a frame.
-pub(crate) fn detector_input(
-    yunet: &YuNet,
-    picture: &RgbImage,
-    settings: &DetectSettings,
-) -> Result<[u32; 2]> {
-    let scale = yunet.net_scale(picture.view(), settings)?;
+pub(crate) fn detector_input(yunet: &YuNet, image: &RgbImage, settings: &DetectSettings) -> Result<[u32; 2]> {
+    let scale = yunet.net_scale(image.view(), settings)?;
     Ok(FRAME.map(|side| ((side as f32 * scale).round() as u32).next_multiple_of(32)))
 }
 
@@ -252,13 +265,16 @@ pub(crate) fn crowd(pack: &Pack, subjects: usize) -> Result<Gallery> {
     Ok(gallery)
 }
 
+/// The most that a part of a frame allocated in one round, by the part's name, in the order of [`Taken`].
+type Worst = Vec<(&'static str, Allocations)>;
+
 /// Interleaved rounds: one of ours over all frames, one of the peers', and so on.
 fn rounds(
     args: &BenchFrameArgs,
     pack: &Pack,
     ours: &mut Ours,
     frames: &[RgbImage],
-) -> Result<(Times, Vec<Allocations>)> {
+) -> Result<(Times, Worst)> {
     let mut peer = match &args.python {
         Some(python) => {
             let input = ours.detector_input(&frames[0])?;
@@ -266,17 +282,19 @@ fn rounds(
         }
         None => None,
     };
-    let (mut times, mut worst) = (Times::new(), vec![Allocations::default(); STAGES.len()]);
+    let (mut times, mut worst) = (Times::new(), Worst::new());
     for round in 0..WARM_UP + args.rounds {
-        for picture in frames {
-            let Some(taken) = ours.frame(picture)? else { continue };
+        for image in frames {
+            let Some(taken) = ours.frame(image)? else { continue };
             if round < WARM_UP {
                 continue;
             }
-            for ((stage, (ms, allocations)), worst) in STAGES.iter().zip(taken).zip(&mut worst) {
-                times.entry((OURS.to_owned(), (*stage).to_owned())).or_default().push(ms);
-                if allocations.count > worst.count {
-                    *worst = allocations;
+            for Part { name, ms, allocations } in taken {
+                times.entry((OURS.to_owned(), name.to_owned())).or_default().push(ms);
+                match worst.iter_mut().find(|(known, _)| *known == name) {
+                    Some((_, worst)) if allocations.count > worst.count => *worst = allocations,
+                    Some(_) => {}
+                    None => worst.push((name, allocations)),
                 }
             }
         }
@@ -291,10 +309,10 @@ fn rounds(
     Ok((times, worst))
 }
 
-/// A row for each stage and engine; ours beside the best peer.
-fn staged(times: &Times, allocations: &[Allocations]) -> Vec<Row> {
+/// A row for each part of a frame and each engine; ours beside the best peer.
+fn staged(times: &Times, worst: &Worst) -> Vec<Row> {
     let mut rows = Vec::new();
-    for (stage, allocations) in STAGES.iter().zip(allocations) {
+    for (stage, allocations) in worst {
         let mut of_stage: Vec<Row> = Vec::new();
         for ((engine, _), ms) in times.iter().filter(|((_, name), _)| name == stage) {
             of_stage.push(Row::new(stage, engine).timed(ms));
@@ -314,9 +332,9 @@ fn staged(times: &Times, allocations: &[Allocations]) -> Vec<Row> {
     rows
 }
 
-/// What the network engine alone allocates in one run: the share of the above that is not our own code's.
-fn engine_allocations(pack: &Pack, ours: &Ours, picture: &RgbImage) -> Result<Vec<Row>> {
-    let [w, h] = ours.detector_input(picture)?.map(|side| side as usize);
+/// What the engine that runs the networks allocates in one run: its share of the figures above.
+fn engine_allocations(pack: &Pack, ours: &Ours, image: &RgbImage) -> Result<Vec<Row>> {
+    let [w, h] = ours.detector_input(image)?.map(|side| side as usize);
     let (detector, embedder) = (pack.net(Role::Detector)?, pack.net(Role::Embedder)?);
     let one = |name: &str, file: PackNet<'_>, input: [usize; 4]| -> Result<Row> {
         let outputs: Vec<&str> = file.outputs.iter().map(String::as_str).collect();
@@ -377,7 +395,7 @@ mod tests {
             (key("opencv"), vec![3.0, 2.0, 2.5]),
             (key("onnxruntime"), vec![9.0]),
         ]);
-        let rows = staged(&times, &[Allocations::default(); STAGES.len()]);
+        let rows = staged(&times, &vec![("embed", Allocations::default())]);
         assert_eq!((rows[0].engine.as_str(), rows[0].best_peer.as_deref()), (OURS, Some("opencv")));
         assert_eq!(
             (rows[0].median_ms, rows[0].min_ms, rows[0].ratio_best_peer),

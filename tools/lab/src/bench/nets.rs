@@ -9,8 +9,10 @@ use arcdoor_infer::{NetSpec, cost};
 use arcdoor_models::{Pack, PackNet, Role};
 
 use crate::bench::race::{Course, Effort, Row, race};
+use crate::face_finder::open_pack;
+use crate::input_file::read_text;
+use crate::limits::MAX_SMALL_BYTES;
 use crate::say::say;
-use crate::sight::open_pack;
 
 /// Detector inputs that are measured: width, height.
 const DETECTOR_INPUTS: [(&str, [usize; 2]); 2] = [("yunet-320", [320, 320]), ("yunet-640x480", [640, 480])];
@@ -124,7 +126,7 @@ pub(crate) fn run(args: &BenchNetsArgs) -> Result<()> {
 /// The graphs of a folder's index.json.
 pub(crate) fn of_index(dir: &Path) -> Result<Vec<Course>> {
     let path = dir.join("index.json");
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = read_text(&path, MAX_SMALL_BYTES)?;
     let mut courses: Vec<Course> =
         serde_json::from_str(&text).with_context(|| format!("{} is no index", path.display()))?;
     courses.iter_mut().for_each(|course| course.file = dir.join(&course.file));

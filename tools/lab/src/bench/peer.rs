@@ -13,7 +13,7 @@ use crate::bench::peer_process::PeerProcess;
 
 const SCRIPT: &str = include_str!("../../python/opencv_frame.py");
 
-/// What the peers must know so that they run the same networks on the same pictures.
+/// What the peers must know so that they run the same networks on the same frames.
 #[derive(Serialize)]
 pub(crate) struct Setting {
     detector: Network,

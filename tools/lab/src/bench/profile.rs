@@ -1,6 +1,5 @@
 //! Where a plan's time goes: each step measured beside its prediction.
 
-use std::fs;
 use std::io;
 use std::sync::mpsc::{Receiver, channel};
 
@@ -27,7 +26,7 @@ pub(crate) fn run(args: &BenchProfileArgs) -> Result<()> {
 }
 
 fn profile(course: &Course, runs: usize) -> Result<()> {
-    let onnx = fs::read(&course.file).with_context(|| format!("cannot read {}", course.file.display()))?;
+    let onnx = course.read()?;
     let names: Vec<&str> = course.outputs.iter().map(String::as_str).collect();
     let spec = NetSpec { input: course.input, outputs: &names };
     let (sender, marks) = channel();

@@ -12,6 +12,8 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use crate::bench::peer_process::PeerProcess;
+use crate::input_file::read;
+use crate::limits::MAX_ONNX_BYTES;
 use crate::stats::{median, quantile};
 
 const SCRIPT: &str = include_str!("../../python/race.py");
@@ -21,6 +23,8 @@ const WARM_UP: usize = 2;
 const LEAST_COSINE: f64 = 0.9999;
 /// The reference that everybody's outputs are held against.
 const REFERENCE: &str = "tract";
+/// Largest file of a peer's outputs, in bytes: as many f32 as a network may answer.
+const MAX_OUTPUT_BYTES: u64 = 4 * arcdoor_infer::MAX_ELEMENTS as u64;
 
 /// A graph to race on.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -31,6 +35,13 @@ pub(crate) struct Course {
     pub(crate) input: [usize; 4],
     pub(crate) outputs: Vec<String>,
     pub(crate) macs: u64,
+}
+
+impl Course {
+    /// The graph's file.
+    pub(crate) fn read(&self) -> Result<Vec<u8>> {
+        read(&self.file, MAX_ONNX_BYTES)
+    }
 }
 
 /// How much is measured.
@@ -91,7 +102,7 @@ struct Table(BTreeMap<String, Vec<Times>>);
 /// # Errors
 /// When the graph cannot be loaded, an engine's outputs are not tract's, or the peers' process fails.
 pub(crate) fn race(course: &Course, effort: Effort, python: Option<&Path>) -> Result<Vec<Row>> {
-    let onnx = fs::read(&course.file).with_context(|| format!("cannot read {}", course.file.display()))?;
+    let onnx = course.read()?;
     let names: Vec<&str> = course.outputs.iter().map(String::as_str).collect();
     let spec = NetSpec { input: course.input, outputs: &names };
     let values = input(course);
@@ -122,7 +133,7 @@ pub(crate) fn race(course: &Course, effort: Effort, python: Option<&Path>) -> Re
             let version = entrant.version.unwrap_or_default();
             let mut row = row(course, &engine, &version, entrant.left_out);
             if let Some(file) = entrant.outputs {
-                let bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+                let bytes = read(&file, MAX_OUTPUT_BYTES)?;
                 let found: Vec<f32> =
                     bytes.as_chunks::<4>().0.iter().map(|&chunk| f32::from_le_bytes(chunk)).collect();
                 // The order of a graph's several outputs is the peer's own: only single ones are compared.
@@ -198,7 +209,7 @@ fn row(course: &Course, engine: &str, version: &str, left_out: Option<String>) -
     }
 }
 
-/// The same on every machine; about as spread as a normalised picture.
+/// The same on every machine; about as spread as a normalised image.
 pub(crate) fn input(course: &Course) -> Vec<f32> {
     let mut random = Random(7);
     (0..course.input.iter().product()).map(|_| random.signed()).collect()

@@ -50,7 +50,7 @@ impl Row {
     }
 }
 
-/// The folder that a running binary lies in: its siblings are what cargo built with it.
+/// Another binary that cargo built beside the running one; `None` where there is none.
 pub(crate) fn beside_us(name: &str) -> Option<PathBuf> {
     let path = std::env::current_exe().ok()?.parent().map(Path::to_path_buf)?.join(name);
     path.is_file().then_some(path)

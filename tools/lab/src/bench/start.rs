@@ -10,14 +10,17 @@ use anyhow::{Context, Result, ensure};
 use arcdoor_core::{Faces, Landmarks5};
 use arcdoor_frame::RgbView;
 use arcdoor_infer::{EngineChoice, Files, Net, NetSpec, Watcher, cost, write_graphs};
+use arcdoor_models::MAX_NET_BYTES;
 use arcdoor_vision::align::ARCFACE_112;
 use arcdoor_vision::{DetectSettings, DetectorKind, RunOptions, Vision};
 
 use crate::bench::footprint::{peak_memory, resident_memory};
 use crate::bench::nets::CoursesArgs;
 use crate::bench::race::{Course, cpu_ms, input};
+use crate::face_finder::open_pack;
+use crate::input_file::{read, read_text};
+use crate::limits::MAX_SMALL_BYTES;
 use crate::say::{say, say_on};
-use crate::sight::open_pack;
 use crate::stats::median;
 
 /// What the times of one start are, in order. Where there is a graph file, reading it counts as `declutter`, whose
@@ -33,20 +36,20 @@ pub(crate) struct BenchStartArgs {
     /// Starts of each network; each part's median counts
     #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(3..=1_000))]
     starts: u32,
-    /// Only one start, of this description, in this process
+    /// Measure one start in this process; FILE describes the network
     #[arg(long, value_name = "FILE", hide = true)]
     once: Option<PathBuf>,
-    /// From this graph file
+    /// With --once: start from this graph file
     #[arg(long, value_name = "FILE", hide = true)]
     graph: Option<PathBuf>,
-    /// Only the memory of the pack, in this process
+    /// Measure the memory of the pack in this process, and nothing else
     #[arg(long, hide = true)]
     memory: bool,
 }
 
 pub(crate) fn run(args: &BenchStartArgs) -> Result<()> {
     if let Some(file) = &args.once {
-        let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text = read_text(file, MAX_SMALL_BYTES)?;
         return once(&serde_json::from_str(&text)?, args.graph.as_deref());
     }
     if args.memory {
@@ -81,14 +84,14 @@ fn both_starts(course: &Course, count: u32, folder: &Path) -> Result<()> {
     let (once, graph) = (folder.join("once.json"), folder.join("graph"));
     fs::write(&once, serde_json::to_vec(course)?)?;
     let names: Vec<&str> = course.outputs.iter().map(String::as_str).collect();
-    let onnx = fs::read(&course.file).with_context(|| format!("cannot read {}", course.file.display()))?;
+    let onnx = course.read()?;
     fs::write(&graph, write_graphs(&onnx, &names, &[course.input])?)?;
     let (once, graph) = (once.to_string_lossy(), graph.to_string_lossy());
     row(&course.name, count, &["--once", &once])?;
     row("  from its graph file", count, &["--once", &once, "--graph", &graph])
 }
 
-/// So many starts.
+/// Starts this binary `count` times with `words`, and prints the median of each part.
 fn row(name: &str, count: u32, words: &[&str]) -> Result<()> {
     let mut columns = vec![Vec::new(); PARTS.len() + 1];
     for _ in 0..count {
@@ -106,9 +109,8 @@ fn row(name: &str, count: u32, words: &[&str]) -> Result<()> {
 /// One start; prints its times as JSON.
 fn once(course: &Course, graph: Option<&Path>) -> Result<()> {
     let mut marks = vec![0.0, cpu_ms()];
-    let read = |file: &Path| fs::read(file).with_context(|| format!("cannot read {}", file.display()));
-    let onnx = read(&course.file)?;
-    let graphs = graph.map(read).transpose()?;
+    let onnx = course.read()?;
+    let graphs = graph.map(|file| read(file, MAX_NET_BYTES)).transpose()?;
     marks.push(cpu_ms());
     if graphs.is_some() {
         // Nothing is typed.

@@ -4,14 +4,15 @@ use arcdoor_calib::Comparison;
 
 use super::score_file::Scores;
 
-/// Everything that is counted.
+/// The comparisons that a calibration counts.
 pub(crate) struct Data {
-    /// Gives the thresholds; suspects left out.
+    /// Those that the thresholds are chosen on, without suspected mislabels.
     pub(crate) chosen: Scores,
-    /// Scores of the suspects that were left out.
+    /// The suspected mislabels that were left out of them.
     pub(crate) suspects: Vec<Comparison>,
-    /// Other people, to report on; with the suspects among them, which are left out too.
+    /// Those of other people, which the report tells the thresholds' rates on; and how many suspects were left out of
+    /// them.
     pub(crate) reported: Option<(Scores, usize)>,
-    /// What the scores are of.
+    /// What the scores are of, for the report and the table.
     pub(crate) text: String,
 }

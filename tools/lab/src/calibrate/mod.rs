@@ -19,12 +19,10 @@ use self::data::Data;
 use self::report::report;
 use self::rows::{Choice, Made, choose};
 use self::score_file::Scores;
-use crate::eval::set::lfw::Lfw;
-use crate::eval::set::templates::{PathArgs, photos};
+use crate::eval::set::set::{Sample, Set};
+use crate::eval::set::templates::{PathArgs, score};
+use crate::eval::set::{lfw, people};
 use crate::say::say_on;
-
-/// Below every cosine: what a pair scores of which a photo gave no template.
-const NEVER: f32 = -2.0;
 
 /// Arguments of `calibrate`.
 #[derive(clap::Args)]
@@ -94,7 +92,7 @@ pub(crate) fn run(args: CalibrateArgs) -> Result<()> {
 
 fn gather(args: &CalibrateArgs) -> Result<Data> {
     let data = match (&args.images, &args.scores) {
-        (Some(images), _) => of_photos(args, &Lfw::open(images)?)?,
+        (Some(images), _) => of_photos(args, &people::read(images)?)?,
         (None, Some(file)) => {
             let text = args.data.clone().unwrap_or_else(|| file.display().to_string());
             Data { chosen: score_file::read(file)?, suspects: Vec::new(), reported: None, text }
@@ -109,12 +107,9 @@ fn gather(args: &CalibrateArgs) -> Result<Data> {
     Ok(data)
 }
 
-fn of_photos(args: &CalibrateArgs, lfw: &Lfw) -> Result<Data> {
+fn of_photos(args: &CalibrateArgs, set: &Set) -> Result<Data> {
     let pack = args.path.open_pack()?;
-    let people = |list: &PathBuf| -> Result<BTreeSet<usize>> {
-        let pairs = lfw.pairs(list)?;
-        Ok(pairs.iter().flat_map(|pair| [pair.a, pair.b].map(|photo| lfw.photos[photo].person)).collect())
-    };
+    let people = |list: &PathBuf| Ok::<_, anyhow::Error>(set.subjects_of(&lfw::pairs(set, list)?));
     let choosers = args.choose.as_ref().map(people).transpose()?;
     let reported = args.report.as_ref().map(people).transpose()?;
     if let (Some(choosers), Some(reported)) = (&choosers, &reported) {
@@ -122,20 +117,21 @@ fn of_photos(args: &CalibrateArgs, lfw: &Lfw) -> Result<Data> {
         ensure!(both == 0, "{both} people are in both lists: a report on them proves nothing");
     }
     let suspects = match &args.suspects {
-        Some(list) => lfw.suspects(list, args.suspects_above)?,
+        Some(list) => lfw::suspects(set, list, args.suspects_above)?,
         None => HashSet::new(),
     };
-    let templates = args.path.templates(&pack, &photos(lfw))?;
-    let choosers = choosers.unwrap_or_else(|| (0..lfw.people).collect());
-    let (chosen, left_out) = compare(lfw, &templates, &choosers, &suspects)?;
+    let templates = args.path.templates(&pack, set)?;
+    let choosers = choosers.unwrap_or_else(|| (0..set.subjects.len()).collect());
+    let (chosen, left_out) = compare(set, &templates, &choosers, &suspects)?;
     let reported = match reported {
         Some(people) => {
-            let (scores, left_out) = compare(lfw, &templates, &people, &suspects)?;
+            let (scores, left_out) = compare(set, &templates, &people, &suspects)?;
             Some((scores, left_out.len()))
         }
         None => None,
     };
-    let shots = lfw.photos.iter().filter(|photo| choosers.contains(&photo.person)).count();
+    let is_chosen = |sample: &&Sample| sample.subject.is_some_and(|subject| choosers.contains(&subject));
+    let shots = set.samples.iter().filter(is_chosen).count();
     let what = args
         .data
         .clone()
@@ -147,28 +143,22 @@ fn of_photos(args: &CalibrateArgs, lfw: &Lfw) -> Result<Data> {
 
 /// All pairs of photos of some people; suspects apart. Who has no template matches nobody, and counts.
 fn compare(
-    lfw: &Lfw,
+    set: &Set,
     templates: &[Option<Template>],
     people: &BTreeSet<usize>,
     suspects: &HashSet<(usize, usize)>,
 ) -> Result<(Scores, Vec<Comparison>)> {
     // Numbered from 0: the bootstrap draws from all numbers.
-    let mut numbers = vec![None; lfw.people];
+    let mut numbers = vec![None; set.subjects.len()];
     people.iter().enumerate().for_each(|(number, person)| numbers[*person] = Some(number as u32));
-    let shots: Vec<(usize, u32)> = lfw
-        .photos
-        .iter()
-        .enumerate()
-        .filter_map(|(photo, shot)| numbers[shot.person].map(|number| (photo, number)))
-        .collect();
+    let numbered = set.samples.iter().enumerate();
+    let shots: Vec<(usize, u32)> =
+        numbered.filter_map(|(at, sample)| Some((at, numbers[sample.subject?]?))).collect();
     let (mut genuine, mut left_out) = (Vec::new(), Vec::new());
     let mut impostors = Vec::with_capacity(shots.len() * shots.len() / 2);
     for (index, &(a, p)) in shots.iter().enumerate() {
         for &(b, q) in &shots[index + 1..] {
-            let score = match (&templates[a], &templates[b]) {
-                (Some(a), Some(b)) => a.score(b)?.0,
-                _ => NEVER,
-            };
+            let score = score(&templates[a], &templates[b])?;
             let comparison = Comparison { score, people: [p, q] };
             if p == q {
                 genuine.push((p, score));

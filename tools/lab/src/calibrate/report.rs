@@ -78,7 +78,7 @@ fn rows(out: &mut String, made: &[Made]) {
     }
 }
 
-/// The thresholds' rates elsewhere.
+/// The rates that the thresholds have on people whom they were not chosen on.
 fn rates(out: &mut String, made: &[Made], impostors: &Impostors, genuine: &[(u32, f32)], people: usize) {
     out.push_str(
         "| target | threshold | errors | FMR | Clopper-Pearson | over people | FNMR |\n|---|---|---|---|---|---|---|\n",
@@ -100,7 +100,7 @@ fn rates(out: &mut String, made: &[Made], impostors: &Impostors, genuine: &[(u32
     }
 }
 
-/// What the suspects would change.
+/// Thresholds and rates if the suspected mislabels were counted.
 fn suspects(out: &mut String, data: &Data, made: &[Made], above: f32) {
     if data.suspects.is_empty() {
         out.push_str("\nNo suspected mislabels were left out.\n");

@@ -8,15 +8,15 @@ use crate::calibrate::data::Data;
 
 /// Where a row's threshold comes from.
 pub(crate) enum Choice {
-    /// The data: counts at the threshold.
+    /// The comparisons, counted at the threshold.
     Counted { threshold: f32, counted: Counted },
     /// A fit of the tail, which passed its check.
     Fitted { threshold: f32, interval: (f64, f64), text: String },
-    /// Nothing.
+    /// There is no threshold, and why.
     Refused { why: String },
 }
 
-/// A target and what became of it.
+/// A target, and the threshold for it or why there is none.
 pub(crate) struct Made {
     pub(crate) target: Fmr,
     pub(crate) choice: Choice,

@@ -25,12 +25,12 @@ struct Line {
     people: Option<[String; 2]>,
 }
 
-/// Scores of both kinds.
+/// Genuine and impostor scores.
 pub(crate) struct Scores {
     /// Who, and the score; below every cosine where a photo gave no template.
     pub(crate) genuine: Vec<(u32, f32)>,
     pub(crate) impostors: Impostors,
-    /// 0: not known who is compared.
+    /// How many people are compared; 0 where nobody knows who.
     pub(crate) people: usize,
 }
 

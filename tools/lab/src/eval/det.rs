@@ -1,4 +1,4 @@
-//! The trade-off between false matches and false non-matches, as a picture.
+//! The trade-off between false matches and false non-matches, drawn as SVG.
 
 use std::fmt::Write as _;
 
@@ -37,8 +37,8 @@ pub(crate) fn curve(genuine: &[f32], impostors: &[f32]) -> Vec<(f64, f64)> {
         if fmr * (impostors.len() as f64) < 1.0 {
             continue;
         }
-        let limit = arcdoor_calib::score_at_far(impostors, fmr);
-        let accepted = genuine.partition_point(|score| *score > limit);
+        let threshold = arcdoor_calib::threshold_at_fmr(impostors, fmr);
+        let accepted = genuine.partition_point(|score| *score >= threshold);
         points.push((fmr, 1.0 - accepted as f64 / genuine.len() as f64));
     }
     points

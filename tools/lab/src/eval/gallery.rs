@@ -7,18 +7,19 @@
 //! fillers are never probes. Each size is drawn several times; intervals are bootstrapped over the people who
 //! probe. Suspected mislabels are not compared; the rate with them stands beside.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use arcdoor_calib::{Random, Share, gallery_threshold};
-use arcdoor_core::{Calibration, Template};
+use arcdoor_core::{Calibration, Score, Template, Threshold};
 
 use crate::eval::set::fillers::first_of_each;
-use crate::eval::set::lfw::{Lfw, stem};
-use crate::eval::set::templates::{PathArgs, crops, photos};
+use crate::eval::set::lfw;
+use crate::eval::set::people::{self, stem};
+use crate::eval::set::templates::PathArgs;
 use crate::say::say_on;
 
 /// Strangers that must be left at every size.
@@ -28,7 +29,7 @@ const NAMED: usize = 20;
 
 /// Arguments of `eval gallery`.
 #[derive(clap::Args)]
-pub(crate) struct EvalGalleryArgs {
+pub(crate) struct Args {
     /// The photos, one folder for each person
     #[arg(long, value_name = "DIR")]
     images: PathBuf,
@@ -63,18 +64,18 @@ pub(crate) struct EvalGalleryArgs {
     path: PathArgs,
 }
 
-/// One picture's template.
+/// One sample's template.
 struct Shot {
     name: String,
-    /// Its photo's number, for suspects; none of a crop.
+    /// Its sample's number in the set of photos, for suspects; none of a crop.
     photo: Option<usize>,
     template: Template,
 }
 
-/// Shots by person, nobody without any.
+/// Shots by person; whoever gave no template is left out.
 type People = Vec<Vec<Shot>>;
 
-/// Everybody who may be enrolled or probe.
+/// Everybody who may be enrolled, or be searched for.
 struct World {
     others: People,
     /// The calibration's people, then the crops of each archive.
@@ -83,7 +84,7 @@ struct World {
 }
 
 /// Runs the protocol and prints its table.
-pub(crate) fn run(args: EvalGalleryArgs) -> Result<()> {
+pub(crate) fn run(args: Args) -> Result<()> {
     for target in &args.targets {
         ensure!((1e-9..0.5).contains(target), "a target lies within 1e-9 to 0.5, not at {target}");
     }
@@ -100,21 +101,18 @@ pub(crate) fn run(args: EvalGalleryArgs) -> Result<()> {
 }
 
 impl World {
-    fn open(args: &EvalGalleryArgs) -> Result<Self> {
-        let (pack, lfw) = (args.path.open_pack()?, Lfw::open(&args.images)?);
-        let choosers: BTreeSet<usize> = lfw
-            .pairs(&args.choose)?
-            .iter()
-            .flat_map(|pair| [lfw.photos[pair.a].person, lfw.photos[pair.b].person])
-            .collect();
-        let suspects = args.suspects.as_ref().map(|list| lfw.suspects(list, args.suspects_above));
-        let made = args.path.templates(&pack, &photos(&lfw))?;
+    fn open(args: &Args) -> Result<Self> {
+        let (pack, set) = (args.path.open_pack()?, people::read(&args.images)?);
+        let choosers = set.subjects_of(&lfw::pairs(&set, &args.choose)?);
+        let suspects = args.suspects.as_ref().map(|list| lfw::suspects(&set, list, args.suspects_above));
+        let made = args.path.templates(&pack, &set)?;
         let mut people: [BTreeMap<usize, Vec<Shot>>; 2] = Default::default();
-        for (number, (photo, template)) in lfw.photos.iter().zip(made).enumerate() {
-            let of = &mut people[usize::from(choosers.contains(&photo.person))];
-            let name = stem(&photo.path);
+        for (number, (sample, template)) in set.samples.iter().zip(made).enumerate() {
+            let Some(subject) = sample.subject else { continue };
+            let of = &mut people[usize::from(choosers.contains(&subject))];
+            let name = sample.name.clone();
             let shot = template.map(|template| Shot { name, photo: Some(number), template });
-            of.entry(photo.person).or_default().extend(shot);
+            of.entry(subject).or_default().extend(shot);
         }
         let [others, choosers] =
             people.map(|of| of.into_values().filter(|shots| !shots.is_empty()).collect::<People>());
@@ -128,8 +126,9 @@ impl World {
                 break;
             }
             let (name, found) = (stem(archive), first_of_each(archive, missing)?);
-            let made = args.path.templates(&pack, &crops(&found))?;
+            let made = args.path.templates(&pack, &found)?;
             let filling: People = found
+                .samples
                 .into_iter()
                 .zip(made)
                 .filter_map(|(crop, template)| {
@@ -171,7 +170,7 @@ impl World {
     }
 }
 
-fn table(args: &EvalGalleryArgs, world: &World, calibration: &Calibration, data: &str) -> Result<String> {
+fn table(args: &Args, world: &World, calibration: &Calibration, data: &str) -> Result<String> {
     let mut text = format!(
         "# Strangers at galleries of several sizes\n\nThresholds as a device takes them from the pack's \
          calibration ({data}). Reported on {} other people; {} draws of each size; 95 % intervals over people.\n\n\
@@ -193,7 +192,7 @@ fn table(args: &EvalGalleryArgs, world: &World, calibration: &Calibration, data:
         }
         for &target in &args.targets {
             let at = gallery_threshold(calibration, target, size)?;
-            let rates = rates(args.draws, own, size - own, at.threshold.value.0, world, &mut named)?;
+            let rates = rates(args.draws, own, size - own, &at.threshold, world, &mut named)?;
             writeln!(
                 text,
                 "| {size} | {sources} | {target} | {:.3}{} | {:.2} %{} | {} | {} | {:.2} % | {} |",
@@ -231,7 +230,7 @@ fn rates(
     draws: u32,
     own: usize,
     fillers: usize,
-    threshold: f32,
+    threshold: &Threshold,
     world: &World,
     named: &mut BTreeMap<(String, String), f32>,
 ) -> Result<Rates> {
@@ -244,17 +243,17 @@ fn rates(
         for &person in strangers {
             let probe = &world.others[person][0];
             let (best, suspected) = best(world, &gallery, probe)?;
-            let is_positive = best.1 >= threshold;
+            let is_positive = threshold.admits(Score(best.1));
             if is_positive {
                 named.insert((probe.name.clone(), gallery[best.0].name.clone()), best.1);
             }
             positives.push((person, is_positive));
-            with_suspects.push((person, is_positive || suspected >= threshold));
+            with_suspects.push((person, is_positive || threshold.admits(Score(suspected))));
         }
         for (place, &person) in enrolled.iter().enumerate() {
             for probe in &world.others[person][1..] {
                 let ((found, score), _) = best(world, &gallery, probe)?;
-                misses.push((person, found != place || score < threshold));
+                misses.push((person, found != place || !threshold.admits(Score(score))));
             }
         }
     }
@@ -262,7 +261,8 @@ fn rates(
     Ok(Rates { fpir: share(positives), fpir_with_suspects: share(with_suspects), fnir: share(misses) })
 }
 
-/// The best place and its score, suspects aside; and the best score of a suspect.
+/// The probe's best match in the gallery, as its place there and its score, with suspected mislabels left out; and the
+/// best score of such a suspect.
 fn best(world: &World, gallery: &[&Shot], probe: &Shot) -> Result<((usize, f32), f32)> {
     let (mut best, mut suspected) = ((0, f32::NEG_INFINITY), f32::NEG_INFINITY);
     for (place, shot) in gallery.iter().enumerate() {
@@ -290,7 +290,17 @@ fn shuffled(count: usize, seed: u64) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arcdoor_core::ModelId;
+    use arcdoor_core::{Basis, CalibrationId, Fmr, ModelId};
+
+    fn at(value: f32) -> Threshold {
+        Threshold {
+            value: Score(value),
+            target: Fmr::new(1e-4).unwrap(),
+            model_id: ModelId::new([1; 16]),
+            calibration_id: CalibrationId::new([2; 16]),
+            basis: Basis::Counted,
+        }
+    }
 
     fn shot(photo: usize, angle: f32) -> Shot {
         let template = Template::new(ModelId::new([1; 16]), &[angle.cos(), angle.sin()]).unwrap();
@@ -309,12 +319,12 @@ mod tests {
     #[test]
     fn strangers_who_look_alike_count_and_suspects_stand_beside() {
         let (mut named, draws) = (BTreeMap::new(), 300);
-        let seen = rates(draws, 1, 1, 0.9, &world(HashSet::new()), &mut named).unwrap();
+        let seen = rates(draws, 1, 1, &at(0.9), &world(HashSet::new()), &mut named).unwrap();
         // Of three pairs of enrolled and stranger, one is alike: a third of the attempts, each order as likely.
         assert!((seen.fpir.value - 1.0 / 3.0).abs() < 0.08, "{:?}", seen.fpir);
         assert_eq!((seen.fpir.value, seen.fnir.value), (seen.fpir_with_suspects.value, 0.0));
         assert_eq!(named.len(), 2);
-        let beside = rates(draws, 1, 1, 0.9, &world(HashSet::from([(0, 10)])), &mut named).unwrap();
+        let beside = rates(draws, 1, 1, &at(0.9), &world(HashSet::from([(0, 10)])), &mut named).unwrap();
         assert_eq!((beside.fpir.value, beside.fpir_with_suspects.value), (0.0, seen.fpir.value));
     }
 
@@ -322,13 +332,13 @@ mod tests {
     fn somebody_else_s_match_is_a_miss() {
         let mut world = world(HashSet::new());
         world.fillers[0].1[0][0] = shot(30, 0.011);
-        let seen = rates(50, 2, 1, 0.5, &world, &mut BTreeMap::new()).unwrap();
+        let seen = rates(50, 2, 1, &at(0.5), &world, &mut BTreeMap::new()).unwrap();
         assert!(
             seen.fnir.value > 0.2 && seen.fnir.value < 0.6,
             "person 0 is taken for the filler: {:?}",
             seen.fnir
         );
-        assert_eq!(rates(5, 1, 1, 1.1, &world, &mut BTreeMap::new()).unwrap().fnir.value, 1.0);
+        assert_eq!(rates(5, 1, 1, &at(1.1), &world, &mut BTreeMap::new()).unwrap().fnir.value, 1.0);
     }
 
     #[test]

@@ -12,19 +12,19 @@ use arcdoor_models::Pack;
 use serde::Serialize;
 
 use crate::eval::det;
-use crate::eval::set::lfw::{Lfw, Pair, stem};
-use crate::eval::set::templates::{PathArgs, photos};
+use crate::eval::set::lfw;
+use crate::eval::set::people;
+use crate::eval::set::set::{Pair, Set};
+use crate::eval::set::templates::{NEVER, PathArgs, score};
 use crate::say::say_on;
-use arcdoor_calib::{Share, best_threshold, score_at_far};
+use arcdoor_calib::{Share, best_threshold, threshold_at_fmr};
 
-/// Below every cosine: what a pair scores of which a photo gave no template. Never accepted, always counted.
-const NEVER: f32 = -2.0;
-const RATES: [f64; 4] = [1e-3, 1e-4, 1e-5, 1e-6];
+const FMRS: [f64; 4] = [1e-3, 1e-4, 1e-5, 1e-6];
 /// The highest impostor pairs that the report names, so that mislabels can be looked at.
 const NAMED: usize = 30;
 
 #[derive(clap::Args)]
-pub(crate) struct EvalLfwArgs {
+pub(crate) struct Args {
     /// The photos, one folder for each person
     #[arg(long, value_name = "DIR")]
     images: PathBuf,
@@ -71,30 +71,32 @@ struct Report {
     genuine_scores: Vec<f32>,
 }
 
-/// True accepts at one false accept rate.
+/// What one false match rate costs. In reports, FAR and TAR, as LFW's own results call these rates of comparisons.
 #[derive(Serialize)]
 struct Operating {
-    far: f64,
+    #[serde(rename = "far")]
+    fmr: f64,
     threshold: f32,
-    /// The interval is over people, with the threshold held.
-    tar: Share,
+    /// True match rate: the interval is over people, with the threshold held.
+    #[serde(rename = "tar")]
+    tmr: Share,
 }
 
-pub(crate) fn run(args: EvalLfwArgs) -> Result<()> {
+pub(crate) fn run(args: Args) -> Result<()> {
     let pack = args.path.open_pack()?;
-    let lfw = Lfw::open(&args.images)?;
+    let set = people::read(&args.images)?;
     let choose = args.choose.clone().unwrap_or_else(|| args.pairs.with_file_name("pairsDevTrain.txt"));
-    let (choose, pairs) = (lfw.pairs(&choose)?, lfw.pairs(&args.pairs)?);
+    let (choose, pairs) = (lfw::pairs(&set, &choose)?, lfw::pairs(&set, &args.pairs)?);
     let suspects = match &args.suspects {
-        Some(list) => Some(lfw.suspects(list, args.suspects_above)?),
+        Some(list) => Some(lfw::suspects(&set, list, args.suspects_above)?),
         None => None,
     };
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
 
     let began = Instant::now();
-    let templates = args.path.templates(&pack, &photos(&lfw))?;
+    let templates = args.path.templates(&pack, &set)?;
     let seconds = began.elapsed().as_secs_f64();
-    let report = measure(&args, &pack, &lfw, &templates, (&choose, &pairs), suspects.as_ref(), seconds)?;
+    let report = measure(&args, &pack, &set, &templates, (&choose, &pairs), suspects.as_ref(), seconds)?;
     let text = markdown(&report);
     say_on!("{text}")?;
     fs::write(args.out.join("report.md"), &text)?;
@@ -103,31 +105,24 @@ pub(crate) fn run(args: EvalLfwArgs) -> Result<()> {
     Ok(())
 }
 
-fn score(templates: &[Option<Template>], a: usize, b: usize) -> Result<f32> {
-    match (&templates[a], &templates[b]) {
-        (Some(a), Some(b)) => Ok(a.score(b)?.0),
-        _ => Ok(NEVER),
-    }
-}
-
 fn measure(
-    args: &EvalLfwArgs,
+    args: &Args,
     pack: &Pack,
-    lfw: &Lfw,
+    set: &Set,
     templates: &[Option<Template>],
     (choose, pairs): (&[Pair], &[Pair]),
     suspects: Option<&HashSet<(usize, usize)>>,
     seconds: f64,
 ) -> Result<Report> {
     let (chosen_threshold, chosen_accuracy) = chosen(templates, choose)?;
-    let name = |index: usize| stem(&lfw.photos[index].path);
+    let name = |index: usize| set.samples[index].name.clone();
     let (mut right, mut pair_scores) = (0, Vec::new());
     for pair in pairs {
-        let score = score(templates, pair.a, pair.b)?;
+        let score = score(&templates[pair.a], &templates[pair.b])?;
         right += usize::from((score >= chosen_threshold) == pair.same);
         pair_scores.push((name(pair.a), name(pair.b), pair.same, score));
     }
-    let mut all = AllPairs::of(lfw, templates, suspects)?;
+    let mut all = AllPairs::of(set, templates, suspects)?;
     let (genuine, impostors) = (all.genuine.len(), all.impostors.len() + all.suspects.len());
     let without_suspects = suspects.map(|_| all.operating());
     let suspects_left_out = all.suspects.len();
@@ -140,8 +135,8 @@ fn measure(
         pack: pack.name().to_owned(),
         model_id: pack.model_id().to_string(),
         detector: args.path.detector.name(),
-        photos: lfw.photos.len(),
-        people: lfw.people,
+        photos: set.samples.len(),
+        people: set.subjects.len(),
         failures_to_acquire: (0..templates.len()).filter(|i| templates[*i].is_none()).map(name).collect(),
         seconds,
         threads: args.path.threads,
@@ -163,7 +158,7 @@ fn measure(
 fn chosen(templates: &[Option<Template>], pairs: &[Pair]) -> Result<(f32, f64)> {
     let (mut scored, mut unscored) = (Vec::new(), (0, 0));
     for pair in pairs {
-        match (score(templates, pair.a, pair.b)?, pair.same) {
+        match (score(&templates[pair.a], &templates[pair.b])?, pair.same) {
             (NEVER, true) => unscored.0 += 1,
             (NEVER, false) => unscored.1 += 1,
             (score, same) => scored.push((score, same)),
@@ -186,7 +181,7 @@ struct AllPairs {
 
 impl AllPairs {
     fn of(
-        lfw: &Lfw,
+        set: &Set,
         templates: &[Option<Template>],
         suspects: Option<&HashSet<(usize, usize)>>,
     ) -> Result<Self> {
@@ -196,9 +191,9 @@ impl AllPairs {
         let mut highest: Vec<(f32, usize, usize)> = Vec::new();
         for a in 0..count {
             for b in a + 1..count {
-                let score = score(templates, a, b)?;
-                if lfw.photos[a].person == lfw.photos[b].person {
-                    genuine.push((lfw.photos[a].person, score));
+                let score = score(&templates[a], &templates[b])?;
+                if let Some(subject) = set.same(a, b) {
+                    genuine.push((subject, score));
                     continue;
                 }
                 if highest.len() < NAMED || highest.last().is_some_and(|last| score > last.0) {
@@ -212,7 +207,7 @@ impl AllPairs {
         }
         ensure!(!genuine.is_empty() && !impostors.is_empty(), "no pairs of one kind among the photos");
         impostors.sort_unstable_by(|a, b| b.total_cmp(a));
-        Ok(Self { people: lfw.people, genuine, impostors, suspects: left_out, highest })
+        Ok(Self { people: set.subjects.len(), genuine, impostors, suspects: left_out, highest })
     }
 
     fn take_suspects_in(&mut self) {
@@ -221,12 +216,12 @@ impl AllPairs {
     }
 
     fn operating(&self) -> Vec<Operating> {
-        let at = |far: &f64| {
-            let threshold = score_at_far(&self.impostors, *far);
-            let trials = self.genuine.iter().map(|(person, score)| (*person, *score > threshold));
-            Operating { far: *far, threshold, tar: Share::by_person(self.people, trials) }
+        let at = |fmr: &f64| {
+            let threshold = threshold_at_fmr(&self.impostors, *fmr);
+            let trials = self.genuine.iter().map(|(person, score)| (*person, *score >= threshold));
+            Operating { fmr: *fmr, threshold, tmr: Share::by_person(self.people, trials) }
         };
-        RATES.iter().map(at).collect()
+        FMRS.iter().map(at).collect()
     }
 }
 
@@ -265,14 +260,14 @@ fn markdown(report: &Report) -> String {
 fn table(out: &mut String, rows: &[Operating]) {
     out.push_str("| FAR | threshold | TAR |\n|---|---|---|\n");
     for row in rows {
-        let _ = writeln!(out, "| {:e} | {:.3} | {} |", row.far, row.threshold, row.tar.percent());
+        let _ = writeln!(out, "| {:e} | {:.3} | {} |", row.fmr, row.threshold, row.tmr.percent());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::eval::set::lfw::Photo;
+    use crate::eval::set::set::{Medium, Sample};
     use arcdoor_core::ModelId;
 
     fn template(values: &[f32]) -> Option<Template> {
@@ -284,18 +279,23 @@ mod tests {
         let templates = [template(&[1.0, 0.0]), None];
         let pairs = [Pair { a: 0, b: 1, same: true }, Pair { a: 0, b: 1, same: false }];
         assert_eq!(chosen(&templates, &pairs).unwrap().1, 0.5);
-        assert_eq!(score(&templates, 0, 1).unwrap(), NEVER);
+        assert_eq!(score(&templates[0], &templates[1]).unwrap(), NEVER);
     }
 
     #[test]
     fn suspects_leave_the_impostors_and_come_back() {
         let people = [0, 0, 1, 2];
-        let lfw =
-            Lfw::of_photos(people.iter().map(|p| Photo { path: PathBuf::new(), person: *p }).collect(), 3);
+        let sample = |person: usize| Sample {
+            name: String::new(),
+            medium: Medium::Crop(Vec::new()),
+            subject: Some(person),
+            face: None,
+        };
+        let set = Set { samples: people.map(sample).to_vec(), subjects: vec![String::new(); 3] };
         let templates =
             [template(&[1.0, 0.0]), template(&[1.0, 0.1]), template(&[0.9, 0.2]), template(&[0.0, 1.0])];
         let suspects = HashSet::from([(0, 2)]);
-        let mut all = AllPairs::of(&lfw, &templates, Some(&suspects)).unwrap();
+        let mut all = AllPairs::of(&set, &templates, Some(&suspects)).unwrap();
         assert_eq!((all.genuine.len(), all.impostors.len(), all.suspects.len()), (1, 4, 1));
         all.take_suspects_in();
         assert_eq!(all.impostors.len(), 5);

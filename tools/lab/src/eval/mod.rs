@@ -1,4 +1,4 @@
-//! Evaluations: a set that a reader fills, and a metric.
+//! Evaluations: each is a protocol, which reads a set and computes a metric over it.
 
 mod det;
 mod gallery;
@@ -9,21 +9,28 @@ pub(crate) mod set;
 use anyhow::Result;
 use clap::Subcommand;
 
-#[derive(Subcommand)]
-pub(crate) enum Eval {
-    /// Labelled Faces in the Wild: verification on the given pairs and on all pairs
-    Lfw(lfw::EvalLfwArgs),
-    /// Strangers and enrolled people at galleries of several sizes, the threshold from a target
-    Gallery(gallery::EvalGalleryArgs),
-    /// Ordinary photos of several people: faces found and missed, people identified among strangers
-    Scenes(scenes::EvalScenesArgs),
+/// Declares [`Eval`] and [`run`]: a line is a protocol's name and its module, which has `Args` and `run`.
+macro_rules! protocols {
+    ($($(#[$doc:meta])* $name:ident = $module:ident;)+) => {
+        #[derive(Subcommand)]
+        pub(crate) enum Eval {
+            $($(#[$doc])* $name($module::Args),)+
+        }
+
+        /// Runs the protocol that was asked for.
+        pub(crate) fn run(what: Eval) -> Result<()> {
+            match what {
+                $(Eval::$name(args) => $module::run(args),)+
+            }
+        }
+    };
 }
 
-/// Runs one.
-pub(crate) fn run(what: Eval) -> Result<()> {
-    match what {
-        Eval::Lfw(args) => lfw::run(args),
-        Eval::Gallery(args) => gallery::run(args),
-        Eval::Scenes(args) => scenes::run(args),
-    }
+protocols! {
+    /// Labelled Faces in the Wild: verification on the given pairs and on all pairs
+    Lfw = lfw;
+    /// Strangers and enrolled people at galleries of several sizes, the threshold from a target
+    Gallery = gallery;
+    /// Ordinary photos of several people: faces found and missed, people identified among strangers
+    Scenes = scenes;
 }

@@ -6,22 +6,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use arcdoor_core::{Candidates, Face, Rect, SubjectName, Template, Threshold};
+use arcdoor_core::{Candidates, Rect, SubjectName, Template, Threshold};
 use arcdoor_gallery::{Gallery, GalleryKey};
 use arcdoor_models::Pack;
 use arcdoor_vision::DetectSettings;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::eval::set::lfw::Lfw;
-use crate::eval::set::scenes::{People, hits, read_truth, union};
+use crate::eval::set::people::{self, file_name};
+use crate::eval::set::scenes::{Roles, hits, read_truth, union};
+use crate::eval::set::set::Set;
+use crate::face_finder::{FaceFinder, open_pack, photos_in, with_landmarks};
 use crate::say::say_on;
-use crate::sight::{Sight, open_pack, photos_in};
 use arcdoor_calib::Share;
 use arcdoor_vision::DetectorKind;
 
 #[derive(clap::Args)]
-pub(crate) struct EvalScenesArgs {
+pub(crate) struct Args {
     /// The photos
     #[arg(long, value_name = "DIR")]
     images: PathBuf,
@@ -86,8 +87,9 @@ struct Identified {
     threshold: f32,
     enrolled: usize,
     strangers: usize,
-    /// Of (photo, person on it), how many were not found out.
+    /// How many people were not named on a photo that shows them.
     misses: usize,
+    /// How many could have been: every person of every probe photo.
     chances: usize,
     missed: Vec<(String, String)>,
     /// Faces on the probe photos named as somebody who is not on that photo.
@@ -98,20 +100,20 @@ struct Identified {
     knocked: usize,
 }
 
-pub(crate) fn run(args: EvalScenesArgs) -> Result<()> {
+pub(crate) fn run(args: Args) -> Result<()> {
     let pack = open_pack(&args.pack)?;
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
-    let truth = args.truth.as_deref().map(read_truth).transpose()?;
-    let mut sights = Vec::new();
+    let truth = args.truth.as_deref().map(|list| read_truth(list, &args.images)).transpose()?;
+    let mut finders = Vec::new();
     for name in DetectorKind::ALL {
-        sights.push((name, Sight::open(&pack, name, settings(&args))?));
+        finders.push((name, FaceFinder::open(&pack, name, settings(&args))?));
     }
-    let photos = detect(&args, truth.as_ref(), &mut sights)?;
+    let photos = detect(&args, truth.as_ref(), &mut finders)?;
     let mut identification = Vec::new();
     if let Some(list) = &args.people {
-        let people = People::read(list)?;
-        for (name, sight) in &mut sights {
-            identification.extend(identify(&args, &pack, &people, *name, sight)?);
+        let roles = Roles::read(list, &args.images)?;
+        for (name, finder) in &mut finders {
+            identification.extend(identify(&args, &pack, &roles, *name, finder)?);
         }
     }
     let truth = if truth.is_some() { "listed" } else { "what either detector found" };
@@ -123,7 +125,7 @@ pub(crate) fn run(args: EvalScenesArgs) -> Result<()> {
     Ok(())
 }
 
-fn settings(args: &EvalScenesArgs) -> DetectSettings {
+fn settings(args: &Args) -> DetectSettings {
     DetectSettings { min_face_px: args.min_face, min_score: args.min_score, ..DetectSettings::default() }
 }
 
@@ -132,42 +134,39 @@ fn progress(len: usize, what: &str) -> Result<ProgressBar> {
     Ok(bar.with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}, {eta} left")?))
 }
 
-fn file_name(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
 fn detect(
-    args: &EvalScenesArgs,
-    truth: Option<&BTreeMap<String, Vec<Rect>>>,
-    sights: &mut [(DetectorKind, Sight)],
+    args: &Args,
+    truth: Option<&Set>,
+    finders: &mut [(DetectorKind, FaceFinder)],
 ) -> Result<Vec<PhotoRow>> {
     let paths = photos_in(&args.images)?;
     let bar = progress(paths.len(), "photos")?;
+    let truth = truth.map(faces_by_photo);
     let mut rows = Vec::new();
     for path in &paths {
         let (mut boxes, mut landmarks, mut size) = (Vec::new(), Vec::new(), (0, 0));
-        for (_, sight) in sights.iter_mut() {
-            let faces = sight.look(path)?;
+        for (_, finder) in finders.iter_mut() {
+            let faces = finder.find(path)?;
             boxes.push(faces.iter().map(|face| face.rect).collect::<Vec<_>>());
             landmarks.push(faces.iter().filter(|face| face.landmarks.is_some()).count());
-            size = sight.size();
+            size = finder.size();
         }
         let photo = file_name(path);
-        let faces = match truth {
-            Some(truth) => truth.get(&photo).cloned().unwrap_or_default(),
+        let faces = match &truth {
+            Some(truth) => truth.get(photo.as_str()).cloned().unwrap_or_default(),
             None => union(&boxes),
         };
         let found = |index: usize| {
             let hits = hits(&faces, &boxes[index]);
             Found {
-                detector: sights[index].0.name(),
+                detector: finders[index].0.name(),
                 found: hits,
                 missed: faces.len() - hits,
                 extra: boxes[index].len() - hits,
                 landmarks: landmarks[index],
             }
         };
-        let detectors = (0..sights.len()).map(found).collect();
+        let detectors = (0..finders.len()).map(found).collect();
         rows.push(PhotoRow { photo, width: size.0, height: size.1, faces: faces.len(), detectors });
         bar.inc(1);
     }
@@ -175,28 +174,27 @@ fn detect(
     Ok(rows)
 }
 
-/// The template of the largest face with landmarks.
-fn largest(sight: &mut Sight, path: &Path) -> Result<Option<Template>> {
-    let faces = sight.look(path)?.iter().filter(|face| face.landmarks.is_some());
-    let largest = faces.max_by(|a, b| a.rect.area().total_cmp(&b.rect.area())).cloned();
-    match largest.and_then(|face: Face| face.landmarks) {
-        Some(landmarks) => sight.embed(&landmarks).map(Some),
-        None => Ok(None),
+/// Every listed face of each photo.
+fn faces_by_photo(truth: &Set) -> BTreeMap<&str, Vec<Rect>> {
+    let mut faces: BTreeMap<&str, Vec<Rect>> = BTreeMap::new();
+    for sample in &truth.samples {
+        faces.entry(&sample.name).or_default().extend(sample.face);
     }
+    faces
 }
 
 /// One photo each of the first people who give a template: those to enrol, and those who only knock.
-fn strangers(args: &EvalScenesArgs, sight: &mut Sight) -> Result<(Vec<Template>, Vec<Template>)> {
+fn strangers(args: &Args, finder: &mut FaceFinder) -> Result<(Vec<Template>, Vec<Template>)> {
     let Some(dir) = &args.strangers else { return Ok((Vec::new(), Vec::new())) };
-    let lfw = Lfw::open(dir)?;
+    let set = people::read(dir)?;
     let bar = progress(2 * args.stranger_count, "strangers")?;
     let (mut found, mut last) = (Vec::new(), None);
-    for photo in &lfw.photos {
-        if last == Some(photo.person) {
+    for sample in &set.samples {
+        if last == sample.subject {
             continue;
         }
-        last = Some(photo.person);
-        found.extend(sight.template_at_centre(&photo.path)?);
+        last = sample.subject;
+        found.extend(finder.template(sample)?);
         bar.inc(1);
         if found.len() == 2 * args.stranger_count {
             break;
@@ -223,13 +221,13 @@ fn best(gallery: &Gallery, probes: &[Template]) -> Result<Vec<(String, f32)>> {
 }
 
 fn identify(
-    args: &EvalScenesArgs,
+    args: &Args,
     pack: &Pack,
-    people: &People,
+    roles: &Roles,
     detector: DetectorKind,
-    sight: &mut Sight,
+    finder: &mut FaceFinder,
 ) -> Result<Vec<Identified>> {
-    let (enrolled_strangers, knocking) = strangers(args, sight)?;
+    let (enrolled_strangers, knocking) = strangers(args, finder)?;
     let file = args.out.join(format!("gallery-{}.redb", detector.name()));
     if file.exists() {
         fs::remove_file(&file)?;
@@ -237,9 +235,10 @@ fn identify(
     let dimension = pack.manifest().embedder.dimension.context("the pack's embedder has no dimension")?;
     let mut gallery = Gallery::open(&file, &GalleryKey::generate()?, pack.model_id(), dimension)?;
     let mut templates: BTreeMap<&str, Vec<Template>> = BTreeMap::new();
-    for (photo, person) in &people.enrolled {
-        let template = largest(sight, &args.images.join(photo))?;
-        templates.entry(person).or_default().extend(template);
+    for sample in &roles.enrolled.samples {
+        let (Some(subject), Some(photo)) = (sample.subject, sample.photo()) else { continue };
+        let template = finder.template_of_largest(photo)?;
+        templates.entry(&roles.enrolled.subjects[subject]).or_default().extend(template);
     }
     for (person, templates) in templates.iter().filter(|(_, templates)| !templates.is_empty()) {
         gallery.enrol(&SubjectName::new(person)?, templates, 0)?;
@@ -248,13 +247,12 @@ fn identify(
         gallery.enrol(&SubjectName::new(&format!("stranger {index}"))?, std::slice::from_ref(template), 0)?;
     }
     let mut seen = Vec::new();
-    for (photo, expected) in &people.probes {
-        let faces = sight.look(&args.images.join(photo))?.to_vec();
+    for (name, (photo, expected)) in people_by_photo(&roles.probes) {
         let mut probes = Vec::new();
-        for landmarks in faces.iter().filter_map(|face| face.landmarks) {
-            probes.push(sight.embed(&landmarks)?);
+        for landmarks in with_landmarks(finder.find(photo)?).iter().filter_map(|face| face.landmarks) {
+            probes.push(finder.embed(&landmarks)?);
         }
-        seen.push((photo.as_str(), expected, best(&gallery, &probes)?));
+        seen.push((name, expected, best(&gallery, &probes)?));
     }
     let knocked = best(&gallery, &knocking)?;
     let row = |threshold: Threshold| {
@@ -268,7 +266,19 @@ fn identify(
     rows.map(|threshold| threshold.map(row)).collect()
 }
 
-type SeenPhoto<'a> = (&'a str, &'a BTreeSet<String>, Vec<(String, f32)>);
+/// Each photo's file and the people who are on it, by the photo's name.
+fn people_by_photo(probes: &Set) -> BTreeMap<&str, (&Path, BTreeSet<&str>)> {
+    let mut photos = BTreeMap::new();
+    for sample in &probes.samples {
+        let Some(photo) = sample.photo() else { continue };
+        let (_, people) = photos.entry(sample.name.as_str()).or_insert_with(|| (photo, BTreeSet::new()));
+        people.extend(sample.subject.map(|subject| probes.subjects[subject].as_str()));
+    }
+    photos
+}
+
+/// A photo's name, who is on it, and for each of its faces the best candidate's name and score.
+type SeenPhoto<'a> = (&'a str, BTreeSet<&'a str>, Vec<(String, f32)>);
 
 fn count(seen: &[SeenPhoto<'_>], knocked: &[(String, f32)], threshold: &Threshold) -> Identified {
     let admitted = |score: f32| threshold.admits(arcdoor_core::Score(score));
@@ -278,9 +288,9 @@ fn count(seen: &[SeenPhoto<'_>], knocked: &[(String, f32)], threshold: &Threshol
             names.iter().filter(|(_, s)| admitted(*s)).map(|(name, _)| name.as_str()).collect();
         chances += expected.len();
         probe_faces += names.len();
-        wrong_names += named.iter().filter(|name| !expected.contains(**name)).count();
-        for person in expected.iter().filter(|person| !named.contains(&person.as_str())) {
-            missed.push(((*photo).to_owned(), person.clone()));
+        wrong_names += named.iter().filter(|name| !expected.contains(*name)).count();
+        for person in expected.iter().filter(|person| !named.contains(person)) {
+            missed.push(((*photo).to_owned(), (*person).to_owned()));
         }
     }
     Identified {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::input_file::{read, read_text};
+use crate::limits::{MAX_ONNX_BYTES, MAX_RECIPE_BYTES};
 use crate::say::say;
 use anyhow::{Context, Result, bail, ensure};
 use arcdoor_calib::Random;
@@ -32,8 +34,7 @@ pub(crate) struct PackBuildArgs {
 
 /// Builds the pack beside its place, opens it as a device would, and only then moves it there.
 pub(crate) fn run(args: PackBuildArgs) -> Result<()> {
-    let text =
-        fs::read_to_string(&args.recipe).with_context(|| format!("cannot read {}", args.recipe.display()))?;
+    let text = read_text(&args.recipe, MAX_RECIPE_BYTES)?;
     let recipe = Recipe::parse(&text).with_context(|| format!("cannot use {}", args.recipe.display()))?;
     let (recipe, beside) = with_card(recipe, &args)?;
     let is_pack = args.out.join(MANIFEST_FILE).is_file();
@@ -65,7 +66,7 @@ fn with_card(recipe: Recipe, args: &PackBuildArgs) -> Result<(Recipe, PathBuf)> 
     let Some(file) = &args.embedder else {
         return Ok((recipe, args.source.clone()));
     };
-    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let text = read_text(file, MAX_RECIPE_BYTES)?;
     let card = EmbedderCard::parse(&text).with_context(|| format!("cannot use {}", file.display()))?;
     if card.calibration.is_none() {
         eprintln!("{} has no calibration: the pack will grant nobody", file.display());
@@ -76,7 +77,7 @@ fn with_card(recipe: Recipe, args: &PackBuildArgs) -> Result<(Recipe, PathBuf)> 
 /// Rewrites one network, compares it with the original, and writes it.
 fn build_net(net: &RecipeNet, role: Role, source: &Path, out: &Path) -> Result<Built> {
     let path = source.join(&net.source_file);
-    let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = read(&path, MAX_ONNX_BYTES)?;
     let found = sha256_hex(&bytes);
     if found != net.source_sha256 {
         bail!(

@@ -5,9 +5,11 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::input_file::{read, read_text};
+use crate::limits::MAX_KEY_BYTES;
 use crate::say::say;
 use anyhow::{Context, Result, ensure};
-use arcdoor_models::{MANIFEST_FILE, Pack, SIGNATURE_FILE, TrustedKey};
+use arcdoor_models::{MANIFEST_FILE, MAX_MANIFEST_BYTES, Pack, SIGNATURE_FILE, TrustedKey};
 use minisign::{KeyPair, PublicKey, SecretKey, SecretKeyBox};
 
 /// Arguments of `pack keygen`.
@@ -85,8 +87,7 @@ pub(crate) fn run(args: PackSignArgs) -> Result<()> {
         eprintln!("{problem}");
     }
     ensure!(problems.is_empty(), "{} is not whole; nothing was signed", args.dir.display());
-    let text =
-        fs::read_to_string(&args.key).with_context(|| format!("cannot read {}", args.key.display()))?;
+    let text = read_text(&args.key, MAX_KEY_BYTES)?;
     let boxed = || SecretKeyBox::from_string(&text);
     // An unencrypted key answers at once; for an encrypted one, minisign asks for the password.
     let secret = SecretKey::from_unencrypted_box(boxed()?)
@@ -94,7 +95,7 @@ pub(crate) fn run(args: PackSignArgs) -> Result<()> {
         .with_context(|| format!("{} is no minisign secret key", args.key.display()))?;
     let public = PublicKey::from_secret_key(&secret)?;
     let path = args.dir.join(MANIFEST_FILE);
-    let manifest = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let manifest = read(&path, MAX_MANIFEST_BYTES)?;
     let signature = minisign::sign(Some(&public), &secret, manifest.as_slice(), None, None)?;
     let out = args.dir.join(SIGNATURE_FILE);
     fs::write(&out, signature.into_string()).with_context(|| format!("cannot write {}", out.display()))?;

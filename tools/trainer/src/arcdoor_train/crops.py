@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from arcdoor_train.data.sets import SIDE, decode
+from arcdoor_train.data.sets import ALIGNMENT, SIDE, decode
 from arcdoor_train.errors import DataError
 
 ENDINGS = (".png", ".jpg", ".jpeg")
@@ -68,25 +68,41 @@ class Crops:
             yield to_input(np.stack([self.read(name) for name in names[start : start + size]]))
 
 
+#: Planes of a network's input by the ``channel_order`` of a manifest.
+PLANES = {"rgb": 3, "bgr": 3, "grey": 1}
+#: Of red, green and blue in a grey plane (ITU-R BT.601), as on the device.
+GREY = (0.299, 0.587, 0.114)
+
+
 @dataclass(frozen=True)
 class Preprocess:
-    """What a network of others takes: ``(value - mean) * scale`` for 0..255, per plane."""
+    """What a network takes, as a manifest says it: ``(value - mean) * scale`` for 0..255, plane by plane."""
 
-    mean: tuple[float, ...] = (127.5,) * 3
-    scale: tuple[float, ...] = (0.0078125,) * 3
-    bgr: bool = False
+    #: One number for each plane; nothing means those of our own networks.
+    mean: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+    #: One of ``PLANES``.
+    channel_order: str = "rgb"
 
     def __post_init__(self) -> None:
-        if len(self.mean) != 3 or len(self.scale) != 3 or 0.0 in self.scale:
-            raise DataError(f"mean {self.mean}, scale {self.scale}: three numbers each, scale not 0")
+        planes = PLANES.get(self.channel_order)
+        if planes is None:
+            raise DataError(f"channel_order = {self.channel_order!r}: {', '.join(PLANES)}")
+        object.__setattr__(self, "mean", self.mean or (127.5,) * planes)
+        object.__setattr__(self, "scale", self.scale or (0.0078125,) * planes)
+        if len(self.mean) != planes or len(self.scale) != planes or 0.0 in self.scale:
+            raise DataError(f"mean {self.mean}, scale {self.scale}: {planes} numbers each, scale not 0")
 
     def apply(self, inputs: np.ndarray) -> np.ndarray:
-        """From our own networks' input, (n, 3, side, side), to this network's."""
+        """From our own networks' input, (n, 3, side, side), to this network's, (n, planes, side, side)."""
         if self == Preprocess():
             return inputs
         values = inputs * np.float32(128) + np.float32(127.5)
-        values = values[:, ::-1] if self.bgr else values
-        mean, scale = (np.array(numbers, np.float32).reshape(1, 3, 1, 1) for numbers in (self.mean, self.scale))
+        if self.channel_order == "bgr":
+            values = values[:, ::-1]
+        elif self.channel_order == "grey":
+            values = np.tensordot(values, np.array(GREY, np.float32), (1, 0))[:, None]
+        mean, scale = (np.array(numbers, np.float32).reshape(1, -1, 1, 1) for numbers in (self.mean, self.scale))
         return np.ascontiguousarray((values - mean) * scale, dtype=np.float32)
 
     @classmethod
@@ -94,9 +110,25 @@ class Preprocess:
         """That of the embedder in a card or a ``pack.toml``."""
         try:
             table = tomllib.loads(manifest.read_text(encoding="utf-8"))["embedder"]["preprocess"]
-            return cls(tuple(table["mean"]), tuple(table["scale"]), table["channel_order"] == "bgr")
+            alignment = table.get("alignment", ALIGNMENT)
+            found = cls(tuple(table["mean"]), tuple(table["scale"]), table["channel_order"])
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise DataError(f"{manifest} says of no embedder what it takes: {error!r}") from error
+        if alignment != ALIGNMENT:
+            raise DataError(f"{manifest} takes faces aligned as {alignment!r}; crops are {ALIGNMENT!r}")
+        return found
+
+    def manifest(self) -> list[str]:
+        """The lines of ``[embedder.preprocess]`` in a card or a ``pack.toml``."""
+        return [
+            f"width = {SIDE}",
+            f"height = {SIDE}",
+            'layout = "nchw"',
+            f'channel_order = "{self.channel_order}"',
+            f"mean = {list(map(float, self.mean))}",
+            f"scale = {list(map(float, self.scale))}",
+            f'alignment = "{ALIGNMENT}"',
+        ]
 
 
 def to_input(crops: np.ndarray) -> np.ndarray:

@@ -104,11 +104,11 @@ def _differs(model: nn.Module, graph: onnx.ModelProto) -> float:
     return float(np.abs(unit(found) - unit(embed(model, inputs))).max())
 
 
-def card(path: Path, section: Export, dimension: int, note: str) -> Path:
-    """Writes ``MODEL.toml`` beside ``MODEL.onnx``: what `arcdoor-lab pack build --embedder` takes."""
+def card(path: Path, section: Export, dimension: int, note: str, takes: crops.Preprocess | None = None) -> Path:
+    """Writes ``MODEL.toml`` beside ``MODEL.onnx``: what `arcdoor-lab pack build --embedder` takes. ``takes`` is what
+    the network takes; without it, what the trainer's own networks do."""
     name = section.name or path.stem
     text = json.dumps  # a JSON string is a TOML string, but for DEL, which no name here holds
-    numbers = ", ".join
     lines = [
         f"name = {text(name)}",
         f"description = {text(f'{name}: an embedder trained with arcdoor-train')}",
@@ -124,12 +124,7 @@ def card(path: Path, section: Export, dimension: int, note: str) -> Path:
         f"training_data = {text(section.training_data or 'not said: set export.training_data')}",
         "",
         "[embedder.preprocess]",
-        "width = 112",
-        "height = 112",
-        'layout = "nchw"',
-        'channel_order = "rgb"',
-        f"mean = [{numbers(['127.5'] * 3)}]",
-        f"scale = [{numbers(['0.0078125'] * 3)}]",
+        *(takes or crops.Preprocess()).manifest(),
     ]
     place = path.with_suffix(".toml")
     place.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -69,14 +69,15 @@ def all_pairs(features: np.ndarray, people: np.ndarray, fars: tuple[float, ...] 
     reached = [far for far in fars if far * len(others) >= 1]
     keep = min(len(others), int(max(reached, default=0) * len(others)) + 1)
     highest = -np.sort(-np.partition(others, len(others) - keep)[len(others) - keep :])
-    return [_operating(far, float(highest[int(far * len(others))]), scores, owner) for far in reached]
+    # The least score above the highest that is refused: a pair is accepted where its score is at or above it.
+    least = np.nextafter(highest, np.float32(np.inf))
+    return [_operating(far, float(least[int(far * len(others))]), scores, owner) for far in reached]
 
 
 def _operating(far: float, threshold: float, genuine: np.ndarray, owner: np.ndarray) -> Operating:
-    """An impostor at the threshold is refused: a pair is accepted where its score lies above."""
     _, groups = np.unique(owner, return_inverse=True)
     totals = np.bincount(groups)
-    hits = np.bincount(groups, weights=genuine > threshold, minlength=len(totals))
+    hits = np.bincount(groups, weights=genuine >= threshold, minlength=len(totals))
     rng = np.random.default_rng(1)
     shares = np.empty(ROUNDS)
     for n in range(ROUNDS):

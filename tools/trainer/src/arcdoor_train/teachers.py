@@ -24,13 +24,14 @@ class Teacher:
     #: What an ONNX file without a card takes: (value - mean) * scale for 0..255, per plane.
     mean: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
-    bgr: bool = False
+    #: ``rgb``, ``bgr`` or ``grey``: one plane, 0.299 R + 0.587 G + 0.114 B.
+    channel_order: str = "rgb"
 
     def preprocess(self) -> crops.Preprocess | None:
         """None leaves it to the teacher's card."""
-        if not self.mean and not self.scale and not self.bgr:
+        if not self.mean and not self.scale and self.channel_order == "rgb":
             return None
-        return crops.Preprocess(self.mean or (127.5,) * 3, self.scale or (0.0078125,) * 3, self.bgr)
+        return crops.Preprocess(self.mean, self.scale, self.channel_order)
 
 
 def set_hash(faces: Dataset) -> str:

@@ -6,7 +6,10 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use arcdoor_core::file::open_regular;
 use zip::ZipArchive;
+
+use crate::eval::set::set::{Medium, Sample, Set};
 
 const MAX_ENTRIES: usize = 200_000;
 const MAX_CROP_BYTES: u64 = 1 << 20;
@@ -14,19 +17,11 @@ const MAX_GROUPS_BYTES: u64 = 16 << 20;
 /// A table beside crops that lie in no folders of people: file name, tab, group, after a heading.
 const GROUPS: &str = "pseudo_id.tsv";
 
-/// One person's first crop.
-pub(crate) struct Crop {
-    /// Its name in the archive.
-    pub(crate) name: String,
-    /// JPEG or PNG.
-    pub(crate) bytes: Vec<u8>,
-}
-
-/// The first crop of each person (by name), at most `most` of them.
-pub(crate) fn first_of_each(archive: &Path, most: usize) -> Result<Vec<Crop>> {
+/// The first crop of each person (by name), of at most `most` people. A sample is called what its file is in the archive.
+pub(crate) fn first_of_each(archive: &Path, most: usize) -> Result<Set> {
     let place = || format!("cannot read {}", archive.display());
-    let mut zip =
-        ZipArchive::new(BufReader::new(File::open(archive).with_context(place)?)).with_context(place)?;
+    let file = open_regular(archive).with_context(place)?;
+    let mut zip = ZipArchive::new(BufReader::new(file)).with_context(place)?;
     ensure!(zip.len() <= MAX_ENTRIES, "{} holds more than {MAX_ENTRIES} files", archive.display());
     let mut names: Vec<String> = zip.file_names().map(str::to_owned).collect();
     names.sort();
@@ -44,11 +39,13 @@ pub(crate) fn first_of_each(archive: &Path, most: usize) -> Result<Vec<Crop>> {
         first.entry(person).or_insert(name);
     }
     ensure!(!first.is_empty(), "{} holds no JPEG or PNG", archive.display());
-    let crops = first.into_values().take(most).map(|name| {
-        let bytes = read(&mut zip, &name, MAX_CROP_BYTES).with_context(place)?;
-        Ok(Crop { name, bytes })
-    });
-    crops.collect()
+    let mut set = Set::default();
+    for (person, name) in first.into_iter().take(most) {
+        let medium = Medium::Crop(read(&mut zip, &name, MAX_CROP_BYTES).with_context(place)?);
+        set.samples.push(Sample { name, medium, subject: Some(set.subjects.len()), face: None });
+        set.subjects.push(person);
+    }
+    Ok(set)
 }
 
 fn file_name(name: &str) -> &str {
@@ -94,17 +91,24 @@ mod tests {
     #[test]
     fn one_crop_for_each_folder_or_group() {
         let path = archive("folders", &[("s/b/2.jpg", b"b2"), ("s/b/1.jpg", b"b1"), ("s/a/9.jpg", b"a9")]);
-        let crops = first_of_each(&path, 10).unwrap();
-        let found: Vec<_> = crops.iter().map(|crop| (crop.name.as_str(), crop.bytes.as_slice())).collect();
-        assert_eq!(found, [("s/a/9.jpg", &b"a9"[..]), ("s/b/1.jpg", b"b1")]);
-        assert_eq!(first_of_each(&path, 1).unwrap().len(), 1);
+        let set = first_of_each(&path, 10).unwrap();
+        let sample = |name: &str, bytes: &[u8], subject| Sample {
+            name: name.to_owned(),
+            medium: Medium::Crop(bytes.to_vec()),
+            subject: Some(subject),
+            face: None,
+        };
+        assert_eq!(set.samples, [sample("s/a/9.jpg", b"a9", 0), sample("s/b/1.jpg", b"b1", 1)]);
+        assert_eq!(set.subjects, ["s/a", "s/b"]);
+        assert_eq!(first_of_each(&path, 1).unwrap().samples.len(), 1);
         std::fs::remove_file(path).unwrap();
 
         let table = b"file\tgroup\n1.jpg\tp1\n2.jpg\tp1\n3.jpg\tp0\n";
         let files: &[(&str, &[u8])] =
             &[("s/1.jpg", b"1"), ("s/2.jpg", b"2"), ("s/3.jpg", b"3"), ("s/pseudo_id.tsv", table)];
         let path = archive("groups", files);
-        let names: Vec<_> = first_of_each(&path, 10).unwrap().into_iter().map(|crop| crop.name).collect();
+        let set = first_of_each(&path, 10).unwrap();
+        let names: Vec<_> = set.samples.iter().map(|sample| sample.name.as_str()).collect();
         assert_eq!(names, ["s/3.jpg", "s/1.jpg"]);
         std::fs::remove_file(path).unwrap();
     }

@@ -1,6 +1,9 @@
-//! What is evaluated: pictures of people, and who they are, by the form in which a set comes.
+//! What is evaluated: a [`set::Set`], by the form in which it comes, and the templates of it.
 
 pub(crate) mod fillers;
 pub(crate) mod lfw;
+pub(crate) mod people;
 pub(crate) mod scenes;
+#[expect(clippy::module_inception, reason = "the folder is the module's one noun")]
+pub(crate) mod set;
 pub(crate) mod templates;

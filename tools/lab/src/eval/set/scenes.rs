@@ -1,80 +1,81 @@
 //! What is known of the photos of a scenes folder: where the faces are, and whose.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use arcdoor_core::Rect;
 
+use crate::eval::set::set::{Medium, Sample, Set};
+use crate::input_file::read_text;
+use crate::limits::MAX_LIST_BYTES;
+
 /// The overlap from which two boxes are taken for one face. Detectors differ in how much of a head they
 /// frame (SeetaFace's boxes are square and end at the brow), so it lies below the usual 0.5.
-const SAME_FACE: f32 = 0.3;
+pub(crate) const SAME_FACE: f32 = 0.3;
 
-/// What a photo is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// Its largest face is enrolled
-    Enrol,
-    /// All its faces are identified; exactly the people listed should come out
-    Probe,
-}
-
-/// Who is on the photos.
+/// Who is on which photo, and what the photo is for.
 #[derive(Debug, Default)]
-pub(crate) struct People {
-    /// (photo, person)
-    pub(crate) enrolled: Vec<(String, String)>,
-    /// photo -> the people on it
-    pub(crate) probes: BTreeMap<String, BTreeSet<String>>,
+pub(crate) struct Roles {
+    /// A sample is the largest face of its photo.
+    pub(crate) enrolled: Set,
+    /// All faces of these photos are identified; exactly the subjects of their samples should come out. A sample
+    /// without a subject says that its photo shows nobody who is enrolled.
+    pub(crate) probes: Set,
 }
 
-impl People {
-    /// Reads `PHOTO<tab>PERSON<tab>enrol|probe` after a heading. A probe with the person `-` shows nobody
-    /// who is enrolled.
-    pub(crate) fn read(list: &Path) -> Result<Self> {
-        let mut people = Self::default();
+impl Roles {
+    /// Reads `PHOTO<tab>PERSON<tab>enrol|probe` after a heading, of photos in `dir`. A probe with the person `-` shows
+    /// nobody who is enrolled.
+    pub(crate) fn read(list: &Path, dir: &Path) -> Result<Self> {
+        let mut roles = Self::default();
         for (place, fields) in rows(list)? {
             let [photo, person, role] = &fields[..] else {
                 bail!("{place}: expected photo, person and role")
             };
-            match (role_of(role), person.as_str()) {
-                (None, _) => bail!("{place}: the role {role} is neither enrol nor probe"),
-                (Some(Role::Enrol), "-") => bail!("{place}: nobody to enrol"),
-                (Some(Role::Enrol), person) => people.enrolled.push((photo.clone(), person.to_owned())),
-                (Some(Role::Probe), "-") => drop(people.probes.entry(photo.clone()).or_default()),
-                (Some(Role::Probe), person) => {
-                    people.probes.entry(photo.clone()).or_default().insert(person.to_owned());
-                }
+            let person = Some(person.as_str()).filter(|person| *person != "-");
+            match (role.as_str(), person) {
+                ("enrol", None) => bail!("{place}: nobody to enrol"),
+                ("enrol", person) => add(&mut roles.enrolled, dir, photo, person, None),
+                ("probe", person) => add(&mut roles.probes, dir, photo, person, None),
+                _ => bail!("{place}: the role {role} is neither enrol nor probe"),
             }
         }
-        ensure!(!people.enrolled.is_empty(), "{} enrols nobody", list.display());
-        Ok(people)
+        ensure!(!roles.enrolled.samples.is_empty(), "{} enrols nobody", list.display());
+        Ok(roles)
     }
 }
 
-fn role_of(text: &str) -> Option<Role> {
-    match text {
-        "enrol" => Some(Role::Enrol),
-        "probe" => Some(Role::Probe),
-        _ => None,
-    }
-}
-
-/// Reads `PHOTO<tab>X<tab>Y<tab>W<tab>H` (pixels) after a heading: every face on every photo.
-pub(crate) fn read_truth(list: &Path) -> Result<BTreeMap<String, Vec<Rect>>> {
-    let mut truth: BTreeMap<String, Vec<Rect>> = BTreeMap::new();
+/// Reads `PHOTO<tab>X<tab>Y<tab>W<tab>H` (pixels) after a heading: every face on every photo in `dir`, of nobody known.
+pub(crate) fn read_truth(list: &Path, dir: &Path) -> Result<Set> {
+    let mut truth = Set::default();
     for (place, fields) in rows(list)? {
         let [photo, x, y, w, h] = &fields[..] else { bail!("{place}: expected a photo and four numbers") };
         let number = |text: &str| -> Result<f32> { text.parse().with_context(|| format!("{place}: {text}")) };
         let rect = Rect::new(number(x)?, number(y)?, number(w)?, number(h)?);
-        truth.entry(photo.clone()).or_default().push(rect);
+        add(&mut truth, dir, photo, None, Some(rect));
     }
     Ok(truth)
 }
 
+fn add(set: &mut Set, dir: &Path, photo: &str, person: Option<&str>, face: Option<Rect>) {
+    let subject = person.map(|person| {
+        let known = set.subjects.iter().position(|name| name == person);
+        known.unwrap_or_else(|| {
+            set.subjects.push(person.to_owned());
+            set.subjects.len() - 1
+        })
+    });
+    set.samples.push(Sample {
+        name: photo.to_owned(),
+        medium: Medium::Photo(dir.join(photo)),
+        subject,
+        face,
+    });
+}
+
 fn rows(list: &Path) -> Result<Vec<(String, Vec<String>)>> {
-    let text = fs::read_to_string(list).with_context(|| format!("cannot read {}", list.display()))?;
+    let text = read_text(list, MAX_LIST_BYTES)?;
     let lines = text.lines().enumerate().skip(1).filter(|(_, line)| !line.trim().is_empty());
     let row = |(number, line): (usize, &str)| {
         let place = format!("{}, line {}", list.display(), number + 1);
@@ -135,17 +136,35 @@ mod tests {
 
     #[test]
     fn people_are_read_by_role() {
-        let list = std::env::temp_dir().join(format!("arcdoor-people-{}.tsv", std::process::id()));
-        fs::write(
+        let dir = tempfile::tempdir().unwrap();
+        let list = dir.path().join("people.tsv");
+        std::fs::write(
             &list,
             "photo\tperson\trole\na.jpg\tAnn\tenrol\nb.jpg\tAnn\tprobe\nb.jpg\tBob\tprobe\nc.jpg\t-\tprobe\n",
         )
         .unwrap();
-        let people = People::read(&list).unwrap();
-        assert_eq!(people.enrolled, [("a.jpg".to_owned(), "Ann".to_owned())]);
-        assert_eq!((people.probes["b.jpg"].len(), people.probes["c.jpg"].len()), (2, 0));
-        fs::write(&list, "photo\tperson\trole\na.jpg\tAnn\tenroll\n").unwrap();
-        assert!(format!("{:#}", People::read(&list).unwrap_err()).contains("line 2"));
-        fs::remove_file(list).unwrap();
+        let roles = Roles::read(&list, Path::new("photos")).unwrap();
+        let ann = &roles.enrolled.samples[0];
+        assert_eq!(ann.medium, Medium::Photo("photos/a.jpg".into()));
+        assert_eq!(
+            (ann.name.as_str(), ann.subject, &roles.enrolled.subjects[..]),
+            ("a.jpg", Some(0), &["Ann".to_owned()][..])
+        );
+        let probes: Vec<_> =
+            roles.probes.samples.iter().map(|sample| (&*sample.name, sample.subject)).collect();
+        assert_eq!(probes, [("b.jpg", Some(0)), ("b.jpg", Some(1)), ("c.jpg", None)]);
+        std::fs::write(&list, "photo\tperson\trole\na.jpg\tAnn\tenroll\n").unwrap();
+        assert!(format!("{:#}", Roles::read(&list, dir.path()).unwrap_err()).contains("line 2"));
+    }
+
+    #[test]
+    fn every_face_of_a_photo_is_a_sample() {
+        let dir = tempfile::tempdir().unwrap();
+        let list = dir.path().join("truth.tsv");
+        std::fs::write(&list, "photo\tx\ty\tw\th\na.jpg\t1\t2\t3\t4\na.jpg\t5\t6\t7\t8\n").unwrap();
+        let truth = read_truth(&list, dir.path()).unwrap();
+        let faces: Vec<_> = truth.samples.iter().filter_map(|sample| sample.face).collect();
+        assert_eq!(faces, [Rect::new(1.0, 2.0, 3.0, 4.0), Rect::new(5.0, 6.0, 7.0, 8.0)]);
+        assert!(truth.samples.iter().all(|sample| sample.name == "a.jpg" && sample.subject.is_none()));
     }
 }

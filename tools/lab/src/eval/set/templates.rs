@@ -1,22 +1,21 @@
-//! Templates of many pictures, made on several threads or read where an earlier run kept them.
+//! Templates of a set, made on several threads or read where an earlier run kept them.
 
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use arcdoor_core::Template;
 use arcdoor_models::{Pack, Role};
 use arcdoor_vision::DetectSettings;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::eval::set::fillers::Crop;
-use crate::eval::set::lfw::{Lfw, stem};
+use crate::eval::set::set::{Sample, Set};
+use crate::face_finder::{FaceFinder, detector_parser, open_pack};
 use crate::features::Features;
-use crate::sight::{Sight, detector_parser, open_pack};
 use crate::workers;
 use arcdoor_vision::DetectorKind;
 
-/// The path from a picture to a template: flags of every evaluation that goes it.
+/// How templates are made of a set: the flags of every evaluation that does so.
 #[derive(clap::Args)]
 pub(crate) struct PathArgs {
     #[arg(long, value_name = "DIR", default_value = "models/packs/yunet-sface")]
@@ -36,25 +35,15 @@ pub(crate) struct PathArgs {
     features: Option<PathBuf>,
 }
 
-/// A picture to make a template of.
-pub(crate) enum Picture<'a> {
-    /// The face nearest its centre.
-    Photo(&'a Path),
-    /// Aligned already.
-    Crop(&'a [u8]),
-}
+/// Below every cosine: what a comparison scores of which a sample gave no template. Never accepted, always counted.
+pub(crate) const NEVER: f32 = -2.0;
 
-/// Pictures and what they are called in a feature file.
-pub(crate) type Named<'a> = (String, Picture<'a>);
-
-/// Every photo of a set.
-pub(crate) fn photos(lfw: &Lfw) -> Vec<Named<'_>> {
-    lfw.photos.iter().map(|photo| (stem(&photo.path), Picture::Photo(&photo.path))).collect()
-}
-
-/// Every crop.
-pub(crate) fn crops(crops: &[Crop]) -> Vec<Named<'_>> {
-    crops.iter().map(|crop| (crop.name.clone(), Picture::Crop(&crop.bytes))).collect()
+/// The score of two samples' templates; [`NEVER`] where one of them has none.
+pub(crate) fn score(a: &Option<Template>, b: &Option<Template>) -> Result<f32> {
+    match (a, b) {
+        (Some(a), Some(b)) => Ok(a.score(b)?.0),
+        _ => Ok(NEVER),
+    }
 }
 
 impl PathArgs {
@@ -63,9 +52,11 @@ impl PathArgs {
         open_pack(&self.pack)
     }
 
-    /// The template of every picture, `None` where no face could be had.
-    pub(crate) fn templates(&self, pack: &Pack, pictures: &[Named<'_>]) -> Result<Vec<Option<Template>>> {
-        let Some(path) = &self.features else { return self.make(pack, pictures) };
+    /// The template of every sample, `None` where no face could be had.
+    pub(crate) fn templates(&self, pack: &Pack, set: &Set) -> Result<Vec<Option<Template>>> {
+        let Some(path) = &self.features else {
+            return self.make(pack, &set.samples.iter().collect::<Vec<_>>());
+        };
         let detector = pack.net(Role::Detector)?;
         let made_by = format!(
             "embedder {}, {} with {} from {}, min_face {}",
@@ -76,51 +67,36 @@ impl PathArgs {
             self.min_face
         );
         let mut features = Features::open(path, made_by, pack.model_id())?;
-        let (mut missing, mut places) = (Vec::new(), Vec::new());
-        for (place, (name, picture)) in pictures.iter().enumerate() {
-            if features.get(name).is_none() {
-                let picture = match picture {
-                    Picture::Photo(path) => Picture::Photo(path),
-                    Picture::Crop(bytes) => Picture::Crop(bytes),
-                };
-                missing.push((name.clone(), picture));
-                places.push(place);
-            }
-        }
+        let is_missing = |sample: &&Sample| features.get(&sample.name).is_none();
+        let missing: Vec<&Sample> = set.samples.iter().filter(is_missing).collect();
         if !missing.is_empty() {
-            for (place, template) in places.into_iter().zip(self.make(pack, &missing)?) {
-                features.insert(pictures[place].0.clone(), template);
+            for (sample, template) in missing.iter().zip(self.make(pack, &missing)?) {
+                features.insert(sample.name.clone(), template);
             }
             features.write()?;
         }
-        Ok(pictures.iter().map(|(name, _)| features.get(name).cloned().flatten()).collect())
+        Ok(set.samples.iter().map(|sample| features.get(&sample.name).cloned().flatten()).collect())
     }
 
-    fn make(&self, pack: &Pack, pictures: &[Named<'_>]) -> Result<Vec<Option<Template>>> {
+    fn make(&self, pack: &Pack, samples: &[&Sample]) -> Result<Vec<Option<Template>>> {
         let settings = DetectSettings {
             min_face_px: self.min_face,
             min_score: self.min_score,
             ..DetectSettings::default()
         };
-        let bar = ProgressBar::new(pictures.len() as u64);
+        let bar = ProgressBar::new(samples.len() as u64);
         bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} photos, {per_sec}, {eta} left")?);
-        let done = Mutex::new(vec![None; pictures.len()]);
-        workers::run(self.threads, pictures.len(), |take| {
-            let mut sight = Sight::open(pack, self.detector, settings)?;
+        let done = Mutex::new(vec![None; samples.len()]);
+        workers::run(self.threads, samples.len(), |take| {
+            let mut finder = FaceFinder::open(pack, self.detector, settings)?;
             while let Some(index) = take() {
-                let (name, picture) = &pictures[index];
-                let template = match picture {
-                    Picture::Photo(path) => sight.template_at_centre(path)?,
-                    Picture::Crop(bytes) => {
-                        Some(sight.template_of_crop(bytes).with_context(|| name.clone())?)
-                    }
-                };
-                done.lock().unwrap_or_else(std::sync::PoisonError::into_inner)[index] = template;
+                let template = finder.template(samples[index])?;
+                done.lock().unwrap_or_else(PoisonError::into_inner)[index] = template;
                 bar.inc(1);
             }
             Ok(())
         })?;
         bar.finish_and_clear();
-        Ok(done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+        Ok(done.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }

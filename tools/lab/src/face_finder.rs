@@ -1,14 +1,17 @@
-//! The path that evaluations and crops take: a file, its faces, a template or a crop.
+//! The path that evaluations and crops take: a photo, its faces, a template or a crop.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use arcdoor_core::{Face, Faces, Landmarks5, Template};
+use arcdoor_core::{Face, Faces, Landmarks5, Rect, Template};
 use arcdoor_frame::{ImageLimits, RgbImage, decode, read_image};
 use arcdoor_models::Pack;
 use arcdoor_vision::align::{ARCFACE_112, Similarity, TEMPLATE_SIDE, warp};
 use arcdoor_vision::{Channels, DetectSettings, DetectorKind, RunOptions, Vision};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
+use crate::eval::set::scenes::SAME_FACE;
+use crate::eval::set::set::{Medium, Sample};
 
 /// Reads a detector's name; the help lists them.
 pub(crate) fn detector_parser() -> impl TypedValueParser<Value = DetectorKind> {
@@ -21,15 +24,16 @@ pub(crate) fn detector_parser() -> impl TypedValueParser<Value = DetectorKind> {
     PossibleValuesParser::new(DetectorKind::ALL.map(described)).try_map(|name| name.parse::<DetectorKind>())
 }
 
-/// Everything that one thread needs to look at files.
-pub(crate) struct Sight {
+/// Finds the faces of photos, one photo at a time; each thread needs one of its own.
+pub(crate) struct FaceFinder {
     vision: Vision,
     settings: DetectSettings,
     image: RgbImage,
     faces: Faces,
 }
 
-impl Sight {
+impl FaceFinder {
+    /// With the networks of `pack`.
     pub(crate) fn open(pack: &Pack, detector: DetectorKind, settings: DetectSettings) -> Result<Self> {
         let vision = Vision::from_pack(pack, detector, &RunOptions::default())
             .with_context(|| format!("cannot load the networks of {}", pack.dir().display()))?;
@@ -37,7 +41,7 @@ impl Sight {
     }
 
     /// Reads a photo and finds its faces, each with landmarks where they could be had.
-    pub(crate) fn look(&mut self, path: &Path) -> Result<&[Face]> {
+    pub(crate) fn find(&mut self, path: &Path) -> Result<&[Face]> {
         read_image(path, &ImageLimits::default(), &mut self.image)
             .with_context(|| format!("cannot read {}", path.display()))?;
         self.faces.clear();
@@ -45,25 +49,25 @@ impl Sight {
         Ok(&self.faces)
     }
 
-    /// Width and height of the photo last looked at, pixels.
+    /// Width and height of the photo last read, pixels.
     pub(crate) fn size(&self) -> (u32, u32) {
         (self.image.width(), self.image.height())
     }
 
-    /// The template of a face in the photo last looked at.
+    /// The template of a face in the photo last read.
     pub(crate) fn embed(&mut self, landmarks: &Landmarks5) -> Result<Template> {
         Ok(self.vision.embed(self.image.view(), landmarks)?)
     }
 
     /// The template of a crop that is aligned to the ArcFace template already.
-    pub(crate) fn template_of_crop(&mut self, bytes: &[u8]) -> Result<Template> {
+    fn template_of_crop(&mut self, bytes: &[u8]) -> Result<Template> {
         decode(bytes, &ImageLimits::default(), &mut self.image)?;
         let side = TEMPLATE_SIDE;
         ensure!(self.size() == (side, side), "an aligned crop is {side}x{side}, not {:?}", self.size());
         self.embed(&Landmarks5(ARCFACE_112))
     }
 
-    /// The face's crop, aligned to the ArcFace template: `out` is square, and its side is the crop's.
+    /// The crop of a face in the photo last read, aligned to the ArcFace template: `out` is square, and its side is the crop's.
     pub(crate) fn crop(&self, landmarks: &Landmarks5, out: &mut RgbImage) -> Result<()> {
         let side = out.width();
         ensure!(side == out.height(), "a crop of {side}x{} is no square", out.height());
@@ -80,21 +84,49 @@ impl Sight {
         Ok(())
     }
 
-    /// The template of the face nearest the photo's centre; `None` where there is no face with landmarks.
-    pub(crate) fn template_at_centre(&mut self, path: &Path) -> Result<Option<Template>> {
-        self.look(path)?;
-        let (width, height) = self.size();
-        let off_centre = |face: &Face| {
-            let centre = face.rect.centre();
-            (centre.x - width as f32 / 2.0).hypot(centre.y - height as f32 / 2.0)
-        };
-        let with_landmarks = self.faces.iter().filter(|face| face.landmarks.is_some());
-        let nearest = with_landmarks.min_by(|a, b| off_centre(a).total_cmp(&off_centre(b)));
-        match nearest.and_then(|face| face.landmarks) {
-            Some(landmarks) => self.embed(&landmarks).map(Some),
-            None => Ok(None),
+    /// The template of a sample; `None` where its face was not found, or without landmarks.
+    pub(crate) fn template(&mut self, sample: &Sample) -> Result<Option<Template>> {
+        match &sample.medium {
+            Medium::Crop(bytes) => {
+                self.template_of_crop(bytes).map(Some).with_context(|| sample.name.clone())
+            }
+            Medium::Photo(path) => {
+                let faces = with_landmarks(self.find(path)?);
+                let face = match &sample.face {
+                    Some(rect) => at(&faces, rect),
+                    None => nearest_centre(&faces, self.size()),
+                };
+                face.and_then(|face| face.landmarks).map(|landmarks| self.embed(&landmarks)).transpose()
+            }
         }
     }
+
+    /// The template of the largest face that has landmarks; `None` where there is none.
+    pub(crate) fn template_of_largest(&mut self, path: &Path) -> Result<Option<Template>> {
+        let faces = with_landmarks(self.find(path)?);
+        let largest = faces.iter().max_by(|a, b| a.rect.area().total_cmp(&b.rect.area()));
+        largest.and_then(|face| face.landmarks).map(|landmarks| self.embed(&landmarks)).transpose()
+    }
+}
+
+/// The faces that a template or a crop can be made of.
+pub(crate) fn with_landmarks(faces: &[Face]) -> Vec<Face> {
+    faces.iter().filter(|face| face.landmarks.is_some()).copied().collect()
+}
+
+/// The face whose centre is nearest that of a photo, whose width and height are given in pixels.
+pub(crate) fn nearest_centre(faces: &[Face], (width, height): (u32, u32)) -> Option<&Face> {
+    let off_centre = |face: &Face| {
+        let centre = face.rect.centre();
+        (centre.x - width as f32 / 2.0).hypot(centre.y - height as f32 / 2.0)
+    };
+    faces.iter().min_by(|a, b| off_centre(a).total_cmp(&off_centre(b)))
+}
+
+/// The face that is meant by a box.
+fn at<'a>(faces: &'a [Face], rect: &Rect) -> Option<&'a Face> {
+    let meant = faces.iter().filter(|face| face.rect.iou(rect) >= SAME_FACE);
+    meant.max_by(|a, b| a.rect.iou(rect).total_cmp(&b.rect.iou(rect)))
 }
 
 /// Opens a pack, or says what to do where there is none.
@@ -120,4 +152,18 @@ pub(crate) fn photos_in(dir: &Path) -> Result<Vec<PathBuf>> {
     }
     photos.sort();
     Ok(photos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_box_names_a_face_and_without_one_the_centre_does() {
+        let face = |x, width| Face { rect: Rect::new(x, 40.0, width, width), score: 0.9, landmarks: None };
+        let faces = [face(0.0, 20.0), face(45.0, 10.0), face(60.0, 20.0)];
+        assert_eq!(nearest_centre(&faces, (100, 100)), Some(&faces[1]));
+        assert_eq!(at(&faces, &Rect::new(58.0, 41.0, 20.0, 20.0)), Some(&faces[2]));
+        assert_eq!(at(&faces, &Rect::new(0.0, 0.0, 20.0, 20.0)), None);
+    }
 }

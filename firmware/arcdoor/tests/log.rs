@@ -1,0 +1,192 @@
+//! The log of a device: what is in it, and that it can be trusted.
+#![allow(clippy::unwrap_used, reason = "clippy exempts test functions only, not their helpers")]
+
+mod common;
+
+use common::{Device, real};
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+
+/// A device on which one person is enrolled, and the verification key that its first command showed.
+struct Door {
+    device: Device,
+    pack: String,
+    photo: String,
+    key: String,
+}
+
+impl Door {
+    fn new() -> Option<Self> {
+        Self::on(Device::new())
+    }
+
+    fn on(device: Device) -> Option<Self> {
+        let (pack, photos) = real()?;
+        let text = |path: PathBuf| path.to_str().unwrap().to_owned();
+        let (pack, photo) = (text(pack), text(photos.join("obama.jpg")));
+        let (code, _, error) = device.run(&["enrol", "Barack", "--image", &photo, "--pack", &pack]);
+        assert_eq!(code, 0, "{error}");
+        let key = error.lines().map(str::trim).find(|line| line.starts_with("arcdoor-log-1-")).unwrap();
+        let door = Self { pack, photo, key: key.to_owned(), device };
+        fs::write(door.path("key"), &door.key).unwrap();
+        Some(door)
+    }
+
+    /// Outside of the home folder.
+    fn path(&self, name: &str) -> PathBuf {
+        self.device.home.path().join(name)
+    }
+
+    fn call(&self, arguments: &[&str]) -> (i32, Vec<Value>) {
+        self.device.lines(&[arguments, &["--pack", &self.pack]].concat())
+    }
+
+    fn identify(&self) {
+        assert_eq!(self.call(&["identify", "--image", &self.photo]).0, 0);
+    }
+
+    fn verify(&self, more: &[&str]) -> (i32, Value) {
+        let key = self.path("key");
+        let (code, lines) =
+            self.device.lines(&[&["log", "verify", "--key-file", key.to_str().unwrap()], more].concat());
+        (code, lines[0].clone())
+    }
+
+    fn events(&self) -> Vec<String> {
+        let log = self.call(&["log", "-n", "100"]).1;
+        log.iter().map(|line| line["event"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The log's only segment.
+    fn segment(&self) -> PathBuf {
+        let files = fs::read_dir(self.path("state/log")).unwrap().map(|entry| entry.unwrap().path());
+        files.filter(|path| path.extension().is_some_and(|ending| ending == "jsonl")).max().unwrap()
+    }
+}
+
+#[test]
+fn the_verification_key_is_shown_once_and_no_file_holds_it() {
+    let Some(door) = Door::new() else { return };
+    let (_, _, error) = door.device.run(&["identify", "--image", &door.photo, "--pack", &door.pack]);
+    assert!(!error.contains("arcdoor-log"), "shown twice: {error}");
+    let first = door.key.split('-').nth(3).unwrap().as_bytes();
+    for entry in fs::read_dir(door.path("state/log")).unwrap() {
+        let bytes = fs::read(entry.unwrap().path()).unwrap();
+        assert!(!bytes.windows(first.len()).any(|window| window == first), "the key lies on the card");
+    }
+    assert_eq!(door.verify(&[]).0, 0);
+    fs::write(door.path("key"), door.key.replace('a', "b").replace('1', "2")).unwrap();
+    assert_eq!(door.device.run(&["log", "verify", "--key-file", door.path("key").to_str().unwrap()]).0, 3);
+}
+
+#[test]
+fn a_record_that_was_altered_or_removed_is_named() {
+    let Some(door) = Door::new() else { return };
+    door.identify();
+    let segment = door.segment();
+    let whole = fs::read_to_string(&segment).unwrap();
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    assert_eq!(lines.len(), 4);
+    for (n, line) in lines.iter().enumerate().map(|(index, line)| (index + 1, line)) {
+        fs::write(&segment, whole.replace(line, &line.replacen("202", "203", 1))).unwrap();
+        let (code, report) = door.verify(&[]);
+        assert_eq!((code, report["fault_n"].as_u64()), (4, Some(n as u64)), "altered: {report}");
+        if n < lines.len() {
+            fs::write(&segment, whole.replace(line, "")).unwrap();
+            let (code, report) = door.verify(&[]);
+            assert_eq!((code, report["fault_n"].as_u64()), (4, Some(n as u64)), "removed: {report}");
+        }
+    }
+    fs::write(&segment, &whole).unwrap();
+    assert_eq!(door.verify(&[]).0, 0);
+}
+
+#[test]
+fn an_end_that_was_cut_off_shows_in_a_note_that_somebody_kept() {
+    let Some(door) = Door::new() else { return };
+    door.identify();
+    let (code, lines) = door.call(&["log", "note"]);
+    assert_eq!(code, 0);
+    fs::write(door.path("note"), lines[0]["note"].as_str().unwrap()).unwrap();
+    let note = door.path("note");
+    let noted = ["--note", note.to_str().unwrap()];
+    let (code, report) = door.verify(&noted);
+    assert_eq!((code, report["note"].as_str()), (0, Some("held")), "{report}");
+    let segment = door.segment();
+    let whole = fs::read_to_string(&segment).unwrap();
+    let end = whole.trim_end().rfind('\n').unwrap() + 1;
+    fs::write(&segment, &whole[..end]).unwrap();
+    assert_eq!(door.verify(&[]).0, 0, "nothing else knows of it, and the documents say so");
+    let (code, report) = door.verify(&noted);
+    assert_eq!((code, report["fault_n"].as_u64()), (4, Some(4)), "{report}");
+    fs::write(&note, "no note").unwrap();
+    assert_eq!(door.device.run(&["log", "verify", "--note", note.to_str().unwrap()]).0, 3);
+}
+
+#[test]
+fn an_act_is_logged_before_it_takes_effect_and_so_is_its_failure() {
+    let Some(door) = Door::new() else { return };
+    fs::write(door.path("export-passphrase"), "a rather long passphrase").unwrap();
+    let file = door.path("missing/people");
+    assert_eq!(door.call(&["export", file.to_str().unwrap()]).0, 5);
+    let file = door.path("people");
+    assert_eq!(door.call(&["export", file.to_str().unwrap()]).0, 0);
+    assert_eq!(door.call(&["key", "change", "--to", "credential"]).0, 4, "there is none");
+    assert_eq!(door.call(&["revoke", "Barack", "--yes"]).0, 0);
+    let events = [
+        "segment",
+        "began",
+        "enrolled",
+        "exporting",
+        "export_failed",
+        "exporting",
+        "exported",
+        "began",
+        "failed",
+        "began",
+        "revoked",
+    ];
+    assert_eq!(door.events(), events);
+}
+
+/// Killed after the beginning was logged, an export may have left its part: the log knows where.
+#[test]
+fn what_a_killed_export_left_is_told_when_somebody_is_revoked() {
+    let Some(door) = Door::new() else { return };
+    fs::write(door.path("export-passphrase"), "a rather long passphrase").unwrap();
+    let file = door.path("people");
+    assert_eq!(door.call(&["export", file.to_str().unwrap()]).0, 0);
+    // As if it had been killed before its end: the record of that goes, and the file is still its part.
+    let segment = door.segment();
+    let whole = fs::read_to_string(&segment).unwrap();
+    let beginning: Value = serde_json::from_str(whole.lines().nth(3).unwrap()).unwrap();
+    let part = beginning["part"].as_str().unwrap();
+    fs::rename(&file, part).unwrap();
+    fs::write(&segment, whole.split_inclusive('\n').take(4).collect::<String>()).unwrap();
+    let (code, lines) = door.call(&["revoke", "Barack", "--yes"]);
+    let remains = lines[0]["remains"].as_array().unwrap();
+    let told = remains.iter().find(|remain| remain["remains"] == "export").unwrap();
+    assert_eq!((code, told["file"].as_str(), told["is_there"].as_bool()), (0, Some(part), Some(true)));
+}
+
+#[test]
+fn the_log_of_an_earlier_version_is_taken_over_once() {
+    let device = Device::new();
+    fs::create_dir(device.home.path().join("state")).unwrap();
+    let line = |n: u64| {
+        format!("{{\"n\":{n},\"at\":\"2026-11-28T05:31:24.25Z\",\"event\":\"revoked\",\"subject\":{n}}}\n")
+    };
+    let older = |name: &str| device.home.path().join("state").join(name);
+    fs::write(older("log.1.jsonl"), [line(7), line(8)].concat()).unwrap();
+    fs::write(older("log.jsonl"), [&line(9), "{\"n\":10,\"at\":\"20"].concat()).unwrap();
+    let Some(door) = Door::on(device) else { return };
+    let log = door.call(&["log", "-n", "100"]).1;
+    let legacy: Vec<_> =
+        log.iter().filter(|line| line["legacy"] == true).map(|line| line["n"].as_u64().unwrap()).collect();
+    assert_eq!(legacy, [7, 8, 9]);
+    let numbers: Vec<_> = log.iter().map(|line| line["n"].as_u64().unwrap()).collect();
+    assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{numbers:?}");
+    assert!(!door.path("state/log.jsonl").exists() && !door.path("state/log.1.jsonl").exists());
+    assert_eq!(door.verify(&[]).0, 0);
+}
