@@ -54,7 +54,7 @@ struct Found<'a> {
 
 /// Copies what a decoder needs of a JPEG into `plain`, with `first` behind its start. Comments and segments of
 /// applications are left out, profiles and XMP among them: the decoder keeps each of them, and joins the parts
-/// of extended XMP anew at every one, which takes hours for a crafted file.
+/// of extended XMP anew at every one, which takes more than half a minute for a crafted file of 46 MB.
 fn strip<'a>(bytes: &'a [u8], first: &[u8], plain: &mut Vec<u8>) -> Result<Found<'a>, FrameError> {
     plain.clear();
     plain.reserve(2 + first.len() + bytes.len());
