@@ -378,3 +378,20 @@ fn one_damaged_frame_ends_no_enrolment_and_thirty_do() {
     let identify = Request::Identify { from: Feed::Replay(frames), annotate: None };
     assert!(matches!(ask(&mut device, &identify).0, Err(Error::FramesFail(30))));
 }
+
+/// Five strangers' attempts lock the door; whoever cuts the power gets no more of them.
+#[test]
+fn a_lockout_survives_a_restart() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (home, frames) = (folder.path().join("home"), folder.path().join("frames"));
+    write_frames(&frames, &(0..26).map(|_| real.frame("biden.jpg", 0)).collect::<Vec<_>>());
+    let mut first = device(&home, &real.pack);
+    enrol(&mut first, real.photo("obama.jpg"));
+    let lines = run(&mut first, frames.clone(), Queue::new().1, None, |_| {});
+    assert_eq!(lines.last().unwrap()["reason"], "locked_out");
+    drop(first);
+    let mut second = device(&home, &real.pack);
+    let lines = run(&mut second, frames, Queue::new().1, None, |_| {});
+    assert_eq!(lines[0]["reason"], "locked_out", "the power was cut, and the lockout forgotten");
+}

@@ -87,6 +87,29 @@ mod tests {
         assert!(SubjectName::new("Ada\u{ad}").is_ok(), "what is stored already loads");
     }
 
+    /// Every character there is, in the middle of a name.
+    #[test]
+    fn no_name_of_a_new_subject_holds_what_shows_nothing() {
+        use std::io::Write as _;
+        let mut refused = 0;
+        for c in '\0'..=char::MAX {
+            let taken = SubjectName::new(&format!("Ada{c}L")).ok().and_then(|name| NewName::new(&name).ok());
+            match taken {
+                Some(name) => {
+                    let name = name.into_name();
+                    assert!(
+                        !name.as_str().chars().any(|c| is_unseen(c) || is_blank(c)),
+                        "U+{:04X}",
+                        c as u32
+                    );
+                }
+                None => refused += 1,
+            }
+        }
+        let _ = writeln!(std::io::stderr(), "hostile names: {refused} of all characters are refused");
+        assert!(refused > 137_000, "private use, and what cannot be seen: {refused}");
+    }
+
     proptest! {
         #[test]
         fn a_name_that_is_taken_is_taken_again_as_it_is(text in "\\PC{1,20}") {

@@ -298,4 +298,7 @@ fn a_pack_comes_as_one_file_and_an_older_one_only_on_purpose() {
     assert_eq!(device.run(&["pack", "install", "/dev/zero"]).0, 4);
     let packs = std::fs::read_dir(home.join("state/packs")).unwrap();
     assert_eq!((packs.count(), version()), (1, Some(7)), "nothing half-done is left");
+    std::fs::remove_dir_all(home.join("state/packs")).unwrap();
+    let (code, _, error) = device.run(&["pack", "install", &old]);
+    assert!(code == 4 && error.contains("version 8 was installed before"), "what is gone was there: {error}");
 }

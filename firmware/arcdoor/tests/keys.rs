@@ -223,7 +223,10 @@ fn an_import_leaves_alone_what_lies_beside_the_file() {
     for neighbour in ["people.old", "people.new"] {
         fs::write(enrolled.device.home.path().join(neighbour), "mine").unwrap();
     }
+    let whole = fs::read(&file).unwrap();
+    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o400)).unwrap();
     assert_eq!(enrolled.call(&["import", file.to_str().unwrap()]).0, 0);
+    assert_eq!(fs::read(&file).unwrap(), whole, "an import never writes to its source");
     for neighbour in ["people.old", "people.new"] {
         assert_eq!(fs::read(enrolled.device.home.path().join(neighbour)).unwrap(), b"mine");
     }

@@ -150,3 +150,15 @@ fn probes_are_kept_only_as_long_as_the_settings_say() {
     assert_eq!(door.call(&["enrol", "--not", "Nobody", "--image", "@biden.jpg"]).0, 3);
     assert_eq!(door.call(&["enrol", "--not", "Barack", "--image", "@obama_partial_face.jpg"]).0, 1);
 }
+
+#[test]
+fn a_command_that_failed_after_its_work_says_that_the_work_was_done() {
+    let Some(door) = Door::new() else { return };
+    door.call(&["enrol", "Barack", "--image", "@obama.jpg"]);
+    // What is overwritten after a revocation cannot be.
+    fs::create_dir(door.device.home.path().join("state/probes.bin")).unwrap();
+    let (code, out, error) = door.device.run(&["revoke", "Barack", "--yes"]);
+    assert_eq!((code, out.as_str()), (5, ""), "{error}");
+    assert!(error.contains("Barack is revoked; but then:"), "{error}");
+    assert_eq!(door.call(&["list"]).1.len(), 0);
+}

@@ -61,13 +61,14 @@ fn strip<'a>(bytes: &'a [u8], first: &[u8], plain: &mut Vec<u8>) -> Result<Found
     plain.extend_from_slice(&[0xff, SOI]);
     plain.extend_from_slice(first);
     let mut found = Found { exif: None, end: false };
-    let mut scans = 0;
+    let (mut scans, mut transform) = (0, None);
     for segment in Segments::new(bytes) {
         match segment.marker {
             SOI => continue,
             EOI => found.end = true,
             SOS => scans += 1,
-            0xc0 | 0xc1 => check_sampling(segment.payload)?,
+            0xee => transform = adobe_transform(segment.payload).or(transform),
+            0xc0 | 0xc1 => check_sampling(segment.payload, transform)?,
             0xe1 if found.exif.is_none() => found.exif = segment.payload.strip_prefix(b"Exif\0\0"),
             _ => {}
         }
@@ -82,16 +83,28 @@ fn strip<'a>(bytes: &'a [u8], first: &[u8], plain: &mut Vec<u8>) -> Result<Found
     Ok(found)
 }
 
-/// That the decoder gets the colours of a baseline frame (T.81, B.2.2) right. Where a component has more than four
-/// blocks to another's one, or more than two on top of each other, it does not (zune-jpeg 0.5.15), though it does in
-/// progressive ones.
-fn check_sampling(frame: &[u8]) -> Result<(), FrameError> {
+/// How an Adobe segment says that colours are stored: 0 as they are, 1 YCbCr, 2 YCCK (Adobe's technical note 5116).
+fn adobe_transform(payload: &[u8]) -> Option<u8> {
+    payload.strip_prefix(b"Adobe")?.get(6).copied()
+}
+
+const YCCK: u8 = 2;
+
+/// That the decoder gets the colours of a baseline frame (T.81, B.2.2) right (zune-jpeg 0.5.15). Where a component has
+/// more than four blocks to another's one, or more than two on top of each other, it does not, though it does in
+/// progressive ones; and inks of unequal sampling come out black.
+fn check_sampling(frame: &[u8], transform: Option<u8>) -> Result<(), FrameError> {
     let components = frame.get(6..).unwrap_or_default().chunks_exact(3);
+    let are_inks = components.len() == 4 && transform != Some(YCCK);
     if components.len() < 2 {
         return Ok(());
     }
-    let factors = components.map(|component| (component[1] >> 4, component[1] & 0xf));
-    match factors.into_iter().find(|&(horizontal, vertical)| horizontal * vertical > 4 || vertical > 2) {
+    let mut factors = components.map(|component| (component[1] >> 4, component[1] & 0xf));
+    let first = factors.clone().next();
+    let is_wrong = |&(horizontal, vertical): &(u8, u8)| {
+        horizontal * vertical > 4 || vertical > 2 || (are_inks && Some((horizontal, vertical)) != first)
+    };
+    match factors.find(is_wrong) {
         Some((horizontal, vertical)) => Err(FrameError::Sampling { horizontal, vertical }),
         None => Ok(()),
     }

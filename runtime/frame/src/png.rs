@@ -66,6 +66,10 @@ fn exif_block(png: &[u8]) -> Option<&[u8]> {
         if kind == b"eXIf" {
             return Some(data);
         }
+        // Nothing behind the end is part of the picture.
+        if kind == b"IEND" {
+            return None;
+        }
         // The checksum.
         rest = tail.get(4..)?;
     }

@@ -236,6 +236,17 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_was_ahead_keeps_no_probe_for_years() {
+        let dir = tempfile::tempdir().unwrap();
+        let probes = Probes::new(dir.path().join("probes.bin"), 3, 1);
+        let year_2031 = Moment { number: 1, unix_s: 1_930_000_000, subject: SubjectId(1) };
+        probes.keep(year_2031, vec![1; 50]).unwrap();
+        probes.keep(Moment { number: 2, unix_s: 1_795_843_884, ..year_2031 }, vec![2; 50]).unwrap();
+        probes.sweep(1_795_843_900).unwrap();
+        assert_eq!(numbers(&probes), [2], "the clock was put right");
+    }
+
+    #[test]
     fn torn_and_foreign_files_are_no_probes() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("probes.bin");
