@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod arm;
+mod attack;
 mod bare;
 mod bench;
 mod cargo;
@@ -61,6 +62,15 @@ enum Command {
         /// How long each target runs
         #[arg(long, value_name = "N", default_value_t = 60)]
         seconds: u32,
+    },
+    /// Kill, race, starve and damage the built binary, and hold it to what it promised
+    Attack {
+        /// How long
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        minutes: u32,
+        /// Where drawing starts; a broken promise prints the seed that repeats it [default: the time]
+        #[arg(long, value_name = "S")]
+        seed: Option<u64>,
     },
     /// Single checks, most of them too slow for `test`: Miri, AddressSanitizer, NEON, many random cases
     Check {
@@ -183,6 +193,7 @@ fn main() -> ExitCode {
         Command::Deps => deps::run(),
         Command::Pack { name, out } => pack::build(&name, out),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
+        Command::Attack { minutes, seed } => attack::run(minutes, seed),
         Command::Check { what: Check::Licences } => deny::run(),
         Command::Check { what: Check::Bare } => bare::build(),
         Command::Check { what: Check::Miri } => check::miri(),
