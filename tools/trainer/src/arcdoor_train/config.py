@@ -125,7 +125,7 @@ class Data:
 class Model:
     """The backbone."""
 
-    backbone: str = "doornet-s"
+    backbone: str = "dense-s"
     dimension: int = 512
     dropout: float = 0.0
 
