@@ -16,6 +16,7 @@ from torch import nn
 from arcdoor_train import config as configuration
 from arcdoor_train import crops, device, macs, onnx_file
 from arcdoor_train.backbones import reparameterise
+from arcdoor_train.backbones.chain import CHAIN
 from arcdoor_train.backbones.dense import DENSE
 from arcdoor_train.errors import BudgetError, DataError, TrainError
 
@@ -141,6 +142,14 @@ def section_of(config: configuration.Config) -> Export:
     return configuration.section(config, "export", Export)
 
 
+def _origin(config: configuration.Config) -> str:
+    """Where the weights come from, for the card."""
+    if config.model.backbone == CHAIN:
+        teacher = Path(config.foreign["compress"]["teacher"]["path"]).name
+        return f"made of {teacher} by arcdoor-train compress: channels removed, layers refit to its answers"
+    return f"{config.model.backbone}, trained with arcdoor-train"
+
+
 def finish(
     run_dir: Path, model: nn.Module, config: configuration.Config, pictures: np.ndarray | None = None
 ) -> dict[str, Any]:
@@ -150,7 +159,7 @@ def finish(
     section = section_of(config)
     path = Path(run_dir) / "export" / f"{section.name or config.model.backbone}.onnx"
     done = export(model, config.model.backbone, path, section.opset, section.budget)
-    card(path, section, config.model.dimension, f"{config.model.backbone}, trained with arcdoor-train")
+    card(path, section, config.model.dimension, _origin(config))
     print(done)
     answer: dict[str, Any] = {
         "file": path.name, "bytes": done.bytes, "macs": done.cost.macs, "flops": done.cost.flops,

@@ -12,6 +12,9 @@ from torch import nn
 
 from arcdoor_train.errors import CheckpointError
 
+#: What stands for the backbone's name in the configuration of such a network; its shape lies in the checkpoint.
+CHAIN = "chain"
+
 
 @dataclass(frozen=True)
 class Layer:

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from arcdoor_train.backbones.chain import Chain, Layer, Shape
+from arcdoor_train.compression.least_squares import LeastSquares
 from arcdoor_train.compression.selection import RIDGE, order
 from arcdoor_train.compression.statistics import BATCH, Junction, importance, root, rows
 
@@ -94,32 +95,9 @@ def _copy(source: nn.Conv2d, target: nn.Conv2d, kept: torch.Tensor, offset: torc
         target.bias.data += source.weight[kept].sum((2, 3)) @ offset.flatten()
 
 
-class _Fit:
-    """Least squares with a ridge, from sums over batches."""
-
-    def __init__(self) -> None:
-        self.count, self.moments = 0, [0.0] * 4
-
-    def add(self, x: torch.Tensor, y: torch.Tensor) -> None:
-        """(rows, inputs) and (rows, outputs)."""
-        self.count += len(x)
-        # Sums of products of numbers far from 0 would lose what they differ by.
-        x, y = x.double(), y.double()
-        for n, part in enumerate((x.sum(0), y.sum(0), x.T @ x, x.T @ y)):
-            self.moments[n] = self.moments[n] + part
-
-    def solve(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """The weights (outputs, inputs) and the biases (outputs)."""
-        mean_x, mean_y, xx, xy = (part / self.count for part in self.moments)
-        square = xx - mean_x[:, None] * mean_x
-        square += RIDGE * square.diagonal().mean() * torch.eye(len(square), dtype=square.dtype)
-        weight = torch.linalg.solve(square, xy - mean_x[:, None] * mean_y)
-        return weight.T, mean_y - weight.T @ mean_x
-
-
 def _fit(source: nn.Conv2d, target: nn.Conv2d, kept: torch.Tensor, maps: _Maps, generator: torch.Generator) -> None:
     """From the student's own maps to the teacher's sums, at some positions of each map."""
-    fit, places = _Fit(), None
+    fit, places = LeastSquares(), None
     for wanted, given in zip(maps.teacher, maps.student, strict=True):
         sums = functional.conv2d(wanted.float(), source.weight[kept], source.bias[kept], source.stride, source.padding)
         y = sums.flatten(2)
@@ -135,23 +113,19 @@ def _fit(source: nn.Conv2d, target: nn.Conv2d, kept: torch.Tensor, maps: _Maps, 
 def _head(teacher: Chain, student: Chain, junction: Junction, maps: _Maps, rank: int) -> None:
     """The linear layer on a reconstruction of the teacher's last map; in two where ``rank`` says so: first to the
     directions that matter most to the answer, at each place."""
-    fit, spread = _Fit(), _Fit()
+    fit = LeastSquares()
     for wanted, given in zip(maps.teacher, maps.student, strict=True):
-        x = rows(given.float())
-        fit.add(x, rows(wanted.float()))
-        spread.add(x, x[:, :1])
+        fit.add(rows(given.float()), rows(wanted.float()))
     rebuilt, shift = fit.solve()
     parts = teacher.fc.weight.double().reshape(teacher.shape.dimension, len(rebuilt), -1)
     weight = torch.einsum("ecp,cs->esp", parts, rebuilt)
     bias = teacher.fc.bias.double() + torch.einsum("ecp,c->e", parts, shift)
     if rank:
-        mean = spread.moments[0] / spread.count
-        covariance = spread.moments[2] / spread.count - mean[:, None] * mean
-        code, back = _directions(covariance, importance(weight, junction.metric), rank)
+        code, back = _directions(fit.x.covariance, importance(weight, junction.metric), rank)
         narrow = student.layers[-1][0]
         narrow.weight.data = code.float()[:, :, None, None]
-        narrow.bias.data = (-code @ mean).float()
-        bias = bias + torch.einsum("esp,s->e", weight, mean)
+        narrow.bias.data = (-code @ fit.x.mean).float()
+        bias = bias + torch.einsum("esp,s->e", weight, fit.x.mean)
         weight = torch.einsum("esp,sr->erp", weight, back)
     student.fc.weight.data = weight.flatten(1).float()
     student.fc.bias.data = bias.float()

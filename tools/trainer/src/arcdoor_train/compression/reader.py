@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 import torch
 from onnx import helper, numpy_helper
-from onnx.reference import ReferenceEvaluator
 
 from arcdoor_train import crops, onnx_file
 from arcdoor_train.backbones.chain import Chain, Layer, Shape
@@ -65,7 +64,8 @@ class _Reader:
 
     def __init__(self, model: onnx.ModelProto, path: Path, preprocess: crops.Preprocess) -> None:
         graph = model.graph
-        self.path, self.graph, self.opsets, self.bgr = path, graph, model.opset_import, preprocess.bgr
+        self.path, self.graph, self.bgr = path, graph, preprocess.bgr
+        self.opsets, self.ir = model.opset_import, model.ir_version
         self.values: dict[str, Bent | np.ndarray] = {
             tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer
         }
@@ -120,11 +120,8 @@ class _Reader:
         ]
         outputs = [onnx.ValueInfoProto(name=name) for name in node.output]
         graph = helper.make_graph([node], "constant", entries, outputs)
-        model = helper.make_model(graph, opset_imports=self.opsets)
-        try:
-            found = ReferenceEvaluator(model).run(None, dict(zip(names, inputs, strict=True)))
-        except Exception as error:  # the evaluator raises kinds of its own
-            raise self._refused(node, f"its constants cannot be computed: {error}") from error
+        model = helper.make_model(graph, opset_imports=self.opsets, ir_version=self.ir)
+        found = onnx_file.session(model).run(None, dict(zip(names, inputs, strict=True)))
         self.values.update(zip(node.output, (np.asarray(value) for value in found), strict=True))
 
     def _refused(self, node: onnx.NodeProto, why: str) -> NotPlainError:

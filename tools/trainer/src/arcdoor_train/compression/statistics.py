@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional
 
 from arcdoor_train.backbones.chain import Chain
+from arcdoor_train.compression.moments import Moments
 
 #: Crops in one forward pass.
 BATCH = 16
@@ -29,35 +30,19 @@ def observe(teacher: Chain, crops: torch.Tensor, sensitive: int, seed: int) -> l
     """A junction for each dense layer but the first, and one for the linear layer. ``crops`` are network inputs; the
     gradients are of the first ``sensitive``."""
     layers = teacher.shape.dense[1:]
-    covariances = [_Moments() for _ in range(len(layers) + 1)]
+    covariances = [Moments() for _ in range(len(layers) + 1)]
     with torch.no_grad():
         for batch in crops.split(BATCH):
             _, maps = teacher.maps(batch, [*(layer - 1 for layer in layers), len(teacher.layers) - 1])
             for moments, found in zip(covariances, maps, strict=True):
                 moments.add(rows(found))
     metrics = _metrics(teacher, crops[:sensitive], layers, seed)
-    return [Junction(moments.covariance(), metric) for moments, metric in zip(covariances, metrics, strict=True)]
+    return [Junction(moments.covariance, metric) for moments, metric in zip(covariances, metrics, strict=True)]
 
 
 def rows(maps: torch.Tensor) -> torch.Tensor:
     """(n, c, h, w) to (n * h * w, c): one position a row."""
     return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
-
-
-class _Moments:
-    """Sums of rows and of their products, in float64."""
-
-    def __init__(self) -> None:
-        self.count, self.sum, self.squares = 0, 0.0, 0.0
-
-    def add(self, found: torch.Tensor) -> None:
-        self.count += len(found)
-        self.sum = self.sum + found.sum(0).double()
-        self.squares = self.squares + (found.T @ found).double()
-
-    def covariance(self) -> torch.Tensor:
-        mean = self.sum / self.count
-        return self.squares / self.count - mean[:, None] * mean
 
 
 def _metrics(teacher: Chain, crops: torch.Tensor, layers: Sequence[int], seed: int) -> list[torch.Tensor]:
