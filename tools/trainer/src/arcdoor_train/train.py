@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -384,7 +385,10 @@ def train(whole: config.Config, resume: bool = False, quiet: bool = False) -> Pa
     return drive(whole, Trainer, resume, quiet)
 
 
-def drive(whole: config.Config, build: Any, resume: bool, quiet: bool, train: bool = True) -> Path:
+def drive(
+    whole: config.Config, build: Callable[[config.Config, World, data.Dataset], Any], resume: bool, quiet: bool,
+    train: bool = True,
+) -> Path:  # fmt: skip
     """A run of what ``build(whole, world, source)`` makes: a ``Trainer``, or what has its attributes and methods.
     Without ``train`` it is exported as it was built."""
     world = join(whole)

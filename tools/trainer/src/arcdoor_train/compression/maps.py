@@ -12,6 +12,9 @@ from arcdoor_train.compression.moments import Moments
 from arcdoor_train.compression.statistics import BATCH, rows
 from arcdoor_train.errors import ConfigError
 
+#: Crops that directions and adapters are fitted to, at most.
+CROPS = 160
+
 
 def taps(shape: Shape, sides: Sequence[int]) -> list[int]:
     """For each side the last layer that makes a map of it. Raises ``ConfigError`` where none does."""
@@ -40,7 +43,9 @@ class MapLoss(nn.Module):
     @torch.no_grad()
     def fit(self, teacher: Chain, student: Chain, crops: torch.Tensor) -> None:
         """Directions from the teacher's maps of ``crops``, adapters by least squares."""
-        found = [(teacher.maps(batch, self.of)[1], student.maps(batch, self.of)[1]) for batch in crops.split(BATCH)]
+        found = [
+            (teacher.maps(batch, self.of)[1], student.maps(batch, self.of)[1]) for batch in crops[:CROPS].split(BATCH)
+        ]
         for n, (adapter, directions) in enumerate(zip(self.adapters, self.directions, strict=True)):
             spread, fit = Moments(), LeastSquares()
             for theirs, _ in found:

@@ -104,11 +104,14 @@ class _Reader:
             self._constant(node, inputs)
             return
         rule = _RULES.get(node.op_type)
-        if rule is None:
+        if rule is None or any(value is None for value in inputs):
             raise self._refused(node, f"{node.op_type} has no place in a chain")
         found = rule(self, node, inputs)
         if found is None:
-            raise self._refused(node, f"this {node.op_type} joins branches, or bends a value that was shifted")
+            raise self._refused(
+                node,
+                f"this {node.op_type} does not fold into a layer: it joins two branches, or bends a value that was shifted",
+            )
         self.values[node.output[0]] = found
 
     def _constant(self, node: onnx.NodeProto, inputs: list[np.ndarray]) -> None:
@@ -194,15 +197,17 @@ class _Reader:
     def _norm(self, node: onnx.NodeProto, inputs: list[Any]) -> Bent | None:
         gamma, beta, mean, variance = (value.astype(np.float64) for value in inputs[1:5])
         scale = gamma / np.sqrt(variance + _attributes(node).get("epsilon", 1e-5))
-        return self._affine(node, inputs[0], scale, beta - mean * scale)
+        return self._affine(node.input[0], scale, beta - mean * scale)
 
-    def _affine(self, node: onnx.NodeProto, value: Bent, scale: np.ndarray, shift: np.ndarray) -> Bent | None:
-        """Into the layer at once where it alone reads it, so that a bend after it is at 0."""
+    def _affine(self, name: str, scale: np.ndarray, shift: np.ndarray) -> Bent | None:
+        """``scale`` times the value ``name``, and ``shift``: into the layer at once where nothing else reads the value,
+        so that a bend after it is at 0."""
+        value = self.values[name]
         channels = len(value.above)
         if scale.size not in (1, channels) or shift.size not in (1, channels):
             return None
         scale, shift = (np.broadcast_to(part.reshape(-1), channels).astype(np.float64) for part in (scale, shift))
-        alone = value.whole and self.readers[node.input[0]] == 1 and 0 <= value.base < len(self.convs)
+        alone = value.whole and self.readers[name] == 1 and 0 <= value.base < len(self.convs)
         if not alone:
             return value.affine(scale, shift)
         conv = self.convs[value.base]
@@ -214,16 +219,17 @@ class _Reader:
         sign = -1 if node.op_type == "Sub" else 1
         if isinstance(first, Bent) and isinstance(second, Bent):
             return first.plus(second, sign)
-        one = np.ones(1)
         if isinstance(first, Bent):
-            return self._affine(node, first, one, sign * second)
-        return self._affine(node, second, sign * one, first) if self.readers[node.input[0]] == 1 else None
+            return self._affine(node.input[0], np.ones(1), sign * second)
+        return self._affine(node.input[1], np.full(1, sign), first)
 
     def _times(self, node: onnx.NodeProto, inputs: list[Any]) -> Bent | None:
-        first, second = inputs if isinstance(inputs[0], Bent) else inputs[::-1]
-        if not isinstance(second, np.ndarray):
-            return None
-        return self._affine(node, first, 1 / second if node.op_type == "Div" else second, np.zeros(1))
+        first, second = inputs
+        if isinstance(first, Bent) and isinstance(second, np.ndarray):
+            return self._affine(node.input[0], 1 / second if node.op_type == "Div" else second, np.zeros(1))
+        if isinstance(first, np.ndarray) and node.op_type == "Mul":
+            return self._affine(node.input[1], first, np.zeros(1))
+        return None
 
     def _prelu(self, _node: onnx.NodeProto, inputs: list[Any]) -> Bent | None:
         slope = np.asarray(inputs[1], np.float64).reshape(-1)

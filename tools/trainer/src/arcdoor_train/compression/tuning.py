@@ -145,7 +145,7 @@ class Tuner:
         """Goes on from a checkpoint. Raises ``CheckpointError`` where it belongs to another run."""
         folder = checkpoint.resolve(path)
         content = checkpoint.load_tensors(folder / "model.pt")
-        training.compare(content, self.config, self.source, folder, ("compress",))
+        training.compare(content, self.config, self.source, folder, ("compress",), training.FREE | {"table"})
         if content.get("teacher") != self.of_teacher:
             raise CheckpointError(f"{folder} was tuned to another teacher than compress.teacher is now")
         state = checkpoint.load_tensors(folder / "state.pt")
