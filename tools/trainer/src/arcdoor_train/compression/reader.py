@@ -110,7 +110,7 @@ class _Reader:
         if found is None:
             raise self._refused(
                 node,
-                f"this {node.op_type} does not fold into a layer: it joins two branches, or bends a value that was shifted",
+                f"this {node.op_type} folds into no layer: it joins two branches, or bends a value that was shifted",
             )
         self.values[node.output[0]] = found
 
