@@ -14,7 +14,16 @@ from onnx import helper, numpy_helper
 
 from arcdoor_train import checkpoint, cli, compress, config, crops, data, device, export, macs, onnx_file
 from arcdoor_train.backbones.chain import Chain, Layer, Shape
-from arcdoor_train.compression import closed_form, plan_table, reader, selection, statistics, tuning, widths
+from arcdoor_train.compression import (
+    closed_form,
+    least_squares,
+    plan_table,
+    reader,
+    selection,
+    statistics,
+    tuning,
+    widths,
+)
 from arcdoor_train.compression.widths import Targets
 from arcdoor_train.errors import BudgetError, CheckpointError, ConfigError, DataError, NotPlainError, UsageError
 from arcdoor_train.world import World
@@ -244,6 +253,13 @@ def test_a_moved_input_goes_into_the_student_s_bias(seen):
     assert likeness(made, moved, pictures(16, 3)) > 0.99
 
 
+def test_maps_that_overflow_are_named():
+    fit = least_squares.LeastSquares()
+    fit.add(torch.tensor([[1.0], [float("inf")]]), torch.ones(2, 1))
+    with pytest.raises(DataError, match="65504"):
+        fit.solve()
+
+
 def test_a_shape_counts_as_its_network_does():
     cost = macs.count(Chain(SHAPE))
     assert (cost.macs, cost.parameters) == (SHAPE.macs(), SHAPE.parameters())
@@ -408,7 +424,7 @@ def test_a_run_goes_on_as_it_began_or_not_at_all(place, unbroken):
 
 def test_a_tuned_network_is_tuned_on(place, unbroken):
     again = text(place, "again", section=f'start = "{unbroken}"').replace("epochs = 6", "epochs = 1")
-    again = again.replace("widths = [8, 12, 16, 16, 24]", "")
+    again = again.replace("widths = [8, 12, 16, 16, 24]", "").replace("rank = 12", "")
     compress.run(config.parse(again), quiet=True)
     assert lines(place, "again")[0]["cosine"] > lines(place, "run")[0]["cosine"]
 
@@ -442,11 +458,12 @@ def test_the_closed_form_alone_is_exported(place):
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        ("widths = [8, 12, 16, 16, 24]", "", "give widths, or a target"),
+        ("widths = [8, 12, 16, 16, 24]", "", "either widths, or targets"),
         ("widths = [8, 12, 16, 16, 24]", "widths = [8, 12, 16, 24]", "as many numbers"),
         ("widths = [8, 12, 16, 16, 24]", "widths = [8, 12, 16, 16, 99]", "none above its own"),
-        ("rank = 12", "rank = 12\n    targets.macs = 1e6", "not both"),
-        ("rank = 12", "rang = 12", "did you mean rank"),
+        ("rank = 12", "rank = 12\n    targets.macs = 1e6", "either widths, or targets"),
+        ("rank = 12", "start = 'runs/x'", "either widths, or targets"),
+        ("rank = 12", "rang = 12", "did you mean"),
         ("widths = [8, 12, 16, 16, 24]", "targets.ms = 1.0", r"wants compress\.table"),
         ("maps = [28, 14]", "maps = [28, 13]", "no map of side 13"),
         ("maps = [28, 14]", "maps = [28]", "one number of directions for each map"),

@@ -16,7 +16,7 @@ def run(whole: config.Config, resume: bool = False, quiet: bool = False, tune: b
     ``TrainError``."""
     if "compress" not in whole.foreign:
         raise ConfigError("there is no section [compress]: it names the teacher and what the network may cost")
-    return training.drive(whole, Tuner, resume, quiet, train=tune)
+    return training.drive(whole, Tuner, resume, quiet, learn=tune)
 
 
 def add_parser(subparsers: Any) -> None:

@@ -387,10 +387,10 @@ def train(whole: config.Config, resume: bool = False, quiet: bool = False) -> Pa
 
 def drive(
     whole: config.Config, build: Callable[[config.Config, World, data.Dataset], Any], resume: bool, quiet: bool,
-    train: bool = True,
+    learn: bool = True,
 ) -> Path:  # fmt: skip
     """A run of what ``build(whole, world, source)`` makes: a ``Trainer``, or what has its attributes and methods.
-    Without ``train`` it is exported as it was built."""
+    Without ``learn`` it is exported as it was built."""
     world = join(whole)
     if whole.run.threads:
         torch.set_num_threads(whole.run.threads)
@@ -408,10 +408,10 @@ def drive(
         if world.first:
             _announce(trainer, notes, quiet)
             journal.describe(run, trainer.config, world, source.identities)
-        if train:
+        if learn:
             _loop(trainer, quiet)
         if world.first:
-            if train:
+            if learn:
                 journal.curves(run)
             _export(trainer)
         world.barrier()

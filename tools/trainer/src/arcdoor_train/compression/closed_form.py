@@ -134,6 +134,7 @@ def _head(teacher: Chain, student: Chain, junction: Junction, maps: _Maps, rank:
 def _directions(covariance: torch.Tensor, weighed: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The way to ``rank`` numbers and back that loses least where errors are weighed so: principal directions of
     M^1/2 x."""
+    # A little of every direction, so that there is a way back.
     weighed = weighed + RIDGE**2 * weighed.diagonal().mean() * torch.eye(len(weighed), dtype=weighed.dtype)
     half = root(weighed)
     _, vectors = torch.linalg.eigh(half @ covariance @ half)

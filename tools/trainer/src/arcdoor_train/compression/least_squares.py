@@ -4,6 +4,7 @@ import torch
 
 from arcdoor_train.compression.moments import Moments
 from arcdoor_train.compression.selection import RIDGE
+from arcdoor_train.errors import DataError
 
 
 class LeastSquares:
@@ -20,8 +21,10 @@ class LeastSquares:
         self._products = self._products + x.T @ y
 
     def solve(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """The weight (outputs, inputs) and the bias (outputs), float64."""
+        """The weight (outputs, inputs) and the bias (outputs), float64. Raises ``DataError`` where maps overflowed."""
         mean_x, mean_y, square = self.x.mean, self._y / self.x.count, self.x.covariance
         square += RIDGE * square.diagonal().mean() * torch.eye(len(square), dtype=square.dtype)
         weight = torch.linalg.solve(square, self._products / self.x.count - mean_x[:, None] * mean_y)
+        if not torch.isfinite(weight).all():
+            raise DataError("a layer cannot be fitted: its maps hold values beyond 65504, half precision's largest")
         return weight.T, mean_y - weight.T @ mean_x

@@ -42,9 +42,9 @@ class Compress:
     ema: float = 0.999
 
     def __post_init__(self) -> None:
-        open_ = not (self.widths or self.start or self.targets != Targets())
-        _check(not open_, "compress: give widths, or a target (macs, bytes, ms), or a start")
-        _check(not (self.widths and self.targets != Targets()), "compress: give widths or targets, not both")
+        given = bool(self.widths) + bool(self.start) + (self.targets != Targets())
+        _check(given == 1, "compress: give either widths, or targets (macs, bytes, ms), or a start")
+        _check(not (self.start and self.rank), "compress.start brings its own rank: leave compress.rank out")
         _check(not self.targets.ms or bool(self.table), "compress.targets.ms wants compress.table, the device's times")
         _check(min(self.targets.macs, self.targets.bytes, self.targets.ms) >= 0, "compress.targets: 0 leaves one open")
         _check(all(width >= 1 for width in self.widths), f"compress.widths = {list(self.widths)}: at least 1 each")
