@@ -30,7 +30,7 @@ def test_a_finished_run_trains_no_more(tmp_path):
     workers = 0
     drawn = {{ identities = 3, images = 4 }}
     [model]
-    backbone = "doornet-xs"
+    backbone = "dense-xs"
     dimension = 16
     [optim]
     epochs = 1
@@ -81,7 +81,7 @@ def test_results_are_kept_as_they_come_and_overlap_is_refused(tmp_path, capsys):
     workers = 0
     sets = [{{ path = "{tmp_path}/train", alignment = "arcface-112" }}]
     [model]
-    backbone = "doornet-xs"
+    backbone = "dense-xs"
     dimension = 16
     [optim]
     epochs = 1

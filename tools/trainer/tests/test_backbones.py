@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from arcdoor_train import backbones, macs
-from arcdoor_train.backbones.doornet import DOORNETS
+from arcdoor_train.backbones.dense import DENSE
 from arcdoor_train.backbones.reparam import RepConv
 from arcdoor_train.errors import ConfigError
 
@@ -29,9 +29,7 @@ def test_branches_become_one_convolution():
     assert torch.allclose(block(x), block.fused()(x), atol=1e-12)
 
 
-@pytest.mark.parametrize(
-    "name", ["doornet-xs", "doornet-s", "doornet-m", "mobilefacenet", "iresnet18", "efficientnet-b0"]
-)
+@pytest.mark.parametrize("name", ["dense-xs", "dense-s", "dense-m", "mobilefacenet", "iresnet18", "efficientnet-b0"])
 def test_reparameterised_equals_trained(name):
     model = unsettled(backbones.build(name, 64)).double()
     exported = backbones.reparameterise(model)
@@ -43,10 +41,10 @@ def test_reparameterised_equals_trained(name):
     assert not any(isinstance(module, RepConv) for module in exported.modules())
 
 
-@pytest.mark.parametrize("name", DOORNETS)
-def test_doornet_keeps_its_budget(name):
+@pytest.mark.parametrize("name", DENSE)
+def test_dense_keeps_its_budget(name):
     cost = macs.count(backbones.reparameterise(backbones.build(name, 512)))
-    assert 0.1 * DOORNETS[name].budget < cost.macs <= DOORNETS[name].budget
+    assert 0.1 * DENSE[name].budget < cost.macs <= DENSE[name].budget
     assert cost.parameters * 4 < 20e6
 
 
@@ -68,5 +66,5 @@ def test_known_costs():
 
 
 def test_unknown_name():
-    with pytest.raises(ConfigError, match="doornet-s"):
+    with pytest.raises(ConfigError, match="dense-s"):
         backbones.build("resnet9000")

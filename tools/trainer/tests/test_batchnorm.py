@@ -78,7 +78,7 @@ def test_a_step_that_is_not_kept_leaves_no_trace():
 
 def test_a_forward_pass_reads_nothing_back():
     """79 times a pass of IResNet-50, by torch's cumulative average."""
-    model = backbones.build("doornet-xs", 16)
+    model = backbones.build("dense-xs", 16)
     statistics = StepStatistics(model, ALONE)
     some = torch.randn(2, 3, 112, 112)
     statistics.begin()

@@ -17,16 +17,16 @@ scale = 32.0
 def test_measures_and_keeps_nothing(tmp_path, capsys):
     path = tmp_path / "bench.toml"
     path.write_text(TEXT.format(folder=tmp_path))
-    command = ["bench", "--config", str(path), "--backbones", "doornet-xs", "--precisions", "fp32", "bf16"]
+    command = ["bench", "--config", str(path), "--backbones", "dense-xs", "--precisions", "fp32", "bf16"]
     assert cli.main([*command, "--batch", "8", "--seconds", "0.1"]) == 0
-    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| doornet-xs")]
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| dense-xs")]
     assert [row.split("|")[2].strip() for row in rows] == ["fp32", "bf16"]
     assert not (tmp_path / "run").exists()
     assert cli.main([*command, "--batch", "1"]) == 2
 
 
 def test_slow_data_is_seen(tmp_path, monkeypatch):
-    whole = config.parse(TEXT.format(folder=tmp_path) + '[model]\nbackbone = "doornet-xs"\n[optim]\nbatch = 4\n')
+    whole = config.parse(TEXT.format(folder=tmp_path) + '[model]\nbackbone = "dense-xs"\n[optim]\nbatch = 4\n')
     quick = bench.measure(whole, 0.2)
     gather = bench.data.gather
 

@@ -73,12 +73,12 @@ def test_the_command_reads_a_run_as_training_leaves_it(tmp_path, capsys):
         [data]
         sets = [{{ path = "{tmp_path}/set", alignment = "arcface-112" }}]
         [model]
-        backbone = "doornet-xs"
+        backbone = "dense-xs"
         dimension = 8
         [head]
         centres = 3
     """)
-    model = backbones.build("doornet-xs", 8).eval()
+    model = backbones.build("dense-xs", 8).eval()
     part = checkpoint.begin(tmp_path / "run", 1)
     checkpoint.save_model(part / "model.pt", model, whole, identities=2)
     with torch.no_grad():
@@ -100,9 +100,9 @@ def test_the_command_reads_a_run_as_training_leaves_it(tmp_path, capsys):
 
 
 def test_a_run_without_centres_is_refused(tmp_path, capsys):
-    whole = config.parse('[data]\nper_identity = 4\n[head]\nkind = "triplet"\n[model]\nbackbone = "doornet-xs"')
+    whole = config.parse('[data]\nper_identity = 4\n[head]\nkind = "triplet"\n[model]\nbackbone = "dense-xs"')
     part = checkpoint.begin(tmp_path / "run", 1)
-    checkpoint.save_model(part / "model.pt", backbones.build("doornet-xs"), whole, identities=2)
+    checkpoint.save_model(part / "model.pt", backbones.build("dense-xs"), whole, identities=2)
     checkpoint.finish(part, 1)
     assert cli.main(["clean", str(tmp_path / "run"), "--out", str(tmp_path / "list.tsv")]) == 3
     assert "has no class centres" in capsys.readouterr().err

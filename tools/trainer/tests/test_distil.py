@@ -81,10 +81,10 @@ def place(tmp_path_factory):
         crops.save(folder / "set" / f"p{person}", np.stack(noisy))
     (folder / "set" / "p0" / "00000.png").write_bytes(b"torn")
     torch.manual_seed(1)
-    model = backbones.build("doornet-xs", 32).train()
+    model = backbones.build("dense-xs", 32).train()
     with torch.no_grad():
         model(torch.from_numpy(crops.to_input(crops.random(8))))
-    export.export(model.eval(), "doornet-xs", folder / "teacher.onnx")
+    export.export(model.eval(), "dense-xs", folder / "teacher.onnx")
     return folder
 
 
@@ -95,7 +95,7 @@ def text(place, epochs=2, more=""):
     device = "cpu"
     threads = 1
     [model]
-    backbone = "doornet-xs"
+    backbone = "dense-xs"
     dimension = 16
     [head]
     scale = 16.0

@@ -12,10 +12,10 @@ from torch import nn
 from arcdoor_train import backbones, config, crops, device, export, feature_file, macs, onnx_file, quantise
 from arcdoor_train.errors import BudgetError, DataError, DiskError, TrainError
 
-CONFIG = config.parse('[model]\nbackbone = "doornet-xs"\ndimension = 64\n[export]\nname = "tiny"\n')
+CONFIG = config.parse('[model]\nbackbone = "dense-xs"\ndimension = 64\n[export]\nname = "tiny"\n')
 
 
-def trained(name="doornet-xs", dimension=64, seed=1):
+def trained(name="dense-xs", dimension=64, seed=1):
     """A network whose normalisation has seen something."""
     torch.manual_seed(seed)
     model = backbones.build(name, dimension).train()
@@ -60,7 +60,7 @@ def test_without_the_device_it_says_so(model, tmp_path, monkeypatch, capsys):
 
 
 def test_another_network_does_not_pass_for_this_one(model, tmp_path, lab):
-    export.export(model, "doornet-xs", tmp_path / "a.onnx")
+    export.export(model, "dense-xs", tmp_path / "a.onnx")
     pictures = crops.random(4)
     other = export.embed(trained(seed=2), crops.to_input(pictures))
     found = device.parity(lab, tmp_path / "a.onnx", pictures, other)
@@ -68,8 +68,8 @@ def test_another_network_does_not_pass_for_this_one(model, tmp_path, lab):
 
 
 def test_equal_weights_do_not_keep_a_network_from_the_plan(tmp_path, lab):
-    fresh = backbones.build("doornet-xs", 16).eval()  # its biases are all zero once folded
-    export.export(fresh, "doornet-xs", tmp_path / "a.onnx")
+    fresh = backbones.build("dense-xs", 16).eval()  # its biases are all zero once folded
+    export.export(fresh, "dense-xs", tmp_path / "a.onnx")
     graph = onnx_file.load(tmp_path / "a.onnx").graph
     assert "Identity" not in {node.op_type for node in graph.node}
     pictures = crops.random(2)
@@ -96,19 +96,19 @@ def test_a_network_that_onnx_computes_otherwise_is_not_written(tmp_path):
             return self.inner(x) if len(x) == 1 else self.inner(x).flip(1)
 
     with pytest.raises(TrainError, match="differs from PyTorch"):
-        export.export(Fickle(), "doornet-xs", tmp_path / "a.onnx")
+        export.export(Fickle(), "dense-xs", tmp_path / "a.onnx")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
     ("backbone", "budget", "gmac", "size", "refused"),
     [
-        ("doornet-s", "size", 0.149, 1, False),
-        ("doornet-s", "size", 0.151, 1, True),
-        ("doornet-m", "size", 0.499, 1, False),
-        ("doornet-m", "size", 0.501, 1, True),
-        ("doornet-s", "light", 0.151, 1, False),
-        ("doornet-s", "size", 0.1, export.MAX_BYTES, True),
+        ("dense-s", "size", 0.149, 1, False),
+        ("dense-s", "size", 0.151, 1, True),
+        ("dense-m", "size", 0.499, 1, False),
+        ("dense-m", "size", 0.501, 1, True),
+        ("dense-s", "light", 0.151, 1, False),
+        ("dense-s", "size", 0.1, export.MAX_BYTES, True),
         ("iresnet50", "size", 6.3, 1, True),
         ("iresnet50", "none", 6.3, 10**9, False),
     ],

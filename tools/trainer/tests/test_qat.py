@@ -14,7 +14,7 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("qat")
     crops.save(folder / "set", crops.random(24))
     torch.manual_seed(4)
-    model = backbones.build("doornet-xs", 32).train()
+    model = backbones.build("dense-xs", 32).train()
     with torch.no_grad():
         model(torch.from_numpy(crops.to_input(crops.random(8))))
     plain = backbones.reparameterise(model.eval())
@@ -54,7 +54,7 @@ def test_an_export_is_what_was_trained_here_and_on_the_device(place):
     if lab is None:
         pytest.skip(device.ABSENT)
     assert device.parity(lab, folder / "qat.onnx", pictures, found, *verify.ROUNDED).passed
-    export.export(model, "doornet-xs", folder / "f32.onnx")
+    export.export(model, "dense-xs", folder / "f32.onnx")
     rows = verify.verify(
         [folder / "f32.onnx", folder / "qat.onnx"], pictures, export.embed(model, crops.to_input(pictures)), lab
     )
@@ -70,7 +70,7 @@ def test_an_export_is_what_was_trained_here_and_on_the_device(place):
 
 def test_a_broken_form_is_named(place, tmp_path):
     _, model, _, _ = place
-    export.export(model, "doornet-xs", tmp_path / "f32.onnx")
+    export.export(model, "dense-xs", tmp_path / "f32.onnx")
     pictures = crops.random(4)
     wrong = export.embed(model, crops.to_input(crops.random(4, seed=9)))[:, ::-1].copy()
     assert verify.verify([tmp_path / "f32.onnx"], pictures, wrong)[0].problems
@@ -116,7 +116,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(place, tmp_path, monkeypatch):
 
 def test_the_command_takes_the_section_and_keeps_a_run(place, tmp_path, capsys):
     folder, model, _, _ = place
-    text = '[model]\nbackbone = "doornet-xs"\ndimension = 32\n[qat]\nsteps = 4\nbatch = 3\n'
+    text = '[model]\nbackbone = "dense-xs"\ndimension = 32\n[qat]\nsteps = 4\nbatch = 3\n'
     qat.checkpoint.save_model(tmp_path / "model.pt", model, qat.config.parse(text))
     command = ["qat", str(tmp_path), "--crops", str(folder / "set")]
     assert cli.main([*command, "--steps", "2"]) == 0

@@ -39,7 +39,7 @@ workers = {workers}
 drawn = {{ identities = 6, images = 4 }}
 augment = {{ noise = 0.5, jpeg = 0.3 }}
 [model]
-backbone = "doornet-xs"
+backbone = "dense-xs"
 dimension = 16
 dropout = 0.2
 [head]

@@ -62,7 +62,7 @@ def add_parser(subparsers: Any) -> None:
     """``arcdoor-train bench``."""
     parser = subparsers.add_parser("bench", help="images/s of the training step, and the share of waiting for data")
     parser.add_argument("--config", required=True, type=Path, help="data, head, workers; [model] and batch are varied")
-    parser.add_argument("--backbones", nargs="+", default=["iresnet50", "mobilefacenet", "doornet-m"], metavar="NAME")
+    parser.add_argument("--backbones", nargs="+", default=["iresnet50", "mobilefacenet", "dense-m"], metavar="NAME")
     parser.add_argument("--precisions", nargs="+", default=["fp32", "bf16"], choices=PRECISIONS)
     parser.add_argument("--batch", type=int, default=32, help="images of a step")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")

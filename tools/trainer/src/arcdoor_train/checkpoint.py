@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from arcdoor_train import backbones, config
+from arcdoor_train.backbones.chain import Chain, Shape
 from arcdoor_train.errors import CheckpointError, ConfigError, DiskError
 
 FORMAT = "arcdoor-train 1"
@@ -89,7 +90,10 @@ def load_model(path: str | Path) -> tuple[nn.Module, config.Config]:
     content = load_tensors(path)
     try:
         loaded = config.from_table(content["config"])
-        model = backbones.build(loaded.model.backbone, loaded.model.dimension, loaded.model.dropout)
+        if "shape" in content:
+            model = Chain(Shape.of(content["shape"]))
+        else:
+            model = backbones.build(loaded.model.backbone, loaded.model.dimension, loaded.model.dropout)
         model.load_state_dict(content["model"])
     except (KeyError, ConfigError, RuntimeError) as error:
         raise CheckpointError(f"{path} does not fit this trainer: {error}") from error
@@ -97,8 +101,9 @@ def load_model(path: str | Path) -> tuple[nn.Module, config.Config]:
 
 
 def save_model(path: Path, model: nn.Module, whole: config.Config, **more: Any) -> None:
-    """Writes a ``model.pt`` that ``load_model`` reads: for training, distillation and QAT alike."""
-    save_tensors(path, {"model": model.state_dict(), "config": config.to_table(whole), **more})
+    """Writes a ``model.pt`` that ``load_model`` reads: for training, distillation, QAT and compression alike."""
+    shape = {"shape": model.shape.table()} if isinstance(model, Chain) else {}
+    save_tensors(path, {"model": model.state_dict(), "config": config.to_table(whole), **shape, **more})
 
 
 def begin(run: Path, step: int) -> Path:

@@ -8,14 +8,14 @@ import sys
 from arcdoor_train.errors import TrainError
 
 #: Modules with ``add_parser(subparsers)``, in the order of the help text; ``evaluate`` is ``eval`` there.
-COMMANDS = ("train", "distil", "qat", "export", "quantise", "verify", "evaluate", "clean", "ablate", "bench")
-COMMANDS += ("rec_bench",)
+COMMANDS = ("train", "distil", "compress", "qat", "export", "quantise", "verify", "evaluate", "clean", "ablate")
+COMMANDS += ("bench", "rec_bench")
 
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     main_parser = argparse.ArgumentParser(prog="arcdoor-train", description=__doc__.split(":")[0])
-    main_parser.description = "Trains, distils, quantises and exports arcdoor's face embedders."
+    main_parser.description = "Trains, distils, compresses, quantises and exports arcdoor's face embedders."
     subparsers = main_parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
         importlib.import_module(f"arcdoor_train.{name}").add_parser(subparsers)

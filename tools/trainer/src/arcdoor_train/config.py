@@ -20,7 +20,7 @@ from arcdoor_train.errors import ConfigError
 T = TypeVar("T")
 
 #: Sections that other commands own.
-FOREIGN_SECTIONS = ("export", "qat", "distil")
+FOREIGN_SECTIONS = ("export", "qat", "distil", "compress")
 
 HeadKind = Literal["softmax", "norm-softmax", "margin", "adaface", "magface", "triplet", "tuplet"]
 #: Kinds that compare the images of a micro-batch with each other and have no class centres.
@@ -125,7 +125,7 @@ class Data:
 class Model:
     """The backbone."""
 
-    backbone: str = "doornet-s"
+    backbone: str = "dense-s"
     dimension: int = 512
     dropout: float = 0.0
 

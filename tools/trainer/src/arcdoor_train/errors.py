@@ -23,6 +23,12 @@ class DataError(TrainError):
     exit_code = 3
 
 
+class NotPlainError(TrainError):
+    """A teacher that is no plain chain of convolutions: there is no way to take channels out of it."""
+
+    exit_code = 3
+
+
 class CheckpointError(TrainError):
     """A checkpoint that is missing, damaged, or belongs to another configuration."""
 

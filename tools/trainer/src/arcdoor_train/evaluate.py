@@ -21,20 +21,25 @@ from arcdoor_train.feature_file import unit
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
+def located(path: Path, preprocess: crops.Preprocess | None = None) -> tuple[Path, crops.Preprocess]:
+    """The embedder's file where ``path`` is a pack, and what it takes: ``preprocess``, or what its card says."""
+    manifest = path.with_suffix(".toml")
+    if (path / "pack.toml").is_file():
+        manifest = path / "pack.toml"
+        path = path / tomllib.loads(manifest.read_text(encoding="utf-8"))["embedder"]["file"]
+    if preprocess is None and path.suffix == ".onnx" and manifest.is_file():
+        preprocess = crops.Preprocess.of(manifest)
+    return path, preprocess or crops.Preprocess()
+
+
 class Embedder:
     """An ONNX file (onnxruntime, unfused), a pack's embedder, or a checkpoint (PyTorch): our networks' inputs to
     unit-length features. What an ONNX file takes is read from its card, ``MODEL.toml``, where it has one."""
 
     def __init__(self, path: Path, threads: int = 1, preprocess: crops.Preprocess | None = None) -> None:
         self._session = self._model = None
-        self._preprocess = preprocess or crops.Preprocess()
-        manifest = path.with_suffix(".toml")
-        if (path / "pack.toml").is_file():
-            manifest = path / "pack.toml"
-            path = path / tomllib.loads(manifest.read_text(encoding="utf-8"))["embedder"]["file"]
+        path, self._preprocess = located(path, preprocess)
         if path.suffix == ".onnx":
-            if preprocess is None and manifest.is_file():
-                self._preprocess = crops.Preprocess.of(manifest)
             self._session = onnx_file.session(path, threads)
         else:
             self._model, _ = checkpoint.load_model(path)

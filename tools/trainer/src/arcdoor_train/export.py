@@ -16,7 +16,8 @@ from torch import nn
 from arcdoor_train import config as configuration
 from arcdoor_train import crops, device, macs, onnx_file
 from arcdoor_train.backbones import reparameterise
-from arcdoor_train.backbones.doornet import DOORNETS
+from arcdoor_train.backbones.chain import CHAIN
+from arcdoor_train.backbones.dense import DENSE
 from arcdoor_train.errors import BudgetError, DataError, TrainError
 
 MAX_BYTES = 20_000_000
@@ -33,7 +34,7 @@ class Export:
     #: ``train`` ends with an export.
     at_end: bool = True
     opset: int = 17
-    #: ``size``: the doornet's own budget. ``light``: LFR's light track. ``none``: a teacher that no board runs.
+    #: ``size``: the dense network's own budget. ``light``: LFR's light track. ``none``: a teacher that no board runs.
     budget: str = "size"
     #: For the card, and so for the pack's manifest.
     name: str = ""
@@ -68,7 +69,7 @@ def check_budget(backbone: str, budget: str, cost: macs.Cost, size: int) -> None
         raise BudgetError(f"the file has {size} bytes; a door's model stays below {MAX_BYTES} (export.budget)")
     if cost.flops > LIGHT_FLOPS:
         raise BudgetError(f"{cost.flops / 1e9:.2f} GFLOPs by LFR's counting; the light track allows 1.00")
-    allowed = DOORNETS[backbone].budget if budget == "size" and backbone in DOORNETS else LIGHT_FLOPS / 2
+    allowed = DENSE[backbone].budget if budget == "size" and backbone in DENSE else LIGHT_FLOPS / 2
     if cost.macs > allowed:
         raise BudgetError(f"{backbone}: {cost.macs / 1e9:.3f} GMAC; its budget is {allowed / 1e9:.3f}")
 
@@ -136,6 +137,14 @@ def section_of(config: configuration.Config) -> Export:
     return configuration.section(config, "export", Export)
 
 
+def _origin(config: configuration.Config) -> str:
+    """Where the weights come from, for the card."""
+    if config.model.backbone == CHAIN:
+        teacher = Path(config.foreign["compress"]["teacher"]["path"]).name
+        return f"made of {teacher} by arcdoor-train compress: channels removed, layers refit to its answers"
+    return f"{config.model.backbone}, trained with arcdoor-train"
+
+
 def finish(
     run_dir: Path, model: nn.Module, config: configuration.Config, pictures: np.ndarray | None = None
 ) -> dict[str, Any]:
@@ -145,7 +154,7 @@ def finish(
     section = section_of(config)
     path = Path(run_dir) / "export" / f"{section.name or config.model.backbone}.onnx"
     done = export(model, config.model.backbone, path, section.opset, section.budget)
-    card(path, section, config.model.dimension, f"{config.model.backbone}, trained with arcdoor-train")
+    card(path, section, config.model.dimension, _origin(config))
     print(done)
     answer: dict[str, Any] = {
         "file": path.name, "bytes": done.bytes, "macs": done.cost.macs, "flops": done.cost.flops,

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -381,6 +382,15 @@ def compare(
 
 def train(whole: config.Config, resume: bool = False, quiet: bool = False) -> Path:
     """A whole run in this process (one of torchrun's, or the only one); the run's folder. Raises ``TrainError``."""
+    return drive(whole, Trainer, resume, quiet)
+
+
+def drive(
+    whole: config.Config, build: Callable[[config.Config, World, data.Dataset], Any], resume: bool, quiet: bool,
+    learn: bool = True,
+) -> Path:  # fmt: skip
+    """A run of what ``build(whole, world, source)`` makes: a ``Trainer``, or what has its attributes and methods.
+    Without ``learn`` it is exported as it was built."""
     world = join(whole)
     if whole.run.threads:
         torch.set_num_threads(whole.run.threads)
@@ -391,16 +401,18 @@ def train(whole: config.Config, resume: bool = False, quiet: bool = False) -> Pa
         if checkpoint.list_steps(run) and not resume:
             raise UsageError(f"{run} has checkpoints: --resume goes on with it; another run.folder begins anew")
         source, notes = data.gather(whole.data, whole.run.seed)
-        trainer = Trainer(whole, world, source)
+        trainer = build(whole, world, source)
         if checkpoint.list_steps(run):
             trainer.load(run)
         make(run)
         if world.first:
             _announce(trainer, notes, quiet)
-            journal.describe(run, whole, world, source.identities)
-        _loop(trainer, quiet)
+            journal.describe(run, trainer.config, world, source.identities)
+        if learn:
+            _loop(trainer, quiet)
         if world.first:
-            journal.curves(run)
+            if learn:
+                journal.curves(run)
             _export(trainer)
         world.barrier()
         return run
@@ -525,6 +537,7 @@ def _log(trainer: Trainer, book: Any, bar: tqdm, clock: Clock, lr: float, per_ep
     loss = means["loss"]
     line = {"step": trainer.step, "epoch": trainer.step / per_epoch, "loss": loss, "lr": lr}
     line |= {"gradient_norm": means["norm"], "clipped": means["clipped"]}
+    line |= {name: mean for name, mean in means.items() if name not in EMPTY}
     line |= {"bad_steps": trainer.bad, "skipped": trainer.skipped}
     book.add({**line, "images_per_s": round(speed, 1), "wait": round(wait, 4)})
     shown = "nan" if loss is None else f"{loss:.3f}"

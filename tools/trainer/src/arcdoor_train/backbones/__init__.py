@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from arcdoor_train.backbones.doornet import DOORNETS, doornet
+from arcdoor_train.backbones.dense import DENSE, dense
 from arcdoor_train.backbones.efficientnet import efficientnet_b0
 from arcdoor_train.backbones.iresnet import iresnet
 from arcdoor_train.backbones.mobilefacenet import mobilefacenet
@@ -24,7 +24,7 @@ BUILDERS: dict[str, Callable[[int, float], nn.Module]] = {
     "iresnet100": lambda dimension, dropout: iresnet((3, 13, 30, 3), dimension, dropout),
     "mobilefacenet": mobilefacenet,
     "efficientnet-b0": efficientnet_b0,
-    **{name: (lambda dimension, dropout, _name=name: doornet(_name, dimension, dropout)) for name in DOORNETS},
+    **{name: (lambda dimension, dropout, _name=name: dense(_name, dimension, dropout)) for name in DENSE},
 }
 
 

@@ -1,4 +1,4 @@
-"""doornet, our own family, made for the device's engine.
+"""The dense networks, made for the device's engine: what is trained from nothing.
 
 A 4x4 patch stem with stride 4 (the cheapest way to 28 pixels), 2x2 convolutions with stride 2 between the stages,
 channels in blocks of 16, ReLU, plain 3x3 convolutions in the stages (in Winograd's form the cheapest MAC that the
@@ -22,7 +22,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Doornet:
+class Dense:
     """One size: its stages at 28, 14 and 7 pixels, the width before the global convolution, and its budget."""
 
     stages: tuple[Stage, Stage, Stage]
@@ -31,10 +31,10 @@ class Doornet:
     budget: float
 
 
-DOORNETS = {
-    "doornet-xs": Doornet((Stage(32, 0), Stage(64, 1), Stage(128, 0)), 128, 0.05e9),
-    "doornet-s": Doornet((Stage(64, 1), Stage(128, 3), Stage(256, 0)), 256, 0.15e9),
-    "doornet-m": Doornet((Stage(64, 4), Stage(128, 8), Stage(256, 3)), 512, 0.5e9),
+DENSE = {
+    "dense-xs": Dense((Stage(32, 0), Stage(64, 1), Stage(128, 0)), 128, 0.05e9),
+    "dense-s": Dense((Stage(64, 1), Stage(128, 3), Stage(256, 0)), 256, 0.15e9),
+    "dense-m": Dense((Stage(64, 4), Stage(128, 8), Stage(256, 3)), 512, 0.5e9),
 }
 
 
@@ -45,9 +45,9 @@ def _conv(inputs: int, outputs: int, kernel: int, stride: int, groups: int = 1) 
     ]
 
 
-def doornet(name: str, dimension: int, dropout: float) -> nn.Module:
-    """The network ``name`` of ``DOORNETS``."""
-    spec = DOORNETS[name]
+def dense(name: str, dimension: int, dropout: float) -> nn.Module:
+    """The network ``name`` of ``DENSE``."""
+    spec = DENSE[name]
     layers: list[nn.Module] = []
     inputs, kernel = 3, 4
     for stage in spec.stages:
