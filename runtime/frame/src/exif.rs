@@ -1,6 +1,7 @@
 //! The one EXIF tag that matters here: which way up a picture is.
 
-use crate::image::{CHANNELS, RgbImage};
+use crate::image::RgbImage;
+use crate::orientation::Orientation;
 
 /// The tag's number, and the type SHORT (EXIF 2.32, section 4.6).
 const ORIENTATION: u16 = 0x0112;
@@ -8,12 +9,12 @@ const SHORT: u16 = 3;
 /// Entries of the first directory that are looked at.
 const MAX_ENTRIES: usize = 512;
 
-/// The orientation 1..=8 in a TIFF block (what follows `Exif\0\0`); 1 where there is none.
-pub(crate) fn orientation(tiff: &[u8]) -> u8 {
-    find(tiff.strip_prefix(b"Exif\0\0").unwrap_or(tiff)).unwrap_or(1)
+/// The orientation in a TIFF block (what follows `Exif\0\0`); upright where there is none.
+pub(crate) fn orientation(tiff: &[u8]) -> Orientation {
+    find(tiff.strip_prefix(b"Exif\0\0").unwrap_or(tiff)).unwrap_or_default()
 }
 
-fn find(tiff: &[u8]) -> Option<u8> {
+fn find(tiff: &[u8]) -> Option<Orientation> {
     let little = match tiff.get(..4)? {
         [b'I', b'I', 42, 0] => true,
         [b'M', b'M', 0, 42] => false,
@@ -29,38 +30,15 @@ fn find(tiff: &[u8]) -> Option<u8> {
     for entry in 0..entries {
         let at = start + 2 + entry * 12;
         if u16_at(at)? == ORIENTATION && u16_at(at + 2)? == SHORT {
-            return u8::try_from(u16_at(at + 8)?).ok().filter(|value| (1..=8).contains(value));
+            return Orientation::from_exif(u16_at(at + 8)?);
         }
     }
     None
 }
 
 /// Turns a picture the right way up, by way of `scratch`.
-pub(crate) fn apply(orientation: u8, image: &mut RgbImage, scratch: &mut RgbImage) {
-    if !(2..=8).contains(&orientation) {
-        return;
-    }
-    let (width, height) = (image.width(), image.height());
-    let turned = orientation >= 5;
-    let (out_width, out_height) = if turned { (height, width) } else { (width, height) };
-    scratch.reshape(out_width, out_height);
-    let source = image.view();
-    let rows = scratch.data_mut().chunks_exact_mut(out_width as usize * CHANNELS);
-    for (y, row) in (0_u32..).zip(rows) {
-        for (x, pixel) in (0_u32..).zip(row.chunks_exact_mut(CHANNELS)) {
-            let (sx, sy) = match orientation {
-                2 => (width - 1 - x, y),
-                3 => (width - 1 - x, height - 1 - y),
-                4 => (x, height - 1 - y),
-                5 => (y, x),
-                6 => (y, height - 1 - x),
-                7 => (width - 1 - y, height - 1 - x),
-                _ => (width - 1 - y, x),
-            };
-            pixel.copy_from_slice(&source.pixel(sx, sy));
-        }
-    }
-    image.swap(scratch);
+pub(crate) fn apply(orientation: Orientation, image: &mut RgbImage, scratch: &mut RgbImage) {
+    orientation.apply(image, scratch);
 }
 
 #[cfg(test)]
@@ -74,22 +52,22 @@ mod tests {
     }
 
     #[test]
-    fn the_tag_is_found_or_1() {
-        assert_eq!(orientation(&tiff(6)), 6);
-        assert_eq!(orientation(&tiff(9)), 1);
-        assert_eq!(orientation(b"Exif\0\0MM\0\x2a\xff\xff\xff\xff"), 1);
-        assert_eq!(orientation(b""), 1);
+    fn the_tag_is_found_or_upright() {
+        assert_eq!(orientation(&tiff(6)), Orientation::from_exif(6).unwrap());
+        assert_eq!(orientation(&tiff(9)), Orientation::default());
+        assert_eq!(orientation(b"Exif\0\0MM\0\x2a\xff\xff\xff\xff"), Orientation::default());
+        assert_eq!(orientation(b""), Orientation::default());
     }
 
     /// Where the top-left pixel of the stored picture is shown, per EXIF 2.32's table.
     #[test]
     fn every_orientation_moves_the_first_pixel_where_the_standard_says() {
-        let shown: [(u8, u32, u32); 7] =
+        let shown: [(u16, u32, u32); 7] =
             [(2, 2, 0), (3, 2, 1), (4, 0, 1), (5, 0, 0), (6, 1, 0), (7, 1, 2), (8, 0, 2)];
         for (value, x, y) in shown {
             let mut image = RgbImage::with_size(3, 2);
             image.data_mut()[..3].fill(255);
-            apply(value, &mut image, &mut RgbImage::new());
+            apply(Orientation::from_exif(value).unwrap(), &mut image, &mut RgbImage::new());
             assert_eq!(image.view().pixel(x, y), [255; 3], "orientation {value}");
         }
     }

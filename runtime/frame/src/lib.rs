@@ -11,6 +11,7 @@ mod exif;
 mod image;
 mod jpeg;
 mod limits;
+mod orientation;
 mod png;
 mod resize;
 
@@ -19,5 +20,6 @@ pub use decode::{decode, read_image};
 pub use error::FrameError;
 pub use image::{RgbImage, RgbView};
 pub use limits::ImageLimits;
+pub use orientation::{Orientation, Turn};
 pub use png::{encode_png, write_png};
 pub use resize::{Resizer, WidePixel};
