@@ -8,6 +8,7 @@
 mod error;
 mod last_error;
 mod live;
+mod motion_jpeg;
 mod replay;
 mod source;
 #[cfg(target_os = "linux")]

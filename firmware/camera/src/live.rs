@@ -8,6 +8,7 @@ use nokhwa_core::types::FrameFormat;
 
 use crate::error::CameraError;
 use crate::last_error::LastError;
+use crate::motion_jpeg;
 use crate::source::Source;
 #[cfg(target_os = "linux")]
 use crate::v4l2::V4l2Backend;
@@ -109,7 +110,8 @@ impl Source for Live {
         let (width, height) = (agreed.width(), agreed.height());
         let data = self.camera.frame_raw().map_err(|said| self.last_error.take(said))?;
         let (format, pixel_bytes) = from_nokhwa(agreed.format());
-        let raw = RawFrame { format, width, height, stride: width as usize * pixel_bytes, data: &data };
+        let data = if format == PixelFormat::Mjpeg { motion_jpeg::picture(&data) } else { &data };
+        let raw = RawFrame { format, width, height, stride: width as usize * pixel_bytes, data };
         self.converter.to_rgb(&raw, out)?;
         Ok(true)
     }
