@@ -10,7 +10,7 @@ use arcdoor::request::Secrets;
 use arcdoor::{Device, Error, Outcome, Reply};
 use arcdoor_api::{Feed, Request, Response};
 use arcdoor_core::{Decision, Fmr, Millis, Score, SubjectName};
-use arcdoor_frame::RgbImage;
+use arcdoor_frame::{Orientation, RgbImage, Turn};
 use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
 use arcdoor_models::Pack;
 use arcdoor_pipeline::{
@@ -394,4 +394,28 @@ fn a_lockout_survives_a_restart() {
     let mut second = device(&home, &real.pack);
     let lines = run(&mut second, frames, Queue::new().1, None, |_| {});
     assert_eq!(lines[0]["reason"], "locked_out", "the power was cut, and the lockout forgotten");
+}
+
+#[test]
+fn a_camera_that_is_mounted_on_its_side_recognises_once_the_settings_say_so() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (home, frames) = (folder.path().join("home"), folder.path().join("frames"));
+    let mut scratch = RgbImage::new();
+    let on_its_side = Orientation { mirror: true, turn: Turn::Quarter };
+    let shown: Vec<_> = (0..4)
+        .map(|i| {
+            let mut frame = real.frame("obama2.jpg", i * 3);
+            on_its_side.apply(&mut frame, &mut scratch);
+            frame
+        })
+        .collect();
+    write_frames(&frames, &shown);
+    let mut first = device(&home, &real.pack);
+    enrol(&mut first, real.photo("obama.jpg"));
+    assert!(!decisions(&run(&mut first, frames.clone(), Queue::new().1, None, |_| {})).contains(&"granted"));
+    drop(first);
+    std::fs::write(home.join("settings.toml"), "rotate = 90\nmirror = true\n").unwrap();
+    let lines = run(&mut device(&home, &real.pack), frames, Queue::new().1, None, |_| {});
+    assert_eq!(decisions(&lines)[2], "granted", "{lines:?}");
 }

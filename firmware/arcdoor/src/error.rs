@@ -306,6 +306,9 @@ pub enum Error {
     /// The camera.
     #[error("{0}; `arcdoor doctor` looks at the camera")]
     Camera(#[from] CameraError),
+    /// Words that say how a camera is mounted, and are none.
+    #[error("{0:?}: a camera is DEVICE[@WIDTHxHEIGHT[@RATE]][,rotate=90|180|270][,mirror]")]
+    Mounting(String),
     /// The answers cannot be written.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
@@ -385,7 +388,7 @@ impl Error {
     pub const fn code(&self) -> u8 {
         match self {
             Self::After { source, .. } => source.code(),
-            Self::Unconfirmed(_) | Self::TooManyPhotos(_) => USAGE,
+            Self::Unconfirmed(_) | Self::TooManyPhotos(_) | Self::Mounting(_) => USAGE,
             Self::NewName(_)
             | Self::ShortPassphrase { .. }
             | Self::PassphrasesDiffer

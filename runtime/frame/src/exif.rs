@@ -1,6 +1,6 @@
 //! The one EXIF tag that matters here: which way up a picture is.
 
-use crate::image::{CHANNELS, RgbImage};
+use crate::orientation::Orientation;
 
 /// The tag's number, and the types SHORT, which the standard gives it, and LONG, which some programs write
 /// (EXIF 2.32, section 4.6).
@@ -10,12 +10,12 @@ const LONG: u16 = 4;
 /// Entries of the first directory that are looked at.
 const MAX_ENTRIES: usize = 512;
 
-/// The orientation 1..=8 in a TIFF block (what follows `Exif\0\0`); 1 where there is none.
-pub(crate) fn orientation(tiff: &[u8]) -> u8 {
-    find(tiff.strip_prefix(b"Exif\0\0").unwrap_or(tiff)).unwrap_or(1)
+/// The orientation in a TIFF block (what follows `Exif\0\0`); upright where there is none.
+pub(crate) fn orientation(tiff: &[u8]) -> Orientation {
+    find(tiff.strip_prefix(b"Exif\0\0").unwrap_or(tiff)).unwrap_or_default()
 }
 
-fn find(tiff: &[u8]) -> Option<u8> {
+fn find(tiff: &[u8]) -> Option<Orientation> {
     let little = match tiff.get(..4)? {
         [b'I', b'I', 42, 0] => true,
         [b'M', b'M', 0, 42] => false,
@@ -38,37 +38,9 @@ fn find(tiff: &[u8]) -> Option<u8> {
             (ORIENTATION, LONG) => u32_at(at + 8)?,
             _ => continue,
         };
-        return u8::try_from(value).ok().filter(|value| (1..=8).contains(value));
+        return Orientation::from_exif(u16::try_from(value).ok()?);
     }
     None
-}
-
-/// Turns a picture the right way up, by way of `scratch`.
-pub(crate) fn apply(orientation: u8, image: &mut RgbImage, scratch: &mut RgbImage) {
-    if !(2..=8).contains(&orientation) {
-        return;
-    }
-    let (width, height) = (image.width(), image.height());
-    let turned = orientation >= 5;
-    let (out_width, out_height) = if turned { (height, width) } else { (width, height) };
-    scratch.reshape(out_width, out_height);
-    let source = image.view();
-    let rows = scratch.data_mut().chunks_exact_mut(out_width as usize * CHANNELS);
-    for (y, row) in (0_u32..).zip(rows) {
-        for (x, pixel) in (0_u32..).zip(row.chunks_exact_mut(CHANNELS)) {
-            let (sx, sy) = match orientation {
-                2 => (width - 1 - x, y),
-                3 => (width - 1 - x, height - 1 - y),
-                4 => (x, height - 1 - y),
-                5 => (y, x),
-                6 => (y, height - 1 - x),
-                7 => (width - 1 - y, height - 1 - x),
-                _ => (width - 1 - y, x),
-            };
-            pixel.copy_from_slice(&source.pixel(sx, sy));
-        }
-    }
-    image.swap(scratch);
 }
 
 #[cfg(test)]
@@ -82,11 +54,11 @@ mod tests {
     }
 
     #[test]
-    fn the_tag_is_found_or_1() {
-        assert_eq!(orientation(&tiff(6)), 6);
-        assert_eq!(orientation(&tiff(9)), 1);
-        assert_eq!(orientation(b"Exif\0\0MM\0\x2a\xff\xff\xff\xff"), 1);
-        assert_eq!(orientation(b""), 1);
+    fn the_tag_is_found_or_upright() {
+        assert_eq!(orientation(&tiff(6)), Orientation::from_exif(6).unwrap());
+        assert_eq!(orientation(&tiff(9)), Orientation::default());
+        assert_eq!(orientation(b"Exif\0\0MM\0\x2a\xff\xff\xff\xff"), Orientation::default());
+        assert_eq!(orientation(b""), Orientation::default());
     }
 
     #[test]
@@ -94,19 +66,8 @@ mod tests {
         let little = b"II\x2a\0\x08\0\0\0\x01\0\x12\x01\x04\0\x01\0\0\0\x06\0\0\0";
         let big = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x04\0\0\0\x01\0\0\0\x06";
         let huge = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x04\0\0\0\x01\x01\0\0\x06";
-        assert_eq!([orientation(little), orientation(big), orientation(huge)], [6, 6, 1]);
-    }
-
-    /// Where the top-left pixel of the stored picture is shown, per EXIF 2.32's table.
-    #[test]
-    fn every_orientation_moves_the_first_pixel_where_the_standard_says() {
-        let shown: [(u8, u32, u32); 7] =
-            [(2, 2, 0), (3, 2, 1), (4, 0, 1), (5, 0, 0), (6, 1, 0), (7, 1, 2), (8, 0, 2)];
-        for (value, x, y) in shown {
-            let mut image = RgbImage::with_size(3, 2);
-            image.data_mut()[..3].fill(255);
-            apply(value, &mut image, &mut RgbImage::new());
-            assert_eq!(image.view().pixel(x, y), [255; 3], "orientation {value}");
-        }
+        let turned = Orientation::from_exif(6).unwrap();
+        let found = [orientation(little), orientation(big), orientation(huge)];
+        assert_eq!(found, [turned, turned, Orientation::default()]);
     }
 }

@@ -22,12 +22,11 @@ pub const MAX_SCANS: usize = 32;
 const AVI1: [u8; 9] = *b"\xff\xe0\x00\x07AVI1\x00";
 
 /// Copies what is to be decoded of a camera's JPEG and marks it as motion JPEG, so that missing Huffman tables
-/// are no error. Nor is a missing end, or a second start.
+/// are no error. Nor is a missing end, a second start, or what some cameras send before the start or behind the end.
 pub(crate) fn with_standard_tables(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
-    if !bytes.starts_with(&[0xff, SOI]) {
-        return Err(FrameError::UnknownFormat);
-    }
-    strip(bytes, &AVI1, out).map(drop)
+    // A marker follows the start of a true picture; two bytes alone also occur by chance.
+    let start = bytes.windows(3).position(|at| at == [0xff, SOI, 0xff]).ok_or(FrameError::UnknownFormat)?;
+    strip(&bytes[start..], &AVI1, out).map(drop)
 }
 
 /// Decodes a photo to RGB, turned as its EXIF block says.
@@ -40,7 +39,7 @@ pub(crate) fn decode_photo(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImag
     decode(&plain, limits, out)?;
     drop(plain);
     if let Some(block) = found.exif {
-        exif::apply(exif::orientation(block), out, &mut RgbImage::new());
+        exif::orientation(block).apply(out, &mut RgbImage::new());
     }
     Ok(())
 }

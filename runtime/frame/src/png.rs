@@ -38,7 +38,7 @@ pub(crate) fn decode(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImage) -> 
     }
     drop(reader);
     if let Some(block) = exif_block(bytes) {
-        exif::apply(exif::orientation(block), out, &mut RgbImage::new());
+        exif::orientation(block).apply(out, &mut RgbImage::new());
     }
     Ok(())
 }

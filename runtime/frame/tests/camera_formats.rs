@@ -124,6 +124,22 @@ fn a_cut_mjpeg_frame_shows_nothing_of_the_frame_before() {
 }
 
 #[test]
+fn bytes_around_a_cameras_picture_and_a_second_start_cost_no_frame() {
+    let whole = jpeg(64, 48);
+    let raw = RawFrame { format: PixelFormat::Mjpeg, width: 64, height: 48, stride: 0, data: &whole };
+    let out = convert(&raw).unwrap();
+    for (before, behind) in [
+        (&b"\xff\xd8"[..], &b""[..]),
+        (b"\0\0\0\0", b"\0\0\0"),
+        (b"\x01\xff\xd8\x07", b"\xff\xd9\xff\xd9"),
+        (b"\xff\xd8\xff\xd8", b"\xff\xd8\xff\xdb"),
+    ] {
+        let data = [before, &whole, behind].concat();
+        assert_eq!(convert(&RawFrame { data: &data, ..raw }).unwrap(), out, "{before:x?} {behind:x?}");
+    }
+}
+
+#[test]
 fn mjpeg_of_another_size_than_agreed_is_refused() {
     let data = jpeg(64, 48);
     let raw = RawFrame { format: PixelFormat::Mjpeg, width: 48, height: 64, stride: 0, data: &data };

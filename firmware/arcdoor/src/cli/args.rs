@@ -164,7 +164,8 @@ pub(super) enum Command {
     },
     /// Decide on frame after frame, until stopped
     Run {
-        /// The camera [default: as in settings.toml, else /dev/video0]
+        /// The camera: DEVICE[@WIDTHxHEIGHT[@RATE]][,rotate=90|180|270][,mirror] [default: as in settings.toml, else
+        /// /dev/video0]
         #[arg(long, value_name = "SPEC", conflicts_with = "replay")]
         camera: Option<String>,
         /// Pictures of a folder, or one file, instead of a camera
@@ -256,7 +257,8 @@ pub(super) struct FromArgs {
     /// JPEG or PNG photos
     #[arg(long, value_name = "FILE", num_args = 1..)]
     image: Vec<PathBuf>,
-    /// The camera [default: as in settings.toml, else /dev/video0]
+    /// The camera: DEVICE[@WIDTHxHEIGHT[@RATE]][,rotate=90|180|270][,mirror] [default: as in settings.toml, else
+    /// /dev/video0]
     #[arg(long, value_name = "SPEC", num_args = 0..=1)]
     camera: Option<Option<String>>,
 }

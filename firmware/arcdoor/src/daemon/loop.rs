@@ -393,7 +393,7 @@ mod tests {
     type Lines = Vec<(Verdict, bool)>;
 
     fn run(frames: Vec<Frame>) -> (Result<Outcome, Error>, Lines, Doubtful) {
-        let source = Frames::Source(Box::new(Faulty { frames: frames.into_iter() }));
+        let source = Frames::of(Box::new(Faulty { frames: frames.into_iter() }));
         let (mut doubtful, mut lines) = (Doubtful::default(), Vec::new());
         let mut reply = |response: &Response| {
             if let Response::Frame { sight, error, .. } = response {

@@ -11,6 +11,8 @@
 //! target_fmr = 1e-5         # false match rate of one comparison (1:1)
 //! allow_tail_fit = false    # true: thresholds may rest on a fit where the pack's data cannot count
 //! camera = "/dev/video0"    # what `--camera` without a value means; also DEVICE@WIDTHxHEIGHT@RATE
+//! rotate = 0                # or 90, 180, 270: degrees clockwise that make its picture upright; replays as well
+//! mirror = false            # true: left and right change places, before the turn
 //!
 //! keep_probes = 0           # sealed probes of so many of the newest grants, for `log wrong`; 0 to 256, 0: none
 //! keep_probes_h = 72        # hours; 1 to 720
@@ -32,6 +34,7 @@ use super::file::read_text;
 use super::probes::{MOST_HOURS, MOST_PROBES};
 use crate::error::Error;
 use arcdoor_core::{Calibration, Fmr, Rect};
+use arcdoor_frame::{Orientation, Turn};
 use arcdoor_log::Retention;
 use arcdoor_models::{Pack, TrustedKey};
 use arcdoor_vision::tuning::Tuning;
@@ -94,6 +97,11 @@ pub struct Settings {
     pub allow_tail_fit: bool,
     /// The camera that `--camera` without a value means.
     pub camera: String,
+    /// Degrees clockwise, 0, 90, 180 or 270, by which frames of cameras and replays are turned upright.
+    #[serde(deserialize_with = "degrees")]
+    pub rotate: u16,
+    /// Whether left and right of these frames change places, before the turn.
+    pub mirror: bool,
     /// Probes of the newest grants that are kept, 0 to 256; see [`probes`](crate::home::probes).
     #[serde(deserialize_with = "probes")]
     pub keep_probes: usize,
@@ -125,6 +133,8 @@ impl Default for Settings {
             target_fmr: Fmr::new(1e-5).expect("1e-5 is a rate"),
             allow_tail_fit: false,
             camera: "/dev/video0".to_owned(),
+            rotate: 0,
+            mirror: false,
             keep_probes: 0,
             keep_probes_h: 72,
             keep_log_days: Retention::DEFAULT.days,
@@ -175,6 +185,14 @@ fn hours<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     }
 }
 
+fn degrees<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let degrees = u16::deserialize(deserializer)?;
+    match Turn::from_degrees(degrees) {
+        Some(_) => Ok(degrees),
+        None => Err(D::Error::custom("rotate is 0, 90, 180 or 270")),
+    }
+}
+
 fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
     let days = u16::deserialize(deserializer)?;
     if (7..=3650).contains(&days) {
@@ -200,6 +218,12 @@ impl Settings {
     pub fn run_options(&self, tuning: Tuning) -> RunOptions {
         let threads = if self.threads == 2 { Threads::Two } else { Threads::One };
         RunOptions { engine: self.engine.into(), threads, tuning, ..RunOptions::default() }
+    }
+
+    /// How frames of cameras and replays are turned upright.
+    #[must_use]
+    pub fn upright(&self) -> Orientation {
+        Orientation { mirror: self.mirror, turn: Turn::from_degrees(self.rotate).unwrap_or_default() }
     }
 
     /// Opens the pack in `dir`, if these settings trust it.
@@ -306,6 +330,8 @@ mod tests {
             "target_fpir = 0.0",
             "detector = \"dlib\"",
             "keep_probes = 257",
+            "rotate = 45",
+            "keep_log_days = 1",
             "keep_probes_h = 0",
             "[",
             BAD_REGION,

@@ -228,7 +228,9 @@ fn camera(spec: &str) -> Finding {
     if !spec.starts_with('/') {
         return Finding::UnseenCamera { camera };
     }
-    match fs::OpenOptions::new().read(true).write(true).open(spec) {
+    // Behind the device stand its mode and how it is mounted.
+    let device = spec.split(['@', ',']).next().unwrap_or(spec);
+    match fs::OpenOptions::new().read(true).write(true).open(device) {
         Ok(_) => Finding::Camera { camera },
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
             Finding::ForbiddenCamera { camera, why: error.to_string() }

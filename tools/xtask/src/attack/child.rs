@@ -52,13 +52,12 @@ impl End {
         Ok(())
     }
 
-    /// It was done, or failed and says why; `doctor` does so in its answer.
+    /// It was done, or failed and says why; `doctor` and `pack check` do so in their answers.
     pub(super) fn expect_reason(&self) -> Result<()> {
-        let says_why = !self.error.trim().is_empty() || !self.out.trim().is_empty();
-        ensure!(
-            self.code.is_none_or(|code| code < 2) || says_why,
-            "{self}: no reason given"
-        );
+        let answers =
+            ["arcdoor doctor", "arcdoor pack check"].iter().any(|asks| self.words.starts_with(asks));
+        let says_why = !self.error.trim().is_empty() || (answers && !self.out.trim().is_empty());
+        ensure!(self.code.is_none_or(|code| code < 2) || says_why, "{self}: no reason given");
         Ok(())
     }
 

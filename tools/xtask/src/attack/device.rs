@@ -121,7 +121,7 @@ impl<'a> Device<'a> {
 
     /// Nothing of an unfinished change is left, nor a key that opens nothing.
     pub(super) fn is_tidy(&self, with_packs: bool) -> Result<()> {
-        let mut folders = vec![self.home.clone(), self.dir.clone()];
+        let mut folders = vec![self.home.clone(), self.home.join("log"), self.dir.clone()];
         folders.extend(with_packs.then(|| self.home.join("packs")));
         for folder in folders.into_iter().filter(|folder| folder.exists()) {
             let names = fs::read_dir(&folder)?
