@@ -52,11 +52,12 @@ impl End {
         Ok(())
     }
 
-    /// It was done, or failed and says why; `doctor` and `pack check` do so in their answers.
+    /// It was done, or failed and says why; `doctor` and `pack check` do so in their answers, and so does a photo that
+    /// cannot be read, in JSON.
     pub(super) fn expect_reason(&self) -> Result<()> {
-        let answers =
-            ["arcdoor doctor", "arcdoor pack check"].iter().any(|asks| self.words.starts_with(asks));
-        let says_why = !self.error.trim().is_empty() || (answers && !self.out.trim().is_empty());
+        let asks = ["arcdoor doctor", "arcdoor pack check"];
+        let answers = asks.iter().any(|asks| self.words.starts_with(asks)) && !self.out.trim().is_empty();
+        let says_why = !self.error.trim().is_empty() || answers || self.out.contains("\"error\":");
         ensure!(self.code.is_none_or(|code| code < 2) || says_why, "{self}: no reason given");
         Ok(())
     }
