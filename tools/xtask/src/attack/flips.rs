@@ -3,7 +3,7 @@
 
 use super::bytes::{exchange, flip};
 use super::device::Device;
-use super::ground::{Ground, text};
+use super::ground::{Ground, copy_folder, text};
 use super::people::People;
 use super::random::Random;
 use std::fs;
@@ -18,17 +18,17 @@ const FLIPS: usize = 4;
 pub(super) fn round(ground: &Ground, random: &mut Random) -> Result<()> {
     let device = Device::prepared(ground)?;
     for _ in 0..FLIPS {
+        // The whole home is brought back, as from a copy: one older file beside newer ones is a change of its own, and
+        // the log says so.
+        let copy = device.copy()?;
         let path = random.pick(&files(device.home())?).clone();
-        let own = fs::read(&path)?;
-        let mut bytes = own.clone();
+        let mut bytes = fs::read(&path)?;
         flip(&mut bytes, random);
         exchange(&path, &bytes)?;
         damaged(&device, &path).with_context(|| format!("with a changed byte in {}", path.display()))?;
-        // A command may have removed or replaced it; it is brought back as from a copy.
-        if !path.exists() {
-            fs::write(&path, &own)?;
-        }
-        exchange(&path, &own)?;
+        fs::remove_dir_all(device.home())?;
+        copy_folder(copy.home(), device.home())?;
+        copy.clear()?;
         let restored = || format!("after {} was restored", path.display());
         People::base().observe(&device).with_context(restored)?;
     }
