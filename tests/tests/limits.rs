@@ -34,7 +34,7 @@ fn the_page_says_what_the_constants_say() {
         .map(|line| line.split(" | ").collect())
         .collect();
     let image = ImageLimits::default();
-    let said: [(&str, &[usize]); 33] = [
+    let said: [(&str, &[usize]); 35] = [
         ("an encoded photo", &[image.max_bytes >> 20, image.max_side as usize, image.max_pixels as usize]),
         ("scans of a JPEG", &[MAX_SCANS]),
         ("photos in one request", &[MAX_PHOTOS]),
@@ -64,6 +64,16 @@ fn the_page_says_what_the_constants_say() {
         ("settings.toml", &[(arcdoor::home::settings::MAX_BYTES >> 10) as usize]),
         ("tuning.toml", &[(arcdoor::home::tuning::MAX_BYTES >> 10) as usize, arcdoor_infer::MAX_LAYERS]),
         ("a trace", &[(arcdoor::daemon::MAX_TRACE_BYTES >> 20) as usize]),
+        (
+            "the files `key-source`",
+            &[
+                arcdoor::home::pin::MAX_BYTES as usize,
+                arcdoor::home::lockout::MAX_BYTES as usize,
+                arcdoor::home::tally::MAX_BYTES as usize,
+                (arcdoor::home::versions::MAX_BYTES >> 10) as usize,
+            ],
+        ),
+        ("wait for the home folder", &[arcdoor::home::lock::PATIENCE.as_secs() as usize]),
         ("requests that wait for the loop", &[arcdoor::daemon::MAX_ASKED]),
         (
             "votes of a track",

@@ -7,7 +7,7 @@ use arcdoor_pipeline::LockoutState;
 use std::path::PathBuf;
 
 /// Largest file, in bytes.
-const MAX_BYTES: u64 = 4096;
+pub const MAX_BYTES: u64 = 4096;
 
 /// The file, and what it holds.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use arcdoor_api::KeySource;
 use std::path::PathBuf;
 
 /// Largest file, in bytes.
-const MAX_BYTES: u64 = 64;
+pub const MAX_BYTES: u64 = 64;
 
 /// The weakest source that is taken.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Largest file, in bytes.
-const MAX_BYTES: u64 = 4096;
+pub const MAX_BYTES: u64 = 4096;
 /// Records after which the sum is kept: a small part of what the log holds.
 const KEEP_AFTER: u64 = 4096;
 

@@ -1,8 +1,6 @@
 //! Where the attacks happen: the binary, what it is given, and a folder of homes.
 
 use super::child::{End, Running};
-use super::device::Device;
-use super::people::{PEOPLE, People};
 use super::tally::Tally;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -13,17 +11,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-/// Views of one person in a replayed folder: enough for a grant.
-const FRAMES: usize = 5;
-
 pub(super) struct Ground {
     pub(super) binary: PathBuf,
     pub(super) pack: PathBuf,
     pub(super) photos: PathBuf,
     /// Of everything that is written here.
     dir: PathBuf,
-    /// Whether this binary can check its log.
-    log_verifies: Cell<bool>,
     /// How long a command usually takes.
     pub(super) usual: RefCell<HashMap<&'static str, Duration>>,
     /// Of the kind that is at work.
@@ -32,45 +25,12 @@ pub(super) struct Ground {
 }
 
 impl Ground {
-    /// Makes `dir`, and in it a home with two people, a kept probe, a log and a pack, of which the rounds take copies.
+    /// Makes `dir`; nothing is in it yet.
     pub(super) fn new(binary: PathBuf, pack: PathBuf, photos: PathBuf, dir: PathBuf) -> Result<Self> {
         let mut builder = fs::DirBuilder::new();
         builder.mode(0o700).create(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-        let ground = Self {
-            binary,
-            pack,
-            photos,
-            dir,
-            log_verifies: Cell::new(false),
-            usual: RefCell::default(),
-            tally: RefCell::default(),
-            homes: Cell::new(0),
-        };
-        ground.prepare()?;
-        Ok(ground)
-    }
-
-    fn prepare(&self) -> Result<()> {
-        for person in &PEOPLE {
-            let frames = self.frames(person.name);
-            fs::create_dir_all(&frames)?;
-            let (_, kind) = person.photo.rsplit_once('.').unwrap_or_default();
-            for number in 0..FRAMES {
-                link(&self.photos.join(person.photo), &frames.join(format!("{number}.{kind}")))?;
-            }
-        }
-        let device = Device::at(self, self.base());
-        device.set_up()?;
-        let help = device.call(&["log", "--help"])?;
-        self.log_verifies.set(help.out.lines().any(|line| line.trim_start().starts_with("verify ")));
-        for person in &PEOPLE[..2] {
-            device.call(&["enrol", person.name, "--image", &device.photo(person.photo)])?.expect(&[0])?;
-        }
-        device.call(&["pack", "install", &text(&self.pack)])?.expect(&[0])?;
-        let frames = text(&self.frames(PEOPLE[0].name));
-        device.call(&["run", "--replay", &frames, "--trace", &text(&self.trace())])?.expect(&[0])?;
-        device.call(&["export", &text(&self.export())])?.expect(&[0])?;
-        People::base().observe(&device)
+        let (usual, tally, homes) = (RefCell::default(), RefCell::default(), Cell::new(0));
+        Ok(Self { binary, pack, photos, dir, usual, tally, homes })
     }
 
     /// The prepared device's folder.
@@ -91,10 +51,6 @@ impl Ground {
     /// A folder with views of one person.
     pub(super) fn frames(&self, name: &str) -> PathBuf {
         self.dir.join("frames").join(name)
-    }
-
-    pub(super) fn log_verifies(&self) -> bool {
-        self.log_verifies.get()
     }
 
     /// A device's folder that was not used yet.

@@ -15,6 +15,7 @@ mod ground;
 mod inputs;
 mod kills;
 mod people;
+mod preparation;
 mod races;
 mod random;
 mod tally;
@@ -52,7 +53,8 @@ pub(crate) fn run(minutes: u32, seed: Option<u64>) -> Result<()> {
     pack::build(PACK, None)?;
     let dir = std::env::temp_dir().join(format!("arcdoor-attack-{}", std::process::id()));
     let pack = cargo::root().join("models/packs").join(PACK);
-    let ground = Ground::new(cargo::binary("arcdoor"), pack, fetch::demo_photos()?, dir.clone())
+    let ground = Ground::new(cargo::binary("arcdoor"), pack, fetch::demo_photos()?, dir.clone())?;
+    preparation::prepare(&ground)
         .with_context(|| format!("before the first attack; what was written is kept in {}", dir.display()))?;
     let mut tallies: [Tally; KINDS.len()] = Default::default();
     let result = attack(&ground, &mut tallies, Duration::from_secs(60 * u64::from(minutes)), seed);
