@@ -164,6 +164,13 @@ fn what_a_killed_export_left_is_told_when_somebody_is_revoked() {
     let part = beginning["part"].as_str().unwrap();
     fs::rename(&file, part).unwrap();
     fs::write(&segment, whole.split_inclusive('\n').take(4).collect::<String>()).unwrap();
+    let other = door.path("other");
+    let copy = door.device.home.path().join("copy-of-part");
+    fs::copy(part, &copy).unwrap();
+    assert_eq!(door.call(&["export", other.to_str().unwrap()]).0, 0);
+    assert!(!std::path::Path::new(part).exists(), "the next export removes it");
+    fs::write(&segment, whole.split_inclusive('\n').take(4).collect::<String>()).unwrap();
+    fs::rename(&copy, part).unwrap();
     let (code, lines) = door.call(&["revoke", "Barack", "--yes"]);
     let remains = lines[0]["remains"].as_array().unwrap();
     let told = remains.iter().find(|remain| remain["remains"] == "export").unwrap();
@@ -189,4 +196,20 @@ fn the_log_of_an_earlier_version_is_taken_over_once() {
     assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{numbers:?}");
     assert!(!door.path("state/log.jsonl").exists() && !door.path("state/log.1.jsonl").exists());
     assert_eq!(door.verify(&[]).0, 0);
+}
+
+/// A grant of one photo stays in the log although the work on the next one fails.
+#[test]
+fn a_decision_is_logged_although_the_command_fails_after_it() {
+    let Some(door) = Door::new() else { return };
+    let out = door.path("out");
+    fs::create_dir(&out).unwrap();
+    let words = ["identify", "--image", &door.photo, "--annotate", out.to_str().unwrap()];
+    let copy = format!("{}.png", PathBuf::from(&door.photo).file_stem().unwrap().to_str().unwrap());
+    for number in 1..=10_000 {
+        let name = if number == 1 { copy.clone() } else { copy.replace(".png", &format!("-{number}.png")) };
+        fs::hard_link(door.path("key"), out.join(name)).unwrap();
+    }
+    assert_ne!(door.call(&words).0, 0, "no name is left for the copy");
+    assert_eq!(door.events().last().unwrap(), "decision", "the grant was decided and is nowhere");
 }

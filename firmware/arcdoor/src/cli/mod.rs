@@ -125,19 +125,29 @@ fn ask(
     tell_gone_keys(&device);
     begin_log(&mut device, &clock)?;
     let secrets = Secrets { log_key, ..prompt::secrets(request)? };
-    let done = match (begin(&mut device, request, &secrets, clock.now(), reply)?, request.feed()) {
-        (Begun::Frames(stepper), Some(from)) => feed(&mut device, from, stepper, &clock, reply),
-        (Begun::Over(outcome), _) => Ok(outcome),
-        // Who needs frames names a feed.
-        (Begun::Frames(_), None) => Ok(Outcome::Refused),
-    };
-    // What was decided is on the disk before anybody acts on the exit code.
+    let done = carry_out(&mut device, request, &secrets, &clock, reply);
+    // What was decided is on the disk before anybody acts on the exit code, also where something failed after it.
     let closed = device.journal().close(clock.now().utc);
     let done = done.and_then(|done| closed.map(|()| done));
     if let Some(left) = device.left() {
         warn(&format!("what an earlier gallery or key held may still be on the disk, overwrite it: {left}"));
     }
     done
+}
+
+fn carry_out(
+    device: &mut Device,
+    request: &Request,
+    secrets: &Secrets,
+    clock: &SystemClock,
+    reply: &mut dyn Reply,
+) -> Result<Outcome, Error> {
+    match (begin(device, request, secrets, clock.now(), reply)?, request.feed()) {
+        (Begun::Frames(stepper), Some(from)) => feed(device, from, stepper, clock, reply),
+        (Begun::Over(outcome), _) => Ok(outcome),
+        // Who needs frames names a feed.
+        (Begun::Frames(_), None) => Ok(Outcome::Refused),
+    }
 }
 
 /// Must work where the settings are broken, while somebody else has the home, and where nobody is there to type a

@@ -67,12 +67,18 @@ pub fn sweep_parts(folder: &Path) -> Result<(), Error> {
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name();
-        let is_part = name.to_str().is_some_and(|name| name.starts_with(PART.0) && name.ends_with(PART.1));
-        if is_part && entry.file_type().map_err(failed)?.is_file() {
+        if is_part(Path::new(&name)) && entry.file_type().map_err(failed)?.is_file() {
             fs::remove_file(entry.path()).map_err(failed)?;
         }
     }
     Ok(())
+}
+
+/// Whether this is the name of a part, of a file here or of an export.
+#[must_use]
+pub fn is_part(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with(PART.0) && name.ends_with(PART.1))
 }
 
 /// A new file (mode 0600) where nothing is; no link is followed.

@@ -1,13 +1,14 @@
 //! Whole galleries: who is in it, revoke, export, import, key.
 
 use super::find::find;
+use super::logged;
 use crate::device::{Device, Now, Outcome, Reply};
 use crate::error::Error;
+use crate::home::file::is_part;
 use crate::home::passphrase::{Kdf, Passphrase};
-use arcdoor_api::{Act, Content, Entry, KeySource, Remain, Response, UtcTime};
+use arcdoor_api::{Act, Entry, KeySource, Remain, Response, UtcTime};
 use arcdoor_core::{SubjectId, SubjectName};
 use arcdoor_gallery::{FileFolder, Gallery, Subject, part_name};
-use arcdoor_log::Records;
 use std::path::{Path, PathBuf};
 
 /// Everybody enrolled.
@@ -63,14 +64,15 @@ fn forget(device: &mut Device, id: SubjectId, erase: bool, now: Now) -> Result<V
     device.journal().probes.forget_subject(id)?;
     let mut remains = vec![Remain::LogEntries];
     if erase {
-        let source = device.enrolled()?.map(|opened| opened.source());
-        device.reseal(|keys, opened| keys.renew(opened))?;
+        let source = device.enrolled()?.ok_or(Error::NobodyEnrolled)?.source();
+        renew(device, now)?;
         device.journal().probes.forget_all()?;
+        device.note(&Entry::KeyChanged { source }, now.utc)?;
         remains.push(Remain::FlashBlocks);
         remains.extend(match source {
-            Some(KeySource::Credential) => Some(Remain::SameCredential),
-            Some(KeySource::Passphrase) => Some(Remain::SamePassphrase),
-            Some(KeySource::File) | None => None,
+            KeySource::Credential => Some(Remain::SameCredential),
+            KeySource::Passphrase => Some(Remain::SamePassphrase),
+            KeySource::File => None,
         });
     } else {
         remains.push(Remain::FreePages);
@@ -84,36 +86,36 @@ fn forget(device: &mut Device, id: SubjectId, erase: bool, now: Now) -> Result<V
 /// records, for a clock may have been wrong at either.
 fn exports(device: &mut Device, subject: SubjectId) -> Result<Vec<Remain>, Error> {
     let log = device.journal().folder()?;
-    let (mut files, mut ended) = (Vec::new(), Vec::new());
-    // A line that is no record is a matter of `log verify`.
-    for record in Records::newest_first(&log)?.flatten() {
-        let at = record.at;
-        let mut remains = |file: PathBuf| {
-            files.push(Remain::Export { at, is_there: file.exists(), file: file.into() });
+    let mut files = Vec::new();
+    for export in logged::exports(&log, Some(subject))? {
+        let paths = match export.part {
+            None => vec![export.file],
+            // Killed: what was about to be may be there, or its part.
+            Some(part) => [export.file, part].into_iter().filter(|path| path.exists()).collect(),
         };
-        match record.content {
-            Content::Entry(Entry::Exported { file, .. }) => {
-                ended.push(file.clone());
-                remains(file);
-            }
-            Content::Entry(Entry::ExportFailed { file }) => ended.push(file),
-            Content::Entry(Entry::Exporting { file, part, .. }) => {
-                // The newest end of a file is that of its newest beginning.
-                if let Some(at) = ended.iter().rposition(|ended| *ended == file) {
-                    ended.remove(at);
-                } else {
-                    [file, part].into_iter().filter(|file| file.exists()).for_each(remains);
-                }
-            }
-            Content::Entry(Entry::Enrolled { subject: enrolled, .. }) if enrolled == subject => break,
-            _ => {}
-        }
+        let remain =
+            |file: PathBuf| Remain::Export { at: export.at, is_there: file.exists(), file: file.into() };
+        files.extend(paths.into_iter().map(remain));
     }
     files.reverse();
     if files.is_empty() {
         files.push(Remain::NoExport);
     }
     Ok(files)
+}
+
+/// Removes the parts of exports that were killed, and notes that these wrote no file.
+fn sweep_exports(device: &mut Device, now: Now) -> Result<(), Error> {
+    let log = device.journal().folder()?;
+    for export in logged::exports(&log, None)? {
+        // The log's newest records are no better guarded than the card: nothing else is removed on their word.
+        let Some(part) = export.part.filter(|part| is_part(part)) else { continue };
+        if part.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+            std::fs::remove_file(&part).map_err(|source| Error::File { path: part, source })?;
+            device.note(&Entry::ExportFailed { file: export.file }, now.utc)?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes everybody to a new file under a passphrase of its own.
@@ -138,6 +140,7 @@ pub(super) fn export(
     if file.symlink_metadata().is_ok() {
         return Err(Error::Exists(file.to_owned()));
     }
+    sweep_exports(device, now)?;
     let part = part_name()?;
     let beginning = Entry::Exporting { subjects, file: place.clone(), part: place.with_file_name(&part) };
     device.note(&beginning, now.utc)?;
@@ -206,8 +209,12 @@ pub(super) fn change_key(
 /// Issues every template anew under a new key from where the old one came from.
 pub(super) fn renew_key(device: &mut Device, now: Now, reply: &mut dyn Reply) -> Result<Outcome, Error> {
     let source = device.enrolled()?.ok_or(Error::NobodyEnrolled)?.source();
-    device.act(Act::ChangeKey, None, now.utc, |device| device.reseal(|keys, opened| keys.renew(opened)))?;
+    renew(device, now)?;
     changed_key(device, source, now.utc, reply)
+}
+
+fn renew(device: &mut Device, now: Now) -> Result<(), Error> {
+    device.act(Act::ChangeKey, None, now.utc, |device| device.reseal(|keys, opened| keys.renew(opened)))
 }
 
 fn changed_key(

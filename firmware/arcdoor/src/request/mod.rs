@@ -10,6 +10,7 @@ mod gallery;
 mod handle;
 mod identify;
 mod log;
+mod logged;
 mod pack;
 mod replay;
 mod secrets;

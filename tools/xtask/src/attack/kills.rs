@@ -173,10 +173,15 @@ fn finish(device: &Device<'_>, write: Write, people: &mut People) -> Result<()> 
     let mut nexts = vec![next];
     // What an installation left is swept by the next installation.
     nexts.extend((write == Write::Install).then_some(Write::Install));
+    // And the part of an export by the next export.
+    nexts.extend((write == Write::Export).then_some(Write::Export));
     for next in nexts {
         let words = next.words(device);
         device.call(&words.iter().map(String::as_str).collect::<Vec<_>>())?.expect(&[0])?;
         next.apply(people, true);
+    }
+    if write == Write::Export {
+        fs::remove_file(device.export())?;
     }
     device.is_tidy(write == Write::Install)?;
     people.observe(device)
