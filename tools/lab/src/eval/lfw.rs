@@ -71,14 +71,12 @@ struct Report {
     genuine_scores: Vec<f32>,
 }
 
-/// What one false match rate costs. In reports, FAR and TAR, as LFW's own results call these rates of comparisons.
+/// What one false match rate costs. LFW's own results call these rates of comparisons FAR and TAR.
 #[derive(Serialize)]
 struct Operating {
-    #[serde(rename = "far")]
     fmr: f64,
     threshold: f32,
     /// True match rate: the interval is over people, with the threshold held.
-    #[serde(rename = "tar")]
     tmr: Share,
 }
 
@@ -258,7 +256,7 @@ fn markdown(report: &Report) -> String {
 }
 
 fn table(out: &mut String, rows: &[Operating]) {
-    out.push_str("| FAR | threshold | TAR |\n|---|---|---|\n");
+    out.push_str("| FMR | threshold | TMR |\n|---|---|---|\n");
     for row in rows {
         let _ = writeln!(out, "| {:e} | {:.3} | {} |", row.fmr, row.threshold, row.tmr.percent());
     }
