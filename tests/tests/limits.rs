@@ -34,7 +34,7 @@ fn the_page_says_what_the_constants_say() {
         .map(|line| line.split(" | ").collect())
         .collect();
     let image = ImageLimits::default();
-    let said: [(&str, &[usize]); 35] = [
+    let said: [(&str, &[usize]); 34] = [
         ("an encoded photo", &[image.max_bytes >> 20, image.max_side as usize, image.max_pixels as usize]),
         ("scans of a JPEG", &[MAX_SCANS]),
         ("photos in one request", &[MAX_PHOTOS]),
@@ -116,7 +116,6 @@ fn the_page_says_what_the_constants_say() {
         ("old segments that go at once", &[arcdoor_log::MOST_OLD_AT_ONCE]),
         ("a note of a log's head", &[arcdoor_log::MAX_NOTE_BYTES >> 10]),
         ("frames that may fail", &[arcdoor::daemon::r#loop::MOST_FAILURES as usize]),
-        ("denials that `run` hands to the log", &[arcdoor::daemon::r#loop::MOST_DENIALS_LOGGED as usize]),
         ("wait for one camera frame", &[arcdoor::device::source::FRAME_TIMEOUT.as_secs() as usize]),
         (
             "a passphrase",

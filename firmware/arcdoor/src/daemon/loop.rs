@@ -18,8 +18,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 const SWEEP_MS: u64 = 3_600_000;
 /// Frames that may fail in a row.
 pub const MOST_FAILURES: u32 = 30;
-/// Denials that are logged in one minute; more would push the log's past out of its two files.
-pub const MOST_DENIALS_LOGGED: u32 = 60;
 
 /// A frame's decision, and what a trace records of it.
 pub struct Decided {
@@ -126,15 +124,13 @@ pub struct Loop<'a, D, I> {
     /// What was noted last: a person who stands there is one entry.
     noted: Option<(Verdict, Option<Reason>, Option<SubjectId>)>,
     failures: u32,
-    /// The minute since the loop began, and the denials noted in it.
-    denials: (u64, u32),
 }
 
 impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
     /// Over frames, with requests from `inbox` between them.
     #[must_use]
     pub const fn new(device: &'a mut D, frames: Frames, clock: &'a dyn Clock, inbox: I) -> Self {
-        Self { device, frames, clock, inbox, trace: None, noted: None, failures: 0, denials: (0, 0) }
+        Self { device, frames, clock, inbox, trace: None, noted: None, failures: 0 }
     }
 
     /// Records every decision.
@@ -175,7 +171,7 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
                 swept_ms = at_ms;
                 self.device.sweep(now.utc)?;
             }
-            self.note(&decided, at_ms, now.utc)?;
+            self.note(&decided, now.utc)?;
             reply.answer(&Response::Frame { frame, at_ms, sight: decided.sight, error })?;
         }
         Ok(Outcome::Done)
@@ -243,39 +239,22 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
     }
 
     /// One entry an attempt, however often a face that stays is denied; and one for each face that meets a lockout.
-    fn note(&mut self, decided: &Decided, at_ms: u64, at: UtcTime) -> Result<(), Error> {
+    fn note(&mut self, decided: &Decided, at: UtcTime) -> Result<(), Error> {
         let sight = &decided.sight;
         if let Some(reason) = decided.before.map(Reason::Deny) {
             let (threshold, threshold_basis) = (sight.threshold, sight.threshold_basis);
             let failed = Sight { decision: Verdict::Denied, reason: Some(reason), ..Sight::nothing() };
-            self.log(&Sight { threshold, threshold_basis, ..failed }, at_ms, at)?;
+            self.device.note(&Sight { threshold, threshold_basis, ..failed }, at)?;
         }
         let now = (sight.decision, sight.reason, sight.subject);
         let is_lockout = sight.reason == Some(Reason::Deny(DenyReason::LockedOut));
         if sight.decision == Verdict::Retry {
             self.noted = None;
         } else if self.noted != Some(now) && (decided.ends_attempt || is_lockout) {
-            self.log(sight, at_ms, at)?;
+            self.device.note(sight, at)?;
             self.noted = Some(now);
         }
         Ok(())
-    }
-
-    fn log(&mut self, sight: &Sight, at_ms: u64, at: UtcTime) -> Result<(), Error> {
-        if self.may_note(sight.decision, at_ms) { self.device.note(sight, at) } else { Ok(()) }
-    }
-
-    /// Every grant, and so many denials a minute.
-    fn may_note(&mut self, decision: Verdict, at_ms: u64) -> bool {
-        if decision == Verdict::Granted {
-            return true;
-        }
-        let minute = at_ms / 60_000;
-        if self.denials.0 != minute {
-            self.denials = (minute, 0);
-        }
-        self.denials.1 += 1;
-        self.denials.1 <= MOST_DENIALS_LOGGED
     }
 }
 
@@ -440,13 +419,5 @@ mod tests {
         let (_, lines, door) = run(vec![Frame::Grant, Frame::GoneBeforeDenial, Frame::GoneBeforeDenial]);
         assert_eq!(lines[1..], [(Verdict::Retry, false); 2]);
         assert_eq!(door.noted, [Verdict::Granted, Verdict::Denied, Verdict::Denied]);
-    }
-
-    #[test]
-    fn the_log_takes_every_grant_and_so_many_denials_a_minute() {
-        let most = MOST_DENIALS_LOGGED as usize;
-        let (.., door) = run([Frame::Grant, Frame::Deny].repeat(2 * most));
-        assert_eq!(count(&door.noted, Verdict::Granted), 2 * most);
-        assert_eq!(count(&door.noted, Verdict::Denied), most);
     }
 }
