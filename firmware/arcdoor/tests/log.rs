@@ -213,3 +213,28 @@ fn a_decision_is_logged_although_the_command_fails_after_it() {
     assert_ne!(door.call(&words).0, 0, "no name is left for the copy");
     assert_eq!(door.events().last().unwrap(), "decision", "the grant was decided and is nowhere");
 }
+
+/// Paths that are no text: what JSON and the log cannot say is refused before anything is done, and the rest works.
+#[test]
+fn a_path_that_is_no_text_works_or_is_refused_before_the_act() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt as _;
+    let Some(door) = Door::new() else { return };
+    let odd = |name: &[u8]| door.device.home.path().join(OsString::from_vec(name.to_vec()));
+    fs::copy(&door.photo, odd(b"\xff.jpg")).unwrap();
+    let run = |words: &[&str], path: PathBuf| {
+        let mut command = door.device.command(&[words, &["--pack", &door.pack, "--json"]].concat());
+        let output = command.arg(words_end(words)).arg(path).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, out) = run(&["identify"], odd(b"\xff.jpg"));
+    assert!(code == 0 && out.contains("granted"), "{out}");
+    fs::write(door.path("export-passphrase"), "a rather long passphrase").unwrap();
+    assert_eq!(run(&["export"], odd(b"people-\xff")).0, 3);
+    assert!(!odd(b"people-\xff").exists() && !door.events().contains(&"exporting".to_owned()));
+}
+
+/// What stands before the path.
+fn words_end(words: &[&str]) -> &'static str {
+    if words == ["identify"] { "--image" } else { "--" }
+}
