@@ -141,8 +141,10 @@ def test_every_form_of_prelu_and_normalisation_is_read(tmp_path):
     assert chain.shape.widths == (8, 16, 12)
     assert chain.offset is None
     assert [layer.depthwise for layer in chain.shape.layers] == [False, True, False, True, False]
-    moved = reader.read(path, crops.Preprocess((10.0, 0.0, -10.0), (1.0, 0.9, 1.1), bgr=True))
+    moved = reader.read(path, crops.Preprocess((10.0, 0.0, -10.0), (1.0, 0.9, 1.1), "bgr"))
     assert moved.offset is not None
+    with pytest.raises(NotPlainError, match="grey"):
+        reader.read(path, crops.Preprocess((0.0,), (1.0,), "grey"))
 
 
 def test_int8_weights_are_dequantised(tmp_path):

@@ -27,6 +27,8 @@ def read(path: Path, preprocess: crops.Preprocess) -> Chain:
     model = _only_pictures(onnx_file.load(path))
     if len(model.graph.input) != 1:
         raise NotPlainError(f"{path} takes {len(model.graph.input)} inputs; a chain takes one picture")
+    if preprocess.channel_order == "grey":
+        raise NotPlainError(f"{path} takes one grey plane; a chain of ours takes colours")
     chain = _Reader(model, path, preprocess).chain().eval().requires_grad_(False)
     inputs = crops.to_input(crops.random(2))
     runner = onnx_file.session(model)
@@ -64,7 +66,7 @@ class _Reader:
 
     def __init__(self, model: onnx.ModelProto, path: Path, preprocess: crops.Preprocess) -> None:
         graph = model.graph
-        self.path, self.graph, self.bgr = path, graph, preprocess.bgr
+        self.path, self.graph, self.bgr = path, graph, preprocess.channel_order == "bgr"
         self.opsets, self.ir = model.opset_import, model.ir_version
         self.values: dict[str, Bent | np.ndarray] = {
             tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer
