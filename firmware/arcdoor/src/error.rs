@@ -217,6 +217,12 @@ pub enum Error {
     /// The log refused.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// A first start whose words are kept on the card.
+    #[error(
+        "there is no log yet, and its verification key, shown once, would be kept in the service's journal: begin it by \
+         hand, such as by `arcdoor pack install` or `arcdoor enrol` in a terminal, then start the service"
+    )]
+    LogNotBegun,
     /// Counts that contradict each other.
     #[error("what was counted of wrong grants: {0}")]
     Promise(#[from] PromiseError),
@@ -442,6 +448,7 @@ impl Error {
             | Self::Pipeline(_) => PACK,
             Self::NoHome
             | Self::Log(_)
+            | Self::LogNotBegun
             | Self::Promise(_)
             | Self::TunedValues { .. }
             | Self::File { .. }

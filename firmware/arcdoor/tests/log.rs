@@ -238,3 +238,29 @@ fn a_path_that_is_no_text_works_or_is_refused_before_the_act() {
 fn words_end(words: &[&str]) -> &'static str {
     if words == ["identify"] { "--image" } else { "--" }
 }
+
+#[test]
+fn a_service_does_not_write_the_verification_key_into_its_journal() {
+    let Some((pack, photos)) = real() else { return };
+    let device = Device::new();
+    let photo = photos.join("obama.jpg");
+    let words = ["identify", "--image", photo.to_str().unwrap(), "--pack", pack.to_str().unwrap()];
+    let journal = device.home.path().join("journal");
+    let run = || {
+        use std::os::unix::fs::MetadataExt as _;
+        let stderr = fs::File::create(&journal).unwrap();
+        let place =
+            stderr.metadata().map(|metadata| format!("{}:{}", metadata.dev(), metadata.ino())).unwrap();
+        let mut command = device.command(&words);
+        let status =
+            command.env("JOURNAL_STREAM", place).stderr(stderr).stdout(std::process::Stdio::null()).status();
+        (status.unwrap().code(), fs::read_to_string(&journal).unwrap())
+    };
+    let (code, error) = run();
+    assert_eq!(code, Some(5), "{error}");
+    assert!(error.contains("by hand") && !error.contains("arcdoor-log-1"), "{error}");
+    let mut elsewhere = device.command(&words);
+    let begun = elsewhere.env("JOURNAL_STREAM", "8:1234").output().unwrap();
+    assert_eq!(begun.status.code(), Some(1), "by hand it begins, and nobody is enrolled");
+    assert_eq!(run().0, Some(1), "and the service goes on");
+}

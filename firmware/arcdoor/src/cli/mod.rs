@@ -195,6 +195,9 @@ fn begin_log(device: &mut Device, clock: &SystemClock) -> Result<(), Error> {
     if !device.may_write() {
         return Ok(());
     }
+    if is_kept_in_the_journal() && !device.home().log().exists() {
+        return Err(Error::LogNotBegun);
+    }
     if let Some(key) = device.journal().begin(clock.now().utc)? {
         warn(&format!(
             "a log begins; its verification key is shown this once:\n{key}\nwrite it down, and keep it with somebody \
@@ -202,6 +205,14 @@ fn begin_log(device: &mut Device, clock: &SystemClock) -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+/// Whether systemd keeps what stderr says, on the card that a key must not lie on: `JOURNAL_STREAM` is then its device
+/// and inode (systemd.exec(5)).
+fn is_kept_in_the_journal() -> bool {
+    let Ok(journal) = std::env::var("JOURNAL_STREAM") else { return false };
+    rustix::fs::fstat(io::stderr())
+        .is_ok_and(|stderr| journal == format!("{}:{}", stderr.st_dev, stderr.st_ino))
 }
 
 fn tell_gone_keys(device: &Device) {
