@@ -264,3 +264,79 @@ fn a_service_does_not_write_the_verification_key_into_its_journal() {
     assert_eq!(begun.status.code(), Some(1), "by hand it begins, and nobody is enrolled");
     assert_eq!(run().0, Some(1), "and the service goes on");
 }
+
+#[test]
+fn what_cannot_be_logged_is_not_done() {
+    let Some(door) = Door::new() else { return };
+    fs::remove_dir_all(door.path("state/log")).unwrap();
+    fs::write(door.path("state/log"), "no folder").unwrap();
+    for words in
+        [&["revoke", "Barack", "--yes"][..], &["key", "renew"], &["identify", "--image", &door.photo]]
+    {
+        let (code, _, error) = door.device.run(&[words, &["--pack", &door.pack]].concat());
+        assert!(code == 5 && !error.contains("but then"), "{words:?}: {error}");
+    }
+    assert_eq!(door.device.lines(&["list"]).1.len(), 1, "revoked, and nowhere noted");
+}
+
+#[test]
+fn no_link_is_followed_to_where_an_export_or_a_trace_goes() {
+    let Some(door) = Door::new() else { return };
+    fs::write(door.path("export-passphrase"), "a rather long passphrase").unwrap();
+    for (target, link) in [("victim", "to-victim"), ("missing", "to-missing")] {
+        if target == "victim" {
+            fs::write(door.path(target), "mine").unwrap();
+        }
+        std::os::unix::fs::symlink(door.path(target), door.path(link)).unwrap();
+        let link = door.path(link);
+        let link = link.to_str().unwrap();
+        assert_eq!(door.device.run(&["export", link, "--pack", &door.pack]).0, 3);
+        let run = ["run", "--replay", &door.photo, "--trace", link, "--pack", &door.pack];
+        assert_eq!(door.device.run(&run).0, 3);
+    }
+    assert_eq!(fs::read(door.path("victim")).unwrap(), b"mine");
+    assert!(!door.path("missing").exists());
+}
+
+/// Enrolled while the clock was five years ahead, exported after it was put right.
+#[test]
+fn a_clock_that_was_ahead_hides_no_export() {
+    use arcdoor::device::Now;
+    use arcdoor::home::lock::HomeLock;
+    use arcdoor::home::passphrase::Passphrase;
+    use arcdoor::request::{Begun, Secrets, begin};
+    use arcdoor::{Home, Options, Outcome};
+    use arcdoor_api::{Access, Feed, Remain, Request, Response, UtcTime};
+    let Some((pack, photos)) = real() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let home = Home::resolve(Some(dir.path().join("home"))).unwrap();
+    let hold = HomeLock::take(&home, Access::Write).unwrap();
+    let options =
+        Options { pack: pack.to_str().map(str::to_owned), allow_unsigned_pack: true, ..Options::default() };
+    let mut device = arcdoor::Device::open(home, hold, options, None).unwrap();
+    let passphrase = Passphrase::new("a rather long passphrase".to_owned().into()).unwrap();
+    let secrets = Secrets { new: Some(passphrase), ..Secrets::default() };
+    let name = arcdoor_core::SubjectName::new("Barack").unwrap();
+    let mut remains = Vec::new();
+    let mut ask = |request: Request, unix_s: u64| {
+        let utc = UtcTime::from_unix_s(unix_s).unwrap();
+        let now = Now { at: arcdoor_core::Millis(0), utc };
+        let mut reply = |response: &Response| {
+            if let Response::Revoked { remains: told, .. } = response {
+                remains.clone_from(told);
+            }
+            Ok(())
+        };
+        let done = begin(&mut device, &request, &secrets, now, &mut reply).unwrap();
+        assert!(matches!(done, Begun::Over(Outcome::Done)));
+    };
+    let from = Feed::Photos(vec![photos.join("obama.jpg")]);
+    let (ahead, right) = (1_930_000_000, 1_795_843_884);
+    ask(Request::Enrol { name: name.clone(), from, duplicate: false }, ahead);
+    ask(Request::Export { file: dir.path().join("people") }, right);
+    ask(Request::Revoke { name, erase: false }, right + 60);
+    assert!(
+        remains.iter().any(|remain| matches!(remain, Remain::Export { is_there: true, .. })),
+        "{remains:?}"
+    );
+}

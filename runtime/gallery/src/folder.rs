@@ -208,3 +208,24 @@ impl Folder for FileFolder {
         std::fs::File::open(&self.0)?.sync_all()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_overwritten_loses_its_name_and_that_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = FileFolder::new(dir.path());
+        folder.store("secret", b"bytes").unwrap();
+        // Somebody holds it, so it cannot be opened to be overwritten.
+        let held = folder.open("secret", false).unwrap();
+        let left = folder.wipe("secret").unwrap().left();
+        assert!(matches!(left, Some(GalleryError::Locked(_))), "{left:?}");
+        assert!(!folder.exists("secret"));
+        drop(held);
+        folder.store("secret", b"bytes").unwrap();
+        assert!(folder.wipe("secret").unwrap().left().is_none());
+        assert!(folder.wipe("secret").unwrap().left().is_none(), "none is fine");
+    }
+}

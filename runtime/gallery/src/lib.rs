@@ -83,5 +83,4 @@ pub use matcher::{Matcher, Precision};
 pub use memory_disk::MemoryDisk;
 pub use memory_folder::MemoryFolder;
 pub use subject::Subject;
-pub use transfer::part_name;
 pub use wipe::Wiped;

@@ -5,7 +5,7 @@ use crate::error::GalleryError;
 use crate::file_disk::io_error;
 use crate::folder::{FileFolder, Folder};
 use crate::gallery::{Gallery, MAX_HINT_BYTES, MAX_SUBJECTS};
-use crate::key::{GalleryKey, fill_random};
+use crate::key::GalleryKey;
 use crate::naming::{clear, replaced, undo_rewriting, unfinished, whole_to_read};
 use crate::record::Kind;
 use crate::store;
@@ -64,7 +64,7 @@ impl Gallery {
 
     /// Copies every subject to a new file; see [`Gallery::copy_to`]. A power cut leaves no file at `path`, and a failure
     /// none at all. Until it is whole, the copy has the name `part` beside `path`, which should be one that nobody can
-    /// have foreseen ([`part_name`]).
+    /// have foreseen.
     ///
     /// # Errors
     /// When something is at `path` or has the name `part`, or the disk fails or is full.
@@ -153,16 +153,6 @@ impl Gallery {
         }
         Ok(taken)
     }
-}
-
-/// A name that nobody can have foreseen: whatever has it is not ours to write to.
-///
-/// # Errors
-/// When the system has no random numbers.
-pub fn part_name() -> Result<String, GalleryError> {
-    let mut random = [0; 8];
-    fill_random(&mut random)?;
-    Ok(format!(".arcdoor-{:016x}.part", u64::from_le_bytes(random)))
 }
 
 #[cfg(test)]

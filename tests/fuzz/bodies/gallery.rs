@@ -13,6 +13,10 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
+#[path = "changes.rs"]
+mod changes;
+use changes::changed;
+
 const MODEL: ModelId = ModelId::new([7; 16]);
 const DIMENSION: usize = 8;
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
@@ -24,7 +28,7 @@ const IMPOSTORS: TableDefinition<'_, (u32, u16), &[u8]> = TableDefinition::new("
 pub(crate) fn run(bytes: &[u8]) {
     let file = match bytes.split_first() {
         Some((0, file)) => file.to_vec(),
-        Some((1, changes)) => changed(good().to_vec(), changes),
+        Some((1, changes)) => changed::<3>(good().to_vec(), changes),
         Some((2, records)) => match crafted(records) {
             Some(file) => file,
             None => return,
@@ -80,21 +84,6 @@ fn good() -> &'static [u8] {
         drop(gallery);
         disk.bytes()
     })
-}
-
-fn changed(mut file: Vec<u8>, mut changes: &[u8]) -> Vec<u8> {
-    while let [a, b, c, count, rest @ ..] = changes {
-        let at = usize::from(*a) | usize::from(*b) << 8 | usize::from(*c) << 16;
-        let (bytes, rest) = rest.split_at(usize::from(*count).min(rest.len()));
-        if bytes.is_empty() {
-            file.truncate(at);
-        }
-        for (place, byte) in file.iter_mut().skip(at).zip(bytes) {
-            *place = *byte;
-        }
-        changes = rest;
-    }
-    file
 }
 
 /// A good gallery, whose header lets its key in, with these records in place of its own.

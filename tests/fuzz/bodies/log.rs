@@ -13,6 +13,10 @@ use arcdoor_core::SubjectId;
 use arcdoor_log::{EPOCH_S, Log, MemoryFolder, Note, Records, VerificationKey, verify};
 use std::sync::OnceLock;
 
+#[path = "changes.rs"]
+mod changes;
+use changes::changed;
+
 const SEGMENT: &str = "00000000000000000001.jsonl";
 const STATE: &str = "state";
 
@@ -24,8 +28,8 @@ pub(crate) fn run(bytes: &[u8]) {
     let folder = MemoryFolder::copy_of(good);
     match bytes.split_first() {
         Some((0, segment)) => folder.put(SEGMENT, segment.to_vec()),
-        Some((1, changes)) => folder.put(SEGMENT, changed(good.files()[SEGMENT].clone(), changes)),
-        Some((2, changes)) => folder.put(STATE, changed(good.files()[STATE].clone(), changes)),
+        Some((1, changes)) => folder.put(SEGMENT, changed::<2>(good.files()[SEGMENT].clone(), changes)),
+        Some((2, changes)) => folder.put(STATE, changed::<2>(good.files()[STATE].clone(), changes)),
         Some((3, older)) => return take_over(older),
         Some((4, text)) => return texts(text),
         _ => return,
@@ -96,19 +100,4 @@ fn revoked(subject: u32) -> Entry {
 
 fn at(seconds: u64) -> UtcTime {
     UtcTime::from_unix_s(1_795_843_884 + seconds).unwrap_or_default()
-}
-
-fn changed(mut file: Vec<u8>, mut changes: &[u8]) -> Vec<u8> {
-    while let [low, high, count, rest @ ..] = changes {
-        let at = usize::from(*low) | usize::from(*high) << 8;
-        let (bytes, rest) = rest.split_at(usize::from(*count).min(rest.len()));
-        if bytes.is_empty() {
-            file.truncate(at);
-        }
-        for (place, byte) in file.iter_mut().skip(at).zip(bytes) {
-            *place = *byte;
-        }
-        changes = rest;
-    }
-    file
 }

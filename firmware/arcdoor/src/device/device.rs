@@ -135,7 +135,7 @@ impl Device {
     /// # Errors
     /// When the home's word on their source cannot be read.
     pub fn keys(&self) -> Result<Keys<FileFolder>, Error> {
-        Keys::of(&self.home, self.key_source)
+        keys(&self.home, self.key_source, &self.hold)
     }
 
     /// The folder of all state.
@@ -220,8 +220,8 @@ impl Device {
     /// When it is of another embedder than the pack, its key is missing, or it refuses.
     pub fn gallery(&mut self) -> Result<&mut Gallery, Error> {
         let pack = open_once(&mut self.pack, || open_pack(&self.home, &self.settings))?;
-        let way = Way { home: &self.home, key_source: self.key_source, may_write: self.hold.may_write() };
-        open_gallery(&mut self.gallery, way, pack, self.passphrase.as_ref())
+        let keys = || keys(&self.home, self.key_source, &self.hold);
+        open_gallery(&mut self.gallery, keys, pack, self.passphrase.as_ref())
     }
 
     /// The gallery and where its key comes from, whatever its embedder: for what needs no pack. `None`: nobody was
@@ -230,12 +230,7 @@ impl Device {
     /// # Errors
     /// When its key is missing, or it refuses.
     pub fn enrolled(&mut self) -> Result<Option<&mut Opened>, Error> {
-        if self.gallery.is_none() && !self.home.gallery().exists() {
-            return Ok(None);
-        }
-        let (keys, may_write) = (self.keys()?, self.hold.may_write());
-        let passphrase = self.passphrase.as_ref();
-        open_once(&mut self.gallery, || open_existing(keys, may_write, passphrase)).map(Some)
+        self.opened(|keys| keys)
     }
 
     /// As [`Device::enrolled`], with a key from any source: for the change of the key.
@@ -243,12 +238,21 @@ impl Device {
     /// # Errors
     /// As [`Device::enrolled`].
     pub fn enrolled_by_any_key(&mut self) -> Result<Option<&mut Opened>, Error> {
+        self.opened(Keys::from_any_source)
+    }
+
+    fn opened(
+        &mut self,
+        which: impl FnOnce(Keys<FileFolder>) -> Keys<FileFolder>,
+    ) -> Result<Option<&mut Opened>, Error> {
         if self.gallery.is_none() && !self.home.gallery().exists() {
             return Ok(None);
         }
-        let (keys, may_write) = (self.keys()?.from_any_source(), self.hold.may_write());
-        let passphrase = self.passphrase.as_ref();
-        open_once(&mut self.gallery, || open_existing(keys, may_write, passphrase)).map(Some)
+        let open = || {
+            let keys = keys(&self.home, self.key_source, &self.hold)?;
+            which(keys).open_existing(self.passphrase.as_ref())
+        };
+        open_once(&mut self.gallery, open).map(Some)
     }
 
     /// Why bytes of an earlier gallery or key may be left on the disk: removed, and not overwritten.
@@ -302,8 +306,8 @@ impl Device {
             let recognition = Recognition::open(pack, settings, tuning::of(home, pack))?;
             Ok(recognition.resuming(lockout.state().clone()))
         })?;
-        let way = Way { home, key_source: self.key_source, may_write: self.hold.may_write() };
-        let gallery = open_gallery(&mut self.gallery, way, pack, self.passphrase.as_ref())?;
+        let keys = || keys(home, self.key_source, &self.hold);
+        let gallery = open_gallery(&mut self.gallery, keys, pack, self.passphrase.as_ref())?;
         let templates = gallery.templates();
         let thresholds = match self.thresholds {
             Some((of, thresholds)) if of == templates => thresholds,
@@ -376,36 +380,24 @@ fn open_pack(home: &Home, settings: &Settings) -> Result<Pack, Error> {
     settings.open_pack(&packs::find(home, &settings.pack)?)
 }
 
-/// How a home's gallery is opened.
-struct Way<'a> {
-    home: &'a Home,
-    key_source: Option<KeySource>,
-    may_write: bool,
+/// The keys to the gallery of a home that is held so.
+fn keys(home: &Home, key_source: Option<KeySource>, hold: &HomeLock) -> Result<Keys<FileFolder>, Error> {
+    let keys = Keys::of(home, key_source)?;
+    Ok(if hold.may_write() { keys } else { keys.only_looking() })
 }
 
 /// A gallery that is open already may be another embedder's: it was opened without a pack.
 fn open_gallery<'a>(
     slot: &'a mut Option<Opened>,
-    Way { home, key_source, may_write }: Way<'_>,
+    keys: impl FnOnce() -> Result<Keys<FileFolder>, Error>,
     pack: &Pack,
     passphrase: Option<&Passphrase>,
 ) -> Result<&'a mut Gallery, Error> {
     let (asked, dimension) = (pack.model_id(), pack.dimension());
-    let opened = open_once(slot, || match (Keys::of(home, key_source)?, may_write) {
-        (mut keys, true) => keys.open(asked, dimension, passphrase),
-        (keys, false) => keys.view(passphrase),
-    })?;
+    let opened = open_once(slot, || keys()?.open(asked, dimension, passphrase))?;
     let gallery = opened.gallery.model_id();
     if gallery != asked {
         return Err(GalleryError::OtherModel { gallery, asked }.into());
     }
     Ok(&mut opened.gallery)
-}
-
-fn open_existing(
-    mut keys: Keys<FileFolder>,
-    may_write: bool,
-    passphrase: Option<&Passphrase>,
-) -> Result<Opened, Error> {
-    if may_write { keys.open_existing(passphrase) } else { keys.view(passphrase) }
 }

@@ -99,6 +99,8 @@ impl Journal {
         let Some(record) = self.log(at)?.append(&entry, at, gallery.id())? else { return Ok(()) };
         let granted = subject.filter(|_| decision == Verdict::Granted && self.probes.is_on());
         if let (Some(subject), Some(probe)) = (granted, probe) {
+            // A number that a power cut takes back is given to another record.
+            self.sync()?;
             let moment = Moment { number: record.n, unix_s: record.at.unix_s(), subject };
             self.probes.sweep(moment.unix_s)?;
             self.probes.keep(moment, gallery.seal_probe(moment.number, subject, probe)?)?;
@@ -174,5 +176,50 @@ fn older(path: &Path) -> Result<Option<BufReader<std::io::Take<std::fs::File>>>,
         Err(error) if error.is_missing() => Ok(None),
         Err(ReadError::Io(source)) => Err(Error::File { path: path.to_owned(), source }),
         Err(error) => Err(Error::BadFile { path: path.to_owned(), problem: error.to_string() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arcdoor_core::ModelId;
+    use arcdoor_gallery::{GalleryKey, MemoryDisk};
+
+    fn at(ms: u64) -> UtcTime {
+        UtcTime::from_unix_ns(1_795_843_884_250_000_000 + ms * 1_000_000)
+    }
+
+    /// Decisions that would be there if the power went now.
+    fn on_the_disk(home: &Home) -> usize {
+        let records = Records::newest_first(&FileFolder::new(&home.log()))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect::<Vec<_>>();
+        records.iter().filter(|record| matches!(record.entry(), Some(Entry::Decision { .. }))).count()
+    }
+
+    #[test]
+    fn a_grant_is_on_the_disk_within_a_second_and_an_act_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::resolve(Some(dir.path().to_owned())).unwrap();
+        let mut journal = Journal::new(&home, &Settings::default());
+        let model = ModelId::new([1; 16]);
+        let gallery =
+            Gallery::open_on(MemoryDisk::new(), &GalleryKey::generate().unwrap(), model, 2).unwrap();
+        let granted = Sight { decision: Verdict::Granted, ..Sight::nothing() };
+        journal.decided(By::Run, &granted, &gallery, None, at(0)).unwrap();
+        journal.tick(at(100)).unwrap();
+        assert_eq!(on_the_disk(&home), 0, "no door waits for the disk");
+        journal.tick(at(1_000)).unwrap();
+        assert_eq!(on_the_disk(&home), 1);
+        journal.decided(By::Run, &granted, &gallery, None, at(2_000)).unwrap();
+        journal.note(&Entry::Imported { subjects: 1 }, at(2_001), None).unwrap();
+        assert_eq!(on_the_disk(&home), 2, "an act takes what waits along");
+        journal.decided(By::Run, &granted, &gallery, None, at(3_000)).unwrap();
+        journal.tick(at(0)).unwrap();
+        assert_eq!(on_the_disk(&home), 3, "a clock that went back");
+        journal.decided(By::Run, &granted, &gallery, None, at(4_000)).unwrap();
+        journal.close(at(4_001)).unwrap();
+        assert_eq!(on_the_disk(&home), 4);
     }
 }

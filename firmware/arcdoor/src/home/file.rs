@@ -89,11 +89,19 @@ pub fn make(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// A new file of a name that nobody can have foreseen, beside what it will become.
-fn make_part(folder: &Path) -> io::Result<(PathBuf, File)> {
+/// A name that nobody can have foreseen, for a file that is not whole yet: whatever has it is not ours to write to.
+///
+/// # Errors
+/// When the system has no random numbers.
+pub fn part_name() -> io::Result<String> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
-    let part = folder.join(format!("{}{:016x}{}", PART.0, u64::from_le_bytes(random), PART.1));
+    Ok(format!("{}{:016x}{}", PART.0, u64::from_le_bytes(random), PART.1))
+}
+
+/// A new file of such a name, beside what it will become.
+fn make_part(folder: &Path) -> io::Result<(PathBuf, File)> {
+    let part = folder.join(part_name()?);
     let file = make(&part)?;
     Ok((part, file))
 }

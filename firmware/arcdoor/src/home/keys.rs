@@ -89,6 +89,8 @@ pub struct Keys<F> {
     pin: Option<Pin>,
     /// Whether a key from any source is taken, whatever that says.
     any_source: bool,
+    /// Whether nothing may be written, neither in the gallery nor beside it.
+    only_looks: bool,
 }
 
 impl Keys<FileFolder> {
@@ -106,13 +108,20 @@ impl<F: Folder> Keys<F> {
     /// Of any folder, which messages call `dir`; a key from any source is taken.
     #[must_use]
     pub fn new(folder: F, dir: &Path) -> Self {
-        Self { folder, dir: dir.to_owned(), pin: None, any_source: true }
+        Self { folder, dir: dir.to_owned(), pin: None, any_source: true, only_looks: false }
     }
 
     /// Takes a key from any source: for the change of the key, which is how a device comes by a better one.
     #[must_use]
     pub fn from_any_source(mut self) -> Self {
         self.any_source = true;
+        self
+    }
+
+    /// Opens the gallery only to read it: nothing is written, neither in it nor beside it.
+    #[must_use]
+    pub fn only_looking(mut self) -> Self {
+        self.only_looks = true;
         self
     }
 
@@ -129,13 +138,13 @@ impl<F: Folder> Keys<F> {
         if credential_path().is_some() {
             return Ok(Some(KeySource::Credential));
         }
-        Ok(self.has_key_file().then_some(KeySource::File))
+        Ok(self.key_file().map(|_| KeySource::File))
     }
 
-    /// Whether a key lies beside the gallery, whatever it opens.
+    /// A key that lies beside the gallery, whatever it opens.
     #[must_use]
-    pub fn has_key_file(&self) -> bool {
-        self.folder.exists(KEY) || self.folder.exists(STAGED)
+    pub fn key_file(&self) -> Option<PathBuf> {
+        [KEY, STAGED].into_iter().find(|name| self.folder.exists(name)).map(|name| self.dir.join(name))
     }
 
     /// Opens the gallery, or makes an empty one, with a key file where nothing stronger is there. `passphrase` is
@@ -149,6 +158,9 @@ impl<F: Folder> Keys<F> {
         dimension: usize,
         passphrase: Option<&Passphrase>,
     ) -> Result<Opened, Error> {
+        if self.only_looks {
+            return self.view(passphrase);
+        }
         let open = |key: &GalleryKey| Gallery::open_in(&self.folder, GALLERY, key, model_id, dimension);
         // What was cut while the very first key was written never sealed anything.
         let is_first = !self.folder.exists(GALLERY) && !self.folder.exists(KEY);
@@ -165,16 +177,16 @@ impl<F: Folder> Keys<F> {
     /// # Errors
     /// As [`Keys::open`].
     pub fn open_existing(&mut self, passphrase: Option<&Passphrase>) -> Result<Opened, Error> {
+        if self.only_looks {
+            return self.view(passphrase);
+        }
         let open = |key: &GalleryKey| Gallery::open_existing(&self.folder, GALLERY, key);
         let opened = self.try_keys(&open, passphrase)?;
         self.settle(opened)
     }
 
-    /// Opens the gallery that is there only to read it; nothing is written, neither in it nor beside it.
-    ///
-    /// # Errors
-    /// As [`Keys::open`].
-    pub fn view(&self, passphrase: Option<&Passphrase>) -> Result<Opened, Error> {
+    /// Whatever its embedder.
+    fn view(&self, passphrase: Option<&Passphrase>) -> Result<Opened, Error> {
         let open = |key: &GalleryKey| Gallery::view(&self.folder, GALLERY, key);
         let (opened, _) = self.try_keys(&open, passphrase)?;
         Ok(opened)
@@ -202,7 +214,7 @@ impl<F: Folder> Keys<F> {
             KeySource::Credential => match open(&read_credential()?) {
                 // Until `key change --to credential` has run, the gallery is under its key file; whoever is given a
                 // credential wants no other key, and only that command takes one.
-                Err(GalleryError::OtherKey) if self.has_key_file() => {
+                Err(GalleryError::OtherKey) if self.key_file().is_some() => {
                     if self.any_source {
                         self.open_by_file(open)
                     } else {

@@ -147,10 +147,9 @@ fn gallery(device: &mut Device) -> Vec<(Check, Finding)> {
         };
         if let Ok(Some(KeySource::Credential | KeySource::Passphrase)) = source
             && opened
-            && device.keys().is_ok_and(|keys| keys.has_key_file())
+            && let Some(path) = device.keys().ok().and_then(|keys| keys.key_file())
         {
-            let path = device.home().dir().join("gallery.key").into();
-            found.push((Check::Key, Finding::OldKeyLeft { path }));
+            found.push((Check::Key, Finding::OldKeyLeft { path: path.into() }));
         }
         found.push((Check::Key, key(source)));
         found.push((Check::Gallery, people));

@@ -4,11 +4,11 @@ use super::find::find;
 use super::logged;
 use crate::device::{Device, Now, Outcome, Reply};
 use crate::error::Error;
-use crate::home::file::is_part;
+use crate::home::file::{is_part, part_name};
 use crate::home::passphrase::{Kdf, Passphrase};
 use arcdoor_api::{Act, Entry, KeySource, Remain, Response, UtcTime};
 use arcdoor_core::{SubjectId, SubjectName};
-use arcdoor_gallery::{FileFolder, Gallery, Subject, part_name};
+use arcdoor_gallery::{FileFolder, Gallery, Subject};
 use std::path::{Path, PathBuf};
 
 /// Everybody enrolled.
@@ -141,7 +141,7 @@ pub(super) fn export(
         return Err(Error::Exists(file.to_owned()));
     }
     sweep_exports(device, now)?;
-    let part = part_name()?;
+    let part = part_name().map_err(|source| Error::File { path: place.clone(), source })?;
     let beginning = Entry::Exporting { subjects, file: place.clone(), part: place.with_file_name(&part) };
     device.note(&beginning, now.utc)?;
     if let Err(error) = write_export(device, file, &part, passphrase) {

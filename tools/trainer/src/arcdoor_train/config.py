@@ -328,6 +328,14 @@ def to_toml(config: Config) -> str:
     return "\n".join(lines).strip() + "\n"
 
 
+def refuse_unheeded(given: Optim, names: tuple[str, ...], who: str) -> None:
+    """Raises ``ConfigError`` for a value of ``[optim]`` that the command ``who`` would not heed."""
+    usual = Optim()
+    for name in names:
+        if getattr(given, name) != getattr(usual, name):
+            raise ConfigError(f"optim.{name} = {getattr(given, name)}: {who} does not know it; leave it out")
+
+
 def expand(path: str) -> Path:
     """A path with ``$NAME`` and ``~`` replaced. Raises ``ConfigError`` where the variable is not set."""
     expanded = os.path.expanduser(os.path.expandvars(path))

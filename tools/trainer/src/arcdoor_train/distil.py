@@ -326,10 +326,8 @@ def _refuse(whole: config.Config) -> None:
         raise ConfigError("data.augment: distil knows flip alone; teachers' features are kept of crops as they are")
     if whole.data.per_identity:
         raise ConfigError("data.per_identity, triplets and tuplets: distil draws its images at random; leave them out")
-    given, usual = whole.optim, config.Optim()
-    for name in ("micro_batch", "batch_norm", "warmup_epochs", "precision", "compress", "compile"):
-        if getattr(given, name) != getattr(usual, name):
-            raise ConfigError(f"optim.{name} = {getattr(given, name)}: distil does not know it; leave it out")
+    names = ("micro_batch", "batch_norm", "warmup_epochs", "precision", "compress", "compile")
+    config.refuse_unheeded(whole.optim, names, "distil")
 
 
 def _targets(section: Distil, faces: data.Dataset, threads: int) -> np.ndarray:

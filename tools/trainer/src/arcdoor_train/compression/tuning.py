@@ -174,10 +174,9 @@ def _refuse(whole: config.Config) -> None:
         raise ConfigError("[model]: compress takes it from the teacher; leave it out")
     if whole.data.per_identity:
         raise ConfigError("data.per_identity: compress knows no labels and draws its images at random; leave it out")
-    given, usual = whole.optim, config.Optim()
-    for name in ("micro_batch", "batch_norm", "momentum", "decay_norms", "compress", "compile"):
-        if getattr(given, name) != getattr(usual, name):
-            raise ConfigError(f"optim.{name} = {getattr(given, name)}: compress does not know it; leave it out")
+    given = whole.optim
+    names = ("micro_batch", "batch_norm", "momentum", "decay_norms", "compress", "compile")
+    config.refuse_unheeded(given, names, "compress")
     if given.precision == "fp16":
         raise ConfigError("optim.precision = 'fp16': compress knows fp32 and bf16")
     if given.lr > MOST:
