@@ -32,6 +32,8 @@ struct Device {
     pack: PathBuf,
     /// Bad inputs so far.
     inputs: Cell<usize>,
+    /// A command's address space in KiB.
+    memory_kib: Cell<u32>,
 }
 
 /// How a command ended.
@@ -44,7 +46,12 @@ struct End {
 impl Device {
     fn new() -> Option<Self> {
         let pack = Real::find()?.pack;
-        Some(Self { home: tempfile::tempdir().unwrap(), pack, inputs: Cell::new(0) })
+        Some(Self {
+            home: tempfile::tempdir().unwrap(),
+            pack,
+            inputs: Cell::new(0),
+            memory_kib: Cell::new(MEMORY_KIB),
+        })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -78,11 +85,12 @@ impl Device {
         self.run_with(arguments, |_| {})
     }
 
-    fn run_with(&self, arguments: &[&str], change: impl FnOnce(&mut Command)) -> End {
+    /// The binary with these arguments, this device's state, and no more memory than it may have.
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("sh");
         command
             .arg("-c")
-            .arg(format!("ulimit -v {MEMORY_KIB}; exec \"$0\" \"$@\""))
+            .arg(format!("ulimit -v {}; exec \"$0\" \"$@\"", self.memory_kib.get()))
             .arg(binary())
             .args(arguments)
             .env("ARCDOOR_HOME", self.path("state"))
@@ -90,10 +98,13 @@ impl Device {
             .env("ARCDOOR_ALLOW_UNSIGNED_PACK", "true")
             .env("ARCDOOR_PASSPHRASE_FILE", self.path("passphrase"))
             .env("ARCDOOR_EXPORT_PASSPHRASE_FILE", self.path("export-passphrase"))
-            .env_remove("CREDENTIALS_DIRECTORY")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .env_remove("CREDENTIALS_DIRECTORY");
+        command
+    }
+
+    fn run_with(&self, arguments: &[&str], change: impl FnOnce(&mut Command)) -> End {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         change(&mut command);
         let mut child = command.spawn().unwrap();
         let (mut out, mut error) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
@@ -116,6 +127,25 @@ impl Device {
         error.read_to_string(&mut text).unwrap();
         let code = status.code().unwrap_or_else(|| panic!("{arguments:?} was ended by {status}: {text}"));
         End { code, out: out.join().unwrap().unwrap(), error: text }
+    }
+
+    /// Gives each command from now on no more than what `arguments` need, which end with `code`, and 256 MiB for what a
+    /// picture may take beside its file.
+    fn bound_by(&self, arguments: &[&str], code: i32) {
+        const STEP_KIB: u32 = 16 << 10;
+        let suffices = |kib: &u32| {
+            self.memory_kib.set(*kib);
+            let mut command = self.command(arguments);
+            let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+            status.unwrap().code() == Some(code)
+        };
+        let least = (1..MEMORY_KIB / STEP_KIB).map(|steps| steps * STEP_KIB).find(suffices).unwrap();
+        self.memory_kib.set(least + (256 << 10));
+        let _ = writeln!(
+            std::io::stderr(),
+            "hostile photos have 256 MiB more than the {} MiB of a good one",
+            least >> 10
+        );
     }
 
     /// One bad input: the code, and a word of the message.
@@ -185,6 +215,8 @@ fn bad_pictures(device: &Device) -> Vec<String> {
 #[test]
 fn photos() {
     let Some(device) = Device::new() else { return };
+    let one = device.write("1.jpg", &seed("image", "one-pixel.jpg"));
+    device.bound_by(&["identify", "--json", "--image", &one], 1);
     let bad = bad_pictures(&device);
     let arguments: Vec<&str> =
         ["identify", "--json", "--image"].into_iter().chain(bad.iter().map(String::as_str)).collect();
@@ -203,11 +235,8 @@ fn photos() {
         let (code, word) = if none { (INPUT, file.as_str()) } else { (0, "\"decision\":\"retry\"") };
         device.refuses(file, &["run", "--replay", file, "--frames", "1"], code, word);
     }
-    let one = [
-        device.write("1.jpg", &seed("image", "one-pixel.jpg")),
-        device.write("1.png", &seed("image", "one.png")),
-    ];
-    for file in &one {
+    for file in [one, device.write("1.png", &seed("image", "one.png"))] {
+        let file = &file;
         device.refuses(file, &["identify", "--json", "--image", file], 1, "no_face");
     }
     report("photos", device.inputs.get());
