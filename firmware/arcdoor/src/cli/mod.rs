@@ -201,7 +201,7 @@ fn begin_log(device: &mut Device, clock: &SystemClock) -> Result<(), Error> {
     if let Some(key) = device.journal().begin(clock.now().utc)? {
         warn(&format!(
             "a log begins; its verification key is shown this once:\n{key}\nwrite it down, and keep it with somebody \
-             who does not hold this device: with it, `arcdoor log verify` can tell whether the log was changed"
+             who does not hold this device:\nwith it, `arcdoor log verify` can tell whether the log was changed"
         ));
     }
     Ok(())

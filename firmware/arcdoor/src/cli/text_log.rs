@@ -22,7 +22,8 @@ pub(super) fn print(
 
 /// Whether the log is whole: what was checked, and with what.
 pub(super) fn verified(out: &mut Lines<'_>, response: &Response) -> io::Result<()> {
-    let Response::LogVerified { fault, records, sealed, first, head, unfinished, note, keyed, .. } = response
+    let Response::LogVerified { whole, fault, records, sealed, first, head, unfinished, note, keyed, .. } =
+        response
     else {
         return Ok(());
     };
@@ -34,13 +35,13 @@ pub(super) fn verified(out: &mut Lines<'_>, response: &Response) -> io::Result<(
     if !keyed {
         writeln!(
             out,
-            "  without the verification key (--key-file), who held the card may have written all but the order of \
-             what is not checked"
+            "  no verification key was given (--key-file): of earlier epochs only the records' order was checked, and \
+             whoever held the card could have written them anew"
         )?;
     }
     let note = match note {
         NoteStanding::NotGiven => {
-            "no note was given: a cut end within the present epoch shows in nothing else (--note)"
+            "no note was given (--note): that the end was cut off, within the present epoch, would not show"
         }
         NoteStanding::Held => "the log still holds what the note knows",
         NoteStanding::Gone => {
@@ -57,7 +58,8 @@ pub(super) fn verified(out: &mut Lines<'_>, response: &Response) -> io::Result<(
     }
     match fault {
         Some(fault) => writeln!(out, "the log cannot be trusted from there on: {fault}"),
-        None => writeln!(out, "nothing else is wrong with the log"),
+        None if *whole => writeln!(out, "nothing is wrong with the log, as far as it was checked"),
+        None => writeln!(out, "nothing else is wrong with the log, as far as it was checked"),
     }
 }
 
