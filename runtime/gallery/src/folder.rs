@@ -81,20 +81,30 @@ pub trait Folder: Debug {
         self.rename(from, to).and_then(|()| self.sync()).map_err(io_error("naming"))
     }
 
-    /// Gives the file `from` the name `to`, durably, unless something has that.
+    /// Gives the file `from` the name `to`, durably, unless something has that. A failure leaves nothing under `to` that
+    /// was not there before.
     ///
     /// # Errors
     /// When something has that name, or the disk fails.
     fn publish_new(&self, from: &str, to: &str) -> io::Result<()> {
-        match self.link(from, to) {
-            Ok(()) => self.remove(from)?,
+        let has_two_names = match self.link(from, to) {
+            Ok(()) => true,
             Err(error) if error.kind() == ErrorKind::AlreadyExists || self.exists(to) => {
                 return Err(ErrorKind::AlreadyExists.into());
             }
             // File systems of memory sticks know no second names.
-            Err(_) => self.rename(from, to)?,
+            Err(_) => {
+                self.rename(from, to)?;
+                false
+            }
+        };
+        let alone = if has_two_names { self.remove(from) } else { Ok(()) };
+        let published = alone.and_then(|()| self.sync());
+        if published.is_err() {
+            // The first reason is told.
+            let _ = self.remove(to);
         }
-        self.sync()
+        published
     }
 
     /// Writes the whole small file `name`, durably. A power cut may leave the name with a part of `bytes`;
@@ -212,6 +222,16 @@ impl Folder for FileFolder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_publication_overwrites_nothing() {
+        use crate::memory_folder::MemoryFolder;
+        let folder = MemoryFolder::new();
+        folder.store("part", b"new").unwrap();
+        folder.store("file", b"old").unwrap();
+        assert_eq!(folder.publish_new("part", "file").unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(folder.peek("file", 9).unwrap().unwrap(), b"old");
+    }
 
     #[test]
     fn what_cannot_be_overwritten_loses_its_name_and_that_is_told() {
