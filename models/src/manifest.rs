@@ -92,7 +92,7 @@ pub struct Preprocess {
     pub mean: Vec<f32>,
     /// Multiplied afterwards: one value for each plane, in the planes' order; none is 0.
     pub scale: Vec<f32>,
-    /// How a face is brought into the input of an embedder; a detector takes whole pictures.
+    /// How a face is brought into the input of an embedder; a detector takes whole frames.
     #[serde(default, skip_serializing_if = "Alignment::is_default")]
     pub alignment: Alignment,
 }
@@ -119,7 +119,7 @@ pub enum Layout {
 pub enum ChannelOrder {
     /// Red first.
     Rgb,
-    /// Blue first, as OpenCV keeps pictures.
+    /// Blue first, as OpenCV keeps images.
     Bgr,
     /// One plane, 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), not rounded.
     Grey,

@@ -1,4 +1,4 @@
-//! An entry of the operator's log. No pictures, no templates, no names: subjects' numbers alone, so that revoking
+//! An entry of the operator's log. No images, no templates, no names: subjects' numbers alone, so that revoking
 //! leaves nothing behind.
 
 use std::path::PathBuf;

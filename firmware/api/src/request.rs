@@ -10,7 +10,7 @@ use crate::key::KeySource;
 /// Photos in one request.
 pub const MAX_PHOTOS: usize = 100_000;
 
-/// Where pictures come from.
+/// Where a request's images come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Feed {
@@ -18,7 +18,7 @@ pub enum Feed {
     Photos(Vec<PathBuf>),
     /// A camera's frames; none: the camera of the settings.
     Camera(Option<String>),
-    /// A file or a folder of pictures, as if they were a camera's frames.
+    /// A photo or a folder of photos, as if they were a camera's frames.
     Replay(PathBuf),
 }
 
@@ -43,7 +43,7 @@ pub enum Request {
     Enrol {
         /// Under which name; it must be free.
         name: SubjectName,
-        /// Pictures of that person alone.
+        /// Photos or frames of that person alone.
         from: Feed,
         /// Whether a face that is enrolled under another name is taken.
         duplicate: bool,
@@ -52,7 +52,7 @@ pub enum Request {
     ReEnrol {
         /// Who.
         name: SubjectName,
-        /// Pictures of that person alone.
+        /// Photos or frames of that person alone.
         from: Feed,
         /// Whether the templates that are there stay.
         add: bool,
@@ -61,7 +61,7 @@ pub enum Request {
     NotThisPerson {
         /// Who it is not.
         name: SubjectName,
-        /// Pictures of the other person alone.
+        /// Photos or frames of the other person alone.
         from: Feed,
     },
     /// Remove what denies being this person.
@@ -92,7 +92,7 @@ pub enum Request {
     LogNote,
     /// Who is it? (1:N)
     Identify {
-        /// Pictures.
+        /// Photos, each by itself, or frames until one is decided.
         from: Feed,
         /// Folder for marked copies.
         annotate: Option<PathBuf>,
@@ -101,7 +101,7 @@ pub enum Request {
     Verify {
         /// Who it should be.
         name: SubjectName,
-        /// Pictures.
+        /// Photos, each by itself, or frames until one is decided.
         from: Feed,
     },
     /// Everybody enrolled.
@@ -169,7 +169,7 @@ pub enum Request {
 }
 
 impl Request {
-    /// Where its pictures come from; none where it needs none.
+    /// Where its images come from; none where it needs none.
     #[must_use]
     pub const fn feed(&self) -> Option<&Feed> {
         match self {

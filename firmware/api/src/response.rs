@@ -21,11 +21,11 @@ pub enum Response {
     Enrolled {
         /// Who.
         name: SubjectName,
-        /// The new id; none: no picture was good enough, nothing was stored.
+        /// The new id; none: no photo or frame was good enough, nothing was stored.
         subject: Option<SubjectId>,
         /// Templates stored.
         templates: usize,
-        /// What became of each picture.
+        /// What became of each photo or frame.
         views: Vec<View>,
         /// Of each new view the best score against the others, and of those the least; none for one view.
         consistency: Option<f32>,
@@ -44,7 +44,7 @@ pub enum Response {
         score: Option<f32>,
         /// Templates that deny being this subject, now.
         impostors: usize,
-        /// What became of each picture.
+        /// What became of each photo or frame.
         views: Vec<View>,
         /// What it may cost.
         advice: Vec<Advice>,
@@ -134,7 +134,7 @@ pub enum Response {
         /// What went wrong with this frame; the decision is then no grant.
         error: Option<String>,
     },
-    /// A picture that could not be read or seen; the others go on.
+    /// A photo that could not be read or seen; the others go on.
     Failed {
         /// The file.
         photo: String,

@@ -1,4 +1,4 @@
-//! What was observed and decided on one picture.
+//! What was observed and decided on one image: a photo or a frame.
 
 use arcdoor_core::{
     Basis, Decision, DenyReason, Engines, Quality, QualityPart, RetryReason, StageTimes, SubjectId,
@@ -61,7 +61,7 @@ impl Reason {
     }
 }
 
-/// What was observed and decided on one picture.
+/// What was observed and decided on one image: a photo or a frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sight {
     /// Faces found.
@@ -89,7 +89,7 @@ pub struct Sight {
 }
 
 impl Sight {
-    /// Of a picture on which recognition failed: no grant, and nothing said of anybody.
+    /// Of an image on which recognition failed: no grant, and nothing said of anybody.
     #[must_use]
     pub fn nothing() -> Self {
         Self {
@@ -107,7 +107,7 @@ impl Sight {
     }
 }
 
-/// What became of one picture of an enrolment.
+/// What became of one photo or frame of an enrolment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct View {
     /// The photo's file, or the frame's number.

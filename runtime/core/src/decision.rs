@@ -43,7 +43,7 @@ pub enum RetryReason {
     TooBright,
     /// Out of focus or moving.
     HoldStill,
-    /// Not the person of the pictures before.
+    /// Not the person of the frames that came before in this attempt.
     SomebodyElse,
     /// More frames must agree.
     Looking,
@@ -58,7 +58,7 @@ impl DenyReason {
             Self::NobodyEnrolled => "nobody is enrolled yet",
             Self::Ambiguous => "two enrolled people match too closely",
             Self::NotThisPerson => "like somebody reported as another",
-            Self::TooFewAgree => "too few pictures agree on one person",
+            Self::TooFewAgree => "too few frames agree on one person",
             Self::LockedOut => "locked out after repeated denials",
         }
     }
@@ -71,13 +71,13 @@ impl RetryReason {
         match self {
             Self::NoFace => "no face seen",
             Self::SeveralFaces => "one person at a time",
-            Self::FaceCutOff => "face cut off, move into the picture",
+            Self::FaceCutOff => "face cut off, move into the frame",
             Self::TooFar => "come closer",
             Self::TurnToCamera => "turn to the camera",
             Self::TooDark => "too dark",
             Self::TooBright => "too bright or light from behind",
             Self::HoldStill => "blurred, hold still",
-            Self::SomebodyElse => "not the person of the pictures before",
+            Self::SomebodyElse => "not the person of the frames before",
             Self::Looking => "keep looking",
         }
     }

@@ -92,20 +92,20 @@ impl Rect {
     }
 }
 
-/// Five landmarks in the order of the ArcFace template: the eye on the picture's left, the eye on its
+/// Five landmarks in the order of the ArcFace template: the eye on the image's left, the eye on its
 /// right, the nose's tip, the mouth's corner on the left, the one on the right.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Landmarks5(pub [Point; 5]);
 
 impl Landmarks5 {
-    /// The eye on the picture's left.
+    /// The eye on the image's left.
     #[must_use]
     pub const fn left_eye(&self) -> Point {
         self.0[0]
     }
 
-    /// The eye on the picture's right.
+    /// The eye on the image's right.
     #[must_use]
     pub const fn right_eye(&self) -> Point {
         self.0[1]
@@ -117,13 +117,13 @@ impl Landmarks5 {
         self.0[2]
     }
 
-    /// The mouth's corner on the picture's left.
+    /// The mouth's corner on the image's left.
     #[must_use]
     pub const fn mouth_left(&self) -> Point {
         self.0[3]
     }
 
-    /// The mouth's corner on the picture's right.
+    /// The mouth's corner on the image's right.
     #[must_use]
     pub const fn mouth_right(&self) -> Point {
         self.0[4]

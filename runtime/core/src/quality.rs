@@ -1,4 +1,4 @@
-//! Quality of one face picture: 0..=100 with named parts. It gates; it never edits a score.
+//! Quality of one face image: 0..=100 with named parts. It gates; it never edits a score.
 
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -64,7 +64,7 @@ impl Quality {
         }
     }
 
-    /// The whole: its weakest part, since one bad part spoils a picture.
+    /// The whole: its weakest part, since one bad part spoils an image.
     #[must_use]
     pub fn overall(&self) -> u8 {
         self.weakest().1

@@ -24,7 +24,7 @@ pub enum PixelFormat {
     Nv12,
     /// 8 bits of luminance.
     Grey,
-    /// A JPEG picture, with or without Huffman tables.
+    /// A JPEG image, with or without Huffman tables.
     Mjpeg,
 }
 
@@ -39,7 +39,7 @@ pub struct RawFrame<'a> {
     pub height: u32,
     /// Bytes from row to row; without meaning for MJPEG.
     pub stride: usize,
-    /// The bytes; there may be more than the picture needs.
+    /// The bytes; there may be more than the frame needs.
     pub data: &'a [u8],
 }
 
@@ -92,7 +92,7 @@ impl Converter {
         }
     }
 
-    /// Many cameras leave the end of a picture out, so that is no error here; quality looks at what came.
+    /// Many cameras leave the end of a frame out, so that is no error here; quality looks at what came.
     fn mjpeg(&mut self, raw: &RawFrame<'_>, out: &mut RgbImage) -> Result<(), FrameError> {
         self.limits.check_bytes(raw.data.len())?;
         jpeg::with_standard_tables(raw.data, &mut self.with_tables)?;

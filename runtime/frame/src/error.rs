@@ -1,8 +1,8 @@
-//! What can be wrong with a picture.
+//! What can be wrong with an image.
 
 use std::path::PathBuf;
 
-/// Why a picture cannot be used.
+/// Why an image cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
     /// Width, height or stride do not fit the bytes.
@@ -19,7 +19,7 @@ pub enum FrameError {
     },
     /// The header asks for more than the limits allow; nothing was decoded.
     #[error(
-        "the picture is {width}x{height}; at most {max_side} a side and {max_pixels} pixels are accepted: scale it down"
+        "the image is {width}x{height}; at most {max_side} a side and {max_pixels} pixels are accepted: scale it down"
     )]
     TooLarge {
         /// Pixels.
@@ -38,10 +38,10 @@ pub enum FrameError {
         limit: usize,
     },
     /// Neither JPEG nor PNG.
-    #[error("this is neither a JPEG nor a PNG picture; convert it to one of them")]
+    #[error("this is neither a JPEG nor a PNG image; convert it to one of them")]
     UnknownFormat,
     /// A JPEG without its end; the missing part would be grey, and a face in it somebody's guess.
-    #[error("the JPEG ends before its picture does: copy it again from where it came from")]
+    #[error("the JPEG ends before its image data do: copy it again from where it came from")]
     CutOff,
     /// A JPEG of more scans than the limit allows.
     #[error("the JPEG has more than {limit} scans; save it anew, not as progressive")]
@@ -66,7 +66,7 @@ pub enum FrameError {
     #[error("the PNG is damaged or of an unknown kind: {0}")]
     Png(String),
     /// Scaling failed.
-    #[error("the picture cannot be scaled from {from:?} to {to:?}")]
+    #[error("the image cannot be scaled from {from:?} to {to:?}")]
     Resize {
         /// Width and height in pixels.
         from: [u32; 2],

@@ -10,12 +10,12 @@ use axis::Axis;
 /// pixel fills a register.
 pub type WidePixel = [f32; 4];
 
-/// Scales pictures: bilinear, over all source pixels that a target pixel covers, so that shrinking does not
-/// alias. It keeps its weights and its scratch memory, a few rows, between calls: for pictures of one size
+/// Scales images: bilinear, over all source pixels that a target pixel covers, so that shrinking does not
+/// alias. It keeps its weights and its scratch memory, a few rows, between calls: for images of one size
 /// nothing is allocated or computed anew.
 ///
 /// Own code, since the library that it replaced (`fast_image_resize`) computes its weights for each call, in
-/// some 600 allocations, and writes whole pictures in between. Here a target row is made at once: its source
+/// some 600 allocations, and writes whole images in between. Here a target row is made at once: its source
 /// rows are added up first, in 16-bit sums, which is most of the work and vectorises by itself; then its
 /// columns. Up to 255 source pixels to a target pixel, values are within 1 of exact ones.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl Resizer {
         Self::default()
     }
 
-    /// Makes room for pictures with sides up to `from` that are scaled to sides up to `to` (width, height):
+    /// Makes room for images with sides up to `from` that are scaled to sides up to `to` (width, height):
     /// within them, nothing is allocated later.
     pub fn reserve(&mut self, from: [u32; 2], to: [u32; 2]) {
         self.columns.reserve(from[0], to[0]);
@@ -47,7 +47,7 @@ impl Resizer {
         self.pixels.reserve((to[0] as usize).saturating_sub(self.pixels.len()));
     }
 
-    /// Scales `src` to the size that `dst` has; a picture of that size is copied.
+    /// Scales `src` to the size that `dst` has; an image of that size is copied.
     ///
     /// # Errors
     /// When a side is 0.

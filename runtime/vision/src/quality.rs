@@ -23,7 +23,7 @@ const NOSE_PITCH_DEPTH: f32 = 0.43;
 pub struct Measures {
     /// Variance of the 4-neighbour Laplacian of the aligned grey face, in squared grey levels.
     pub sharpness: f32,
-    /// Turn to the side in degrees, positive towards the picture's right; from the nose's offset.
+    /// Turn to the side in degrees, positive towards the image's right; from the nose's offset.
     pub yaw_deg: f32,
     /// Nod in degrees, positive downwards; from the nose's height between eyes and mouth.
     pub pitch_deg: f32,

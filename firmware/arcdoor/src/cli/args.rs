@@ -168,7 +168,7 @@ pub(super) enum Command {
         /// /dev/video0]
         #[arg(long, value_name = "SPEC", conflicts_with = "replay")]
         camera: Option<String>,
-        /// Pictures of a folder, or one file, instead of a camera
+        /// Photos of a folder, or one file, instead of a camera
         #[arg(long, value_name = "DIR|FILE")]
         replay: Option<PathBuf>,
         /// Stop after so many frames

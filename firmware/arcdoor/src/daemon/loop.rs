@@ -177,10 +177,10 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
         Ok(Outcome::Done)
     }
 
-    /// One bad picture is a failed frame; a camera that is gone ends the loop.
+    /// One frame that cannot be read is a failed frame; a camera that is gone ends the loop.
     fn next(&mut self) -> Result<Next, Error> {
         let (device, frames) = (&mut *self.device, &mut self.frames);
-        // Half a picture may be left, and nobody looks at it: the next frame is written over it.
+        // Half a frame may be left, and nobody looks at it: the next frame is written over it.
         match catch_unwind(AssertUnwindSafe(|| frames.next(device.image()?))) {
             Ok(Ok(true)) => Ok(Next::Frame),
             Ok(Ok(false)) => Ok(Next::End),

@@ -69,7 +69,7 @@ pub struct Device {
 
 /// Everything that a decision needs, at once.
 pub struct Work<'a> {
-    /// Looks at pictures.
+    /// Looks at images.
     pub recognition: &'a mut Recognition,
     /// Who is enrolled.
     pub gallery: &'a mut Gallery,

@@ -34,11 +34,11 @@ pub struct Now {
 /// How a request ended that did not fail as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Done, or every picture granted.
+    /// Done, or every image granted.
     Done,
-    /// A picture was denied or is to be repeated.
+    /// An image was denied, or the person is to try again.
     Refused,
-    /// Some picture failed, with this exit code; the others were answered.
+    /// Some photo failed, with this exit code; the others were answered.
     Failed(u8),
 }
 

@@ -59,7 +59,7 @@ impl Frames {
     /// Puts the next frame into `out`; `false` at the end of a replay.
     ///
     /// # Errors
-    /// When none came in time, the device is gone, or a picture cannot be read.
+    /// When none came in time, the device is gone, or a frame cannot be read.
     pub fn next(&mut self, out: &mut RgbImage) -> Result<bool, Error> {
         match &mut self.from {
             From::Source(source) => {

@@ -4,7 +4,7 @@
 //! learnt from it. Nothing is kept unless the settings ask for it (`keep_probes`, at most 256), and then little, for a
 //! short time: of grants alone, the newest ones, for three days unless `keep_probes_h` says otherwise, sealed under
 //! the gallery's key, overwritten when their time is over, when the subject is revoked or the key changes. No
-//! picture, and nothing of anybody who was not granted.
+//! image, and nothing of anybody who was not granted.
 //!
 //! The file is a row of slots: log entry's number u64, Unix seconds u64, subject u32, length u16,
 //! little-endian, then the sealed probe. Number, time and subject are those of the log. A slot that the power

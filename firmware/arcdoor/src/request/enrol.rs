@@ -119,7 +119,7 @@ struct Job {
 }
 
 impl Job {
-    /// Offers the present picture; none: the enrolment wants no more.
+    /// Offers the present image; none: the enrolment wants no more.
     fn offer(&mut self, device: &mut Device, photo: String, now: Now) -> Result<Option<View>, Error> {
         let (reason, quality) = match device.recognition()?.offer(&mut self.enrolment, now.at)? {
             EnrolmentStep::Taken { quality } => (None, Some(quality)),

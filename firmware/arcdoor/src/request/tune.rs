@@ -131,7 +131,7 @@ fn compare(plain: &Network, tuned: &Network) -> Result<Compared, Error> {
 
 fn session(network: &Network) -> Result<Session, Error> {
     let mut session = network.net.session().map_err(arcdoor_vision::VisionError::from)?;
-    // As spread as a picture; the same each time.
+    // As spread as an image; the same each time.
     let mut state = 1_u32;
     for value in session.input_mut() {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

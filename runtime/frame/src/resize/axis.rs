@@ -15,7 +15,7 @@ struct Span {
 }
 
 /// The weights of every target pixel along one axis: a triangle as wide as two target pixels (two source
-/// pixels where the picture grows), cut at the edges.
+/// pixels where the image grows), cut at the edges.
 #[derive(Debug, Default)]
 pub(super) struct Axis {
     from: u32,
