@@ -20,7 +20,7 @@ pub enum QualityPart {
 }
 
 impl QualityPart {
-    /// All parts, in the order in which a person is told about them: what moves them first.
+    /// All parts, in the order in which a person is told about them: first those that moving to another place mends.
     pub const ALL: [Self; 5] = [Self::Occlusion, Self::Size, Self::Pose, Self::Illumination, Self::Sharpness];
 }
 

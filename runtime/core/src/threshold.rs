@@ -57,7 +57,7 @@ pub enum Basis {
 }
 
 impl Basis {
-    /// Whether the data themselves say so.
+    /// Whether the rate was counted, and not fitted.
     #[must_use]
     pub const fn is_counted(&self) -> bool {
         matches!(self, Self::Counted)
@@ -215,7 +215,7 @@ impl Calibration {
         Ok(Threshold { value: Score(value), target, model_id, calibration_id, basis })
     }
 
-    /// Between a counted row and one from a fit, the fit has its say.
+    /// The least score for `target`, and what it rests on: between a counted row and one from a tail fit, on the fit.
     fn value_at(&self, target: Fmr) -> Result<(f32, Basis), CalibrationError> {
         let rows = &self.rows;
         if target >= rows[0].fmr {
