@@ -40,13 +40,13 @@ pub enum FrameError {
     /// Neither JPEG nor PNG.
     #[error("this is neither a JPEG nor a PNG image; convert it to one of them")]
     UnknownFormat,
-    /// A JPEG without its end; the missing part would be grey, and a face in it somebody's guess.
+    /// A JPEG without its end; the missing part would come out grey, and nothing may be decided on it.
     #[error("the JPEG ends before its image data do: copy it again from where it came from")]
     CutOff,
     /// A JPEG of more scans than the limit allows.
     #[error("the JPEG has more than {limit} scans; save it anew, not as progressive")]
     TooManyScans {
-        /// Limit.
+        /// Most scans that are read.
         limit: usize,
     },
     /// A JPEG whose colours would come out wrong.
@@ -54,9 +54,9 @@ pub enum FrameError {
         "the JPEG's colours are sampled {horizontal}x{vertical}, which is not read here; save it anew as 4:2:0 or 4:4:4"
     )]
     Sampling {
-        /// Blocks side by side to one of another component.
+        /// Horizontal sampling factor of a component (T.81, B.2.2).
         horizontal: u8,
-        /// Blocks on top of each other.
+        /// Its vertical sampling factor.
         vertical: u8,
     },
     /// A JPEG that does not decode.

@@ -50,7 +50,7 @@ impl<'a> RgbView<'a> {
         self.stride
     }
 
-    /// The bytes from the first pixel on.
+    /// The bytes from the first pixel on, rows `stride` bytes apart; more may follow the last row.
     #[must_use]
     pub const fn data(&self) -> &'a [u8] {
         self.data
@@ -105,7 +105,7 @@ impl RgbImage {
         Self { data: Vec::new(), width: 0, height: 0 }
     }
 
-    /// A black image.
+    /// A black image of `width` x `height` pixels.
     #[must_use]
     pub fn with_size(width: u32, height: u32) -> Self {
         let mut image = Self::new();

@@ -89,7 +89,7 @@ fn adobe_transform(payload: &[u8]) -> Option<u8> {
 
 const YCCK: u8 = 2;
 
-/// That the decoder gets the colours of a baseline frame (T.81, B.2.2) right (zune-jpeg 0.5.15). Where a component has
+/// Checks that zune-jpeg (0.5.15) gets the colours of a baseline frame (T.81, B.2.2) right. Where a component has
 /// more than four blocks to another's one, or more than two on top of each other, it does not, though it does in
 /// progressive ones; and inks of unequal sampling come out black.
 fn check_sampling(frame: &[u8], transform: Option<u8>) -> Result<(), FrameError> {
@@ -127,7 +127,7 @@ fn decode_inner(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImage) -> Resul
     let (width, height) = decoder.dimensions().unwrap_or((0, 0));
     let (width, height) = limits.check(width as u64, height as u64)?;
     out.reshape(width, height);
-    // Where a scan begins before the one before it is over, the decoder stops without an error.
+    // Where a scan begins before the previous one has ended, the decoder stops without an error: the rest stays grey.
     out.data_mut().fill(128);
     decoder.decode_into(out.data_mut()).map_err(damaged)
 }

@@ -93,7 +93,7 @@ pub fn encode_png(view: RgbView<'_>) -> Result<Vec<u8>, FrameError> {
     Ok(encoded)
 }
 
-/// Writes an image as PNG, whatever the file held.
+/// Writes an image to a PNG file; what the file held before is replaced.
 ///
 /// # Errors
 /// When the file cannot be written or the image is empty.

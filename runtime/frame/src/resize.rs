@@ -110,7 +110,8 @@ fn add_rows(src: RgbView<'_>, first: usize, weights: &[f32], sums: &mut [u16]) {
     // Two weights or more: each is below 1, and fits into 16 bits.
     let weight = |index: usize| (weights[index] * 65_536.0) as u16;
     let fine = (0..weights.len()).any(|index| weight(index) & 0xFF != 0);
-    // Where products are cut off, then by half a unit on average. Without it 255 << 8 is the most: no overflow.
+    // A product that is cut off loses half a unit on average, which is added here. Where none is cut off, the most is
+    // 255 << 8: no overflow.
     sums.fill(if fine { (weights.len() / 2).min(255) as u16 } else { 0 });
     let mut index = 0;
     while index + 4 <= weights.len() {
