@@ -65,14 +65,14 @@ impl Similarity {
         Self::between(&landmarks.0, &template).ok_or(VisionError::Landmarks)
     }
 
-    /// Where `p` goes.
+    /// Where the similarity takes `p`.
     #[must_use]
     pub fn apply(&self, p: Point) -> Point {
         let (x, y) = (f64::from(p.x), f64::from(p.y));
         Point::new((self.a * x - self.b * y + self.tx) as f32, (self.b * x + self.a * y + self.ty) as f32)
     }
 
-    /// The way back.
+    /// The inverse: takes each point back to where it came from. Not finite where `a` and `b` are both 0.
     #[must_use]
     pub fn inverse(&self) -> Self {
         let square = self.a * self.a + self.b * self.b;

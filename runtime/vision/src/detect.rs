@@ -150,7 +150,7 @@ impl Region {
 }
 
 impl DetectSettings {
-    /// The smallest face with the floor applied.
+    /// Width in frame pixels of the smallest face: `min_face_px`, held within 8 to 65,536.
     pub(crate) fn min_face(&self) -> f32 {
         self.min_face_px.clamp(8, 1 << 16) as f32
     }

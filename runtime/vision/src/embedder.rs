@@ -57,7 +57,7 @@ impl Embedder {
         self.model_id
     }
 
-    /// Values of a template.
+    /// How many values a template has.
     #[must_use]
     pub const fn dimension(&self) -> usize {
         self.dimension

@@ -7,9 +7,9 @@ use arcdoor_models::{ChannelOrder, Preprocess};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Channels {
     order: ChannelOrder,
-    /// By plane.
+    /// Subtracted from values of 0..=255, by plane.
     mean: [f32; 3],
-    /// By plane.
+    /// Multiplied after that, by plane.
     scale: [f32; 3],
 }
 
@@ -52,7 +52,7 @@ impl Channels {
         (value - self.mean[plane]) * self.scale[plane]
     }
 
-    /// A run of values of plane `plane`, one a pixel.
+    /// Writes the values of plane `plane` for a run of pixels, one a pixel.
     #[inline]
     pub(crate) fn fill(&self, plane: usize, pixels: &[WidePixel], values: &mut [f32]) {
         let (mean, scale) = (self.mean[plane], self.scale[plane]);

@@ -10,11 +10,12 @@ use arcdoor_frame::RgbView;
 use serde::{Deserialize, Serialize};
 
 const SIDE: usize = TEMPLATE_SIDE as usize;
-/// The face itself within the aligned crop: columns and rows.
+/// The face itself within the aligned crop: columns and rows, in pixels.
 const FACE: [core::ops::Range<usize>; 2] = [20..92, 16..104];
 /// Nose tip before the plane of the eyes, in eye distances.
 const NOSE_DEPTH: f32 = 0.6;
-/// The nose's way from the eyes to the mouth in a level face, and its depth in that unit.
+/// In a level face, how far the nose's tip lies down from the eyes, as a share of the distance from eyes to mouth; and
+/// how far it stands out, in the same unit.
 const NOSE_LEVEL: f32 = 0.56;
 const NOSE_PITCH_DEPTH: f32 = 0.43;
 
