@@ -100,8 +100,8 @@ impl Round {
     }
 }
 
-/// What covers `dimension` values with lengths that are powers of two: the first ones, and, where some are
-/// left, the last ones.
+/// Stretches of a length that is a power of two, the largest up to `dimension`, which cover all values: one at the
+/// beginning and, where that leaves some out, one at the end. The two may overlap.
 fn stretches(dimension: usize) -> (std::ops::Range<usize>, Option<std::ops::Range<usize>>) {
     let length = if dimension == 0 { 0 } else { 1 << dimension.ilog2() };
     (0..length, (length < dimension).then(|| dimension - length..dimension))
