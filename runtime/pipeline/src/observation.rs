@@ -32,7 +32,8 @@ pub enum Observation {
         /// Subjects by score, best first. With a claim, the claimed subject alone; empty where it is not
         /// enrolled, or nobody is.
         contenders: Contenders,
-        /// The best score against those who were reported as not the first of them; none where nobody was.
+        /// The best score against templates that were reported as not the first of `contenders`; none where there are
+        /// none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         impostor: Option<Score>,
     },

@@ -12,7 +12,7 @@ const CAMERA_MS: u64 = 20_000;
 pub enum Purpose {
     /// Somebody new.
     New {
-        /// Takes a person who is enrolled under another name already.
+        /// Whether a person who is enrolled under another name already is taken.
         allow_duplicate: bool,
     },
     /// More views beside those that a subject has.

@@ -121,7 +121,7 @@ impl Recognizer {
         Ok(step)
     }
 
-    /// Decides about one image by itself: no earlier frame counts, and none after it is decided otherwise for it.
+    /// Decides about one image by itself: no earlier frame counts, and it counts for no later one.
     ///
     /// # Errors
     /// As [`step`](Self::step).

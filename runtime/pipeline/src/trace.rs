@@ -34,7 +34,7 @@ pub enum TraceLine {
     Resumed {
         /// When.
         now: Millis,
-        /// What went on.
+        /// What was not forgotten.
         lockout: LockoutState,
     },
     /// One frame.
