@@ -80,9 +80,9 @@ pub enum Problem {
     Changed {
         /// Name in the pack.
         file: String,
-        /// Of the bytes there.
+        /// The sha256 of the bytes that are there.
         found: String,
-        /// Of the manifest.
+        /// The sha256 that the manifest gives.
         expected: String,
     },
     /// A value of the manifest is out of its range.

@@ -140,7 +140,7 @@ impl Pack {
         &self.manifest
     }
 
-    /// Its files, the manifest first; a signature aside.
+    /// The names of its files, the manifest first, without the signature.
     #[must_use]
     pub fn files(&self) -> Vec<String> {
         let graph = |net: &NetFile| net.graph.as_ref().map(|graph| graph.file.clone());
@@ -165,7 +165,7 @@ impl Pack {
         })
     }
 
-    /// Values of a template.
+    /// How many values a template has.
     #[must_use]
     pub fn dimension(&self) -> usize {
         self.manifest.embedder.dimension.unwrap_or_default()
@@ -177,7 +177,7 @@ impl Pack {
         self.calibration.model_id()
     }
 
-    /// What scores mean.
+    /// The table from false match rates to thresholds, for the scores of this embedder.
     #[must_use]
     pub const fn calibration(&self) -> &Calibration {
         &self.calibration
