@@ -114,7 +114,7 @@ impl Impostors {
         self.sorted.partition_point(|comparison| comparison.score >= threshold)
     }
 
-    /// The least rate that the data support.
+    /// The least rate that the data support: [`LEAST_ABOVE`] of all comparisons.
     #[must_use]
     pub fn least_rate(&self) -> f64 {
         LEAST_ABOVE / self.len().max(1) as f64
@@ -230,7 +230,7 @@ impl Impostors {
     }
 }
 
-/// The next of the steps of 0.00001 at or above `score`.
+/// `score` rounded up to a multiple of 0.00001.
 #[must_use]
 pub fn rounded_up(score: f64) -> f32 {
     ((score * 1e5).ceil() / 1e5) as f32
@@ -246,12 +246,12 @@ fn draws(people: usize, seed: u64) -> Vec<u16> {
     draws
 }
 
-/// How often a comparison counts where people were drawn so often.
+/// How often a comparison counts: the product of how often its two people were drawn.
 fn of(draws: &[u16], pair: &Comparison) -> u32 {
     pair.people.iter().map(|person| u32::from(draws[*person as usize])).product()
 }
 
-/// The 2.5th and the 97.5th percentile; none of too few.
+/// The 2.5th and the 97.5th percentile; `None` of no rates.
 fn percentiles(mut rates: Vec<f64>) -> Option<(f64, f64)> {
     rates.sort_by(f64::total_cmp);
     let (first, last) = (rates.len() / 40, rates.len().checked_sub(1 + rates.len() / 40)?);

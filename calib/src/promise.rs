@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 /// 100 doors that keep their promise it is ever said, however often they are looked at.
 pub const ALPHA: f64 = 0.05;
 
-/// Stakes are set on so many rates, each this multiple of the one before: from 1.4 times the promised rate, of which
-/// one learns slowly, to 1,024 times, so that two reports soon after the start suffice.
+/// Stakes are set on so many rates, each [`MULTIPLE`] times the previous one: from 1.4 times the promised rate, of
+/// which one learns slowly, to 1,024 times, so that two reports soon after the start suffice.
 const SHARES: usize = 20;
 const MULTIPLE: f64 = core::f64::consts::SQRT_2;
 
 /// Halvings of an interval of length 1, on its logarithm: far below what a rate is told to.
 const HALVINGS: usize = 60;
-/// The least rate that a lower bound is looked for at.
+/// The least rate that is tried when a lower bound is looked for.
 const LEAST_RATE: f64 = 1e-12;
 
 /// Why a number is no promise, or counts are none.

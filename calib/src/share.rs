@@ -8,9 +8,9 @@ use crate::random::Random;
 pub struct Share {
     /// Hits over trials; not a number where there were none.
     pub value: f64,
-    /// Lower end.
+    /// Lower end of the interval.
     pub low: f64,
-    /// Upper end.
+    /// Upper end of the interval.
     pub high: f64,
 }
 
