@@ -103,7 +103,7 @@ pub enum Finding {
     ForeignHome {
         /// The folder.
         dir: FilePath,
-        /// Whose.
+        /// The user id of its owner.
         uid: u32,
     },
     /// Another process has the home folder; what it holds open is not looked at.
@@ -143,7 +143,7 @@ pub enum Finding {
     DefaultTiles,
     /// Tiles that were measured here are in use.
     MeasuredTiles {
-        /// Layers that have one.
+        /// How many layers have one.
         layers: usize,
     },
     /// A file of tiles that does not fit; the defaults hold.

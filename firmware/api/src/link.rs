@@ -108,9 +108,9 @@ pub enum Link {
     Removed {
         /// The number of the segment's first record.
         first: u64,
-        /// Of its last one.
+        /// The number of its last record.
         last: u64,
-        /// The log's head after that.
+        /// The log's head after the segment's last record.
         head: LogHash,
     },
     /// Denials that were counted and have no records of their own.

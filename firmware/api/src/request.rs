@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::key::KeySource;
 
-/// Photos in one request.
+/// Most photos in one request.
 pub const MAX_PHOTOS: usize = 100_000;
 
 /// Where a request's images come from.
@@ -71,7 +71,7 @@ pub enum Request {
     },
     /// The newest entries of the log.
     Log {
-        /// How many.
+        /// How many, at most.
         count: usize,
         /// Only those about this subject.
         of: Option<SubjectName>,
@@ -94,7 +94,7 @@ pub enum Request {
     Identify {
         /// Photos, each by itself, or frames until one is decided.
         from: Feed,
-        /// Folder for marked copies.
+        /// Folder into which marked copies are written; none: no copies.
         annotate: Option<PathBuf>,
     },
     /// Is it this person? (1:1)

@@ -78,7 +78,7 @@ pub enum Response {
         fault_n: Option<u64>,
         /// Records up to there.
         records: u64,
-        /// Of them, those whose code was checked with their epoch's key.
+        /// How many of these had their code checked with their epoch's key.
         sealed: u64,
         /// The number of the first that is still there.
         first: Option<u64>,
@@ -104,7 +104,7 @@ pub enum Response {
         #[serde(flatten)]
         promise: Promised,
     },
-    /// A photo was identified.
+    /// A photo or a frame was identified.
     Identified {
         /// The file, or the frame's number.
         photo: String,
@@ -114,7 +114,7 @@ pub enum Response {
         /// The marked copy.
         annotated: Option<FilePath>,
     },
-    /// A photo was verified.
+    /// A photo or a frame was verified.
     Verified {
         /// The file, or the frame's number.
         photo: String,
@@ -182,7 +182,7 @@ pub enum Response {
     Imported {
         /// How many are new here.
         subjects: usize,
-        /// Whose name was taken, and who was left out.
+        /// Names that were taken here: these subjects were left out.
         skipped: Vec<SubjectName>,
     },
     /// The gallery is under a new key.
@@ -207,7 +207,7 @@ pub enum Response {
         version: u64,
         /// The embedder's id.
         model_id: String,
-        /// Values of a template.
+        /// How many values a template has.
         dimension: usize,
         /// File and licence of each network.
         networks: Vec<[String; 2]>,
@@ -243,17 +243,17 @@ pub enum Response {
         outputs: usize,
         /// Rows and columns of its kernel.
         kernel: [usize; 2],
-        /// From one output pixel to the next.
+        /// Input pixels from one output pixel to the next.
         stride: usize,
         /// Zeros above, left of, below and right of the input.
         pads: [usize; 4],
-        /// What it has without a tuning.
+        /// How it is computed without a tuning.
         default: LayerForm,
-        /// Microseconds with it.
+        /// Microseconds of one run with `default`.
         default_us: f64,
         /// The fastest; the default where nothing was clearly faster.
         chosen: LayerForm,
-        /// Microseconds with it.
+        /// Microseconds of one run with `chosen`.
         chosen_us: f64,
     },
     /// A whole network was measured with the defaults and tuned.
@@ -262,11 +262,11 @@ pub enum Response {
         file: String,
         /// Width and height of its input.
         input: [usize; 2],
-        /// Microseconds with the defaults, median.
+        /// Microseconds of one run with the defaults, median.
         before_us: f64,
-        /// Microseconds tuned, median.
+        /// Microseconds of one run with the chosen forms, median.
         after_us: f64,
-        /// Greatest difference of an output, of the greatest value; 0: the same bits.
+        /// Greatest difference of an output, as a share of its greatest value; 0: the same bits.
         difference: f32,
     },
     /// Tuning ended.
@@ -282,7 +282,7 @@ pub enum Response {
     TraceEnded {
         /// The file.
         file: FilePath,
-        /// Its size.
+        /// Its size in bytes.
         bytes: u64,
         /// Why; none: it is full.
         error: Option<String>,
@@ -323,9 +323,9 @@ pub enum Response {
 pub enum NoteStanding {
     /// None was given.
     NotGiven,
-    /// The log still holds what it knows.
+    /// The log still holds the record that it names, unchanged.
     Held,
-    /// What it knows was removed for its age or size, or lies beyond what is wrong.
+    /// The record that it names was removed for its age or size, or lies beyond the first fault.
     Gone,
     /// This log did not sign it.
     NotSigned,

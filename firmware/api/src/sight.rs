@@ -6,7 +6,7 @@ use arcdoor_core::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A [`Decision`] without what belongs to it.
+/// A [`Decision`] without its subject, score and reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -68,13 +68,13 @@ pub struct Sight {
     pub faces: usize,
     /// The best candidate's name; for `verify` the name that was asked for.
     pub candidate: Option<SubjectName>,
-    /// Its number.
+    /// The candidate's number.
     pub subject: Option<SubjectId>,
-    /// Its score, -1 to 1; none where no probe was made.
+    /// The candidate's score, -1 to 1; none where no probe was made.
     pub score: Option<f32>,
     /// The least score that is accepted.
     pub threshold: f32,
-    /// What that threshold rests on, where it was not counted.
+    /// What that threshold rests on; left out of JSON where it was counted.
     #[serde(default, skip_serializing_if = "Basis::is_counted")]
     pub threshold_basis: Basis,
     /// What was decided.
@@ -146,14 +146,14 @@ pub enum Advice {
     LowQuality {
         /// Its weakest part.
         part: QualityPart,
-        /// Of 100.
+        /// That part's value, 0 to 100.
         value: u8,
     },
     /// Views of the subject itself are as near to an impostor as to each other.
     DeniesOwn {
-        /// How many.
+        /// How many of the views.
         views: usize,
-        /// Of how many.
+        /// How many views were compared.
         of: usize,
     },
 }
