@@ -1,4 +1,4 @@
-//! The way of an error around nokhwa.
+//! How an error of ours gets past nokhwa, whose own errors are texts.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -157,7 +157,7 @@ const fn resolution(mode: &Mode) -> Resolution {
     Resolution { width_x: mode.width, height_y: mode.height }
 }
 
-/// A rate as nokhwa counts it: rounded, and at least 1.
+/// A rate as nokhwa counts it: whole frames a second, rounded, and at least 1.
 fn whole(rate: Option<Rate>) -> u32 {
     rate.map_or(1, |rate| (rate.per_second().round() as u32).max(1))
 }
