@@ -16,9 +16,9 @@ use arcdoor_api::{Content, Link, LogHash, Record};
 pub enum Noted {
     /// No note was given.
     NotGiven,
-    /// The log still holds what the note knows.
+    /// The log still holds the record that the note names, unchanged.
     Held,
-    /// What the note knows was removed for its age or size, or lies beyond the first fault.
+    /// The record that the note names was removed for its age or size, or lies beyond the first fault.
     Gone,
     /// The note is not signed by this log, as the verification key says: it proves nothing.
     NotSigned,
@@ -29,7 +29,7 @@ pub enum Noted {
 pub struct Report {
     /// Records up to the first fault.
     pub records: u64,
-    /// The first that is there.
+    /// The number of the first record that is there.
     pub first: Option<u64>,
     /// The head after the last that is good.
     pub head: Option<Head>,
@@ -95,7 +95,7 @@ fn is_signed(note: &Note, key: Option<&VerificationKey>) -> bool {
     key.is_none_or(|key| note.is_signed_by(&key.signer().verifying_key()))
 }
 
-/// On the way along the log.
+/// What is known while the records are gone through, from the oldest on.
 struct Walk<'a> {
     key: Option<&'a VerificationKey>,
     state: Found,
@@ -251,7 +251,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// What only shows at the end.
+    /// Checks what only shows after the last record.
     fn end(&mut self) -> Step {
         let last = self.place.last.unwrap_or(0);
         if let Some(start) = self.start.filter(|_| !self.is_start_told) {

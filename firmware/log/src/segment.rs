@@ -9,7 +9,7 @@ use arcdoor_api::{Content, Link, LogHash, UtcTime};
 pub const SEGMENT_BYTES: u64 = 256 << 10;
 /// When a segment is this old, in seconds, the next begins: what is removed for its age is at most so much older.
 pub const SEGMENT_S: u64 = 7 * 86_400;
-/// More is never written to one, and never read of one.
+/// The most bytes that are written to a segment, and that are read of one.
 const MOST_BYTES: u64 = 2 * SEGMENT_BYTES;
 
 const DIGITS: usize = 20;
@@ -66,7 +66,7 @@ pub(crate) struct Heading {
     pub(crate) began: UtcTime,
     pub(crate) epoch: u32,
     pub(crate) log: LogHash,
-    /// The log's head before it.
+    /// The log's head before its first record.
     pub(crate) before: LogHash,
 }
 

@@ -20,7 +20,7 @@ const NEXT: &str = "state.next";
 const MAGIC: [u8; 8] = *b"ADLOGST1";
 const BYTES: usize = 8 + 4 + KEY_BYTES + KEY_BYTES + 32 + 8 + 8 + 8 + 1 + 8 + 32 + 32;
 
-/// A place in the chain with its key, where it lies in the files, and what does not change.
+/// Which log it is, and a place in it: its key, its head, and where in the files it lies.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     /// Which log.
