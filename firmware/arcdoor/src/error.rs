@@ -107,7 +107,7 @@ pub enum Error {
     TunedValues {
         /// The network's file.
         file: String,
-        /// Greatest difference of an output, of the greatest value.
+        /// Greatest difference of an output, as a share of its greatest value.
         difference: f32,
     },
     /// Recognition failed.
@@ -185,7 +185,7 @@ pub enum Error {
         /// How many.
         least: usize,
     },
-    /// Mistyped.
+    /// The passphrase and its repetition differ.
     #[error("the two passphrases differ; nothing was changed")]
     PassphrasesDiffer,
     /// The gallery says something strange about its key.
@@ -262,7 +262,7 @@ pub enum Error {
     OlderPack {
         /// The pack's name.
         name: String,
-        /// Of the one at hand.
+        /// The version of the pack that is to be installed.
         offered: u64,
         /// The highest that was ever installed here.
         installed: u64,
@@ -329,7 +329,7 @@ pub enum Error {
         reason.map_or("no frame came", RetryReason::text)
     )]
     NoView {
-        /// How long it looked.
+        /// For how many seconds it looked into the camera.
         seconds: u64,
         /// What would have helped at last; none: no frame came.
         reason: Option<RetryReason>,

@@ -23,13 +23,14 @@ pub const MOST_FAILURES: u32 = 30;
 pub struct Decided {
     /// For people and programs.
     pub sight: Sight,
-    /// What it was held against, and what was observed.
+    /// The rules it was decided by, and what was observed; none of a frame that failed.
     pub recorded: Option<(Rules, TraceEntry)>,
-    /// What recognition went on with that was loaded for this frame: no earlier one was remembered.
+    /// Where recognition was loaded for this frame, the lockout that it went on with: all else of earlier frames was
+    /// forgotten.
     pub resumed: Option<LockoutState>,
     /// Why the attempt before this frame failed, where it did: to be logged as well.
     pub before: Option<DenyReason>,
-    /// Whether the decision is no repetition of the one before.
+    /// Whether the decision ends an attempt, and does not repeat an earlier one about the same face.
     pub ends_attempt: bool,
 }
 
@@ -40,7 +41,7 @@ impl Decided {
     }
 }
 
-/// What the loop asks of a device; the place where tests put faults.
+/// What the loop asks of a device. A trait, so that tests can put a device that fails in its place.
 pub trait Decider {
     /// Where the next frame goes.
     ///

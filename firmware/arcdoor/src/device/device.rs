@@ -48,8 +48,8 @@ impl Options {
     }
 }
 
-/// One device: a home folder, held for as long as it lives, and what is open of it. Pack, recognition and gallery are opened when the first request
-/// needs them, and stay open as long as the device lives.
+/// One device: a home folder, held for as long as it lives, and what is open of it. Pack, recognition and gallery are
+/// opened when the first request needs them, and stay open as long as the device lives.
 pub struct Device {
     home: Home,
     hold: HomeLock,
@@ -62,7 +62,7 @@ pub struct Device {
     /// What recognition goes on with when it is loaded anew.
     lockout: Lockout,
     gallery: Option<Opened>,
-    /// For a gallery of so many templates.
+    /// The thresholds, and the number of templates that they were computed for.
     thresholds: Option<(usize, Thresholds)>,
     journal: Journal,
 }
@@ -73,7 +73,7 @@ pub struct Work<'a> {
     pub recognition: &'a mut Recognition,
     /// Who is enrolled.
     pub gallery: &'a mut Gallery,
-    /// Where it is noted.
+    /// Where decisions are noted.
     pub journal: &'a mut Journal,
     /// What decisions are held against, for the gallery as it is now.
     pub rules: Rules,
@@ -191,7 +191,7 @@ impl Device {
         let began = self.note(&Entry::Began { act, subject }, at)?;
         let done = work(self);
         if done.is_err() {
-            // The first reason is told.
+            // The first error is the one to report.
             let _ = self.note(&Entry::Failed { began }, at);
         }
         done
@@ -343,7 +343,7 @@ impl Device {
         self.recognition = None;
     }
 
-    /// Keeps the lockout, and the denials that lead to one, for whoever starts next.
+    /// Keeps the lockout, and the denials that lead to one, in the home, for the next start.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -367,7 +367,7 @@ impl Device {
     }
 }
 
-/// What a slot holds; opened where it holds nothing.
+/// What `slot` holds; where it holds nothing, `open` fills it first.
 fn open_once<T>(slot: &mut Option<T>, open: impl FnOnce() -> Result<T, Error>) -> Result<&mut T, Error> {
     let value = match slot.take() {
         Some(value) => value,

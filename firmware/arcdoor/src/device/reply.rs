@@ -27,7 +27,7 @@ impl<F: FnMut(&Response) -> Result<(), Error>> Reply for F {
 pub struct Now {
     /// On a clock that never jumps, since some start.
     pub at: Millis,
-    /// As the world has it; it may jump.
+    /// The time of day in UTC; it may jump, for somebody may set the clock.
     pub utc: UtcTime,
 }
 

@@ -52,7 +52,7 @@ pub fn replace(path: &Path, contents: &[u8]) -> Result<(), Error> {
         File::open(folder)?.sync_all()
     })();
     if written.is_err() {
-        // The first reason is told.
+        // The first error is the one to report.
         let _ = fs::remove_file(&part);
     }
     written.map_err(failed)

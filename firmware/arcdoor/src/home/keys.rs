@@ -71,7 +71,7 @@ impl Opened {
     }
 }
 
-/// Tries a key.
+/// Opens the gallery with a key that is tried.
 type Opener<'a> = dyn Fn(&GalleryKey) -> Result<Gallery, GalleryError> + 'a;
 
 const GALLERY: &str = "gallery.redb";
@@ -83,11 +83,11 @@ const STAGED: &str = "gallery.key.new";
 #[derive(Debug)]
 pub struct Keys<F> {
     folder: F,
-    /// For messages.
+    /// The folder's path, for messages.
     dir: PathBuf,
     /// The home's word on the source.
     pin: Option<Pin>,
-    /// Whether a key from any source is taken, whatever that says.
+    /// Whether a key from any source is taken, whatever `pin` says.
     any_source: bool,
     /// Whether nothing may be written, neither in the gallery nor beside it.
     only_looks: bool,

@@ -5,7 +5,7 @@ use arcdoor_gallery::{GalleryKey, KEY_BYTES};
 use argon2::{Algorithm, Argon2, Params, Version};
 use zeroize::Zeroizing;
 
-/// Characters below which a new passphrase is refused.
+/// The fewest characters that a new passphrase may have.
 pub const LEAST_CHARS: usize = 12;
 /// Longest passphrase, in bytes.
 pub const MAX_BYTES: u64 = 1024;

@@ -19,13 +19,13 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
-/// Probes that settings may ask to keep.
+/// Most probes that settings may ask to keep.
 pub const MOST_PROBES: usize = 256;
-/// Hours that settings may ask to keep them for.
+/// Most hours that settings may ask to keep them for.
 pub const MOST_HOURS: u64 = 30 * 24;
 
 const HEAD_BYTES: usize = 8 + 8 + 4 + 2;
-/// Nonce and tag come to 40 bytes.
+/// The head, 40 bytes of nonce and tag, and the largest template in f32.
 const SLOT_BYTES: usize = HEAD_BYTES + 40 + 4 * MAX_DIMENSION;
 
 /// What a probe belongs to: an entry of the log.

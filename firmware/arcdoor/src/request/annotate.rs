@@ -46,7 +46,7 @@ impl Annotator {
             encode_png(image.view()).map_err(|source| Error::Annotate { path: self.dir.clone(), source })?;
         let (path, mut file) = self.free(photo)?;
         file.write_all(&png).map_err(|source| {
-            // The first reason is told.
+            // The first error is the one to report.
             let _ = std::fs::remove_file(&path);
             Error::File { path: path.clone(), source }
         })?;

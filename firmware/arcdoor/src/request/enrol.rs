@@ -119,7 +119,7 @@ struct Job {
 }
 
 impl Job {
-    /// Offers the present image; none: the enrolment wants no more.
+    /// Offers the present image to the enrolment; `None`: it wants no more.
     fn offer(&mut self, device: &mut Device, photo: String, now: Now) -> Result<Option<View>, Error> {
         let (reason, quality) = match device.recognition()?.offer(&mut self.enrolment, now.at)? {
             EnrolmentStep::Taken { quality } => (None, Some(quality)),
@@ -219,7 +219,7 @@ fn store(
     })
 }
 
-/// What photos of which none could be used come to.
+/// Answers for photos of which none could be used.
 fn nothing(
     gallery: &Gallery,
     name: SubjectName,

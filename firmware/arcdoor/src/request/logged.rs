@@ -12,7 +12,7 @@ pub(super) struct Export {
     pub(super) at: UtcTime,
     /// Where.
     pub(super) file: PathBuf,
-    /// Where it lay until it was whole, if the log knows of no end.
+    /// Where it lay until it was whole; none where the log says how the export ended.
     pub(super) part: Option<PathBuf>,
 }
 
