@@ -108,7 +108,7 @@ pub enum Decision {
     },
     /// Somebody was seen well enough, and is not let in.
     Denied {
-        /// Why.
+        /// Why nobody is let in.
         reason: DenyReason,
     },
     /// Nothing can be said yet.
