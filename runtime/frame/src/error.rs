@@ -8,13 +8,13 @@ pub enum FrameError {
     /// Width, height or stride do not fit the bytes.
     #[error("{width}x{height} pixels with {stride} bytes a row do not fit {bytes} bytes")]
     Shape {
-        /// Pixels.
+        /// Width in pixels.
         width: u32,
-        /// Pixels.
+        /// Height in pixels.
         height: u32,
         /// Bytes from row to row.
         stride: usize,
-        /// Bytes there are.
+        /// How many bytes there are.
         bytes: usize,
     },
     /// The header asks for more than the limits allow; nothing was decoded.
@@ -22,9 +22,9 @@ pub enum FrameError {
         "the image is {width}x{height}; at most {max_side} a side and {max_pixels} pixels are accepted: scale it down"
     )]
     TooLarge {
-        /// Pixels.
+        /// Width in pixels.
         width: u64,
-        /// Pixels.
+        /// Height in pixels.
         height: u64,
         /// Longest side accepted.
         max_side: u32,
@@ -78,9 +78,9 @@ pub enum FrameError {
     Odd {
         /// The format's name.
         format: &'static str,
-        /// Pixels.
+        /// Width in pixels.
         width: u32,
-        /// Pixels.
+        /// Height in pixels.
         height: u32,
         /// " and height", where that is so.
         also_height: &'static str,
@@ -91,7 +91,7 @@ pub enum FrameError {
     /// The file cannot be read or written.
     #[error("{}: {cause}", path.display())]
     File {
-        /// Where.
+        /// The file's path.
         path: PathBuf,
         /// The system's words.
         cause: std::io::Error,

@@ -32,13 +32,13 @@ impl<'a> RgbView<'a> {
         }
     }
 
-    /// Pixels.
+    /// Width in pixels.
     #[must_use]
     pub const fn width(&self) -> u32 {
         self.width
     }
 
-    /// Pixels.
+    /// Height in pixels.
     #[must_use]
     pub const fn height(&self) -> u32 {
         self.height
@@ -119,13 +119,13 @@ impl RgbImage {
         (self.width, self.height) = (width, height);
     }
 
-    /// Pixels.
+    /// Width in pixels.
     #[must_use]
     pub const fn width(&self) -> u32 {
         self.width
     }
 
-    /// Pixels.
+    /// Height in pixels.
     #[must_use]
     pub const fn height(&self) -> u32 {
         self.height
