@@ -25,9 +25,9 @@ pub struct Similarity {
     pub a: f64,
     /// Scale times the sine of the angle.
     pub b: f64,
-    /// Shift to the right.
+    /// Shift to the right, in target pixels.
     pub tx: f64,
-    /// Shift downwards.
+    /// Shift downwards, in target pixels.
     pub ty: f64,
 }
 

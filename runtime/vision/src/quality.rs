@@ -32,7 +32,7 @@ pub struct Measures {
     pub roll_deg: f32,
     /// Mean grey level of the face, 0..=255.
     pub luma: f32,
-    /// Standard deviation of its grey levels.
+    /// Standard deviation of the face's grey levels, 0..=127.5.
     pub contrast: f32,
     /// Share of the face that is black (up to 5) or burnt out (from 250), 0..=1.
     pub clipped: f32,
