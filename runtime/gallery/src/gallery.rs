@@ -328,7 +328,7 @@ impl Gallery {
         self.position(id).ok().map(|at| &self.subjects[at])
     }
 
-    /// Subjects enrolled.
+    /// How many subjects are enrolled.
     #[must_use]
     pub fn len(&self) -> usize {
         self.subjects.len()
@@ -359,7 +359,7 @@ impl Gallery {
         self.meta.model_id
     }
 
-    /// Values in a template.
+    /// How many values a template has.
     #[must_use]
     pub const fn dimension(&self) -> usize {
         self.meta.dimension as usize
