@@ -45,7 +45,7 @@ pub struct RecipeNet {
     pub source_file: String,
     /// SHA-256 of that file, 64 hex digits.
     pub source_sha256: String,
-    /// Name in the pack.
+    /// Name that the rewritten file has in the pack.
     pub file: String,
     /// Outputs by name.
     pub outputs: Vec<String>,
