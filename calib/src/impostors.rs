@@ -54,7 +54,7 @@ pub struct TailCheck {
 }
 
 impl TailCheck {
-    /// The ratio of the split in the middle: 1 where the fit promises what is then seen.
+    /// The median of the ratios: 1 where the fit promises just the rate that is then seen.
     #[must_use]
     pub fn median(&self) -> f64 {
         self.ratios[self.ratios.len() / 2]

@@ -11,7 +11,7 @@ pub const ALPHA: f64 = 0.05;
 const SHARES: usize = 20;
 const MULTIPLE: f64 = core::f64::consts::SQRT_2;
 
-/// Halvings of an interval of length 1, on its logarithm: far below what a rate is told to.
+/// Halvings of the interval from [`LEAST_RATE`] to 1, on a logarithmic scale: far finer than a rate is printed.
 const HALVINGS: usize = 60;
 /// The least rate that is tried when a lower bound is looked for.
 const LEAST_RATE: f64 = 1e-12;
@@ -103,13 +103,13 @@ impl Tally {
         Ok(Self { attempts, reports })
     }
 
-    /// Attempts.
+    /// How many attempts ended, granted or not.
     #[must_use]
     pub const fn attempts(&self) -> u64 {
         self.attempts
     }
 
-    /// Reported wrong grants.
+    /// How many of them were grants that were reported as wrong.
     #[must_use]
     pub const fn reports(&self) -> u64 {
         self.reports
@@ -145,7 +145,7 @@ impl Promise {
         if rate > 0.0 && rate < 1.0 { Ok(Self(rate)) } else { Err(PromiseError::Rate(rate)) }
     }
 
-    /// The rate.
+    /// The promised rate, above 0 and below 1.
     #[must_use]
     pub const fn rate(self) -> f64 {
         self.0
