@@ -89,14 +89,14 @@ pub enum Finding {
     PrivateHome {
         /// The folder.
         dir: FilePath,
-        /// Its mode's last nine bits.
+        /// Its permissions: the last nine bits of its mode.
         mode: u32,
     },
     /// Others may look into the home folder.
     OpenHome {
         /// The folder.
         dir: FilePath,
-        /// Its mode's last nine bits.
+        /// Its permissions: the last nine bits of its mode.
         mode: u32,
     },
     /// The home folder is another user's.
@@ -180,7 +180,7 @@ pub enum Finding {
     Thresholds {
         /// The least score that `identify` accepts.
         identify: f32,
-        /// What it rests on.
+        /// What that threshold rests on.
         identify_basis: Basis,
         /// The share of strangers that may be taken for somebody.
         fpir: f64,
@@ -190,7 +190,7 @@ pub enum Finding {
         fnir: f64,
         /// The least score that `verify` accepts.
         verify: f32,
-        /// What it rests on.
+        /// What that threshold rests on.
         verify_basis: Basis,
         /// The false match rate that it promises.
         target_fmr: f64,
@@ -215,7 +215,7 @@ pub enum Finding {
     NoProbes,
     /// Probes of grants are kept.
     Probes {
-        /// Of how many of the newest.
+        /// Of the newest grants, how many at most.
         most: usize,
         /// For how many hours.
         hours: u64,
@@ -252,7 +252,7 @@ pub enum Finding {
 }
 
 impl Finding {
-    /// How bad it is.
+    /// Whether it is in order, works with a drawback, or does not work.
     #[must_use]
     pub const fn health(&self) -> Health {
         match self {

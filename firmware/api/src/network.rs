@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 /// An operator that the plan does not run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnsupportedNode {
-    /// As ONNX calls it.
+    /// The operator's name in ONNX, such as `Conv`.
     pub operator: String,
     /// Name of the tensor that it makes.
     pub node: String,
-    /// Why.
+    /// Why the plan does not run it.
     pub why: String,
 }
 

@@ -50,7 +50,7 @@ pub enum Request {
     },
     /// Store other templates of a person who is enrolled.
     ReEnrol {
-        /// Who.
+        /// The subject's name.
         name: SubjectName,
         /// Photos or frames of that person alone.
         from: Feed,
@@ -66,7 +66,7 @@ pub enum Request {
     },
     /// Remove what denies being this person.
     ForgetImpostors {
-        /// Whose.
+        /// The subject's name.
         name: SubjectName,
     },
     /// The newest entries of the log.
@@ -80,7 +80,7 @@ pub enum Request {
     },
     /// A grant of the log was wrong: its probe denies from now on.
     LogWrong {
-        /// The entry's number.
+        /// The number of the log's entry.
         entry: u64,
     },
     /// Whether the log is what was written. The verification key comes beside the request, where there is one.
@@ -99,7 +99,7 @@ pub enum Request {
     },
     /// Is it this person? (1:1)
     Verify {
-        /// Who it should be.
+        /// The name of the subject that it should be.
         name: SubjectName,
         /// Photos, each by itself, or frames until one is decided.
         from: Feed,
@@ -108,12 +108,12 @@ pub enum Request {
     List,
     /// One subject.
     Show {
-        /// Who.
+        /// The subject's name.
         name: SubjectName,
     },
     /// Remove a subject and its templates.
     Revoke {
-        /// Who.
+        /// The subject's name.
         name: SubjectName,
         /// Whether what the disk still holds of it is overwritten.
         erase: bool,
@@ -125,7 +125,7 @@ pub enum Request {
     },
     /// Enrol everybody of such a file.
     Import {
-        /// The file.
+        /// A file that an export wrote.
         file: PathBuf,
     },
     /// Seal the gallery under a new key.

@@ -19,11 +19,11 @@ use crate::time::UtcTime;
 pub enum Response {
     /// An enrolment ended.
     Enrolled {
-        /// Who.
+        /// The subject's name.
         name: SubjectName,
         /// The new id; none: no photo or frame was good enough, nothing was stored.
         subject: Option<SubjectId>,
-        /// Templates stored.
+        /// How many templates the subject has now.
         templates: usize,
         /// What became of each photo or frame.
         views: Vec<View>,
@@ -36,7 +36,7 @@ pub enum Response {
     NotThisPerson {
         /// Who it is not.
         name: SubjectName,
-        /// The id.
+        /// The subject's number in its gallery.
         subject: SubjectId,
         /// The entry of the log that was wrong.
         wrong: Option<u64>,
@@ -51,9 +51,9 @@ pub enum Response {
     },
     /// Nobody is denied being this subject any more.
     ImpostorsForgotten {
-        /// Who.
+        /// The subject's name.
         name: SubjectName,
-        /// The id.
+        /// The subject's number in its gallery.
         subject: SubjectId,
         /// Templates removed.
         impostors: usize,
@@ -93,7 +93,7 @@ pub enum Response {
     },
     /// The log's head, signed.
     LogNote {
-        /// Its newest record.
+        /// The number of its newest record.
         n: u64,
         /// The whole note, lines and signature.
         note: String,
@@ -136,7 +136,7 @@ pub enum Response {
     },
     /// A photo that could not be read or seen; the others go on.
     Failed {
-        /// The file.
+        /// The photo's file.
         photo: String,
         /// The exit code that goes with it.
         code: u8,
@@ -145,22 +145,22 @@ pub enum Response {
     },
     /// An enrolled subject.
     Subject {
-        /// Who.
+        /// The subject's name.
         name: SubjectName,
-        /// The id.
+        /// The subject's number in its gallery.
         subject: SubjectId,
-        /// Templates stored.
+        /// How many templates the subject has.
         templates: usize,
         /// Templates of others that deny being this subject.
         impostors: usize,
-        /// When, in seconds since 1970 (UTC).
+        /// When it was enrolled, in seconds since 1970 (UTC).
         enrolled_unix_s: u64,
     },
     /// A subject is gone.
     Revoked {
-        /// Who it was.
+        /// The name that the subject had.
         name: SubjectName,
-        /// The id, never used again.
+        /// The number that the subject had; nobody gets it again.
         subject: SubjectId,
         /// Templates removed.
         templates: usize,
@@ -175,7 +175,7 @@ pub enum Response {
     Exported {
         /// The file.
         file: FilePath,
-        /// How many.
+        /// How many subjects.
         subjects: usize,
     },
     /// Subjects came from a file.
@@ -192,7 +192,7 @@ pub enum Response {
     },
     /// What is wrong with a pack; the exit code is 4.
     PackProblem {
-        /// The folder.
+        /// The pack's folder.
         dir: FilePath,
         /// The problem, and what to do.
         problem: String,
@@ -201,7 +201,7 @@ pub enum Response {
     PackWhole {
         /// Its name.
         name: String,
-        /// The folder.
+        /// The pack's folder.
         dir: FilePath,
         /// Which of the packs of this name it is.
         version: u64,
@@ -302,14 +302,14 @@ pub enum Response {
     },
     /// A trace was decided again to its end.
     ReplayEnded {
-        /// Its frames.
+        /// How many frames it has.
         frames: u64,
     },
     /// A check of the doctor.
     Check {
         /// What was looked at.
         check: Check,
-        /// How it is.
+        /// How the check ended.
         health: Health,
         /// What was found.
         #[serde(flatten)]
@@ -369,32 +369,32 @@ pub enum Remain {
 pub enum Progress {
     /// A photo is looked at.
     Photo {
-        /// From 1.
+        /// The photo's number, from 1.
         number: usize,
-        /// Of how many.
+        /// How many photos there are.
         of: usize,
     },
     /// An enrolment in front of a camera goes on.
     Views {
         /// Views taken.
         taken: usize,
-        /// Of how many.
+        /// How many the enrolment takes.
         of: usize,
         /// Why the newest frame was not taken; none: it was.
         reason: Option<RetryReason>,
     },
     /// A layer is measured.
     Layer {
-        /// From 1.
+        /// The layer's number, from 1.
         number: usize,
-        /// Of how many.
+        /// How many layers are measured.
         of: usize,
     },
     /// A whole network is measured.
     Network {
-        /// From 1.
+        /// The network's number, from 1.
         number: usize,
-        /// Of how many.
+        /// How many networks are measured.
         of: usize,
     },
     /// The work is over.

@@ -51,7 +51,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// For people.
+    /// The reason in words, for people.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
@@ -64,7 +64,7 @@ impl Reason {
 /// What was observed and decided on one image: a photo or a frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sight {
-    /// Faces found.
+    /// How many faces were found.
     pub faces: usize,
     /// The best candidate's name; for `verify` the name that was asked for.
     pub candidate: Option<SubjectName>,
@@ -133,9 +133,9 @@ pub enum Advice {
     },
     /// Somebody else is nearly a match.
     CloseTo {
-        /// Who.
+        /// The subject's name.
         name: SubjectName,
-        /// The number.
+        /// The subject's number in its gallery.
         subject: SubjectId,
         /// The best score of these views against that subject.
         score: f32,
