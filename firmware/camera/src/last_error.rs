@@ -21,7 +21,7 @@ impl LastError {
         text
     }
 
-    /// The error behind what nokhwa says; of a capture that keeps none, what it says.
+    /// The error that was kept behind nokhwa's `said`; where none was kept, `said` itself.
     pub(crate) fn take(&self, said: NokhwaError) -> CameraError {
         self.0.take().unwrap_or(CameraError::Backend(said))
     }
