@@ -61,7 +61,7 @@ pub struct FaceMark<'a> {
 /// target is left out: `target` is never asked for a pixel outside its own bounding box.
 ///
 /// # Errors
-/// The target's own.
+/// When the target fails to draw.
 pub fn draw_overlay<T>(target: &mut T, faces: &[FaceMark<'_>]) -> Result<(), T::Error>
 where
     T: DrawTarget<Color = Rgb888>,
