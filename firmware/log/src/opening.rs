@@ -90,7 +90,7 @@ impl<F: Folder> Log<F> {
     }
 }
 
-/// Of every segment, oldest first. One whose heading was damaged has what is known from the one before.
+/// The headings of all segments, oldest first. A segment with a damaged heading takes over that of the segment before.
 fn headings<F: Folder>(folder: &F) -> Result<Vec<Heading>, LogError> {
     let mut headings = Vec::new();
     let mut before = Heading {

@@ -60,7 +60,7 @@ impl Report {
 /// With the verification `key`, each record's code is checked with its own epoch's key, derived from that one: whoever
 /// took the board cannot have changed what was sealed in epochs before. Without it, the order of the records, their
 /// numbers and the heads at the segments' beginnings are checked, and the codes of the present epoch alone: that finds
-/// damage, and nobody who has the card and knows this format.
+/// damage, but not the changes of somebody who has the card and knows this format.
 ///
 /// A `note` that somebody kept is the only thing that tells a log whose end was cut off, within the present epoch, from
 /// one that never was longer. It needs no key: what is wrong before its record is found by the chain alone.
