@@ -182,7 +182,7 @@ pub enum Error {
     /// A new passphrase that would be guessed.
     #[error("a passphrase has at least {least} characters")]
     ShortPassphrase {
-        /// How many.
+        /// The fewest characters that it may have.
         least: usize,
     },
     /// The passphrase and its repetition differ.
@@ -366,7 +366,7 @@ pub enum Error {
     FramesFail(u32),
 }
 
-/// What is wrong with a file names it; what is wrong with an image does not.
+/// The message about a photo: an error of its file names the file already, an error of its image does not.
 fn photo(path: &Path, source: &FrameError) -> String {
     match source {
         FrameError::File { .. } | FrameError::NotAFile(_) => source.to_string(),

@@ -34,7 +34,7 @@ use std::process::ExitCode;
 /// Parses the process's arguments, does what they ask for, prints.
 #[must_use]
 pub fn main() -> ExitCode {
-    // Faults that are caught become errors with advice; who mends them wants the place, nobody a stack.
+    // A panic that is caught becomes an error with advice; for whoever mends it, its place in the code is printed.
     std::panic::set_hook(Box::new(|fault| {
         let place = fault.location().map(ToString::to_string).unwrap_or_default();
         // A closed stderr leaves nobody to tell.
@@ -150,8 +150,8 @@ fn carry_out(
     }
 }
 
-/// Must work where the settings are broken, while somebody else has the home, and where nobody is there to type a
-/// passphrase.
+/// Runs the doctor. It must work where the settings are broken, while another process has the home, and where nobody
+/// is there to type a passphrase.
 fn examine(home: Home, options: Options, reply: &mut dyn Reply) -> Result<Outcome, Error> {
     let (hold, in_use) = match HomeLock::take(&home, Access::Read) {
         Ok(hold) => (hold, None),

@@ -12,7 +12,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 /// Prints answers on stdout, and how far the work is on stderr.
 pub(super) struct Printer {
     out: Box<dyn Write>,
-    /// None: JSON.
+    /// Prints text; none: answers are printed as JSON.
     text: Option<Text>,
     /// Why nothing is printed any more. A request ends as it decided, whoever listens: who was denied must not be granted
     /// because nobody read the answer.

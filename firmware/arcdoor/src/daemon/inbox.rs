@@ -22,7 +22,7 @@ pub struct Asked {
     pub request: Request,
     /// The passphrases that it needs.
     pub secrets: Secrets,
-    /// Who asked.
+    /// Who asked, and gets the answers.
     pub caller: Box<dyn Caller + Send>,
 }
 

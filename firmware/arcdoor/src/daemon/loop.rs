@@ -21,7 +21,7 @@ pub const MOST_FAILURES: u32 = 30;
 
 /// A frame's decision, and what a trace records of it.
 pub struct Decided {
-    /// For people and programs.
+    /// What is printed and logged of it.
     pub sight: Sight,
     /// The rules it was decided by, and what was observed; none of a frame that failed.
     pub recorded: Option<(Rules, TraceEntry)>,
@@ -122,7 +122,7 @@ pub struct Loop<'a, D, I> {
     clock: &'a dyn Clock,
     inbox: I,
     trace: Option<Trace>,
-    /// What was noted last: a person who stands there is one entry.
+    /// The decision that was logged last, and not again while it repeats: a person who stays is one entry.
     noted: Option<(Verdict, Option<Reason>, Option<SubjectId>)>,
     failures: u32,
 }

@@ -26,7 +26,7 @@ use arcdoor_vision::tuning::Tuning;
 pub struct Options {
     /// The pack's name or folder.
     pub pack: Option<String>,
-    /// The detector.
+    /// Which detector looks for faces.
     pub detector: Option<DetectorKind>,
     /// What runs the networks.
     pub engine: Option<EngineName>,
@@ -162,12 +162,12 @@ impl Device {
         &self.gone_keys
     }
 
-    /// Where everything is noted.
+    /// The log and the probes.
     pub const fn journal(&mut self) -> &mut Journal {
         &mut self.journal
     }
 
-    /// Notes an operator's act, safely; the number of its entry.
+    /// Notes an operator's act in the log, durably; returns the number of its entry.
     ///
     /// # Errors
     /// When the log cannot be written.

@@ -17,7 +17,8 @@ use std::path::Path;
 pub struct Recognition {
     recognizer: Recognizer,
     image: RgbImage,
-    /// What the next image of a row goes on with: none was decided about yet.
+    /// The lockout that the first image of a row goes on with; `None` once one was decided about: then the recogniser
+    /// holds it.
     resumes: Option<LockoutState>,
     /// When the last image of a row was decided about.
     last: Millis,
@@ -77,7 +78,7 @@ impl Recognition {
         Ok(step)
     }
 
-    /// What the next image goes on with, where it will be the first of a row: nothing else is remembered.
+    /// The lockout that the next image goes on with, where it is the first of a row: nothing else is remembered.
     #[must_use]
     pub const fn resumes(&self) -> Option<&LockoutState> {
         self.resumes.as_ref()

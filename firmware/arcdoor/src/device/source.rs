@@ -78,8 +78,8 @@ impl Frames {
     }
 }
 
-/// The camera of `CAMERA[,rotate=90|180|270][,mirror]`, and how it is mounted, where the words say so: they go before the
-/// settings then.
+/// The camera of `CAMERA[,rotate=90|180|270][,mirror]`, and how it is mounted, where the text says so: that then holds
+/// instead of the settings.
 fn mounting(spec: &str) -> Result<(&str, Option<Orientation>), Error> {
     let mut words = spec.split(',');
     let camera = words.next().unwrap_or_default();

@@ -78,7 +78,8 @@ fn place(home: &Home, settings: &Settings, from: &Path, part: &Path, older: bool
     if !older {
         highest.admit(&pack)?;
     }
-    // First: what is noted and was not installed refuses less than was asked; the other way round, more.
+    // Noted before it is installed: should the power go in between, older packs are refused. The other way round, a
+    // version would be installed that is not noted, and an older one taken after it.
     highest.note(&pack, Pack::open(&target).ok().as_ref())?;
     if target.exists() {
         renameat_with(CWD, part, CWD, &target, RenameFlags::EXCHANGE)

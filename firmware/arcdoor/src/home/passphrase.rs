@@ -24,13 +24,13 @@ const MOST_PASSES: u32 = 16;
 pub struct Passphrase(Zeroizing<String>);
 
 impl Passphrase {
-    /// One that opens something.
+    /// A passphrase that is to open something; its length is not checked.
     #[must_use]
     pub const fn given(text: Zeroizing<String>) -> Self {
         Self(text)
     }
 
-    /// One that something is to be sealed with.
+    /// A new passphrase that something is to be sealed with.
     ///
     /// # Errors
     /// When it has fewer than 12 characters.

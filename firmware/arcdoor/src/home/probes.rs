@@ -123,8 +123,8 @@ impl Probes {
         Ok(slots.into_iter().flatten().find(|slot| slot.moment == moment).map(|slot| slot.sealed))
     }
 
-    /// Overwrites every probe whose time is over, or that is one too many for the settings. One from the future is over as
-    /// well: the clock was ahead when it was kept, and nobody knows how old it is.
+    /// Overwrites every probe whose time is over, or that is beyond the number in the settings. One from the future is over
+    /// as well: the clock was ahead when it was kept, and nobody knows how old it is.
     ///
     /// # Errors
     /// When the file cannot be read or written.

@@ -90,7 +90,7 @@ fn exports(device: &mut Device, subject: SubjectId) -> Result<Vec<Remain>, Error
     for export in logged::exports(&log, Some(subject))? {
         let paths = match export.part {
             None => vec![export.file],
-            // Killed: what was about to be may be there, or its part.
+            // The export was killed: its file may be there, or the part that was to become it.
             Some(part) => [export.file, part].into_iter().filter(|path| path.exists()).collect(),
         };
         let remain =
