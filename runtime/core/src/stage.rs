@@ -64,7 +64,7 @@ macro_rules! stages {
 stages! {
     /// Finding the faces of a frame.
     Detect = detect_us, "detect";
-    /// The landmarks of faces that have none yet, and the closer look at the largest face.
+    /// Finding the landmarks of faces that have none yet, and refining those of the largest face.
     Landmarks = landmarks_us, "landm";
     /// Assessing one face's quality.
     Quality = quality_us, "qual";
