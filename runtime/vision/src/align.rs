@@ -138,7 +138,7 @@ fn sample(frame: RgbView<'_>, from: [f64; 2], step: [f64; 2], pixels: &mut [Wide
     let last = [whole(frame.width(), 1), whole(frame.height(), 1)];
     let mut inside = 0;
     for pixel in pixels {
-        // What is negative is above every limit.
+        // As unsigned numbers, negative positions are above every limit.
         let (ux, uy) = (x as u64, y as u64);
         if ux < easy[0] && uy < easy[1] {
             *pixel = interior(frame, ux, uy);
