@@ -135,7 +135,7 @@ impl Store {
 
     /// Makes it a copy of the gallery `id`: the next change writes that id.
     pub(crate) fn become_copy_of(&self, id: GalleryId) {
-        // One that has an id already keeps it.
+        // A gallery that has an id already keeps it.
         let _ = self.id.set(id);
     }
 
