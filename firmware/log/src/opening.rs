@@ -29,7 +29,7 @@ impl<F: Folder> Log<F> {
             }
         };
         match self.settle(number, torn, now) {
-            // Such a log is read, not written.
+            // A log whose numbers are used up is opened all the same; only appending to it fails.
             Err(LogError::Exhausted) if self.chain.place.next().is_none() => Ok(()),
             settled => settled,
         }

@@ -141,7 +141,7 @@ impl<'a> Walk<'a> {
     fn all<F: Folder>(&mut self, folder: &F, segments: &[u64]) -> Result<Step, LogError> {
         for (index, number) in segments.iter().enumerate() {
             let bytes = match segment::load(folder, *number, 0) {
-                // Nobody reads so much: it is none of ours.
+                // The log never writes so large a segment, so it is not read into memory.
                 Err(LogError::SegmentTooLarge(_)) => return Ok(Err(Fault::Unreadable { n: self.n() })),
                 bytes => bytes?,
             };
