@@ -90,7 +90,7 @@ fn run(cli: Cli) -> Result<u8, Error> {
             let mut printer = Printer::new(global.json, text::longest_photo(&request));
             let outcome = ask(home, options, &request, log_key, &mut printer)?;
             match printer.trouble() {
-                // A verdict's code says the verdict, and nothing else.
+                // The exit code of a verdict stands for the verdict alone.
                 Some(error) if request.is_decision() => warn(&Error::Output(error).to_string()),
                 Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                     return Err(Error::Output(error).after("this was done"));
@@ -118,7 +118,7 @@ fn ask(
     if matches!(request, Request::Doctor) {
         return examine(home, options, reply);
     }
-    // From the first look at the key on.
+    // Held before the key is looked at for the first time.
     let hold = HomeLock::take(&home, request.access())?;
     let passphrase = if prompt::opens_gallery(request) { prompt::gallery(&home)? } else { None };
     let mut device = Device::open(home, hold, options, passphrase)?;
@@ -145,7 +145,7 @@ fn carry_out(
     match (begin(device, request, secrets, clock.now(), reply)?, request.feed()) {
         (Begun::Frames(stepper), Some(from)) => feed(device, from, stepper, clock, reply),
         (Begun::Over(outcome), _) => Ok(outcome),
-        // Who needs frames names a feed.
+        // A request that needs frames always names a feed.
         (Begun::Frames(_), None) => Ok(Outcome::Refused),
     }
 }
@@ -183,7 +183,7 @@ fn at_the_door(
     let clock = SystemClock::start();
     begin_log(&mut device, &clock)?;
     device.tally()?.keep()?;
-    // Before anybody waits at the door for what will not come.
+    // A pack or gallery that refuses is found now, not with the first person at the door.
     device.work(device.settings().policy)?;
     let frames = Frames::open(from, device.settings())?;
     let trace = trace.map(|path| Trace::create(&path)).transpose()?;

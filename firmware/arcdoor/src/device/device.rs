@@ -274,7 +274,7 @@ impl Device {
         self.enrolled()?;
         let mut keys = self.keys()?;
         let opened = work(&mut keys, self.gallery.take().ok_or(Error::NobodyEnrolled)?)?;
-        // What opens it from now on.
+        // The passphrase that opens it from now on.
         self.passphrase = opened.passphrase().cloned();
         self.gallery = Some(opened);
         Ok(())

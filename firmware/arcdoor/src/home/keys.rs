@@ -162,7 +162,7 @@ impl<F: Folder> Keys<F> {
             return self.view(passphrase);
         }
         let open = |key: &GalleryKey| Gallery::open_in(&self.folder, GALLERY, key, model_id, dimension);
-        // What was cut while the very first key was written never sealed anything.
+        // A first key that a power cut left half-written never sealed anything: another one replaces it.
         let is_first = !self.folder.exists(GALLERY) && !self.folder.exists(KEY);
         if is_first && credential_path().is_none() {
             self.admit(KeySource::File)?;

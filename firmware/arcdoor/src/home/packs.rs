@@ -51,7 +51,7 @@ pub fn install(home: &Home, settings: &Settings, from: &Path, older: bool) -> Re
     remove(&part)?;
     fs::create_dir(&part).map_err(failed(&part))?;
     let installed = place(home, settings, from, &part, older);
-    // What was refused, or replaced.
+    // By now it holds the pack that was refused, or the one that was replaced.
     remove(&part)?;
     installed
 }

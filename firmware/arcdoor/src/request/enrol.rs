@@ -88,7 +88,7 @@ fn collect(
     reply: &mut dyn Reply,
 ) -> Result<Begun, Error> {
     let plan = match from {
-        // Refused before the work, not after it.
+        // More photos than a subject may have templates are refused before any of them is read.
         Feed::Photos(files) if files.len() > MAX_TEMPLATES_PER_SUBJECT => {
             return Err(GalleryError::TooManyTemplates(files.len()).into());
         }

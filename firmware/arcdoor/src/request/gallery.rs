@@ -198,7 +198,7 @@ pub(super) fn change_key(
     now: Now,
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
-    // Before `reseal` opens it, which would take no weaker key.
+    // Opened here by any key, since `reseal` would refuse one that is kept worse than it must be.
     device.enrolled_by_any_key()?.ok_or(Error::NobodyEnrolled)?;
     device.act(Act::ChangeKey, None, now.utc, |device| {
         device.reseal(|keys, opened| keys.change(opened.gallery, to, passphrase))

@@ -68,7 +68,7 @@ pub(super) fn wrong(
     let gone = || Error::NoProbe(entry);
     let sealed = device.journal().probes.find(moment)?.ok_or_else(gone)?;
     let gallery = &device.enrolled()?.ok_or_else(gone)?.gallery;
-    // Numbers of another gallery are other people's.
+    // In another gallery, the same number is another person's.
     if record.gallery.is_some() && record.gallery != gallery.id() {
         return Err(gone());
     }

@@ -64,7 +64,7 @@ pub(super) fn tune(
             after_us: compared.after_us,
             difference: compared.difference,
         })?;
-        // Never without --winograd: then a tile alone would have changed a value.
+        // Without --winograd no value may change: tiles alone change none.
         let allowed = if keeps_values { 0.0 } else { TOLERANCE };
         if compared.difference.is_nan() || compared.difference > allowed {
             return Err(Error::TunedValues { file: plain.file.clone(), difference: compared.difference });
