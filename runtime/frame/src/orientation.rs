@@ -26,7 +26,7 @@ pub struct Orientation {
 }
 
 impl Turn {
-    /// Of so many degrees clockwise: 0, 90, 180 or 270; `None` for any other number.
+    /// The turn of so many degrees clockwise: 0, 90, 180 or 270; `None` for any other number.
     #[must_use]
     pub const fn from_degrees(degrees: u16) -> Option<Self> {
         Some(match degrees {
