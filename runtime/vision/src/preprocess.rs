@@ -17,7 +17,8 @@ impl Channels {
     /// Three planes, R, G and B, with the pixels' own values.
     pub const RGB: Self = Self { order: ChannelOrder::Rgb, mean: [0.0; 3], scale: [1.0; 3] };
 
-    /// From a manifest's entry. Where it lacks a plane's mean or scale, as no verified pack's does, they are 0 and 1.
+    /// The channels that a manifest's entry asks for. A mean that it lacks is 0, a scale 1; no verified pack's entry lacks
+    /// any.
     #[must_use]
     pub fn new(preprocess: &Preprocess) -> Self {
         let mut channels = Self { order: preprocess.channel_order, ..Self::RGB };

@@ -74,7 +74,7 @@ fn box_outside(frame: RgbView<'_>, face: &Face) -> f32 {
 }
 
 impl Measures {
-    /// Of a face without usable landmarks.
+    /// The measures of a face without usable landmarks.
     const NONE: Self = Self {
         sharpness: 0.0,
         yaw_deg: 90.0,
@@ -211,13 +211,13 @@ pub struct QualityGate {
 }
 
 impl QualityGate {
-    /// For enrolment: what is stored once is compared for years.
+    /// The gate for enrolment: what is stored once is compared for years.
     #[must_use]
     pub const fn enrol() -> Self {
         Self { least: Quality { sharpness: 40, pose: 45, illumination: 40, size: 45, occlusion: 75 } }
     }
 
-    /// For recognition: lenient, since a false refusal costs the person at the door a step.
+    /// The gate for recognition: lenient, since a false refusal costs the person at the door a step.
     #[must_use]
     pub const fn recognise() -> Self {
         Self { least: Quality { sharpness: 20, pose: 25, illumination: 20, size: 30, occlusion: 70 } }

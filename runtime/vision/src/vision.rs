@@ -21,7 +21,7 @@ pub struct Vision {
 }
 
 impl Vision {
-    /// From a verified pack, run as `options` say.
+    /// Detector, landmarker and embedder of a verified pack; their networks run as `options` say.
     ///
     /// # Errors
     /// When a network cannot be loaded or the pack's detector is no YuNet.

@@ -32,7 +32,7 @@ pub struct YuNet {
 }
 
 impl YuNet {
-    /// From a verified pack's detector, run as `options` say. No network is loaded yet: see [`YuNet::prepare`].
+    /// The detector of a verified pack, run as `options` say. No network is loaded yet: see [`YuNet::prepare`].
     ///
     /// # Errors
     /// When the manifest does not list YuNet's twelve outputs.
