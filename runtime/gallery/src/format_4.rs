@@ -56,7 +56,8 @@ impl Issue {
         Self(std::array::from_fn(|_| Round::new(&mut random, dimension)))
     }
 
-    /// From what is stored to the gallery's rotation. In f64, so that one f32 rounding is all it costs.
+    /// Takes stored values back to the gallery's rotation. It computes in f64, so that one rounding to f32 is its
+    /// only error.
     pub(crate) fn undo(&self, values: &mut [f32]) {
         let (mut wide, mut spare) = ([0.0_f64; MAX_DIMENSION], [0.0_f64; MAX_DIMENSION]);
         let (wide, spare) = (&mut wide[..values.len()], &mut spare[..values.len()]);
