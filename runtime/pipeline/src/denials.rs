@@ -30,7 +30,7 @@ pub struct LockoutState {
 }
 
 impl Denials {
-    /// As taken out, on a clock that shows `now`.
+    /// The denials and the lockout of `taken`, on a clock that shows `now`.
     pub(crate) fn resumed(taken: &LockoutState, now: Millis) -> Self {
         Self {
             count_until: taken.denials_ms.iter().map(|left| now.plus(*left)).collect(),
