@@ -83,7 +83,7 @@ impl Pack {
         Self::read(dir, keys).err().unwrap_or_default()
     }
 
-    /// Never an empty list of problems.
+    /// Reads and verifies the pack. A list of problems is never empty.
     fn read(dir: &Path, keys: Option<&[TrustedKey]>) -> Result<Self, Vec<Problem>> {
         let text = read_bounded(dir, MANIFEST_FILE, MAX_MANIFEST_BYTES).map_err(|problem| vec![problem])?;
         if let Some(keys) = keys {
