@@ -77,7 +77,7 @@ pub struct Impostors {
 }
 
 impl Impostors {
-    /// Of `people` who are numbered from 0; 0 where it is not known who is compared.
+    /// Comparisons of `people` who are numbered from 0; 0 where it is not known who is compared.
     #[must_use]
     pub fn new(mut comparisons: Vec<Comparison>, people: usize) -> Self {
         comparisons.sort_unstable_by(|a, b| b.score.total_cmp(&a.score));
