@@ -36,7 +36,7 @@ pub enum Check {
 }
 
 impl Check {
-    /// As the JSON says it.
+    /// The check's name in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -217,7 +217,7 @@ pub enum Finding {
     Probes {
         /// Of the newest grants, how many at most.
         most: usize,
-        /// For how many hours.
+        /// For how many hours each is kept.
         hours: u64,
     },
     /// A camera that opens.
@@ -227,7 +227,7 @@ pub enum Finding {
     },
     /// A camera that is no device file and was not looked at.
     UnseenCamera {
-        /// As the settings name it.
+        /// The camera, as the settings name it.
         camera: String,
     },
     /// No camera.

@@ -44,7 +44,7 @@ pub enum Act {
 }
 
 impl Act {
-    /// In words.
+    /// What the operator does, in words.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {

@@ -19,7 +19,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// As the JSON says it.
+    /// The verdict's name in JSON.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
@@ -89,7 +89,7 @@ pub struct Sight {
 }
 
 impl Sight {
-    /// Of an image on which recognition failed: no grant, and nothing said of anybody.
+    /// What is said of an image on which recognition failed: no grant, and nothing said of anybody.
     #[must_use]
     pub fn nothing() -> Self {
         Self {
