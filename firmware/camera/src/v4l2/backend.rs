@@ -66,8 +66,8 @@ impl V4l2Backend {
         Ok(Self { device, info, mode, pixels, stride, timeout, stream, packed, last_error })
     }
 
-    /// Where the error lies that the last text of [`CaptureBackendTrait::open_stream`] and
-    /// [`CaptureBackendTrait::frame_raw`] stands for.
+    /// Where the last error of [`CaptureBackendTrait::open_stream`] and [`CaptureBackendTrait::frame_raw`] is kept, of
+    /// which nokhwa passes on the text alone.
     pub(crate) fn last_error(&self) -> LastError {
         self.last_error.clone()
     }
