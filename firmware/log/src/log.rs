@@ -108,7 +108,7 @@ impl<F: Folder> Log<F> {
         Ok(log)
     }
 
-    /// At the state's place, nothing looked at yet.
+    /// A log at the state's place; no record after it has been read yet.
     fn at(folder: F, lock: F::Lock, state: State, now: UtcTime) -> Self {
         Self {
             folder,

@@ -15,7 +15,7 @@ const MOST_BYTES: u64 = 2 * SEGMENT_BYTES;
 const DIGITS: usize = 20;
 const ENDING: &str = ".jsonl";
 
-/// The name of the file.
+/// The name of a segment's file.
 pub(crate) fn name(number: u64) -> String {
     format!("{number:0DIGITS$}{ENDING}")
 }
@@ -71,7 +71,7 @@ pub(crate) struct Heading {
 }
 
 impl Heading {
-    /// Of a line, without its newline; `None` where it is no first record.
+    /// The heading in a line, without its newline; `None` where it is no first record.
     pub(crate) fn parse(line: &[u8]) -> Option<Self> {
         let record = Line::parse(line)?.record;
         match record.content {
@@ -82,7 +82,7 @@ impl Heading {
         }
     }
 
-    /// Of segment `number`; `None` where its first line is no heading.
+    /// The heading of segment `number`; `None` where its first line is no heading.
     ///
     /// # Errors
     /// When the disk fails.
