@@ -20,8 +20,8 @@ pub(super) struct Printer {
 }
 
 impl Printer {
-    /// For a request's answers: as JSON, or as tables of photos whose names have at most `longest` characters. Where
-    /// they cannot be printed, the request goes on.
+    /// A printer for a request's answers: as JSON, or as tables of photos whose names have at most `longest` characters.
+    /// Where they cannot be printed, the request goes on.
     pub(super) fn new(json: bool, longest: usize) -> Self {
         let text = (!json).then(|| Text::new(longest));
         Self { out: Box::new(io::stdout().lock()), text, silent: None }

@@ -18,7 +18,7 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// For photos whose names have at most `longest` characters.
+    /// A printer of text for photos whose names have at most `longest` characters.
     pub(super) fn new(longest: usize) -> Self {
         Self { photo_width: longest.clamp(5, WIDEST), has_head: false }
     }

@@ -35,7 +35,7 @@ pub struct Decided {
 }
 
 impl Decided {
-    /// Of a frame that failed.
+    /// The decision about a frame that failed: no grant.
     fn nothing() -> Self {
         Self { sight: Sight::nothing(), recorded: None, resumed: None, before: None, ends_attempt: false }
     }

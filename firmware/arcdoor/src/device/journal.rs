@@ -31,7 +31,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Of this home; opens nothing yet.
+    /// The journal of this home; opens nothing yet.
     #[must_use]
     pub fn new(home: &Home, settings: &Settings) -> Self {
         let probes = Probes::new(home.probes(), settings.keep_probes, settings.keep_probes_h);

@@ -25,7 +25,7 @@ impl<F: FnMut(&Response) -> Result<(), Error>> Reply for F {
 /// The time, by two clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// On a clock that never jumps, since some start.
+    /// Milliseconds since some start, on a clock that never jumps.
     pub at: Millis,
     /// The time of day in UTC; it may jump, for somebody may set the clock.
     pub utc: UtcTime,

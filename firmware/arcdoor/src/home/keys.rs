@@ -94,7 +94,7 @@ pub struct Keys<F> {
 }
 
 impl Keys<FileFolder> {
-    /// Of this home; `demanded` is the weakest source that is taken, whatever the home says.
+    /// The keys to the gallery of this home; `demanded` is the weakest source that is taken, whatever the home says.
     ///
     /// # Errors
     /// When the home's own word on it cannot be read.
@@ -105,7 +105,7 @@ impl Keys<FileFolder> {
 }
 
 impl<F: Folder> Keys<F> {
-    /// Of any folder, which messages call `dir`; a key from any source is taken.
+    /// The keys to the gallery of any folder, which messages call `dir`; a key from any source is taken.
     #[must_use]
     pub fn new(folder: F, dir: &Path) -> Self {
         Self { folder, dir: dir.to_owned(), pin: None, any_source: true, only_looks: false }
@@ -185,7 +185,7 @@ impl<F: Folder> Keys<F> {
         self.settle(opened)
     }
 
-    /// Whatever its embedder.
+    /// Opens the gallery only to read it, whatever its embedder.
     fn view(&self, passphrase: Option<&Passphrase>) -> Result<Opened, Error> {
         let open = |key: &GalleryKey| Gallery::view(&self.folder, GALLERY, key);
         let (opened, _) = self.try_keys(&open, passphrase)?;

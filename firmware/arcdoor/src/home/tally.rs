@@ -38,8 +38,8 @@ struct Sum {
 }
 
 impl Tally {
-    /// Of this home, with every record of the log counted. Where
-    /// the promised rate was changed, counting begins anew after the newest record.
+    /// The tally of this home, with every record of the log counted. Where the promised rate was changed, counting
+    /// begins anew after the newest record.
     ///
     /// # Errors
     /// When the log cannot be read.

@@ -49,10 +49,10 @@ pub enum TuningProblem {
     /// Written by an arcdoor with another version of the file.
     #[error("is of version {0}, and this arcdoor writes version {VERSION}")]
     Version(u32),
-    /// Of another pack.
+    /// Measured for another pack.
     #[error("was measured for another pack")]
     Pack,
-    /// Of another board, or of other instructions.
+    /// Measured on another CPU, or for another instruction set.
     #[error("was measured on another CPU, {0}")]
     Cpu(String),
 }

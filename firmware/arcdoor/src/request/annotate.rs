@@ -20,7 +20,7 @@ pub struct Annotator {
 }
 
 impl Annotator {
-    /// Into `dir`, which is made where it is missing.
+    /// Copies go into `dir`, which is made where it is missing.
     ///
     /// # Errors
     /// When it cannot be made.

@@ -99,7 +99,7 @@ fn layers(networks: &[Network]) -> BTreeMap<Layer, usize> {
     layers
 }
 
-/// In turns, on the same input.
+/// Runs both networks in turns on the same input, and compares their times and outputs.
 fn compare(plain: &Network, tuned: &Network) -> Result<Compared, Error> {
     let mut sessions = [session(plain)?, session(tuned)?];
     let mut times = [Vec::new(), Vec::new()];
