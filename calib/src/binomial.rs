@@ -41,7 +41,7 @@ fn incomplete_beta(a: f64, b: f64, x: f64) -> f64 {
         return f64::from(u8::from(x >= 1.0));
     }
     let ln_front = libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b) + a * x.ln() + b * (-x).ln_1p();
-    // The fraction converges fast below the mean; above it, the mirror image does.
+    // The fraction converges fast below the mean; above it, I_x(a, b) = 1 - I_(1-x)(b, a) (DLMF 8.17.4) does.
     if x < (a + 1.0) / (a + b + 2.0) {
         ln_front.exp() * fraction(a, b, x) / a
     } else {

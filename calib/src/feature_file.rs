@@ -143,7 +143,7 @@ impl Features {
         self.values.len() / self.columns
     }
 
-    /// Values of one feature.
+    /// How many values a feature has.
     #[must_use]
     pub const fn columns(&self) -> usize {
         self.columns

@@ -11,7 +11,7 @@ pub fn fmr_for_fpir(fpir: f64, templates: usize) -> f64 {
     -((-fpir).ln_1p() / templates.max(1) as f64).exp_m1()
 }
 
-/// The way back: 1 - (1 - fmr)^templates.
+/// The reverse of [`fmr_for_fpir`]: 1 - (1 - fmr)^templates.
 #[must_use]
 pub fn fpir_for_fmr(fmr: f64, templates: usize) -> f64 {
     -((-fmr).ln_1p() * templates as f64).exp_m1()
@@ -20,7 +20,7 @@ pub fn fpir_for_fmr(fmr: f64, templates: usize) -> f64 {
 /// What a gallery of a certain size asks of the threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GalleryThreshold {
-    /// To hold scores against.
+    /// What scores are held against.
     pub threshold: Threshold,
     /// The false positive identification rate to expect.
     pub fpir: f64,

@@ -54,7 +54,7 @@ pub struct TailCheck {
 }
 
 impl TailCheck {
-    /// The ratio of the split in the middle: 1 where the fit promises what is then seen.
+    /// The median of the ratios: 1 where the fit promises just the rate that is then seen.
     #[must_use]
     pub fn median(&self) -> f64 {
         self.ratios[self.ratios.len() / 2]
@@ -77,7 +77,7 @@ pub struct Impostors {
 }
 
 impl Impostors {
-    /// Of `people` who are numbered from 0; 0 where it is not known who is compared.
+    /// Comparisons of `people` who are numbered from 0; 0 where it is not known who is compared.
     #[must_use]
     pub fn new(mut comparisons: Vec<Comparison>, people: usize) -> Self {
         comparisons.sort_unstable_by(|a, b| b.score.total_cmp(&a.score));
@@ -114,7 +114,7 @@ impl Impostors {
         self.sorted.partition_point(|comparison| comparison.score >= threshold)
     }
 
-    /// The least rate that the data support.
+    /// The least rate that the data support: [`LEAST_ABOVE`] of all comparisons.
     #[must_use]
     pub fn least_rate(&self) -> f64 {
         LEAST_ABOVE / self.len().max(1) as f64
@@ -230,7 +230,7 @@ impl Impostors {
     }
 }
 
-/// The next of the steps of 0.00001 at or above `score`.
+/// `score` rounded up to a multiple of 0.00001.
 #[must_use]
 pub fn rounded_up(score: f64) -> f32 {
     ((score * 1e5).ceil() / 1e5) as f32
@@ -246,12 +246,12 @@ fn draws(people: usize, seed: u64) -> Vec<u16> {
     draws
 }
 
-/// How often a comparison counts where people were drawn so often.
+/// How often a comparison counts: the product of how often its two people were drawn.
 fn of(draws: &[u16], pair: &Comparison) -> u32 {
     pair.people.iter().map(|person| u32::from(draws[*person as usize])).product()
 }
 
-/// The 2.5th and the 97.5th percentile; none of too few.
+/// The 2.5th and the 97.5th percentile; `None` of no rates.
 fn percentiles(mut rates: Vec<f64>) -> Option<(f64, f64)> {
     rates.sort_by(f64::total_cmp);
     let (first, last) = (rates.len() / 40, rates.len().checked_sub(1 + rates.len() / 40)?);

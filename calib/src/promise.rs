@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 /// 100 doors that keep their promise it is ever said, however often they are looked at.
 pub const ALPHA: f64 = 0.05;
 
-/// Stakes are set on so many rates, each this multiple of the one before: from 1.4 times the promised rate, of which
-/// one learns slowly, to 1,024 times, so that two reports soon after the start suffice.
+/// Stakes are set on so many rates, each [`MULTIPLE`] times the previous one: from 1.4 times the promised rate, of
+/// which one learns slowly, to 1,024 times, so that two reports soon after the start suffice.
 const SHARES: usize = 20;
 const MULTIPLE: f64 = core::f64::consts::SQRT_2;
 
-/// Halvings of an interval of length 1, on its logarithm: far below what a rate is told to.
+/// Halvings of the interval from [`LEAST_RATE`] to 1, on a logarithmic scale: far finer than a rate is printed.
 const HALVINGS: usize = 60;
-/// The least rate that a lower bound is looked for at.
+/// The least rate that is tried when a lower bound is looked for.
 const LEAST_RATE: f64 = 1e-12;
 
 /// Why a number is no promise, or counts are none.
@@ -103,13 +103,13 @@ impl Tally {
         Ok(Self { attempts, reports })
     }
 
-    /// Attempts.
+    /// How many attempts ended, granted or not.
     #[must_use]
     pub const fn attempts(&self) -> u64 {
         self.attempts
     }
 
-    /// Reported wrong grants.
+    /// How many of them were grants that were reported as wrong.
     #[must_use]
     pub const fn reports(&self) -> u64 {
         self.reports
@@ -145,7 +145,7 @@ impl Promise {
         if rate > 0.0 && rate < 1.0 { Ok(Self(rate)) } else { Err(PromiseError::Rate(rate)) }
     }
 
-    /// The rate.
+    /// The promised rate, above 0 and below 1.
     #[must_use]
     pub const fn rate(self) -> f64 {
         self.0

@@ -6,7 +6,7 @@
 #[must_use]
 pub fn threshold_at_fmr(impostors: &[f32], fmr: f64) -> f32 {
     let share = |accepted: usize| accepted as f64 / impostors.len() as f64;
-    // The product may be rounded past a whole number either way; shares, which decide, are then asked from one earlier.
+    // Shares decide. The product may be rounded past a whole number either way, so the search begins one earlier.
     let first = ((fmr * impostors.len() as f64) as usize).saturating_sub(1);
     let mut refused = impostors.iter().enumerate().skip(first).filter(|(index, _)| share(index + 1) > fmr);
     refused.next().map_or(f32::NEG_INFINITY, |(_, highest_refused)| highest_refused.next_up())

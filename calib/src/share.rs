@@ -8,9 +8,9 @@ use crate::random::Random;
 pub struct Share {
     /// Hits over trials; not a number where there were none.
     pub value: f64,
-    /// Lower end.
+    /// Lower end of the interval.
     pub low: f64,
-    /// Upper end.
+    /// Upper end of the interval.
     pub high: f64,
 }
 
@@ -63,7 +63,7 @@ impl Share {
         Self { value: share(hits, total), low: values[ROUNDS / 40], high: values[ROUNDS - 1 - ROUNDS / 40] }
     }
 
-    /// As percent with its interval.
+    /// The share in percent with its interval, such as `1.25 % [1.10, 1.42]`.
     #[must_use]
     pub fn percent(&self) -> String {
         format!("{:.2} % [{:.2}, {:.2}]", 100.0 * self.value, 100.0 * self.low, 100.0 * self.high)

@@ -35,7 +35,7 @@ impl EmbedderCard {
     /// calibration gets one that grants nobody: an embedder's scores mean nothing until they were measured.
     ///
     /// # Errors
-    /// Never for the constants in here; the type wants it said.
+    /// Never: the rate in the code is a valid one, and only its type asks for this.
     pub fn into_recipe(self, recipe: Recipe) -> Result<Recipe, FmrError> {
         let calibration = match self.calibration {
             Some(calibration) => calibration,

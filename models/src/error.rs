@@ -40,7 +40,7 @@ pub enum Problem {
     /// An entry of the archive that no pack has.
     #[error("{entry:?}: {problem}; an archive holds a pack's files and nothing else")]
     Entry {
-        /// Its path.
+        /// The entry's path in the archive.
         entry: String,
         /// What is wrong.
         problem: &'static str,
@@ -59,7 +59,7 @@ pub enum Problem {
     FileName {
         /// The network's role, as in the manifest.
         field: &'static str,
-        /// As in the manifest.
+        /// The name that the manifest gives.
         file: String,
     },
     /// There is no signature where one is wanted.
@@ -80,9 +80,9 @@ pub enum Problem {
     Changed {
         /// Name in the pack.
         file: String,
-        /// Of the bytes there.
+        /// The sha256 of the bytes that are there.
         found: String,
-        /// Of the manifest.
+        /// The sha256 that the manifest gives.
         expected: String,
     },
     /// A value of the manifest is out of its range.

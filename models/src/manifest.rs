@@ -17,7 +17,7 @@ const SIDES: std::ops::RangeInclusive<u32> = 8..=2048;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// The pack's name.
+    /// The pack's name: 1 to 64 letters, digits, `-`, `_` or `.`, the first no `.`.
     pub name: String,
     /// Version of this format; 1.
     pub format: u32,
@@ -41,16 +41,16 @@ pub struct Manifest {
 pub struct NetFile {
     /// Plain file name in the pack's folder.
     pub file: String,
-    /// Of the file's bytes, 64 hex digits.
+    /// SHA-256 of the file's bytes, 64 hex digits in lower case.
     pub sha256: String,
-    /// Outputs by name, in the order in which they are read.
+    /// Outputs by name, 1 to 32, in the order in which they are read.
     pub outputs: Vec<String>,
-    /// Values of a template, for an embedder.
+    /// For an embedder: how many values a template has, 8 to 512.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dimension: Option<usize>,
     /// Multiply-accumulates of one run at the input size given here.
     pub macs: u64,
-    /// Weights.
+    /// How many weights it has.
     pub parameters: u64,
     /// SPDX expression.
     pub licence: String,
@@ -72,7 +72,7 @@ pub struct NetFile {
 pub struct GraphFile {
     /// Plain file name in the pack's folder.
     pub file: String,
-    /// Of the file's bytes, 64 hex digits.
+    /// SHA-256 of the file's bytes, 64 hex digits in lower case.
     pub sha256: String,
 }
 
@@ -92,7 +92,7 @@ pub struct Preprocess {
     pub mean: Vec<f32>,
     /// Multiplied afterwards: one value for each plane, in the planes' order; none is 0.
     pub scale: Vec<f32>,
-    /// How a face is brought into the input of an embedder; a detector takes whole pictures.
+    /// How a face is brought into the input of an embedder; a detector takes whole frames.
     #[serde(default, skip_serializing_if = "Alignment::is_default")]
     pub alignment: Alignment,
 }
@@ -119,7 +119,7 @@ pub enum Layout {
 pub enum ChannelOrder {
     /// Red first.
     Rgb,
-    /// Blue first, as OpenCV keeps pictures.
+    /// Blue first, as OpenCV keeps images.
     Bgr,
     /// One plane, 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), not rounded.
     Grey,
@@ -166,9 +166,9 @@ impl Alignment {
 pub struct CalibrationTable {
     /// The comparisons it was counted on, and how.
     pub data: String,
-    /// Genuine comparisons.
+    /// How many genuine comparisons it was counted on.
     pub genuine: u64,
-    /// Impostor comparisons.
+    /// How many impostor comparisons it was counted on.
     pub impostor: u64,
     /// How scores became rows and intervals.
     #[serde(default, skip_serializing_if = "Option::is_none")]

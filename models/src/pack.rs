@@ -83,7 +83,7 @@ impl Pack {
         Self::read(dir, keys).err().unwrap_or_default()
     }
 
-    /// Never an empty list of problems.
+    /// Reads and verifies the pack. A list of problems is never empty.
     fn read(dir: &Path, keys: Option<&[TrustedKey]>) -> Result<Self, Vec<Problem>> {
         let text = read_bounded(dir, MANIFEST_FILE, MAX_MANIFEST_BYTES).map_err(|problem| vec![problem])?;
         if let Some(keys) = keys {
@@ -140,7 +140,7 @@ impl Pack {
         &self.manifest
     }
 
-    /// Its files, the manifest first; a signature aside.
+    /// The names of its files, the manifest first, without the signature.
     #[must_use]
     pub fn files(&self) -> Vec<String> {
         let graph = |net: &NetFile| net.graph.as_ref().map(|graph| graph.file.clone());
@@ -165,7 +165,7 @@ impl Pack {
         })
     }
 
-    /// Values of a template.
+    /// How many values a template has.
     #[must_use]
     pub fn dimension(&self) -> usize {
         self.manifest.embedder.dimension.unwrap_or_default()
@@ -177,7 +177,7 @@ impl Pack {
         self.calibration.model_id()
     }
 
-    /// What scores mean.
+    /// The table from false match rates to thresholds, for the scores of this embedder.
     #[must_use]
     pub const fn calibration(&self) -> &Calibration {
         &self.calibration

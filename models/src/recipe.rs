@@ -43,13 +43,13 @@ pub struct Recipe {
 pub struct RecipeNet {
     /// Plain name of the file to rewrite.
     pub source_file: String,
-    /// Of that file, 64 hex digits.
+    /// SHA-256 of that file, 64 hex digits.
     pub source_sha256: String,
-    /// Name in the pack.
+    /// Name that the rewritten file has in the pack.
     pub file: String,
     /// Outputs by name.
     pub outputs: Vec<String>,
-    /// Values of a template, for an embedder.
+    /// For an embedder: how many values a template has.
     #[serde(default)]
     pub dimension: Option<usize>,
     /// SPDX expression.
@@ -65,11 +65,11 @@ pub struct RecipeNet {
 /// What only the rewritten network tells.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Built {
-    /// Of the rewritten bytes, 64 hex digits.
+    /// SHA-256 of the rewritten bytes, 64 hex digits.
     pub sha256: String,
-    /// Multiply-accumulates of one run.
+    /// Multiply-accumulates of one run at the input size of `preprocess`.
     pub macs: u64,
-    /// Weights.
+    /// How many weights it has.
     pub parameters: u64,
     /// What the rewritten network takes as input.
     pub preprocess: Preprocess,

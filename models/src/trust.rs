@@ -23,7 +23,7 @@ pub struct TrustedKey {
 }
 
 impl TrustedKey {
-    /// From the line that begins with `RW` (56 base64 characters).
+    /// The key in the line that begins with `RW` (56 base64 characters).
     ///
     /// # Errors
     /// When it is no such line.
@@ -58,7 +58,7 @@ impl<'de> Deserialize<'de> for TrustedKey {
     }
 }
 
-/// That one of `keys` signed exactly `manifest`. Legacy signatures, which do not hash first, are not taken.
+/// Checks that one of `keys` signed exactly `manifest`. Legacy signatures, which do not hash first, are not taken.
 pub(crate) fn verify(manifest: &[u8], signature: &[u8], keys: &[TrustedKey]) -> Result<(), Problem> {
     let text = str::from_utf8(signature).map_err(|_| Problem::Signature)?;
     let signature = Signature::decode(text).map_err(|_| Problem::Signature)?;

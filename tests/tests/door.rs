@@ -365,14 +365,14 @@ fn one_damaged_frame_ends_no_enrolment_and_thirty_do() {
     write_frames(&frames, &(0..6).map(|i| real.frame("obama2.jpg", i * 3)).collect::<Vec<_>>());
     let mut files: Vec<_> = std::fs::read_dir(&frames).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    std::fs::write(&files[1], b"no picture").unwrap();
+    std::fs::write(&files[1], b"no image").unwrap();
     let mut device = device(&folder.path().join("home"), &real.pack);
     let request = Request::Enrol { name: barack(), from: Feed::Replay(frames.clone()), duplicate: false };
     let (outcome, answers) = done(&mut device, &request);
     assert_eq!(outcome, Outcome::Done);
     assert!(answers[0]["templates"].as_u64().unwrap() >= 1, "{answers:?}");
     for number in 0..30 {
-        std::fs::write(frames.join(format!("{number:04}x.png")), b"no picture").unwrap();
+        std::fs::write(frames.join(format!("{number:04}x.png")), b"no image").unwrap();
     }
     files.iter().for_each(|file| std::fs::remove_file(file).unwrap());
     let identify = Request::Identify { from: Feed::Replay(frames), annotate: None };

@@ -23,7 +23,7 @@ use tempfile::TempDir;
 const INPUT: i32 = 3;
 const PACK: i32 = 4;
 
-/// A command's address space in KiB: the pack's networks, and pictures of 50 megapixels, fit into it.
+/// A command's address space in KiB: the pack's networks, and images of 50 megapixels, fit into it.
 const MEMORY_KIB: u32 = 2_000_000;
 const TIME: Duration = Duration::from_secs(60);
 
@@ -130,7 +130,7 @@ impl Device {
     }
 
     /// Gives each command from now on no more than what `arguments` need, which end with `code`, and 256 MiB for what a
-    /// picture may take beside its file.
+    /// photo may take beside its file.
     fn bound_by(&self, arguments: &[&str], code: i32) {
         const STEP_KIB: u32 = 16 << 10;
         let suffices = |kib: &u32| {
@@ -193,7 +193,7 @@ fn bad_pictures(device: &Device) -> Vec<String> {
     };
     let mut files = vec![
         ("empty.jpg".to_owned(), Vec::new()),
-        ("text.jpg".to_owned(), b"not a picture".to_vec()),
+        ("text.jpg".to_owned(), b"not an image".to_vec()),
         ("magic.jpg".to_owned(), vec![0xff, 0xd8, 0xff]),
         ("magic.png".to_owned(), b"\x89PNG\r\n\x1a\n".to_vec()),
         ("no-size.png".to_owned(), with_sides(&png, 0, 0)),
@@ -230,7 +230,7 @@ fn photos() {
     }
     for file in bad.iter().filter(|file| file.contains("cut-9") || !file.contains("photos")) {
         device.refuses(file, &["enrol", "Eve", "--image", file], INPUT, file);
-        // The loop goes on behind a bad picture, and lets nobody in; where there is none, it does not begin.
+        // The loop goes on behind a bad frame, and lets nobody in; where there is none, it does not begin.
         let none = ["folder", "round", "absent"].iter().any(|name| file.ends_with(name));
         let (code, word) = if none { (INPUT, file.as_str()) } else { (0, "\"decision\":\"retry\"") };
         device.refuses(file, &["run", "--replay", file, "--frames", "1"], code, word);

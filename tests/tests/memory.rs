@@ -159,7 +159,7 @@ impl Storage {
     }
 }
 
-/// A black PNG with more chunks before its picture.
+/// A black PNG with more chunks before its image.
 fn png(sides: [usize; 2], storage: Storage, more: &[Vec<u8>]) -> Vec<u8> {
     let mut header = Vec::new();
     sides.iter().for_each(|side| header.extend(u32::try_from(*side).unwrap().to_be_bytes()));

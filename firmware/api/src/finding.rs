@@ -36,7 +36,7 @@ pub enum Check {
 }
 
 impl Check {
-    /// As the JSON says it.
+    /// The check's name in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -89,21 +89,21 @@ pub enum Finding {
     PrivateHome {
         /// The folder.
         dir: FilePath,
-        /// Its mode's last nine bits.
+        /// Its permissions: the last nine bits of its mode.
         mode: u32,
     },
     /// Others may look into the home folder.
     OpenHome {
         /// The folder.
         dir: FilePath,
-        /// Its mode's last nine bits.
+        /// Its permissions: the last nine bits of its mode.
         mode: u32,
     },
     /// The home folder is another user's.
     ForeignHome {
         /// The folder.
         dir: FilePath,
-        /// Whose.
+        /// The user id of its owner.
         uid: u32,
     },
     /// Another process has the home folder; what it holds open is not looked at.
@@ -143,7 +143,7 @@ pub enum Finding {
     DefaultTiles,
     /// Tiles that were measured here are in use.
     MeasuredTiles {
-        /// Layers that have one.
+        /// How many layers have one.
         layers: usize,
     },
     /// A file of tiles that does not fit; the defaults hold.
@@ -180,7 +180,7 @@ pub enum Finding {
     Thresholds {
         /// The least score that `identify` accepts.
         identify: f32,
-        /// What it rests on.
+        /// What that threshold rests on.
         identify_basis: Basis,
         /// The share of strangers that may be taken for somebody.
         fpir: f64,
@@ -190,7 +190,7 @@ pub enum Finding {
         fnir: f64,
         /// The least score that `verify` accepts.
         verify: f32,
-        /// What it rests on.
+        /// What that threshold rests on.
         verify_basis: Basis,
         /// The false match rate that it promises.
         target_fmr: f64,
@@ -215,9 +215,9 @@ pub enum Finding {
     NoProbes,
     /// Probes of grants are kept.
     Probes {
-        /// Of how many of the newest.
+        /// Of the newest grants, how many at most.
         most: usize,
-        /// For how many hours.
+        /// For how many hours each is kept.
         hours: u64,
     },
     /// A camera that opens.
@@ -227,7 +227,7 @@ pub enum Finding {
     },
     /// A camera that is no device file and was not looked at.
     UnseenCamera {
-        /// As the settings name it.
+        /// The camera, as the settings name it.
         camera: String,
     },
     /// No camera.
@@ -252,7 +252,7 @@ pub enum Finding {
 }
 
 impl Finding {
-    /// How bad it is.
+    /// Whether it is in order, works with a drawback, or does not work.
     #[must_use]
     pub const fn health(&self) -> Health {
         match self {

@@ -30,7 +30,7 @@ impl KeySource {
         Self::ALL.into_iter().find(|source| source.name() == name)
     }
 
-    /// As requests and the log write it.
+    /// The source's name in requests and in the log.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

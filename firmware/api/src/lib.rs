@@ -5,9 +5,9 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `request` | [`Request`]: one command, and [`Feed`]: where its pictures come from |
+//! | `request` | [`Request`]: one command, and [`Feed`]: where its images come from |
 //! | `response` | [`Response`]: the answers, and [`Progress`]: what long work says on its way |
-//! | `sight` | [`Sight`]: what was observed and decided on one picture; [`View`] and [`Advice`] of an enrolment |
+//! | `sight` | [`Sight`]: what was observed and decided on one image; [`View`] and [`Advice`] of an enrolment |
 //! | `finding` | [`Finding`]: what the doctor found |
 //! | `network` | how a network is run, layer by layer and step by step |
 //! | `log` | [`Record`]: an entry of the operator's log, or what the log says of itself: `link`, [`Link`] |

@@ -95,7 +95,7 @@ pub enum Link {
     },
     /// What a power cut left of a write was dropped when the log was opened.
     Torn {
-        /// How many bytes.
+        /// How many bytes were dropped.
         bytes: u64,
     },
     /// When the log was opened, records were missing or damaged that no power cut takes. What is left of them stays as
@@ -108,14 +108,14 @@ pub enum Link {
     Removed {
         /// The number of the segment's first record.
         first: u64,
-        /// Of its last one.
+        /// The number of its last record.
         last: u64,
-        /// The log's head after that.
+        /// The log's head after the segment's last record.
         head: LogHash,
     },
     /// Denials that were counted and have no records of their own.
     Denials {
-        /// How many.
+        /// How many denials.
         count: u64,
         /// When the first of them was.
         from: UtcTime,
@@ -124,7 +124,7 @@ pub enum Link {
     },
     /// An older log, which nothing had sealed, was taken over; its records are marked `legacy`.
     TakenOver {
-        /// How many records.
+        /// How many records were taken over.
         records: u64,
         /// Lines that were no records.
         unreadable: u64,

@@ -1,4 +1,4 @@
-//! An entry of the operator's log. No pictures, no templates, no names: subjects' numbers alone, so that revoking
+//! An entry of the operator's log. No images, no templates, no names: subjects' numbers alone, so that revoking
 //! leaves nothing behind.
 
 use std::path::PathBuf;
@@ -44,7 +44,7 @@ pub enum Act {
 }
 
 impl Act {
-    /// In words.
+    /// What the operator does, in words.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
@@ -65,21 +65,21 @@ impl Act {
 pub enum Entry {
     /// Somebody was enrolled.
     Enrolled {
-        /// Who.
+        /// The subject's number in its gallery.
         subject: SubjectId,
-        /// Templates stored.
+        /// How many templates the subject has.
         templates: usize,
     },
     /// Somebody was re-enrolled.
     ReEnrolled {
-        /// Who.
+        /// The subject's number in its gallery.
         subject: SubjectId,
-        /// Templates stored now.
+        /// How many templates the subject has now.
         templates: usize,
     },
     /// Somebody is denied being this subject.
     NotThisPerson {
-        /// The subject.
+        /// The subject's number in its gallery.
         subject: SubjectId,
         /// The entry that was wrong; none where photos or frames were given.
         wrong: Option<u64>,
@@ -88,14 +88,14 @@ pub enum Entry {
     },
     /// The impostor templates of a subject were removed.
     ImpostorsForgotten {
-        /// The subject.
+        /// The subject's number in its gallery.
         subject: SubjectId,
-        /// How many.
+        /// How many impostor templates.
         impostors: usize,
     },
     /// Somebody was revoked.
     Revoked {
-        /// Who.
+        /// The subject's number in its gallery.
         subject: SubjectId,
     },
     /// An operator's act is about to be done. An entry of what was done follows, or [`Entry::Failed`]; where neither does,
@@ -115,9 +115,9 @@ pub enum Entry {
     /// Everybody is about to be written to a file. [`Entry::Exported`] or [`Entry::ExportFailed`] follows; where
     /// neither does, the power went meanwhile, and the file may be there.
     Exporting {
-        /// How many.
+        /// How many subjects.
         subjects: usize,
-        /// Where.
+        /// The file's path.
         file: PathBuf,
         /// Where it lies until it is whole.
         part: PathBuf,
@@ -129,7 +129,7 @@ pub enum Entry {
     },
     /// Everybody was written to a file.
     Exported {
-        /// How many.
+        /// How many subjects.
         subjects: usize,
         /// Where.
         #[serde(default)]
@@ -137,7 +137,7 @@ pub enum Entry {
     },
     /// Subjects came from a file.
     Imported {
-        /// How many.
+        /// How many subjects.
         subjects: usize,
     },
     /// The gallery was sealed under a new key.
@@ -203,7 +203,7 @@ pub struct Record {
     /// One more than that of the record before; it stays the record's name for good.
     #[serde(default)]
     pub n: u64,
-    /// When.
+    /// When it was, by the device's clock.
     pub at: UtcTime,
     /// The gallery that was open, whose subjects' numbers these are; none where none was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -211,7 +211,7 @@ pub struct Record {
     /// Whether it was taken over from a log that nothing sealed: it may have been changed before.
     #[serde(default, skip_serializing_if = "is_false")]
     pub legacy: bool,
-    /// What.
+    /// What happened, or what the log says of itself.
     #[serde(flatten)]
     pub content: Content,
 }

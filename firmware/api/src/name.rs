@@ -40,7 +40,7 @@ impl NewName {
         }
     }
 
-    /// The name.
+    /// The checked name.
     #[must_use]
     pub fn into_name(self) -> SubjectName {
         self.0

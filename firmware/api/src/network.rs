@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 /// An operator that the plan does not run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnsupportedNode {
-    /// As ONNX calls it.
+    /// The operator's name in ONNX, such as `Conv`.
     pub operator: String,
-    /// Name of what it makes.
+    /// Name of the tensor that it makes.
     pub node: String,
-    /// Why.
+    /// Why the plan does not run it.
     pub why: String,
 }
 
@@ -18,11 +18,11 @@ pub struct UnsupportedNode {
 pub struct NetworkStep {
     /// Operators as ONNX calls them, joined by `+`.
     pub operators: String,
-    /// Name of what the step makes.
+    /// Name of the tensor that the step makes.
     pub name: String,
     /// Channels, rows and columns of what it makes.
     pub shape: [usize; 3],
-    /// Multiply-accumulates.
+    /// Multiply-accumulates of one run.
     pub macs: u64,
     /// Predicted microseconds, on one core.
     pub predicted_us: f64,

@@ -11,7 +11,7 @@ pub struct Promised {
     pub attempts: u64,
     /// Grants among them that were reported as wrong.
     pub reports: u64,
-    /// The least rate that these allow, at any time wrong in at most 5 of 100 doors; above the target, the promise is
-    /// broken.
+    /// The least rate that these counts allow. Above the target, the promise is broken; at a door that keeps it, this
+    /// is ever said with a probability of at most 5 %.
     pub at_least: Option<f64>,
 }

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::key::KeySource;
 
-/// Photos in one request.
+/// Most photos in one request.
 pub const MAX_PHOTOS: usize = 100_000;
 
-/// Where pictures come from.
+/// Where a request's images come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Feed {
@@ -18,7 +18,7 @@ pub enum Feed {
     Photos(Vec<PathBuf>),
     /// A camera's frames; none: the camera of the settings.
     Camera(Option<String>),
-    /// A file or a folder of pictures, as if they were a camera's frames.
+    /// A photo or a folder of photos, as if they were a camera's frames.
     Replay(PathBuf),
 }
 
@@ -43,16 +43,16 @@ pub enum Request {
     Enrol {
         /// Under which name; it must be free.
         name: SubjectName,
-        /// Pictures of that person alone.
+        /// Photos or frames of that person alone.
         from: Feed,
         /// Whether a face that is enrolled under another name is taken.
         duplicate: bool,
     },
     /// Store other templates of a person who is enrolled.
     ReEnrol {
-        /// Who.
+        /// The subject's name.
         name: SubjectName,
-        /// Pictures of that person alone.
+        /// Photos or frames of that person alone.
         from: Feed,
         /// Whether the templates that are there stay.
         add: bool,
@@ -61,17 +61,17 @@ pub enum Request {
     NotThisPerson {
         /// Who it is not.
         name: SubjectName,
-        /// Pictures of the other person alone.
+        /// Photos or frames of the other person alone.
         from: Feed,
     },
     /// Remove what denies being this person.
     ForgetImpostors {
-        /// Whose.
+        /// The subject's name.
         name: SubjectName,
     },
     /// The newest entries of the log.
     Log {
-        /// How many.
+        /// How many, at most.
         count: usize,
         /// Only those about this subject.
         of: Option<SubjectName>,
@@ -80,7 +80,7 @@ pub enum Request {
     },
     /// A grant of the log was wrong: its probe denies from now on.
     LogWrong {
-        /// The entry's number.
+        /// The number of the log's entry.
         entry: u64,
     },
     /// Whether the log is what was written. The verification key comes beside the request, where there is one.
@@ -92,28 +92,28 @@ pub enum Request {
     LogNote,
     /// Who is it? (1:N)
     Identify {
-        /// Pictures.
+        /// Photos, each by itself, or frames until one is decided.
         from: Feed,
-        /// Folder for marked copies.
+        /// Folder into which marked copies are written; none: no copies.
         annotate: Option<PathBuf>,
     },
     /// Is it this person? (1:1)
     Verify {
-        /// Who it should be.
+        /// The name of the subject that it should be.
         name: SubjectName,
-        /// Pictures.
+        /// Photos, each by itself, or frames until one is decided.
         from: Feed,
     },
     /// Everybody enrolled.
     List,
     /// One subject.
     Show {
-        /// Who.
+        /// The subject's name.
         name: SubjectName,
     },
     /// Remove a subject and its templates.
     Revoke {
-        /// Who.
+        /// The subject's name.
         name: SubjectName,
         /// Whether what the disk still holds of it is overwritten.
         erase: bool,
@@ -125,7 +125,7 @@ pub enum Request {
     },
     /// Enrol everybody of such a file.
     Import {
-        /// The file.
+        /// A file that an export wrote.
         file: PathBuf,
     },
     /// Seal the gallery under a new key.
@@ -169,7 +169,7 @@ pub enum Request {
 }
 
 impl Request {
-    /// Where its pictures come from; none where it needs none.
+    /// Where its images come from; none where it needs none.
     #[must_use]
     pub const fn feed(&self) -> Option<&Feed> {
         match self {

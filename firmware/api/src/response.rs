@@ -19,13 +19,13 @@ use crate::time::UtcTime;
 pub enum Response {
     /// An enrolment ended.
     Enrolled {
-        /// Who.
+        /// The subject's name.
         name: SubjectName,
-        /// The new id; none: no picture was good enough, nothing was stored.
+        /// The new id; none: no photo or frame was good enough, nothing was stored.
         subject: Option<SubjectId>,
-        /// Templates stored.
+        /// How many templates the subject has now.
         templates: usize,
-        /// What became of each picture.
+        /// What became of each photo or frame.
         views: Vec<View>,
         /// Of each new view the best score against the others, and of those the least; none for one view.
         consistency: Option<f32>,
@@ -36,7 +36,7 @@ pub enum Response {
     NotThisPerson {
         /// Who it is not.
         name: SubjectName,
-        /// The id.
+        /// The subject's number in its gallery.
         subject: SubjectId,
         /// The entry of the log that was wrong.
         wrong: Option<u64>,
@@ -44,16 +44,16 @@ pub enum Response {
         score: Option<f32>,
         /// Templates that deny being this subject, now.
         impostors: usize,
-        /// What became of each picture.
+        /// What became of each photo or frame.
         views: Vec<View>,
         /// What it may cost.
         advice: Vec<Advice>,
     },
     /// Nobody is denied being this subject any more.
     ImpostorsForgotten {
-        /// Who.
+        /// The subject's name.
         name: SubjectName,
-        /// The id.
+        /// The subject's number in its gallery.
         subject: SubjectId,
         /// Templates removed.
         impostors: usize,
@@ -78,7 +78,7 @@ pub enum Response {
         fault_n: Option<u64>,
         /// Records up to there.
         records: u64,
-        /// Of them, those whose code was checked with their epoch's key.
+        /// How many of these had their code checked with their epoch's key.
         sealed: u64,
         /// The number of the first that is still there.
         first: Option<u64>,
@@ -93,7 +93,7 @@ pub enum Response {
     },
     /// The log's head, signed.
     LogNote {
-        /// Its newest record.
+        /// The number of its newest record.
         n: u64,
         /// The whole note, lines and signature.
         note: String,
@@ -104,7 +104,7 @@ pub enum Response {
         #[serde(flatten)]
         promise: Promised,
     },
-    /// A photo was identified.
+    /// A photo or a frame was identified.
     Identified {
         /// The file, or the frame's number.
         photo: String,
@@ -114,7 +114,7 @@ pub enum Response {
         /// The marked copy.
         annotated: Option<FilePath>,
     },
-    /// A photo was verified.
+    /// A photo or a frame was verified.
     Verified {
         /// The file, or the frame's number.
         photo: String,
@@ -134,9 +134,9 @@ pub enum Response {
         /// What went wrong with this frame; the decision is then no grant.
         error: Option<String>,
     },
-    /// A picture that could not be read or seen; the others go on.
+    /// A photo that could not be read or seen; the others go on.
     Failed {
-        /// The file.
+        /// The photo's file.
         photo: String,
         /// The exit code that goes with it.
         code: u8,
@@ -145,22 +145,22 @@ pub enum Response {
     },
     /// An enrolled subject.
     Subject {
-        /// Who.
+        /// The subject's name.
         name: SubjectName,
-        /// The id.
+        /// The subject's number in its gallery.
         subject: SubjectId,
-        /// Templates stored.
+        /// How many templates the subject has.
         templates: usize,
         /// Templates of others that deny being this subject.
         impostors: usize,
-        /// When, in seconds since 1970 (UTC).
+        /// When it was enrolled, in seconds since 1970 (UTC).
         enrolled_unix_s: u64,
     },
     /// A subject is gone.
     Revoked {
-        /// Who it was.
+        /// The name that the subject had.
         name: SubjectName,
-        /// The id, never used again.
+        /// The number that the subject had; nobody gets it again.
         subject: SubjectId,
         /// Templates removed.
         templates: usize,
@@ -175,14 +175,14 @@ pub enum Response {
     Exported {
         /// The file.
         file: FilePath,
-        /// How many.
+        /// How many subjects.
         subjects: usize,
     },
     /// Subjects came from a file.
     Imported {
         /// How many are new here.
         subjects: usize,
-        /// Whose name was taken, and who was left out.
+        /// Names that were taken here: these subjects were left out.
         skipped: Vec<SubjectName>,
     },
     /// The gallery is under a new key.
@@ -192,7 +192,7 @@ pub enum Response {
     },
     /// What is wrong with a pack; the exit code is 4.
     PackProblem {
-        /// The folder.
+        /// The pack's folder.
         dir: FilePath,
         /// The problem, and what to do.
         problem: String,
@@ -201,13 +201,13 @@ pub enum Response {
     PackWhole {
         /// Its name.
         name: String,
-        /// The folder.
+        /// The pack's folder.
         dir: FilePath,
         /// Which of the packs of this name it is.
         version: u64,
         /// The embedder's id.
         model_id: String,
-        /// Values of a template.
+        /// How many values a template has.
         dimension: usize,
         /// File and licence of each network.
         networks: Vec<[String; 2]>,
@@ -243,17 +243,17 @@ pub enum Response {
         outputs: usize,
         /// Rows and columns of its kernel.
         kernel: [usize; 2],
-        /// From one output pixel to the next.
+        /// Input pixels from one output pixel to the next.
         stride: usize,
         /// Zeros above, left of, below and right of the input.
         pads: [usize; 4],
-        /// What it has without a tuning.
+        /// How it is computed without a tuning.
         default: LayerForm,
-        /// Microseconds with it.
+        /// Microseconds of one run with `default`.
         default_us: f64,
         /// The fastest; the default where nothing was clearly faster.
         chosen: LayerForm,
-        /// Microseconds with it.
+        /// Microseconds of one run with `chosen`.
         chosen_us: f64,
     },
     /// A whole network was measured with the defaults and tuned.
@@ -262,11 +262,11 @@ pub enum Response {
         file: String,
         /// Width and height of its input.
         input: [usize; 2],
-        /// Microseconds with the defaults, median.
+        /// Microseconds of one run with the defaults, median.
         before_us: f64,
-        /// Microseconds tuned, median.
+        /// Microseconds of one run with the chosen forms, median.
         after_us: f64,
-        /// Greatest difference of an output, of the greatest value; 0: the same bits.
+        /// Greatest difference of an output, as a share of its greatest value; 0: the same bits.
         difference: f32,
     },
     /// Tuning ended.
@@ -282,7 +282,7 @@ pub enum Response {
     TraceEnded {
         /// The file.
         file: FilePath,
-        /// Its size.
+        /// Its size in bytes.
         bytes: u64,
         /// Why; none: it is full.
         error: Option<String>,
@@ -302,14 +302,14 @@ pub enum Response {
     },
     /// A trace was decided again to its end.
     ReplayEnded {
-        /// Its frames.
+        /// How many frames it has.
         frames: u64,
     },
     /// A check of the doctor.
     Check {
         /// What was looked at.
         check: Check,
-        /// How it is.
+        /// How the check ended.
         health: Health,
         /// What was found.
         #[serde(flatten)]
@@ -323,9 +323,9 @@ pub enum Response {
 pub enum NoteStanding {
     /// None was given.
     NotGiven,
-    /// The log still holds what it knows.
+    /// The log still holds the record that it names, unchanged.
     Held,
-    /// What it knows was removed for its age or size, or lies beyond what is wrong.
+    /// The record that it names was removed for its age or size, or lies beyond the first fault.
     Gone,
     /// This log did not sign it.
     NotSigned,
@@ -369,32 +369,32 @@ pub enum Remain {
 pub enum Progress {
     /// A photo is looked at.
     Photo {
-        /// From 1.
+        /// The photo's number, from 1.
         number: usize,
-        /// Of how many.
+        /// How many photos there are.
         of: usize,
     },
     /// An enrolment in front of a camera goes on.
     Views {
         /// Views taken.
         taken: usize,
-        /// Of how many.
+        /// How many the enrolment takes.
         of: usize,
         /// Why the newest frame was not taken; none: it was.
         reason: Option<RetryReason>,
     },
     /// A layer is measured.
     Layer {
-        /// From 1.
+        /// The layer's number, from 1.
         number: usize,
-        /// Of how many.
+        /// How many layers are measured.
         of: usize,
     },
     /// A whole network is measured.
     Network {
-        /// From 1.
+        /// The network's number, from 1.
         number: usize,
-        /// Of how many.
+        /// How many networks are measured.
         of: usize,
     },
     /// The work is over.

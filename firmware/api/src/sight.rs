@@ -1,4 +1,4 @@
-//! What was observed and decided on one picture.
+//! What was observed and decided on one image: a photo or a frame.
 
 use arcdoor_core::{
     Basis, Decision, DenyReason, Engines, Quality, QualityPart, RetryReason, StageTimes, SubjectId,
@@ -6,7 +6,7 @@ use arcdoor_core::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A [`Decision`] without what belongs to it.
+/// A [`Decision`] without its subject, score and reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -19,7 +19,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// As the JSON says it.
+    /// The verdict's name in JSON.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// For people.
+    /// The reason in words, for people.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
@@ -61,20 +61,20 @@ impl Reason {
     }
 }
 
-/// What was observed and decided on one picture.
+/// What was observed and decided on one image: a photo or a frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sight {
-    /// Faces found.
+    /// How many faces were found.
     pub faces: usize,
     /// The best candidate's name; for `verify` the name that was asked for.
     pub candidate: Option<SubjectName>,
-    /// Its number.
+    /// The candidate's number.
     pub subject: Option<SubjectId>,
-    /// Its score, -1 to 1; none where no probe was made.
+    /// The candidate's score, -1 to 1; none where no probe was made.
     pub score: Option<f32>,
     /// The least score that is accepted.
     pub threshold: f32,
-    /// What that threshold rests on, where it was not counted.
+    /// What that threshold rests on; left out of JSON where it was counted.
     #[serde(default, skip_serializing_if = "Basis::is_counted")]
     pub threshold_basis: Basis,
     /// What was decided.
@@ -89,7 +89,7 @@ pub struct Sight {
 }
 
 impl Sight {
-    /// Of a picture on which recognition failed: no grant, and nothing said of anybody.
+    /// What is said of an image on which recognition failed: no grant, and nothing said of anybody.
     #[must_use]
     pub fn nothing() -> Self {
         Self {
@@ -107,7 +107,7 @@ impl Sight {
     }
 }
 
-/// What became of one picture of an enrolment.
+/// What became of one photo or frame of an enrolment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct View {
     /// The photo's file, or the frame's number.
@@ -133,9 +133,9 @@ pub enum Advice {
     },
     /// Somebody else is nearly a match.
     CloseTo {
-        /// Who.
+        /// The subject's name.
         name: SubjectName,
-        /// The number.
+        /// The subject's number in its gallery.
         subject: SubjectId,
         /// The best score of these views against that subject.
         score: f32,
@@ -146,14 +146,14 @@ pub enum Advice {
     LowQuality {
         /// Its weakest part.
         part: QualityPart,
-        /// Of 100.
+        /// That part's value, 0 to 100.
         value: u8,
     },
     /// Views of the subject itself are as near to an impostor as to each other.
     DeniesOwn {
-        /// How many.
+        /// How many of the views.
         views: usize,
-        /// Of how many.
+        /// How many views were compared.
         of: usize,
     },
 }

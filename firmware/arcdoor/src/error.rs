@@ -107,7 +107,7 @@ pub enum Error {
     TunedValues {
         /// The network's file.
         file: String,
-        /// Greatest difference of an output, of the greatest value.
+        /// Greatest difference of an output, as a share of its greatest value.
         difference: f32,
     },
     /// Recognition failed.
@@ -182,10 +182,10 @@ pub enum Error {
     /// A new passphrase that would be guessed.
     #[error("a passphrase has at least {least} characters")]
     ShortPassphrase {
-        /// How many.
+        /// The fewest characters that it may have.
         least: usize,
     },
-    /// Mistyped.
+    /// The passphrase and its repetition differ.
     #[error("the two passphrases differ; nothing was changed")]
     PassphrasesDiffer,
     /// The gallery says something strange about its key.
@@ -203,15 +203,15 @@ pub enum Error {
          somebody else of this name, choose another"
     )]
     Enrolled(SubjectName),
-    /// The pictures of a re-enrolment show somebody else.
+    /// The images of a re-enrolment show somebody else.
     #[error(
-        "these pictures do not match {0} as enrolled, nothing was changed: if it is {0} all the same, revoke \
+        "these images do not match {0} as enrolled, nothing was changed: if it is {0} all the same, revoke \
          and enrol anew"
     )]
     AnotherPerson(SubjectName),
-    /// No picture of the other person could be used.
+    /// No image of the other person could be used.
     #[error(
-        "no picture was good enough, nothing was stored: give a sharp one of one face, turned to the camera"
+        "no image was good enough, nothing was stored: give a sharp one of one face, turned to the camera"
     )]
     NoGoodPicture,
     /// The log refused.
@@ -251,7 +251,7 @@ pub enum Error {
     /// The probe is gone.
     #[error(
         "the probe of entry {0} is not kept any more (settings: keep_probes, keep_probes_h), or its subject or \
-         key is gone: use a picture of the person instead, `arcdoor enrol --not NAME --image FILE`"
+         key is gone: use a photo of the person instead, `arcdoor enrol --not NAME --image FILE`"
     )]
     NoProbe(u64),
     /// A pack that is older than one that was installed.
@@ -262,7 +262,7 @@ pub enum Error {
     OlderPack {
         /// The pack's name.
         name: String,
-        /// Of the one at hand.
+        /// The version of the pack that is to be installed.
         offered: u64,
         /// The highest that was ever installed here.
         installed: u64,
@@ -325,11 +325,11 @@ pub enum Error {
     OutputStalled(u64),
     /// No usable frame came.
     #[error(
-        "the camera gave no usable picture in {seconds} s ({}): look into the camera and repeat",
+        "the camera gave no usable frame in {seconds} s ({}): look into the camera and repeat",
         reason.map_or("no frame came", RetryReason::text)
     )]
     NoView {
-        /// How long it looked.
+        /// For how many seconds it looked into the camera.
         seconds: u64,
         /// What would have helped at last; none: no frame came.
         reason: Option<RetryReason>,
@@ -366,7 +366,7 @@ pub enum Error {
     FramesFail(u32),
 }
 
-/// What is wrong with a file names it; what is wrong with a picture does not.
+/// The message about a photo: an error of its file names the file already, an error of its image does not.
 fn photo(path: &Path, source: &FrameError) -> String {
     match source {
         FrameError::File { .. } | FrameError::NotAFile(_) => source.to_string(),

@@ -107,7 +107,7 @@ fn a_wrong_grant_is_named_by_its_number_and_denied_from_then_on() {
     assert_eq!(door.reason("@obama2.jpg").as_deref(), Some("not_this_person"));
     let verified = door.call(&["verify", "Barack", "--image", "@obama2.jpg"]);
     assert_eq!((verified.0, verified.1[0]["reason"].as_str()), (1, Some("not_this_person")));
-    assert_eq!(door.reason("@obama.jpg"), None, "the person of the picture enrolled is let in as before");
+    assert_eq!(door.reason("@obama.jpg"), None, "the person of the photo enrolled is let in as before");
     // It moves with an export, and goes with `--not`.
     fs::write(door.device.home.path().join("export-passphrase"), "a rather long passphrase").unwrap();
     let file = door.device.home.path().join("people.arcdoor");
@@ -146,7 +146,7 @@ fn probes_are_kept_only_as_long_as_the_settings_say() {
     door.settings("keep_probes = 0");
     assert_eq!(door.call(&["log", "wrong", &entry]).0, 3);
     assert!(door.state("probes.bin").iter().all(|byte| *byte == 0), "turned off");
-    assert_eq!(door.call(&["enrol", "--not", "Barack", "--image", "@biden.jpg"]).0, 0, "pictures do");
+    assert_eq!(door.call(&["enrol", "--not", "Barack", "--image", "@biden.jpg"]).0, 0, "photos do");
     assert_eq!(door.call(&["enrol", "--not", "Nobody", "--image", "@biden.jpg"]).0, 3);
     assert_eq!(door.call(&["enrol", "--not", "Barack", "--image", "@obama_partial_face.jpg"]).0, 1);
 }

@@ -100,7 +100,7 @@ pub enum CameraError {
 }
 
 impl CameraError {
-    /// What helps.
+    /// What helps against it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {

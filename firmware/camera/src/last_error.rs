@@ -1,4 +1,4 @@
-//! The way of an error around nokhwa.
+//! How an error of ours gets past nokhwa, whose own errors are texts.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -21,7 +21,7 @@ impl LastError {
         text
     }
 
-    /// The error behind what nokhwa says; of a capture that keeps none, what it says.
+    /// The error that was kept behind nokhwa's `said`; where none was kept, `said` itself.
     pub(crate) fn take(&self, said: NokhwaError) -> CameraError {
         self.0.take().unwrap_or(CameraError::Backend(said))
     }

@@ -30,7 +30,7 @@ pub fn open(spec: &str, timeout: Duration) -> Result<Live, CameraError> {
     Live::on(V4l2Backend::open(device, wanted, timeout)?)
 }
 
-/// As on Linux, where alone there are live cameras.
+/// Refuses: live cameras need Linux.
 ///
 /// # Errors
 /// Always.

@@ -4,7 +4,7 @@ use arcdoor_frame::RgbImage;
 
 use crate::error::CameraError;
 
-/// A row of frames.
+/// Gives frames, one after the other.
 pub trait Source {
     /// Puts the next frame into `out`; of a camera the newest one. `false` at the end of a replay.
     ///

@@ -9,9 +9,9 @@ use arcdoor_api::{Content, Link, LogHash, Record};
 /// A place between two records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// The number before; none at the log's beginning.
+    /// The number of the record before this place; none at the log's beginning.
     pub(crate) last: Option<u64>,
-    /// The head before.
+    /// The log's head at this place.
     pub(crate) head: LogHash,
     /// The epoch whose key seals the next record.
     pub(crate) epoch: u32,

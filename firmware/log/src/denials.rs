@@ -3,11 +3,11 @@
 
 use arcdoor_api::{Entry, Link, UtcTime, Verdict};
 
-/// Denials that get a record at once, after a quiet time.
+/// So many denials in a row each get a record, after a quiet time.
 pub const BURST: u64 = 60;
-/// After so many seconds, one more gets a record.
+/// After each so many seconds, one more denial may get a record, up to [`BURST`].
 pub const REFILL_S: u64 = 300;
-/// So many seconds after the first that was counted, the count gets a record.
+/// So many seconds after the first denial that was only counted, the count gets a record.
 pub const SUMMARY_S: u64 = 900;
 /// The most records of denials in a day, counts included.
 pub const MOST_A_DAY: u64 = BURST + 86_400 / REFILL_S + 86_400 / SUMMARY_S;
@@ -21,7 +21,7 @@ pub enum Admission {
     Counted,
 }
 
-/// A bucket of records, and a count of what found it empty.
+/// The budget of records (a leaky bucket), and a count of the denials that found it used up.
 #[derive(Debug, Clone, Default)]
 pub struct Denials {
     spent: u64,
@@ -37,7 +37,7 @@ struct Counted {
 }
 
 impl Denials {
-    /// Decides about an entry of `at`. A clock that goes back refills nothing.
+    /// Decides about an entry that happened at `at`. A clock that goes back refills nothing.
     pub fn step(&mut self, entry: &Entry, at: UtcTime) -> Admission {
         if !matches!(entry, Entry::Decision { decision, .. } if *decision != Verdict::Granted) {
             return Admission::Recorded;
@@ -65,7 +65,7 @@ impl Denials {
         self.counted.map(Counted::link)
     }
 
-    /// The count has its record.
+    /// Forgets the count, which has its record now.
     pub fn clear(&mut self) {
         self.counted = None;
     }

@@ -40,7 +40,7 @@ pub trait Folder: Debug {
     /// When the disk fails or is full.
     fn write(&self, name: &str, offset: u64, data: &[u8]) -> io::Result<()>;
 
-    /// Cuts the file `name`.
+    /// Cuts the file `name` to `len` bytes.
     ///
     /// # Errors
     /// When the disk fails or there is no such file.
@@ -52,7 +52,7 @@ pub trait Folder: Debug {
     /// When the disk fails; what was written may then be lost, and is to be written again.
     fn sync_file(&self, name: &str) -> io::Result<()>;
 
-    /// Gives the file `from` the name `to`, whichever file had that.
+    /// Gives the file `from` the name `to`, and takes it from the file that had it.
     ///
     /// # Errors
     /// When the disk fails.

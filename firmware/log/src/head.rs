@@ -7,6 +7,6 @@ use arcdoor_api::LogHash;
 pub struct Head {
     /// The newest record's number.
     pub n: u64,
-    /// The hash.
+    /// SHA-256 over the head before that record and the record's line; see [`LogHash`].
     pub hash: LogHash,
 }

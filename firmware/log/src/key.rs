@@ -61,7 +61,7 @@ impl EpochKey {
     }
 }
 
-/// A key is nobody's to read.
+/// A key stays out of logs.
 impl fmt::Debug for EpochKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("EpochKey(..)")

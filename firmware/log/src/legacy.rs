@@ -68,7 +68,7 @@ impl<F: Folder> Log<F> {
         self.seal(&record)
     }
 
-    /// What is there of an earlier call.
+    /// What an earlier call took over, where one was done; else how many records an interrupted one took over.
     fn taken_over(&self) -> Result<(Option<TakenOver>, u64), LogError> {
         let mut before = 0;
         for record in Records::newest_first(&self.folder)? {

@@ -23,7 +23,7 @@ pub(crate) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Reads a line without its newline; `None` for what is none.
+    /// Reads a line without its newline; `None` for what is no line of a log.
     pub(crate) fn parse(whole: &'a [u8]) -> Option<Self> {
         if whole.len() >= MAX_LINE_BYTES {
             return None;

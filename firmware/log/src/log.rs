@@ -35,17 +35,17 @@ pub struct Log<F: Folder> {
     pub(crate) folder: F,
     _lock: F::Lock,
     pub(crate) retention: Retention,
-    /// After the newest record, those that wait included.
+    /// The place after the newest record, those that wait included, and the key that seals the next one.
     pub(crate) chain: Chain,
-    /// As it lies on the disk.
+    /// The state as it lies on the disk.
     pub(crate) state: State,
-    /// Whether it lies there under its own name, and leads to the newest record.
+    /// Whether the state lies there under its own name, and leads to the newest record.
     pub(crate) is_settled: bool,
     /// Oldest first. The last one is written to; there is always one.
     pub(crate) segments: Vec<Heading>,
     /// Bytes of the newest segment that are records, and durable.
     pub(crate) written: u64,
-    /// The lines that wait.
+    /// The lines that wait for a sync.
     pub(crate) pending: Vec<u8>,
     /// Whether the newest segment's name may not be durable.
     pub(crate) is_new: bool,
@@ -93,7 +93,7 @@ impl<F: Folder> Log<F> {
     ///
     /// # Errors
     /// [`LogError::Missing`], [`LogError::Locked`], [`LogError::StateDamaged`]; when the disk fails. A full disk is no
-    /// reason: what is to be said waits.
+    /// reason: what has to be recorded waits in memory.
     pub fn open(folder: F, now: UtcTime) -> Result<Self, LogError> {
         let lock = lock(&folder)?;
         let state = match State::find(&folder)? {
@@ -108,7 +108,7 @@ impl<F: Folder> Log<F> {
         Ok(log)
     }
 
-    /// At the state's place, nothing looked at yet.
+    /// A log at the state's place; no record after it has been read yet.
     fn at(folder: F, lock: F::Lock, state: State, now: UtcTime) -> Self {
         Self {
             folder,
@@ -129,7 +129,7 @@ impl<F: Folder> Log<F> {
         }
     }
 
-    /// Keeps records for so long; what is too much goes when a segment is full, or within a day.
+    /// Sets how long records are kept. What is too old or too much is removed when a segment is full, or within a day.
     #[must_use]
     pub const fn with_retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
@@ -285,7 +285,7 @@ impl<F: Folder> Log<F> {
         self.sweep(at)
     }
 
-    /// Nothing may wait.
+    /// Begins segment `number` with its first record. No record of the segment before it may wait to be written.
     pub(crate) fn begin_segment(&mut self, number: u64, at: UtcTime) -> Result<(), LogError> {
         let Place { head: before, epoch, .. } = self.chain.place;
         let (first, log) = (self.chain.place.next().unwrap_or(u64::MAX), self.state.log);

@@ -222,7 +222,7 @@ impl MemoryFolder {
         let mut names = state.durable.clone();
         let kept = (seed % (state.pending.len() as u64 + 1)) as usize;
         for naming in state.pending.iter().take(kept) {
-            // Each was possible after those before it.
+            // Cannot fail: each change was possible after the earlier ones, and they are all done.
             let _ = naming.apply(&mut names);
         }
         let mut random = seed;

@@ -22,7 +22,7 @@ const SIGNATURE_BYTES: usize = 64;
 /// An em dash and a space.
 const DASH: &str = "\u{2014} ";
 
-/// A head, and who says that it was one.
+/// A head of a log, signed by the log's own key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     text: String,
@@ -47,13 +47,13 @@ impl Note {
         Self { text, head, signature, signer_id }
     }
 
-    /// The head that it tells of.
+    /// The head that it was made of.
     #[must_use]
     pub const fn head(&self) -> Head {
         self.head
     }
 
-    /// Whether it is of this log.
+    /// Whether it says that it is of this log; the signature is not checked.
     #[must_use]
     pub fn is_of(&self, log: &LogHash) -> bool {
         self.origin() == origin(log)

@@ -29,7 +29,7 @@ impl<F: Folder> Log<F> {
             }
         };
         match self.settle(number, torn, now) {
-            // Such a log is read, not written.
+            // A log whose numbers are used up is opened all the same; only appending to it fails.
             Err(LogError::Exhausted) if self.chain.place.next().is_none() => Ok(()),
             settled => settled,
         }
@@ -90,7 +90,7 @@ impl<F: Folder> Log<F> {
     }
 }
 
-/// Of every segment, oldest first. One whose heading was damaged has what is known from the one before.
+/// The headings of all segments, oldest first. A segment with a damaged heading takes over that of the segment before.
 fn headings<F: Folder>(folder: &F) -> Result<Vec<Heading>, LogError> {
     let mut headings = Vec::new();
     let mut before = Heading {

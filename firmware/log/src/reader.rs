@@ -82,7 +82,7 @@ impl<F: Folder> Iterator for Records<'_, F> {
             if let Some(record) = self.present.next() {
                 let is_beyond = matches!(&record, Ok(record) if record.n == *self.range.end());
                 if is_beyond && !self.is_newest_first {
-                    // The last one that is asked for.
+                    // The last record of the range: no further segment is read.
                     self.segments = Vec::new().into_iter();
                 }
                 return Some(record);

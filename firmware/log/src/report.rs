@@ -16,9 +16,9 @@ use arcdoor_api::{Content, Link, LogHash, Record};
 pub enum Noted {
     /// No note was given.
     NotGiven,
-    /// The log still holds what the note knows.
+    /// The log still holds the record that the note names, unchanged.
     Held,
-    /// What the note knows was removed for its age or size, or lies beyond the first fault.
+    /// The record that the note names was removed for its age or size, or lies beyond the first fault.
     Gone,
     /// The note is not signed by this log, as the verification key says: it proves nothing.
     NotSigned,
@@ -29,7 +29,7 @@ pub enum Noted {
 pub struct Report {
     /// Records up to the first fault.
     pub records: u64,
-    /// The first that is there.
+    /// The number of the first record that is there.
     pub first: Option<u64>,
     /// The head after the last that is good.
     pub head: Option<Head>,
@@ -60,7 +60,7 @@ impl Report {
 /// With the verification `key`, each record's code is checked with its own epoch's key, derived from that one: whoever
 /// took the board cannot have changed what was sealed in epochs before. Without it, the order of the records, their
 /// numbers and the heads at the segments' beginnings are checked, and the codes of the present epoch alone: that finds
-/// damage, and nobody who has the card and knows this format.
+/// damage, but not the changes of somebody who has the card and knows this format.
 ///
 /// A `note` that somebody kept is the only thing that tells a log whose end was cut off, within the present epoch, from
 /// one that never was longer. It needs no key: what is wrong before its record is found by the chain alone.
@@ -95,7 +95,7 @@ fn is_signed(note: &Note, key: Option<&VerificationKey>) -> bool {
     key.is_none_or(|key| note.is_signed_by(&key.signer().verifying_key()))
 }
 
-/// On the way along the log.
+/// What is known while the records are gone through, from the oldest on.
 struct Walk<'a> {
     key: Option<&'a VerificationKey>,
     state: Found,
@@ -141,7 +141,7 @@ impl<'a> Walk<'a> {
     fn all<F: Folder>(&mut self, folder: &F, segments: &[u64]) -> Result<Step, LogError> {
         for (index, number) in segments.iter().enumerate() {
             let bytes = match segment::load(folder, *number, 0) {
-                // Nobody reads so much: it is none of ours.
+                // The log never writes so large a segment, so it is not read into memory.
                 Err(LogError::SegmentTooLarge(_)) => return Ok(Err(Fault::Unreadable { n: self.n() })),
                 bytes => bytes?,
             };
@@ -251,7 +251,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// What only shows at the end.
+    /// Checks what only shows after the last record.
     fn end(&mut self) -> Step {
         let last = self.place.last.unwrap_or(0);
         if let Some(start) = self.start.filter(|_| !self.is_start_told) {

@@ -6,7 +6,7 @@ use arcdoor_api::UtcTime;
 /// At most so many segments go for their age at once, and the next ones when a segment has been filled or a day has
 /// passed: a clock that jumped ahead by years makes everything old, and is put right sooner than that.
 pub const MOST_OLD_AT_ONCE: usize = 2;
-/// At most so many go for the log's size at once.
+/// At most so many segments go at once for the log's size.
 const MOST_AT_ONCE: usize = 8;
 
 /// How long records are kept, and how many.

@@ -9,13 +9,13 @@ use arcdoor_api::{Content, Link, LogHash, UtcTime};
 pub const SEGMENT_BYTES: u64 = 256 << 10;
 /// When a segment is this old, in seconds, the next begins: what is removed for its age is at most so much older.
 pub const SEGMENT_S: u64 = 7 * 86_400;
-/// More is never written to one, and never read of one.
+/// The most bytes that are written to a segment, and that are read of one.
 const MOST_BYTES: u64 = 2 * SEGMENT_BYTES;
 
 const DIGITS: usize = 20;
 const ENDING: &str = ".jsonl";
 
-/// The name of the file.
+/// The name of a segment's file.
 pub(crate) fn name(number: u64) -> String {
     format!("{number:0DIGITS$}{ENDING}")
 }
@@ -66,12 +66,12 @@ pub(crate) struct Heading {
     pub(crate) began: UtcTime,
     pub(crate) epoch: u32,
     pub(crate) log: LogHash,
-    /// The log's head before it.
+    /// The log's head before its first record.
     pub(crate) before: LogHash,
 }
 
 impl Heading {
-    /// Of a line, without its newline; `None` where it is no first record.
+    /// The heading in a line, without its newline; `None` where it is no first record.
     pub(crate) fn parse(line: &[u8]) -> Option<Self> {
         let record = Line::parse(line)?.record;
         match record.content {
@@ -82,7 +82,7 @@ impl Heading {
         }
     }
 
-    /// Of segment `number`; `None` where its first line is no heading.
+    /// The heading of segment `number`; `None` where its first line is no heading.
     ///
     /// # Errors
     /// When the disk fails.

@@ -20,10 +20,10 @@ const NEXT: &str = "state.next";
 const MAGIC: [u8; 8] = *b"ADLOGST1";
 const BYTES: usize = 8 + 4 + KEY_BYTES + KEY_BYTES + 32 + 8 + 8 + 8 + 1 + 8 + 32 + 32;
 
-/// A place in the chain with its key, where it lies in the files, and what does not change.
+/// Which log it is, and a place in it: its key, its head, and where in the files it lies.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
-    /// Which log.
+    /// Which log it is; see [`VerificationKey::log`](crate::VerificationKey::log).
     pub(crate) log: LogHash,
     /// The seed of the key that signs notes.
     pub(crate) signer: EpochKey,
@@ -130,7 +130,7 @@ impl State {
     }
 }
 
-/// The next state, which is durable, becomes the state; what that was is erased.
+/// Makes the next state, which is durable already, the state, and erases the old one.
 fn take_name(folder: &impl Folder) -> io::Result<()> {
     if folder.len(NAME)?.is_some() {
         folder.write(NAME, 0, &[0; BYTES])?;

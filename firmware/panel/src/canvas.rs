@@ -1,4 +1,4 @@
-//! A picture's bytes as a draw target.
+//! An image's bytes as a draw target.
 
 use embedded_graphics::Pixel;
 use embedded_graphics::draw_target::DrawTarget;

@@ -16,7 +16,7 @@ const FONT: MonoFont<'static> = FONT_6X13_BOLD;
 const WIDTH_PER_STROKE: u32 = 320;
 /// Frame widths for one step of the font's size: 13 px high at 640, 39 px at 1920.
 const WIDTH_PER_FONT: u32 = 640;
-/// Largest multiple of either; beyond 20,000 px of width nothing grows.
+/// Largest multiple: strokes grow up to a width of some 20,000 pixels, the font up to 41,000.
 const MOST: u32 = 64;
 /// Characters of a label that are drawn.
 const LABEL_CHARS: usize = 48;
@@ -53,7 +53,7 @@ pub struct FaceMark<'a> {
     pub landmarks: Option<Landmarks5>,
     /// The text beside the box; Latin-1, other characters become `?`, 48 characters at most. Empty: none.
     pub label: &'a str,
-    /// The colour.
+    /// What was decided, which gives the colour.
     pub kind: MarkKind,
 }
 
@@ -61,7 +61,7 @@ pub struct FaceMark<'a> {
 /// target is left out: `target` is never asked for a pixel outside its own bounding box.
 ///
 /// # Errors
-/// The target's own.
+/// When the target fails to draw.
 pub fn draw_overlay<T>(target: &mut T, faces: &[FaceMark<'_>]) -> Result<(), T::Error>
 where
     T: DrawTarget<Color = Rgb888>,
@@ -89,7 +89,7 @@ impl Sizes {
     }
 }
 
-/// A coordinate that no sum of ours overflows; NaN is 0.
+/// The nearest whole coordinate, held within a million so that no sum here overflows; NaN is 0.
 fn whole(value: f32) -> i32 {
     const FAR: f32 = 1_000_000.0;
     let near = value.clamp(-FAR, FAR);
@@ -109,7 +109,7 @@ where
     if area.is_zero_sized() { Ok(()) } else { target.fill_solid(&area, colour) }
 }
 
-/// The frame between two rectangles `stroke` apart, outer edge at the box.
+/// A box line of `stroke` pixels whose outer edge is the face's box, with a black line around it.
 fn draw_box<T>(target: &mut T, rect: &Rect, sizes: &Sizes, colour: Rgb888) -> Result<(), T::Error>
 where
     T: DrawTarget<Color = Rgb888>,

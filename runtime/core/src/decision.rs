@@ -13,11 +13,11 @@ pub enum DenyReason {
     NoMatch,
     /// The gallery is empty.
     NobodyEnrolled,
-    /// Two subjects matched, too close to tell apart.
+    /// Two subjects reach the threshold, and their scores differ by less than the policy's margin.
     Ambiguous,
-    /// As near to somebody who was reported as not this person as to the person.
+    /// At least as near to a template that was reported as not this person as to the person's own templates.
     NotThisPerson,
-    /// Frames enough, and too few of them named the same subject.
+    /// Enough frames showed the face well, and too few of them named the same subject.
     TooFewAgree,
     /// Too many denials in a row: wait until the lockout ends.
     LockedOut,
@@ -43,7 +43,7 @@ pub enum RetryReason {
     TooBright,
     /// Out of focus or moving.
     HoldStill,
-    /// Not the person of the pictures before.
+    /// At an enrolment: matches none of the views that were taken before it.
     SomebodyElse,
     /// More frames must agree.
     Looking,
@@ -58,7 +58,7 @@ impl DenyReason {
             Self::NobodyEnrolled => "nobody is enrolled yet",
             Self::Ambiguous => "two enrolled people match too closely",
             Self::NotThisPerson => "like somebody reported as another",
-            Self::TooFewAgree => "too few pictures agree on one person",
+            Self::TooFewAgree => "too few frames agree on one person",
             Self::LockedOut => "locked out after repeated denials",
         }
     }
@@ -71,13 +71,13 @@ impl RetryReason {
         match self {
             Self::NoFace => "no face seen",
             Self::SeveralFaces => "one person at a time",
-            Self::FaceCutOff => "face cut off, move into the picture",
+            Self::FaceCutOff => "face cut off, move into the frame",
             Self::TooFar => "come closer",
             Self::TurnToCamera => "turn to the camera",
             Self::TooDark => "too dark",
             Self::TooBright => "too bright or light from behind",
             Self::HoldStill => "blurred, hold still",
-            Self::SomebodyElse => "not the person of the pictures before",
+            Self::SomebodyElse => "not the person of the earlier images",
             Self::Looking => "keep looking",
         }
     }
@@ -101,19 +101,19 @@ impl fmt::Display for RetryReason {
 pub enum Decision {
     /// A subject is recognised.
     Granted {
-        /// Who.
+        /// Who is recognised.
         subject: SubjectId,
         /// The best score of the frames that agreed.
         score: Score,
     },
     /// Somebody was seen well enough, and is not let in.
     Denied {
-        /// Why.
+        /// Why nobody is let in.
         reason: DenyReason,
     },
     /// Nothing can be said yet.
     Retry {
-        /// What would help.
+        /// What the person can do about it.
         reason: RetryReason,
     },
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Face {
     /// The face's box; it may reach beyond the frame.
     pub rect: Rect,
-    /// The detector's own score, higher is surer; not comparable between detectors.
+    /// The detector's own score, 0..=1, higher is surer; not comparable between detectors.
     pub score: f32,
     /// The landmarks, where the detector (or a landmarker after it) gave them.
     pub landmarks: Option<Landmarks5>,

@@ -42,7 +42,7 @@ impl From<ReadError> for io::Error {
 }
 
 /// Opens a regular file for reading. What is no file is refused without waiting for it: a pipe's other end may never
-/// come. The kind is that of what was opened, so nothing can be exchanged in between.
+/// come. The kind is asked of the open file, not of its path, so nobody can exchange it in between.
 ///
 /// # Errors
 /// When it cannot be opened, or is no regular file.

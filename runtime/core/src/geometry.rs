@@ -22,13 +22,13 @@ impl Point {
 /// An axis-aligned box in pixels; it may reach beyond the frame.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Rect {
-    /// Left edge.
+    /// Pixels from the left to the left edge; negative where the box begins beyond the frame.
     pub x: f32,
-    /// Top edge.
+    /// Pixels from the top to the top edge; negative where the box begins beyond the frame.
     pub y: f32,
-    /// Width, at least 0.
+    /// Width in pixels, at least 0.
     pub w: f32,
-    /// Height, at least 0.
+    /// Height in pixels, at least 0.
     pub h: f32,
 }
 
@@ -39,13 +39,13 @@ impl Rect {
         Self { x, y, w: w.max(0.0), h: h.max(0.0) }
     }
 
-    /// Right edge.
+    /// Pixels from the left to the right edge.
     #[must_use]
     pub fn right(&self) -> f32 {
         self.x + self.w
     }
 
-    /// Bottom edge.
+    /// Pixels from the top to the bottom edge.
     #[must_use]
     pub fn bottom(&self) -> f32 {
         self.y + self.h
@@ -85,27 +85,27 @@ impl Rect {
         Self { x: self.x + dx, y: self.y + dy, ..*self }
     }
 
-    /// The same box about the origin, scaled by `factor` >= 0.
+    /// The box scaled by `factor` >= 0 about the origin (0, 0): position and size are multiplied.
     #[must_use]
     pub fn scaled(&self, factor: f32) -> Self {
         Self::new(self.x * factor, self.y * factor, self.w * factor, self.h * factor)
     }
 }
 
-/// Five landmarks in the order of the ArcFace template: the eye on the picture's left, the eye on its
+/// Five landmarks in the order of the ArcFace template: the eye on the image's left, the eye on its
 /// right, the nose's tip, the mouth's corner on the left, the one on the right.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Landmarks5(pub [Point; 5]);
 
 impl Landmarks5 {
-    /// The eye on the picture's left.
+    /// The eye on the image's left.
     #[must_use]
     pub const fn left_eye(&self) -> Point {
         self.0[0]
     }
 
-    /// The eye on the picture's right.
+    /// The eye on the image's right.
     #[must_use]
     pub const fn right_eye(&self) -> Point {
         self.0[1]
@@ -117,13 +117,13 @@ impl Landmarks5 {
         self.0[2]
     }
 
-    /// The mouth's corner on the picture's left.
+    /// The mouth's corner on the image's left.
     #[must_use]
     pub const fn mouth_left(&self) -> Point {
         self.0[3]
     }
 
-    /// The mouth's corner on the picture's right.
+    /// The mouth's corner on the image's right.
     #[must_use]
     pub const fn mouth_right(&self) -> Point {
         self.0[4]

@@ -10,7 +10,7 @@ macro_rules! hash_id {
         pub struct $name([u8; 16]);
 
         impl $name {
-            /// From the first 16 bytes of a SHA-256.
+            /// The id of these 16 bytes.
             #[must_use]
             pub const fn new(bytes: [u8; 16]) -> Self {
                 Self(bytes)
@@ -22,7 +22,7 @@ macro_rules! hash_id {
                 &self.0
             }
 
-            /// From 32 hexadecimal digits.
+            /// From 32 hexadecimal digits of either case; `None` for any other text.
             #[must_use]
             pub fn from_hex(text: &str) -> Option<Self> {
                 let digits = text.as_bytes();
@@ -67,16 +67,16 @@ macro_rules! hash_id {
 }
 
 hash_id! {
-    /// Identity of an embedder: a hash over its file and everything in the manifest that changes what
-    /// it computes. Templates of different ids are never compared.
+    /// Identity of an embedder: the first 16 bytes of a SHA-256 over its file's hash and everything in the manifest
+    /// that changes what it computes. Templates of different ids are never compared.
     ModelId
 }
 hash_id! {
-    /// Identity of a calibration table.
+    /// Identity of a calibration table: the first 16 bytes of a SHA-256 over what it says of its data, and its rows.
     CalibrationId
 }
 hash_id! {
-    /// Identity of a gallery: subjects' numbers of two galleries have nothing to do with each other.
+    /// Identity of a gallery, 16 random bytes: subjects' numbers of two galleries have nothing to do with each other.
     GalleryId
 }
 

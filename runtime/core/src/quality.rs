@@ -1,4 +1,4 @@
-//! Quality of one face picture: 0..=100 with named parts. It gates; it never edits a score.
+//! Quality of one face image: 0..=100 with named parts. It gates; it never edits a score.
 
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ pub enum QualityPart {
 }
 
 impl QualityPart {
-    /// All parts, in the order in which a person is told about them: what moves them first.
+    /// All parts, in the order in which a person is told about them: first those that moving to another place mends.
     pub const ALL: [Self; 5] = [Self::Occlusion, Self::Size, Self::Pose, Self::Illumination, Self::Sharpness];
 }
 
@@ -64,7 +64,7 @@ impl Quality {
         }
     }
 
-    /// The whole: its weakest part, since one bad part spoils a picture.
+    /// The whole: its weakest part, since one bad part spoils an image.
     #[must_use]
     pub fn overall(&self) -> u8 {
         self.weakest().1

@@ -19,9 +19,9 @@ impl fmt::Display for Score {
 /// A subject and the best score that any of its templates reached against the probe.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
-    /// Who.
+    /// The subject.
     pub subject: SubjectId,
-    /// How close.
+    /// The best score of its templates against the probe.
     pub score: Score,
 }
 

@@ -34,7 +34,7 @@ macro_rules! stages {
         }
 
         /// How long each stage took, in microseconds; 0 for a stage that did not run. A field that is missing
-        /// in JSON is a stage that whoever wrote it did not have.
+        /// in JSON is 0: the arcdoor that wrote it had no such stage.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
         #[serde(default)]
         pub struct StageTimes {
@@ -50,7 +50,7 @@ macro_rules! stages {
                 }
             }
 
-            /// Puts down what a stage took; more than 71 minutes count as that.
+            /// Sets a stage's time; more than 71 minutes are kept as the largest number there is.
             pub fn record(&mut self, stage: Stage, took: Duration) {
                 let us = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
                 match stage {
@@ -64,7 +64,7 @@ macro_rules! stages {
 stages! {
     /// Finding the faces of a frame.
     Detect = detect_us, "detect";
-    /// The landmarks of faces that have none yet, and the closer look at the largest face.
+    /// Finding the landmarks of faces that have none yet, and refining those of the largest face.
     Landmarks = landmarks_us, "landm";
     /// Assessing one face's quality.
     Quality = quality_us, "qual";
@@ -77,7 +77,7 @@ stages! {
 }
 
 impl Stage {
-    /// Its name.
+    /// Its name: the field in JSON without `_us`, such as `detect`.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.field().trim_end_matches("_us")

@@ -45,7 +45,7 @@ impl fmt::Display for EscapedBytes<'_> {
 /// (DerivedCoreProperties.txt, DerivedGeneralCategory.txt).
 #[must_use]
 pub fn is_unseen(c: char) -> bool {
-    // The few ranges are ordered; most text ends at the first comparison.
+    // All ranges begin at U+00AD or above, so most text ends at the first comparison.
     c.is_control()
         || (c >= '\u{ad}'
             && (is_last_of_plane(c) || UNSEEN.iter().any(|(first, last)| (*first..=*last).contains(&c))))

@@ -25,7 +25,7 @@ impl Fmr {
         if rate > 0.0 && rate < 1.0 { Ok(Self(rate)) } else { Err(FmrError(rate)) }
     }
 
-    /// The rate.
+    /// The rate, above 0 and below 1.
     #[must_use]
     pub const fn get(self) -> f64 {
         self.0
@@ -57,7 +57,7 @@ pub enum Basis {
 }
 
 impl Basis {
-    /// Whether the data themselves say so.
+    /// Whether the rate was counted, and not fitted.
     #[must_use]
     pub const fn is_counted(&self) -> bool {
         matches!(self, Self::Counted)
@@ -92,7 +92,7 @@ impl Threshold {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CalibrationRow {
-    /// False match rate.
+    /// The false match rate that this row is for.
     pub fmr: Fmr,
     /// The least score with that rate on the calibration data.
     pub threshold: f32,
@@ -184,7 +184,7 @@ impl Calibration {
         self.model_id
     }
 
-    /// Its own id.
+    /// The id of this table.
     #[must_use]
     pub const fn id(&self) -> CalibrationId {
         self.id
@@ -215,7 +215,7 @@ impl Calibration {
         Ok(Threshold { value: Score(value), target, model_id, calibration_id, basis })
     }
 
-    /// Between a counted row and one from a fit, the fit has its say.
+    /// The least score for `target`, and what it rests on: between a counted row and one from a tail fit, on the fit.
     fn value_at(&self, target: Fmr) -> Result<(f32, Basis), CalibrationError> {
         let rows = &self.rows;
         if target >= rows[0].fmr {

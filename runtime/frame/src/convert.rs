@@ -24,7 +24,7 @@ pub enum PixelFormat {
     Nv12,
     /// 8 bits of luminance.
     Grey,
-    /// A JPEG picture, with or without Huffman tables.
+    /// A JPEG image, with or without Huffman tables.
     Mjpeg,
 }
 
@@ -33,13 +33,13 @@ pub enum PixelFormat {
 pub struct RawFrame<'a> {
     /// How to read the bytes.
     pub format: PixelFormat,
-    /// Pixels; for MJPEG what was agreed with the camera.
+    /// Width in pixels; for MJPEG what was agreed with the camera.
     pub width: u32,
-    /// Pixels.
+    /// Height in pixels; for MJPEG what was agreed with the camera.
     pub height: u32,
     /// Bytes from row to row; without meaning for MJPEG.
     pub stride: usize,
-    /// The bytes; there may be more than the picture needs.
+    /// The bytes; there may be more than the frame needs.
     pub data: &'a [u8],
 }
 
@@ -49,7 +49,7 @@ impl RawFrame<'_> {
         FrameError::Shape { width, height, stride, bytes: data.len() }
     }
 
-    /// That `rows` rows of `row` bytes lie within the data.
+    /// Checks that `rows` rows of `row` bytes, `stride` bytes apart, lie within the data.
     fn check(&self, row: usize, rows: usize) -> Result<(), FrameError> {
         let needed = rows.checked_sub(1).and_then(|before| before.checked_mul(self.stride)?.checked_add(row));
         let fits = row > 0 && row <= self.stride && needed.is_some_and(|needed| needed <= self.data.len());
@@ -92,7 +92,8 @@ impl Converter {
         }
     }
 
-    /// Many cameras leave the end of a picture out, so that is no error here; quality looks at what came.
+    /// Decodes motion JPEG. Many cameras leave out the end of a frame: that is no error here, the quality of what
+    /// came is judged later.
     fn mjpeg(&mut self, raw: &RawFrame<'_>, out: &mut RgbImage) -> Result<(), FrameError> {
         self.limits.check_bytes(raw.data.len())?;
         jpeg::with_standard_tables(raw.data, &mut self.with_tables)?;

@@ -1,4 +1,4 @@
-//! Encoded pictures.
+//! Encoded images.
 
 use std::path::Path;
 

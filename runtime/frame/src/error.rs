@@ -1,30 +1,30 @@
-//! What can be wrong with a picture.
+//! What can be wrong with an image.
 
 use std::path::PathBuf;
 
-/// Why a picture cannot be used.
+/// Why an image cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
     /// Width, height or stride do not fit the bytes.
     #[error("{width}x{height} pixels with {stride} bytes a row do not fit {bytes} bytes")]
     Shape {
-        /// Pixels.
+        /// Width in pixels.
         width: u32,
-        /// Pixels.
+        /// Height in pixels.
         height: u32,
         /// Bytes from row to row.
         stride: usize,
-        /// Bytes there are.
+        /// How many bytes there are.
         bytes: usize,
     },
     /// The header asks for more than the limits allow; nothing was decoded.
     #[error(
-        "the picture is {width}x{height}; at most {max_side} a side and {max_pixels} pixels are accepted: scale it down"
+        "the image is {width}x{height}; at most {max_side} a side and {max_pixels} pixels are accepted: scale it down"
     )]
     TooLarge {
-        /// Pixels.
+        /// Width in pixels.
         width: u64,
-        /// Pixels.
+        /// Height in pixels.
         height: u64,
         /// Longest side accepted.
         max_side: u32,
@@ -38,15 +38,15 @@ pub enum FrameError {
         limit: usize,
     },
     /// Neither JPEG nor PNG.
-    #[error("this is neither a JPEG nor a PNG picture; convert it to one of them")]
+    #[error("this is neither a JPEG nor a PNG image; convert it to one of them")]
     UnknownFormat,
-    /// A JPEG without its end; the missing part would be grey, and a face in it somebody's guess.
-    #[error("the JPEG ends before its picture does: copy it again from where it came from")]
+    /// A JPEG without its end; the missing part would come out grey, and nothing may be decided on it.
+    #[error("the JPEG ends before its image data do: copy it again from where it came from")]
     CutOff,
     /// A JPEG of more scans than the limit allows.
     #[error("the JPEG has more than {limit} scans; save it anew, not as progressive")]
     TooManyScans {
-        /// Limit.
+        /// Most scans that are read.
         limit: usize,
     },
     /// A JPEG whose colours would come out wrong.
@@ -54,9 +54,9 @@ pub enum FrameError {
         "the JPEG's colours are sampled {horizontal}x{vertical}, which is not read here; save it anew as 4:2:0 or 4:4:4"
     )]
     Sampling {
-        /// Blocks side by side to one of another component.
+        /// Horizontal sampling factor of a component (T.81, B.2.2).
         horizontal: u8,
-        /// Blocks on top of each other.
+        /// Its vertical sampling factor.
         vertical: u8,
     },
     /// A JPEG that does not decode.
@@ -66,7 +66,7 @@ pub enum FrameError {
     #[error("the PNG is damaged or of an unknown kind: {0}")]
     Png(String),
     /// Scaling failed.
-    #[error("the picture cannot be scaled from {from:?} to {to:?}")]
+    #[error("the image cannot be scaled from {from:?} to {to:?}")]
     Resize {
         /// Width and height in pixels.
         from: [u32; 2],
@@ -78,9 +78,9 @@ pub enum FrameError {
     Odd {
         /// The format's name.
         format: &'static str,
-        /// Pixels.
+        /// Width in pixels.
         width: u32,
-        /// Pixels.
+        /// Height in pixels.
         height: u32,
         /// " and height", where that is so.
         also_height: &'static str,
@@ -91,7 +91,7 @@ pub enum FrameError {
     /// The file cannot be read or written.
     #[error("{}: {cause}", path.display())]
     File {
-        /// Where.
+        /// The file's path.
         path: PathBuf,
         /// The system's words.
         cause: std::io::Error,

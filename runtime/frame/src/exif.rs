@@ -1,4 +1,4 @@
-//! The one EXIF tag that matters here: which way up a picture is.
+//! The one EXIF tag that matters here: which way up an image is.
 
 use crate::orientation::Orientation;
 

@@ -1,11 +1,11 @@
-//! RGB pictures: a checked view and an owned, reusable buffer.
+//! RGB images: a checked view and an owned, reusable buffer.
 
 use crate::error::FrameError;
 
 /// Bytes of a pixel.
 pub(crate) const CHANNELS: usize = 3;
 
-/// A picture in somebody else's memory: 8-bit R, G, B interleaved, rows `stride` bytes apart.
+/// An image in somebody else's memory: 8-bit R, G, B interleaved, rows `stride` bytes apart.
 #[derive(Debug, Clone, Copy)]
 pub struct RgbView<'a> {
     data: &'a [u8],
@@ -32,13 +32,13 @@ impl<'a> RgbView<'a> {
         }
     }
 
-    /// Pixels.
+    /// Width in pixels.
     #[must_use]
     pub const fn width(&self) -> u32 {
         self.width
     }
 
-    /// Pixels.
+    /// Height in pixels.
     #[must_use]
     pub const fn height(&self) -> u32 {
         self.height
@@ -50,7 +50,7 @@ impl<'a> RgbView<'a> {
         self.stride
     }
 
-    /// The bytes from the first pixel on.
+    /// The bytes from the first pixel on, rows `stride` bytes apart; more may follow the last row.
     #[must_use]
     pub const fn data(&self) -> &'a [u8] {
         self.data
@@ -90,7 +90,7 @@ impl<'a> RgbView<'a> {
     }
 }
 
-/// A picture that owns its pixels, without gaps between rows, and keeps its memory when reshaped.
+/// An image that owns its pixels, without gaps between rows, and keeps its memory when reshaped.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RgbImage {
     data: Vec<u8>,
@@ -99,13 +99,13 @@ pub struct RgbImage {
 }
 
 impl RgbImage {
-    /// An empty picture: 0 x 0.
+    /// An empty image: 0 x 0.
     #[must_use]
     pub const fn new() -> Self {
         Self { data: Vec::new(), width: 0, height: 0 }
     }
 
-    /// A black picture.
+    /// A black image of `width` x `height` pixels.
     #[must_use]
     pub fn with_size(width: u32, height: u32) -> Self {
         let mut image = Self::new();
@@ -119,19 +119,19 @@ impl RgbImage {
         (self.width, self.height) = (width, height);
     }
 
-    /// Pixels.
+    /// Width in pixels.
     #[must_use]
     pub const fn width(&self) -> u32 {
         self.width
     }
 
-    /// Pixels.
+    /// Height in pixels.
     #[must_use]
     pub const fn height(&self) -> u32 {
         self.height
     }
 
-    /// The picture as a view; of an empty picture, an empty view.
+    /// The image as a view; of an empty image, an empty view.
     #[must_use]
     pub fn view(&self) -> RgbView<'_> {
         let stride = self.width as usize * CHANNELS;

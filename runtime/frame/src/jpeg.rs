@@ -18,13 +18,13 @@ use crate::segment::{EOI, SOI, SOS, Segments};
 pub const MAX_SCANS: usize = 32;
 
 /// The APP0 segment of motion JPEG in AVI files (Microsoft's DIB format for JPEG). It tells a decoder to
-/// take the tables of ITU-T T.81, K.3 to K.6, wherever the picture brings none, as many cameras do.
+/// take the tables of ITU-T T.81, K.3 to K.6, wherever the image brings none, as many cameras do.
 const AVI1: [u8; 9] = *b"\xff\xe0\x00\x07AVI1\x00";
 
 /// Copies what is to be decoded of a camera's JPEG and marks it as motion JPEG, so that missing Huffman tables
 /// are no error. Nor is a missing end, a second start, or what some cameras send before the start or behind the end.
 pub(crate) fn with_standard_tables(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
-    // A marker follows the start of a true picture; two bytes alone also occur by chance.
+    // A marker follows the start of a true image; two bytes alone also occur by chance.
     let start = bytes.windows(3).position(|at| at == [0xff, SOI, 0xff]).ok_or(FrameError::UnknownFormat)?;
     strip(&bytes[start..], &AVI1, out).map(drop)
 }
@@ -47,7 +47,7 @@ pub(crate) fn decode_photo(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImag
 /// What was seen on the way through a JPEG.
 struct Found<'a> {
     exif: Option<&'a [u8]>,
-    /// Whether the bytes reach the picture's end. Without it, the decoder makes up the rest of the picture.
+    /// Whether the bytes reach the image's end. Without it, the decoder makes up the rest of the image.
     end: bool,
 }
 
@@ -89,7 +89,7 @@ fn adobe_transform(payload: &[u8]) -> Option<u8> {
 
 const YCCK: u8 = 2;
 
-/// That the decoder gets the colours of a baseline frame (T.81, B.2.2) right (zune-jpeg 0.5.15). Where a component has
+/// Checks that zune-jpeg (0.5.15) gets the colours of a baseline frame (T.81, B.2.2) right. Where a component has
 /// more than four blocks to another's one, or more than two on top of each other, it does not, though it does in
 /// progressive ones; and inks of unequal sampling come out black.
 fn check_sampling(frame: &[u8], transform: Option<u8>) -> Result<(), FrameError> {
@@ -127,7 +127,7 @@ fn decode_inner(bytes: &[u8], limits: &ImageLimits, out: &mut RgbImage) -> Resul
     let (width, height) = decoder.dimensions().unwrap_or((0, 0));
     let (width, height) = limits.check(width as u64, height as u64)?;
     out.reshape(width, height);
-    // Where a scan begins before the one before it is over, the decoder stops without an error.
+    // Where a scan begins before the previous one has ended, the decoder stops without an error: the rest stays grey.
     out.data_mut().fill(128);
     decoder.decode_into(out.data_mut()).map_err(damaged)
 }

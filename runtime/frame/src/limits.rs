@@ -1,4 +1,4 @@
-//! How large a picture may be.
+//! How large an image may be.
 
 use crate::error::FrameError;
 

@@ -1,4 +1,4 @@
-//! Which way up a picture is.
+//! Which way up an image is.
 
 use crate::image::{CHANNELS, RgbImage};
 
@@ -16,7 +16,7 @@ pub enum Turn {
     ThreeQuarters,
 }
 
-/// How a picture is to be shown: mirrored left to right, where asked for, and then turned.
+/// How an image is to be shown: mirrored left to right, where asked for, and then turned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Orientation {
     /// Whether left and right change places, before the turn.
@@ -26,7 +26,7 @@ pub struct Orientation {
 }
 
 impl Turn {
-    /// Of so many degrees clockwise: 0, 90, 180 or 270; `None` for any other number.
+    /// The turn of so many degrees clockwise: 0, 90, 180 or 270; `None` for any other number.
     #[must_use]
     pub const fn from_degrees(degrees: u16) -> Option<Self> {
         Some(match degrees {
@@ -91,7 +91,7 @@ impl Orientation {
 mod tests {
     use super::*;
 
-    /// Where the top-left pixel of the stored picture is shown, per EXIF 2.32's table.
+    /// Where the top-left pixel of the stored image is shown, per EXIF 2.32's table.
     #[test]
     fn every_orientation_moves_the_first_pixel_where_the_standard_says() {
         let shown: [(u16, u32, u32); 7] =

@@ -13,7 +13,7 @@ use crate::limits::ImageLimits;
 /// What every PNG begins with.
 pub(crate) const MAGIC: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
-/// Memory for chunks beside the picture, in bytes: an EXIF block with a preview fits.
+/// Memory for chunks beside the image, in bytes: an EXIF block with a preview fits.
 const MAX_CHUNKS: usize = 16 << 20;
 
 /// Decodes any colour type to RGB, turned as its EXIF block says; alpha is dropped, 16 bits become 8.
@@ -55,7 +55,7 @@ fn widen(samples: &[u8], color: ColorType, out: &mut RgbImage) {
     }
 }
 
-/// The chunk `eXIf` (PNG 3, section 11.3.4.5). It may stand behind the picture, which the decoder does not read
+/// The chunk `eXIf` (PNG 3, section 11.3.4.5). It may stand behind the image, which the decoder does not read
 /// on to.
 fn exif_block(png: &[u8]) -> Option<&[u8]> {
     let mut rest = png.strip_prefix(&MAGIC)?;
@@ -66,7 +66,7 @@ fn exif_block(png: &[u8]) -> Option<&[u8]> {
         if kind == b"eXIf" {
             return Some(data);
         }
-        // Nothing behind the end is part of the picture.
+        // Nothing behind the end is part of the image.
         if kind == b"IEND" {
             return None;
         }
@@ -78,7 +78,7 @@ fn exif_block(png: &[u8]) -> Option<&[u8]> {
 /// The bytes of a PNG file.
 ///
 /// # Errors
-/// When the picture is empty.
+/// When the image is empty.
 pub fn encode_png(view: RgbView<'_>) -> Result<Vec<u8>, FrameError> {
     let failed = |cause: png::EncodingError| FrameError::Png(cause.to_string());
     let packed: Vec<u8> = (0..view.height()).flat_map(|y| view.row(y)).copied().collect();
@@ -93,10 +93,10 @@ pub fn encode_png(view: RgbView<'_>) -> Result<Vec<u8>, FrameError> {
     Ok(encoded)
 }
 
-/// Writes a picture as PNG, whatever the file held.
+/// Writes an image to a PNG file; what the file held before is replaced.
 ///
 /// # Errors
-/// When the file cannot be written or the picture is empty.
+/// When the file cannot be written or the image is empty.
 pub fn write_png(path: &Path, view: RgbView<'_>) -> Result<(), FrameError> {
     std::fs::write(path, encode_png(view)?)
         .map_err(|cause| FrameError::File { path: path.to_path_buf(), cause })

@@ -10,12 +10,12 @@ use axis::Axis;
 /// pixel fills a register.
 pub type WidePixel = [f32; 4];
 
-/// Scales pictures: bilinear, over all source pixels that a target pixel covers, so that shrinking does not
-/// alias. It keeps its weights and its scratch memory, a few rows, between calls: for pictures of one size
+/// Scales images: bilinear, over all source pixels that a target pixel covers, so that shrinking does not
+/// alias. It keeps its weights and its scratch memory, a few rows, between calls: for images of one size
 /// nothing is allocated or computed anew.
 ///
 /// Own code, since the library that it replaced (`fast_image_resize`) computes its weights for each call, in
-/// some 600 allocations, and writes whole pictures in between. Here a target row is made at once: its source
+/// some 600 allocations, and writes whole images in between. Here a target row is made at once: its source
 /// rows are added up first, in 16-bit sums, which is most of the work and vectorises by itself; then its
 /// columns. Up to 255 source pixels to a target pixel, values are within 1 of exact ones.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl Resizer {
         Self::default()
     }
 
-    /// Makes room for pictures with sides up to `from` that are scaled to sides up to `to` (width, height):
+    /// Makes room for images with sides up to `from` that are scaled to sides up to `to` (width, height):
     /// within them, nothing is allocated later.
     pub fn reserve(&mut self, from: [u32; 2], to: [u32; 2]) {
         self.columns.reserve(from[0], to[0]);
@@ -47,7 +47,7 @@ impl Resizer {
         self.pixels.reserve((to[0] as usize).saturating_sub(self.pixels.len()));
     }
 
-    /// Scales `src` to the size that `dst` has; a picture of that size is copied.
+    /// Scales `src` to the size that `dst` has; an image of that size is copied.
     ///
     /// # Errors
     /// When a side is 0.
@@ -110,7 +110,8 @@ fn add_rows(src: RgbView<'_>, first: usize, weights: &[f32], sums: &mut [u16]) {
     // Two weights or more: each is below 1, and fits into 16 bits.
     let weight = |index: usize| (weights[index] * 65_536.0) as u16;
     let fine = (0..weights.len()).any(|index| weight(index) & 0xFF != 0);
-    // Where products are cut off, then by half a unit on average. Without it 255 << 8 is the most: no overflow.
+    // A product that is cut off loses half a unit on average, which is added here. Where none is cut off, the most is
+    // 255 << 8: no overflow.
     sums.fill(if fine { (weights.len() / 2).min(255) as u16 } else { 0 });
     let mut index = 0;
     while index + 4 <= weights.len() {

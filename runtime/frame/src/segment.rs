@@ -12,7 +12,7 @@ pub(crate) struct Segment<'a> {
     pub(crate) marker: u8,
     /// What the segment holds, without its length; of a marker without a length, nothing.
     pub(crate) payload: &'a [u8],
-    /// The segment as it stands in the file, with the picture's data behind it, up to the next marker.
+    /// The segment as it stands in the file, with the image data behind it, up to the next marker.
     pub(crate) bytes: &'a [u8],
 }
 
@@ -28,7 +28,7 @@ impl<'a> Segments<'a> {
     }
 }
 
-/// Where the next marker is. Stuffed zeros, fill bytes and restarts belong to the picture's data.
+/// Where the next marker is. Stuffed zeros, fill bytes and restarts belong to the image data.
 fn next_marker(bytes: &[u8]) -> Option<usize> {
     bytes.windows(2).position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 1 | 0xd0..=0xd7 | 0xff))
 }

@@ -77,7 +77,7 @@ impl<D: Disk> redb::StorageBackend for Backend<D> {
         self.with(|disk| disk.write(offset, data))
     }
 
-    /// And with it a file's lock.
+    /// Drops the disk, and with it a file's lock.
     fn close(&self) -> io::Result<()> {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(())

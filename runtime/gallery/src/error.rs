@@ -62,7 +62,7 @@ pub enum GalleryError {
          would make {0}: re-enrol the subject with better views, then forget the old ones (`revoke NAME --not`)"
     )]
     TooManyImpostors(usize),
-    /// The gallery or its numbering is used up.
+    /// There are as many subjects as a gallery holds, or no number is left for another.
     #[error("the gallery is full: revoke subjects who left")]
     Full,
     /// A template that cannot be rotated.

@@ -9,8 +9,8 @@ use std::fmt::Debug;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-/// Names of disks. What is made, renamed or removed survives a power cut from [`Folder::sync`] on; of what
-/// was not synced, the first changes may survive and the later ones not.
+/// A folder, which gives disks names. What is made, renamed or removed survives a power cut from [`Folder::sync`] on;
+/// of what was not synced, the first changes may survive and the later ones not.
 pub trait Folder: Debug {
     /// A file of this folder.
     type Disk: Disk;
@@ -43,7 +43,7 @@ pub trait Folder: Debug {
     /// When the disk fails.
     fn peek(&self, name: &str, max: usize) -> io::Result<Option<Vec<u8>>>;
 
-    /// Gives the file `from` the name `to`, whichever file had that.
+    /// Gives the file `from` the name `to`, and takes it from the file that had it.
     ///
     /// # Errors
     /// When the disk fails.
@@ -58,7 +58,7 @@ pub trait Folder: Debug {
     /// Whether both names are of one file.
     ///
     /// # Errors
-    /// When one is no name.
+    /// When there is no file of one of these names.
     fn same(&self, one: &str, other: &str) -> io::Result<bool>;
 
     /// Takes away the name.
@@ -101,7 +101,7 @@ pub trait Folder: Debug {
         let alone = if has_two_names { self.remove(from) } else { Ok(()) };
         let published = alone.and_then(|()| self.sync());
         if published.is_err() {
-            // The first reason is told.
+            // The first error is the one to report.
             let _ = self.remove(to);
         }
         published

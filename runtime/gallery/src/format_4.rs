@@ -56,7 +56,8 @@ impl Issue {
         Self(std::array::from_fn(|_| Round::new(&mut random, dimension)))
     }
 
-    /// From what is stored to the gallery's rotation. In f64, so that one f32 rounding is all it costs.
+    /// Takes stored values back to the gallery's rotation. It computes in f64, so that one rounding to f32 is its
+    /// only error.
     pub(crate) fn undo(&self, values: &mut [f32]) {
         let (mut wide, mut spare) = ([0.0_f64; MAX_DIMENSION], [0.0_f64; MAX_DIMENSION]);
         let (wide, spare) = (&mut wide[..values.len()], &mut spare[..values.len()]);
@@ -100,8 +101,8 @@ impl Round {
     }
 }
 
-/// What covers `dimension` values with lengths that are powers of two: the first ones, and, where some are
-/// left, the last ones.
+/// Stretches of a length that is a power of two, the largest up to `dimension`, which cover all values: one at the
+/// beginning and, where that leaves some out, one at the end. The two may overlap.
 fn stretches(dimension: usize) -> (std::ops::Range<usize>, Option<std::ops::Range<usize>>) {
     let length = if dimension == 0 { 0 } else { 1 << dimension.ilog2() };
     (0..length, (length < dimension).then(|| dimension - length..dimension))

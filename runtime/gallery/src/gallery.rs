@@ -17,10 +17,10 @@ use arcdoor_core::{Candidates, GalleryId, ModelId, Score, SubjectId, SubjectName
 use std::fmt;
 use std::path::Path;
 
-/// Subjects that one gallery holds.
+/// Most subjects that one gallery holds.
 pub const MAX_SUBJECTS: usize = 100_000;
 
-/// Bytes of a hint.
+/// Most bytes of a hint, which says how to come by a gallery's key; see [`Gallery::copy_to`].
 pub const MAX_HINT_BYTES: usize = 64;
 
 /// The enrolled subjects of one embedder. Open, it holds its file's lock.
@@ -28,7 +28,7 @@ pub struct Gallery {
     pub(crate) store: Store,
     pub(crate) transform: Transform,
     pub(crate) meta: Meta,
-    /// By id.
+    /// In the order of their ids.
     pub(crate) subjects: Vec<Subject>,
     pub(crate) matcher: Matcher,
     /// Who was wrongly taken for a subject; see `impostors`.
@@ -328,7 +328,7 @@ impl Gallery {
         self.position(id).ok().map(|at| &self.subjects[at])
     }
 
-    /// Subjects enrolled.
+    /// How many subjects are enrolled.
     #[must_use]
     pub fn len(&self) -> usize {
         self.subjects.len()
@@ -359,7 +359,7 @@ impl Gallery {
         self.meta.model_id
     }
 
-    /// Values in a template.
+    /// How many values a template has.
     #[must_use]
     pub const fn dimension(&self) -> usize {
         self.meta.dimension as usize
@@ -383,7 +383,7 @@ impl Gallery {
         self.matcher.verify(id, &self.transform.apply(probe)?)
     }
 
-    /// Templates held.
+    /// Templates of all subjects; those of impostors are not counted.
     #[must_use]
     pub fn templates(&self) -> usize {
         self.matcher.len()

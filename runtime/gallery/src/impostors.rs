@@ -12,7 +12,7 @@ use arcdoor_core::limits::{MAX_DIMENSION, MAX_IMPOSTORS_PER_SUBJECT};
 use arcdoor_core::{Score, SubjectId, Template};
 use zeroize::Zeroizing;
 
-/// Bytes of a probe's place: what it is, its number, the subject.
+/// Where a sealed probe belongs: its kind (1 byte, always 4), its number (8) and the subject (4), little-endian.
 type ProbePlace = [u8; 13];
 
 fn probe_place(number: u64, subject: SubjectId) -> ProbePlace {

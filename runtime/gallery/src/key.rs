@@ -12,7 +12,7 @@ pub(crate) const SALT_BYTES: usize = 16;
 /// Bytes that tell a wrong key from a damaged gallery; they say nothing of the key itself.
 pub(crate) const CHECK_BYTES: usize = 16;
 
-/// What a key is in one gallery.
+/// What is derived from a key for one gallery.
 pub(crate) struct Derived {
     /// Lies open in the gallery's first record.
     pub(crate) check: [u8; CHECK_BYTES],
@@ -53,7 +53,7 @@ impl GalleryKey {
         &self.0
     }
 
-    /// What this key is in the gallery of `salt` (HKDF with SHA-256, RFC 5869).
+    /// What follows from this key for the gallery of `salt` (HKDF with SHA-256, RFC 5869).
     pub(crate) fn derive(&self, salt: &[u8; SALT_BYTES]) -> Derived {
         let mut derived = Derived {
             check: [0; CHECK_BYTES],
@@ -79,7 +79,7 @@ impl GalleryKey {
     }
 }
 
-/// A key is nobody's to read.
+/// A key stays out of logs.
 impl std::fmt::Debug for GalleryKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("GalleryKey(..)")

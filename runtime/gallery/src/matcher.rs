@@ -34,7 +34,7 @@ pub struct Matcher {
     dimension: usize,
     isa: Isa,
     templates: Templates,
-    /// Whose the row is.
+    /// The subject of each row.
     subjects: Vec<SubjectId>,
 }
 
@@ -56,7 +56,7 @@ impl Matcher {
         Ok(Self { model_id, dimension, isa: Isa::detect(), templates, subjects: Vec::new() })
     }
 
-    /// Templates held.
+    /// How many templates are held.
     #[must_use]
     pub fn len(&self) -> usize {
         self.subjects.len()

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const SECTOR: usize = 512;
-/// What a file system gives a file at once.
+/// The unit in which a file system gives space to a file, in bytes.
 const BLOCK: usize = 4096;
 
 /// A disk in memory. Clones share the bytes, so that a test can drop a gallery and open it again.
@@ -18,7 +18,7 @@ pub struct MemoryDisk(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// With every write.
+    /// With every write so far, synced or not.
     bytes: Vec<u8>,
     /// As of the last sync.
     durable: Vec<u8>,

@@ -96,7 +96,7 @@ impl MemoryFolder {
         let mut names = state.durable.clone();
         let kept = (seed % (state.pending.len() as u64 + 1)) as usize;
         for change in state.pending.iter().take(kept) {
-            // Each was possible after those before it.
+            // Cannot fail: each change was possible after the earlier ones, and they are all done.
             let _ = change.clone().apply(&mut names);
         }
         let budget = Budget::default();

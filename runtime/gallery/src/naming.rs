@@ -1,4 +1,4 @@
-//! Names beside a gallery's own, which it has while it is made, rewritten or wiped.
+//! The names that a gallery's files have while it is made, rewritten or wiped.
 
 use crate::disk::Disk as _;
 use crate::error::GalleryError;
@@ -17,8 +17,8 @@ pub(crate) fn replaced(name: &str) -> String {
     format!("{name}.old")
 }
 
-/// Does what a power cut left undone when the gallery was rewritten; the caller holds it open. What cannot be cleared
-/// away is told and keeps nobody out: the gallery itself is whole.
+/// Does what a power cut left undone when the gallery was rewritten; the caller holds it open. Returns why
+/// something was not cleared away; the gallery itself is whole, and need not be refused for that.
 pub(crate) fn finish_rewriting(folder: &impl Folder, name: &str) -> Option<GalleryError> {
     let left = undo_rewriting(folder, name);
     let old = replaced(name);
@@ -36,17 +36,17 @@ pub(crate) fn undo_rewriting(folder: &impl Folder, name: &str) -> Option<Gallery
     let old = replaced(name);
     let second_name = folder.exists(&old) && folder.same(name, &old).unwrap_or(false);
     let removed = if second_name { folder.remove(&old).and_then(|()| folder.sync()) } else { Ok(()) };
-    // Everybody lies in it, under a key that may be lying beside it.
+    // It holds every subject, under a key that may lie beside it.
     let left = clear(folder, &unfinished(name));
     left.or(removed.map_err(io_error("naming")).err())
 }
 
-/// Wipes the file `name`; why that was not done, if it was not.
+/// Wipes the file `name`; returns why its bytes may be left, if they may.
 pub(crate) fn clear(folder: &impl Folder, name: &str) -> Option<GalleryError> {
     folder.wipe(name).map_or_else(Some, Wiped::left)
 }
 
-/// A gallery's disk; only one that something else made or cut is empty, since ours appear whole.
+/// A gallery's disk. An empty one is refused: galleries get their name whole, so something else made or cut it.
 pub(crate) fn whole<F: Folder>(folder: &F, name: &str) -> Result<F::Disk, GalleryError> {
     let disk = folder.open(name, false)?;
     if disk.len().map_err(io_error("reading"))? == 0 { Err(GalleryError::NotAGallery) } else { Ok(disk) }

@@ -8,7 +8,7 @@
 //! | template, impostor template | dimension x f32, rotated by the gallery's key |
 //!
 //! What stays visible without the key: how many subjects, templates and impostor templates there are, their
-//! numbers, and the length of each name.
+//! numbers, the length of each name, the hint and the gallery's id.
 //!
 //! This is format 3. Format 4 was written for a while; opening such a gallery brings it back to this one, see
 //! `format_4`.
@@ -20,7 +20,7 @@ use arcdoor_core::{ModelId, SubjectId, SubjectName};
 use zeroize::Zeroizing;
 
 pub(crate) const FORMAT: u32 = 3;
-/// Of an earlier arcdoor; see `format_4`.
+/// The format of some earlier versions of arcdoor; see `format_4`.
 pub(crate) const FORMAT_4: u32 = 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -29,7 +29,8 @@ const IMPOSTORS: Templates = TableDefinition::new("impostors");
 
 /// redb's page cache; the templates themselves are held by the matcher.
 const CACHE_BYTES: usize = 4 << 20;
-/// redb's progress where the newest commit is damaged and the one before is tried: 0.3, between two others.
+/// The progress that redb (4.6) reports when the newest commit is damaged and it tries the commit before: 0.3. Other
+/// steps of a repair report 0, 0.6 and 0.9.
 const FALLEN_BACK: std::ops::Range<f64> = 0.2..0.5;
 /// What every redb file begins with.
 const MAGIC: &[u8; 9] = b"redb\x1a\x0a\xa9\x0d\x0a";
@@ -94,7 +95,7 @@ type Change<'a> = dyn Fn(&redb::WriteTransaction) -> Result<(), redb::Error> + '
 
 impl Store {
     /// Opens what `disk` holds; an empty disk becomes an empty gallery of `fresh`, where there is one, and a
-    /// gallery of format 4 becomes one of the present format. What else the key is in this gallery comes with it.
+    /// gallery of format 4 becomes one of the present format. With the store comes what else follows from the key.
     pub(crate) fn open(
         disk: impl Disk,
         fresh: Option<&Meta>,
@@ -132,9 +133,9 @@ impl Store {
         self.id.get().copied()
     }
 
-    /// Makes it a copy of the gallery `id`, from the next change on.
+    /// Makes it a copy of the gallery `id`: the next change writes that id.
     pub(crate) fn become_copy_of(&self, id: GalleryId) {
-        // One that has an id already keeps it.
+        // A gallery that has an id already keeps it.
         let _ = self.id.set(id);
     }
 
@@ -246,8 +247,8 @@ impl Store {
         })
     }
 
-    /// Writes subjects and their templates, all or none; what else a subject had beyond its record's numbers
-    /// goes.
+    /// Writes subjects and their templates, all or none; templates beyond the numbers in a subject's
+    /// record are removed.
     pub(crate) fn put(&self, meta: &Meta, entries: &[Entry<'_>]) -> Result<(), GalleryError> {
         // Sealed before the transaction, which knows redb's errors only.
         let sealed_meta = meta.seal(&self.sealer)?;
@@ -353,7 +354,7 @@ fn database(disk: impl Disk) -> Result<Database, GalleryError> {
     guarded("opening", || {
         let mut builder = Builder::new();
         builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
-        // Every commit has two phases: what falls back to the one before was not left so by a power cut.
+        // Every commit has two phases, so no power cut makes redb fall back to the commit before: the file is damaged.
         builder.set_repair_callback(|repair| {
             if FALLEN_BACK.contains(&repair.progress()) {
                 repair.abort();

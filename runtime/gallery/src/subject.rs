@@ -14,7 +14,7 @@ pub struct Subject {
     pub templates: usize,
     /// Templates of others who were taken for this subject, 0 to 16; they deny.
     pub impostors: usize,
-    /// When, in seconds since 1970 (UTC), as the caller said.
+    /// When it was enrolled, in seconds since 1970 (UTC), as the caller said.
     pub enrolled_unix_s: u64,
 }
 
@@ -26,14 +26,14 @@ pub(crate) struct Taken {
 }
 
 impl Subject {
-    /// From the store.
+    /// The subject of a record in the store.
     pub(crate) fn new(id: SubjectId, record: SubjectRecord) -> Self {
         let SubjectRecord { name, enrolled_unix_s, templates, impostors } = record;
         let (templates, impostors) = (usize::from(templates), usize::from(impostors));
         Self { id, name, templates, impostors, enrolled_unix_s }
     }
 
-    /// For the store.
+    /// The record that the store keeps of it.
     pub(crate) fn record(&self) -> SubjectRecord {
         SubjectRecord {
             name: self.name.clone(),

@@ -16,8 +16,8 @@ use std::path::Path;
 impl Gallery {
     /// Writes the whole gallery anew under `key` (the same or another) and a new rotation, and puts it in the
     /// place of the file that it was opened from, `name` of `folder`; then overwrites what the old file held,
-    /// freed pages too. Until the new file has the name, a power cut leaves the old gallery; from then on, the new one. What
-    /// was left of either, the next opening overwrites.
+    /// freed pages too. Until the new file has the name, a power cut leaves the old gallery; from then on, the new one.
+    /// The next opening overwrites whichever of the two is left over.
     ///
     /// Flash memory may keep copies that no program reaches: `key` should be a new one, and the old one
     /// forgotten.
@@ -38,7 +38,7 @@ impl Gallery {
                 Ok(new)
             }
             Err(error) => {
-                // The first reason is told; of what a power cut leaves as well, the next opening clears the rest away.
+                // The first error is the one to report. The next opening clears away what this leaves.
                 let _ = undo_rewriting(folder, name);
                 Err(error)
             }
@@ -77,7 +77,7 @@ impl Gallery {
             Ok(())
         });
         if exported.is_err() {
-            // The first reason is told.
+            // The first error is the one to report.
             let _ = clear(&folder, part);
         }
         exported
@@ -104,8 +104,8 @@ impl Gallery {
         Ok(copy)
     }
 
-    /// Enrols the subjects of another gallery under new ids, all in one change; whose name is taken is left
-    /// out, and listed.
+    /// Enrols the subjects of another gallery under new ids, all in one change. Subjects whose name is taken
+    /// here are left out, and their names returned.
     ///
     /// # Errors
     /// When the other gallery is of another embedder, this one would be too full, or the disk fails.
@@ -127,7 +127,7 @@ impl Gallery {
         Ok(known.into_iter().map(|subject| subject.name).collect())
     }
 
-    /// What the gallery `name` of `folder` says of how to come by its key; empty where it says nothing.
+    /// The hint of the gallery `name` of `folder`: how to come by its key. Empty where it has none.
     ///
     /// # Errors
     /// When the file is in use, damaged or no gallery.

@@ -11,7 +11,7 @@ use crate::question::Question;
 pub(crate) struct Comparison {
     /// Subjects by score, best first; for a claim, the claimed subject alone.
     pub(crate) candidates: Candidates,
-    /// The best score against those who were reported as not the first of them.
+    /// The best score against templates that were reported as not the first candidate; `None` where there are none.
     impostor: Option<Score>,
 }
 

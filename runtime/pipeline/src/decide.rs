@@ -13,9 +13,9 @@ use crate::track::{Ended, Track, Vote};
 /// What a decision is held against.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Rules {
-    /// The least scores of a match.
+    /// The least scores that count as a match.
     pub thresholds: Thresholds,
-    /// How much has to agree.
+    /// How many frames must agree, and when denials lock out.
     pub policy: Policy,
 }
 

@@ -8,8 +8,8 @@ use crate::policy::{Lockout, MAX_DENIALS};
 /// Denials that count, and a lockout in force, on the caller's clock.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Denials {
-    /// Until when each of them counts, oldest first. When they happened could not be said on a clock that began at 0
-    /// after them.
+    /// Until when each of them counts, oldest first. Not when they happened: after a restart, the clock may have begun
+    /// at 0 since, and has no number for that time.
     count_until: heapless::Vec<Millis, MAX_DENIALS>,
     locked_until: Option<Millis>,
 }
@@ -30,7 +30,7 @@ pub struct LockoutState {
 }
 
 impl Denials {
-    /// As taken out, on a clock that shows `now`.
+    /// The denials and the lockout of `taken`, on a clock that shows `now`.
     pub(crate) fn resumed(taken: &LockoutState, now: Millis) -> Self {
         Self {
             count_until: taken.denials_ms.iter().map(|left| now.plus(*left)).collect(),
@@ -64,7 +64,7 @@ impl Denials {
         self.count_until.iter_mut().for_each(|until| *until = (*until).min(now.plus(rule.within_ms)));
     }
 
-    /// Counts one more; so many of them lock out.
+    /// Counts one more denial; with `rule.after` of them, a lockout begins.
     pub(crate) fn note(&mut self, now: Millis, rule: Lockout) {
         if self.count_until.is_full() {
             self.count_until.remove(0);

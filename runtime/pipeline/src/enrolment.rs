@@ -22,7 +22,7 @@ pub enum EnrolmentStep {
     },
     /// It has no good view, for this reason; another frame may.
     NotTaken(RetryReason),
-    /// Nobody looked at it: the enrolment was over, see [`Enrolment::is_over`].
+    /// The frame was not looked at: the enrolment was over, see [`Enrolment::is_over`].
     Over,
 }
 
@@ -73,7 +73,7 @@ pub struct Enrolment {
 }
 
 impl Enrolment {
-    /// Without a view yet.
+    /// An enrolment without a view yet.
     ///
     /// # Errors
     /// When the plan asks for more than 16 views.
@@ -103,8 +103,8 @@ impl Enrolment {
         self.take(view, now)
     }
 
-    /// Offers a view that a recognizer made. Every view but the first must match one of those before: a face
-    /// of somebody else would open for both.
+    /// Offers a view that a recognizer made. Every view but the first must match one of those before: with a
+    /// face of somebody else among them, the door would open for both.
     ///
     /// # Errors
     /// When it is of another embedder than those before.

@@ -6,25 +6,25 @@ use serde::{Deserialize, Serialize};
 /// The candidates that a decision looks at: the best, and the one that may contest it.
 pub type Contenders = heapless::Vec<Candidate, 2>;
 
-/// One frame.
+/// What one frame shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Observation {
     /// No face to decide about: none, or several.
     Nobody {
-        /// What would help.
+        /// What the person can do about it.
         reason: RetryReason,
     },
     /// A face that shows too little.
     Unclear {
-        /// Where, in frame pixels.
+        /// The face's box, in frame pixels.
         rect: Rect,
-        /// What would help.
+        /// What the person can do about it.
         reason: RetryReason,
     },
     /// A face that was compared with the gallery.
     Face {
-        /// Where, in frame pixels.
+        /// The face's box, in frame pixels.
         rect: Rect,
         /// The subject that the face is claimed to be; none where the whole gallery was searched.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -32,7 +32,8 @@ pub enum Observation {
         /// Subjects by score, best first. With a claim, the claimed subject alone; empty where it is not
         /// enrolled, or nobody is.
         contenders: Contenders,
-        /// The best score against those who were reported as not the first of them; none where nobody was.
+        /// The best score against templates that were reported as not the first of `contenders`; none where there are
+        /// none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         impostor: Option<Score>,
     },

@@ -16,8 +16,8 @@ pub struct Outcome {
     pub before: Option<DenyReason>,
     /// What is decided about this frame.
     pub decision: Decision,
-    /// Whether that decision ends an attempt. Not so where it repeats the one before: a granted person who stands
-    /// there and is recognised again without a doubt, and the frames between two denials of one face.
+    /// Whether that decision ends an attempt. Not so where it repeats an earlier one about this face: a granted person who
+    /// stands there and is recognised again without a doubt, and the frames between two denials of one face.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub ends_attempt: bool,
 }

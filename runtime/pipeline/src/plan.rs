@@ -12,17 +12,17 @@ const CAMERA_MS: u64 = 20_000;
 pub enum Purpose {
     /// Somebody new.
     New {
-        /// Takes a person who is enrolled under another name already.
+        /// Whether a person who is enrolled under another name already is taken.
         allow_duplicate: bool,
     },
     /// More views beside those that a subject has.
     Add {
-        /// Whose.
+        /// The subject that gets them.
         subject: SubjectId,
     },
     /// Views in the place of those that a subject has.
     Replace {
-        /// Whose.
+        /// The subject whose views they replace.
         subject: SubjectId,
     },
     /// Views of somebody who was wrongly taken for a subject.
@@ -56,7 +56,7 @@ impl Purpose {
 /// What is to be enrolled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
-    /// What for.
+    /// What becomes of the views.
     pub purpose: Purpose,
     /// Views to take; at most 16.
     pub views: usize,

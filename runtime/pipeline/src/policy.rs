@@ -29,9 +29,9 @@ pub enum PolicyError {
     /// k of n does not make sense.
     #[error("agree = {agree} of {of} frames cannot be; 1 <= agree <= of <= {MAX_WINDOW}")]
     Window {
-        /// k.
+        /// The k of k-of-n: frames that must agree.
         agree: u8,
-        /// n.
+        /// The n of k-of-n: frames that are looked back on.
         of: u8,
     },
     /// The time that votes count for is out of range.
@@ -68,7 +68,7 @@ pub struct Fields {
     /// A second subject that matches makes the match ambiguous where its score is less than this below the
     /// best one's; a difference of scores, 0 to 1.
     pub margin: f32,
-    /// Without it there is no lockout.
+    /// When repeated denials lock recognition; without it there is no lockout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lockout: Option<Lockout>,
 }

@@ -28,9 +28,10 @@ const BESIDE: f32 = 0.75;
 pub struct Step {
     /// All faces, best detector score first.
     pub faces: Faces,
-    /// Which of them was decided about: the widest with landmarks.
+    /// The index of the face that was decided about: the widest with landmarks. `None` where no face has any, or
+    /// another one is nearly as wide.
     pub chosen: Option<usize>,
-    /// That face's quality.
+    /// That face's quality; `None` where none was chosen.
     pub assessment: Option<Assessment>,
     /// Subjects by score, best first; for a claim, the claimed subject alone; empty where nothing was compared.
     pub candidates: Candidates,
@@ -121,7 +122,7 @@ impl Recognizer {
         Ok(step)
     }
 
-    /// Decides about one image by itself: no earlier frame counts, and none after it is decided otherwise for it.
+    /// Decides about one image by itself: no earlier frame counts, and it counts for no later one.
     ///
     /// # Errors
     /// As [`step`](Self::step).

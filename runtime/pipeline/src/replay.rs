@@ -14,7 +14,7 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Before the first line.
+    /// A replay that has seen no line yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -23,7 +23,8 @@ pub struct Thresholds {
     pub verify: Threshold,
     /// A search (1:N): strangers are compared with the whole gallery, so it rises with the gallery's size.
     pub identify: Threshold,
-    /// From here on, a view at enrolment is taken for another subject's: one person enrolled twice.
+    /// At enrolment, a view that reaches this against another subject is taken for that subject's: one person would be
+    /// enrolled twice.
     pub duplicate: Threshold,
 }
 

@@ -32,9 +32,9 @@ pub enum TraceLine {
     Rules(Rules),
     /// Recognition was loaded anew: all that was remembered of earlier frames was forgotten, but for this.
     Resumed {
-        /// When.
+        /// When, on the clock of the program that recorded it.
         now: Millis,
-        /// What went on.
+        /// What was not forgotten.
         lockout: LockoutState,
     },
     /// One frame.
@@ -44,7 +44,7 @@ pub enum TraceLine {
 /// What was observed in one frame, and decided.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TraceEntry {
-    /// When it was observed.
+    /// When it was observed, on the clock of the program that recorded it.
     pub now: Millis,
     /// What was observed.
     pub observation: Observation,

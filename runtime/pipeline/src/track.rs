@@ -40,7 +40,7 @@ impl Vote {
     }
 }
 
-/// How an attempt at a face ended that is still there.
+/// How the last attempt of a face ended that is still there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Ended {
@@ -53,14 +53,14 @@ pub(crate) enum Ended {
 pub(crate) struct Track {
     rect: Rect,
     seen: Millis,
-    /// What the votes answer: whether it is this subject, or who it is.
+    /// The subject that the face is claimed to be; `None`: the votes say who of the gallery it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     claim: Option<SubjectId>,
     /// When each was cast, oldest first. Those that are nearest to a subject are all nearest to the same one.
     votes: heapless::Vec<(Millis, Vote), MAX_WINDOW>,
     /// Looks of the present attempt: since the last one ended, without those that named again whom it granted.
     looks: u8,
-    /// Why the last of these looks that named nobody did not.
+    /// Of these looks, why the newest that named nobody did so; `None` where each named somebody.
     doubt: Option<DenyReason>,
     /// How the last attempt ended; `None` before the first end.
     ended: Option<Ended>,

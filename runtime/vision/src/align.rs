@@ -25,9 +25,9 @@ pub struct Similarity {
     pub a: f64,
     /// Scale times the sine of the angle.
     pub b: f64,
-    /// Shift to the right.
+    /// Shift to the right, in target pixels.
     pub tx: f64,
-    /// Shift downwards.
+    /// Shift downwards, in target pixels.
     pub ty: f64,
 }
 
@@ -65,14 +65,14 @@ impl Similarity {
         Self::between(&landmarks.0, &template).ok_or(VisionError::Landmarks)
     }
 
-    /// Where `p` goes.
+    /// Where the similarity takes `p`.
     #[must_use]
     pub fn apply(&self, p: Point) -> Point {
         let (x, y) = (f64::from(p.x), f64::from(p.y));
         Point::new((self.a * x - self.b * y + self.tx) as f32, (self.b * x + self.a * y + self.ty) as f32)
     }
 
-    /// The way back.
+    /// The inverse: takes each point back to where it came from. Not finite where `a` and `b` are both 0.
     #[must_use]
     pub fn inverse(&self) -> Self {
         let square = self.a * self.a + self.b * self.b;
@@ -138,7 +138,7 @@ fn sample(frame: RgbView<'_>, from: [f64; 2], step: [f64; 2], pixels: &mut [Wide
     let last = [whole(frame.width(), 1), whole(frame.height(), 1)];
     let mut inside = 0;
     for pixel in pixels {
-        // What is negative is above every limit.
+        // As unsigned numbers, negative positions are above every limit.
         let (ux, uy) = (x as u64, y as u64);
         if ux < easy[0] && uy < easy[1] {
             *pixel = interior(frame, ux, uy);

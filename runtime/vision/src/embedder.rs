@@ -23,7 +23,7 @@ pub struct Embedder {
 }
 
 impl Embedder {
-    /// From a verified pack, run as `options` say.
+    /// The embedder of a verified pack; its network runs as `options` say.
     ///
     /// # Errors
     /// When the input is no usable square or the network cannot be loaded.
@@ -57,7 +57,7 @@ impl Embedder {
         self.model_id
     }
 
-    /// Values of a template.
+    /// How many values a template has.
     #[must_use]
     pub const fn dimension(&self) -> usize {
         self.dimension

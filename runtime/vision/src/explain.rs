@@ -10,7 +10,7 @@ pub use arcdoor_infer::METHOD;
 /// One network of a pack.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explained {
-    /// Its file.
+    /// Name of its file in the pack.
     pub file: String,
     /// Batch, planes, rows and columns of the input that it was prepared for: the manifest's.
     pub input: [usize; 4],

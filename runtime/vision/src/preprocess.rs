@@ -7,9 +7,9 @@ use arcdoor_models::{ChannelOrder, Preprocess};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Channels {
     order: ChannelOrder,
-    /// By plane.
+    /// Subtracted from values of 0..=255, by plane.
     mean: [f32; 3],
-    /// By plane.
+    /// Multiplied after that, by plane.
     scale: [f32; 3],
 }
 
@@ -17,7 +17,8 @@ impl Channels {
     /// Three planes, R, G and B, with the pixels' own values.
     pub const RGB: Self = Self { order: ChannelOrder::Rgb, mean: [0.0; 3], scale: [1.0; 3] };
 
-    /// From a manifest's entry. Where it lacks a plane's mean or scale, as no verified pack's does, they are 0 and 1.
+    /// The channels that a manifest's entry asks for. A mean that it lacks is 0, a scale 1; no verified pack's entry lacks
+    /// any.
     #[must_use]
     pub fn new(preprocess: &Preprocess) -> Self {
         let mut channels = Self { order: preprocess.channel_order, ..Self::RGB };
@@ -52,7 +53,7 @@ impl Channels {
         (value - self.mean[plane]) * self.scale[plane]
     }
 
-    /// A run of values of plane `plane`, one a pixel.
+    /// Writes the values of plane `plane` for a run of pixels, one a pixel.
     #[inline]
     pub(crate) fn fill(&self, plane: usize, pixels: &[WidePixel], values: &mut [f32]) {
         let (mean, scale) = (self.mean[plane], self.scale[plane]);

@@ -10,11 +10,12 @@ use arcdoor_frame::RgbView;
 use serde::{Deserialize, Serialize};
 
 const SIDE: usize = TEMPLATE_SIDE as usize;
-/// The face itself within the aligned crop: columns and rows.
+/// The face itself within the aligned crop: columns and rows, in pixels.
 const FACE: [core::ops::Range<usize>; 2] = [20..92, 16..104];
 /// Nose tip before the plane of the eyes, in eye distances.
 const NOSE_DEPTH: f32 = 0.6;
-/// The nose's way from the eyes to the mouth in a level face, and its depth in that unit.
+/// In a level face, how far the nose's tip lies down from the eyes, as a share of the distance from eyes to mouth; and
+/// how far it stands out, in the same unit.
 const NOSE_LEVEL: f32 = 0.56;
 const NOSE_PITCH_DEPTH: f32 = 0.43;
 
@@ -23,7 +24,7 @@ const NOSE_PITCH_DEPTH: f32 = 0.43;
 pub struct Measures {
     /// Variance of the 4-neighbour Laplacian of the aligned grey face, in squared grey levels.
     pub sharpness: f32,
-    /// Turn to the side in degrees, positive towards the picture's right; from the nose's offset.
+    /// Turn to the side in degrees, positive towards the image's right; from the nose's offset.
     pub yaw_deg: f32,
     /// Nod in degrees, positive downwards; from the nose's height between eyes and mouth.
     pub pitch_deg: f32,
@@ -31,7 +32,7 @@ pub struct Measures {
     pub roll_deg: f32,
     /// Mean grey level of the face, 0..=255.
     pub luma: f32,
-    /// Standard deviation of its grey levels.
+    /// Standard deviation of the face's grey levels, 0..=127.5.
     pub contrast: f32,
     /// Share of the face that is black (up to 5) or burnt out (from 250), 0..=1.
     pub clipped: f32,
@@ -73,7 +74,7 @@ fn box_outside(frame: RgbView<'_>, face: &Face) -> f32 {
 }
 
 impl Measures {
-    /// Of a face without usable landmarks.
+    /// The measures of a face without usable landmarks.
     const NONE: Self = Self {
         sharpness: 0.0,
         yaw_deg: 90.0,
@@ -210,13 +211,13 @@ pub struct QualityGate {
 }
 
 impl QualityGate {
-    /// For enrolment: what is stored once is compared for years.
+    /// The gate for enrolment: what is stored once is compared for years.
     #[must_use]
     pub const fn enrol() -> Self {
         Self { least: Quality { sharpness: 40, pose: 45, illumination: 40, size: 45, occlusion: 75 } }
     }
 
-    /// For recognition: lenient, since a false refusal costs the person at the door a step.
+    /// The gate for recognition: lenient, since a false refusal costs the person at the door a step.
     #[must_use]
     pub const fn recognise() -> Self {
         Self { least: Quality { sharpness: 20, pose: 25, illumination: 20, size: 30, occlusion: 70 } }

@@ -30,7 +30,7 @@ pub struct SeetaFace {
 }
 
 impl SeetaFace {
-    /// With the model that is compiled in.
+    /// The detector with the model that is compiled in.
     ///
     /// # Errors
     /// When that model cannot be read.

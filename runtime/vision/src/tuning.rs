@@ -14,9 +14,9 @@ pub use arcdoor_infer::{
 /// One network at one input size.
 #[derive(Debug, Clone)]
 pub struct Network {
-    /// Its file.
+    /// Name of its file in the pack.
     pub file: String,
-    /// Ready to run.
+    /// The network, loaded for that input size.
     pub net: Net,
 }
 

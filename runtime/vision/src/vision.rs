@@ -21,7 +21,7 @@ pub struct Vision {
 }
 
 impl Vision {
-    /// From a verified pack, run as `options` say.
+    /// Detector, landmarker and embedder of a verified pack; their networks run as `options` say.
     ///
     /// # Errors
     /// When a network cannot be loaded or the pack's detector is no YuNet.
@@ -60,7 +60,7 @@ impl Vision {
     }
 
     /// Puts the faces of `frame` into `out`, best detector score first, with landmarks wherever a face
-    /// was confirmed by them; the largest face's come from a [closer look](Landmarker::refine).
+    /// was confirmed by them; those of the largest face are [refined](Landmarker::refine).
     ///
     /// # Errors
     /// When the settings are out of range or a network fails.

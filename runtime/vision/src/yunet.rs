@@ -32,7 +32,7 @@ pub struct YuNet {
 }
 
 impl YuNet {
-    /// From a verified pack's detector, run as `options` say. No network is loaded yet: see [`YuNet::prepare`].
+    /// The detector of a verified pack, run as `options` say. No network is loaded yet: see [`YuNet::prepare`].
     ///
     /// # Errors
     /// When the manifest does not list YuNet's twelve outputs.
@@ -55,7 +55,7 @@ impl YuNet {
         searched.into_iter().chain([[LANDMARKS_SIDE; 2]]).collect()
     }
 
-    /// Network pixels a frame pixel that `settings` lead to in `frame`; 0 where nothing is searched.
+    /// How many network pixels one frame pixel becomes under `settings` in `frame`; 0 where nothing is searched.
     ///
     /// # Errors
     /// When the settings are out of range.

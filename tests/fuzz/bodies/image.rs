@@ -5,7 +5,7 @@
 
 use arcdoor_frame::{Converter, ImageLimits, PixelFormat, RawFrame, RgbImage, decode};
 
-/// Small enough that a picture at the limit takes milliseconds.
+/// Small enough that an image at the limit takes milliseconds.
 const LIMITS: ImageLimits = ImageLimits { max_bytes: 1 << 20, max_side: 1024, max_pixels: 1 << 18 };
 
 const FORMATS: [PixelFormat; 6] = [
@@ -17,7 +17,7 @@ const FORMATS: [PixelFormat; 6] = [
     PixelFormat::Mjpeg,
 ];
 
-/// Whatever comes in: a picture within the limits, or an error.
+/// Whatever comes in: an image within the limits, or an error.
 pub(crate) fn run(bytes: &[u8]) {
     let mut out = RgbImage::new();
     if bytes.starts_with(&[0xff, 0xd8]) || bytes.starts_with(b"\x89P") {

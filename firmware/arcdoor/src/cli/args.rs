@@ -33,7 +33,7 @@ pub(super) struct Global {
     /// Take a pack that no trusted key signed, such as one that you built yourself
     #[arg(long, global = true, env = "ARCDOOR_ALLOW_UNSIGNED_PACK")]
     pub(super) allow_unsigned_pack: bool,
-    /// The weakest source that the gallery's key may come from, whatever the home says [default: what it was]
+    /// The weakest source that the gallery's key may come from, whatever the home says [default: as the home says]
     #[arg(long, global = true, value_name = "SOURCE", env = "ARCDOOR_KEY_SOURCE", value_parser = key_source())]
     pub(super) key_source: Option<KeySource>,
     /// Which detector looks for faces [default: as in settings.toml, else yunet]
@@ -168,7 +168,7 @@ pub(super) enum Command {
         /// /dev/video0]
         #[arg(long, value_name = "SPEC", conflicts_with = "replay")]
         camera: Option<String>,
-        /// Pictures of a folder, or one file, instead of a camera
+        /// Photos of a folder, or one file, instead of a camera
         #[arg(long, value_name = "DIR|FILE")]
         replay: Option<PathBuf>,
         /// Stop after so many frames
@@ -279,11 +279,11 @@ pub(super) enum Job {
     Ask(Request),
     /// The loop at the door.
     Run {
-        /// Frames.
+        /// Where the frames come from.
         from: Feed,
-        /// Stop after so many.
+        /// Stop after so many frames.
         frames: Option<u64>,
-        /// Where decisions are recorded.
+        /// The file that decisions are recorded in; none: they are not.
         trace: Option<PathBuf>,
     },
     /// A completion script.
@@ -293,7 +293,7 @@ pub(super) enum Job {
 }
 
 impl Command {
-    /// Whether nobody is to be asked before somebody is removed.
+    /// Whether a subject is removed without asking first (`--yes`).
     pub(super) const fn is_sure(&self) -> bool {
         matches!(self, Self::Revoke { yes: true, .. })
     }
@@ -351,7 +351,7 @@ impl Command {
     }
 }
 
-/// One of some names, each with its help, as what it names.
+/// A parser for one of these names, each with its help and the value that it stands for.
 fn named<T: Copy + Send + Sync + 'static, const N: usize>(
     all: [(&'static str, &'static str, T); N],
 ) -> impl TypedValueParser<Value = T> {

@@ -9,7 +9,7 @@ pub(super) fn name_of(photo: &str) -> String {
     Escaped(&name).to_string()
 }
 
-/// The last `width` characters matter more than the first: camera files differ at their end.
+/// `text` cut to `width` characters: `~` stands for the beginning, since names of a camera's files differ at their end.
 pub(super) fn shortened(text: &str, width: usize) -> String {
     let count = text.chars().count();
     if count <= width {

@@ -34,7 +34,7 @@ use std::process::ExitCode;
 /// Parses the process's arguments, does what they ask for, prints.
 #[must_use]
 pub fn main() -> ExitCode {
-    // Faults that are caught become errors with advice; who mends them wants the place, nobody a stack.
+    // A panic that is caught becomes an error with advice; for whoever mends it, its place in the code is printed.
     std::panic::set_hook(Box::new(|fault| {
         let place = fault.location().map(ToString::to_string).unwrap_or_default();
         // A closed stderr leaves nobody to tell.
@@ -90,7 +90,7 @@ fn run(cli: Cli) -> Result<u8, Error> {
             let mut printer = Printer::new(global.json, text::longest_photo(&request));
             let outcome = ask(home, options, &request, log_key, &mut printer)?;
             match printer.trouble() {
-                // A verdict's code says the verdict, and nothing else.
+                // The exit code of a verdict stands for the verdict alone.
                 Some(error) if request.is_decision() => warn(&Error::Output(error).to_string()),
                 Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                     return Err(Error::Output(error).after("this was done"));
@@ -118,7 +118,7 @@ fn ask(
     if matches!(request, Request::Doctor) {
         return examine(home, options, reply);
     }
-    // From the first look at the key on.
+    // Held before the key is looked at for the first time.
     let hold = HomeLock::take(&home, request.access())?;
     let passphrase = if prompt::opens_gallery(request) { prompt::gallery(&home)? } else { None };
     let mut device = Device::open(home, hold, options, passphrase)?;
@@ -145,13 +145,13 @@ fn carry_out(
     match (begin(device, request, secrets, clock.now(), reply)?, request.feed()) {
         (Begun::Frames(stepper), Some(from)) => feed(device, from, stepper, clock, reply),
         (Begun::Over(outcome), _) => Ok(outcome),
-        // Who needs frames names a feed.
+        // A request that needs frames always names a feed.
         (Begun::Frames(_), None) => Ok(Outcome::Refused),
     }
 }
 
-/// Must work where the settings are broken, while somebody else has the home, and where nobody is there to type a
-/// passphrase.
+/// Runs the doctor. It must work where the settings are broken, while another process has the home, and where nobody
+/// is there to type a passphrase.
 fn examine(home: Home, options: Options, reply: &mut dyn Reply) -> Result<Outcome, Error> {
     let (hold, in_use) = match HomeLock::take(&home, Access::Read) {
         Ok(hold) => (hold, None),
@@ -183,7 +183,7 @@ fn at_the_door(
     let clock = SystemClock::start();
     begin_log(&mut device, &clock)?;
     device.tally()?.keep()?;
-    // Before anybody waits at the door for what will not come.
+    // A pack or gallery that refuses is found now, not with the first person at the door.
     device.work(device.settings().policy)?;
     let frames = Frames::open(from, device.settings())?;
     let trace = trace.map(|path| Trace::create(&path)).transpose()?;

@@ -12,7 +12,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 /// Prints answers on stdout, and how far the work is on stderr.
 pub(super) struct Printer {
     out: Box<dyn Write>,
-    /// None: JSON.
+    /// Prints text; none: answers are printed as JSON.
     text: Option<Text>,
     /// Why nothing is printed any more. A request ends as it decided, whoever listens: who was denied must not be granted
     /// because nobody read the answer.
@@ -20,8 +20,8 @@ pub(super) struct Printer {
 }
 
 impl Printer {
-    /// For a request's answers: as JSON, or as tables of photos whose names have at most `longest` characters. Where
-    /// they cannot be printed, the request goes on.
+    /// A printer for a request's answers: as JSON, or as tables of photos whose names have at most `longest` characters.
+    /// Where they cannot be printed, the request goes on.
     pub(super) fn new(json: bool, longest: usize) -> Self {
         let text = (!json).then(|| Text::new(longest));
         Self { out: Box::new(io::stdout().lock()), text, silent: None }

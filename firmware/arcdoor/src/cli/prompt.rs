@@ -84,7 +84,7 @@ impl Asked {
         std::env::var_os(self.file).filter(|path| !path.is_empty()).map(PathBuf::from)
     }
 
-    /// From the file that the variable names, else from the terminal.
+    /// Takes the passphrase from the file that the variable names, else from the terminal.
     fn ask(&self) -> Result<Zeroizing<String>, Error> {
         if let Some(path) = self.path() {
             let missing = || Error::File { path: path.clone(), source: io::ErrorKind::NotFound.into() };

@@ -18,7 +18,7 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// For photos whose names have at most `longest` characters.
+    /// A printer of text for photos whose names have at most `longest` characters.
     pub(super) fn new(longest: usize) -> Self {
         Self { photo_width: longest.clamp(5, WIDEST), has_head: false }
     }
@@ -46,7 +46,7 @@ impl Text {
                     Some(id) => {
                         writeln!(out, "{name} is enrolled as subject {id} with {templates} template(s)")
                     }
-                    None => writeln!(out, "{name} is not enrolled: no picture was good enough"),
+                    None => writeln!(out, "{name} is not enrolled: no image was good enough"),
                 }
             }
             Response::NotThisPerson { name, score, impostors, views, advice, .. } => {
@@ -196,14 +196,14 @@ fn advice_text(advice: &Advice) -> String {
         }
         Advice::Inconsistent { score, threshold } => format!(
             "the views are hardly alike ({score:.3}; the door asks for {threshold:.3}): this person may be \
-             denied; repeat with --replace and pictures like those at the door"
+             denied; repeat with --replace and photos like the frames at the door"
         ),
         Advice::CloseTo { name, subject, score, threshold } => format!(
             "close to {name} (subject {subject}): {score:.3}, the door asks for {threshold:.3}; the two may be \
              taken for each other: card or PIN, or more views of both"
         ),
         Advice::LowQuality { part, value } => format!(
-            "the best picture is a poor one ({part} {value} of 100): repeat with --replace and a better one"
+            "the best image is a poor one ({part} {value} of 100): repeat with --replace and a better one"
         ),
         Advice::DeniesOwn { views, of } => format!(
             "{views} of this subject's own {of} views are as near to the denied person: the subject may be \

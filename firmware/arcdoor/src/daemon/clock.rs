@@ -18,7 +18,7 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
-    /// From now on.
+    /// A clock that counts milliseconds from now on.
     #[must_use]
     pub fn start() -> Self {
         Self { start: Instant::now() }

@@ -22,7 +22,7 @@ pub struct Asked {
     pub request: Request,
     /// The passphrases that it needs.
     pub secrets: Secrets,
-    /// Who asked.
+    /// Who asked, and gets the answers.
     pub caller: Box<dyn Caller + Send>,
 }
 
@@ -88,7 +88,7 @@ impl Inbox<Device> for Queue {
             return false;
         }
         match guarded(device, |device| stepper.frame(device, frame, now, &mut *caller)) {
-            // What has all that it wants waits for no further frame.
+            // A request that has all that it wants does not wait for another frame.
             Ok(None) if stepper.is_late(now) => end(device, stepper, caller, now),
             Ok(None) => self.active = Some((stepper, caller)),
             Ok(Some(outcome)) => caller.ended(Ok(outcome)),

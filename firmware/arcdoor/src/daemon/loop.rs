@@ -21,26 +21,27 @@ pub const MOST_FAILURES: u32 = 30;
 
 /// A frame's decision, and what a trace records of it.
 pub struct Decided {
-    /// For people and programs.
+    /// What is printed and logged of it.
     pub sight: Sight,
-    /// What it was held against, and what was observed.
+    /// The rules it was decided by, and what was observed; none of a frame that failed.
     pub recorded: Option<(Rules, TraceEntry)>,
-    /// What recognition went on with that was loaded for this frame: no earlier one was remembered.
+    /// Where recognition was loaded for this frame, the lockout that it went on with: all else of earlier frames was
+    /// forgotten.
     pub resumed: Option<LockoutState>,
     /// Why the attempt before this frame failed, where it did: to be logged as well.
     pub before: Option<DenyReason>,
-    /// Whether the decision is no repetition of the one before.
+    /// Whether the decision ends an attempt, and does not repeat an earlier one about the same face.
     pub ends_attempt: bool,
 }
 
 impl Decided {
-    /// Of a frame that failed.
+    /// The decision about a frame that failed: no grant.
     fn nothing() -> Self {
         Self { sight: Sight::nothing(), recorded: None, resumed: None, before: None, ends_attempt: false }
     }
 }
 
-/// What the loop asks of a device; the place where tests put faults.
+/// What the loop asks of a device. A trait, so that tests can put a device that fails in its place.
 pub trait Decider {
     /// Where the next frame goes.
     ///
@@ -121,7 +122,7 @@ pub struct Loop<'a, D, I> {
     clock: &'a dyn Clock,
     inbox: I,
     trace: Option<Trace>,
-    /// What was noted last: a person who stands there is one entry.
+    /// The decision that was logged last, and not again while it repeats: a person who stays is one entry.
     noted: Option<(Verdict, Option<Reason>, Option<SubjectId>)>,
     failures: u32,
 }
@@ -177,10 +178,10 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
         Ok(Outcome::Done)
     }
 
-    /// One bad picture is a failed frame; a camera that is gone ends the loop.
+    /// One frame that cannot be read is a failed frame; a camera that is gone ends the loop.
     fn next(&mut self) -> Result<Next, Error> {
         let (device, frames) = (&mut *self.device, &mut self.frames);
-        // Half a picture may be left, and nobody looks at it: the next frame is written over it.
+        // Half a frame may be left, and nobody looks at it: the next frame is written over it.
         match catch_unwind(AssertUnwindSafe(|| frames.next(device.image()?))) {
             Ok(Ok(true)) => Ok(Next::Frame),
             Ok(Ok(false)) => Ok(Next::End),

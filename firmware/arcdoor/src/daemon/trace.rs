@@ -49,7 +49,7 @@ impl Trace {
         self.line(&TraceLine::Frame(entry))
     }
 
-    /// Notes that all earlier frames were forgotten, but for this.
+    /// Notes that all earlier frames were forgotten, except for this lockout.
     ///
     /// # Errors
     /// As [`Trace::frame`].
@@ -63,7 +63,7 @@ impl Trace {
         &self.path
     }
 
-    /// Its bytes.
+    /// Its size so far, in bytes.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
         self.bytes

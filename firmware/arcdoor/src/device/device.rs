@@ -26,7 +26,7 @@ use arcdoor_vision::tuning::Tuning;
 pub struct Options {
     /// The pack's name or folder.
     pub pack: Option<String>,
-    /// The detector.
+    /// Which detector looks for faces.
     pub detector: Option<DetectorKind>,
     /// What runs the networks.
     pub engine: Option<EngineName>,
@@ -48,8 +48,8 @@ impl Options {
     }
 }
 
-/// One device: a home folder, held for as long as it lives, and what is open of it. Pack, recognition and gallery are opened when the first request
-/// needs them, and stay open as long as the device lives.
+/// One device: a home folder, held for as long as it lives, and what is open of it. Pack, recognition and gallery are
+/// opened when the first request needs them, and stay open as long as the device lives.
 pub struct Device {
     home: Home,
     hold: HomeLock,
@@ -62,18 +62,18 @@ pub struct Device {
     /// What recognition goes on with when it is loaded anew.
     lockout: Lockout,
     gallery: Option<Opened>,
-    /// For a gallery of so many templates.
+    /// The thresholds, and the number of templates that they were computed for.
     thresholds: Option<(usize, Thresholds)>,
     journal: Journal,
 }
 
 /// Everything that a decision needs, at once.
 pub struct Work<'a> {
-    /// Looks at pictures.
+    /// Looks at images.
     pub recognition: &'a mut Recognition,
     /// Who is enrolled.
     pub gallery: &'a mut Gallery,
-    /// Where it is noted.
+    /// Where decisions are noted.
     pub journal: &'a mut Journal,
     /// What decisions are held against, for the gallery as it is now.
     pub rules: Rules,
@@ -162,12 +162,12 @@ impl Device {
         &self.gone_keys
     }
 
-    /// Where everything is noted.
+    /// The log and the probes.
     pub const fn journal(&mut self) -> &mut Journal {
         &mut self.journal
     }
 
-    /// Notes an operator's act, safely; the number of its entry.
+    /// Notes an operator's act in the log, durably; returns the number of its entry.
     ///
     /// # Errors
     /// When the log cannot be written.
@@ -191,7 +191,7 @@ impl Device {
         let began = self.note(&Entry::Began { act, subject }, at)?;
         let done = work(self);
         if done.is_err() {
-            // The first reason is told.
+            // The first error is the one to report.
             let _ = self.note(&Entry::Failed { began }, at);
         }
         done
@@ -274,7 +274,7 @@ impl Device {
         self.enrolled()?;
         let mut keys = self.keys()?;
         let opened = work(&mut keys, self.gallery.take().ok_or(Error::NobodyEnrolled)?)?;
-        // What opens it from now on.
+        // The passphrase that opens it from now on.
         self.passphrase = opened.passphrase().cloned();
         self.gallery = Some(opened);
         Ok(())
@@ -343,7 +343,7 @@ impl Device {
         self.recognition = None;
     }
 
-    /// Keeps the lockout, and the denials that lead to one, for whoever starts next.
+    /// Keeps the lockout, and the denials that lead to one, in the home, for the next start.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -367,7 +367,7 @@ impl Device {
     }
 }
 
-/// What a slot holds; opened where it holds nothing.
+/// What `slot` holds; where it holds nothing, `open` fills it first.
 fn open_once<T>(slot: &mut Option<T>, open: impl FnOnce() -> Result<T, Error>) -> Result<&mut T, Error> {
     let value = match slot.take() {
         Some(value) => value,

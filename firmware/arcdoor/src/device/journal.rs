@@ -31,7 +31,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Of this home; opens nothing yet.
+    /// The journal of this home; opens nothing yet.
     #[must_use]
     pub fn new(home: &Home, settings: &Settings) -> Self {
         let probes = Probes::new(home.probes(), settings.keep_probes, settings.keep_probes_h);
@@ -99,7 +99,7 @@ impl Journal {
         let Some(record) = self.log(at)?.append(&entry, at, gallery.id())? else { return Ok(()) };
         let granted = subject.filter(|_| decision == Verdict::Granted && self.probes.is_on());
         if let (Some(subject), Some(probe)) = (granted, probe) {
-            // A number that a power cut takes back is given to another record.
+            // The record first: should a power cut take it back, its number is given to another one.
             self.sync()?;
             let moment = Moment { number: record.n, unix_s: record.at.unix_s(), subject };
             self.probes.sweep(moment.unix_s)?;

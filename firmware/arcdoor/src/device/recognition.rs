@@ -1,4 +1,4 @@
-//! Recognition on the present picture. The only module that knows how it is put together.
+//! Recognition on the present image. The only module that knows how it is put together.
 
 use super::source::read_photo;
 use crate::error::Error;
@@ -13,13 +13,14 @@ use arcdoor_vision::tuning::Tuning;
 use arcdoor_vision::{DetectSettings, Vision};
 use std::path::Path;
 
-/// The recogniser, and the picture that it looks at.
+/// The recogniser, and the image that it looks at.
 pub struct Recognition {
     recognizer: Recognizer,
     image: RgbImage,
-    /// What the next picture of a row goes on with: none was decided about yet.
+    /// The lockout that the first image of a row goes on with; `None` once one was decided about: then the recogniser
+    /// holds it.
     resumes: Option<LockoutState>,
-    /// When the last picture of a row was decided about.
+    /// When the last image of a row was decided about.
     last: Millis,
 }
 
@@ -45,12 +46,12 @@ impl Recognition {
         self
     }
 
-    /// The present picture; a camera writes here.
+    /// The present image; a camera writes here.
     pub const fn image(&mut self) -> &mut RgbImage {
         &mut self.image
     }
 
-    /// Makes a photo the present picture.
+    /// Makes a photo the present image.
     ///
     /// # Errors
     /// When it cannot be read, is no JPEG or PNG, or is too large.
@@ -58,7 +59,7 @@ impl Recognition {
         read_photo(path, &mut self.image)
     }
 
-    /// Decides about the present picture as the next of a row.
+    /// Decides about the present image as the next of a row.
     ///
     /// # Errors
     /// When a network or the search fails.
@@ -77,7 +78,7 @@ impl Recognition {
         Ok(step)
     }
 
-    /// What the next picture goes on with, where it will be the first of a row: nothing else is remembered.
+    /// The lockout that the next image goes on with, where it is the first of a row: nothing else is remembered.
     #[must_use]
     pub const fn resumes(&self) -> Option<&LockoutState> {
         self.resumes.as_ref()
@@ -89,7 +90,7 @@ impl Recognition {
         self.resumes.clone().unwrap_or_else(|| self.recognizer.lockout(self.last))
     }
 
-    /// Decides about the present picture by itself: no picture before or after it counts.
+    /// Decides about the present image by itself: no image before or after it counts.
     ///
     /// # Errors
     /// As [`Recognition::step`].
@@ -97,7 +98,7 @@ impl Recognition {
         Ok(self.recognizer.still(self.image.view(), gallery, question, rules)?)
     }
 
-    /// Offers the present picture to an enrolment.
+    /// Offers the present image to an enrolment.
     ///
     /// # Errors
     /// When a network fails.
@@ -105,7 +106,7 @@ impl Recognition {
         Ok(enrolment.step(&mut self.recognizer, self.image.view(), now)?)
     }
 
-    /// The probe of the last picture that was compared.
+    /// The probe of the last image that was compared.
     #[must_use]
     pub const fn probe(&self) -> Option<&Template> {
         self.recognizer.probe()

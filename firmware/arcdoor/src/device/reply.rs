@@ -25,20 +25,20 @@ impl<F: FnMut(&Response) -> Result<(), Error>> Reply for F {
 /// The time, by two clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// On a clock that never jumps, since some start.
+    /// Milliseconds since some start, on a clock that never jumps.
     pub at: Millis,
-    /// As the world has it; it may jump.
+    /// The time of day in UTC; it may jump, for somebody may set the clock.
     pub utc: UtcTime,
 }
 
 /// How a request ended that did not fail as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Done, or every picture granted.
+    /// Done, or every image granted.
     Done,
-    /// A picture was denied or is to be repeated.
+    /// An image was denied, or the person is to try again.
     Refused,
-    /// Some picture failed, with this exit code; the others were answered.
+    /// Some photo failed, with this exit code; the others were answered.
     Failed(u8),
 }
 

@@ -59,7 +59,7 @@ impl Frames {
     /// Puts the next frame into `out`; `false` at the end of a replay.
     ///
     /// # Errors
-    /// When none came in time, the device is gone, or a picture cannot be read.
+    /// When none came in time, the device is gone, or a frame cannot be read.
     pub fn next(&mut self, out: &mut RgbImage) -> Result<bool, Error> {
         match &mut self.from {
             From::Source(source) => {
@@ -78,8 +78,8 @@ impl Frames {
     }
 }
 
-/// The camera of `CAMERA[,rotate=90|180|270][,mirror]`, and how it is mounted, where the words say so: they go before the
-/// settings then.
+/// The camera of `CAMERA[,rotate=90|180|270][,mirror]`, and how it is mounted, where the text says so: that then holds
+/// instead of the settings.
 fn mounting(spec: &str) -> Result<(&str, Option<Orientation>), Error> {
     let mut words = spec.split(',');
     let camera = words.next().unwrap_or_default();

@@ -52,7 +52,7 @@ pub fn replace(path: &Path, contents: &[u8]) -> Result<(), Error> {
         File::open(folder)?.sync_all()
     })();
     if written.is_err() {
-        // The first reason is told.
+        // The first error is the one to report.
         let _ = fs::remove_file(&part);
     }
     written.map_err(failed)
@@ -99,7 +99,7 @@ pub fn part_name() -> io::Result<String> {
     Ok(format!("{}{:016x}{}", PART.0, u64::from_le_bytes(random), PART.1))
 }
 
-/// A new file of such a name, beside what it will become.
+/// A new file with a name of [`part_name`], in the folder of the file that it will become.
 fn make_part(folder: &Path) -> io::Result<(PathBuf, File)> {
     let part = folder.join(part_name()?);
     let file = make(&part)?;

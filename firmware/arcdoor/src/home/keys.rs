@@ -71,7 +71,7 @@ impl Opened {
     }
 }
 
-/// Tries a key.
+/// Opens the gallery with a key that is tried.
 type Opener<'a> = dyn Fn(&GalleryKey) -> Result<Gallery, GalleryError> + 'a;
 
 const GALLERY: &str = "gallery.redb";
@@ -83,18 +83,18 @@ const STAGED: &str = "gallery.key.new";
 #[derive(Debug)]
 pub struct Keys<F> {
     folder: F,
-    /// For messages.
+    /// The folder's path, for messages.
     dir: PathBuf,
     /// The home's word on the source.
     pin: Option<Pin>,
-    /// Whether a key from any source is taken, whatever that says.
+    /// Whether a key from any source is taken, whatever `pin` says.
     any_source: bool,
     /// Whether nothing may be written, neither in the gallery nor beside it.
     only_looks: bool,
 }
 
 impl Keys<FileFolder> {
-    /// Of this home; `demanded` is the weakest source that is taken, whatever the home says.
+    /// The keys to the gallery of this home; `demanded` is the weakest source that is taken, whatever the home says.
     ///
     /// # Errors
     /// When the home's own word on it cannot be read.
@@ -105,7 +105,7 @@ impl Keys<FileFolder> {
 }
 
 impl<F: Folder> Keys<F> {
-    /// Of any folder, which messages call `dir`; a key from any source is taken.
+    /// The keys to the gallery of any folder, which messages call `dir`; a key from any source is taken.
     #[must_use]
     pub fn new(folder: F, dir: &Path) -> Self {
         Self { folder, dir: dir.to_owned(), pin: None, any_source: true, only_looks: false }
@@ -162,7 +162,7 @@ impl<F: Folder> Keys<F> {
             return self.view(passphrase);
         }
         let open = |key: &GalleryKey| Gallery::open_in(&self.folder, GALLERY, key, model_id, dimension);
-        // What was cut while the very first key was written never sealed anything.
+        // A first key that a power cut left half-written never sealed anything: another one replaces it.
         let is_first = !self.folder.exists(GALLERY) && !self.folder.exists(KEY);
         if is_first && credential_path().is_none() {
             self.admit(KeySource::File)?;
@@ -185,7 +185,7 @@ impl<F: Folder> Keys<F> {
         self.settle(opened)
     }
 
-    /// Whatever its embedder.
+    /// Opens the gallery only to read it, whatever its embedder.
     fn view(&self, passphrase: Option<&Passphrase>) -> Result<Opened, Error> {
         let open = |key: &GalleryKey| Gallery::view(&self.folder, GALLERY, key);
         let (opened, _) = self.try_keys(&open, passphrase)?;

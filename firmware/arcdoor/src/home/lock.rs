@@ -44,7 +44,7 @@ impl HomeLock {
     fn take_within(home: &Home, access: Access, patience: Duration) -> Result<Self, Error> {
         match access {
             Access::Nothing => return Ok(Self::NOTHING),
-            // What is not there changes under nobody.
+            // A folder that does not exist needs no lock: there is nothing to read or to change.
             Access::Read | Access::Change if !home.dir().exists() => {
                 return Ok(Self { _held: None, access: Access::Read });
             }

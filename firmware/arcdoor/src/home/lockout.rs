@@ -17,8 +17,8 @@ pub struct Lockout {
 }
 
 impl Lockout {
-    /// Of this home. A file that cannot be read as one is taken for a lockout that has just begun: the policy bounds its
-    /// length.
+    /// Reads what is kept in this home. A file that cannot be read as such is taken for a lockout that has just begun:
+    /// the policy bounds its length.
     #[must_use]
     pub fn read(home: &Home) -> Self {
         let path = home.lockout();

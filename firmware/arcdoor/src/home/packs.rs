@@ -51,7 +51,7 @@ pub fn install(home: &Home, settings: &Settings, from: &Path, older: bool) -> Re
     remove(&part)?;
     fs::create_dir(&part).map_err(failed(&part))?;
     let installed = place(home, settings, from, &part, older);
-    // What was refused, or replaced.
+    // By now it holds the pack that was refused, or the one that was replaced.
     remove(&part)?;
     installed
 }
@@ -78,7 +78,8 @@ fn place(home: &Home, settings: &Settings, from: &Path, part: &Path, older: bool
     if !older {
         highest.admit(&pack)?;
     }
-    // First: what is noted and was not installed refuses less than was asked; the other way round, more.
+    // Noted before it is installed: should the power go in between, older packs are refused. The other way round, a
+    // version would be installed that is not noted, and an older one taken after it.
     highest.note(&pack, Pack::open(&target).ok().as_ref())?;
     if target.exists() {
         renameat_with(CWD, part, CWD, &target, RenameFlags::EXCHANGE)

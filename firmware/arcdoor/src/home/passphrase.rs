@@ -5,7 +5,7 @@ use arcdoor_gallery::{GalleryKey, KEY_BYTES};
 use argon2::{Algorithm, Argon2, Params, Version};
 use zeroize::Zeroizing;
 
-/// Characters below which a new passphrase is refused.
+/// The fewest characters that a new passphrase may have.
 pub const LEAST_CHARS: usize = 12;
 /// Longest passphrase, in bytes.
 pub const MAX_BYTES: u64 = 1024;
@@ -24,13 +24,13 @@ const MOST_PASSES: u32 = 16;
 pub struct Passphrase(Zeroizing<String>);
 
 impl Passphrase {
-    /// One that opens something.
+    /// A passphrase that is to open something; its length is not checked.
     #[must_use]
     pub const fn given(text: Zeroizing<String>) -> Self {
         Self(text)
     }
 
-    /// One that something is to be sealed with.
+    /// A new passphrase that something is to be sealed with.
     ///
     /// # Errors
     /// When it has fewer than 12 characters.

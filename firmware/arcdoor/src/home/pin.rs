@@ -22,7 +22,7 @@ pub struct Pin {
 }
 
 impl Pin {
-    /// Of this home; `demanded` comes from outside.
+    /// Reads what this home says; `demanded` is the weakest source that was named from outside.
     ///
     /// # Errors
     /// When the file cannot be read, or names no source.

@@ -4,7 +4,7 @@
 //! learnt from it. Nothing is kept unless the settings ask for it (`keep_probes`, at most 256), and then little, for a
 //! short time: of grants alone, the newest ones, for three days unless `keep_probes_h` says otherwise, sealed under
 //! the gallery's key, overwritten when their time is over, when the subject is revoked or the key changes. No
-//! picture, and nothing of anybody who was not granted.
+//! image, and nothing of anybody who was not granted.
 //!
 //! The file is a row of slots: log entry's number u64, Unix seconds u64, subject u32, length u16,
 //! little-endian, then the sealed probe. Number, time and subject are those of the log. A slot that the power
@@ -19,13 +19,13 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
-/// Probes that settings may ask to keep.
+/// Most probes that settings may ask to keep.
 pub const MOST_PROBES: usize = 256;
-/// Hours that settings may ask to keep them for.
+/// Most hours that settings may ask to keep them for.
 pub const MOST_HOURS: u64 = 30 * 24;
 
 const HEAD_BYTES: usize = 8 + 8 + 4 + 2;
-/// Nonce and tag come to 40 bytes.
+/// The head, 40 bytes of nonce and tag, and the largest template in f32.
 const SLOT_BYTES: usize = HEAD_BYTES + 40 + 4 * MAX_DIMENSION;
 
 /// What a probe belongs to: an entry of the log.
@@ -123,8 +123,8 @@ impl Probes {
         Ok(slots.into_iter().flatten().find(|slot| slot.moment == moment).map(|slot| slot.sealed))
     }
 
-    /// Overwrites every probe whose time is over, or that is one too many for the settings. One from the future is over as
-    /// well: the clock was ahead when it was kept, and nobody knows how old it is.
+    /// Overwrites every probe whose time is over, or that is beyond the number in the settings. One from the future is over
+    /// as well: the clock was ahead when it was kept, and nobody knows how old it is.
     ///
     /// # Errors
     /// When the file cannot be read or written.

@@ -11,7 +11,7 @@
 //! target_fmr = 1e-5         # false match rate of one comparison (1:1)
 //! allow_tail_fit = false    # true: thresholds may rest on a fit where the pack's data cannot count
 //! camera = "/dev/video0"    # what `--camera` without a value means; also DEVICE@WIDTHxHEIGHT@RATE
-//! rotate = 0                # or 90, 180, 270: degrees clockwise that make its picture upright; replays as well
+//! rotate = 0                # or 90, 180, 270: degrees clockwise that make its frames upright; replays as well
 //! mirror = false            # true: left and right change places, before the turn
 //!
 //! keep_probes = 0           # sealed probes of so many of the newest grants, for `log wrong`; 0 to 256, 0: none

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 /// Largest file, in bytes.
 pub const MAX_BYTES: u64 = 4096;
-/// Records after which the sum is kept: a small part of what the log holds.
+/// After so many records the sum is written to the file: a small part of what the log holds.
 const KEEP_AFTER: u64 = 4096;
 
 /// The sum so far, and the file that keeps it.
@@ -22,7 +22,7 @@ const KEEP_AFTER: u64 = 4096;
 pub struct Tally {
     path: PathBuf,
     sum: Sum,
-    /// Up to which record the file has it.
+    /// The number of the newest record that the file's sum counts.
     kept_upto: u64,
 }
 
@@ -33,12 +33,13 @@ struct Sum {
     target_fpir: f64,
     attempts: u64,
     reports: u64,
-    /// The newest record that is counted.
+    /// The number of the newest record that is counted.
     upto: u64,
 }
 
 impl Tally {
-    /// Of this home, with every record of the log counted. Another promise than the one that was counted for begins anew.
+    /// The tally of this home, with every record of the log counted. Where the promised rate was changed, counting
+    /// begins anew after the newest record.
     ///
     /// # Errors
     /// When the log cannot be read.

@@ -46,13 +46,13 @@ pub enum TuningProblem {
     /// Not as such a file is written, or with a layer or a tile that cannot be.
     #[error("{0}")]
     Toml(#[from] Box<toml::de::Error>),
-    /// Of an arcdoor that measures something else.
+    /// Written by an arcdoor with another version of the file.
     #[error("is of version {0}, and this arcdoor writes version {VERSION}")]
     Version(u32),
-    /// Of another pack.
+    /// Measured for another pack.
     #[error("was measured for another pack")]
     Pack,
-    /// Of another board, or of other instructions.
+    /// Measured on another CPU, or for another instruction set.
     #[error("was measured on another CPU, {0}")]
     Cpu(String),
 }

@@ -26,7 +26,7 @@ struct Contents {
 }
 
 impl Versions {
-    /// Of this home.
+    /// Reads the versions that are kept in this home.
     ///
     /// # Errors
     /// When the file cannot be read, or is none of ours.

@@ -20,7 +20,7 @@ pub struct Annotator {
 }
 
 impl Annotator {
-    /// Into `dir`, which is made where it is missing.
+    /// Copies go into `dir`, which is made where it is missing.
     ///
     /// # Errors
     /// When it cannot be made.
@@ -46,7 +46,7 @@ impl Annotator {
             encode_png(image.view()).map_err(|source| Error::Annotate { path: self.dir.clone(), source })?;
         let (path, mut file) = self.free(photo)?;
         file.write_all(&png).map_err(|source| {
-            // The first reason is told.
+            // The first error is the one to report.
             let _ = std::fs::remove_file(&path);
             Error::File { path: path.clone(), source }
         })?;

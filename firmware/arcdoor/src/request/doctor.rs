@@ -227,7 +227,7 @@ fn camera(spec: &str) -> Finding {
     if !spec.starts_with('/') {
         return Finding::UnseenCamera { camera };
     }
-    // Behind the device stand its mode and how it is mounted.
+    // After the device come its mode and how it is mounted.
     let device = spec.split(['@', ',']).next().unwrap_or(spec);
     match fs::OpenOptions::new().read(true).write(true).open(device) {
         Ok(_) => Finding::Camera { camera },

@@ -88,7 +88,7 @@ fn collect(
     reply: &mut dyn Reply,
 ) -> Result<Begun, Error> {
     let plan = match from {
-        // Refused before the work, not after it.
+        // More photos than a subject may have templates are refused before any of them is read.
         Feed::Photos(files) if files.len() > MAX_TEMPLATES_PER_SUBJECT => {
             return Err(GalleryError::TooManyTemplates(files.len()).into());
         }
@@ -119,7 +119,7 @@ struct Job {
 }
 
 impl Job {
-    /// Offers the present picture; none: the enrolment wants no more.
+    /// Offers the present image to the enrolment; `None`: it wants no more.
     fn offer(&mut self, device: &mut Device, photo: String, now: Now) -> Result<Option<View>, Error> {
         let (reason, quality) = match device.recognition()?.offer(&mut self.enrolment, now.at)? {
             EnrolmentStep::Taken { quality } => (None, Some(quality)),
@@ -219,7 +219,7 @@ fn store(
     })
 }
 
-/// What photos of which none could be used come to.
+/// Answers for photos of which none could be used.
 fn nothing(
     gallery: &Gallery,
     name: SubjectName,

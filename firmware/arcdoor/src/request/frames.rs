@@ -9,7 +9,7 @@ pub const LOOK_MS: u64 = 20_000;
 /// A request that needs frames: whoever has them feeds it one by one, so that the same request serves a command and
 /// the loop at the door.
 pub trait Stepper {
-    /// Takes the frame that is the device's present picture; `number` counts from 0. `Some`: the request is over.
+    /// Takes the frame that is the device's present image; `number` counts from 0. `Some`: the request is over.
     ///
     /// # Errors
     /// When it fails as a whole; it is over then.

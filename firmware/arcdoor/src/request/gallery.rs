@@ -58,7 +58,7 @@ pub(super) fn revoke(
     Ok(Outcome::Done)
 }
 
-/// What is kept of a revoked subject beside the gallery goes, too; what remains.
+/// Removes what is kept of a revoked subject beside the gallery; returns what remains all the same.
 fn forget(device: &mut Device, id: SubjectId, erase: bool, now: Now) -> Result<Vec<Remain>, Error> {
     device.note(&Entry::Revoked { subject: id }, now.utc)?;
     device.journal().probes.forget_subject(id)?;
@@ -90,7 +90,7 @@ fn exports(device: &mut Device, subject: SubjectId) -> Result<Vec<Remain>, Error
     for export in logged::exports(&log, Some(subject))? {
         let paths = match export.part {
             None => vec![export.file],
-            // Killed: what was about to be may be there, or its part.
+            // The export was killed: its file may be there, or the part that was to become it.
             Some(part) => [export.file, part].into_iter().filter(|path| path.exists()).collect(),
         };
         let remain =
@@ -145,7 +145,7 @@ pub(super) fn export(
     let beginning = Entry::Exporting { subjects, file: place.clone(), part: place.with_file_name(&part) };
     device.note(&beginning, now.utc)?;
     if let Err(error) = write_export(device, file, &part, passphrase) {
-        // The first reason is told.
+        // The first error is the one to report.
         let _ = device.note(&Entry::ExportFailed { file: place }, now.utc);
         return Err(error);
     }
@@ -198,7 +198,7 @@ pub(super) fn change_key(
     now: Now,
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
-    // Before `reseal` opens it, which would take no weaker key.
+    // Opened here by any key, since `reseal` would refuse one that is kept worse than it must be.
     device.enrolled_by_any_key()?.ok_or(Error::NobodyEnrolled)?;
     device.act(Act::ChangeKey, None, now.utc, |device| {
         device.reseal(|keys, opened| keys.change(opened.gallery, to, passphrase))
@@ -223,7 +223,7 @@ fn changed_key(
     at: UtcTime,
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
-    // They lie under the old key, which nobody has any more.
+    // Probes that are kept lie under the old key, which nobody has any more.
     let forgotten = device.journal().probes.forget_all();
     let noted = forgotten.and_then(|()| device.note(&Entry::KeyChanged { source }, at));
     noted.map_err(|error| error.after("the gallery is under a new key"))?;

@@ -41,7 +41,7 @@ pub(super) fn ask(
     Ok(outcome.into())
 }
 
-/// A question about picture after picture.
+/// A question about image after image.
 struct Ask {
     question: Question,
     annotator: Option<Annotator>,
@@ -49,7 +49,7 @@ struct Ask {
 }
 
 impl Ask {
-    /// Decides about the present picture by itself: nothing of an earlier one counts.
+    /// Decides about the present image by itself: nothing of an earlier one counts.
     fn decide(
         &mut self,
         device: &mut Device,

@@ -68,7 +68,7 @@ pub(super) fn wrong(
     let gone = || Error::NoProbe(entry);
     let sealed = device.journal().probes.find(moment)?.ok_or_else(gone)?;
     let gallery = &device.enrolled()?.ok_or_else(gone)?.gallery;
-    // Numbers of another gallery are other people's.
+    // In another gallery, the same number is another person's.
     if record.gallery.is_some() && record.gallery != gallery.id() {
         return Err(gone());
     }
@@ -90,7 +90,7 @@ pub(super) fn check(
     let note = note.map(read_note).transpose()?;
     let (log, key) = (device.journal().folder()?, secrets.log_key.as_ref());
     let mut report = verify(&log, key, note.as_ref())?;
-    // Half a record may be on its way, from a loop that runs; a look takes longer than a write.
+    // A loop that runs may be in the middle of writing a record; by the next check, that write has ended.
     for _ in 1..ATTEMPTS {
         if report.is_whole() {
             break;

@@ -8,11 +8,11 @@ use std::path::PathBuf;
 
 /// A file that everybody was written to, or was about to be.
 pub(super) struct Export {
-    /// When.
+    /// When the log noted it.
     pub(super) at: UtcTime,
-    /// Where.
+    /// The file's path.
     pub(super) file: PathBuf,
-    /// Where it lay until it was whole, if the log knows of no end.
+    /// Where it lay until it was whole; none where the log says how the export ended.
     pub(super) part: Option<PathBuf>,
 }
 

@@ -18,7 +18,7 @@ pub(super) fn check(
 ) -> Result<Outcome, Error> {
     let dir = match dir {
         None => packs::find(device.home(), &device.settings().pack)?,
-        // As it is, manifest or not: its problems are what was asked for.
+        // The path is taken as it is, also without a manifest: its problems are what was asked for.
         Some(dir) if packs::is_path(dir) && dir.is_dir() => dir.to_owned(),
         Some(name) => packs::find(device.home(), &name.to_string_lossy())?,
     };

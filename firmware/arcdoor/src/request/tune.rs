@@ -9,11 +9,11 @@ use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Turns of a whole network with the defaults and with the new tiles, at most; the medians count.
+/// Most runs of a whole network, each with the defaults and with the new tiles in turn; the medians count.
 const TURNS: usize = 41;
 /// The longest that one network's turns go on; at least three are made.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Greatest difference of an output, of the greatest value, where a form other than the default's is taken.
+/// Greatest difference of an output, as a share of its greatest value, where another form than the default's is taken.
 const TOLERANCE: f32 = 1e-4;
 /// The tuned networks take at most this share of the time, or the defaults stay.
 const LEAST_GAIN: f64 = 0.99;
@@ -22,7 +22,7 @@ const LEAST_GAIN: f64 = 0.99;
 struct Compared {
     before_us: f64,
     after_us: f64,
-    /// Of the greatest value; 0: the same bits.
+    /// Greatest difference of an output, as a share of its greatest value; 0: the same bits.
     difference: f32,
 }
 
@@ -64,7 +64,7 @@ pub(super) fn tune(
             after_us: compared.after_us,
             difference: compared.difference,
         })?;
-        // Never without --winograd: then a tile alone would have changed a value.
+        // Without --winograd no value may change: tiles alone change none.
         let allowed = if keeps_values { 0.0 } else { TOLERANCE };
         if compared.difference.is_nan() || compared.difference > allowed {
             return Err(Error::TunedValues { file: plain.file.clone(), difference: compared.difference });
@@ -99,7 +99,7 @@ fn layers(networks: &[Network]) -> BTreeMap<Layer, usize> {
     layers
 }
 
-/// In turns, on the same input.
+/// Runs both networks in turns on the same input, and compares their times and outputs.
 fn compare(plain: &Network, tuned: &Network) -> Result<Compared, Error> {
     let mut sessions = [session(plain)?, session(tuned)?];
     let mut times = [Vec::new(), Vec::new()];
@@ -131,7 +131,7 @@ fn compare(plain: &Network, tuned: &Network) -> Result<Compared, Error> {
 
 fn session(network: &Network) -> Result<Session, Error> {
     let mut session = network.net.session().map_err(arcdoor_vision::VisionError::from)?;
-    // As spread as a picture; the same each time.
+    // Values over a range such as an image's, the same each time.
     let mut state = 1_u32;
     for value in session.input_mut() {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -144,7 +144,7 @@ fn outputs(session: &Session) -> usize {
     (0..).take_while(|&index| !session.output(index).is_empty()).count()
 }
 
-/// Greatest difference, of the greatest value; NaN where values are.
+/// The greatest difference, as a share of the greatest value; NaN where a value is.
 fn apart(a: &[f32], b: &[f32]) -> f32 {
     let difference = a.iter().zip(b).fold(0.0, |most, (a, b)| worse(most, (a - b).abs()));
     let greatest = a.iter().fold(0.0_f32, |most, value| most.max(value.abs()));

@@ -66,8 +66,8 @@ impl V4l2Backend {
         Ok(Self { device, info, mode, pixels, stride, timeout, stream, packed, last_error })
     }
 
-    /// Where the error lies that the last text of [`CaptureBackendTrait::open_stream`] and
-    /// [`CaptureBackendTrait::frame_raw`] stands for.
+    /// Where the last error of [`CaptureBackendTrait::open_stream`] and [`CaptureBackendTrait::frame_raw`] is kept, of
+    /// which nokhwa passes on the text alone.
     pub(crate) fn last_error(&self) -> LastError {
         self.last_error.clone()
     }
@@ -157,7 +157,7 @@ const fn resolution(mode: &Mode) -> Resolution {
     Resolution { width_x: mode.width, height_y: mode.height }
 }
 
-/// A rate as nokhwa counts it: rounded, and at least 1.
+/// A rate as nokhwa counts it: whole frames a second, rounded, and at least 1.
 fn whole(rate: Option<Rate>) -> u32 {
     rate.map_or(1, |rate| (rate.per_second().round() as u32).max(1))
 }

@@ -21,7 +21,7 @@ const BUFFERS: u32 = 4;
 /// Answers of one enumeration that are read; a driver that never ends must not hold us. The longest known
 /// are vivid's 90 formats.
 const MOST_ANSWERS: u32 = 256;
-/// Modes that are kept.
+/// Once a camera has so many modes, no further format is asked for.
 const MOST_MODES: usize = 4096;
 
 /// An open camera.
@@ -54,7 +54,8 @@ impl Device {
         move |errno| failed(&self.path, step, errno)
     }
 
-    /// Drivers may leave out sizes and rates: then what is wanted is asked for.
+    /// Adds the modes of a format. A driver may list no sizes: then the wanted size is the only one. It may list no
+    /// rates: then the mode has none.
     fn modes_of(&self, code: FourCc, wanted: Wanted, modes: &mut Vec<Mode>) {
         let mut sizes = Vec::new();
         for index in 0..MOST_ANSWERS {

@@ -15,10 +15,10 @@ use crate::error::CameraError;
 #[derive(Debug, Clone, Default)]
 pub(super) struct FakeQueue {
     pub(super) filled: VecDeque<Result<Filled, Errno>>,
-    /// What a wait brings.
+    /// What each wait adds to `filled`.
     pub(super) later: VecDeque<Vec<Result<Filled, Errno>>>,
     pub(super) queued: Vec<usize>,
-    /// What a buffer is always filled with.
+    /// What every `dequeue` gives, if set: `filled` and `later` are then not looked at.
     pub(super) endless: Option<Filled>,
     /// What every buffer holds.
     pub(super) bytes: Vec<u8>,

@@ -27,7 +27,7 @@ impl std::fmt::Display for FourCc {
     }
 }
 
-/// Cheapest to convert first. `JPEG` is what some drivers call motion JPEG.
+/// Colour, the cheapest to convert first; then grey. `JPEG` is what some drivers call motion JPEG.
 const FORMATS: [(FourCc, PixelFormat); 7] = [
     (FourCc::new(*b"RGB3"), PixelFormat::Rgb8),
     (FourCc::new(*b"BGR3"), PixelFormat::Bgr8),
@@ -41,9 +41,9 @@ const FORMATS: [(FourCc, PixelFormat); 7] = [
 /// The frames that are asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Wanted {
-    /// Pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels.
+    /// Height in pixels.
     pub height: u32,
     /// Frames a second; need not be whole.
     pub rate: f64,

@@ -21,7 +21,7 @@ const CAP_VIDEO_CAPTURE: u32 = 0x1;
 const CAP_STREAMING: u32 = 0x0400_0000;
 const CAP_DEVICE_CAPS: u32 = 0x8000_0000;
 const DISCRETE: u32 = 1;
-/// From the union's start on, V4L2 aligns to a pointer.
+/// Padding before a struct's union, in u32: V4L2 aligns the union to a pointer, so 1 on 64-bit systems and 0 on 32-bit.
 const UNION_PADDING: usize = size_of::<usize>() / 4 - 1;
 
 #[repr(C)]

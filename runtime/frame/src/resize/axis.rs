@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// The weights' unit: all weights of a target pixel add up to one exactly.
+/// Weights are multiples of one over this, so that those of a target pixel add up to one exactly.
 const ONE: f64 = 65_536.0;
 
 /// The source pixels of one target pixel.
@@ -10,12 +10,12 @@ const ONE: f64 = 65_536.0;
 struct Span {
     /// The first of them.
     first: u32,
-    /// Where their weights begin.
+    /// Where their weights begin in [`Axis`]'s `weights`; they end where the next span's begin.
     weights: u32,
 }
 
 /// The weights of every target pixel along one axis: a triangle as wide as two target pixels (two source
-/// pixels where the picture grows), cut at the edges.
+/// pixels where the image grows), cut at the edges.
 #[derive(Debug, Default)]
 pub(super) struct Axis {
     from: u32,
@@ -33,7 +33,7 @@ impl Axis {
         self.weights.reserve((2 * from + 4 * to).saturating_sub(self.weights.len()));
     }
 
-    /// Computes the weights from `from` to `to` pixels, each at least 1, unless they are those at hand.
+    /// Computes the weights from `from` to `to` pixels, each at least 1, unless they were computed last.
     pub(super) fn fit(&mut self, from: u32, to: u32) {
         if (self.from, self.to) == (from, to) {
             return;

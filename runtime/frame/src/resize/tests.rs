@@ -39,7 +39,7 @@ fn an_empty_side_is_refused() {
     assert!(Resizer::new().resize(RgbImage::new().view(), &mut RgbImage::with_size(2, 2)).is_err());
 }
 
-/// What the library made of the same picture.
+/// What the library made of the same image.
 fn theirs(src: &RgbImage, to: [u32; 2]) -> Vec<u8> {
     let from = [src.width(), src.height()];
     let packed: Vec<U8x3> =

@@ -72,7 +72,7 @@ fn landmarks_on_one_point_or_without_value_have_no_similarity() {
 
 const PATTERN: [u32; 2] = [160, 120];
 
-/// A smooth picture of three different channels, the same in the script that made `OPENCV`.
+/// A smooth image of three different channels, the same in the script that made `OPENCV`.
 fn pattern() -> Vec<u8> {
     let mut data = Vec::new();
     for y in 0..PATTERN[1] {

@@ -12,15 +12,15 @@ use arcdoor_core::{Face, Landmarks5, Point, Rect};
 pub(crate) const STRIDES: [usize; 3] = [8, 16, 32];
 /// Values a cell: class, objectness, box, landmarks; three outputs (one a stride) of each.
 const VALUES: [usize; 4] = [1, 1, 4, 10];
-/// Boxes kept before suppression.
+/// Most boxes that are kept before suppression.
 pub(crate) const MAX_CANDIDATES: usize = 2048;
 
 /// The outputs of one stride.
 #[derive(Clone, Copy)]
 pub(crate) struct Level<'a> {
-    /// Pixels a cell.
+    /// Side of a cell, in pixels of the network's input.
     pub(crate) stride: usize,
-    /// Cells a row.
+    /// Cells in a row.
     pub(crate) columns: usize,
     /// Probability of the class, a value a cell.
     pub(crate) cls: &'a [f32],

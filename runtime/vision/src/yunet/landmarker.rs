@@ -28,7 +28,7 @@ pub struct YuNetLandmarker {
 }
 
 impl YuNetLandmarker {
-    /// From a verified pack's detector, run as `options` say.
+    /// A landmarker from a verified pack's detector, run as `options` say.
     ///
     /// # Errors
     /// When the manifest does not list YuNet's twelve outputs, or the network cannot be loaded.

@@ -105,7 +105,7 @@ fn frame(
     counted(&name, engine, done, || Ok(yunet.detect(frame, &settings, &mut faces)?))?;
     let face: Face = faces.first().cloned().context("no face on the photo")?;
     let mut landmarks = None;
-    counted("landmarks, the closer look", engine, done, || {
+    counted("landmarks, refined", engine, done, || {
         landmarks = landmarker.landmarks(frame, &face.rect)?;
         Ok(())
     })?;

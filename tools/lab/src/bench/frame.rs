@@ -109,8 +109,8 @@ pub(crate) fn run(args: BenchFrameArgs) -> Result<()> {
 fn sizing(settings: &DetectSettings, input: [u32; 2]) -> String {
     format!(
         "for a door: faces from {} pixels of the frame matter (--min-face), and YuNet needs {SMALLEST_FACE_NET_PX}, \
-         so it sees the frame at {}x{}, the peers too;\nthe landmarks of the largest face come from a closer look, \
-         which the peers do not take",
+         so it sees the frame at {}x{}, the peers too;\nthe landmarks of the largest face are refined, which the \
+         peers do not do",
         settings.min_face_px, input[0], input[1]
     )
 }

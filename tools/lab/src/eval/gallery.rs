@@ -72,7 +72,7 @@ struct Shot {
     template: Template,
 }
 
-/// Shots by person; whoever gave no template is left out.
+/// Photos and crops by person; whoever gave no template is left out.
 type People = Vec<Vec<Shot>>;
 
 /// Everybody who may be enrolled, or be searched for.
@@ -141,7 +141,7 @@ impl World {
         Ok(Self { others, fillers, suspects: suspects.transpose()?.unwrap_or_default() })
     }
 
-    /// The first shots of `count` fillers, source by source, each in an order that the seed decides.
+    /// The first photo or crop of each of `count` fillers, source by source, each in an order that the seed decides.
     fn filling(&self, count: usize, seed: u64) -> Vec<&Shot> {
         let mut filling = Vec::new();
         for (_, people) in &self.fillers {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-/// Address space in KiB: the pack's networks, pictures of 50 megapixels and the largest password hash fit into it.
+/// Address space in KiB: the pack's networks, images of 50 megapixels and the largest password hash fit into it.
 const MEMORY_KIB: u32 = 2_000_000;
 /// No command of the attacks has work for so long, even on a busy machine.
 const LONGEST: Duration = Duration::from_secs(120);

@@ -85,7 +85,7 @@ fn sizes(home: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A grey picture without a face.
+/// A grey image without a face.
 fn write_noise(path: &Path, random: &mut Random) -> Result<()> {
     const SIDE: u32 = 64;
     let mut rows = ZlibEncoder::new(Vec::new(), Compression::fast());

@@ -85,7 +85,7 @@ fn png_of(image: &RgbImage) -> Vec<u8> {
     encode_png(image.view()).unwrap()
 }
 
-/// An EXIF block that says how the picture is to be turned.
+/// An EXIF block that says how the image is to be turned.
 fn exif_block(orientation: u8) -> Vec<u8> {
     let mut block = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
     block.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
@@ -281,7 +281,7 @@ fn what_is_no_picture_says_so() {
     let absent = folder.path().join("absent.jpg");
     assert!(read(&absent).to_string().contains("absent.jpg"));
     let text = folder.path().join("x.jpg");
-    std::fs::write(&text, "not a picture").unwrap();
+    std::fs::write(&text, "not an image").unwrap();
     assert!(matches!(read(&text), FrameError::UnknownFormat));
     std::fs::write(&text, "").unwrap();
     assert!(matches!(read(&text), FrameError::UnknownFormat));
