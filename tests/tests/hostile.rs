@@ -182,7 +182,7 @@ fn with_sides(png: &[u8], width: u32, height: u32) -> Vec<u8> {
     png
 }
 
-fn bad_pictures(device: &Device) -> Vec<String> {
+fn bad_photos(device: &Device) -> Vec<String> {
     let (jpeg, png) = (seed("image", "baseline-420.jpg"), seed("image", "rgb.png"));
     let progressive = seed("image", "progressive.jpg");
     let sof = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap() + 5;
@@ -217,7 +217,7 @@ fn photos() {
     let Some(device) = Device::new() else { return };
     let one = device.write("1.jpg", &seed("image", "one-pixel.jpg"));
     device.bound_by(&["identify", "--json", "--image", &one], 1);
-    let bad = bad_pictures(&device);
+    let bad = bad_photos(&device);
     let arguments: Vec<&str> =
         ["identify", "--json", "--image"].into_iter().chain(bad.iter().map(String::as_str)).collect();
     let end = device.run(&arguments);

@@ -213,7 +213,7 @@ pub enum Error {
     #[error(
         "no image was good enough, nothing was stored: give a sharp one of one face, turned to the camera"
     )]
-    NoGoodPicture,
+    NoGoodView,
     /// The log refused.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -418,7 +418,7 @@ impl Error {
             ) => INPUT,
             Self::Trace { source: TraceError::Mismatch { .. }, .. } => REFUSED,
             Self::Trace { .. } => INPUT,
-            Self::Declined | Self::NoView { .. } | Self::NoGoodPicture => REFUSED,
+            Self::Declined | Self::NoView { .. } | Self::NoGoodView => REFUSED,
             Self::Photo { .. } | Self::UnknownName(_) | Self::Settings { .. } => INPUT,
             Self::Gallery(
                 GalleryError::NameTaken(_)

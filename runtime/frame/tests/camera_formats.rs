@@ -124,7 +124,7 @@ fn a_cut_mjpeg_frame_shows_nothing_of_the_frame_before() {
 }
 
 #[test]
-fn bytes_around_a_cameras_picture_and_a_second_start_cost_no_frame() {
+fn bytes_around_a_cameras_frame_and_a_second_start_cost_no_frame() {
     let whole = jpeg(64, 48);
     let raw = RawFrame { format: PixelFormat::Mjpeg, width: 64, height: 48, stride: 0, data: &whole };
     let out = convert(&raw).unwrap();

@@ -51,7 +51,7 @@ fn a_png_comes_back_as_it_was_written() {
 }
 
 #[test]
-fn exif_orientation_turns_a_telephone_picture_upright() {
+fn exif_orientation_turns_a_telephone_photo_upright() {
     let image = gradient(48, 32);
     let corner = |orientation| {
         let out = open(&jpeg(&image, Some(orientation))).unwrap();
@@ -272,7 +272,7 @@ fn every_truncation_is_an_error_and_what_follows_the_end_is_not() {
 }
 
 #[test]
-fn what_is_no_picture_says_so() {
+fn what_is_no_image_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let mut out = RgbImage::new();
     let mut read = |path: &Path| read_image(path, &ImageLimits::default(), &mut out).unwrap_err();

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_about_the_window_size_do_not_panic() {
+    fn images_about_the_window_size_do_not_panic() {
         let mut detector = SeetaFace::new().unwrap();
         let mut faces = Faces::new();
         let settings = DetectSettings { min_face_px: 40, ..Default::default() };

@@ -278,7 +278,7 @@ mod tests {
         Grant,
         Deny,
         GoneBeforeDenial,
-        NoPicture,
+        NoImage,
         PanicInSource,
         PanicInStep,
         Unplugged,
@@ -297,7 +297,7 @@ mod tests {
             out.data_mut().fill(frame as u8);
             match frame {
                 Frame::PanicInSource => panic!("injected"),
-                Frame::NoPicture => Err(CameraError::Frame(arcdoor_frame::FrameError::UnknownFormat)),
+                Frame::NoImage => Err(CameraError::Frame(arcdoor_frame::FrameError::UnknownFormat)),
                 Frame::Unplugged => Err(CameraError::Stalled { device: "x".to_owned(), waited_ms: 1 }),
                 _ => Ok(true),
             }
@@ -390,8 +390,8 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_or_a_bad_picture_opens_nothing_and_the_loop_goes_on() {
-        let faults = [Frame::NoPicture, Frame::PanicInSource, Frame::PanicInStep];
+    fn a_panic_or_a_bad_frame_opens_nothing_and_the_loop_goes_on() {
+        let faults = [Frame::NoImage, Frame::PanicInSource, Frame::PanicInStep];
         let frames: Vec<_> = faults.iter().flat_map(|&fault| [Frame::Grant, fault, Frame::Deny]).collect();
         let (outcome, lines, door) = run(frames);
         assert_eq!((outcome.unwrap(), door.renewed), (Outcome::Done, 1));
@@ -402,7 +402,7 @@ mod tests {
 
     #[test]
     fn many_failures_in_a_row_end_the_loop_and_so_does_a_camera_that_is_gone() {
-        for fault in [Frame::NoPicture, Frame::PanicInSource, Frame::PanicInStep] {
+        for fault in [Frame::NoImage, Frame::PanicInSource, Frame::PanicInStep] {
             let most = MOST_FAILURES as usize;
             let (outcome, lines, ..) = run(vec![fault; most + 5]);
             assert!(matches!(outcome, Err(Error::FramesFail(MOST_FAILURES))));

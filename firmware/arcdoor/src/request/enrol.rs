@@ -228,7 +228,7 @@ fn nothing(
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
     if matches!(purpose, Purpose::Deny { .. }) {
-        return Err(Error::NoGoodPicture);
+        return Err(Error::NoGoodView);
     }
     let templates = match purpose {
         Purpose::Add { subject } => gallery.subject(subject).map_or(0, |subject| subject.templates),
@@ -246,7 +246,7 @@ fn refusal(gallery: &Gallery, name: SubjectName, refused: EnrolmentRefused) -> E
             None => GalleryError::UnknownSubject(subject).into(),
         },
         EnrolmentRefused::AnotherPerson => Error::AnotherPerson(name),
-        EnrolmentRefused::NoView { .. } => Error::NoGoodPicture,
+        EnrolmentRefused::NoView { .. } => Error::NoGoodView,
     }
 }
 

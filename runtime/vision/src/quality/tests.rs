@@ -35,7 +35,7 @@ fn a_frontal_sharp_face_within_the_frame_passes_both_gates() {
 }
 
 #[test]
-fn a_cut_face_is_told_to_move_into_the_picture() {
+fn a_cut_face_is_told_to_move_into_the_frame() {
     for (dx, dy) in [(-30.0, 90.0), (220.0, 90.0), (90.0, -30.0), (90.0, 220.0)] {
         let found = of(&stripes(8), &face_at(dx, dy));
         assert_eq!(QualityGate::recognise().check(&found), Err(RetryReason::FaceCutOff));
