@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::manifest::CalibrationTable;
 use crate::recipe::{Recipe, RecipeError, RecipeNet};
+use crate::recognisability::RecognisabilityTable;
 
 /// `MODEL.toml`, beside `MODEL.onnx`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -20,6 +21,9 @@ pub struct EmbedderCard {
     /// What its scores mean, where that was measured.
     #[serde(default)]
     pub calibration: Option<CalibrationTable>,
+    /// How to tell embeddings that unlike faces share, where that was measured; a recipe's own is of its own embedder.
+    #[serde(default)]
+    pub recognisability: Option<RecognisabilityTable>,
 }
 
 impl EmbedderCard {
@@ -41,8 +45,8 @@ impl EmbedderCard {
             Some(calibration) => calibration,
             None => nobody()?,
         };
-        let Self { name, description, embedder, .. } = self;
-        Ok(Recipe { name, description, embedder, calibration, ..recipe })
+        let Self { name, description, embedder, recognisability, .. } = self;
+        Ok(Recipe { name, description, embedder, calibration, recognisability, ..recipe })
     }
 }
 

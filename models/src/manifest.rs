@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::Problem;
+use crate::recognisability::RecognisabilityTable;
 use crate::role::Role;
 
 /// Most outputs that a network may name.
@@ -33,6 +34,9 @@ pub struct Manifest {
     pub embedder: NetFile,
     /// What the embedder's scores mean.
     pub calibration: CalibrationTable,
+    /// How to tell embeddings that unlike faces share. Without it, no face is refused for its embedding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recognisability: Option<RecognisabilityTable>,
 }
 
 /// One network.
@@ -197,7 +201,8 @@ impl Manifest {
         // By name, before the typed reader below calls them unknown or missing fields.
         let table: toml::Table = toml::from_str(text).map_err(wrong)?;
         let is_known = |name: &str| {
-            name == "calibration" || Role::ALL.iter().any(|role| role.is_run() && role.name() == name)
+            matches!(name, "calibration" | "recognisability")
+                || Role::ALL.iter().any(|role| role.is_run() && role.name() == name)
         };
         let sections = table.iter().filter(|(_, value)| value.is_table()).map(|(name, _)| name);
         let unknown = sections.filter(|name| !is_known(name)).map(|name| Problem::Role(name.clone()));
@@ -275,6 +280,9 @@ impl Manifest {
         }
         if !self.embedder.dimension.is_some_and(|dimension| (8..=MAX_DIMENSION).contains(&dimension)) {
             found.push(value("embedder.dimension", &format!("must be 8..={MAX_DIMENSION}")));
+        }
+        if let Some(table) = &self.recognisability {
+            table.problems(self.embedder.dimension.unwrap_or_default(), &mut found);
         }
         let table = &self.calibration;
         if table.tail_fit.is_none() && table.rows.iter().any(|row| !row.basis.is_counted()) {

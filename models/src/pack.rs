@@ -15,7 +15,7 @@ use crate::trust::{self, SIGNATURE_FILE, TrustedKey};
 /// The manifest's file name.
 pub const MANIFEST_FILE: &str = "pack.toml";
 /// Largest manifest, in bytes.
-pub const MAX_MANIFEST_BYTES: u64 = 64 << 10;
+pub const MAX_MANIFEST_BYTES: u64 = 128 << 10;
 /// Largest signature, in bytes; its comments are free text.
 pub const MAX_SIGNATURE_BYTES: u64 = 4 << 10;
 /// Largest network, or graph file, in bytes.

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::manifest::{CalibrationTable, GraphFile, Manifest, NetFile, Preprocess};
+use crate::recognisability::RecognisabilityTable;
 
 /// The format that [`Recipe::manifest`] writes.
 const FORMAT: u32 = 1;
@@ -35,6 +36,9 @@ pub struct Recipe {
     pub embedder: RecipeNet,
     /// What the embedder's scores mean.
     pub calibration: CalibrationTable,
+    /// How to tell embeddings that unlike faces share.
+    #[serde(default)]
+    pub recognisability: Option<RecognisabilityTable>,
 }
 
 /// One network of a [`Recipe`]; the fields that [`NetFile`] has too mean the same.
@@ -97,6 +101,7 @@ impl Recipe {
             detector: self.detector.built(detector),
             embedder: self.embedder.built(embedder),
             calibration: self.calibration.clone(),
+            recognisability: self.recognisability.clone(),
         }
     }
 }

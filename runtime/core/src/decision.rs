@@ -43,6 +43,12 @@ pub enum RetryReason {
     TooBright,
     /// Out of focus or moving.
     HoldStill,
+    /// The face lies on its side or upside down, or was not found where it is.
+    HoldUpright,
+    /// Mouth, eyes or outline are covered.
+    Covered,
+    /// The embedding is one that other faces share, and nothing tells why.
+    NotClear,
     /// At an enrolment: matches none of the views that were taken before it.
     SomebodyElse,
     /// More frames must agree.
@@ -77,6 +83,9 @@ impl RetryReason {
             Self::TooDark => "too dark",
             Self::TooBright => "too bright or light from behind",
             Self::HoldStill => "blurred, hold still",
+            Self::HoldUpright => "hold the head, or the photo, upright",
+            Self::Covered => "take off mask, glasses or hood",
+            Self::NotClear => "face does not show clearly: look at the camera, in even light",
             Self::SomebodyElse => "not the person of the earlier images",
             Self::Looking => "keep looking",
         }

@@ -17,11 +17,15 @@ pub enum QualityPart {
     Size,
     /// The whole face lies within the frame.
     Occlusion,
+    /// The embedding is of the kind that tells people apart, and not of the kind that unlike faces share when they
+    /// are covered, turned or blurred.
+    Recognisability,
 }
 
 impl QualityPart {
     /// All parts, in the order in which a person is told about them: first those that moving to another place mends.
-    pub const ALL: [Self; 5] = [Self::Occlusion, Self::Size, Self::Pose, Self::Illumination, Self::Sharpness];
+    pub const ALL: [Self; 6] =
+        [Self::Occlusion, Self::Size, Self::Pose, Self::Illumination, Self::Sharpness, Self::Recognisability];
 }
 
 impl fmt::Display for QualityPart {
@@ -32,6 +36,7 @@ impl fmt::Display for QualityPart {
             Self::Illumination => "illumination",
             Self::Size => "size",
             Self::Occlusion => "occlusion",
+            Self::Recognisability => "recognisability",
         })
     }
 }
@@ -49,34 +54,38 @@ pub struct Quality {
     pub size: u8,
     /// See [`QualityPart::Occlusion`].
     pub occlusion: u8,
+    /// See [`QualityPart::Recognisability`]; `None` where nothing was embedded, or the pack has no measure of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recognisability: Option<u8>,
 }
 
 impl Quality {
-    /// One part's value.
+    /// One part's value; `None` where it was not measured.
     #[must_use]
-    pub const fn part(&self, part: QualityPart) -> u8 {
-        match part {
+    pub const fn part(&self, part: QualityPart) -> Option<u8> {
+        Some(match part {
             QualityPart::Sharpness => self.sharpness,
             QualityPart::Pose => self.pose,
             QualityPart::Illumination => self.illumination,
             QualityPart::Size => self.size,
             QualityPart::Occlusion => self.occlusion,
-        }
+            QualityPart::Recognisability => return self.recognisability,
+        })
     }
 
-    /// The whole: its weakest part, since one bad part spoils an image.
+    /// The whole: its weakest part, since one bad part spoils a view.
     #[must_use]
     pub fn overall(&self) -> u8 {
         self.weakest().1
     }
 
-    /// The weakest part and its value; of equals, the first in [`QualityPart::ALL`].
+    /// The weakest part that was measured and its value; of equals, the first in [`QualityPart::ALL`].
     #[must_use]
     pub fn weakest(&self) -> (QualityPart, u8) {
         let mut weakest = (QualityPart::Occlusion, self.occlusion);
         for part in QualityPart::ALL {
-            if self.part(part) < weakest.1 {
-                weakest = (part, self.part(part));
+            if let Some(value) = self.part(part).filter(|value| *value < weakest.1) {
+                weakest = (part, value);
             }
         }
         weakest

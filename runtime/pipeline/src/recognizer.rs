@@ -194,12 +194,20 @@ impl Recognizer {
             }
         };
         let face = faces[chosen];
-        let assessment = self.vision.assess(frame, &face);
-        let face = match (gate.check(&assessment), face.landmarks) {
-            (Err(reason), _) => Found::Unclear(face.rect, reason),
-            (Ok(()), Some(landmarks)) => Found::Face(face.rect, self.vision.embed(frame, &landmarks)?),
+        let before = self.vision.assess(frame, &face);
+        let (assessment, face) = match (gate.check(&before), face.landmarks) {
+            (Err(reason), _) => (before, Found::Unclear(face.rect, reason)),
             // A face without landmarks has no pose, and the gate wants one; this is for the compiler alone.
-            (Ok(()), None) => Found::Unclear(face.rect, RetryReason::TurnToCamera),
+            (Ok(()), None) => (before, Found::Unclear(face.rect, RetryReason::TurnToCamera)),
+            (Ok(()), Some(landmarks)) => {
+                let template = self.vision.embed(frame, &landmarks)?;
+                let assessment = before.with(self.vision.recognised());
+                // Whoever is not recognisable is compared with nobody: no score, and no candidate.
+                match gate.check(&assessment) {
+                    Ok(()) => (assessment, Found::Face(face.rect, template)),
+                    Err(reason) => (assessment, Found::Unclear(face.rect, reason)),
+                }
+            }
         };
         Ok(Observed { faces, chosen: Some(chosen), assessment: Some(assessment), face })
     }

@@ -12,7 +12,14 @@ use arcdoor_pipeline::{
 use proptest::prelude::*;
 
 const MODEL: ModelId = ModelId::new([3; 16]);
-const GOOD: Quality = Quality { sharpness: 90, pose: 80, illumination: 70, size: 95, occlusion: 100 };
+const GOOD: Quality = Quality {
+    sharpness: 90,
+    pose: 80,
+    illumination: 70,
+    size: 95,
+    occlusion: 100,
+    recognisability: Some(75),
+};
 const TAKEN: EnrolmentStep = EnrolmentStep::Taken { quality: GOOD };
 const NEW: Purpose = Purpose::New { allow_duplicate: false };
 

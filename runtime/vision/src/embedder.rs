@@ -4,10 +4,11 @@ use crate::align::{Similarity, warp};
 use crate::error::VisionError;
 use crate::graphs::load;
 use crate::preprocess::Channels;
+use crate::recognisability::{Recognised, recognise};
 use arcdoor_core::{Landmarks5, ModelId, Template};
 use arcdoor_frame::RgbView;
 use arcdoor_infer::{Engine, RunOptions, Session};
-use arcdoor_models::{Alignment, Pack, Role};
+use arcdoor_models::{Alignment, Pack, RecognisabilityTable, Role};
 
 /// Input sides that the ArcFace template is drawn at, in pixels.
 const SIDES: core::ops::RangeInclusive<u32> = 16..=512;
@@ -20,6 +21,8 @@ pub struct Embedder {
     side: u32,
     dimension: usize,
     model_id: ModelId,
+    recognisability: Option<RecognisabilityTable>,
+    recognised: Option<Recognised>,
 }
 
 impl Embedder {
@@ -42,6 +45,8 @@ impl Embedder {
             side: width,
             dimension: pack.dimension(),
             model_id: pack.model_id(),
+            recognisability: pack.manifest().recognisability.clone(),
+            recognised: None,
         })
     }
 
@@ -89,11 +94,26 @@ impl Embedder {
     /// # Errors
     /// When the network fails or its answer is no template.
     pub fn run(&mut self) -> Result<Template, VisionError> {
+        self.recognised = None;
         self.session.run()?;
         let embedding = self.session.output(0);
         if embedding.len() != self.dimension {
             return Err(VisionError::EmbedderOutput { found: embedding.len(), expected: self.dimension });
         }
-        Ok(Template::new(self.model_id, embedding)?)
+        let template = Template::new(self.model_id, embedding)?;
+        self.recognised = self.recognisability.as_ref().map(|table| recognise(table, embedding));
+        Ok(template)
+    }
+
+    /// How recognisable the face of the last template is; `None` where there is none, or the pack does not tell.
+    #[must_use]
+    pub const fn recognised(&self) -> Option<Recognised> {
+        self.recognised
+    }
+
+    /// The embedding that the last [`run`](Self::run) made, as it came from the network.
+    #[must_use]
+    pub fn embedding(&self) -> &[f32] {
+        self.session.output(0)
     }
 }

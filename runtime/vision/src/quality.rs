@@ -5,6 +5,7 @@
 
 use crate::align::{Similarity, TEMPLATE_SIDE, sample_runs};
 use crate::preprocess::grey;
+use crate::recognisability::Recognised;
 use arcdoor_core::{Face, Landmarks5, Quality, QualityPart, RetryReason};
 use arcdoor_frame::RgbView;
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,19 @@ pub struct Assessment {
     pub quality: Quality,
     /// What they came from.
     pub measures: Measures,
+    /// What the person can do about the recognisability, where that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<RetryReason>,
+}
+
+impl Assessment {
+    /// With what the embedding says.
+    #[must_use]
+    pub fn with(mut self, recognised: Option<Recognised>) -> Self {
+        self.quality.recognisability = recognised.map(|recognised| recognised.value);
+        self.advice = recognised.map(|recognised| recognised.advice);
+        self
+    }
 }
 
 /// Assesses one face of `frame`. A face without usable landmarks gets 0 in every part but occlusion,
@@ -63,7 +77,7 @@ pub fn assess(frame: RgbView<'_>, face: &Face) -> Assessment {
         measures.pose(&landmarks);
         measures.pixels(frame, &to_crop);
     }
-    Assessment { quality: measures.quality(), measures }
+    Assessment { quality: measures.quality(), measures, advice: None }
 }
 
 /// Share of the face's box beyond the frame.
@@ -167,6 +181,7 @@ impl Measures {
             illumination: light.into_iter().fold(100, u8::min),
             size: ramp(self.eye_distance_px, 0.0, 60.0),
             occlusion: ramp(self.outside, 0.3, 0.0),
+            recognisability: None,
         }
     }
 }
@@ -214,22 +229,43 @@ impl QualityGate {
     /// The gate for enrolment: what is stored once is compared for years.
     #[must_use]
     pub const fn enrol() -> Self {
-        Self { least: Quality { sharpness: 40, pose: 45, illumination: 40, size: 45, occlusion: 75 } }
+        Self {
+            least: Quality {
+                sharpness: 40,
+                pose: 45,
+                illumination: 40,
+                size: 45,
+                occlusion: 75,
+                recognisability: Some(40),
+            },
+        }
     }
 
     /// The gate for recognition: lenient, since a false refusal costs the person at the door a step.
     #[must_use]
     pub const fn recognise() -> Self {
-        Self { least: Quality { sharpness: 20, pose: 25, illumination: 20, size: 30, occlusion: 70 } }
+        Self {
+            least: Quality {
+                sharpness: 20,
+                pose: 25,
+                illumination: 20,
+                size: 30,
+                occlusion: 70,
+                recognisability: Some(20),
+            },
+        }
     }
 
-    /// Whether every part is good enough.
+    /// Whether every part that was measured is good enough.
     ///
     /// # Errors
     /// What the person should change first: of the parts that fall short, the first in
     /// [`QualityPart::ALL`].
     pub fn check(&self, assessment: &Assessment) -> Result<(), RetryReason> {
-        let short = |part: &QualityPart| assessment.quality.part(*part) < self.least.part(*part);
+        let short = |part: &QualityPart| match (assessment.quality.part(*part), self.least.part(*part)) {
+            (Some(value), Some(least)) => value < least,
+            _ => false,
+        };
         match QualityPart::ALL.into_iter().find(short) {
             None => Ok(()),
             Some(QualityPart::Occlusion) => Err(RetryReason::FaceCutOff),
@@ -238,6 +274,7 @@ impl QualityGate {
             Some(QualityPart::Sharpness) => Err(RetryReason::HoldStill),
             Some(QualityPart::Illumination) if assessment.measures.luma < 100.0 => Err(RetryReason::TooDark),
             Some(QualityPart::Illumination) => Err(RetryReason::TooBright),
+            Some(QualityPart::Recognisability) => Err(assessment.advice.unwrap_or(RetryReason::NotClear)),
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::detect::{DetectSettings, Detector, DetectorKind, Landmarker};
 use crate::embedder::Embedder;
 use crate::error::VisionError;
 use crate::quality::{Assessment, assess};
+use crate::recognisability::Recognised;
 use crate::seetaface::SeetaFace;
 use crate::yunet::{YuNet, YuNetLandmarker};
 use arcdoor_core::{Engines, Face, Faces, Landmarks5, ModelId, Stage, StageTimes, Template};
@@ -87,6 +88,18 @@ impl Vision {
     pub fn embed(&mut self, frame: RgbView<'_>, landmarks: &Landmarks5) -> Result<Template, VisionError> {
         timed(&mut self.times, Stage::Align, || self.embedder.align(frame, landmarks))?;
         timed(&mut self.times, Stage::Embed, || self.embedder.run())
+    }
+
+    /// How recognisable the face of the last template is; `None` where there is none, or the pack does not tell.
+    #[must_use]
+    pub const fn recognised(&self) -> Option<Recognised> {
+        self.embedder.recognised()
+    }
+
+    /// The embedding that the last template was made of, as it came from the network.
+    #[must_use]
+    pub fn embedding(&self) -> &[f32] {
+        self.embedder.embedding()
     }
 
     /// How long each stage took since the last [`detect`](Self::detect) began; 0 for what has not run since.

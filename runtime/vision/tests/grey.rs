@@ -122,6 +122,7 @@ fn pack(dir: &Path) -> Pack {
         detector: net.clone(),
         embedder: net,
         calibration,
+        recognisability: None,
     };
     fs::write(dir.join(MANIFEST_FILE), manifest.to_toml().unwrap()).unwrap();
     fs::write(dir.join("grey.onnx"), onnx).unwrap();

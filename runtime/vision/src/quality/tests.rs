@@ -105,7 +105,10 @@ fn without_landmarks_nothing_passes() {
     let mut face = face_at(90.0, 90.0);
     face.landmarks = None;
     let found = of(&stripes(8), &face);
-    assert_eq!(found.quality, Quality { sharpness: 0, pose: 0, illumination: 0, size: 0, occlusion: 100 });
+    assert_eq!(
+        found.quality,
+        Quality { sharpness: 0, pose: 0, illumination: 0, size: 0, occlusion: 100, recognisability: None }
+    );
     face.landmarks = Some(Landmarks5([Point::new(f32::NAN, 0.0); 5]));
     assert_eq!(of(&stripes(8), &face).quality.overall(), 0);
 }

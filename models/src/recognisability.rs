@@ -1,0 +1,55 @@
+//! What a pack says about embeddings that tell nobody apart.
+
+use arcdoor_core::RetryReason;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Problem;
+
+/// Most heads of a pack.
+const MAX_HEADS: usize = 32;
+
+/// How to tell an embedding of a face that shows clearly from one that unlike faces share: those of covered, turned,
+/// blurred or misaligned faces. It is made from many faces' embeddings, and is nobody's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecognisabilityTable {
+    /// The faces it was made from, and how.
+    pub data: String,
+    /// Each judges one kind of damage; the lowest value counts. 1..=32 of them.
+    pub heads: Vec<RecognisabilityHead>,
+}
+
+/// One measure, `bias + norm * |e| + direction . e / |e|` of an embedding e. It is 20 where recognition's gate ends and
+/// 40 where enrolment's does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecognisabilityHead {
+    /// What the person is told where this head's value is the lowest, and too low.
+    pub advice: RetryReason,
+    /// Added to the other two.
+    pub bias: f32,
+    /// Weight of the embedding's length.
+    pub norm: f32,
+    /// Weights of the embedding's direction, as many as a template has values.
+    pub direction: Vec<f32>,
+}
+
+impl RecognisabilityTable {
+    /// Adds what is out of range.
+    pub(crate) fn problems(&self, dimension: usize, found: &mut Vec<Problem>) {
+        let mut wrong = |problem: String| {
+            found.push(Problem::Value { field: "recognisability.heads".to_owned(), problem });
+        };
+        if !(1..=MAX_HEADS).contains(&self.heads.len()) {
+            wrong(format!("must be 1..={MAX_HEADS}"));
+        }
+        for head in &self.heads {
+            if head.direction.len() != dimension {
+                wrong(format!("direction must have {dimension} values, as a template has"));
+            }
+            if ![head.bias, head.norm].iter().chain(&head.direction).all(|weight| weight.is_finite()) {
+                wrong("bias, norm and direction must be finite".to_owned());
+            }
+        }
+    }
+}
