@@ -24,6 +24,8 @@ pub struct RecognisabilityTable {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecognisabilityHead {
+    /// The damage that it judges.
+    pub name: String,
     /// What the person is told where this head's value is the lowest, and too low.
     pub advice: RetryReason,
     /// Added to the other two.

@@ -19,7 +19,8 @@ pub struct Recognised {
 }
 
 /// What the heads of `table` say of an embedding, all of its values finite and not all 0; the lowest value counts.
-pub(crate) fn recognise(table: &RecognisabilityTable, embedding: &[f32]) -> Recognised {
+#[must_use]
+pub fn recognise(table: &RecognisabilityTable, embedding: &[f32]) -> Recognised {
     let length = dot(embedding, embedding).sqrt();
     let lowest = table.heads.iter().map(|head| (value(head, embedding, length), head.advice));
     let lowest = lowest.min_by(|a, b| a.0.total_cmp(&b.0));
@@ -44,6 +45,7 @@ mod tests {
 
     fn table() -> RecognisabilityTable {
         let head = |advice, bias, norm, direction: [f32; 2]| RecognisabilityHead {
+            name: "x".to_owned(),
             advice,
             bias,
             norm,

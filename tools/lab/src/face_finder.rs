@@ -7,7 +7,7 @@ use arcdoor_core::{Face, Faces, Landmarks5, Rect, Template};
 use arcdoor_frame::{ImageLimits, RgbImage, decode, read_image};
 use arcdoor_models::Pack;
 use arcdoor_vision::align::{ARCFACE_112, Similarity, TEMPLATE_SIDE, warp};
-use arcdoor_vision::{Channels, DetectSettings, DetectorKind, RunOptions, Vision};
+use arcdoor_vision::{Assessment, Channels, DetectSettings, DetectorKind, RunOptions, Vision};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::eval::set::scenes::SAME_FACE;
@@ -22,6 +22,15 @@ pub(crate) fn detector_parser() -> impl TypedValueParser<Value = DetectorKind> {
         })
     };
     PossibleValuesParser::new(DetectorKind::ALL.map(described)).try_map(|name| name.parse::<DetectorKind>())
+}
+
+/// One face on its way through quality and embedder.
+pub(crate) struct Judged {
+    pub(crate) template: Template,
+    /// As it came from the network.
+    pub(crate) embedding: Vec<f32>,
+    /// Without recognisability.
+    pub(crate) assessment: Assessment,
 }
 
 /// Finds the faces of photos, one photo at a time; each thread needs one of its own.
@@ -82,6 +91,28 @@ impl FaceFinder {
             }
         }
         Ok(())
+    }
+
+    /// The crop of a photo's face, aligned to the ArcFace template; of several, the face nearest the centre; `None` where
+    /// none has landmarks.
+    pub(crate) fn aligned(&mut self, path: &Path) -> Result<Option<RgbImage>> {
+        let faces = with_landmarks(self.find(path)?);
+        let Some(landmarks) = nearest_centre(&faces, self.size()).and_then(|face| face.landmarks) else {
+            return Ok(None);
+        };
+        let mut crop = RgbImage::with_size(TEMPLATE_SIDE, TEMPLATE_SIDE);
+        self.crop(&landmarks, &mut crop)?;
+        Ok(Some(crop))
+    }
+
+    /// What a crop that is aligned already comes to: its template, its embedding and its quality.
+    pub(crate) fn judge(&mut self, crop: &RgbImage) -> Result<Judged> {
+        let side = TEMPLATE_SIDE as f32;
+        let landmarks = Landmarks5(ARCFACE_112);
+        let face = Face { rect: Rect::new(0.0, 0.0, side, side), score: 1.0, landmarks: Some(landmarks) };
+        let assessment = self.vision.assess(crop.view(), &face);
+        let template = self.vision.embed(crop.view(), &landmarks)?;
+        Ok(Judged { template, embedding: self.vision.embedding().to_vec(), assessment })
     }
 
     /// The template of a sample; `None` where its face was not found, or without landmarks.

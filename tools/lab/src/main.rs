@@ -6,6 +6,7 @@ mod calibrate;
 mod crop;
 mod crop_set;
 mod crops;
+mod degrade;
 mod eval;
 mod face_finder;
 mod features;
@@ -13,6 +14,7 @@ mod input_file;
 mod limits;
 mod pack;
 mod parity;
+mod recognise;
 mod say;
 mod stats;
 mod trouble;
@@ -41,6 +43,8 @@ enum Command {
     },
     /// A pack's table from false match rate to threshold, with intervals, from photos or scores
     Calibrate(calibrate::CalibrateArgs),
+    /// What a pack needs to know embeddings that unlike faces share, from photos that are damaged on purpose
+    Recognisability(recognise::Args),
     /// Aligned crops from photos, by the device's own detection and alignment: what the trainer takes
     Crop(crop::CropArgs),
     /// The device's engine against reference features: largest difference, least cosine, latency
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Eval { what } => eval::run(what),
         Command::Calibrate(args) => calibrate::run(args),
+        Command::Recognisability(args) => recognise::run(&args),
         Command::Crop(args) => crop::run(&args),
         Command::Parity(args) => parity::run(&args),
         Command::Bench { what } => bench::run(what),

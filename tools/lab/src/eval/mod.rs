@@ -1,5 +1,6 @@
 //! Evaluations: each is a protocol, which reads a set and computes a metric over it.
 
+mod degraded;
 mod det;
 mod gallery;
 mod lfw;
@@ -29,6 +30,8 @@ macro_rules! protocols {
 protocols! {
     /// Labelled Faces in the Wild: verification on the given pairs and on all pairs
     Lfw = lfw;
+    /// Faces that are covered, turned, blurred, ...: who is taken for somebody else, and what the gates refuse
+    Degraded = degraded;
     /// Strangers and enrolled people at galleries of several sizes, the threshold from a target
     Gallery = gallery;
     /// Ordinary photos of several people: faces found and missed, people identified among strangers

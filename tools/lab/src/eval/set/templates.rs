@@ -78,17 +78,22 @@ impl PathArgs {
         Ok(set.samples.iter().map(|sample| features.get(&sample.name).cloned().flatten()).collect())
     }
 
-    fn make(&self, pack: &Pack, samples: &[&Sample]) -> Result<Vec<Option<Template>>> {
+    /// A finder with the networks of `pack`, for one thread.
+    pub(crate) fn finder(&self, pack: &Pack) -> Result<FaceFinder> {
         let settings = DetectSettings {
             min_face_px: self.min_face,
             min_score: self.min_score,
             ..DetectSettings::default()
         };
+        FaceFinder::open(pack, self.detector, settings)
+    }
+
+    fn make(&self, pack: &Pack, samples: &[&Sample]) -> Result<Vec<Option<Template>>> {
         let bar = ProgressBar::new(samples.len() as u64);
         bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} photos, {per_sec}, {eta} left")?);
         let done = Mutex::new(vec![None; samples.len()]);
         workers::run(self.threads, samples.len(), |take| {
-            let mut finder = FaceFinder::open(pack, self.detector, settings)?;
+            let mut finder = self.finder(pack)?;
             while let Some(index) = take() {
                 let template = finder.template(samples[index])?;
                 done.lock().unwrap_or_else(PoisonError::into_inner)[index] = template;

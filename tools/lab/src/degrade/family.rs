@@ -1,0 +1,73 @@
+//! Families of damage.
+
+use arcdoor_core::RetryReason;
+
+/// Damage of one cause. What is said of a kind is also measured without its family, as if nobody had thought of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Family {
+    /// Turned in the image's plane.
+    Turn,
+    /// Landmarks beside their places: shifted.
+    Shift,
+    /// Landmarks too near to, or too far from, each other.
+    Scale,
+    /// Squeezed, sheared or bent: no similarity brings the face upright.
+    Stretch,
+    /// A mask over mouth and nose.
+    Mask,
+    /// Sunglasses, with or without a mask.
+    Glasses,
+    /// Hood, cap, hand, or anything before the face.
+    Cover,
+    /// Out of focus or moving.
+    Blur,
+    /// Too few pixels.
+    Small,
+    /// Dark, burnt out, foggy, lit from the side, or in other colours.
+    Light,
+    /// Noise, and coarse coding or printing.
+    Grain,
+}
+
+impl Family {
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Turn,
+        Self::Shift,
+        Self::Scale,
+        Self::Stretch,
+        Self::Mask,
+        Self::Glasses,
+        Self::Cover,
+        Self::Blur,
+        Self::Small,
+        Self::Light,
+        Self::Grain,
+    ];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Turn => "turn",
+            Self::Shift => "shift",
+            Self::Scale => "scale",
+            Self::Stretch => "stretch",
+            Self::Mask => "mask",
+            Self::Glasses => "glasses",
+            Self::Cover => "cover",
+            Self::Blur => "blur",
+            Self::Small => "small",
+            Self::Light => "light",
+            Self::Grain => "grain",
+        }
+    }
+
+    /// What a person can do about it.
+    pub(crate) const fn advice(self) -> RetryReason {
+        match self {
+            Self::Turn | Self::Shift | Self::Scale => RetryReason::HoldUpright,
+            Self::Mask | Self::Glasses | Self::Cover => RetryReason::Covered,
+            Self::Blur => RetryReason::HoldStill,
+            Self::Small => RetryReason::TooFar,
+            Self::Stretch | Self::Light | Self::Grain => RetryReason::NotClear,
+        }
+    }
+}

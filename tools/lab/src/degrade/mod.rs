@@ -1,0 +1,16 @@
+//! Damage to faces: what covers, turns, blurs or darkens them on their way to an embedder.
+//!
+//! Everything works on a crop that is aligned to the ArcFace template; lengths are in pixels of a crop of 112 x 112.
+
+mod cover;
+mod damage;
+mod draw;
+mod family;
+mod kinds;
+mod light;
+mod place;
+mod spread;
+
+pub(crate) use draw::draw;
+pub(crate) use family::Family;
+pub(crate) use kinds::KINDS;
