@@ -1,14 +1,18 @@
 //! The loop at the door on real faces: from frames to decisions, the log and a trace.
 #![allow(clippy::unwrap_used, reason = "clippy exempts test functions only, not their helpers")]
 
+use std::cell::Cell;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::mpsc::{Receiver, SyncSender, channel};
 
-use arcdoor::daemon::{Asked, Caller, Loop, Queue, SystemClock, Trace};
-use arcdoor::device::source::Frames;
+use arcdoor::daemon::{Asked, Caller, Clock, Loop, Queue, SystemClock, Trace};
+use arcdoor::device::Now;
+use arcdoor::device::source::{Frames, Opener};
 use arcdoor::request::Secrets;
 use arcdoor::{Device, Error, Outcome, Reply};
-use arcdoor_api::{Feed, Request, Response};
+use arcdoor_api::{Feed, Request, Response, UtcTime};
+use arcdoor_camera::{CameraError, Source};
 use arcdoor_core::{Decision, Fmr, Millis, Score, SubjectName};
 use arcdoor_frame::{Orientation, RgbImage, Turn};
 use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
@@ -418,4 +422,487 @@ fn a_camera_that_is_mounted_on_its_side_recognises_once_the_settings_say_so() {
     std::fs::write(home.join("settings.toml"), "rotate = 90\nmirror = true\n").unwrap();
     let lines = run(&mut device(&home, &real.pack), frames, Queue::new().1, None, |_| {});
     assert_eq!(decisions(&lines)[2], "granted", "{lines:?}");
+}
+
+/// A clock that frames and rests move on.
+#[derive(Clone, Default)]
+struct Moved(Rc<Cell<u64>>);
+
+impl Moved {
+    fn by(&self, ms: u64) {
+        self.0.set(self.0.get() + ms);
+    }
+}
+
+impl Clock for Moved {
+    fn now(&self) -> Now {
+        let ms = self.0.get();
+        Now { at: Millis(ms), utc: UtcTime::from_unix_ns(1_795_843_884_250_000_000 + ms * 1_000_000) }
+    }
+
+    fn rest(&self, ms: u64) {
+        self.by(ms);
+    }
+}
+
+/// Ten frames a second until it is unplugged.
+struct Plugged {
+    frames: std::vec::IntoIter<RgbImage>,
+    clock: Moved,
+}
+
+impl Source for Plugged {
+    fn next_frame(&mut self, out: &mut RgbImage) -> Result<bool, CameraError> {
+        self.clock.by(100);
+        let gone = || CameraError::Gone { device: "camera".to_owned(), step: "reading a frame" };
+        *out = self.frames.next().ok_or_else(gone)?;
+        Ok(true)
+    }
+}
+
+/// First frames of a camera, which nobody looks at.
+const UNSETTLED: u32 = 3;
+
+/// So many frames of a person, after those that nobody looks at.
+fn shows(real: &Real, photo: &str, frames: u32) -> Option<Vec<RgbImage>> {
+    Some((0..UNSETTLED + frames).map(|i| real.frame(photo, i % 6 * 3)).collect())
+}
+
+/// What the loop says in front of a camera, and of each decision the reason, where it has one. At each opening, the
+/// camera gives its frames and is then gone; `None`: it cannot be opened. It stays away at last.
+fn at_a_camera(device: &mut Device, openings: Vec<Option<Vec<RgbImage>>>, inbox: Queue) -> Vec<String> {
+    let (clock, mut openings, mut said) = (Moved::default(), openings.into_iter(), Vec::new());
+    let moved = clock.clone();
+    let missing =
+        || CameraError::Open { device: "camera".to_owned(), cause: std::io::ErrorKind::NotFound.into() };
+    let open: Opener = Box::new(move || match openings.next().flatten() {
+        Some(frames) => Ok(Box::new(Plugged { frames: frames.into_iter(), clock: moved.clone() })),
+        None => Err(missing()),
+    });
+    let mut reply = |response: &Response| {
+        let value = serde_json::to_value(response).unwrap();
+        let word = |key: &str| value[key].as_str().map(str::to_owned);
+        said.push(match word("decision") {
+            Some(decision) if decision == "denied" => word("reason").unwrap_or(decision),
+            Some(decision) => decision,
+            None => word("kind").unwrap_or_default(),
+        });
+        Ok(())
+    };
+    let ended = Loop::new(device, Frames::of_camera(open), &clock, inbox).run(None, &mut reply).unwrap_err();
+    assert!(matches!(ended, Error::CameraStaysAway { .. }) && ended.code() == 5, "{ended}");
+    // The tries that were all in vain.
+    while said.last().is_some_and(|last| last == "camera_lost") {
+        said.pop();
+    }
+    said
+}
+
+/// A face that is followed over any gap, so that nothing but the loss itself makes its votes void.
+const LONG_GAP: &str = "[policy]\nwindow_ms = 60000\ngap_ms = 60000\n";
+
+#[test]
+fn a_lost_camera_comes_back_and_no_vote_from_before_its_loss_lets_anybody_in() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("settings.toml"), LONG_GAP).unwrap();
+    let mut device = device(folder.path(), &real.pack);
+    enrol(&mut device, real.photo("obama.jpg"));
+    let man = |frames| shows(&real, "obama2.jpg", frames);
+    let said = at_a_camera(&mut device, vec![man(3)], Queue::new().1);
+    assert_eq!(said, ["retry", "retry", "granted"], "three votes without a loss");
+    let said = at_a_camera(&mut device, vec![None, man(2), None, man(2), man(3)], Queue::new().1);
+    let twice = ["camera_returned", "retry", "retry", "camera_lost"];
+    let wanted = [
+        &["camera_lost"][..],
+        &twice,
+        &["camera_lost"],
+        &twice,
+        &["camera_returned", "retry", "retry", "granted"],
+    ];
+    assert_eq!(said, wanted.concat());
+    let (_, log) = done(&mut device, &Request::Log { count: 100, of: None, names: false });
+    let events: Vec<_> = log.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    let of_camera: Vec<_> = events.iter().filter(|event| event.starts_with("camera")).collect();
+    let wanted = ["camera_lost", "camera_lost", "camera_returned", "camera_lost"];
+    assert_eq!(of_camera, wanted.iter().collect::<Vec<_>>(), "of two runs: {events:?}");
+}
+
+#[test]
+fn a_lockout_outlasts_a_camera_that_was_unplugged() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let lockout = "lockout = { after = 1, within_ms = 60000, for_ms = 30000 }";
+    std::fs::write(folder.path().join("settings.toml"), format!("[policy]\n{lockout}\n")).unwrap();
+    let mut device = device(folder.path(), &real.pack);
+    enrol(&mut device, real.photo("obama.jpg"));
+    let (man, stranger) = (shows(&real, "obama2.jpg", 4), shows(&real, "biden.jpg", 5));
+    let openings = vec![stranger, man.clone(), None, None, None, man];
+    let said = at_a_camera(&mut device, openings, Queue::new().1);
+    let wanted = [
+        &["retry"; 4][..],
+        &["no_match", "camera_lost", "camera_returned"],
+        &["locked_out"; 4],
+        &["camera_lost"; 4],
+        // Its half a minute went on while nobody saw it.
+        &["camera_returned", "retry", "retry", "granted", "retry"],
+    ];
+    assert_eq!(said, wanted.concat());
+}
+
+#[test]
+fn whoever_waits_for_frames_is_answered_when_the_loop_ends() {
+    let Some(real) = Real::find() else { return };
+    for (length, templates) in [(6, 5), (4, 3)] {
+        let folder = tempfile::tempdir().unwrap();
+        let frames = folder.path().join("frames");
+        write_frames(&frames, &(0..length).map(|i| real.frame("obama2.jpg", i * 3)).collect::<Vec<_>>());
+        let mut device = device(&folder.path().join("home"), &real.pack);
+        let (door, queue) = Queue::new();
+        let mut told = Vec::new();
+        let lines = run(&mut device, frames, queue, None, |_| {
+            let from = Feed::Camera(None);
+            told.push(send(&door, Request::Enrol { name: barack(), from, duplicate: false }));
+            told.push(send(&door, Request::List));
+        });
+        assert_eq!(lines.len(), 1, "the other frames are the enrolment's");
+        let told: Vec<Vec<_>> = told.into_iter().map(|told| told.into_iter().collect()).collect();
+        assert_eq!((&told[0][0]["templates"], told[0].last().unwrap()), (&templates.into(), &"Done".into()));
+        // With five views, the list was asked for again before the end.
+        let listed = told[1].last().unwrap().as_str().unwrap();
+        assert!(if templates == 5 { listed == "Done" } else { listed.contains("loop ended") }, "{listed}");
+    }
+}
+
+#[test]
+fn a_photo_that_is_identified_while_the_loop_runs_changes_no_decision_of_the_loop() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let frames = folder.path().join("frames");
+    write_frames(&frames, &visit(&real));
+    let mut device = device(&folder.path().join("home"), &real.pack);
+    enrol(&mut device, real.photo("obama.jpg"));
+    let plain = run(&mut device, frames.clone(), Queue::new().1, None, |_| {});
+    let (door, queue) = Queue::new();
+    let biden = Request::Identify { from: Feed::Photos(vec![real.photo("biden.jpg")]), annotate: None };
+    device.drop_recognition();
+    let mut told = Vec::new();
+    let asked = run(&mut device, frames, queue, None, |_| told.push(send(&door, biden.clone())));
+    let answers = told.iter().flat_map(|told| told.try_iter()).filter(|told| told["kind"] == "identified");
+    assert_eq!(answers.count(), 16, "after each frame");
+    assert_eq!(decisions(&plain), decisions(&asked));
+}
+
+#[test]
+fn a_trace_replays_although_recognition_was_loaded_anew_in_the_middle() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (frames, trace) = (folder.path().join("frames"), folder.path().join("trace"));
+    write_frames(&frames, &visit(&real)[..6]);
+    let mut device = device(&folder.path().join("home"), &real.pack);
+    enrol(&mut device, real.photo("obama.jpg"));
+    let (door, queue) = Queue::new();
+    let install = Request::PackInstall { dir: real.pack.clone(), older: false };
+    let mut told = Vec::new();
+    let lines = run(&mut device, frames, queue, Some(Trace::create(&trace).unwrap()), |line| {
+        if line["frame"] == 3 {
+            told.push(send(&door, install.clone()));
+        }
+    });
+    assert_eq!(
+        decisions(&lines),
+        ["retry", "retry", "granted", "retry", "retry", "retry"],
+        "votes begin anew: the last frame would be the third that agrees"
+    );
+    assert_eq!(told[0].iter().last().unwrap(), "Done");
+    assert_eq!(done(&mut device, &Request::Replay { file: trace }).1.len(), 7);
+}
+
+/// Twenty-five frames of a stranger lock the door; another pack is installed, and the loop is begun again.
+#[test]
+fn a_lockout_outlasts_recognition_that_is_loaded_anew() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (frames, trace) = (folder.path().join("frames"), folder.path().join("trace"));
+    write_frames(&frames, &(0..30).map(|i| real.frame("biden.jpg", i % 6 * 3)).collect::<Vec<_>>());
+    let mut device = device(&folder.path().join("home"), &real.pack);
+    enrol(&mut device, real.photo("obama.jpg"));
+    let (door, queue) = Queue::new();
+    let install = Request::PackInstall { dir: real.pack.clone(), older: false };
+    let mut told = Vec::new();
+    let lines = run(&mut device, frames.clone(), queue, Some(Trace::create(&trace).unwrap()), |line| {
+        if line["frame"] == 26 {
+            told.push(send(&door, install.clone()));
+        }
+    });
+    assert_eq!(told[0].iter().last().unwrap(), "Done");
+    assert_eq!(lines[24]["reason"], "no_match");
+    assert!(lines[25..].iter().all(|line| line["reason"] == "locked_out"), "{:?}", decisions(&lines));
+    assert_eq!(done(&mut device, &Request::Replay { file: trace }).1.len(), 31);
+    device.drop_recognition();
+    let lines = run(&mut device, frames, Queue::new().1, None, |_| {});
+    assert!(lines.iter().all(|line| line["reason"] == "locked_out"), "{:?}", decisions(&lines));
+}
+
+#[test]
+fn who_is_revoked_is_a_stranger_at_once_and_after_a_restart() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("home");
+    let asked = || Request::Identify { from: Feed::Photos(vec![real.photo("obama3.jpg")]), annotate: None };
+    let mut first = device(&home, &real.pack);
+    enrol(&mut first, real.photo("obama.jpg"));
+    assert_eq!(done(&mut first, &asked()).1[0]["decision"], "granted");
+    done(&mut first, &Request::Revoke { name: barack(), erase: false });
+    assert_eq!(done(&mut first, &asked()).1[0]["reason"], "nobody_enrolled");
+    drop(first);
+    assert_eq!(done(&mut device(&home, &real.pack), &asked()).1[0]["reason"], "nobody_enrolled");
+}
+
+#[test]
+fn a_recorded_visit_replays_exactly_and_shows_what_another_threshold_would_do() {
+    let Some(real) = Real::find() else { return };
+    let pack = Pack::open(&real.pack).unwrap();
+    let vision = Vision::from_pack(&pack, DetectorKind::Yunet, &RunOptions::default()).unwrap();
+    let threshold = pack.threshold(Fmr::new(1e-5).unwrap()).unwrap();
+    let thresholds = Thresholds::new(threshold, threshold, threshold).unwrap();
+    let mut recognizer = Recognizer::new(vision, DetectSettings::default());
+    let mut gallery = Gallery::open_on(
+        MemoryDisk::new(),
+        &GalleryKey::generate().unwrap(),
+        pack.model_id(),
+        pack.dimension(),
+    )
+    .unwrap();
+    let plan = Plan::photos(Purpose::New { allow_duplicate: false }, 1);
+    let mut enrolment = Enrolment::new(plan, thresholds).unwrap();
+    let taken = enrolment.step(&mut recognizer, real.frame("obama.jpg", 10).view(), Millis(0)).unwrap();
+    assert!(matches!(taken, EnrolmentStep::Taken { .. }), "{taken:?}");
+    let views = enrolment.finish(&gallery).unwrap().unwrap();
+    gallery.enrol(&barack(), &views.templates, 0).unwrap();
+
+    let rules = Rules { thresholds, policy: Policy::default() };
+    let mut lines = vec![TraceLine::HEADER, TraceLine::Rules(rules)];
+    for (index, frame) in visit(&real).iter().enumerate() {
+        let now = Millis(index as u64 * 100);
+        let step = recognizer.step(frame.view(), &gallery, Question::Identify, &rules, now).unwrap();
+        lines.push(TraceLine::Frame(TraceEntry {
+            now,
+            observation: step.observation,
+            outcome: step.outcome,
+        }));
+    }
+    let text: Vec<String> = lines.iter().map(|line| line.to_json().unwrap()).collect();
+    let trace: Vec<TraceLine> = text.iter().map(|line| TraceLine::from_json(line).unwrap()).collect();
+    let mut replay = Replay::new();
+    assert_eq!(trace.iter().filter_map(|line| replay.line(line).unwrap()).count(), 16);
+    let mut strict = trace;
+    let mut stricter = rules;
+    stricter.thresholds.identify.value = Score(0.99);
+    strict[1] = TraceLine::Rules(stricter);
+    let mut replay = Replay::new();
+    let mismatch = strict.iter().find_map(|line| replay.line(line).err()).unwrap();
+    let TraceError::Mismatch { recorded, decided } = mismatch else { unreachable!("{mismatch}") };
+    let is_granted =
+        |outcome: arcdoor_pipeline::Outcome| matches!(outcome.decision, Decision::Granted { .. });
+    assert!(is_granted(recorded) && !is_granted(decided));
+}
+
+#[test]
+fn one_damaged_frame_ends_no_enrolment_and_thirty_do() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let frames = folder.path().join("frames");
+    write_frames(&frames, &(0..6).map(|i| real.frame("obama2.jpg", i * 3)).collect::<Vec<_>>());
+    let mut files: Vec<_> = std::fs::read_dir(&frames).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    std::fs::write(&files[1], b"no picture").unwrap();
+    let mut device = device(&folder.path().join("home"), &real.pack);
+    let request = Request::Enrol { name: barack(), from: Feed::Replay(frames.clone()), duplicate: false };
+    let (outcome, answers) = done(&mut device, &request);
+    assert_eq!(outcome, Outcome::Done);
+    assert!(answers[0]["templates"].as_u64().unwrap() >= 1, "{answers:?}");
+    for number in 0..30 {
+        std::fs::write(frames.join(format!("{number:04}x.png")), b"no picture").unwrap();
+    }
+    files.iter().for_each(|file| std::fs::remove_file(file).unwrap());
+    let identify = Request::Identify { from: Feed::Replay(frames), annotate: None };
+    assert!(matches!(ask(&mut device, &identify).0, Err(Error::FramesFail(30))));
+}
+
+/// Five strangers' attempts lock the door; whoever cuts the power gets no more of them.
+#[test]
+fn a_lockout_survives_a_restart() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (home, frames) = (folder.path().join("home"), folder.path().join("frames"));
+    write_frames(&frames, &(0..26).map(|_| real.frame("biden.jpg", 0)).collect::<Vec<_>>());
+    let mut first = device(&home, &real.pack);
+    enrol(&mut first, real.photo("obama.jpg"));
+    let lines = run(&mut first, frames.clone(), Queue::new().1, None, |_| {});
+    assert_eq!(lines.last().unwrap()["reason"], "locked_out");
+    drop(first);
+    let mut second = device(&home, &real.pack);
+    let lines = run(&mut second, frames, Queue::new().1, None, |_| {});
+    assert_eq!(lines[0]["reason"], "locked_out", "the power was cut, and the lockout forgotten");
+}
+
+#[test]
+fn a_camera_that_is_mounted_on_its_side_recognises_once_the_settings_say_so() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (home, frames) = (folder.path().join("home"), folder.path().join("frames"));
+    let mut scratch = RgbImage::new();
+    let on_its_side = Orientation { mirror: true, turn: Turn::Quarter };
+    let shown: Vec<_> = (0..4)
+        .map(|i| {
+            let mut frame = real.frame("obama2.jpg", i * 3);
+            on_its_side.apply(&mut frame, &mut scratch);
+            frame
+        })
+        .collect();
+    write_frames(&frames, &shown);
+    let mut first = device(&home, &real.pack);
+    enrol(&mut first, real.photo("obama.jpg"));
+    assert!(!decisions(&run(&mut first, frames.clone(), Queue::new().1, None, |_| {})).contains(&"granted"));
+    drop(first);
+    std::fs::write(home.join("settings.toml"), "rotate = 90\nmirror = true\n").unwrap();
+    let lines = run(&mut device(&home, &real.pack), frames, Queue::new().1, None, |_| {});
+    assert_eq!(decisions(&lines)[2], "granted", "{lines:?}");
+}
+
+/// A clock that frames and rests move on.
+#[derive(Clone, Default)]
+struct Moved(Rc<Cell<u64>>);
+
+impl Moved {
+    fn by(&self, ms: u64) {
+        self.0.set(self.0.get() + ms);
+    }
+}
+
+impl Clock for Moved {
+    fn now(&self) -> Now {
+        let ms = self.0.get();
+        Now { at: Millis(ms), utc: UtcTime::from_unix_ns(1_795_843_884_250_000_000 + ms * 1_000_000) }
+    }
+
+    fn rest(&self, ms: u64) {
+        self.by(ms);
+    }
+}
+
+/// Ten frames a second until it is unplugged.
+struct Plugged {
+    frames: std::vec::IntoIter<RgbImage>,
+    clock: Moved,
+}
+
+impl Source for Plugged {
+    fn next_frame(&mut self, out: &mut RgbImage) -> Result<bool, CameraError> {
+        self.clock.by(100);
+        let gone = || CameraError::Gone { device: "camera".to_owned(), step: "reading a frame" };
+        *out = self.frames.next().ok_or_else(gone)?;
+        Ok(true)
+    }
+}
+
+/// First frames of a camera, which nobody looks at.
+const UNSETTLED: u32 = 3;
+
+/// So many frames of a person, after those that nobody looks at.
+fn shows(real: &Real, photo: &str, frames: u32) -> Option<Vec<RgbImage>> {
+    Some((0..UNSETTLED + frames).map(|i| real.frame(photo, i % 6 * 3)).collect())
+}
+
+/// What the loop says in front of a camera, and of each decision the reason, where it has one. At each opening, the
+/// camera gives its frames and is then gone; `None`: it cannot be opened. It stays away at last.
+fn at_a_camera(device: &mut Device, openings: Vec<Option<Vec<RgbImage>>>, inbox: Queue) -> Vec<String> {
+    let (clock, mut openings, mut said) = (Moved::default(), openings.into_iter(), Vec::new());
+    let moved = clock.clone();
+    let missing =
+        || CameraError::Open { device: "camera".to_owned(), cause: std::io::ErrorKind::NotFound.into() };
+    let open: Opener = Box::new(move || match openings.next().flatten() {
+        Some(frames) => Ok(Box::new(Plugged { frames: frames.into_iter(), clock: moved.clone() })),
+        None => Err(missing()),
+    });
+    let mut reply = |response: &Response| {
+        let value = serde_json::to_value(response).unwrap();
+        let word = |key: &str| value[key].as_str().map(str::to_owned);
+        said.push(match word("decision") {
+            Some(decision) if decision == "denied" => word("reason").unwrap_or(decision),
+            Some(decision) => decision,
+            None => word("kind").unwrap_or_default(),
+        });
+        Ok(())
+    };
+    let ended = Loop::new(device, Frames::of_camera(open), &clock, inbox).run(None, &mut reply).unwrap_err();
+    assert!(matches!(ended, Error::CameraStaysAway { .. }) && ended.code() == 5, "{ended}");
+    // The tries that were all in vain.
+    while said.last().is_some_and(|last| last == "camera_lost") {
+        said.pop();
+    }
+    said
+}
+
+/// A face that is followed over any gap, so that nothing but the loss itself makes its votes void.
+const LONG_GAP: &str = "[policy]\nwindow_ms = 60000\ngap_ms = 60000\n";
+
+#[test]
+fn a_lost_camera_comes_back_and_no_vote_from_before_its_loss_lets_anybody_in() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("settings.toml"), LONG_GAP).unwrap();
+    let mut device = device(folder.path(), &real.pack);
+    enrol(&mut device, real.photo("obama.jpg"));
+    let man = |frames| shows(&real, "obama2.jpg", frames);
+    let said = at_a_camera(&mut device, vec![man(3)], Queue::new().1);
+    assert_eq!(said, ["retry", "retry", "granted"], "three votes without a loss");
+    let said = at_a_camera(&mut device, vec![None, man(2), None, man(2), man(3)], Queue::new().1);
+    let twice = ["camera_returned", "retry", "retry", "camera_lost"];
+    let wanted = [
+        &["camera_lost"][..],
+        &twice,
+        &["camera_lost"],
+        &twice,
+        &["camera_returned", "retry", "retry", "granted"],
+    ];
+    assert_eq!(said, wanted.concat());
+    let (_, log) = done(&mut device, &Request::Log { count: 100, of: None, names: false });
+    let events: Vec<_> = log.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    let of_camera: Vec<_> = events.iter().filter(|event| event.starts_with("camera")).collect();
+    let wanted = ["camera_lost", "camera_lost", "camera_returned", "camera_lost"];
+    assert_eq!(of_camera, wanted.iter().collect::<Vec<_>>(), "of two runs: {events:?}");
+}
+
+#[test]
+fn a_lockout_outlasts_a_camera_that_was_unplugged() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let lockout = "lockout = { after = 1, within_ms = 60000, for_ms = 30000 }";
+    std::fs::write(folder.path().join("settings.toml"), format!("[policy]\n{lockout}\n")).unwrap();
+    let mut device = device(folder.path(), &real.pack);
+    enrol(&mut device, real.photo("obama.jpg"));
+    let (man, stranger) = (shows(&real, "obama2.jpg", 4), shows(&real, "biden.jpg", 5));
+    let said = at_a_camera(&mut device, vec![stranger.clone(), man.clone()], Queue::new().1);
+    assert_eq!(said[..5], ["retry", "retry", "retry", "retry", "no_match"]);
+    assert_eq!(said[5..7], ["camera_lost", "camera_returned"]);
+    assert_eq!(said[7..], ["locked_out"; 4]);
+    // The second run goes on under what is left of it; its camera is away for longer than that.
+    let said = at_a_camera(&mut device, vec![None, None, None, None, None, man], Queue::new().1);
+    assert_eq!(said[5..], ["camera_returned", "retry", "retry", "granted", "retry"]);
+}
+
+#[test]
+fn whoever_waits_for_frames_is_answered_when_the_camera_is_lost() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut device = device(folder.path(), &real.pack);
+    let (door, queue) = Queue::new();
+    let from = Feed::Camera(None);
+    let told = send(&door, Request::Enrol { name: barack(), from, duplicate: false });
+    at_a_camera(&mut device, vec![Some(vec![RgbImage::with_size(320, 320); 100])], queue);
+    let answers: Vec<_> = told.iter().collect();
+    drop(door);
+    assert!(answers[0].as_str().unwrap().contains("no usable picture"), "{answers:?}");
 }

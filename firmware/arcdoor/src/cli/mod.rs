@@ -185,7 +185,8 @@ fn at_the_door(
     device.tally()?.keep()?;
     // Before anybody waits at the door for what will not come.
     device.work(device.settings().policy)?;
-    let frames = Frames::open(from, device.settings())?;
+    // A camera that is not there yet, as at boot, is waited for.
+    let frames = Frames::prepare(from, device.settings())?;
     let trace = trace.map(|path| Trace::create(&path)).transpose()?;
     Loop::new(&mut device, frames, &clock, ()).with_trace(trace).run(most, &mut LinePrinter::new())
 }

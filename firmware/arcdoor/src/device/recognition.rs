@@ -89,6 +89,13 @@ impl Recognition {
         self.resumes.clone().unwrap_or_else(|| self.recognizer.lockout(self.last))
     }
 
+    /// Forgets the pictures of the row, but for a lockout and the denials that lead to one.
+    pub fn forget(&mut self, now: Millis) {
+        if self.resumes.is_none() {
+            self.resumes = Some(self.recognizer.lockout(now));
+        }
+    }
+
     /// Decides about the present picture by itself: no picture before or after it counts.
     ///
     /// # Errors
