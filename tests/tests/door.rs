@@ -470,7 +470,12 @@ fn shows(real: &Real, photo: &str, frames: u32) -> Option<Vec<RgbImage>> {
 
 /// What the loop says in front of a camera, and of each decision the reason, where it has one. At each opening, the
 /// camera gives its frames and is then gone; `None`: it cannot be opened. It stays away at last.
-fn at_a_camera(device: &mut Device, openings: Vec<Option<Vec<RgbImage>>>, inbox: Queue) -> Vec<String> {
+fn at_a_camera(
+    device: &mut Device,
+    openings: Vec<Option<Vec<RgbImage>>>,
+    inbox: Queue,
+    trace: Option<Trace>,
+) -> Vec<String> {
     let (clock, mut openings, mut said) = (Moved::default(), openings.into_iter(), Vec::new());
     let moved = clock.clone();
     let missing =
@@ -483,13 +488,13 @@ fn at_a_camera(device: &mut Device, openings: Vec<Option<Vec<RgbImage>>>, inbox:
         let value = serde_json::to_value(response).unwrap();
         let word = |key: &str| value[key].as_str().map(str::to_owned);
         said.push(match word("decision") {
-            Some(decision) if decision == "denied" => word("reason").unwrap_or(decision),
-            Some(decision) => decision,
+            Some(decision) => word("reason").unwrap_or(decision),
             None => word("kind").unwrap_or_default(),
         });
         Ok(())
     };
-    let ended = Loop::new(device, Frames::of_camera(open), &clock, inbox).run(None, &mut reply).unwrap_err();
+    let door = Loop::new(device, Frames::of_camera(open), &clock, inbox).with_trace(trace);
+    let ended = door.run(None, &mut reply).unwrap_err();
     assert!(matches!(ended, Error::CameraStaysAway { .. }) && ended.code() == 5, "{ended}");
     // The tries that were all in vain.
     while said.last().is_some_and(|last| last == "camera_lost") {
@@ -509,16 +514,18 @@ fn a_lost_camera_comes_back_and_no_vote_from_before_its_loss_lets_anybody_in() {
     let mut device = device(folder.path(), &real.pack);
     enrol(&mut device, real.photo("obama.jpg"));
     let man = |frames| shows(&real, "obama2.jpg", frames);
-    let said = at_a_camera(&mut device, vec![man(3)], Queue::new().1);
-    assert_eq!(said, ["retry", "retry", "granted"], "three votes without a loss");
-    let said = at_a_camera(&mut device, vec![None, man(2), None, man(2), man(3)], Queue::new().1);
-    let twice = ["camera_returned", "retry", "retry", "camera_lost"];
+    let said = at_a_camera(&mut device, vec![man(3)], Queue::new().1, None);
+    assert_eq!(said, ["looking", "looking", "granted"], "three votes without a loss");
+    let trace = folder.path().join("trace");
+    let openings = vec![None, man(2), None, man(2), man(3)];
+    let said = at_a_camera(&mut device, openings, Queue::new().1, Some(Trace::create(&trace).unwrap()));
+    let twice = ["camera_returned", "looking", "looking", "camera_lost"];
     let wanted = [
         &["camera_lost"][..],
         &twice,
         &["camera_lost"],
         &twice,
-        &["camera_returned", "retry", "retry", "granted"],
+        &["camera_returned", "looking", "looking", "granted"],
     ];
     assert_eq!(said, wanted.concat());
     let (_, log) = done(&mut device, &Request::Log { count: 100, of: None, names: false });
@@ -526,6 +533,8 @@ fn a_lost_camera_comes_back_and_no_vote_from_before_its_loss_lets_anybody_in() {
     let of_camera: Vec<_> = events.iter().filter(|event| event.starts_with("camera")).collect();
     let wanted = ["camera_lost", "camera_lost", "camera_returned", "camera_lost"];
     assert_eq!(of_camera, wanted.iter().collect::<Vec<_>>(), "of two runs: {events:?}");
+    let (outcome, again) = done(&mut device, &Request::Replay { file: trace });
+    assert_eq!((outcome, again.len()), (Outcome::Done, 8), "its trace is decided again as it was");
 }
 
 #[test]
@@ -538,14 +547,14 @@ fn a_lockout_outlasts_a_camera_that_was_unplugged() {
     enrol(&mut device, real.photo("obama.jpg"));
     let (man, stranger) = (shows(&real, "obama2.jpg", 4), shows(&real, "biden.jpg", 5));
     let openings = vec![stranger, man.clone(), None, None, None, man];
-    let said = at_a_camera(&mut device, openings, Queue::new().1);
+    let said = at_a_camera(&mut device, openings, Queue::new().1, None);
     let wanted = [
-        &["retry"; 4][..],
+        &["looking"; 4][..],
         &["no_match", "camera_lost", "camera_returned"],
         &["locked_out"; 4],
         &["camera_lost"; 4],
         // Its half a minute went on while nobody saw it.
-        &["camera_returned", "retry", "retry", "granted", "retry"],
+        &["camera_returned", "looking", "looking", "granted", "looking"],
     ];
     assert_eq!(said, wanted.concat());
 }
@@ -558,8 +567,38 @@ fn whoever_waits_for_frames_is_answered_when_the_camera_is_lost() {
     let (door, queue) = Queue::new();
     let from = Feed::Camera(None);
     let told = send(&door, Request::Enrol { name: barack(), from, duplicate: false });
-    at_a_camera(&mut device, vec![Some(vec![RgbImage::with_size(320, 320); 100])], queue);
+    at_a_camera(&mut device, vec![Some(vec![RgbImage::with_size(320, 320); 100])], queue, None);
     let answers: Vec<_> = told.iter().collect();
     drop(door);
     assert!(answers[0].as_str().unwrap().contains("no usable picture"), "{answers:?}");
+}
+
+/// Nothing of a camera's first frames is a reason to retry, a denial or a view.
+#[test]
+fn the_black_and_white_first_frames_of_a_camera_are_nobodys() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut device = device(folder.path(), &real.pack);
+    let first = |value: u8| {
+        let mut frame = RgbImage::with_size(320, 320);
+        frame.data_mut().fill(value);
+        vec![frame; 6]
+    };
+    let starting = |photo: &str, frames: u32| {
+        let good = shows(&real, photo, frames).unwrap();
+        vec![Some([first(0), first(255), good].concat())]
+    };
+    let (door, queue) = Queue::new();
+    let told = send(&door, Request::Enrol { name: barack(), from: Feed::Camera(None), duplicate: false });
+    at_a_camera(&mut device, starting("obama.jpg", 20), queue, None);
+    let answers: Vec<_> = told.iter().collect();
+    let enrolled = answers.iter().find(|answer| answer["kind"] == "enrolled").unwrap();
+    println!("{enrolled}");
+    let views = enrolled["views"].as_array().unwrap();
+    assert!(views.iter().all(|view| view["reason"] != "no_face" && view["reason"] != "too_dark"));
+    let said = at_a_camera(&mut device, starting("obama2.jpg", 3), Queue::new().1, None);
+    assert_eq!(said, ["looking", "looking", "granted"]);
+    // A dark room is looked at after a while, as it is; ten frames a second, and 3 s.
+    let dark = vec![Some(vec![RgbImage::with_size(320, 320); 70])];
+    assert_eq!(at_a_camera(&mut device, dark, Queue::new().1, None), vec!["no_face"; 70 - 30]);
 }
