@@ -261,8 +261,8 @@ pub(super) struct FromArgs {
     /// JPEG or PNG photos
     #[arg(long, value_name = "FILE", num_args = 1..)]
     image: Vec<PathBuf>,
-    /// The camera: DEVICE[@WIDTHxHEIGHT[@RATE]][,rotate=90|180|270][,mirror] [default: as in settings.toml, else
-    /// /dev/video0]
+    /// The camera: DEVICE[@WIDTHxHEIGHT[@RATE]][,rotate=90|180|270][,mirror]; its first frames are passed over until its
+    /// exposure has settled [default: as in settings.toml, else /dev/video0]
     #[arg(long, value_name = "SPEC", num_args = 0..=1)]
     camera: Option<Option<String>>,
 }

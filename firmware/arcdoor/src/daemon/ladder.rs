@@ -110,7 +110,8 @@ pub fn climb(ladder: &Ladder, event: Event, now: Millis) -> (Ladder, Action) {
     let ladder = ladder.forgiving(now);
     match event {
         Event::Frame => came(ladder, now),
-        Event::Refused if !ladder.was_there => (ladder, Action::End { note: false }),
+        // One that was missing a moment ago may not be wholly there yet, as at boot.
+        Event::Refused if !ladder.was_there && ladder.away.is_none() => (ladder, Action::End { note: false }),
         Event::Lost | Event::Refused => lost(ladder, now),
     }
 }
@@ -220,6 +221,9 @@ mod tests {
         assert_eq!(walk.step(Event::Refused), Action::End { note: false });
         walk.step(Event::Frame);
         assert!(matches!(walk.step(Event::Refused), Action::Retry { .. }));
+        let mut boot = Walk::default();
+        boot.step(Event::Lost);
+        assert!(matches!(boot.step(Event::Refused), Action::Retry { .. }), "its file came before its rights");
     }
 
     proptest! {
