@@ -5,6 +5,7 @@
     reason = "clippy exempts test functions only, not their helpers"
 )]
 
+use arcdoor::daemon::ladder::PAUSES_MS;
 use arcdoor_api::MAX_PHOTOS;
 use arcdoor_core::limits;
 use arcdoor_core::{ModelId, SubjectName, Template};
@@ -34,7 +35,7 @@ fn the_page_says_what_the_constants_say() {
         .map(|line| line.split(" | ").collect())
         .collect();
     let image = ImageLimits::default();
-    let said: [(&str, &[usize]); 34] = [
+    let said: [(&str, &[usize]); 36] = [
         ("an encoded photo", &[image.max_bytes >> 20, image.max_side as usize, image.max_pixels as usize]),
         ("scans of a JPEG", &[MAX_SCANS]),
         ("photos in one request", &[MAX_PHOTOS]),
@@ -72,6 +73,14 @@ fn the_page_says_what_the_constants_say() {
                 arcdoor::home::tally::MAX_BYTES as usize,
                 (arcdoor::home::versions::MAX_BYTES >> 10) as usize,
             ],
+        ),
+        (
+            "tries to open a lost camera",
+            &[PAUSES_MS.len(), usize::try_from(PAUSES_MS[PAUSES_MS.len() - 1]).unwrap()],
+        ),
+        (
+            "frames of a camera that are passed over",
+            &[arcdoor_camera::MOST_FRAMES as usize, usize::try_from(arcdoor_camera::MOST_MS).unwrap()],
         ),
         ("wait for the home folder", &[arcdoor::home::lock::PATIENCE.as_secs() as usize]),
         ("requests that wait for the loop", &[arcdoor::daemon::MAX_ASKED]),

@@ -34,7 +34,7 @@ mod time;
 pub use finding::{Check, Finding, Health};
 pub use key::KeySource;
 pub use link::{Link, LogHash};
-pub use log::{Act, By, Content, Entry, Record};
+pub use log::{Act, By, CameraFault, Content, Entry, Record};
 pub use name::{NewName, NewNameError, composed};
 pub use network::{LayerForm, NetworkStep, UnsupportedNode};
 pub use path::FilePath;

@@ -59,6 +59,33 @@ impl Act {
     }
 }
 
+/// Why a camera gives no frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CameraFault {
+    /// It cannot be opened: it is not there, or another program has it.
+    NotOpened,
+    /// It was unplugged, or its driver gave it up.
+    Gone,
+    /// No frame came in time.
+    Stalled,
+    /// Its driver failed in another way.
+    Failed,
+}
+
+impl CameraFault {
+    /// In words.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NotOpened => "it cannot be opened",
+            Self::Gone => "it was unplugged",
+            Self::Stalled => "no frame came in time",
+            Self::Failed => "its driver failed",
+        }
+    }
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -160,6 +187,17 @@ pub enum Entry {
         /// The least score that is accepted.
         threshold: f32,
     },
+    /// The loop has no camera any more, and tries to open it again; or it ends, having tried. Once for each loss, however
+    /// often it tries, and however often the camera comes and goes within a minute.
+    CameraLost {
+        /// Why.
+        fault: CameraFault,
+    },
+    /// The loop's camera gives frames again.
+    CameraReturned {
+        /// Milliseconds that it was away.
+        away_ms: u64,
+    },
     /// Something that another version of arcdoor logs; it keeps its number.
     #[serde(other)]
     Unknown,
@@ -182,6 +220,8 @@ impl Entry {
             | Self::Exported { .. }
             | Self::Imported { .. }
             | Self::KeyChanged { .. }
+            | Self::CameraLost { .. }
+            | Self::CameraReturned { .. }
             | Self::Unknown => None,
         }
     }

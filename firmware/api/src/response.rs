@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::finding::{Check, Finding, Health};
 use crate::key::KeySource;
 use crate::link::LogHash;
-use crate::log::Record;
+use crate::log::{CameraFault, Record};
 use crate::network::{LayerForm, NetworkStep, UnsupportedNode};
 use crate::path::FilePath;
 use crate::promise::Promised;
@@ -286,6 +286,26 @@ pub enum Response {
         bytes: u64,
         /// Why; none: it is full.
         error: Option<String>,
+    },
+    /// The loop has no camera, at first or any more. It goes on where it tries again.
+    CameraLost {
+        /// Milliseconds since the loop began.
+        at_ms: u64,
+        /// Why.
+        fault: CameraFault,
+        /// What the system says, and what to do.
+        error: String,
+        /// Tries to open it again since it was lost.
+        tries: usize,
+        /// After how many milliseconds it is tried again; none: the loop ends.
+        retry_ms: Option<u64>,
+    },
+    /// The loop's camera gives frames again.
+    CameraReturned {
+        /// Milliseconds since the loop began.
+        at_ms: u64,
+        /// Milliseconds that it was away.
+        away_ms: u64,
     },
     /// A frame of a trace was decided again, as before.
     Replayed {

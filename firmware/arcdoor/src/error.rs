@@ -312,6 +312,14 @@ pub enum Error {
     /// The camera.
     #[error("{0}; `arcdoor doctor` looks at the camera")]
     Camera(#[from] CameraError),
+    /// The loop's camera did not come back.
+    #[error("{source}; the camera was tried {tries} times and stays away: `arcdoor doctor` looks at it")]
+    CameraStaysAway {
+        /// Tries to open it again.
+        tries: usize,
+        /// Why it gave no frames at last.
+        source: CameraError,
+    },
     /// Words that say how a camera is mounted, and are none.
     #[error("{0:?}: a camera is DEVICE[@WIDTHxHEIGHT[@RATE]][,rotate=90|180|270][,mirror]")]
     Mounting(String),
@@ -454,6 +462,7 @@ impl Error {
             | Self::File { .. }
             | Self::Annotate { .. }
             | Self::Camera(_)
+            | Self::CameraStaysAway { .. }
             | Self::Output(_)
             | Self::OutputStalled(_)
             | Self::HomeInUse { .. }

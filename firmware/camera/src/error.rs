@@ -36,7 +36,9 @@ pub enum CameraError {
     #[error("{0}: this is no camera that streams frames; `ls -l /dev/v4l/by-id` shows those there are")]
     NotACamera(String),
     /// No format of the camera's is one of ours.
-    #[error("{device}: the camera offers {offered}; it must offer YUYV, NV12, MJPEG, RGB, BGR or GREY")]
+    #[error(
+        "{device}: the camera offers {offered}; it must offer YUYV, UYVY, NV12, YU12, YV12, MJPEG, RGB, BGR or GREY"
+    )]
     NoFormat {
         /// The device file.
         device: String,

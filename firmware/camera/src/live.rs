@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use arcdoor_frame::{Converter, PixelFormat, RawFrame, RgbImage};
 use nokhwa::Camera;
-use nokhwa_core::types::FrameFormat;
+use nokhwa_core::types::{CameraFormat, FrameFormat};
 
 use crate::error::CameraError;
 use crate::last_error::LastError;
+use crate::layout::{AgreedLayout, Layout};
 use crate::source::Source;
 #[cfg(target_os = "linux")]
 use crate::v4l2::V4l2Backend;
@@ -74,6 +75,7 @@ pub struct Live {
     camera: Camera,
     converter: Converter,
     last_error: LastError,
+    layout: AgreedLayout,
 }
 
 impl Live {
@@ -82,7 +84,7 @@ impl Live {
     /// # Errors
     /// When its stream cannot be started.
     pub fn new(camera: Camera) -> Result<Self, CameraError> {
-        Self::start(camera, LastError::default())
+        Self::start(camera, LastError::default(), AgreedLayout::default())
     }
 
     /// Starts a camera on our own capture, whose errors keep their type.
@@ -93,38 +95,40 @@ impl Live {
     pub fn on(backend: V4l2Backend) -> Result<Self, CameraError> {
         use nokhwa_core::traits::CaptureBackendTrait as _;
 
-        let (index, last_error) = (backend.camera_info().index().clone(), backend.last_error());
-        Self::start(Camera::with_custom(index, backend.backend(), Box::new(backend)), last_error)
+        let index = backend.camera_info().index().clone();
+        let (last_error, layout) = (backend.last_error(), backend.layout());
+        Self::start(Camera::with_custom(index, backend.backend(), Box::new(backend)), last_error, layout)
     }
 
-    fn start(mut camera: Camera, last_error: LastError) -> Result<Self, CameraError> {
+    fn start(mut camera: Camera, last_error: LastError, layout: AgreedLayout) -> Result<Self, CameraError> {
         camera.open_stream().map_err(|said| last_error.take(said))?;
-        Ok(Self { camera, converter: Converter::default(), last_error })
+        Ok(Self { camera, converter: Converter::default(), last_error, layout })
     }
 }
 
 impl Source for Live {
     fn next_frame(&mut self, out: &mut RgbImage) -> Result<bool, CameraError> {
-        let agreed = self.camera.camera_format();
-        let (width, height) = (agreed.width(), agreed.height());
+        let nokhwas = self.camera.camera_format();
         let data = self.camera.frame_raw().map_err(|said| self.last_error.take(said))?;
-        let (format, pixel_bytes) = from_nokhwa(agreed.format());
-        let raw = RawFrame { format, width, height, stride: width as usize * pixel_bytes, data: &data };
-        self.converter.to_rgb(&raw, out)?;
+        let layout = self.layout.get().unwrap_or_else(|| from_nokhwa(nokhwas));
+        let Layout { format, width, height, stride } = layout;
+        self.converter.to_rgb(&RawFrame { format, width, height, stride, data: &data }, out)?;
         Ok(true)
     }
 }
 
-/// Our name of a format, and the bytes of a pixel in a row.
-const fn from_nokhwa(format: FrameFormat) -> (PixelFormat, usize) {
-    match format {
-        FrameFormat::MJPEG => (PixelFormat::Mjpeg, 0),
-        FrameFormat::YUYV => (PixelFormat::Yuyv, 2),
-        FrameFormat::NV12 => (PixelFormat::Nv12, 1),
-        FrameFormat::GRAY => (PixelFormat::Grey, 1),
-        FrameFormat::RAWRGB => (PixelFormat::Rgb8, 3),
-        FrameFormat::RAWBGR => (PixelFormat::Bgr8, 3),
-    }
+/// What another backend of nokhwa's delivers: rows without padding.
+fn from_nokhwa(agreed: CameraFormat) -> Layout {
+    let format = match agreed.format() {
+        FrameFormat::MJPEG => PixelFormat::Mjpeg,
+        FrameFormat::YUYV => PixelFormat::Yuyv,
+        FrameFormat::NV12 => PixelFormat::Nv12,
+        FrameFormat::GRAY => PixelFormat::Grey,
+        FrameFormat::RAWRGB => PixelFormat::Rgb8,
+        FrameFormat::RAWBGR => PixelFormat::Bgr8,
+    };
+    let (width, height) = (agreed.width(), agreed.height());
+    Layout { format, width, height, stride: format.row_bytes(width) }
 }
 
 #[cfg(test)]
@@ -136,7 +140,7 @@ mod tests {
     #[test]
     fn a_camera_is_named_by_its_file_and_perhaps_a_size() {
         assert_eq!(parse("/dev/video0").unwrap(), ("/dev/video0", Wanted::default()));
-        let wanted = Wanted { width: 1280, height: 720, rate: 30.0 };
+        let wanted = Wanted { width: 1280, height: 720, ..Wanted::default() };
         assert_eq!(parse("/dev/video2@1280x720").unwrap(), ("/dev/video2", wanted));
         let slow = Wanted { rate: 7.5, ..wanted };
         assert_eq!(parse("/dev/video2@1280x720@7.5").unwrap(), ("/dev/video2", slow));

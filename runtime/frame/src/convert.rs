@@ -1,65 +1,23 @@
 //! What cameras deliver, to RGB.
 
 use yuv::{
-    YuvBiPlanarImage, YuvConversionMode, YuvPackedImage, YuvRange, YuvStandardMatrix, yuv_nv12_to_rgb,
-    yuyv422_to_rgb,
+    YuvBiPlanarImage, YuvConversionMode, YuvError, YuvPackedImage, YuvPlanarImage, YuvRange,
+    YuvStandardMatrix, uyvy422_to_rgb, yuv_nv12_to_rgb, yuv420_to_rgb, yuyv422_to_rgb,
 };
 
 use crate::error::FrameError;
 use crate::image::{CHANNELS, RgbImage, RgbView};
 use crate::jpeg;
 use crate::limits::ImageLimits;
+use crate::raw::{PixelFormat, RawFrame};
 
-/// How a camera's bytes are to be read. YUV formats are BT.601 with limited range, which is what the
-/// USB video class prescribes where a camera says nothing else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PixelFormat {
-    /// R, G, B, 8 bits each.
-    Rgb8,
-    /// B, G, R, 8 bits each.
-    Bgr8,
-    /// Y0 U Y1 V: 4:2:2 packed, 16 bits a pixel, even width.
-    Yuyv,
-    /// A plane of Y, then one of U and V for 2 x 2 pixels with the same stride; even width and height.
-    Nv12,
-    /// 8 bits of luminance.
-    Grey,
-    /// A JPEG image, with or without Huffman tables.
-    Mjpeg,
-}
+/// See [`PixelFormat`].
+const RANGE: YuvRange = YuvRange::Limited;
+const MATRIX: YuvStandardMatrix = YuvStandardMatrix::Bt601;
 
-/// One frame as it came from a camera.
-#[derive(Debug, Clone, Copy)]
-pub struct RawFrame<'a> {
-    /// How to read the bytes.
-    pub format: PixelFormat,
-    /// Width in pixels; for MJPEG what was agreed with the camera.
-    pub width: u32,
-    /// Height in pixels; for MJPEG what was agreed with the camera.
-    pub height: u32,
-    /// Bytes from row to row; without meaning for MJPEG.
-    pub stride: usize,
-    /// The bytes; there may be more than the frame needs.
-    pub data: &'a [u8],
-}
-
-impl RawFrame<'_> {
-    fn shape_error(&self) -> FrameError {
-        let Self { width, height, stride, data, .. } = *self;
-        FrameError::Shape { width, height, stride, bytes: data.len() }
-    }
-
-    /// Checks that `rows` rows of `row` bytes, `stride` bytes apart, lie within the data.
-    fn check(&self, row: usize, rows: usize) -> Result<(), FrameError> {
-        let needed = rows.checked_sub(1).and_then(|before| before.checked_mul(self.stride)?.checked_add(row));
-        let fits = row > 0 && row <= self.stride && needed.is_some_and(|needed| needed <= self.data.len());
-        if fits { Ok(()) } else { Err(self.shape_error()) }
-    }
-
-    fn stride_u32(&self) -> Result<u32, FrameError> {
-        u32::try_from(self.stride).map_err(|_| self.shape_error())
-    }
-}
+/// A conversion of the library's.
+type FromPairs =
+    fn(&YuvPackedImage<'_, u8>, &mut [u8], u32, YuvRange, YuvStandardMatrix) -> Result<(), YuvError>;
 
 /// Converts camera frames; keeps its scratch memory between frames.
 #[derive(Debug, Default)]
@@ -85,8 +43,11 @@ impl Converter {
         match raw.format {
             PixelFormat::Rgb8 => packed(raw, out, |rgb| rgb),
             PixelFormat::Bgr8 => packed(raw, out, |[b, g, r]| [r, g, b]),
-            PixelFormat::Yuyv => yuyv(raw, out),
+            PixelFormat::Yuyv => pairs(raw, "YUYV", yuyv422_to_rgb, out),
+            PixelFormat::Uyvy => pairs(raw, "UYVY", uyvy422_to_rgb, out),
             PixelFormat::Nv12 => nv12(raw, out),
+            PixelFormat::Yu12 => planes(raw, "YU12", |planes| planes, out),
+            PixelFormat::Yv12 => planes(raw, "YV12", |[v, u]| [u, v], out),
             PixelFormat::Grey => grey(raw, out),
             PixelFormat::Mjpeg => self.mjpeg(raw, out),
         }
@@ -125,29 +86,70 @@ fn grey(raw: &RawFrame<'_>, out: &mut RgbImage) -> Result<(), FrameError> {
     Ok(())
 }
 
-fn yuyv(raw: &RawFrame<'_>, out: &mut RgbImage) -> Result<(), FrameError> {
+/// Pairs of pixels that share their colour, in one plane.
+fn pairs(
+    raw: &RawFrame<'_>,
+    format: &'static str,
+    convert: FromPairs,
+    out: &mut RgbImage,
+) -> Result<(), FrameError> {
     let (width, height) = (raw.width, raw.height);
-    if !width.is_multiple_of(2) {
-        return Err(FrameError::Odd { format: "YUYV", width, height, also_height: "" });
-    }
-    raw.check(width as usize * 2, height as usize)?;
+    raw.check_even(format, false)?;
+    raw.check(raw.format.row_bytes(width), height as usize)?;
+    // The library wants no byte less or more; a driver's last row has its padding, and a buffer may go on behind it.
+    let whole = raw.stride.checked_mul(height as usize);
+    let yuy = whole.and_then(|whole| raw.data.get(..whole)).ok_or_else(|| raw.shape_error())?;
     out.reshape(width, height);
-    let image = YuvPackedImage { yuy: raw.data, yuy_stride: raw.stride_u32()?, width, height };
-    let (range, matrix) = (YuvRange::Limited, YuvStandardMatrix::Bt601);
-    yuyv422_to_rgb(&image, out.data_mut(), width * 3, range, matrix).map_err(|_| raw.shape_error())
+    let image = YuvPackedImage { yuy, yuy_stride: raw.stride_u32(raw.stride)?, width, height };
+    convert(&image, out.data_mut(), width * 3, RANGE, MATRIX).map_err(|_| raw.shape_error())
 }
 
 fn nv12(raw: &RawFrame<'_>, out: &mut RgbImage) -> Result<(), FrameError> {
     let (width, height) = (raw.width, raw.height);
-    if !width.is_multiple_of(2) || !height.is_multiple_of(2) {
-        return Err(FrameError::Odd { format: "NV12", width, height, also_height: " and height" });
-    }
+    raw.check_even("NV12", true)?;
     raw.check(width as usize, height as usize / 2 * 3)?;
     out.reshape(width, height);
-    let stride = raw.stride_u32()?;
+    let stride = raw.stride_u32(raw.stride)?;
     let (y_plane, uv_plane) = raw.data.split_at(raw.stride * height as usize);
     let image = YuvBiPlanarImage { y_plane, y_stride: stride, uv_plane, uv_stride: stride, width, height };
-    let (range, matrix) = (YuvRange::Limited, YuvStandardMatrix::Bt601);
-    yuv_nv12_to_rgb(&image, out.data_mut(), width * 3, range, matrix, YuvConversionMode::Balanced)
+    yuv_nv12_to_rgb(&image, out.data_mut(), width * 3, RANGE, MATRIX, YuvConversionMode::Balanced)
         .map_err(|_| raw.shape_error())
+}
+
+/// Three planes; `order` puts the second and the third in the order U, V.
+fn planes<'a>(
+    raw: &RawFrame<'a>,
+    format: &'static str,
+    order: fn([&'a [u8]; 2]) -> [&'a [u8]; 2],
+    out: &mut RgbImage,
+) -> Result<(), FrameError> {
+    let (width, height) = (raw.width, raw.height);
+    raw.check_even(format, true)?;
+    // Half of an odd stride is none, and V4L2 says half.
+    if !raw.stride.is_multiple_of(2) || raw.stride < width as usize {
+        return Err(raw.shape_error());
+    }
+    let (half, rows) = (raw.stride / 2, height as usize / 2);
+    let short = || raw.shape_error();
+    let luma = raw.stride.checked_mul(height as usize).ok_or_else(short)?;
+    let (y_plane, rest) = raw.data.split_at_checked(luma).ok_or_else(short)?;
+    let (second, third) = rest.split_at_checked(half * rows).ok_or_else(short)?;
+    // The last row may lack its padding.
+    if third.len() < half * (rows - 1) + width as usize / 2 {
+        return Err(raw.shape_error());
+    }
+    out.reshape(width, height);
+    let ([u_plane, v_plane], stride) = (order([second, third]), raw.stride_u32(half)?);
+    let y_stride = raw.stride_u32(raw.stride)?;
+    let image = YuvPlanarImage {
+        y_plane,
+        y_stride,
+        u_plane,
+        u_stride: stride,
+        v_plane,
+        v_stride: stride,
+        width,
+        height,
+    };
+    yuv420_to_rgb(&image, out.data_mut(), width * 3, RANGE, MATRIX).map_err(|_| raw.shape_error())
 }

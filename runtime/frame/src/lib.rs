@@ -13,10 +13,11 @@ mod jpeg;
 mod limits;
 mod orientation;
 mod png;
+mod raw;
 mod resize;
 mod segment;
 
-pub use convert::{Converter, PixelFormat, RawFrame};
+pub use convert::Converter;
 pub use decode::{decode, read_image};
 pub use error::FrameError;
 pub use image::{RgbImage, RgbView};
@@ -24,4 +25,5 @@ pub use jpeg::MAX_SCANS;
 pub use limits::ImageLimits;
 pub use orientation::{Orientation, Turn};
 pub use png::{encode_png, write_png};
+pub use raw::{PixelFormat, RawFrame};
 pub use resize::{Resizer, WidePixel};

@@ -8,13 +8,16 @@ use arcdoor_frame::{Converter, ImageLimits, PixelFormat, RawFrame, RgbImage, dec
 /// Small enough that an image at the limit takes milliseconds.
 const LIMITS: ImageLimits = ImageLimits { max_bytes: 1 << 20, max_side: 1024, max_pixels: 1 << 18 };
 
-const FORMATS: [PixelFormat; 6] = [
+const FORMATS: [PixelFormat; 9] = [
     PixelFormat::Rgb8,
     PixelFormat::Bgr8,
     PixelFormat::Yuyv,
     PixelFormat::Nv12,
     PixelFormat::Grey,
     PixelFormat::Mjpeg,
+    PixelFormat::Uyvy,
+    PixelFormat::Yu12,
+    PixelFormat::Yv12,
 ];
 
 /// Whatever comes in: an image within the limits, or an error.

@@ -124,7 +124,8 @@ enum Check {
 
 #[derive(Subcommand)]
 enum Qemu {
-    /// The V4L2 capture on the kernel's virtual camera: formats, rates, stall, unplugging
+    /// The V4L2 capture on the kernel's virtual camera: formats, padded rows, rates, stall, unplugging; and `run` over
+    /// a camera that is unplugged and comes back
     Camera,
 }
 

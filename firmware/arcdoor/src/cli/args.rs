@@ -163,6 +163,10 @@ pub(super) enum Command {
         command: PackCommand,
     },
     /// Decide on frame after frame, until stopped
+    ///
+    /// A camera that is lost, or not there yet, is tried again after 1, 2, 5, 10 and 30 s; if it stays away, the loop ends
+    /// with 5, for a supervisor to start it again. Nothing that was seen before a loss counts after it, but for a lockout.
+    /// The first frames of a camera, whose exposure has not settled, are passed over (at most 60, or 3 s).
     Run {
         /// The camera: DEVICE[@WIDTHxHEIGHT[@RATE]][,rotate=90|180|270][,mirror] [default: as in settings.toml, else
         /// /dev/video0]
@@ -257,8 +261,8 @@ pub(super) struct FromArgs {
     /// JPEG or PNG photos
     #[arg(long, value_name = "FILE", num_args = 1..)]
     image: Vec<PathBuf>,
-    /// The camera: DEVICE[@WIDTHxHEIGHT[@RATE]][,rotate=90|180|270][,mirror] [default: as in settings.toml, else
-    /// /dev/video0]
+    /// The camera: DEVICE[@WIDTHxHEIGHT[@RATE]][,rotate=90|180|270][,mirror]; its first frames are passed over until its
+    /// exposure has settled [default: as in settings.toml, else /dev/video0]
     #[arg(long, value_name = "SPEC", num_args = 0..=1)]
     camera: Option<Option<String>>,
 }

@@ -185,7 +185,8 @@ fn at_the_door(
     device.tally()?.keep()?;
     // A pack or gallery that refuses is found now, not with the first person at the door.
     device.work(device.settings().policy)?;
-    let frames = Frames::open(from, device.settings())?;
+    // A camera that is not there yet, as at boot, is waited for.
+    let frames = Frames::prepare(from, device.settings())?;
     let trace = trace.map(|path| Trace::create(&path)).transpose()?;
     Loop::new(&mut device, frames, &clock, ()).with_trace(trace).run(most, &mut LinePrinter::new())
 }

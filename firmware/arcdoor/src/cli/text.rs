@@ -104,6 +104,16 @@ impl Text {
                 let why = error.as_deref().unwrap_or("it has its full size");
                 writeln!(out, "the trace {} ends with {bytes} bytes: {why}", file.display())
             }
+            Response::CameraLost { error, retry_ms, .. } => {
+                let next = match retry_ms {
+                    Some(ms) => format!("trying again in {:.0} s", *ms as f64 / 1000.0),
+                    None => "the loop ends".to_owned(),
+                };
+                writeln!(out, "no camera: {error}; {next}")
+            }
+            Response::CameraReturned { away_ms, .. } => {
+                writeln!(out, "the camera gives frames again, after {:.1} s", *away_ms as f64 / 1000.0)
+            }
             Response::Replayed { frame, at_ms, decision, reason, subject } => {
                 let subject = subject.map_or_else(String::new, |subject| format!(" subject {subject}"));
                 let reason = reason.map_or_else(String::new, |reason| format!(": {}", reason.text()));

@@ -105,6 +105,10 @@ fn entry_text(entry: &Entry, name: Option<&SubjectName>, probe: bool) -> String 
         Entry::Exported { subjects, file } => format!("exported {subjects} subject(s) to {}", file.display()),
         Entry::Imported { subjects } => format!("imported {subjects} subject(s)"),
         Entry::KeyChanged { .. } => "the gallery is under a new key".to_owned(),
+        Entry::CameraLost { fault } => format!("the camera gives no frames: {}", fault.text()),
+        Entry::CameraReturned { away_ms } => {
+            format!("the camera gives frames again, after {:.1} s", *away_ms as f64 / 1000.0)
+        }
         Entry::Unknown => "something that another version of arcdoor logged".to_owned(),
         Entry::Decision { by, decision, reason, subject, score, threshold } => {
             let by = match by {

@@ -2,7 +2,7 @@
 
 use super::clock::Clock;
 use super::r#loop::MOST_FAILURES;
-use crate::device::source::Frames;
+use crate::device::source::{Frames, Seen};
 use crate::device::{Device, Outcome, Reply};
 use crate::error::Error;
 use crate::request::Stepper;
@@ -22,13 +22,12 @@ pub fn feed(
 ) -> Result<Outcome, Error> {
     let mut frames = Frames::open(from, device.settings())?;
     let mut failures = 0;
-    for number in 0_u64.. {
-        if stepper.is_late(clock.now()) {
-            break;
-        }
-        match frames.next(device.recognition()?.image()) {
-            Ok(true) => failures = 0,
-            Ok(false) => break,
+    let mut number = 0;
+    while !stepper.is_late(clock.now()) {
+        match frames.next(device.recognition()?.image(), clock.now().at) {
+            Ok(Seen::Frame) => failures = 0,
+            Ok(Seen::Unsettled) => continue,
+            Ok(Seen::End) => break,
             Err(error) if error.is_one_frame() => {
                 failures += 1;
                 if failures >= MOST_FAILURES {
@@ -41,6 +40,7 @@ pub fn feed(
         if let Some(outcome) = stepper.frame(device, number, clock.now(), reply)? {
             return Ok(outcome);
         }
+        number += 1;
     }
     reply.progress(Progress::Over);
     stepper.end(device, clock.now(), reply)

@@ -34,6 +34,9 @@ pub trait Inbox<D> {
     /// Whether a request takes the present frame, the `frame`th, so that nobody is recognised on it.
     fn take(&mut self, device: &mut D, frame: u64, now: Now) -> bool;
 
+    /// No frame comes for now: whoever waits for frames is answered.
+    fn interrupt(&mut self, device: &mut D, now: Now);
+
     /// The loop is over: whoever still waits is answered.
     fn close(&mut self, device: &mut D, now: Now);
 }
@@ -45,6 +48,8 @@ impl<D> Inbox<D> for () {
     fn take(&mut self, _: &mut D, _: u64, _: Now) -> bool {
         false
     }
+
+    fn interrupt(&mut self, _: &mut D, _: Now) {}
 
     fn close(&mut self, _: &mut D, _: Now) {}
 }
@@ -66,6 +71,10 @@ impl Queue {
 
 impl Inbox<Device> for Queue {
     fn serve(&mut self, device: &mut Device, now: Now) {
+        // While a camera is away, no frame ends it.
+        if let Some((stepper, caller)) = self.active.take_if(|(stepper, _)| stepper.is_late(now)) {
+            end(device, stepper, caller, now);
+        }
         while self.active.is_none() {
             let Ok(Asked { request, secrets, mut caller }) = self.asked.try_recv() else { return };
             let begun = match request {
@@ -97,10 +106,14 @@ impl Inbox<Device> for Queue {
         true
     }
 
-    fn close(&mut self, device: &mut Device, now: Now) {
+    fn interrupt(&mut self, device: &mut Device, now: Now) {
         if let Some((stepper, caller)) = self.active.take() {
             end(device, stepper, caller, now);
         }
+    }
+
+    fn close(&mut self, device: &mut Device, now: Now) {
+        self.interrupt(device, now);
         while let Ok(Asked { mut caller, .. }) = self.asked.try_recv() {
             caller.ended(Err(Error::LoopEnded));
         }

@@ -1,14 +1,15 @@
 //! The loop at the door: a frame, a decision, a line. A frame that fails or panics is no grant, and
-//! does not end the loop; many in a row do.
+//! does not end the loop; many in a row do. A camera that is lost is opened again, as the ladder says.
 
 use super::clock::Clock;
 use super::inbox::Inbox;
 use super::trace::Trace;
+use super::watch::{Loss, Watch, Watched, fault};
 use crate::device::recognition::sight;
 use crate::device::source::Frames;
 use crate::device::{Device, Now, Outcome, Reply, Work};
 use crate::error::Error;
-use arcdoor_api::{By, Reason, Response, Sight, UtcTime, Verdict};
+use arcdoor_api::{By, Entry, Reason, Response, Sight, UtcTime, Verdict};
 use arcdoor_core::{DenyReason, Millis, SubjectId};
 use arcdoor_frame::RgbImage;
 use arcdoor_pipeline::{LockoutState, Question, Rules, TraceEntry};
@@ -16,6 +17,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// How often probes whose time is over are looked for, where nobody is granted.
 const SWEEP_MS: u64 = 3_600_000;
+/// Longest rest while a camera is away, milliseconds: requests and what time demands go on.
+const REST_MS: u64 = 100;
 /// Frames that may fail in a row.
 pub const MOST_FAILURES: u32 = 30;
 
@@ -61,6 +64,15 @@ pub trait Decider {
     /// When the networks cannot be loaded again.
     fn renew(&mut self) -> Result<(), Error>;
 
+    /// Forgets all earlier frames, but for a lockout and the denials that lead to one.
+    fn forget(&mut self, now: Millis);
+
+    /// Notes what became of the camera.
+    ///
+    /// # Errors
+    /// When the log cannot be written.
+    fn note_camera(&mut self, entry: &Entry, at: UtcTime) -> Result<(), Error>;
+
     /// Notes the decision of the last step.
     ///
     /// # Errors
@@ -100,6 +112,14 @@ impl Decider for Device {
         self.recognition().map(drop)
     }
 
+    fn forget(&mut self, now: Millis) {
+        self.forget_frames(now);
+    }
+
+    fn note_camera(&mut self, entry: &Entry, at: UtcTime) -> Result<(), Error> {
+        Device::note(self, entry, at).map(drop)
+    }
+
     fn note(&mut self, sight: &Sight, at: UtcTime) -> Result<(), Error> {
         let Work { recognition, gallery, journal, .. } = self.work(self.settings().policy)?;
         journal.decided(By::Run, sight, gallery, recognition.probe(), at)
@@ -118,8 +138,9 @@ impl Decider for Device {
 /// The loop's state.
 pub struct Loop<'a, D, I> {
     device: &'a mut D,
-    frames: Frames,
+    watch: Watch,
     clock: &'a dyn Clock,
+    start: Millis,
     inbox: I,
     trace: Option<Trace>,
     /// The decision that was logged last, and not again while it repeats: a person who stays is one entry.
@@ -130,8 +151,9 @@ pub struct Loop<'a, D, I> {
 impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
     /// Over frames, with requests from `inbox` between them.
     #[must_use]
-    pub const fn new(device: &'a mut D, frames: Frames, clock: &'a dyn Clock, inbox: I) -> Self {
-        Self { device, frames, clock, inbox, trace: None, noted: None, failures: 0 }
+    pub fn new(device: &'a mut D, frames: Frames, clock: &'a dyn Clock, inbox: I) -> Self {
+        let (watch, start) = (Watch::new(frames), clock.now().at);
+        Self { device, watch, clock, start, inbox, trace: None, noted: None, failures: 0 }
     }
 
     /// Records every decision.
@@ -144,7 +166,7 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
     /// Runs until the frames end, or `most` of them are done.
     ///
     /// # Errors
-    /// When the camera fails, an answer cannot be given, the log cannot be written, or 30 frames in a
+    /// When the camera stays away, an answer cannot be given, the log cannot be written, or 30 frames in a
     /// row fail.
     pub fn run(mut self, most: Option<u64>, reply: &mut dyn Reply) -> Result<Outcome, Error> {
         let outcome = self.each_frame(most, reply);
@@ -154,40 +176,83 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
     }
 
     fn each_frame(&mut self, most: Option<u64>, reply: &mut dyn Reply) -> Result<Outcome, Error> {
-        let (start, mut swept_ms) = (self.clock.now().at, 0);
+        let (mut frame, mut swept) = (0, self.start);
         self.device.sweep(self.clock.now().utc)?;
-        for frame in 0..most.unwrap_or(u64::MAX) {
+        while most.is_none_or(|most| frame < most) {
             self.inbox.serve(self.device, self.clock.now());
             self.device.settle(self.clock.now().utc, false)?;
-            let next = self.next()?;
-            let now = self.clock.now();
-            let at_ms = now.at.since(start);
-            let (decided, error) = match next {
-                Next::End => break,
-                Next::Failed(why) => self.failed(why)?,
-                Next::Frame if self.inbox.take(self.device, frame, now) => continue,
-                Next::Frame => self.decide(now, reply)?,
-            };
-            if at_ms - swept_ms >= SWEEP_MS {
-                swept_ms = at_ms;
-                self.device.sweep(now.utc)?;
+            if self.clock.now().at.since(swept) >= SWEEP_MS {
+                swept = self.clock.now().at;
+                self.device.sweep(self.clock.now().utc)?;
             }
-            self.note(&decided, now.utc)?;
-            reply.answer(&Response::Frame { frame, at_ms, sight: decided.sight, error })?;
+            let next = self.next(reply)?;
+            let now = self.clock.now();
+            let decided = match next {
+                Next::End => break,
+                Next::Nothing => continue,
+                Next::Failed(why) => Some(self.failed(why)?),
+                Next::Frame if self.inbox.take(self.device, frame, now) => None,
+                Next::Frame => Some(self.decide(now, reply)?),
+            };
+            if let Some((decided, error)) = decided {
+                self.note(&decided, now.utc)?;
+                let at_ms = now.at.since(self.start);
+                reply.answer(&Response::Frame { frame, at_ms, sight: decided.sight, error })?;
+            }
+            frame += 1;
         }
         Ok(Outcome::Done)
     }
 
-    /// One frame that cannot be read is a failed frame; a camera that is gone ends the loop.
-    fn next(&mut self) -> Result<Next, Error> {
-        let (device, frames) = (&mut *self.device, &mut self.frames);
+    /// One frame that cannot be read is a failed frame; a camera that is gone is waited for.
+    fn next(&mut self, reply: &mut dyn Reply) -> Result<Next, Error> {
+        let (device, watch, now) = (&mut *self.device, &mut self.watch, self.clock.now());
         // Half a frame may be left, and nobody looks at it: the next frame is written over it.
-        match catch_unwind(AssertUnwindSafe(|| frames.next(device.image()?))) {
-            Ok(Ok(true)) => Ok(Next::Frame),
-            Ok(Ok(false)) => Ok(Next::End),
-            Ok(Err(error)) if error.is_one_frame() => Ok(Next::Failed(error.to_string())),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Ok(Next::Failed("reading this frame panicked".to_owned())),
+        let watched = match catch_unwind(AssertUnwindSafe(|| watch.next(device.image()?, now.at))) {
+            Ok(Ok(watched)) => watched,
+            Ok(Err(error)) if error.is_one_frame() => return Ok(Next::Failed(error.to_string())),
+            Ok(Err(error)) => return Err(error),
+            Err(_) => return Ok(Next::Failed("reading this frame panicked".to_owned())),
+        };
+        match watched {
+            Watched::Frame => return Ok(Next::Frame),
+            Watched::Returned { away_ms, note } => return self.returned(away_ms, note, reply),
+            Watched::End => return Ok(Next::End),
+            Watched::Nothing => {}
+            Watched::Pause(ms) => self.clock.rest(ms.min(REST_MS)),
+            Watched::Lost(loss) => self.lost(loss, reply)?,
+        }
+        Ok(Next::Nothing)
+    }
+
+    /// Whoever stood there before the loss may be somebody else now.
+    fn returned(&mut self, away_ms: u64, note: bool, reply: &mut dyn Reply) -> Result<Next, Error> {
+        let now = self.clock.now();
+        self.device.forget(now.at);
+        if note {
+            self.device.note_camera(&Entry::CameraReturned { away_ms }, now.utc)?;
+        }
+        reply.answer(&Response::CameraReturned { at_ms: now.at.since(self.start), away_ms })?;
+        Ok(Next::Frame)
+    }
+
+    fn lost(&mut self, loss: Loss, reply: &mut dyn Reply) -> Result<(), Error> {
+        let Loss { error, tries, retry_ms, is_first, note } = loss;
+        let (now, fault) = (self.clock.now(), fault(&error));
+        if is_first {
+            (self.noted, self.failures) = (None, 0);
+            self.inbox.interrupt(self.device, now);
+        }
+        if note {
+            self.device.note_camera(&Entry::CameraLost { fault }, now.utc)?;
+        }
+        let (at_ms, text) = (now.at.since(self.start), error.to_string());
+        reply.answer(&Response::CameraLost { at_ms, fault, error: text, tries, retry_ms })?;
+        match retry_ms {
+            Some(_) => Ok(()),
+            // It never was there, and trying again helps nobody.
+            None if tries == 0 => Err(error.into()),
+            None => Err(Error::CameraStaysAway { tries, source: error }),
         }
     }
 
@@ -262,6 +327,8 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
 /// What became of the wait for a frame.
 enum Next {
     Frame,
+    /// There is none now.
+    Nothing,
     Failed(String),
     End,
 }
@@ -269,8 +336,10 @@ enum Next {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arcdoor_api::CameraFault;
     use arcdoor_camera::{CameraError, Source};
     use arcdoor_core::DenyReason;
+    use std::cell::Cell;
 
     /// What a frame does.
     #[derive(Clone, Copy, PartialEq)]
@@ -311,6 +380,10 @@ mod tests {
         broken: bool,
         renewed: u32,
         noted: Vec<Verdict>,
+        cameras: Vec<Entry>,
+        forgot: u32,
+        /// Calls of what time demands.
+        settled: u32,
     }
 
     impl Decider for Doubtful {
@@ -348,12 +421,22 @@ mod tests {
             Ok(())
         }
 
+        fn forget(&mut self, _: Millis) {
+            self.forgot += 1;
+        }
+
+        fn note_camera(&mut self, entry: &Entry, _: UtcTime) -> Result<(), Error> {
+            self.cameras.push(entry.clone());
+            Ok(())
+        }
+
         fn note(&mut self, sight: &Sight, _: UtcTime) -> Result<(), Error> {
             self.noted.push(sight.decision);
             Ok(())
         }
 
         fn settle(&mut self, _: UtcTime, _: bool) -> Result<(), Error> {
+            self.settled += 1;
             Ok(())
         }
 
@@ -367,6 +450,23 @@ mod tests {
     impl Clock for Standing {
         fn now(&self) -> Now {
             Now { at: Millis(0), utc: UtcTime::default() }
+        }
+
+        fn rest(&self, _: u64) {}
+    }
+
+    /// Goes on by rests alone.
+    #[derive(Default)]
+    struct Resting(Cell<u64>);
+
+    impl Clock for Resting {
+        fn now(&self) -> Now {
+            Now { at: Millis(self.0.get()), utc: UtcTime::default() }
+        }
+
+        fn rest(&self, ms: u64) {
+            assert!(ms <= REST_MS, "no long sleep");
+            self.0.set(self.0.get() + ms);
         }
     }
 
@@ -413,6 +513,102 @@ mod tests {
         }
         let (outcome, lines, ..) = run(vec![Frame::Deny, Frame::Unplugged, Frame::Grant]);
         assert!(matches!(outcome, Err(Error::Camera(_))) && lines.len() == 1);
+    }
+
+    /// What a camera does at each opening: it cannot be opened, or gives frames and is then gone. Its first frames are
+    /// passed over.
+    fn camera(openings: Vec<Option<Vec<Frame>>>) -> Frames {
+        let mut openings = openings.into_iter();
+        let gone = || CameraError::Gone { device: "x".to_owned(), step: "reading a frame" };
+        let missing =
+            || CameraError::Open { device: "x".to_owned(), cause: std::io::ErrorKind::NotFound.into() };
+        Frames::of_camera(Box::new(move || match openings.next() {
+            Some(Some(frames)) => Ok(Box::new(Lit { frames: frames.into_iter(), end: gone })),
+            _ => Err(missing()),
+        }))
+    }
+
+    /// Frames as [`Faulty`] gives them, well exposed but for the first pixel.
+    struct Lit<E> {
+        frames: std::vec::IntoIter<Frame>,
+        end: E,
+    }
+
+    impl<E: Fn() -> CameraError> Source for Lit<E> {
+        fn next_frame(&mut self, out: &mut RgbImage) -> Result<bool, CameraError> {
+            let frame = self.frames.next().ok_or_else(&self.end)?;
+            out.reshape(64, 1);
+            out.data_mut().fill(100);
+            out.data_mut()[0] = frame as u8;
+            Ok(true)
+        }
+    }
+
+    /// Of a run over a camera: how it ended, what was said, and the door.
+    fn watch(openings: Vec<Option<Vec<Frame>>>) -> (Result<Outcome, Error>, Vec<Response>, Doubtful, u64) {
+        let (mut door, mut said, clock) = (Doubtful::default(), Vec::new(), Resting::default());
+        let mut reply = |response: &Response| {
+            said.push(response.clone());
+            Ok(())
+        };
+        let outcome = Loop::new(&mut door, camera(openings), &clock, ()).run(None, &mut reply);
+        (outcome, said, door, clock.0.get())
+    }
+
+    /// So many first frames of a camera are passed over.
+    const UNSETTLED: usize = 3;
+
+    #[test]
+    fn a_lost_camera_is_opened_again_with_nothing_remembered_and_one_that_stays_away_ends_the_loop() {
+        let frames = |count| Some(vec![Frame::Grant; UNSETTLED + count]);
+        let (outcome, said, door, waited_ms) = watch(vec![frames(2), None, None, frames(1)]);
+        let error = outcome.unwrap_err();
+        assert!(matches!(&error, Error::CameraStaysAway { tries: 5, .. }) && error.code() == 5, "{error}");
+        let words = said.iter().map(|response| match response {
+            Response::Frame { sight, error: None, .. } => format!("{:?}", sight.decision),
+            Response::CameraLost { tries, retry_ms, .. } => format!("lost {tries} {retry_ms:?}"),
+            Response::CameraReturned { away_ms, .. } => format!("returned {away_ms}"),
+            other => format!("{other:?}"),
+        });
+        let wanted = [
+            "Granted",
+            "Granted",
+            "lost 0 Some(1000)",
+            "lost 1 Some(2000)",
+            "lost 2 Some(5000)",
+            "returned 8000",
+            "Granted",
+            "lost 3 Some(10000)",
+            "lost 4 Some(30000)",
+            "lost 5 None",
+        ];
+        assert_eq!(words.collect::<Vec<_>>(), wanted);
+        let lost = |fault| Entry::CameraLost { fault };
+        let entries =
+            [lost(CameraFault::Gone), Entry::CameraReturned { away_ms: 8_000 }, lost(CameraFault::NotOpened)];
+        assert_eq!(door.cameras, entries);
+        assert_eq!(door.noted, [Verdict::Granted; 2], "a grant after the loss is one of its own");
+        assert_eq!((door.forgot, waited_ms), (1, 48_000));
+        assert!(u64::from(door.settled) >= waited_ms / REST_MS, "what time demands goes on");
+    }
+
+    #[test]
+    fn a_camera_that_is_not_there_yet_at_the_start_is_waited_for() {
+        let (_, said, door, _) = watch(vec![None, Some(vec![Frame::Deny; UNSETTLED + 1])]);
+        let is_judged = |response: &&Response| matches!(response, Response::Frame { .. });
+        assert_eq!(said.iter().filter(is_judged).count(), 1);
+        assert!(matches!(said[0], Response::CameraLost { fault: CameraFault::NotOpened, tries: 0, .. }));
+        assert_eq!(door.noted, [Verdict::Denied]);
+    }
+
+    #[test]
+    fn a_camera_whose_words_are_wrong_is_not_waited_for() {
+        let open = || Err(CameraError::Spec("x".to_owned()));
+        let (mut door, clock) = (Doubtful::default(), Resting::default());
+        let frames = Frames::of_camera(Box::new(open));
+        let outcome = Loop::new(&mut door, frames, &clock, ()).run(None, &mut |_: &Response| Ok(()));
+        assert!(matches!(outcome, Err(Error::Camera(CameraError::Spec(_)))));
+        assert_eq!((door.cameras, clock.0.get()), (Vec::new(), 0));
     }
 
     #[test]

@@ -3,8 +3,10 @@
 mod clock;
 mod feed;
 mod inbox;
+pub mod ladder;
 pub mod r#loop;
 mod trace;
+mod watch;
 
 pub use clock::{Clock, SystemClock};
 pub use feed::feed;

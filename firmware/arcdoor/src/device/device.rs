@@ -14,7 +14,7 @@ use crate::home::tally::Tally;
 use crate::home::tuning::TuningProblem;
 use crate::home::{Home, packs, tuning};
 use arcdoor_api::{Act, Entry, KeySource, UtcTime};
-use arcdoor_core::SubjectId;
+use arcdoor_core::{Millis, SubjectId};
 use arcdoor_gallery::{FileFolder, Gallery, GalleryError};
 use arcdoor_models::Pack;
 use arcdoor_pipeline::{Policy, Rules, Thresholds};
@@ -341,6 +341,13 @@ impl Device {
         // A lockout that cannot be written holds until the next restart.
         let _ = self.keep_lockout();
         self.recognition = None;
+    }
+
+    /// Forgets all earlier frames, but for a lockout and the denials that lead to one.
+    pub fn forget_frames(&mut self, now: Millis) {
+        if let Some(recognition) = &mut self.recognition {
+            recognition.forget(now);
+        }
     }
 
     /// Keeps the lockout, and the denials that lead to one, in the home, for the next start.

@@ -90,6 +90,13 @@ impl Recognition {
         self.resumes.clone().unwrap_or_else(|| self.recognizer.lockout(self.last))
     }
 
+    /// Forgets the frames of the row, but for a lockout and the denials that lead to one.
+    pub fn forget(&mut self, now: Millis) {
+        if self.resumes.is_none() {
+            self.resumes = Some(self.recognizer.lockout(now));
+        }
+    }
+
     /// Decides about the present image by itself: no image before or after it counts.
     ///
     /// # Errors

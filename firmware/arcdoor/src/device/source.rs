@@ -3,7 +3,8 @@
 use crate::error::Error;
 use crate::home::settings::Settings;
 use arcdoor_api::Feed;
-use arcdoor_camera::{Replay, Source};
+use arcdoor_camera::{CameraError, ErrorKind, Replay, Settling, Source, Tone};
+use arcdoor_core::Millis;
 use arcdoor_frame::{ImageLimits, Orientation, RgbImage, Turn, read_image};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use std::time::Duration;
 /// The longest wait for one frame.
 pub const FRAME_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Where frames come from, opened; each is turned upright.
+/// Where frames come from; each is turned upright.
 pub struct Frames {
     from: From,
     upright: Orientation,
@@ -20,10 +21,32 @@ pub struct Frames {
 }
 
 enum From {
-    /// A camera or a replay.
+    Camera(Camera),
+    /// A replay.
     Source(Box<dyn Source>),
     /// Photos, one after the other; they say themselves which way up they are.
     Photos(VecDeque<PathBuf>),
+}
+
+/// Opens a camera.
+pub type Opener = Box<dyn FnMut() -> Result<Box<dyn Source>, CameraError>>;
+
+/// A camera that can be opened again; its first frames are passed over until its exposure has settled.
+struct Camera {
+    open: Opener,
+    source: Option<Box<dyn Source>>,
+    settling: Settling,
+}
+
+/// What became of a look for a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// It is there.
+    Frame,
+    /// A camera gave one that is not worth a look, before its exposure has settled.
+    Unsettled,
+    /// There is none any more: a replay is over.
+    End,
 }
 
 impl Frames {
@@ -32,6 +55,18 @@ impl Frames {
     /// # Errors
     /// When the camera or the folder cannot be opened, or the camera's words are wrong.
     pub fn open(feed: &Feed, settings: &Settings) -> Result<Self, Error> {
+        let mut frames = Self::prepare(feed, settings)?;
+        if let From::Camera(camera) = &mut frames.from {
+            camera.opened()?;
+        }
+        Ok(frames)
+    }
+
+    /// As [`Frames::open`], but a camera is opened by the first [`Frames::next`].
+    ///
+    /// # Errors
+    /// When the folder cannot be opened, or the camera's words are wrong.
+    pub fn prepare(feed: &Feed, settings: &Settings) -> Result<Self, Error> {
         let mut upright = settings.upright();
         let from = match feed {
             Feed::Photos(files) => From::Photos(files.iter().cloned().collect()),
@@ -40,41 +75,95 @@ impl Frames {
                 let spec = spec.as_deref().unwrap_or(&settings.camera);
                 let (camera, mounted) = mounting(spec)?;
                 upright = mounted.unwrap_or(upright);
-                From::Source(Box::new(arcdoor_camera::open(camera, FRAME_TIMEOUT)?))
+                let camera = camera.to_owned();
+                let open = move || -> Result<Box<dyn Source>, CameraError> {
+                    Ok(Box::new(arcdoor_camera::open(&camera, FRAME_TIMEOUT)?))
+                };
+                From::Camera(Camera::new(Box::new(open)))
             }
         };
         Ok(Self::new(from, upright))
     }
 
-    /// Frames of a source that is open, as they are.
+    /// Frames of a source that is open, as they are: none is passed over.
     #[must_use]
     pub fn of(source: Box<dyn Source>) -> Self {
         Self::new(From::Source(source), Orientation::default())
+    }
+
+    /// Frames of a camera, opened by the first [`Frames::next`].
+    #[must_use]
+    pub fn of_camera(open: Opener) -> Self {
+        Self::new(From::Camera(Camera::new(open)), Orientation::default())
     }
 
     fn new(from: From, upright: Orientation) -> Self {
         Self { from, upright, scratch: RgbImage::new() }
     }
 
-    /// Puts the next frame into `out`; `false` at the end of a replay.
+    /// Whether they come from a camera, which may come back after it was lost.
+    #[must_use]
+    pub const fn is_of_camera(&self) -> bool {
+        matches!(self.from, From::Camera(_))
+    }
+
+    /// Puts the next frame into `out`. A camera that is lost is closed, and opened again by the next call.
     ///
     /// # Errors
-    /// When none came in time, the device is gone, or a frame cannot be read.
-    pub fn next(&mut self, out: &mut RgbImage) -> Result<bool, Error> {
-        match &mut self.from {
+    /// When none came in time, the device is gone or cannot be opened, or a frame cannot be read.
+    pub fn next(&mut self, out: &mut RgbImage, now: Millis) -> Result<Seen, Error> {
+        let seen = match &mut self.from {
+            From::Camera(camera) => camera.next(out, now)?,
             From::Source(source) => {
-                let is_there = source.next_frame(out)?;
-                if is_there {
-                    self.upright.apply(out, &mut self.scratch);
+                if source.next_frame(out)? {
+                    Seen::Frame
+                } else {
+                    Seen::End
                 }
-                Ok(is_there)
             }
             From::Photos(files) => {
-                let Some(path) = files.pop_front() else { return Ok(false) };
+                let Some(path) = files.pop_front() else { return Ok(Seen::End) };
                 read_photo(&path, out)?;
-                Ok(true)
+                return Ok(Seen::Frame);
             }
+        };
+        if seen == Seen::Frame {
+            self.upright.apply(out, &mut self.scratch);
         }
+        Ok(seen)
+    }
+}
+
+impl Camera {
+    fn new(open: Opener) -> Self {
+        Self { open, source: None, settling: Settling::default() }
+    }
+
+    fn opened(&mut self) -> Result<&mut dyn Source, CameraError> {
+        let source = match self.source.take() {
+            Some(source) => source,
+            None => {
+                self.settling = Settling::default();
+                (self.open)()?
+            }
+        };
+        Ok(&mut **self.source.insert(source))
+    }
+
+    fn next(&mut self, out: &mut RgbImage, now: Millis) -> Result<Seen, CameraError> {
+        let tone = match self.opened()?.next_frame(out) {
+            Ok(false) => return Ok(Seen::End),
+            Ok(true) if self.settling.is_over() => return Ok(Seen::Frame),
+            Ok(true) => Some(Tone::of(out.view())),
+            Err(error) if error.kind() != ErrorKind::Frame => {
+                self.source = None;
+                return Err(error);
+            }
+            Err(error) if self.settling.is_over() => return Err(error),
+            Err(_) => None,
+        };
+        self.settling = self.settling.step(tone, now);
+        Ok(if tone.is_some() && self.settling.is_over() { Seen::Frame } else { Seen::Unsettled })
     }
 }
 
@@ -110,6 +199,57 @@ pub fn read_photo(path: &Path, out: &mut RgbImage) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Frames of one brightness; `None`: a damaged one.
+    struct Shades(std::vec::IntoIter<Option<u8>>);
+
+    impl Source for Shades {
+        fn next_frame(&mut self, out: &mut RgbImage) -> Result<bool, CameraError> {
+            let Some(shade) = self.0.next() else { return Ok(false) };
+            let damaged = || CameraError::Frame(arcdoor_frame::FrameError::CutOff);
+            out.reshape(8, 8);
+            out.data_mut().fill(shade.ok_or_else(damaged)?);
+            Ok(true)
+        }
+    }
+
+    fn seen(frames: &mut Frames) -> Vec<Option<u8>> {
+        let (mut out, mut seen) = (RgbImage::new(), Vec::new());
+        for index in 0.. {
+            match frames.next(&mut out, Millis(index * 33)) {
+                Ok(Seen::Frame) => seen.push(Some(out.view().pixel(0, 0)[0])),
+                Ok(Seen::Unsettled) => {}
+                Ok(Seen::End) => break,
+                Err(_) => seen.push(None),
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn nothing_of_a_cameras_first_frames_is_seen_and_of_a_replay_everything() {
+        let shades = [[Some(0); 6].as_slice(), &[None], &[Some(255); 6], &[Some(90); 6], &[None]].concat();
+        let source = || Box::new(Shades(shades.clone().into_iter()));
+        let source_again = source();
+        assert_eq!(seen(&mut Frames::of(source())), shades);
+        let mut sources = vec![source_again, source()];
+        let opener: Opener = Box::new(move || match sources.pop() {
+            Some(source) => Ok(source),
+            None => Err(CameraError::NotLinux),
+        });
+        let mut camera = Frames::of_camera(opener);
+        assert_eq!(seen(&mut camera), [Some(90), Some(90), Some(90), None]);
+    }
+
+    #[test]
+    fn a_dark_room_is_seen_after_a_while() {
+        let mut sources = vec![Box::new(Shades(vec![Some(3); 100].into_iter()))];
+        let mut camera = Frames::of_camera(Box::new(move || match sources.pop() {
+            Some(source) => Ok(source),
+            None => Err(CameraError::NotLinux),
+        }));
+        assert_eq!(seen(&mut camera).len(), 100 + 1 - arcdoor_camera::MOST_FRAMES as usize);
+    }
 
     #[test]
     fn a_cameras_words_say_how_it_is_mounted() {

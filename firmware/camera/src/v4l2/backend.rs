@@ -19,6 +19,7 @@ use super::format::{Mode, Rate, Wanted, choose};
 use super::stream::{NoFrame, Queue, Stream};
 use crate::error::CameraError;
 use crate::last_error::LastError;
+use crate::layout::{AgreedLayout, Layout};
 
 /// How nokhwa is told about this backend.
 const API: ApiBackend = ApiBackend::Video4Linux;
@@ -30,11 +31,13 @@ pub struct V4l2Backend {
     info: CameraInfo,
     mode: Mode,
     pixels: PixelFormat,
-    stride: usize,
+    /// What the frames of [`CaptureBackendTrait::frame_raw`] are: as the driver fills them, with the padding of their
+    /// rows.
+    layout: AgreedLayout,
+    /// What is asked of the driver whenever a mode is set; 0: nothing.
+    stride: u32,
     timeout: Duration,
     stream: Option<Stream<Box<dyn Queue>>>,
-    /// Rows without their padding, where the driver pads them: nokhwa knows no stride.
-    packed: Vec<u8>,
     last_error: LastError,
 }
 
@@ -61,9 +64,9 @@ impl V4l2Backend {
             return Err(CameraError::NoFormat { device: path, offered });
         };
         let info = CameraInfo::new(&path, "V4L2", "", CameraIndex::String(path.clone()));
-        let (mode, pixels, stride) = set(&*device, &mode)?;
-        let (stream, packed, last_error) = (None, Vec::new(), LastError::default());
-        Ok(Self { device, info, mode, pixels, stride, timeout, stream, packed, last_error })
+        let (layout, last_error, stride) = (AgreedLayout::default(), LastError::default(), wanted.stride);
+        let (mode, pixels) = set(&*device, &mode, stride, &layout)?;
+        Ok(Self { device, info, mode, pixels, layout, stride, timeout, stream: None, last_error })
     }
 
     /// Where the last error of [`CaptureBackendTrait::open_stream`] and [`CaptureBackendTrait::frame_raw`] is kept, of
@@ -72,18 +75,23 @@ impl V4l2Backend {
         self.last_error.clone()
     }
 
+    /// Where the layout of the frames lies.
+    pub(crate) fn layout(&self) -> AgreedLayout {
+        self.layout.clone()
+    }
+
     fn change(&mut self, wanted: CameraFormat) -> Result<(), CameraError> {
         let Resolution { width_x: width, height_y: height } = wanted.resolution();
-        let near = Wanted { width, height, rate: f64::from(wanted.frame_rate()) };
+        let near = Wanted { width, height, rate: f64::from(wanted.frame_rate()), ..Wanted::default() };
         let all = self.device.modes(near)?;
-        let code = |mode: &&Mode| mode.code.pixel_format().map(to_nokhwa) == Some(wanted.format());
+        let code = |mode: &&Mode| mode.code.pixel_format().and_then(to_nokhwa) == Some(wanted.format());
         let of_format: Vec<Mode> = all.iter().filter(code).copied().collect();
         let mode = choose(&of_format, near).ok_or_else(|| CameraError::NoFormat {
             device: self.device.path().to_owned(),
             offered: format!("no {}", wanted.format()),
         })?;
         let was_open = self.stream.take().is_some();
-        (self.mode, self.pixels, self.stride) = set(&*self.device, &mode)?;
+        (self.mode, self.pixels) = set(&*self.device, &mode, self.stride, &self.layout)?;
         if was_open { self.start() } else { Ok(()) }
     }
 
@@ -105,51 +113,39 @@ impl V4l2Backend {
                 return Err(CameraError::Stalled { device: self.device.path().to_owned(), waited_ms });
             }
         };
-        let bytes = stream.queue.bytes(&filled);
-        let (row, rows) = plane(self.pixels, self.mode.width as usize, self.mode.height as usize);
-        if row == 0 || self.stride <= row {
-            return Ok(bytes);
-        }
-        self.packed.clear();
-        for padded in bytes.chunks(self.stride).take(rows) {
-            self.packed.extend_from_slice(&padded[..row.min(padded.len())]);
-        }
-        Ok(&self.packed)
+        Ok(stream.queue.bytes(&filled))
     }
 }
 
-/// Sets a mode; the driver may answer with another one, even of another format.
-fn set(device: &dyn Driver, mode: &Mode) -> Result<(Mode, PixelFormat, usize), CameraError> {
-    let (mode, stride) = device.set(mode)?;
-    match mode.code.pixel_format() {
-        Some(pixels) => Ok((mode, pixels, stride)),
-        None => {
-            let (device, offered) = (device.path().to_owned(), mode.code.to_string());
-            Err(CameraError::NoFormat { device, offered })
-        }
-    }
+/// Sets a mode and keeps its layout; the driver may answer with another one, even of another format.
+fn set(
+    device: &dyn Driver,
+    mode: &Mode,
+    stride: u32,
+    layout: &AgreedLayout,
+) -> Result<(Mode, PixelFormat), CameraError> {
+    let (mode, stride) = device.set(mode, stride)?;
+    let Some(format) = mode.code.pixel_format() else {
+        let (device, offered) = (device.path().to_owned(), mode.code.to_string());
+        return Err(CameraError::NoFormat { device, offered });
+    };
+    let Mode { width, height, .. } = mode;
+    // A driver that says nothing pads nothing.
+    let stride = stride.max(format.row_bytes(width));
+    layout.keep(Layout { format, width, height, stride });
+    Ok((mode, format))
 }
 
-/// Bytes of a row without padding, and rows; 0 where there are no rows.
-const fn plane(pixels: PixelFormat, width: usize, height: usize) -> (usize, usize) {
+/// nokhwa's name of a format; `None` where it has none.
+const fn to_nokhwa(pixels: PixelFormat) -> Option<FrameFormat> {
     match pixels {
-        PixelFormat::Rgb8 | PixelFormat::Bgr8 => (width * 3, height),
-        PixelFormat::Yuyv => (width * 2, height),
-        PixelFormat::Nv12 => (width, height + height / 2),
-        PixelFormat::Grey => (width, height),
-        PixelFormat::Mjpeg => (0, 0),
-    }
-}
-
-/// nokhwa's name of a format.
-const fn to_nokhwa(pixels: PixelFormat) -> FrameFormat {
-    match pixels {
-        PixelFormat::Rgb8 => FrameFormat::RAWRGB,
-        PixelFormat::Bgr8 => FrameFormat::RAWBGR,
-        PixelFormat::Yuyv => FrameFormat::YUYV,
-        PixelFormat::Nv12 => FrameFormat::NV12,
-        PixelFormat::Grey => FrameFormat::GRAY,
-        PixelFormat::Mjpeg => FrameFormat::MJPEG,
+        PixelFormat::Rgb8 => Some(FrameFormat::RAWRGB),
+        PixelFormat::Bgr8 => Some(FrameFormat::RAWBGR),
+        PixelFormat::Yuyv => Some(FrameFormat::YUYV),
+        PixelFormat::Nv12 => Some(FrameFormat::NV12),
+        PixelFormat::Grey => Some(FrameFormat::GRAY),
+        PixelFormat::Mjpeg => Some(FrameFormat::MJPEG),
+        PixelFormat::Uyvy | PixelFormat::Yu12 | PixelFormat::Yv12 => None,
     }
 }
 
@@ -198,7 +194,7 @@ impl CaptureBackendTrait for V4l2Backend {
     ) -> Result<HashMap<Resolution, Vec<u32>>, NokhwaError> {
         let modes = self.device.modes(Wanted::default()).map_err(property_error)?;
         let mut list: HashMap<Resolution, Vec<u32>> = HashMap::new();
-        for mode in modes.iter().filter(|mode| mode.code.pixel_format().map(to_nokhwa) == Some(fourcc)) {
+        for mode in modes.iter().filter(|mode| mode.code.pixel_format().and_then(to_nokhwa) == Some(fourcc)) {
             let rates = list.entry(resolution(mode)).or_default();
             if !rates.contains(&whole(mode.rate)) {
                 rates.push(whole(mode.rate));
@@ -210,7 +206,7 @@ impl CaptureBackendTrait for V4l2Backend {
     fn compatible_fourcc(&mut self) -> Result<Vec<FrameFormat>, NokhwaError> {
         let modes = self.device.modes(Wanted::default()).map_err(property_error)?;
         let mut known: Vec<FrameFormat> =
-            modes.iter().filter_map(|mode| mode.code.pixel_format().map(to_nokhwa)).collect();
+            modes.iter().filter_map(|mode| mode.code.pixel_format().and_then(to_nokhwa)).collect();
         known.sort();
         known.dedup();
         Ok(known)
@@ -233,7 +229,11 @@ impl CaptureBackendTrait for V4l2Backend {
     }
 
     fn frame_format(&self) -> FrameFormat {
-        to_nokhwa(self.pixels)
+        // Of what nokhwa has no name for, the nearest that it has; `frame` refuses those.
+        to_nokhwa(self.pixels).unwrap_or(match self.pixels {
+            PixelFormat::Uyvy => FrameFormat::YUYV,
+            _ => FrameFormat::NV12,
+        })
     }
 
     fn set_frame_format(&mut self, fourcc: FrameFormat) -> Result<(), NokhwaError> {
@@ -265,7 +265,11 @@ impl CaptureBackendTrait for V4l2Backend {
     }
 
     fn frame(&mut self) -> Result<Buffer, NokhwaError> {
-        let (resolution, format) = (self.resolution(), self.frame_format());
+        // A buffer of nokhwa's says neither stride nor these formats, and would be read wrongly.
+        let plain = self.pixels.row_bytes(self.mode.width);
+        let is_plain = self.layout.get().is_some_and(|layout| layout.stride == plain);
+        let Some(format) = to_nokhwa(self.pixels).filter(|_| is_plain) else { return unsupported() };
+        let resolution = self.resolution();
         Ok(Buffer::new(resolution, &self.frame_raw()?, format))
     }
 
@@ -300,7 +304,12 @@ mod tests {
 
     /// Our capture on a fake driver, behind nokhwa's camera, as a source.
     fn live(code: [u8; 4], scripts: Vec<Script>) -> Result<Live, CameraError> {
-        let driver = FakeDriver { code, scripts: RefCell::new(scripts.into()) };
+        padded(code, 0, scripts)
+    }
+
+    /// With so many bytes from row to row.
+    fn padded(code: [u8; 4], stride: usize, scripts: Vec<Script>) -> Result<Live, CameraError> {
+        let driver = FakeDriver { code, stride, scripts: RefCell::new(scripts.into()) };
         let timeout = Duration::from_millis(700);
         Live::on(V4l2Backend::on(Box::new(driver), Wanted::default(), timeout).unwrap())
     }
@@ -340,6 +349,52 @@ mod tests {
             matches!(&stalled, CameraError::Stalled { device, waited_ms: 700 } if device == "/dev/fake");
         assert!(is_stall && stalled.kind() == ErrorKind::Camera, "{stalled}");
         assert!(stalled.to_string().contains("no frame for 700 ms"));
+    }
+
+    /// A frame of 16 x 16 pixels whose planes have `rows` and strides; padding is what no pixel may show.
+    fn planes(planes: &[(usize, usize, usize, u8)]) -> Script {
+        let mut bytes = Vec::new();
+        for &(rows, row, stride, value) in planes {
+            let with_padding = [vec![value; row], vec![0xee; stride - row]].concat();
+            bytes.extend(with_padding.repeat(rows));
+        }
+        let filled = super::super::stream::Filled { used: bytes.len(), ..good(0) };
+        Ok(FakeQueue { later: [vec![Ok(filled)]].into(), bytes, ..FakeQueue::default() })
+    }
+
+    #[test]
+    fn padded_rows_and_formats_that_nokhwa_does_not_name_are_read_as_the_driver_lays_them() {
+        let red = |seen: [u8; 3]| seen[0] > 250 && seen[1] < 5 && seen[2] < 5;
+        for stride in [0, 16, 24, 64] {
+            let luma = stride.max(16);
+            let half = luma / 2;
+            let y = (16, 16, luma, 81);
+            let (u, v) = ((8, 8, half, 90), (8, 8, half, 240));
+            for (code, script) in [(*b"YU12", planes(&[y, u, v])), (*b"YV12", planes(&[y, v, u]))] {
+                let mut out = RgbImage::new();
+                padded(code, stride, vec![script]).unwrap().next_frame(&mut out).unwrap();
+                for (x, y) in [(0, 0), (15, 0), (0, 15), (15, 15)] {
+                    assert!(red(out.view().pixel(x, y)), "{code:?} {stride}");
+                }
+            }
+            let mut out = RgbImage::new();
+            let grey = planes(&[(16, 16, luma, 7)]);
+            padded(*b"GREY", stride, vec![grey]).unwrap().next_frame(&mut out).unwrap();
+            assert!(out.data_mut().iter().all(|value| *value == 7));
+        }
+        let short = planes(&[(16, 16, 24, 81), (8, 8, 12, 90), (7, 8, 12, 240)]);
+        let error = padded(*b"YU12", 24, vec![short]).unwrap().next_frame(&mut RgbImage::new()).unwrap_err();
+        assert!(matches!(error, CameraError::Frame(_)), "{error}");
+    }
+
+    #[test]
+    fn what_a_buffer_of_nokhwas_cannot_say_is_refused_there() {
+        for (code, stride, is_plain) in [(*b"UYVY", 0, false), (*b"GREY", 24, false), (*b"GREY", 16, true)] {
+            let scripts = RefCell::new([planes(&[(16, 32, 32, 1)])].into());
+            let driver = Box::new(FakeDriver { code, stride, scripts });
+            let mut backend = V4l2Backend::on(driver, Wanted::default(), Duration::from_millis(700)).unwrap();
+            assert_eq!(backend.frame().is_ok(), is_plain, "{code:?} {stride}");
+        }
     }
 
     #[test]

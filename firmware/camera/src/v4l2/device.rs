@@ -101,8 +101,9 @@ impl Driver for Device {
         Ok(modes)
     }
 
-    fn set(&self, mode: &Mode) -> Result<(Mode, usize), CameraError> {
-        let set = sys::set_format(self.fd(), mode.code, mode.width, mode.height);
+    fn set(&self, mode: &Mode, stride: u32) -> Result<(Mode, usize), CameraError> {
+        let asked = Agreed { code: mode.code, width: mode.width, height: mode.height, stride };
+        let set = sys::set_format(self.fd(), asked);
         let Agreed { code, width, height, stride } = set.map_err(self.failed("setting the format"))?;
         // Many drivers have one rate and refuse to be asked; that is no error.
         let rate = mode.rate.and_then(|rate| sys::set_rate(self.fd(), rate).ok()).or(mode.rate);

@@ -13,8 +13,9 @@ pub(super) trait Driver: std::fmt::Debug {
     /// one nearest to `wanted`. Of the other formats, the name alone.
     fn modes(&self, wanted: Wanted) -> Result<Vec<Mode>, CameraError>;
 
-    /// Sets format and rate; returns what the driver made of them, and the bytes from row to row.
-    fn set(&self, mode: &Mode) -> Result<(Mode, usize), CameraError>;
+    /// Sets format and rate, and asks for so many bytes from row to row (0: as the driver likes); returns what the
+    /// driver made of them.
+    fn set(&self, mode: &Mode, stride: u32) -> Result<(Mode, usize), CameraError>;
 
     /// Starts the flow of frames, which lasts until the queue is dropped.
     fn start(&self) -> Result<Box<dyn Queue>, CameraError>;

@@ -64,6 +64,8 @@ pub(super) const fn good(index: usize) -> Filled {
 #[derive(Debug)]
 pub(super) struct FakeDriver {
     pub(super) code: [u8; 4],
+    /// Bytes from row to row; 0: it does not say.
+    pub(super) stride: usize,
     pub(super) scripts: RefCell<VecDeque<Result<FakeQueue, CameraError>>>,
 }
 
@@ -76,8 +78,8 @@ impl Driver for FakeDriver {
         Ok(vec![Mode { code: FourCc::new(self.code), width: 16, height: 16, rate: None }])
     }
 
-    fn set(&self, mode: &Mode) -> Result<(Mode, usize), CameraError> {
-        Ok((*mode, 0))
+    fn set(&self, mode: &Mode, _: u32) -> Result<(Mode, usize), CameraError> {
+        Ok((*mode, self.stride))
     }
 
     fn start(&self) -> Result<Box<dyn Queue>, CameraError> {

@@ -28,11 +28,14 @@ impl std::fmt::Display for FourCc {
 }
 
 /// Colour, the cheapest to convert first; then grey. `JPEG` is what some drivers call motion JPEG.
-const FORMATS: [(FourCc, PixelFormat); 7] = [
+const FORMATS: [(FourCc, PixelFormat); 10] = [
     (FourCc::new(*b"RGB3"), PixelFormat::Rgb8),
     (FourCc::new(*b"BGR3"), PixelFormat::Bgr8),
     (FourCc::new(*b"YUYV"), PixelFormat::Yuyv),
+    (FourCc::new(*b"UYVY"), PixelFormat::Uyvy),
     (FourCc::new(*b"NV12"), PixelFormat::Nv12),
+    (FourCc::new(*b"YU12"), PixelFormat::Yu12),
+    (FourCc::new(*b"YV12"), PixelFormat::Yv12),
     (FourCc::new(*b"MJPG"), PixelFormat::Mjpeg),
     (FourCc::new(*b"JPEG"), PixelFormat::Mjpeg),
     (FourCc::new(*b"GREY"), PixelFormat::Grey),
@@ -47,12 +50,16 @@ pub struct Wanted {
     pub height: u32,
     /// Frames a second; need not be whole.
     pub rate: f64,
+    /// This format and no other; `None`: any that can be converted.
+    pub format: Option<PixelFormat>,
+    /// Bytes from row to row that the driver is asked for, which may give more or fewer; 0: as it likes.
+    pub stride: u32,
 }
 
 impl Default for Wanted {
     /// 640 x 480 at 30 a second: every camera has it, and a face at arm's length is some 100 pixels wide.
     fn default() -> Self {
-        Self { width: 640, height: 480, rate: 30.0 }
+        Self { width: 640, height: 480, rate: 30.0, format: None, stride: 0 }
     }
 }
 
@@ -82,7 +89,8 @@ pub(super) struct Mode {
 /// The mode nearest in size to what is wanted; of those, colour before grey, then the nearest rate, then the
 /// cheapest to convert. `None` where no mode can be converted.
 pub(super) fn choose(offered: &[Mode], wanted: Wanted) -> Option<Mode> {
-    let usable = offered.iter().filter(|mode| mode.code.pixel_format().is_some());
+    let is_wanted = |format: PixelFormat| wanted.format.is_none_or(|only| only == format);
+    let usable = offered.iter().filter(|mode| mode.code.pixel_format().is_some_and(is_wanted));
     let distance = |mode: &Mode| mode.width.abs_diff(wanted.width) + mode.height.abs_diff(wanted.height);
     let is_grey = |mode: &Mode| mode.code.pixel_format() == Some(PixelFormat::Grey);
     let off_rate = |mode: &Mode| (mode.rate.map_or(0.0, Rate::per_second) - wanted.rate).abs();
@@ -117,10 +125,12 @@ mod tests {
         ];
         assert_eq!(choose(&all, wanted), Some(all[5]), "the same rate, but cheaper");
         assert_eq!(choose(&all[..5], wanted), Some(all[3]));
+        let only = |format| choose(&all, Wanted { format: Some(format), ..wanted });
+        assert_eq!((only(PixelFormat::Grey), only(PixelFormat::Uyvy)), (Some(all[1]), None));
         assert_eq!(choose(&all, Wanted { rate: 7.5, ..wanted }), Some(all[2]), "a rate need not be whole");
         assert_eq!(choose(&all[..2], wanted), Some(all[1]));
         assert_eq!(choose(&all[..1], wanted), None);
-        assert_eq!(choose(&all, Wanted { width: 1920, height: 1080, rate: 60.0 }), Some(all[4]));
+        assert_eq!(choose(&all, Wanted { width: 1920, height: 1080, rate: 60.0, ..wanted }), Some(all[4]));
     }
 
     #[test]

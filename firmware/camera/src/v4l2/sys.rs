@@ -199,7 +199,7 @@ pub(super) fn rate(
     }))
 }
 
-/// Format, size and bytes from row to row that the driver agreed to.
+/// Format, size and bytes from row to row; asked for, or agreed to by the driver.
 pub(super) struct Agreed {
     pub(super) code: FourCc,
     pub(super) width: u32,
@@ -207,8 +207,9 @@ pub(super) struct Agreed {
     pub(super) stride: u32,
 }
 
-/// Asks for a format; the driver may answer with a near one.
-pub(super) fn set_format(fd: BorrowedFd<'_>, code: FourCc, width: u32, height: u32) -> Result<Agreed, Errno> {
+/// Asks for a format, and for a stride of 0 where the driver is to choose it; the driver may answer with near ones.
+pub(super) fn set_format(fd: BorrowedFd<'_>, asked: Agreed) -> Result<Agreed, Errno> {
+    let Agreed { code, width, height, stride } = asked;
     let mut value = Format {
         kind: CAPTURE,
         padding: [0; UNION_PADDING],
@@ -216,7 +217,7 @@ pub(super) fn set_format(fd: BorrowedFd<'_>, code: FourCc, width: u32, height: u
         height,
         code: code.0,
         field: FIELD_NONE,
-        bytes_per_line: 0,
+        bytes_per_line: stride,
         rest: [0; 45],
     };
     update::<SET_FORMAT, _>(fd, &mut value)?;
