@@ -331,6 +331,7 @@ fn a_recorded_visit_replays_exactly_and_shows_what_another_threshold_would_do() 
     gallery.enrol(&barack(), &views.templates, 0).unwrap();
 
     let rules = Rules { thresholds, policy: Policy::default() };
+    // Six frames of the enrolled man, a tenth of a second apart, are as long as a policy asks for.
     let mut lines = vec![TraceLine::HEADER, TraceLine::Rules(rules)];
     for (index, frame) in visit(&real).iter().enumerate() {
         let now = Millis(index as u64 * 100);

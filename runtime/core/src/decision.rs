@@ -39,12 +39,16 @@ pub enum RetryReason {
     TurnToCamera,
     /// Too little light on the face.
     TooDark,
-    /// Too much light, or light from behind.
+    /// Too much light on the face.
     TooBright,
+    /// The face is dark before a surround that is much brighter.
+    LightFromBehind,
     /// Out of focus or moving.
     HoldStill,
     /// Not the person of the pictures before.
     SomebodyElse,
+    /// Nobody showed yet that they want to be let in: too far off, passing by, or looking elsewhere.
+    ShowIntent,
     /// More frames must agree.
     Looking,
 }
@@ -75,9 +79,11 @@ impl RetryReason {
             Self::TooFar => "come closer",
             Self::TurnToCamera => "turn to the camera",
             Self::TooDark => "too dark",
-            Self::TooBright => "too bright or light from behind",
+            Self::TooBright => "too bright",
+            Self::LightFromBehind => "light from behind: turn around or light the face",
             Self::HoldStill => "blurred, hold still",
             Self::SomebodyElse => "not the person of the pictures before",
+            Self::ShowIntent => "come closer and look at the camera",
             Self::Looking => "keep looking",
         }
     }
