@@ -416,7 +416,11 @@ fn a_camera_that_is_mounted_on_its_side_recognises_once_the_settings_say_so() {
     enrol(&mut first, real.photo("obama.jpg"));
     assert!(!decisions(&run(&mut first, frames.clone(), Queue::new().1, None, |_| {})).contains(&"granted"));
     drop(first);
-    std::fs::write(home.join("settings.toml"), "rotate = 90\nmirror = true\n").unwrap();
+    std::fs::write(
+        home.join("settings.toml"),
+        "rotate = 90\nmirror = true\npolicy.intent.required = false\n",
+    )
+    .unwrap();
     let lines = run(&mut device(&home, &real.pack), frames, Queue::new().1, None, |_| {});
     assert_eq!(decisions(&lines)[2], "granted", "{lines:?}");
 }
