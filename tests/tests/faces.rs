@@ -48,7 +48,7 @@ fn nobody_guesses_which_of_two_is_meant_and_an_enrolment_takes_neither() {
     };
     let (outcome, _) = ask(&mut device(&home, &real.pack), &enrol(real.photo("obama.jpg")));
     assert_eq!(outcome.unwrap(), Outcome::Done);
-    let beside = scene(&real, folder.path(), "beside.png", [("obama2.jpg", 350), ("biden.jpg", 350)]);
+    let beside = scene(&real, folder.path(), "beside.png", [("obama2.jpg", 250), ("biden.jpg", 350)]);
     let behind = scene(&real, folder.path(), "behind.png", [("biden.jpg", 160), ("obama2.jpg", 350)]);
 
     let said = asked(&home, &real, &identify(&beside));

@@ -99,7 +99,7 @@ fn whoever_crosses_the_frame_is_not_let_in_and_whoever_comes_waits_half_a_second
             f64::from(frames) / 10.0
         );
         walked_in += without.len();
-        assert_eq!(with, [], "{frames} frames, {side} pixels");
+        assert!(with.is_empty(), "{frames} frames, {side} pixels");
     }
     assert!(walked_in > 0, "nobody would have been let in without intent");
     let mut later = Vec::new();

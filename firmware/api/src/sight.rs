@@ -215,3 +215,28 @@ pub enum Advice {
         of: usize,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_read_back_with_the_setting_that_it_came_from() {
+        for (target, key) in [(Target::Fpir(0.01), "target_fpir"), (Target::Fmr(1e-5), "target_fmr")] {
+            let point = OperatingPoint {
+                fmr: 1e-5,
+                fmr_interval: [5e-6, 2e-5],
+                templates: 3,
+                fpir: None,
+                target,
+                is_met: true,
+            };
+            let text = serde_json::to_string(&point).unwrap();
+            assert!(text.contains(key), "{text}");
+            assert_eq!(serde_json::from_str::<OperatingPoint>(&text).unwrap(), point);
+            let sight = Sight { operating_point: Some(point), ..Sight::nothing() };
+            let text = serde_json::to_string(&sight).unwrap();
+            assert_eq!(serde_json::from_str::<Sight>(&text).unwrap(), sight);
+        }
+    }
+}

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use arcdoor_core::{
-    Candidates, Decision, Engines, Face, Faces, Millis, ModelId, Quality, Rect, RetryReason, Stage,
-    StageTimes, Template, Threshold,
+    Candidates, Decision, DenyReason, Engines, Face, Faces, Millis, ModelId, Quality, Rect, RetryReason,
+    Stage, StageTimes, Template, Threshold,
 };
 use arcdoor_frame::RgbView;
 use arcdoor_gallery::Gallery;
@@ -183,9 +183,12 @@ impl Recognizer {
         };
         let (state, outcome) = decide(state, &observation, now, rules);
         let threshold = *rules.thresholds.of(question.claim());
-        // Who shows no intent is told nothing, and neither is whoever reads the lines of `run`.
-        let is_silent =
-            matches!(outcome.decision, Decision::Retry { .. }) && !state.shows_intent(now, &rules.policy);
+        // Of whoever shows no intent nothing is told, neither here nor in the lines of `run`.
+        let is_open = matches!(
+            outcome.decision,
+            Decision::Retry { .. } | Decision::Denied { reason: DenyReason::LockedOut }
+        );
+        let is_silent = is_open && !state.shows_intent(now, &rules.policy);
         let candidates = if is_silent { Candidates::new() } else { comparison.candidates };
         let step =
             Step { faces, chosen, assessment, qualities, candidates, times, observation, outcome, threshold };
