@@ -335,6 +335,7 @@ fn a_recorded_visit_replays_exactly_and_shows_what_another_threshold_would_do() 
     gallery.enrol(&barack(), &views.templates, 0).unwrap();
 
     let rules = Rules { thresholds, policy: Policy::default() };
+    // Six frames of the enrolled man, a tenth of a second apart, are as long as a policy asks for.
     let mut lines = vec![TraceLine::HEADER, TraceLine::Rules(rules)];
     for (index, frame) in visit(&real).iter().enumerate() {
         let now = Millis(index as u64 * 100);
@@ -419,7 +420,11 @@ fn a_camera_that_is_mounted_on_its_side_recognises_once_the_settings_say_so() {
     enrol(&mut first, real.photo("obama.jpg"));
     assert!(!decisions(&run(&mut first, frames.clone(), Queue::new().1, None, |_| {})).contains(&"granted"));
     drop(first);
-    std::fs::write(home.join("settings.toml"), "rotate = 90\nmirror = true\n").unwrap();
+    std::fs::write(
+        home.join("settings.toml"),
+        "rotate = 90\nmirror = true\npolicy.intent.required = false\n",
+    )
+    .unwrap();
     let lines = run(&mut device(&home, &real.pack), frames, Queue::new().1, None, |_| {});
     assert_eq!(decisions(&lines)[2], "granted", "{lines:?}");
 }

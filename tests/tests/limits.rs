@@ -35,11 +35,13 @@ fn the_page_says_what_the_constants_say() {
         .map(|line| line.split(" | ").collect())
         .collect();
     let image = ImageLimits::default();
-    let said: [(&str, &[usize]); 36] = [
+    let said: [(&str, &[usize]); 38] = [
         ("an encoded photo", &[image.max_bytes >> 20, image.max_side as usize, image.max_pixels as usize]),
         ("scans of a JPEG", &[MAX_SCANS]),
         ("photos in one request", &[MAX_PHOTOS]),
         ("faces in one frame", &[limits::MAX_FACES]),
+        ("faces of a frame whose quality", &[arcdoor_pipeline::MOST_ASSESSED]),
+        ("time that a face must stay", &[arcdoor_pipeline::MAX_HOLD_MS as usize]),
         ("values of a template", &[limits::MAX_DIMENSION]),
         ("templates of a subject", &[limits::MAX_TEMPLATES_PER_SUBJECT]),
         ("subjects of a gallery", &[MAX_SUBJECTS]),

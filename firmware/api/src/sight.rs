@@ -1,7 +1,7 @@
 //! What was observed and decided on one image: a photo or a frame.
 
 use arcdoor_core::{
-    Basis, Decision, DenyReason, Engines, Quality, QualityPart, RetryReason, StageTimes, SubjectId,
+    Basis, Decision, DenyReason, Engines, Quality, QualityPart, Rect, RetryReason, StageTimes, SubjectId,
     SubjectName,
 };
 use serde::{Deserialize, Serialize};
@@ -61,6 +61,52 @@ impl Reason {
     }
 }
 
+/// What a threshold means: the rates that it stands for, where they come from, and what was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OperatingPoint {
+    /// The false match rate of one comparison: the share of the calibration's impostor pairs at or above the threshold.
+    pub fmr: f64,
+    /// Its 95 % interval, lower and upper end; between two rows of the calibration, from the stricter one's lower end to
+    /// the laxer one's upper.
+    pub fmr_interval: [f64; 2],
+    /// Templates that one face is compared with.
+    pub templates: usize,
+    /// The share of strangers that may be taken for somebody at a gallery of so many; none for one claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fpir: Option<f64>,
+    /// What the threshold was made for.
+    #[serde(flatten)]
+    pub target: Target,
+    /// Whether the target is met; if not, the pack's calibration does not reach so far.
+    pub is_met: bool,
+}
+
+/// The setting that a threshold comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Target {
+    /// A rate of false positives at the whole gallery.
+    #[serde(rename = "target_fpir")]
+    Fpir(f64),
+    /// A rate of false matches of one comparison.
+    #[serde(rename = "target_fmr")]
+    Fmr(f64),
+}
+
+/// One face of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SeenFace {
+    /// Its box, in pixels of the image; it may reach beyond.
+    #[serde(rename = "box")]
+    pub rect: Rect,
+    /// The detector's own score, higher is surer.
+    pub detector_score: f32,
+    /// Whether landmarks confirm it; others are never decided about.
+    pub is_confirmed: bool,
+    /// How good it is; assessed for the chosen face and the widest of the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Quality>,
+}
+
 /// What was observed and decided on one image: a photo or a frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sight {
@@ -77,6 +123,15 @@ pub struct Sight {
     /// What that threshold rests on; left out of JSON where it was counted.
     #[serde(default, skip_serializing_if = "Basis::is_counted")]
     pub threshold_basis: Basis,
+    /// What the threshold means; with photos and requests only, not with every frame of the loop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operating_point: Option<OperatingPoint>,
+    /// Every face, best detector score first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub each_face: Vec<SeenFace>,
+    /// Which of them was decided about, from 0; none where no face is clearly in front.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<usize>,
     /// What was decided.
     pub decision: Verdict,
     /// Why, where it was not granted.
@@ -99,6 +154,9 @@ impl Sight {
             score: None,
             threshold: 1.0,
             threshold_basis: Basis::Counted,
+            operating_point: None,
+            each_face: Vec::new(),
+            chosen: None,
             decision: Verdict::Retry,
             reason: Some(Reason::Retry(RetryReason::Looking)),
             engine: None,
@@ -156,4 +214,29 @@ pub enum Advice {
         /// How many views were compared.
         of: usize,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_read_back_with_the_setting_that_it_came_from() {
+        for (target, key) in [(Target::Fpir(0.01), "target_fpir"), (Target::Fmr(1e-5), "target_fmr")] {
+            let point = OperatingPoint {
+                fmr: 1e-5,
+                fmr_interval: [5e-6, 2e-5],
+                templates: 3,
+                fpir: None,
+                target,
+                is_met: true,
+            };
+            let text = serde_json::to_string(&point).unwrap();
+            assert!(text.contains(key), "{text}");
+            assert_eq!(serde_json::from_str::<OperatingPoint>(&text).unwrap(), point);
+            let sight = Sight { operating_point: Some(point), ..Sight::nothing() };
+            let text = serde_json::to_string(&sight).unwrap();
+            assert_eq!(serde_json::from_str::<Sight>(&text).unwrap(), sight);
+        }
+    }
 }

@@ -39,8 +39,10 @@ pub enum RetryReason {
     TurnToCamera,
     /// Too little light on the face.
     TooDark,
-    /// Too much light, or light from behind.
+    /// Too much light on the face.
     TooBright,
+    /// The face is dark before a surround that is much brighter.
+    LightFromBehind,
     /// Out of focus or moving.
     HoldStill,
     /// The face lies on its side or upside down, or was not found where it is.
@@ -51,6 +53,8 @@ pub enum RetryReason {
     NotClear,
     /// At an enrolment: matches none of the views that were taken before it.
     SomebodyElse,
+    /// Nobody showed yet that they want to be let in: too far off, passing by, or looking elsewhere.
+    ShowIntent,
     /// More frames must agree.
     Looking,
 }
@@ -81,12 +85,14 @@ impl RetryReason {
             Self::TooFar => "come closer",
             Self::TurnToCamera => "turn to the camera",
             Self::TooDark => "too dark",
-            Self::TooBright => "too bright or light from behind",
+            Self::TooBright => "too bright",
+            Self::LightFromBehind => "light from behind: turn around or light the face",
             Self::HoldStill => "blurred, hold still",
             Self::HoldUpright => "hold the head, or the photo, upright",
             Self::Covered => "take off mask, glasses or hood",
             Self::NotClear => "face does not show clearly: look at the camera, in even light",
             Self::SomebodyElse => "not the person of the earlier images",
+            Self::ShowIntent => "come closer and look at the camera",
             Self::Looking => "keep looking",
         }
     }

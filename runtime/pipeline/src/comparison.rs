@@ -3,6 +3,7 @@
 use arcdoor_core::{Candidate, Candidates, Rect, Score, Template};
 use arcdoor_gallery::{Gallery, GalleryError};
 
+use crate::intent::Stance;
 use crate::observation::Observation;
 use crate::question::Question;
 
@@ -34,9 +35,9 @@ impl Comparison {
     }
 
     /// What decisions need of it, for a face at `rect`.
-    pub(crate) fn observation(&self, rect: Rect, question: Question) -> Observation {
+    pub(crate) fn observation(&self, rect: Rect, stance: Stance, question: Question) -> Observation {
         let contenders = self.candidates.iter().take(2).copied().collect();
-        Observation::Face { rect, claim: question.claim(), contenders, impostor: self.impostor }
+        Observation::Face { rect, stance, claim: question.claim(), contenders, impostor: self.impostor }
     }
 }
 
@@ -44,6 +45,7 @@ impl Comparison {
 mod tests {
     use super::*;
     use crate::decide::{Rules, decide};
+    use crate::intent::Intent;
     use crate::policy::{Fields, Policy};
     use crate::state::State;
     use crate::thresholds::Thresholds;
@@ -77,7 +79,8 @@ mod tests {
             calibration_id: CalibrationId::new([0; 16]),
             basis: Basis::Counted,
         };
-        let fields = Fields { agree: 2, of: 3, lockout: None, ..Fields::default() };
+        let intent = Intent::NOT_REQUIRED;
+        let fields = Fields { agree: 2, of: 3, lockout: None, intent, ..Fields::default() };
         let thresholds = Thresholds::new(threshold, threshold, threshold).unwrap();
         Rules { thresholds, policy: Policy::new(fields).unwrap() }
     }
@@ -96,7 +99,8 @@ mod tests {
 
         fn step(&mut self, gallery: &Gallery) -> Decision {
             let comparison = Comparison::new(gallery, &template([1.0, 0.0]), self.question).unwrap();
-            let seen = comparison.observation(Rect::new(0.0, 0.0, 100.0, 100.0), self.question);
+            let rect = Rect::new(0.0, 0.0, 100.0, 100.0);
+            let seen = comparison.observation(rect, Stance::new(&rect, 640, 0.0, 0.0), self.question);
             self.now = self.now.plus(100);
             let outcome;
             (self.state, outcome) = decide(&self.state, &seen, self.now, &rules());

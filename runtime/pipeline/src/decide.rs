@@ -27,6 +27,10 @@ pub struct Rules {
 /// is denied once `of` looks named nobody often enough. An attempt whose face is gone before that is told of with the
 /// next frame ([`Outcome::before`]). During a lockout nobody is granted.
 ///
+/// Where the policy requires [`Intent`](crate::Intent), a face is granted or denied only in a frame in which it has shown
+/// intent for long enough, and without a break. Until then every look is a retry, whomever it names; and an attempt is
+/// one, to be denied and counted, from the beginning of the hold on that was long enough.
+///
 /// A claim changes two things and no other rule: scores are held against `thresholds.verify` in place of
 /// `thresholds.identify`, and nobody but the claimed subject can be named.
 #[must_use]
@@ -38,18 +42,27 @@ pub fn decide(state: &State, observation: &Observation, now: Millis, rules: &Rul
         state.count(reason, now, fields);
     }
     let (decision, ends_attempt) = match observation {
-        Observation::Nobody { reason } => (Decision::Retry { reason: *reason }, false),
-        _ if state.is_locked_out(now) => (Decision::Denied { reason: DenyReason::LockedOut }, false),
-        Observation::Unclear { rect, reason } => {
-            state.follow(*rect, None, now);
+        Observation::Nobody { reason } => {
+            state.lose_sight();
             (Decision::Retry { reason: *reason }, false)
         }
-        Observation::Face { rect, claim, contenders, impostor } => {
+        _ if state.is_locked_out(now) => (Decision::Denied { reason: DenyReason::LockedOut }, false),
+        Observation::Unclear { rect, stance, reason } => {
+            state.follow(*rect, None, now).attend(stance, now, &fields.intent);
+            (Decision::Retry { reason: *reason }, false)
+        }
+        Observation::Face { rect, stance, claim, contenders, impostor } => {
             let threshold = rules.thresholds.of(*claim);
             let vote = vote(*claim, contenders, *impostor, threshold, fields.margin);
             let track = state.follow(*rect, *claim, now);
+            track.attend(stance, now, &fields.intent);
             track.look(vote, now, fields);
-            judge(track, vote, threshold, fields)
+            match track.intends(now, &fields.intent) {
+                true => judge(track, vote, threshold, fields),
+                // Whatever the look named, this says nothing of it.
+                false if track.is_held() => (Decision::Retry { reason: RetryReason::Looking }, false),
+                false => (Decision::Retry { reason: RetryReason::ShowIntent }, false),
+            }
         }
     };
     if let (Decision::Denied { reason }, true) = (decision, ends_attempt) {

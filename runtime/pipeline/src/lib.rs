@@ -10,12 +10,13 @@
 //!
 //! `decide` is pure: a recorded trace ([`TraceLine`]) is decided again, bit for bit, by [`Replay`].
 //!
-//! A face that is observed in three frames, and named by each of them, is granted with the third:
+//! A face that is observed in three frames, named by each of them, and that stays before the camera and looks at it, is
+//! granted with the third:
 //!
 //! ```
 //! use arcdoor_core::{Basis, CalibrationId, Candidate, Decision, Fmr, Millis, ModelId, Rect, Score};
 //! use arcdoor_core::{SubjectId, Threshold};
-//! use arcdoor_pipeline::{Observation, Policy, Rules, State, Thresholds, decide};
+//! use arcdoor_pipeline::{Observation, Policy, Rules, Stance, State, Thresholds, decide};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // In a device, all of this comes from the pack's calibration.
@@ -28,10 +29,11 @@
 //! let rules = Rules { thresholds, policy: Policy::default() };
 //!
 //! let (mut state, mut decisions) = (State::default(), Vec::new());
-//! for (now_ms, score) in [(0, 0.61), (100, 0.72), (200, 0.66)] {
+//! for (now_ms, score) in [(0, 0.61), (200, 0.72), (400, 0.66)] {
 //!     let candidate = Candidate { subject: SubjectId(7), score: Score(score) };
 //!     let observation = Observation::Face {
 //!         rect: Rect::new(200.0, 120.0, 160.0, 160.0),
+//!         stance: Stance { x: 0.44, width: 0.25, yaw_deg: 3.0, pitch_deg: -5.0 },
 //!         claim: None,
 //!         contenders: [candidate].into_iter().collect(),
 //!         impostor: None,
@@ -47,11 +49,13 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod choice;
 mod comparison;
 mod decide;
 mod denials;
 mod enrolment;
 mod error;
+mod intent;
 mod observation;
 mod outcome;
 mod plan;
@@ -64,10 +68,12 @@ mod thresholds;
 mod trace;
 mod track;
 
+pub use choice::FaceChoice;
 pub use decide::{Rules, decide};
 pub use denials::LockoutState;
 pub use enrolment::{Enrolment, EnrolmentRefused, EnrolmentStep, Finished};
 pub use error::PipelineError;
+pub use intent::{Intent, IntentError, MAX_HOLD_MS, Stance};
 pub use observation::{Contenders, Observation};
 pub use outcome::Outcome;
 pub use plan::{Plan, Purpose};
@@ -75,7 +81,7 @@ pub use policy::{
     Fields, Lockout, MAX_DENIALS, MAX_WINDOW, MAX_WINDOW_MS, MIN_WINDOW_MS, Policy, PolicyError,
 };
 pub use question::Question;
-pub use recognizer::{Recognizer, Step, View};
+pub use recognizer::{MOST_ASSESSED, Qualities, Recognizer, Step, View};
 pub use replay::Replay;
 pub use state::State;
 pub use thresholds::{ForeignThreshold, Thresholds};

@@ -3,6 +3,8 @@
 use arcdoor_core::{Candidate, Rect, RetryReason, Score, SubjectId};
 use serde::{Deserialize, Serialize};
 
+use crate::intent::Stance;
+
 /// The candidates that a decision looks at: the best, and the one that may contest it.
 pub type Contenders = heapless::Vec<Candidate, 2>;
 
@@ -19,6 +21,8 @@ pub enum Observation {
     Unclear {
         /// The face's box, in frame pixels.
         rect: Rect,
+        /// How near it is, and which way it looks.
+        stance: Stance,
         /// What the person can do about it.
         reason: RetryReason,
     },
@@ -26,6 +30,8 @@ pub enum Observation {
     Face {
         /// The face's box, in frame pixels.
         rect: Rect,
+        /// How near it is, and which way it looks.
+        stance: Stance,
         /// The subject that the face is claimed to be; none where the whole gallery was searched.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         claim: Option<SubjectId>,
@@ -45,10 +51,10 @@ impl Observation {
         let is_finite = |rect: &Rect| [rect.x, rect.y, rect.w, rect.h].iter().all(|side| side.is_finite());
         match self {
             Self::Nobody { .. } => true,
-            Self::Unclear { rect, .. } => is_finite(rect),
-            Self::Face { rect, contenders, impostor, .. } => {
+            Self::Unclear { rect, stance, .. } => is_finite(rect) && stance.is_finite(),
+            Self::Face { rect, stance, contenders, impostor, .. } => {
                 let scores = contenders.iter().map(|contender| contender.score).chain(*impostor);
-                is_finite(rect) && scores.into_iter().all(|score| score.0.is_finite())
+                is_finite(rect) && stance.is_finite() && scores.into_iter().all(|score| score.0.is_finite())
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::intent::{Intent, IntentError};
+
 /// The longest window that votes are kept for, in frames.
 pub const MAX_WINDOW: usize = 16;
 /// The most attempts without a grant that a lockout may wait for.
@@ -43,6 +45,9 @@ pub enum PolicyError {
     /// The number of denials is out of range.
     #[error("lockout.after = {0} cannot be; it lies within 1 to {MAX_DENIALS}")]
     Lockout(u8),
+    /// The intent that it asks for is out of range.
+    #[error(transparent)]
+    Intent(#[from] IntentError),
 }
 
 /// The rules of [`decide`](crate::decide). As a table of a settings file, every key has a default.
@@ -71,14 +76,25 @@ pub struct Fields {
     /// When repeated denials lock recognition; without it there is no lockout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lockout: Option<Lockout>,
+    /// What a face must show before it may be granted.
+    pub intent: Intent,
 }
 
 impl Default for Fields {
     /// For a door: three of five frames agree, within three seconds, so that a board of one frame a second still
-    /// grants; five denials within a minute lock out for half a minute.
+    /// grants; five denials within a minute lock out for half a minute; and the face stays before the camera, and looks at
+    /// it.
     fn default() -> Self {
         let lockout = Some(Lockout { after: 5, within_ms: 60_000, for_ms: 30_000 });
-        Self { agree: 3, of: 5, window_ms: 3_000, gap_ms: 1_000, margin: 0.02, lockout }
+        Self {
+            agree: 3,
+            of: 5,
+            window_ms: 3_000,
+            gap_ms: 1_000,
+            margin: 0.02,
+            lockout,
+            intent: Intent::default(),
+        }
     }
 }
 
@@ -88,7 +104,7 @@ impl Policy {
     /// # Errors
     /// When a value is out of its range.
     pub fn new(fields: Fields) -> Result<Self, PolicyError> {
-        let Fields { agree, of, window_ms, margin, lockout, .. } = fields;
+        let Fields { agree, of, window_ms, margin, lockout, intent, .. } = fields;
         if agree == 0 || agree > of || usize::from(of) > MAX_WINDOW {
             return Err(PolicyError::Window { agree, of });
         }
@@ -98,6 +114,7 @@ impl Policy {
         if !(0.0..=1.0).contains(&margin) {
             return Err(PolicyError::Margin(margin));
         }
+        intent.check()?;
         match lockout {
             Some(Lockout { after, .. }) if after == 0 || usize::from(after) > MAX_DENIALS => {
                 Err(PolicyError::Lockout(after))
@@ -106,10 +123,18 @@ impl Policy {
         }
     }
 
-    /// One image decides by itself, and nothing locks out: for photos.
+    /// One image decides by itself, shows no intent, and nothing locks out: for photos.
     #[must_use]
     pub fn still() -> Self {
-        Self { fields: Fields { agree: 1, of: 1, lockout: None, ..Fields::default() } }
+        Self {
+            fields: Fields {
+                agree: 1,
+                of: 1,
+                lockout: None,
+                intent: Intent::NOT_REQUIRED,
+                ..Fields::default()
+            },
+        }
     }
 
     /// The keys, each within its range.

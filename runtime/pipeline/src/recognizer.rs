@@ -1,38 +1,44 @@
 //! The recognition path, frame by frame.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arcdoor_core::{
-    Candidates, Engines, Face, Faces, Millis, ModelId, Quality, Rect, RetryReason, Stage, StageTimes,
-    Template, Threshold,
+    Candidates, Decision, DenyReason, Engines, Face, Faces, Millis, ModelId, Quality, Rect, RetryReason,
+    Stage, StageTimes, Template, Threshold,
 };
 use arcdoor_frame::RgbView;
 use arcdoor_gallery::Gallery;
 use arcdoor_vision::quality::{Assessment, QualityGate};
 use arcdoor_vision::{DetectSettings, Vision};
 
+use crate::choice::FaceChoice;
 use crate::comparison::Comparison;
 use crate::decide::{Rules, decide};
 use crate::denials::LockoutState;
 use crate::error::PipelineError;
+use crate::intent::Stance;
 use crate::observation::Observation;
 use crate::outcome::Outcome;
 use crate::question::Question;
 use crate::state::State;
 
-/// A second face at least this wide, as a share of the widest one, stands beside it and not behind it.
-const BESIDE: f32 = 0.75;
+/// The most faces of a frame whose quality is assessed.
+pub const MOST_ASSESSED: usize = 4;
+
+/// Places among a frame's faces, each with that face's quality.
+pub type Qualities = heapless::Vec<(usize, Quality), MOST_ASSESSED>;
 
 /// A frame's decision with all that led to it.
 #[derive(Debug, Clone)]
 pub struct Step {
     /// All faces, best detector score first.
     pub faces: Faces,
-    /// The index of the face that was decided about: the widest with landmarks. `None` where no face has any, or
-    /// another one is nearly as wide.
+    /// The index of the face that was decided about, see [`FaceChoice`]; `None` where none may be.
     pub chosen: Option<usize>,
     /// That face's quality; `None` where none was chosen.
     pub assessment: Option<Assessment>,
+    /// The quality of that face and of the widest others that landmarks confirm.
+    pub qualities: Qualities,
     /// Subjects by score, best first; for a claim, the claimed subject alone; empty where nothing was compared.
     pub candidates: Candidates,
     /// How long each stage took.
@@ -54,6 +60,7 @@ pub type View = Result<(Template, Quality), RetryReason>;
 pub struct Recognizer {
     vision: Vision,
     detect: DetectSettings,
+    choice: FaceChoice,
     state: State,
     probe: Option<Template>,
 }
@@ -62,7 +69,14 @@ impl Recognizer {
     /// A recognizer that has seen nothing yet.
     #[must_use]
     pub fn new(vision: Vision, detect: DetectSettings) -> Self {
-        Self { vision, detect, state: State::default(), probe: None }
+        Self { vision, detect, choice: FaceChoice::default(), state: State::default(), probe: None }
+    }
+
+    /// Decides about this one of several faces. An enrolment takes a face that is alone, whatever is chosen here.
+    #[must_use]
+    pub const fn choosing(mut self, choice: FaceChoice) -> Self {
+        self.choice = choice;
+        self
     }
 
     /// Loads what frames of this size need, so that the first frame is as fast as the others.
@@ -147,24 +161,59 @@ impl Recognizer {
     ) -> Result<(Step, State), PipelineError> {
         self.probe = None;
         rules.thresholds.check(self.model_id())?;
-        let Observed { faces, chosen, assessment, face } = self.observe(frame, &QualityGate::recognise())?;
-        let start = Instant::now();
+        let Observed { faces, chosen, assessment, face } =
+            self.observe(frame, &QualityGate::recognise(), self.choice)?;
         let (mut comparison, mut times) = (Comparison::default(), *self.vision.times());
+        let start = Instant::now();
+        let qualities = self.qualities(frame, &faces, chosen.zip(assessment.map(|found| found.quality)));
+        let first = Duration::from_micros(times.us(Stage::Quality).into());
+        times.record(Stage::Quality, first + start.elapsed());
+        let start = Instant::now();
         let observation = match face {
             Found::Nobody(reason) => Observation::Nobody { reason },
-            Found::Unclear(rect, reason) => Observation::Unclear { rect, reason },
+            Found::Unclear(rect, reason) => {
+                Observation::Unclear { rect, stance: stance(&rect, frame, assessment.as_ref()), reason }
+            }
             Found::Face(rect, template) => {
                 comparison = Comparison::new(gallery, &template, question)?;
                 times.record(Stage::Match, start.elapsed());
                 self.probe = Some(template);
-                comparison.observation(rect, question)
+                comparison.observation(rect, stance(&rect, frame, assessment.as_ref()), question)
             }
         };
         let (state, outcome) = decide(state, &observation, now, rules);
         let threshold = *rules.thresholds.of(question.claim());
-        let candidates = comparison.candidates;
-        let step = Step { faces, chosen, assessment, candidates, times, observation, outcome, threshold };
+        // Of whoever shows no intent nothing is told, neither here nor in the lines of `run`.
+        let is_open = matches!(
+            outcome.decision,
+            Decision::Retry { .. } | Decision::Denied { reason: DenyReason::LockedOut }
+        );
+        let is_silent = is_open && !state.shows_intent(now, &rules.policy);
+        let candidates = if is_silent { Candidates::new() } else { comparison.candidates };
+        let step =
+            Step { faces, chosen, assessment, qualities, candidates, times, observation, outcome, threshold };
         Ok((step, state))
+    }
+
+    /// Assesses the widest faces beside the one that was assessed already.
+    fn qualities(
+        &mut self,
+        frame: RgbView<'_>,
+        faces: &[Face],
+        known: Option<(usize, Quality)>,
+    ) -> Qualities {
+        let width = |index: &usize| faces[*index].rect.w;
+        let mut qualities: Qualities = known.into_iter().collect();
+        while !qualities.is_full() {
+            let is_new = |index: &usize| {
+                faces[*index].landmarks.is_some() && qualities.iter().all(|(known, _)| known != index)
+            };
+            let widest = (0..faces.len()).filter(is_new).max_by(|a, b| width(a).total_cmp(&width(b)));
+            let Some(widest) = widest else { break };
+            // There is room: the loop asked.
+            let _ = qualities.push((widest, self.vision.assess(frame, &faces[widest]).quality));
+        }
+        qualities
     }
 
     /// Observes one image for enrolment, with the stricter gate; decisions know nothing of it.
@@ -172,7 +221,7 @@ impl Recognizer {
     /// # Errors
     /// When a network fails.
     pub fn view(&mut self, frame: RgbView<'_>) -> Result<View, PipelineError> {
-        let observed = self.observe(frame, &QualityGate::enrol())?;
+        let observed = self.observe(frame, &QualityGate::enrol(), FaceChoice::Refuse)?;
         Ok(match (observed.face, observed.assessment) {
             (Found::Nobody(reason) | Found::Unclear(_, reason), _) => Err(reason),
             (Found::Face(_, template), Some(assessment)) => Ok((template, assessment.quality)),
@@ -182,12 +231,17 @@ impl Recognizer {
     }
 
     /// Detection, choice, quality and embedding.
-    fn observe(&mut self, frame: RgbView<'_>, gate: &QualityGate) -> Result<Observed, PipelineError> {
+    fn observe(
+        &mut self,
+        frame: RgbView<'_>,
+        gate: &QualityGate,
+        choice: FaceChoice,
+    ) -> Result<Observed, PipelineError> {
         // Loading a network for a new frame size is no part of the stages' times.
         self.prepare(frame.width(), frame.height())?;
         let mut faces = Faces::new();
         self.vision.detect(frame, &self.detect, &mut faces)?;
-        let chosen = match choose(&faces) {
+        let chosen = match choice.of(&faces) {
             Ok(chosen) => chosen,
             Err(reason) => {
                 return Ok(Observed { faces, chosen: None, assessment: None, face: Found::Nobody(reason) });
@@ -213,6 +267,13 @@ impl Recognizer {
     }
 }
 
+/// How the chosen face is seen; a face that was not assessed looks nowhere.
+fn stance(rect: &Rect, frame: RgbView<'_>, assessment: Option<&Assessment>) -> Stance {
+    let [yaw, pitch] =
+        assessment.map_or([90.0; 2], |found| [found.measures.yaw_deg, found.measures.pitch_deg]);
+    Stance::new(rect, frame.width(), yaw, pitch)
+}
+
 /// What the pixels of one image show, before it is compared with anybody.
 struct Observed {
     faces: Faces,
@@ -227,32 +288,4 @@ enum Found {
     Nobody(RetryReason),
     Unclear(Rect, RetryReason),
     Face(Rect, Template),
-}
-
-/// The face that stands in front: the widest that landmarks confirm. Where another such face is nearly as
-/// wide, nobody can say whose turn it is.
-fn choose(faces: &[Face]) -> Result<usize, RetryReason> {
-    let width = |index: &usize| faces[*index].rect.w;
-    let confirmed = || (0..faces.len()).filter(|&index| faces[index].landmarks.is_some());
-    let widest = confirmed().max_by(|a, b| width(a).total_cmp(&width(b))).ok_or(RetryReason::NoFace)?;
-    let beside = |index: &usize| *index != widest && width(index) >= BESIDE * width(&widest);
-    if confirmed().any(|index| beside(&index)) { Err(RetryReason::SeveralFaces) } else { Ok(widest) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use arcdoor_core::Landmarks5;
-
-    fn face(w: f32, confirmed: bool) -> Face {
-        Face { rect: Rect::new(0.0, 0.0, w, w), landmarks: confirmed.then(Landmarks5::default), score: 0.9 }
-    }
-
-    #[test]
-    fn the_widest_confirmed_face_is_chosen_unless_another_stands_beside_it() {
-        assert_eq!(choose(&[]), Err(RetryReason::NoFace));
-        assert_eq!(choose(&[face(90.0, false)]), Err(RetryReason::NoFace));
-        assert_eq!(choose(&[face(40.0, true), face(90.0, true), face(95.0, false)]), Ok(1));
-        assert_eq!(choose(&[face(80.0, true), face(90.0, true)]), Err(RetryReason::SeveralFaces));
-    }
 }

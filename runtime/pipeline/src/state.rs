@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::denials::{Denials, LockoutState};
 use crate::observation::Observation;
-use crate::policy::Fields;
+use crate::policy::{Fields, Policy};
 use crate::track::Track;
 
 /// All that is remembered from frame to frame.
@@ -73,6 +73,20 @@ impl State {
         }
         self.unfinished.looks = 0;
         Some(DenyReason::TooFewAgree)
+    }
+
+    /// Whether the face that is followed has shown the intent that this policy requires.
+    #[must_use]
+    pub fn shows_intent(&self, now: Millis, policy: &Policy) -> bool {
+        let intent = &policy.fields().intent;
+        !intent.required || self.track.as_ref().is_some_and(|track| track.intends(now, intent))
+    }
+
+    /// No face is seen.
+    pub(crate) fn lose_sight(&mut self) {
+        if let Some(track) = &mut self.track {
+            track.lose_sight();
+        }
     }
 
     /// The track of a face at `rect`, moved there; a new one where there is none.

@@ -9,12 +9,12 @@ use crate::observation::Observation;
 use crate::outcome::Outcome;
 
 /// The version of the lines that this code writes, and the only one that it replays.
-pub const TRACE_VERSION: u32 = 2;
+pub const TRACE_VERSION: u32 = 3;
 
 /// One line of a trace. Numbers survive being written and read bit for bit, so that a replay decides the same.
 ///
 /// ```text
-/// {"arcdoor_trace":{"version":2}}
+/// {"arcdoor_trace":{"version":3}}
 /// {"rules":{"thresholds":{...},"policy":{...}}}
 /// {"resumed":{"now":1200,"lockout":{"locked_ms":0,"denials_ms":[],"looks":0}}}
 /// {"frame":{"now":1200,"observation":{"face":{...}},"outcome":{"decision":{"retry":{"reason":"looking"}}}}}

@@ -3,6 +3,7 @@
 use arcdoor_core::{DenyReason, Millis, Rect, Score, SubjectId, Threshold};
 use serde::{Deserialize, Serialize};
 
+use crate::intent::{Hold, Intent, Stance};
 use crate::observation::Observation;
 use crate::policy::{Fields, MAX_WINDOW};
 
@@ -64,11 +65,17 @@ pub(crate) struct Track {
     doubt: Option<DenyReason>,
     /// How the last attempt ended; `None` before the first end.
     ended: Option<Ended>,
+    /// Since when the face has shown intent without a break.
+    hold: Option<Hold>,
+    /// Whether the present attempt is one: the face showed intent for long enough, or none is required.
+    is_meant: bool,
 }
 
 impl Track {
     pub(crate) const fn new(rect: Rect, claim: Option<SubjectId>, now: Millis) -> Self {
-        Self { rect, seen: now, claim, votes: heapless::Vec::new(), looks: 0, doubt: None, ended: None }
+        let votes = heapless::Vec::new();
+        let (looks, doubt, ended, hold, is_meant) = (0, None, None, None, false);
+        Self { rect, seen: now, claim, votes, looks, doubt, ended, hold, is_meant }
     }
 
     /// Whether an observation is one of this face, or of a moment without it. A clock that ran backwards ends the
@@ -92,6 +99,32 @@ impl Track {
     /// When the face was seen last.
     pub(crate) const fn seen(&self) -> Millis {
         self.seen
+    }
+
+    /// Takes in how the face stands in a frame, before the frame's vote. An attempt begins with the hold that makes it
+    /// one: nothing seen of a passer-by before it was tried.
+    pub(crate) fn attend(&mut self, stance: &Stance, now: Millis, intent: &Intent) {
+        let held = self.hold;
+        self.hold = Hold::next(held, stance, now, intent);
+        if held.map(|hold| hold.since()) != self.hold.map(|hold| hold.since()) && !self.is_meant {
+            (self.looks, self.doubt) = (0, None);
+        }
+        self.is_meant |= self.intends(now, intent);
+    }
+
+    /// A frame without the face: whatever it showed is broken off.
+    pub(crate) const fn lose_sight(&mut self) {
+        self.hold = None;
+    }
+
+    /// Whether the face shows intent, and has for long enough.
+    pub(crate) fn intends(&self, now: Millis, intent: &Intent) -> bool {
+        !intent.required || self.hold.is_some_and(|hold| hold.is_long(now, intent))
+    }
+
+    /// Whether the face shows intent, for however short a time.
+    pub(crate) const fn is_held(&self) -> bool {
+        self.hold.is_some()
     }
 
     /// Takes one more look's vote. Of the earlier ones, those stay that are young enough, among the last `of`, and
@@ -125,9 +158,9 @@ impl Track {
         (count, Score(best))
     }
 
-    /// Looks of the present attempt.
+    /// Looks of the present attempt; 0 where nothing shows yet that it is one.
     pub(crate) const fn looks(&self) -> u8 {
-        self.looks
+        if self.is_meant { self.looks } else { 0 }
     }
 
     /// Whether the last attempt ended so, and the face is still there.
@@ -140,16 +173,16 @@ impl Track {
         if matches!(ended, Ended::Granted(_)) {
             self.votes.clear();
         }
-        (self.looks, self.doubt, self.ended) = (0, None, Some(ended));
+        (self.looks, self.doubt, self.ended, self.is_meant) = (0, None, Some(ended), false);
     }
 
     /// Why this was an attempt that failed, now that the face is gone; `None`: it was too short to be one.
     pub(crate) fn failure(&self, fields: &Fields) -> Option<DenyReason> {
-        (self.looks >= fields.agree).then(|| self.doubt.unwrap_or(DenyReason::TooFewAgree))
+        (self.looks() >= fields.agree).then(|| self.doubt.unwrap_or(DenyReason::TooFewAgree))
     }
 
     /// Looks of an attempt that was too short. A granted person who turns away may leave a few; they are no attempt.
     pub(crate) const fn unfinished_looks(&self) -> u8 {
-        if matches!(self.ended, Some(Ended::Granted(_))) { 0 } else { self.looks }
+        if matches!(self.ended, Some(Ended::Granted(_))) { 0 } else { self.looks() }
     }
 }

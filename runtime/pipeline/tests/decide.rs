@@ -10,7 +10,8 @@ mod common;
 use arcdoor_core::{Candidate, Decision, DenyReason, Millis, Rect, RetryReason, Score, SubjectId};
 use arcdoor_pipeline::{Fields, Lockout, MAX_DENIALS, Observation, Policy, Rules, State, decide};
 use common::{
-    LIMIT, LOCKED, LOOKING, STRANGER, claimed, door, face, face_at, outcomes, rules, rules_at, run, unclear,
+    LIMIT, LOCKED, LOOKING, STRANGER, claimed, door, face, face_at, front, outcomes, rules, rules_at, run,
+    unclear,
 };
 use proptest::prelude::*;
 
@@ -151,6 +152,12 @@ fn policies_out_of_range_are_refused_from_a_file_too() {
         r#"{"lockout":{"after":0,"within_ms":1,"for_ms":1}}"#,
         r#"{"lockout":{"after":33,"within_ms":1,"for_ms":1}}"#,
         r#"{"frames":5}"#,
+        r#"{"intent":{"width":1.1}}"#,
+        r#"{"intent":{"hold_ms":10001}}"#,
+        r#"{"intent":{"sideways":-0.1}}"#,
+        r#"{"intent":{"yaw_deg":91}}"#,
+        r#"{"intent":{"pitch_deg":-1}}"#,
+        r#"{"intent":{"far":1}}"#,
     ] {
         assert!(serde_json::from_str::<Policy>(text).is_err(), "{text}");
     }
@@ -166,9 +173,19 @@ fn any_observation() -> impl Strategy<Value = Observation> {
     });
     prop_oneof![
         1 => Just(Observation::Nobody { reason: RetryReason::NoFace }),
-        1 => rect.clone().prop_map(|rect| Observation::Unclear { rect, reason: RetryReason::TooDark }),
+        1 => rect.clone().prop_map(|rect| Observation::Unclear {
+            rect,
+            stance: front(&rect),
+            reason: RetryReason::TooDark,
+        }),
         6 => (rect, contenders)
-            .prop_map(|(rect, contenders)| Observation::Face { rect, claim: None, contenders, impostor: None }),
+            .prop_map(|(rect, contenders)| Observation::Face {
+                rect,
+                stance: front(&rect),
+                claim: None,
+                contenders,
+                impostor: None,
+            }),
     ]
 }
 

@@ -10,7 +10,7 @@ use arcdoor_core::{
     SubjectId, Threshold,
 };
 use arcdoor_pipeline::{
-    Fields, Lockout, LockoutState, Observation, Outcome, Policy, Replay, Rules, State, Thresholds,
+    Fields, Lockout, LockoutState, Observation, Outcome, Policy, Replay, Rules, Stance, State, Thresholds,
     TraceEntry, TraceError, TraceLine, decide,
 };
 use proptest::prelude::*;
@@ -37,8 +37,10 @@ fn rules(values: [f32; 3], target: f64, margin: f32) -> Rules {
 
 fn face(scores: &[(u32, f32)], claim: Option<u32>, impostor: Option<f32>) -> Observation {
     let contenders = scores.iter().map(|&(id, s)| Candidate { subject: SubjectId(id), score: Score(s) });
+    let rect = Rect::new(0.0, 0.0, 100.0, 100.0);
     Observation::Face {
-        rect: Rect::new(0.0, 0.0, 100.0, 100.0),
+        rect,
+        stance: Stance::new(&rect, 640, 0.0, 0.0),
         claim: claim.map(SubjectId),
         contenders: contenders.collect(),
         impostor: impostor.map(Score),
@@ -71,10 +73,30 @@ fn any_observation() -> impl Strategy<Value = Observation> {
     let rect = (any_f32(), any_f32(), any_f32(), any_f32()).prop_map(|(x, y, w, h)| Rect::new(x, y, w, h));
     prop_oneof![
         1 => Just(Observation::Nobody { reason: RetryReason::NoFace }),
-        1 => rect.prop_map(|rect| Observation::Unclear { rect, reason: RetryReason::TooDark }),
+        1 => (rect, any_stance()).prop_map(|(rect, stance)| Observation::Unclear {
+            rect,
+            stance,
+            reason: RetryReason::TooDark,
+        }),
         8 => (scores, prop::option::of(0_u32..3), prop::option::of(0.0_f32..1.0))
             .prop_map(|(scores, claim, impostor)| face(&scores, claim, impostor)),
+        4 => any_stance().prop_map(|seen| {
+            let mut observation = face(&[(7, 0.9)], None, None);
+            if let Observation::Face { stance, .. } = &mut observation {
+                *stance = seen;
+            }
+            observation
+        }),
     ]
+}
+
+fn any_stance() -> impl Strategy<Value = Stance> {
+    (any_f32(), any_f32(), any_f32(), any_f32()).prop_map(|(x, width, yaw_deg, pitch_deg)| Stance {
+        x,
+        width,
+        yaw_deg,
+        pitch_deg,
+    })
 }
 
 /// What happens at a door.
@@ -200,7 +222,7 @@ fn what_is_out_of_its_place_is_told_apart() {
     let rules = TraceLine::Rules(rules([0.5; 3], 1e-4, 0.0));
     let frame = frame(0, 0.6, LOOKING);
     assert!(matches!(Replay::new().line(&rules), Err(TraceError::NoHeader)));
-    for version in [1, 3] {
+    for version in [1, 2, 4] {
         let error = Replay::new().line(&TraceLine::Header { version }).unwrap_err();
         assert!(matches!(error, TraceError::Version(said) if said == version), "{error}");
     }
@@ -243,7 +265,7 @@ fn a_person_can_read_it() {
     let denials_ms = [40, 50].into_iter().collect();
     let lockout = LockoutState { locked_ms: 0, denials_ms, looks: 1 };
     let resumed = TraceLine::Resumed { now: Millis(7), lockout };
-    assert_eq!(TraceLine::HEADER.to_json().unwrap(), r#"{"arcdoor_trace":{"version":2}}"#);
+    assert_eq!(TraceLine::HEADER.to_json().unwrap(), r#"{"arcdoor_trace":{"version":3}}"#);
     assert_eq!(
         resumed.to_json().unwrap(),
         r#"{"resumed":{"now":7,"lockout":{"locked_ms":0,"denials_ms":[40,50],"looks":1}}}"#
@@ -252,6 +274,7 @@ fn a_person_can_read_it() {
         line.to_json().unwrap(),
         concat!(
             r#"{"frame":{"now":1200,"observation":{"face":{"rect":{"x":0.0,"y":0.0,"w":100.0,"h":100.0},"#,
+            r#""stance":{"x":0.078125,"width":0.15625,"yaw_deg":0.0,"pitch_deg":0.0},"#,
             r#""claim":7,"contenders":[{"subject":7,"score":0.25}]}},"#,
             r#""outcome":{"before":"too_few_agree","decision":{"denied":{"reason":"no_match"}},"#,
             r#""ends_attempt":true}}}"#

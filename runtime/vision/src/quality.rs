@@ -9,6 +9,7 @@ use crate::recognisability::Recognised;
 use arcdoor_core::{Face, Landmarks5, Quality, QualityPart, RetryReason};
 use arcdoor_frame::RgbView;
 use serde::{Deserialize, Serialize};
+use surround::surround;
 
 const SIDE: usize = TEMPLATE_SIDE as usize;
 /// The face itself within the aligned crop: columns and rows, in pixels.
@@ -19,6 +20,9 @@ const NOSE_DEPTH: f32 = 0.6;
 /// how far it stands out, in the same unit.
 const NOSE_LEVEL: f32 = 0.56;
 const NOSE_PITCH_DEPTH: f32 = 0.43;
+/// The face's light as a share of its surround's, at which illumination is 0 and 100. Of 616 press photos (LFW, View 1)
+/// the least share is 0.38: dark skin before a white wall is no light from behind.
+const BACKLIT: [f32; 2] = [0.10, 0.35];
 
 /// What was measured on one face.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -39,6 +43,9 @@ pub struct Measures {
     pub clipped: f32,
     /// The darker half's mean grey level over the brighter half's, left against right, 0..=1.
     pub balance: f32,
+    /// Grey level that half of what is seen around the face reaches, 0..=255; see [`surround`]. Equal to `luma` where
+    /// too little is seen around it.
+    pub surround: f32,
     /// Distance between the eyes in frame pixels.
     pub eye_distance_px: f32,
     /// Share of the aligned crop, or of the box where that is more, that lies beyond the frame, 0..=1.
@@ -76,6 +83,7 @@ pub fn assess(frame: RgbView<'_>, face: &Face) -> Assessment {
     if let Ok(to_crop) = Similarity::to_template(&landmarks, TEMPLATE_SIDE) {
         measures.pose(&landmarks);
         measures.pixels(frame, &to_crop);
+        measures.surround = surround(frame, &face.rect).unwrap_or(measures.luma);
     }
     Assessment { quality: measures.quality(), measures, advice: None }
 }
@@ -98,6 +106,7 @@ impl Measures {
         contrast: 0.0,
         clipped: 1.0,
         balance: 0.0,
+        surround: 0.0,
         eye_distance_px: 0.0,
         outside: 1.0,
     };
@@ -161,6 +170,11 @@ impl Measures {
         self.balance = halves[0].min(halves[1]) as f32 / brighter as f32;
     }
 
+    /// The face's light as a share of its surround's, 0..=1; 1 where the face is no darker.
+    fn lit_share(&self) -> f32 {
+        if self.luma < self.surround { self.luma / self.surround } else { 1.0 }
+    }
+
     /// The parts. The ramps were set on press photos (LFW, View 1) such that 19 of 20 have every part
     /// above 40, and a face blurred by two pixels of the crop or cut by a quarter falls below 25.
     #[must_use]
@@ -174,6 +188,7 @@ impl Measures {
             ramp(self.contrast, 5.0, 20.0),
             ramp(self.clipped, 0.6, 0.1),
             ramp(self.balance, 0.1, 0.5),
+            ramp(self.lit_share(), BACKLIT[0], BACKLIT[1]),
         ];
         Quality {
             sharpness: ramp(self.sharpness.max(1.0).ln(), 5.0_f32.ln(), 300.0_f32.ln()),
@@ -272,12 +287,17 @@ impl QualityGate {
             Some(QualityPart::Size) => Err(RetryReason::TooFar),
             Some(QualityPart::Pose) => Err(RetryReason::TurnToCamera),
             Some(QualityPart::Sharpness) => Err(RetryReason::HoldStill),
+            Some(QualityPart::Illumination) if assessment.measures.lit_share() < BACKLIT[1] => {
+                Err(RetryReason::LightFromBehind)
+            }
             Some(QualityPart::Illumination) if assessment.measures.luma < 100.0 => Err(RetryReason::TooDark),
             Some(QualityPart::Illumination) => Err(RetryReason::TooBright),
             Some(QualityPart::Recognisability) => Err(assessment.advice.unwrap_or(RetryReason::NotClear)),
         }
     }
 }
+
+mod surround;
 
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,10 @@
 use super::column::{name_of, shortened};
 use super::lines::Lines;
 use super::{text_doctor, text_log, text_network, text_tuning};
-use arcdoor_api::{Advice, Feed, Remain, Request, Response, Sight, UtcTime, View};
-use arcdoor_core::Stage;
+use arcdoor_api::{
+    Advice, Feed, OperatingPoint, Reason, Remain, Request, Response, SeenFace, Sight, Target, UtcTime, View,
+};
+use arcdoor_core::{RetryReason, Stage};
 use std::io;
 
 /// Widest column of photo names or candidates, in characters.
@@ -130,6 +132,9 @@ impl Text {
         let width = self.photo_width;
         if !self.has_head {
             self.has_head = true;
+            if let Some(point) = &sight.operating_point {
+                writeln!(out, "{}", point_text(point, sight.threshold))?;
+            }
             writeln!(
                 out,
                 "{first:<width$}  faces  {:<16}  score  thresh.  {:<8}  {:<32}  {:<6} {:>36}",
@@ -157,7 +162,44 @@ impl Text {
             line.push_str(&format!(" {:>width$.1}", f64::from(sight.stages.us(stage)) / 1000.0));
         }
         let basis = if sight.threshold_basis.is_counted() { "" } else { "  threshold: tail fit" };
-        writeln!(out, "{line}{basis}")
+        writeln!(out, "{line}{basis}")?;
+        if sight.reason == Some(Reason::Retry(RetryReason::SeveralFaces))
+            && let Some(rivals) = rivals(&sight.each_face)
+        {
+            writeln!(out, "  {rivals}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The two widest faces, left one first.
+fn rivals(faces: &[SeenFace]) -> Option<String> {
+    let mut confirmed: Vec<&SeenFace> = faces.iter().filter(|face| face.is_confirmed).collect();
+    confirmed.sort_by(|a, b| b.rect.w.total_cmp(&a.rect.w));
+    let [first, second, others @ ..] = confirmed.as_slice() else { return None };
+    let middle = |face: &SeenFace| face.rect.x + face.rect.w / 2.0;
+    let (left, right) = if middle(first) <= middle(second) { (first, second) } else { (second, first) };
+    let more = if others.is_empty() { String::new() } else { format!(", and {} more", others.len()) };
+    Some(format!("left: a face {:.0} px wide; right: a face {:.0} px wide{more}", left.rect.w, right.rect.w))
+}
+
+/// What the threshold means.
+fn point_text(point: &OperatingPoint, threshold: f32) -> String {
+    let [low, high] = point.fmr_interval;
+    let rate = format!(
+        "threshold {threshold:.3}: FMR {:.1e} a comparison (95 % {low:.1e} to {high:.1e})",
+        point.fmr
+    );
+    let templates = point.templates;
+    let missed = if point.is_met { "" } else { ", NOT MET: the pack's calibration ends there" };
+    match (point.target, point.fpir) {
+        (Target::Fpir(target), fpir) => {
+            let fpir = fpir.map_or_else(String::new, |fpir| format!(", FPIR {fpir:.1e} expected"));
+            format!("{rate}; {templates} template(s){fpir}, target_fpir {target}{missed}")
+        }
+        (Target::Fmr(target), _) => {
+            format!("{rate}; {templates} template(s) of one subject, target_fmr {target:e}{missed}")
+        }
     }
 }
 
@@ -240,6 +282,44 @@ fn date(unix_s: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arcdoor_core::Rect;
+
+    #[test]
+    fn two_faces_side_by_side_are_both_named_and_nobody_guesses_which_is_meant() {
+        let face = |x, w, is_confirmed| SeenFace {
+            rect: Rect::new(x, 0.0, w, w),
+            detector_score: 0.9,
+            is_confirmed,
+            quality: None,
+        };
+        let two = [face(300.0, 100.0, true), face(10.0, 90.0, true), face(600.0, 200.0, false)];
+        let text = rivals(&two).unwrap();
+        assert_eq!(text, "left: a face 90 px wide; right: a face 100 px wide");
+        let three = [&two[..], &[face(500.0, 50.0, true)]].concat();
+        assert!(rivals(&three).unwrap().ends_with(", and 1 more"));
+        assert_eq!(rivals(&two[..1]), None);
+    }
+
+    #[test]
+    fn a_threshold_that_misses_its_target_does_not_look_like_one_that_meets_it() {
+        let point = OperatingPoint {
+            fmr: 1e-5,
+            fmr_interval: [5e-6, 2e-5],
+            templates: 12,
+            fpir: Some(1.2e-4),
+            target: Target::Fpir(0.01),
+            is_met: true,
+        };
+        let text = point_text(&point, 0.4231);
+        assert_eq!(
+            text,
+            "threshold 0.423: FMR 1.0e-5 a comparison (95 % 5.0e-6 to 2.0e-5); 12 template(s), FPIR 1.2e-4 expected, \
+             target_fpir 0.01"
+        );
+        assert!(point_text(&OperatingPoint { is_met: false, ..point }, 0.4).contains("NOT MET"));
+        let claim = OperatingPoint { fpir: None, target: Target::Fmr(1e-5), ..point };
+        assert!(point_text(&claim, 0.4).ends_with("12 template(s) of one subject, target_fmr 1e-5"));
+    }
 
     #[test]
     fn a_date_that_cannot_be_is_unknown() {

@@ -2,7 +2,7 @@
 
 use super::journal::Journal;
 use super::recognition::Recognition;
-use super::thresholds::thresholds;
+use super::thresholds::{identify_point, thresholds, verify_point};
 use crate::error::Error;
 use crate::home::file::sweep_parts;
 use crate::home::keys::{Keys, Opened};
@@ -13,7 +13,7 @@ use crate::home::settings::{EngineName, GoneKey, Settings};
 use crate::home::tally::Tally;
 use crate::home::tuning::TuningProblem;
 use crate::home::{Home, packs, tuning};
-use arcdoor_api::{Act, Entry, KeySource, UtcTime};
+use arcdoor_api::{Act, Entry, KeySource, OperatingPoint, UtcTime};
 use arcdoor_core::{Millis, SubjectId};
 use arcdoor_gallery::{FileFolder, Gallery, GalleryError};
 use arcdoor_models::Pack;
@@ -315,6 +315,24 @@ impl Device {
         };
         self.thresholds = Some((templates, thresholds));
         Ok(Work { recognition, gallery, journal: &mut self.journal, rules: Rules { thresholds, policy } })
+    }
+
+    /// What the threshold of a search means, or of this claim, for the gallery as it is now.
+    ///
+    /// # Errors
+    /// When pack or gallery is refused, or the pack has no threshold for the settings' targets.
+    pub fn operating_point(&mut self, claim: Option<SubjectId>) -> Result<OperatingPoint, Error> {
+        let gallery = self.gallery()?;
+        let templates = match claim {
+            Some(subject) => gallery.subject(subject).map_or(0, |subject| subject.templates),
+            None => gallery.templates(),
+        };
+        let pack = open_once(&mut self.pack, || open_pack(&self.home, &self.settings))?;
+        let calibration = self.settings.calibration(pack);
+        Ok(match claim {
+            Some(_) => verify_point(&calibration, &self.settings, templates),
+            None => identify_point(&calibration, &self.settings, templates)?,
+        })
     }
 
     /// Tiles that were measured here for the chosen pack.

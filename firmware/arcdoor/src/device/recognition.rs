@@ -3,8 +3,8 @@
 use super::source::read_photo;
 use crate::error::Error;
 use crate::home::settings::Settings;
-use arcdoor_api::{Sight, Verdict};
-use arcdoor_core::{Candidate, Engines, Millis, SubjectId, Template};
+use arcdoor_api::{SeenFace, Sight, Verdict};
+use arcdoor_core::{Candidate, Engines, Face, Millis, SubjectId, Template};
 use arcdoor_frame::RgbImage;
 use arcdoor_gallery::Gallery;
 use arcdoor_models::Pack;
@@ -32,7 +32,7 @@ impl Recognition {
     pub fn open(pack: &Pack, settings: &Settings, tuning: Tuning) -> Result<Self, Error> {
         let vision = Vision::from_pack(pack, settings.detector, &settings.run_options(tuning))?;
         Ok(Self {
-            recognizer: Recognizer::new(vision, detect_settings(settings)),
+            recognizer: Recognizer::new(vision, detect_settings(settings)).choosing(settings.faces),
             image: RgbImage::new(),
             resumes: Some(LockoutState::default()),
             last: Millis(0),
@@ -146,9 +146,18 @@ pub fn sight(step: &Step, engine: Engines, gallery: &Gallery, claim: Option<Subj
         score: best.map(|best| best.score.0),
         threshold: step.threshold.value.0,
         threshold_basis: step.threshold.basis,
+        operating_point: None,
+        each_face: step.faces.iter().enumerate().map(|(index, face)| seen_face(step, index, face)).collect(),
+        chosen: step.chosen,
         decision,
         reason,
         engine: Some(engine),
         stages: step.times,
     }
+}
+
+fn seen_face(step: &Step, index: usize, face: &Face) -> SeenFace {
+    let quality = step.qualities.iter().find(|(of, _)| *of == index).map(|(_, quality)| *quality);
+    let is_confirmed = face.landmarks.is_some();
+    SeenFace { rect: face.rect, detector_score: face.score, is_confirmed, quality }
 }

@@ -7,6 +7,7 @@
 //! threads = 1               # or 2: a second core for the networks, for the same answers sooner
 //! min_face_px = 40          # faces narrower than this are not looked for
 //! region = { x = 0, y = 100, w = 640, h = 380 }   # look here alone, frame pixels; default: everywhere
+//! faces = "nearest"         # or "refuse": nobody is decided about while a second face is seen
 //! target_fpir = 0.01        # of strangers at the whole gallery, so many may be taken for somebody (1:N)
 //! target_fmr = 1e-5         # false match rate of one comparison (1:1)
 //! allow_tail_fit = false    # true: thresholds may rest on a fit where the pack's data cannot count
@@ -28,6 +29,14 @@
 //! gap_ms = 1000             # a face unseen for so long is a new one
 //! margin = 0.02             # a rival this near makes a match ambiguous
 //! lockout = { after = 5, within_ms = 60000, for_ms = 30000 }   # for_ms = 0: none
+//!
+//! [policy.intent]           # what a face must show at `run` before it may be granted
+//! required = true           # false: whoever is recognised is granted, a passer-by as well
+//! width = 0.07              # so wide at least, as a share of the frame's width; 0 to 1
+//! hold_ms = 400             # for so long, without a break; 0 to 10000
+//! sideways = 0.1            # and moving no farther to a side meanwhile, as a share of the frame's width; 0 to 1
+//! yaw_deg = 25              # turned to a side no farther; 0 to 90
+//! pitch_deg = 25            # nor up or down; 0 to 90
 //! ```
 
 use super::file::read_text;
@@ -37,6 +46,7 @@ use arcdoor_core::{Calibration, Fmr, Rect};
 use arcdoor_frame::{Orientation, Turn};
 use arcdoor_log::Retention;
 use arcdoor_models::{Pack, TrustedKey};
+use arcdoor_pipeline::FaceChoice;
 use arcdoor_vision::tuning::Tuning;
 use arcdoor_vision::{DetectorKind, EngineChoice, RunOptions, Threads};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
@@ -87,6 +97,8 @@ pub struct Settings {
     /// Where faces are looked for, in frame pixels; everywhere without it. A smaller region costs less.
     #[serde(deserialize_with = "region", skip_serializing_if = "Option::is_none")]
     pub region: Option<Rect>,
+    /// Which of several faces is decided about; an enrolment takes a face that is alone.
+    pub faces: FaceChoice,
     /// The share of strangers that may be taken for somebody, 1e-6 to 0.5; the threshold of identification
     /// follows the gallery's size.
     #[serde(deserialize_with = "fpir")]
@@ -129,6 +141,7 @@ impl Default for Settings {
             threads: 1,
             min_face_px: 40,
             region: None,
+            faces: FaceChoice::default(),
             target_fpir: 0.01,
             target_fmr: Fmr::new(1e-5).expect("1e-5 is a rate"),
             allow_tail_fit: false,
@@ -292,6 +305,7 @@ const GONE: [GoneKey; 1] = [GoneKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arcdoor_pipeline::Intent;
 
     fn read(text: &str) -> Result<Settings, Error> {
         let dir = tempfile::tempdir().unwrap();
@@ -313,6 +327,14 @@ mod tests {
         assert_eq!((some.detector, some.min_face_px), (DetectorKind::Seetaface, 80));
         assert_eq!(some.region, Some(Rect::new(0.0, 100.0, 640.0, 380.0)));
         assert_eq!((some.policy.fields().agree, some.policy.fields().of), (2, 5));
+        let intent = |text: &str| read(text).unwrap().policy.fields().intent;
+        assert_eq!(intent(""), Intent::default());
+        assert!(!intent("policy.intent = { required = false }").required);
+        assert_eq!(intent("[policy.intent]\nhold_ms = 900").hold_ms, 900);
+        assert_eq!(
+            (some.faces, read("faces = \"refuse\"").unwrap().faces),
+            (FaceChoice::Nearest, FaceChoice::Refuse)
+        );
         let back = toml::to_string(&some).unwrap();
         assert_eq!(read(&back).unwrap(), some);
     }
@@ -336,6 +358,9 @@ mod tests {
             "[",
             BAD_REGION,
             "policy.of = 99",
+            "faces = \"all\"",
+            "policy.intent.width = 2",
+            "policy.intent.hold = 1",
         ] {
             let error = read(bad).unwrap_err();
             assert!(matches!(error, Error::Settings { .. }), "{bad}: {error}");

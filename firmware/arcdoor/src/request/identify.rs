@@ -5,7 +5,7 @@ use super::frames::{Begun, LOOK_MS, Stepper};
 use crate::device::recognition::sight;
 use crate::device::{Device, Now, Outcome, Reply, Work};
 use crate::error::Error;
-use arcdoor_api::{By, Feed, Progress, Response, Verdict};
+use arcdoor_api::{By, Feed, Progress, Response, Sight, Verdict};
 use arcdoor_core::Millis;
 use arcdoor_pipeline::{Policy, Question};
 use std::path::Path;
@@ -57,6 +57,7 @@ impl Ask {
         now: Now,
         reply: &mut dyn Reply,
     ) -> Result<Verdict, Error> {
+        let point = device.operating_point(self.question.claim())?;
         let Work { recognition, gallery, journal, rules } = device.work(Policy::still())?;
         let step = recognition.still(gallery, self.question, &rules)?;
         let (claim, by) = match self.question {
@@ -64,6 +65,7 @@ impl Ask {
             Question::Verify(subject) => (Some(subject), By::Verify),
         };
         let sight = sight(&step, recognition.engine(), gallery, claim);
+        let sight = Sight { operating_point: Some(point), ..sight };
         journal.decided(by, &sight, gallery, recognition.probe(), now.utc)?;
         let decision = sight.decision;
         let annotated = match &mut self.annotator {

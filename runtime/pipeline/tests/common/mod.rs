@@ -5,7 +5,9 @@ use arcdoor_core::{
     Basis, CalibrationId, Candidate, Decision, DenyReason, Fmr, Millis, ModelId, Rect, RetryReason, Score,
     SubjectId, Threshold,
 };
-use arcdoor_pipeline::{Fields, Lockout, Observation, Outcome, Policy, Rules, State, Thresholds, decide};
+use arcdoor_pipeline::{
+    Fields, Intent, Lockout, Observation, Outcome, Policy, Rules, Stance, State, Thresholds, decide,
+};
 
 pub(crate) const LIMIT: f32 = 0.5;
 pub(crate) const LOCKED: Decision = Decision::Denied { reason: DenyReason::LockedOut };
@@ -22,8 +24,9 @@ pub(crate) fn threshold(value: f32) -> Threshold {
     }
 }
 
-/// Rules whose `verify` and `identify` have these values; decisions ask for no `duplicate`.
+/// Rules whose `verify` and `identify` have these values; decisions ask for no `duplicate`, and for no intent.
 pub(crate) fn rules_at(verify: f32, identify: f32, fields: Fields) -> Rules {
+    let fields = Fields { intent: Intent::NOT_REQUIRED, ..fields };
     let thresholds = Thresholds::new(threshold(verify), threshold(identify), threshold(-1.0)).unwrap();
     Rules { thresholds, policy: Policy::new(fields).unwrap() }
 }
@@ -38,10 +41,23 @@ pub(crate) fn door() -> Rules {
     rules(Fields { lockout, ..Fields::default() })
 }
 
+/// Rules as [`rules`] makes them, that require this intent.
+pub(crate) fn asking_for(intent: Intent, fields: Fields) -> Rules {
+    let rules = rules(fields);
+    Rules { policy: Policy::new(Fields { intent, ..*rules.policy.fields() }).unwrap(), ..rules }
+}
+
+/// Of a box in a frame of 640 pixels, looking at the camera.
+pub(crate) fn front(rect: &Rect) -> Stance {
+    Stance::new(rect, 640, 0.0, 0.0)
+}
+
 pub(crate) fn face_at(x: f32, scores: &[(u32, f32)]) -> Observation {
     let contenders = scores.iter().map(|&(id, s)| Candidate { subject: SubjectId(id), score: Score(s) });
+    let rect = Rect::new(x, 0.0, 100.0, 100.0);
     Observation::Face {
-        rect: Rect::new(x, 0.0, 100.0, 100.0),
+        rect,
+        stance: front(&rect),
         claim: None,
         contenders: contenders.collect(),
         impostor: None,
@@ -62,7 +78,8 @@ pub(crate) fn claimed(mut observation: Observation, subject: u32) -> Observation
 
 /// A face that shows too little, where [`face`] puts one.
 pub(crate) fn unclear() -> Observation {
-    Observation::Unclear { rect: Rect::new(0.0, 0.0, 100.0, 100.0), reason: RetryReason::TurnToCamera }
+    let rect = Rect::new(0.0, 0.0, 100.0, 100.0);
+    Observation::Unclear { rect, stance: front(&rect), reason: RetryReason::TurnToCamera }
 }
 
 /// What a row of (time, observation) leads to.

@@ -100,6 +100,56 @@ fn light_from_one_side_lowers_illumination() {
     assert!(found.quality.illumination < 20);
 }
 
+/// Stripes whose face, with its hair, has a share of its light, before a surround of one grey.
+fn lit(share: f32, surround: u8) -> Vec<u8> {
+    let mut data = stripes(8);
+    for (index, pixel) in data.chunks_exact_mut(3).enumerate() {
+        let (x, y) = (index as u32 % FRAME, index as u32 / FRAME);
+        if (95..200).contains(&x) && y >= 75 {
+            pixel.iter_mut().for_each(|value| *value = (f32::from(*value) * share) as u8);
+        } else {
+            pixel.fill(surround);
+        }
+    }
+    data
+}
+
+#[test]
+fn light_from_behind_is_not_called_a_dark_room_nor_the_other_way_round() {
+    let face = face_at(90.0, 90.0);
+    let says = |share, surround| QualityGate::enrol().check(&of(&lit(share, surround), &face));
+    assert_eq!(says(0.25, 255), Err(RetryReason::LightFromBehind));
+    assert_eq!(says(0.15, 40), Err(RetryReason::TooDark), "a dark face in a dark room");
+    assert_eq!(says(1.0, 255), Ok(()), "a white wall");
+    assert_eq!(says(0.6, 255), Ok(()), "dark skin before a white wall");
+    let bright = of(&vec![254; (FRAME * FRAME * 3) as usize], &face);
+    assert_eq!(QualityGate::recognise().check(&bright), Err(RetryReason::TooBright));
+}
+
+#[test]
+fn a_face_that_fills_the_frame_has_no_surround_and_is_judged_by_itself() {
+    let data = stripes(8);
+    let mut face = face_at(90.0, 90.0);
+    face.rect = Rect::new(0.0, 0.0, 300.0, 300.0);
+    let found = of(&data, &face);
+    assert_eq!(found.measures.surround, found.measures.luma);
+    for odd in [f32::NAN, f32::INFINITY, -1e30, 1e30] {
+        face.rect = Rect::new(odd, 10.0, 80.0, 80.0);
+        let found = of(&data, &face);
+        assert_eq!(found.measures.surround, found.measures.luma, "{odd}");
+    }
+}
+
+#[test]
+fn a_lamp_or_hair_beside_the_face_is_no_light_from_behind() {
+    let mut data = lit(0.25, 40);
+    for row in data.chunks_exact_mut(FRAME as usize * 3).take(90) {
+        row[100 * 3..140 * 3].fill(255);
+    }
+    let found = of(&data, &face_at(90.0, 90.0));
+    assert!(found.measures.surround < 60.0, "{found:?}");
+}
+
 #[test]
 fn without_landmarks_nothing_passes() {
     let mut face = face_at(90.0, 90.0);

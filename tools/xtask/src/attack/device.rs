@@ -13,7 +13,7 @@ use anyhow::{Result, ensure};
 const PASSPHRASE: &str = "correct horse battery";
 const EXPORT_PASSPHRASE: &str = "another horse battery";
 /// Probes are kept, so that there is one more thing in the home to break.
-const SETTINGS: &str = "keep_probes = 8\n";
+const SETTINGS: &str = "keep_probes = 8\npolicy.intent.required = false\n";
 
 /// A folder with a home, and passphrases beside it.
 pub(super) struct Device<'a> {
