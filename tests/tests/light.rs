@@ -41,7 +41,7 @@ fn relit(image: &RgbImage, face: &Face, share: f32, surround: Option<u8>) -> Rgb
 /// As if nothing were known of the surround.
 fn without_surround(found: &Assessment) -> Assessment {
     let measures = Measures { surround: found.measures.luma, ..found.measures };
-    Assessment { quality: measures.quality(), measures }
+    Assessment { quality: measures.quality(), measures, advice: None }
 }
 
 /// What a gate says: taken, and the reasons that speak of light.
