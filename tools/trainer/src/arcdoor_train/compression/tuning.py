@@ -87,10 +87,9 @@ class Tuner:
         """One step; its loss, or NaN where it was not taken."""
         optim = self.config.optim
         pixels = training.normalise(images, self.world.device, optim.channels_last)
-        half = optim.precision == "bf16"
-        with torch.autocast(self.world.device.type, torch.bfloat16, enabled=half):
-            with torch.no_grad():
-                wanted, theirs = self.teacher.maps(pixels, self.maps.of)
+        with torch.no_grad(), self._half(optim.precision == "bf16" or self.section.half_teacher):
+            wanted, theirs = self.teacher.maps(pixels, self.maps.of)
+        with self._half(optim.precision == "bf16"):
             found, mine = self.student.maps(pixels, self.maps.of)
         floats = ([part.float() for part in parts] for parts in (theirs, mine))
         loss, cosine, apart = self._loss(wanted.float(), found.float(), self.maps(*floats))
@@ -107,6 +106,9 @@ class Tuner:
         for name, value in {**counted, "cosine": cosine.item(), "maps": apart.item()}.items():
             self.window[name] = self.window.get(name, 0.0) + value
         return loss.item()
+
+    def _half(self, wanted: bool) -> torch.autocast:
+        return torch.autocast(self.world.device.type, torch.bfloat16, enabled=wanted)
 
     def _loss(self, wanted: torch.Tensor, found: torch.Tensor, apart: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The whole, and what it is of: the mean cosine and the maps' error."""
