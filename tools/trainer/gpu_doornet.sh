@@ -17,7 +17,7 @@ SECONDS_LEFT=${SECONDS_LEFT:-420}
 PARCELS=${PARCELS:-parcels}
 CONFIGS=${CONFIGS:-"configs/doornet-l.toml configs/doornet-m.toml configs/doornet-s.toml"}
 # doornet-l is near to its teacher already: a rate that m needs would first drive it away.
-RATES=${RATES:-"doornet-l=2e-4 doornet-m=2e-3 doornet-s=2e-3"}
+RATES=${RATES:-"doornet-l=1e-4 doornet-m=1.5e-3 doornet-s=1.5e-3"}
 PYTHON=${PYTHON:-python3}
 export PYTHONPATH=src${PYTHONPATH:+:$PYTHONPATH}
 
@@ -33,7 +33,7 @@ run)
     shift 2
     # shellcheck disable=SC2086
     timeout -s TERM -k 10 "$((SECONDS_LEFT + 10))" "$PYTHON" -m arcdoor_train.cli burst run --config $CONFIGS \
-        --parcels "$PARCELS" --out "$out" --seconds "$SECONDS_LEFT" --rate $RATES "$@" || status=$?
+        --parcels "$PARCELS" --out "$out" --until "$(($(date +%s) + SECONDS_LEFT))" --rate $RATES "$@" || status=$?
     ls -l "$out"
     exit "${status:-0}"
     ;;

@@ -137,7 +137,7 @@ def test_what_breaks_on_the_way_leaves_the_best_and_the_table(place, packed, tmp
 
 
 def test_the_time_ends_a_burst(place, packed, tmp_path):
-    assert cli.main(options(place, tmp_path, seconds=burst.CLOSING, steps=0)) == 0
+    assert cli.main(options(place, tmp_path, seconds=burst.CLOSING / 2, steps=0)) == 0
     looks = [json.loads(line) for line in (tmp_path / "burst.jsonl").read_text().splitlines()]
     assert looks[-1]["seen"] == [0, 0]
 

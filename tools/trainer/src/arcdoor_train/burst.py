@@ -31,7 +31,7 @@ from arcdoor_train.data.sets import Kept
 from arcdoor_train.errors import ConfigError, DataError
 
 #: Share of the time in which the rate rises.
-WARM_UP = 0.02
+WARM_UP = 0.05
 #: Seconds kept for the last saving and the table.
 CLOSING = 12.0
 #: More than any time allows.
@@ -40,13 +40,15 @@ EPOCHS = 100_000
 KEPT_MB = 3000
 #: Steps of each memory format before one is chosen.
 TRIED = 3
+#: Seconds of the first step that leave no time to try formats.
+TOO_LONG = 5.0
 
 
 @dataclass(frozen=True)
 class Plan:
     """How a burst is spent."""
 
-    #: From the start of the process to its end.
+    #: Until it ends.
     seconds: float = 420.0
     batch: int = 128
     #: The highest rate of each configuration, by its name.
@@ -131,7 +133,7 @@ class Burst:
 
     @property
     def passed(self) -> float:
-        """Seconds since the process began."""
+        """Seconds since the beginning."""
         return time.monotonic() - self.began
 
     def run(self) -> None:
@@ -160,7 +162,6 @@ class Burst:
             if self.passed - looked >= self.plan.every:
                 self.look()
                 looked = self.passed
-        self.look()
 
     def look(self) -> None:
         """Looks at every student, saves those that are better, and says where they are."""
@@ -225,16 +226,19 @@ class Burst:
     def _choose(self, images: torch.Tensor) -> None:
         """The memory format in which a step takes least: depthwise layers on a GPU are slow in one or the other,
         depending on the library's version. Nothing is learnt meanwhile."""
-        took = {}
+        took: dict[torch.memory_format, float] = {}
         for memory in (torch.channels_last, torch.contiguous_format):
             self.memory = memory
             self._move()
-            for number in range(TRIED + 1):
-                if number == 1:
-                    began = self._now()
+            began = self._now()
+            self._dry(images)
+            if self._now() - began > TOO_LONG:
+                break
+            began = self._now()
+            for _ in range(TRIED):
                 self._dry(images)
             took[memory] = self._now() - began
-        self.memory = min(took, key=took.get)
+        self.memory = min(took, key=took.get, default=torch.channels_last)
         self._move()
         print({str(memory): round(seconds / TRIED, 4) for memory, seconds in took.items()}, "s a step", flush=True)
 
@@ -271,11 +275,12 @@ def run(configs: list[Path], folder: Path, out: Path, plan: Plan, began: float) 
     """A whole burst; its table, which also lies in ``out``. What breaks on the way is printed, and what was saved
     before counts. Raises ``TrainError`` where nothing could begin."""
     burst = Burst(configs, folder, out, plan, began)
-    try:
-        burst.run()
-    except Exception:
-        # Minutes on a lent machine do not come back: the table says how far it came.
-        traceback.print_exc()
+    # Minutes on a lent machine do not come back: whatever breaks, what there is is looked at, and the table is made.
+    for part in (burst.run, burst.look):
+        try:
+            part()
+        except Exception:
+            traceback.print_exc()
     found = burst.table()
     checkpoint.write_file(out / "table.md", lambda file: file.write(f"{found}\n".encode()))
     return found
@@ -296,7 +301,8 @@ def add_parser(subparsers: Any) -> None:
     tuning.add_argument("--config", dest="configs", type=Path, nargs="+", required=True)
     tuning.add_argument("--parcels", type=Path, required=True)
     tuning.add_argument("--out", type=Path, required=True)
-    tuning.add_argument("--seconds", type=float, default=usual.seconds, help="of everything, the start included")
+    tuning.add_argument("--seconds", type=float, default=usual.seconds, help="until the end, from now")
+    tuning.add_argument("--until", type=float, help="UNIX time of the end, in place of --seconds")
     tuning.add_argument("--batch", type=int, default=usual.batch)
     tuning.add_argument("--rate", dest="rates", nargs="+", default=[], metavar="NAME=RATE", help="highest rates")
     tuning.add_argument("--watch", type=int, default=usual.watch, help="crops to judge on, which are not tuned on")
@@ -318,6 +324,7 @@ def _run(options: argparse.Namespace) -> int:
         rates = {name: float(rate) for name, _, rate in (text.partition("=") for text in options.rates)}
     except ValueError as error:
         raise ConfigError(f"--rate {options.rates}: NAME=RATE, such as doornet-l=2e-4") from error
-    plan = Plan(options.seconds, options.batch, rates, options.watch, options.every, options.steps, options.workers)
+    seconds = options.until - time.time() if options.until else options.seconds
+    plan = Plan(seconds, options.batch, rates, options.watch, options.every, options.steps, options.workers)
     print(run(options.configs, options.parcels, options.out, plan, began))
     return 0
