@@ -9,7 +9,6 @@ import argparse
 import dataclasses
 import json
 import math
-import os
 import signal
 import time
 import traceback
@@ -59,8 +58,9 @@ class Plan:
     every: float = 20.0
     #: Ends earlier after so many steps; 0 does not.
     steps: int = 0
-    #: Processes that decode and augment; None leaves two of the machine's cores to others.
-    workers: int | None = None
+    #: Processes that decode and augment: more than enough, since every student takes the same batch, and few enough for
+    #: the 64 MB of shared memory that a container may have.
+    workers: int = 4
 
 
 class Student:
@@ -107,11 +107,10 @@ class Burst:
         if unknown := plan.rates.keys() - wholes.keys():
             raise ConfigError(f"--rates names {min(unknown)}, which is none of {', '.join(wholes)}")
         seed = next(iter(wholes.values())).run.seed
-        workers = max((os.cpu_count() or 2) - 2, 0) if plan.workers is None else plan.workers
         self.data = dataclasses.replace(
             next(iter(wholes.values())).data,
             sets=tuple(config.Set(str(path)) for path in found),
-            list="", held_out="", workers=workers, timeout_s=60.0,
+            list="", held_out="", workers=plan.workers, timeout_s=60.0,
         )  # fmt: skip
         whole, _ = data.gather(self.data, seed)
         order = np.random.default_rng([seed, len(whole)]).permutation(len(whole))
@@ -126,6 +125,7 @@ class Burst:
             for name, given in wholes.items()
         ]
         self.memory = torch.channels_last
+        torch.backends.cudnn.benchmark = True
         self._move()
         self.inputs = watched.to(self.device)
         with torch.no_grad():
@@ -308,7 +308,7 @@ def add_parser(subparsers: Any) -> None:
     tuning.add_argument("--watch", type=int, default=usual.watch, help="crops to judge on, which are not tuned on")
     tuning.add_argument("--every", type=float, default=usual.every, help="seconds between two looks")
     tuning.add_argument("--steps", type=int, default=0, help="end after so many [default: by the time alone]")
-    tuning.add_argument("--workers", type=int, help="processes that decode and augment [default: all cores but two]")
+    tuning.add_argument("--workers", type=int, default=usual.workers, help="processes that decode and augment")
     tuning.set_defaults(run=_run)
 
 
