@@ -45,7 +45,7 @@ def test_a_finished_run_trains_no_more(tmp_path):
 
 
 def answers(*values):
-    return [{"accuracy": value, "all_pairs": [{"far": 1e-3, "tar": value / 2}]} for value in values]
+    return [{"accuracy": value, "all_pairs": [{"fmr": 1e-3, "tmr": value / 2}]} for value in values]
 
 
 def test_table():

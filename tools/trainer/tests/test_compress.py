@@ -435,17 +435,21 @@ def test_bf16_learns_too(place, unbroken):
     short = text(place, "bf16", optim="precision = 'bf16'").replace("epochs = 6", "epochs = 1")
     compress.run(config.parse(short), quiet=True)
     assert lines(place, "bf16")[0]["loss"] == pytest.approx(lines(place, "run")[0]["loss"], rel=0.1)
+    short = text(place, "half", section="half_teacher = true").replace("epochs = 6", "epochs = 1")
+    compress.run(config.parse(short), quiet=True)
+    assert lines(place, "half")[0]["loss"] == pytest.approx(lines(place, "run")[0]["loss"], rel=0.1)
+    assert lines(place, "half")[0]["loss"] != lines(place, "run")[0]["loss"]
 
 
 def test_steps_whose_loss_is_no_number_change_nothing(place, monkeypatch):
     whole = config.parse(text(place, "nan"))
     source, _ = data.gather(whole.data, 1)
     tuner = tuning.Tuner(whole, World(0, 1, torch.device("cpu")), source)
-    before = {name: tensor.clone() for name, tensor in tuner.student.state_dict().items()}
-    monkeypatch.setattr(tuner.maps, "forward", lambda *_: torch.tensor(float("nan"), requires_grad=True))
+    before = {name: tensor.clone() for name, tensor in tuner.pupil.student.state_dict().items()}
+    monkeypatch.setattr(tuner.pupil.maps, "forward", lambda *_: torch.tensor(float("nan"), requires_grad=True))
     images, labels, _ = next(iter(tuner.batches()))
     assert np.isnan(tuner.train_step(images, labels, 0.01))
-    assert all(torch.equal(before[name], tensor) for name, tensor in tuner.student.state_dict().items())
+    assert all(torch.equal(before[name], tensor) for name, tensor in tuner.pupil.student.state_dict().items())
 
 
 def test_the_closed_form_alone_is_exported(place):

@@ -38,13 +38,13 @@ def test_all_pairs_are_counted_as_by_hand():
     same = people[first] == people[second]
     impostors, genuine = np.sort(table[first, second][~same])[::-1], table[first, second][same]
     rows = scores.all_pairs(features, people, (0.1, 0.01, 1e-5))
-    assert [row.far for row in rows] == [0.1, 0.01], "a rate that no pair reaches is not reported"
+    assert [row.fmr for row in rows] == [0.1, 0.01], "a rate that no pair reaches is not reported"
     for row in rows:
-        threshold = impostors[int(row.far * len(impostors))]
+        threshold = impostors[int(row.fmr * len(impostors))]
         assert row.threshold == pytest.approx(threshold, abs=1e-6)
-        assert np.mean(impostors > row.threshold + 1e-6) <= row.far
-        assert row.tar == pytest.approx(np.mean(genuine > threshold), abs=2 / len(genuine))
-        assert row.low <= row.tar <= row.high
+        assert np.mean(impostors > row.threshold + 1e-6) <= row.fmr
+        assert row.tmr == pytest.approx(np.mean(genuine > threshold), abs=2 / len(genuine))
+        assert row.low <= row.tmr <= row.high
         assert row.high - row.low > 0
 
 

@@ -9,7 +9,19 @@ import pytest
 import torch
 from torch import nn
 
-from arcdoor_train import backbones, config, crops, device, export, feature_file, macs, onnx_file, quantise
+from arcdoor_train import (
+    backbones,
+    checkpoint,
+    cli,
+    config,
+    crops,
+    device,
+    export,
+    feature_file,
+    macs,
+    onnx_file,
+    quantise,
+)
 from arcdoor_train.errors import BudgetError, DataError, DiskError, TrainError
 
 CONFIG = config.parse('[model]\nbackbone = "dense-xs"\ndimension = 64\n[export]\nname = "tiny"\n')
@@ -151,16 +163,44 @@ def test_int8_weights(model, opset, tmp_path, lab):
         quantise.weights(small)
 
 
-def test_rounding_is_within_half_a_step_of_each_channel():
-    values = np.random.default_rng(0).normal(size=(5, 3, 3, 3)).astype(np.float32)
+def test_rounding_loses_no_more_than_the_widest_scale_and_cuts_no_weight_far():
+    values = np.random.default_rng(0).normal(size=(5, 3, 3, 64)).astype(np.float32)
     values[2] = 0
-    for axis in (0, 1):
+    values[3, 0, 0, 0] = 40
+    for axis in (0, 1, 3):
         rounded, scale = quantise._int8(values, axis)
         shape = [1] * 4
         shape[axis] = -1
-        wide = scale.reshape(shape)
-        assert np.all(np.abs(rounded * wide - values) <= wide / 2 * (1 + 1e-5))
+        others = tuple(n for n in range(4) if n != axis)
+        widest = np.abs(values).max(axis=others, keepdims=True) / 127
+        usual = np.rint(values / np.where(widest > 0, widest, 1)) * widest
+        error = np.square(rounded * scale.reshape(shape) - values).sum(axis=others)
+        assert np.all(error <= np.square(usual - values).sum(axis=others) * (1 + 1e-6))
         assert rounded.min() >= -127
+        assert np.all(scale >= 0.59 * widest.ravel())
+
+
+def test_int8_weights_are_what_pytorch_computes_with_them(model, tmp_path, capsys):
+    export.finish(tmp_path, model, CONFIG)
+    checkpoint.save_model(tmp_path / "model.pt", model, CONFIG)
+    first, second = tmp_path / "export" / "tiny.onnx", tmp_path / "int8.onnx"
+    command = ["quantise", str(first), "--checkpoint", str(tmp_path / "model.pt"), "--out", str(second)]
+    assert cli.main(command) == 0
+    assert "differs from PyTorch with the same weights by" in capsys.readouterr().out
+    assert cli.main([*command[:2], "--out", str(second)]) == 0
+    assert "differs from the float file with the same weights by" in capsys.readouterr().out
+    card = tomllib.loads(second.with_suffix(".toml").read_text())
+    assert "weights stored as int8, a scale for each output channel" in card["embedder"]["source"]
+    small = onnx_file.load(second)
+    fronts = [node for node in small.graph.node if node.op_type == "DequantizeLinear"]
+    assert fronts
+    assert all(len(node.input) == 2 for node in fronts), "a zero point left out is 0"
+    # Another network's weights are noticed.
+    inputs = crops.to_input(crops.random(2))
+    torch.manual_seed(9)
+    other = onnx_file.trace(backbones.reparameterise(backbones.build("dense-xs", 64)), 17)
+    with pytest.raises(DataError, match="another network"):
+        quantise.parity(quantise.weights(other), other, inputs, torch.nn.Linear(2, 2))
 
 
 @pytest.mark.parametrize("per_channel", [True, False])

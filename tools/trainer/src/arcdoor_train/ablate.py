@@ -90,19 +90,21 @@ def judge(run: Path, faces: crops.Crops, pairs: Path, choose: Path) -> dict[str,
 def kept_answer(run: Path) -> dict[str, Any] | None:
     """What ``judge`` found earlier. A checkpoint is judged once: remove ``eval.json`` to do it anew."""
     path = run / "eval.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    answer = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    # An earlier trainer's answer names its rates otherwise: it counts as none.
+    return answer if answer and all("fmr" in row for row in answer.get("all_pairs", [])) else None
 
 
 def table(found: dict[str, list[dict[str, Any]]]) -> str:
     """Means and deviations over seeds in percent, best first, as Markdown."""
     lines = [
-        "| loss | pairs right % | TAR at FAR 1e-3 % | seeds | paper: LFW / AgeDB-30 % |",
+        "| loss | pairs right % | TMR at FMR 1e-3 % | seeds | paper: LFW / AgeDB-30 % |",
         "|---|---|---|---|---|",
     ]
     order = sorted(found.items(), key=lambda item: -statistics.mean(answer["accuracy"] for answer in item[1]))
     for loss, answers in order:
         right = _spread([answer["accuracy"] for answer in answers])
-        rates = [row["tar"] for answer in answers for row in answer.get("all_pairs", []) if row["far"] == 1e-3]
+        rates = [row["tmr"] for answer in answers for row in answer.get("all_pairs", []) if row["fmr"] == 1e-3]
         accepted = _spread(rates) if len(rates) == len(answers) else "-"
         lines.append(f"| {loss} | {right} | {accepted} | {len(answers)} | {PAPER.get(loss, '-')} |")
     return "\n".join(lines)

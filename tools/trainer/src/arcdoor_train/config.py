@@ -99,6 +99,8 @@ class Data:
     drawn: Drawn = field(default_factory=Drawn)
     #: The list of images and labels that ``clean`` wrote of these sets; the others are left out. Empty takes all.
     list: str = ""
+    #: A list of images, a name a line, that are never trained on, such as ``hold-out`` writes. Empty holds none out.
+    held_out: str = ""
     #: Identities with fewer images are left out, and counted.
     min_images: int = 1
     #: Draws micro-batches of P identities with this many images of each (P x K; P = micro_batch / K), for losses that

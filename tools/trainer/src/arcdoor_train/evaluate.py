@@ -190,7 +190,7 @@ def describe(answer: dict[str, Any]) -> str:
         lines.append(f"{answer['pairs']} pairs: {share}; {answer.get('pairs_without_crop', 0)} lack a crop")
     for row in answer.get("all_pairs", []):
         rate = scores.Operating(**row)
-        lines.append(f"all pairs, FAR {rate.far:.0e}: TAR {rate} (threshold {rate.threshold:.3f})")
+        lines.append(f"all pairs, FMR {rate.fmr:.0e}: TMR {rate} (threshold {rate.threshold:.3f})")
     return "\n".join(lines)
 
 

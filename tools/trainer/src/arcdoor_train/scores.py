@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FARS = (1e-3, 1e-4, 1e-5, 1e-6)
+FMRS = (1e-3, 1e-4, 1e-5, 1e-6)
 ROUNDS = 1000
 
 
@@ -39,19 +39,20 @@ def folds(scores: np.ndarray, same: np.ndarray, groups: np.ndarray) -> np.ndarra
 
 @dataclass(frozen=True)
 class Operating:
-    """True accepts at one false accept rate; the 95 % interval is over people, with the threshold held."""
+    """Genuine comparisons that match (TMR = 1 - FNMR) at one false match rate (FMR). The 95 % interval is over people,
+    with the threshold held."""
 
-    far: float
+    fmr: float
     threshold: float
-    tar: float
+    tmr: float
     low: float
     high: float
 
     def __str__(self) -> str:
-        return f"{100 * self.tar:.2f} % [{100 * self.low:.2f}, {100 * self.high:.2f}]"
+        return f"{100 * self.tmr:.2f} % [{100 * self.low:.2f}, {100 * self.high:.2f}]"
 
 
-def all_pairs(features: np.ndarray, people: np.ndarray, fars: tuple[float, ...] = FARS) -> list[Operating]:
+def all_pairs(features: np.ndarray, people: np.ndarray, fmrs: tuple[float, ...] = FMRS) -> list[Operating]:
     """Every crop against every other: ``features`` (n, d) of unit length, ``people`` (n,). A rate that the impostors
     do not reach (fewer than 1 / rate pairs) is left out."""
     features = features.astype(np.float32)
@@ -66,15 +67,15 @@ def all_pairs(features: np.ndarray, people: np.ndarray, fars: tuple[float, ...] 
     scores, owner, others = np.concatenate(genuine), np.concatenate(owners), np.concatenate(impostors)
     if not len(scores) or not len(others):
         return []
-    reached = [far for far in fars if far * len(others) >= 1]
+    reached = [fmr for fmr in fmrs if fmr * len(others) >= 1]
     keep = min(len(others), int(max(reached, default=0) * len(others)) + 1)
     highest = -np.sort(-np.partition(others, len(others) - keep)[len(others) - keep :])
     # The least score above the highest that is refused: a pair is accepted where its score is at or above it.
     least = np.nextafter(highest, np.float32(np.inf))
-    return [_operating(far, float(least[int(far * len(others))]), scores, owner) for far in reached]
+    return [_operating(fmr, float(least[int(fmr * len(others))]), scores, owner) for fmr in reached]
 
 
-def _operating(far: float, threshold: float, genuine: np.ndarray, owner: np.ndarray) -> Operating:
+def _operating(fmr: float, threshold: float, genuine: np.ndarray, owner: np.ndarray) -> Operating:
     _, groups = np.unique(owner, return_inverse=True)
     totals = np.bincount(groups)
     hits = np.bincount(groups, weights=genuine >= threshold, minlength=len(totals))
@@ -84,7 +85,7 @@ def _operating(far: float, threshold: float, genuine: np.ndarray, owner: np.ndar
         drawn = rng.integers(0, len(totals), len(totals))
         shares[n] = hits[drawn].sum() / totals[drawn].sum()
     low, high = np.quantile(shares, [0.025, 0.975])
-    return Operating(far, threshold, float(hits.sum() / totals.sum()), float(low), float(high))
+    return Operating(fmr, threshold, float(hits.sum() / totals.sum()), float(low), float(high))
 
 
 def wilson(right: np.ndarray) -> tuple[float, float]:

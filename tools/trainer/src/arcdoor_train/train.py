@@ -345,8 +345,8 @@ def _kept_buffers(module: nn.Module) -> dict[str, torch.Tensor]:
     return {name: buffer for name, buffer in module.named_buffers() if name in kept}
 
 
-#: What a resumed run may change: none of it changes what is computed.
-FREE = frozenset({"workers", "keep_mb", "timeout_s", "compile", "max_bad_steps", "sets"})
+#: What a resumed run may change: none of it changes what is computed. Which images there are, the data's hash says.
+FREE = frozenset({"workers", "keep_mb", "timeout_s", "compile", "max_bad_steps", "sets", "held_out"})
 
 
 def compare(

@@ -38,7 +38,7 @@ class Row:
     device: device.Parity | None
     #: Where the device runs the file on its plan: what tract, the fallback, would take.
     tract_ms: float | None
-    #: TAR at FAR 1e-3 and 1e-4 over all pairs of the evaluation crops; accuracy at the threshold chosen elsewhere.
+    #: TMR at FMR 1e-3 and 1e-4 over all pairs of the evaluation crops; accuracy at the threshold chosen elsewhere.
     evaluation: dict[str, Any] | None
     problems: tuple[str, ...]
 
@@ -108,7 +108,7 @@ def table(rows: list[Row]) -> str:
     """Markdown: what each form costs, and whether it makes the device faster or only the file smaller."""
     lines = [
         "| form | MB | cosine to the reference, least | device against onnxruntime | engine | ms | against the first "
-        "| ms by tract | accuracy | TAR at FAR 1e-3 | 1e-4 | makes |",
+        "| ms by tract | accuracy | TMR at FMR 1e-3 | 1e-4 | makes |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     first = rows[0]
@@ -140,7 +140,7 @@ def _by_tract(row: Row) -> str:
 def _accuracy(evaluation: dict[str, Any] | None) -> list[str]:
     if evaluation is None:
         return ["-"] * 3
-    rates = {row["far"]: f"{100 * row['tar']:.2f}" for row in evaluation.get("all_pairs", [])}
+    rates = {row["fmr"]: f"{100 * row['tmr']:.2f}" for row in evaluation.get("all_pairs", [])}
     share = f"{100 * evaluation['accuracy']:.2f}" if "accuracy" in evaluation else "-"
     return [share, rates.get(1e-3, "-"), rates.get(1e-4, "-")]
 

@@ -1,20 +1,18 @@
 """The tuning of a smaller network to its teacher, which answers live: on the same picture, augmented alike. A ``Tuner``
 is driven by ``train``'s own loop, so that progress, resuming, the run's folder and the export are the same."""
 
-import copy
 import dataclasses
 import hashlib
 import math
 from pathlib import Path
 
 import torch
-from torch import nn
-from torch.nn import functional
 
 from arcdoor_train import checkpoint, config, data, evaluate
 from arcdoor_train import train as training
 from arcdoor_train.backbones.chain import CHAIN, Chain
 from arcdoor_train.compression import maps, reader, start
+from arcdoor_train.compression.pupil import Pupil
 from arcdoor_train.compression.section import Compress
 from arcdoor_train.errors import CheckpointError, ConfigError, TrainError, UsageError
 from arcdoor_train.world import World
@@ -49,32 +47,16 @@ class Tuner:
         known = checkpoint.list_steps(self.run)
         begun = known[-1] if known else section.start and checkpoint.resolve(config.expand(section.start))
         crops = None if known else start.calibration(self.source, section, seed)
-        self.student = _loaded(begun) if begun else start.make(self.teacher, section, self.config, crops)
-        self._fits()
-        of = maps.taps(self.teacher.shape, section.maps)
-        self.maps = maps.MapLoss(self.teacher, self.student, of, section.directions)
+        student = loaded(begun) if begun else start.make(self.teacher, section, self.config, crops)
+        fits(student, self.teacher)
+        loss = maps.MapLoss(self.teacher, student, maps.taps(self.teacher.shape, section.maps), section.directions)
         if crops is not None:
-            self.maps.fit(self.teacher, self.student, crops)
+            loss.fit(self.teacher, student, crops)
         memory = torch.channels_last if self.config.optim.channels_last else torch.contiguous_format
-        for module in (self.teacher, self.student, self.maps):
+        for module in (self.teacher, student, loss):
             module.to(self.world.device, memory_format=memory)
-        self.student.requires_grad_(True)
-        self.maps.adapters.requires_grad_(True)
-        #: What is saved and exported.
-        self.backbone = copy.deepcopy(self.student).requires_grad_(False)
-        optim = self.config.optim
-        self.trained = [*self.student.parameters(), *self.maps.adapters.parameters()]
-        self.optimiser = torch.optim.AdamW(
-            self.trained, optim.lr, betas=self.section.betas, weight_decay=optim.weight_decay
-        )
-
-    def _fits(self) -> None:
-        """A start of another teacher, or wider than this one, has other maps."""
-        mine, theirs = self.student.shape, self.teacher.shape
-        layers = zip(mine.layers, theirs.layers, strict=False)
-        like = all((a.kernel, a.stride, a.depthwise) == (b.kernel, b.stride, b.depthwise) for a, b in layers)
-        if not like or len(mine.layers) < len(theirs.layers) or mine.dimension != theirs.dimension:
-            raise ConfigError("compress.start is of another teacher: its layers are not those of compress.teacher")
+        self.pupil = Pupil(student, loss, section, self.config.optim)
+        self.backbone = self.pupil.mean
 
     def batches(self) -> data.Batches:
         """The rest of the run's batches; labels come along and are not looked at."""
@@ -88,49 +70,25 @@ class Tuner:
         optim = self.config.optim
         pixels = training.normalise(images, self.world.device, optim.channels_last)
         half = optim.precision == "bf16"
-        with torch.autocast(self.world.device.type, torch.bfloat16, enabled=half):
-            with torch.no_grad():
-                wanted, theirs = self.teacher.maps(pixels, self.maps.of)
-            found, mine = self.student.maps(pixels, self.maps.of)
-        floats = ([part.float() for part in parts] for parts in (theirs, mine))
-        loss, cosine, apart = self._loss(wanted.float(), found.float(), self.maps(*floats))
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = float(nn.utils.clip_grad_norm_(self.trained, optim.clip or math.inf))
-        if not (math.isfinite(norm) and math.isfinite(loss.item())):
+        teacher_half = half or self.section.half_teacher
+        with torch.no_grad(), torch.autocast(pixels.device.type, torch.bfloat16, enabled=teacher_half):
+            wanted, theirs = self.teacher.maps(pixels, self.pupil.maps.of)
+        self.pupil.steps = self.step
+        done = self.pupil.learn(pixels, wanted, theirs, self.step / max(self.steps, 1), lr, half)
+        if math.isnan(done.loss):
             return math.nan
-        for group in self.optimiser.param_groups:
-            group["lr"] = lr
-        self.optimiser.step()
-        self._average()
-        counted = {"norm": norm, "clipped": float(bool(optim.clip) and norm > optim.clip)}
-        for name, value in {**counted, "cosine": cosine.item(), "maps": apart.item()}.items():
+        counted = {"norm": done.norm, "clipped": float(done.norm > self.pupil.clip)}
+        for name, value in {**counted, "cosine": done.cosine, "maps": done.apart}.items():
             self.window[name] = self.window.get(name, 0.0) + value
-        return loss.item()
-
-    def _loss(self, wanted: torch.Tensor, found: torch.Tensor, apart: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """The whole, and what it is of: the mean cosine and the maps' error."""
-        section = self.section
-        cosine = functional.cosine_similarity(found, wanted).mean()
-        square = (found - wanted).square().mean() / wanted.square().mean()
-        share = self.step / max(self.steps, 1)
-        weight = section.map_weight + (section.map_weight_end - section.map_weight) * share
-        return 1 - cosine + section.embedding * square + weight * apart, cosine.detach(), apart.detach()
-
-    @torch.no_grad()
-    def _average(self) -> None:
-        """Early weights are forgotten sooner, so that the start does not stay in the mean."""
-        keep = min(self.section.ema, (1 + self.step) / (10 + self.step)) if self.section.ema else 0.0
-        for mean, now in zip(self.backbone.parameters(), self.student.parameters(), strict=True):
-            mean.lerp_(now, 1 - keep)
+        return done.loss
 
     def save(self) -> Path:
         """A checkpoint of now. On an error nothing is left of it."""
         part = checkpoint.begin(self.run, self.step)
         state = {
             "step": self.step, "bad": self.bad, "bad_in_a_row": self.bad_in_a_row, "skipped": self.skipped,
-            "window": dict(self.window), "optimiser": self.optimiser.state_dict(),
-            "student": self.student.state_dict(), "maps": self.maps.state_dict(),
+            "window": dict(self.window), "optimiser": self.pupil.optimiser.state_dict(),
+            "student": self.pupil.student.state_dict(), "maps": self.pupil.maps.state_dict(),
         }  # fmt: skip
         try:
             about = {"data": self.source.fingerprint, "teacher": self.of_teacher, "step": self.step}
@@ -151,9 +109,9 @@ class Tuner:
         state = checkpoint.load_tensors(folder / "state.pt")
         try:
             self.backbone.load_state_dict(content["model"])
-            self.student.load_state_dict(state["student"])
-            self.maps.load_state_dict(state["maps"])
-            self.optimiser.load_state_dict(state["optimiser"])
+            self.pupil.student.load_state_dict(state["student"])
+            self.pupil.maps.load_state_dict(state["maps"])
+            self.pupil.optimiser.load_state_dict(state["optimiser"])
             self.window = dict(state["window"])
             self.step, self.bad, self.bad_in_a_row = state["step"], state["bad"], state["bad_in_a_row"]
             self.skipped = state["skipped"]
@@ -161,11 +119,21 @@ class Tuner:
             raise CheckpointError(f"{folder} does not fit: {error}") from error
 
 
-def _loaded(folder: Path) -> Chain:
+def loaded(folder: Path) -> Chain:
+    """The network of a checkpoint of ``compress``. Raises ``CheckpointError`` for another's."""
     model, _ = checkpoint.load_model(folder)
     if not isinstance(model, Chain):
         raise CheckpointError(f"{folder} is of no network that compress made: its layers cannot be compared")
     return model
+
+
+def fits(mine: Chain, theirs: Chain) -> None:
+    """Raises ``ConfigError`` for a student of another teacher, or wider than this one: it has other maps."""
+    one, other = mine.shape, theirs.shape
+    layers = zip(one.layers, other.layers, strict=False)
+    like = all((a.kernel, a.stride, a.depthwise) == (b.kernel, b.stride, b.depthwise) for a, b in layers)
+    if not like or len(one.layers) < len(other.layers) or one.dimension != other.dimension:
+        raise ConfigError("compress.start is of another teacher: its layers are not those of compress.teacher")
 
 
 def _refuse(whole: config.Config) -> None:

@@ -195,14 +195,17 @@ def gather(wanted: config.Data, seed: int) -> tuple[Dataset, list[str]]:
     names: list[str] = []
     labels: list[np.ndarray] = []
     chosen: list[Sequence[int]] = []
-    for part in sets:
-        counts = np.bincount(part.labels, minlength=len(part.identities))
+    masks = _unheld(sets, config.expand(wanted.held_out), notes) if wanted.held_out else [None] * len(sets)
+    for part, mask in zip(sets, masks, strict=True):
+        counts = np.bincount(part.labels if mask is None else part.labels[mask], minlength=len(part.identities))
         kept = np.flatnonzero(counts >= max(wanted.min_images, 1))
         number = np.full(len(counts), -1)
         number[kept] = len(names) + np.arange(len(kept))
         if len(kept) < len(counts):
             notes.append(f"{part.name}: {len(counts) - len(kept)} of {len(counts)} identities have too few images")
-            chosen.append(np.flatnonzero(number[part.labels] >= 0))
+        if len(kept) < len(counts) or mask is not None:
+            stays = number[part.labels] >= 0
+            chosen.append(np.flatnonzero(stays if mask is None else stays & mask))
             labels.append(number[part.labels[chosen[-1]]])
         else:
             chosen.append(range(len(part)))
@@ -218,6 +221,22 @@ def gather(wanted: config.Data, seed: int) -> tuple[Dataset, list[str]]:
     if wanted.keep_mb:
         whole.kept = Kept(len(whole), wanted.keep_mb)
     return whole, notes
+
+
+def _unheld(sets: list[Dataset], path: Path, notes: list[str]) -> list[np.ndarray]:
+    """For each set which of its images ``data.held_out`` leaves. Raises ``DataError`` where the list names another."""
+    try:
+        held = {line for line in path.read_text(encoding="utf-8").splitlines() if line}
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read data.held_out = {path}: {error}") from error
+    missing, masks = set(held), []
+    for part in sets:
+        masks.append(np.array([key not in held for key in part.keys], dtype=bool))
+        missing.difference_update(part.keys)
+    if missing:
+        raise DataError(f"{path} names {min(missing)}, which is not among the images of data.sets")
+    notes.append(f"{path} holds {len(held)} images out")
+    return masks
 
 
 def listed(whole: Dataset, path: Path) -> Dataset:

@@ -1,0 +1,108 @@
+"""What a burst takes along to another machine: crops, teacher and starts, in zip files of a size that one transfer
+allows."""
+
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from arcdoor_train import checkpoint, config, data, evaluate
+from arcdoor_train.compression import reader
+from arcdoor_train.compression.section import Compress
+from arcdoor_train.compression.tuning import fits, loaded
+from arcdoor_train.errors import ConfigError, DataError, DiskError
+from arcdoor_train.teachers import Teacher
+
+#: A transfer takes 64 MiB, the repository's own files included.
+MOST_BYTES = 56_000_000
+#: What an archive adds to a file, beside its name twice.
+HEADER = 128
+
+#: What lies beside the crops.
+OTHERS = ("teacher/", "start/")
+
+File = tuple[str, bytes]
+
+
+def pack(configs: list[Path], starts: list[Path], folder: Path, most: int = MOST_BYTES) -> list[Path]:
+    """Parcels of at most ``most`` bytes, in ``folder``; no held-out crop is in them. Raises ``TrainError``."""
+    if not configs or len(configs) != len(starts):
+        raise ConfigError(f"{len(configs)} configurations and {len(starts)} starts: one start for each")
+    wholes = [config.load(path) for path in configs]
+    teachers = {config.section(whole, "compress", Compress).teacher for whole in wholes}
+    if len(teachers) > 1 or any(whole.data != wholes[0].data for whole in wholes):
+        raise ConfigError("the configurations of a burst have the same [data] and the same compress.teacher")
+    files = [*_teacher(teachers.pop(), starts), *_starts(configs, starts)]
+    source, _ = data.gather(wholes[0].data, wholes[0].run.seed)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob("*.zip"):
+            old.unlink()
+        return _write(folder, [*files, *_crops(source)], most)
+    except OSError as error:
+        raise DiskError(f"cannot write parcels to {folder}: {error}") from error
+
+
+def unpack(folder: Path) -> tuple[list[Path], Path]:
+    """The parcels of ``folder`` that hold crops, and where teacher and starts lie now. Raises ``DataError`` where a
+    parcel is missing."""
+    found = sorted(folder.glob("*-of-*.zip"))
+    wanted = {path.stem.partition("-of-")[2] for path in found}
+    if len(wanted) != 1 or len(found) != int(wanted.pop()):
+        raise DataError(f"{folder} holds {[path.name for path in found]}: bring along every parcel of one packing")
+    files, with_crops = folder / "files", []
+    for path in found:
+        with zipfile.ZipFile(path) as archive:
+            if bad := archive.testzip():
+                raise DataError(f"{path} is damaged ({bad}): bring it along again")
+            names = [name for name in archive.namelist() if name.startswith(OTHERS)]
+            archive.extractall(files, names)
+            # The declaration of the alignment is one more.
+            with_crops += [path] if len(archive.namelist()) > len(names) + 1 else []
+    return with_crops, files
+
+
+def _teacher(teacher: Teacher, starts: list[Path]) -> Iterator[File]:
+    path, preprocess = evaluate.located(config.expand(teacher.path), teacher.preprocess())
+    chain = reader.read(path, preprocess)
+    for start in starts:
+        fits(loaded(start), chain)
+    yield "teacher/teacher.onnx", path.read_bytes()
+    yield "teacher/teacher.toml", "\n".join(["[embedder.preprocess]", *preprocess.manifest(), ""]).encode()
+
+
+def _starts(configs: list[Path], starts: list[Path]) -> Iterator[File]:
+    with tempfile.TemporaryDirectory(prefix="arcdoor-start-") as scratch:
+        for path, start in zip(configs, starts, strict=True):
+            place = Path(scratch) / path.name
+            checkpoint.save_model(place, *checkpoint.load_model(start))
+            yield f"start/{path.stem}.pt", place.read_bytes()
+
+
+def _crops(source: data.Dataset) -> Iterator[File]:
+    for number, key in enumerate(source.keys):
+        content = source.fetch(number)
+        if not isinstance(content, bytes):
+            raise DataError("drawn images are not packed: leave data.drawn out")
+        yield key, content
+
+
+def _write(folder: Path, files: Iterable[File], most: int) -> list[Path]:
+    parcels: list[list[File]] = []
+    room = 0
+    for name, content in files:
+        size = len(content) + 2 * len(name.encode()) + HEADER
+        if size + HEADER * 4 > most:
+            raise DataError(f"{name} has {len(content)} bytes; a parcel takes {most}")
+        if size > room:
+            parcels.append([("dataset.toml", f'alignment = "{data.ALIGNMENT}"\n'.encode())])
+            room = most - 4 * HEADER
+        parcels[-1].append((name, content))
+        room -= size
+    paths = []
+    for number, parcel in enumerate(parcels, start=1):
+        paths.append(folder / f"{number}-of-{len(parcels)}.zip")
+        with zipfile.ZipFile(paths[-1], "w", zipfile.ZIP_STORED) as archive:
+            for name, content in parcel:
+                archive.writestr(name, content)
+    return paths

@@ -1,0 +1,174 @@
+"""A burst: several students at once, within a time, from parcels that another machine packed."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from test_compress import SHAPE, likeness, pictures, teacher_of
+
+from arcdoor_train import burst, checkpoint, cli, config, crops, data, onnx_file
+from arcdoor_train.compression import closed_form, parcels, statistics
+from arcdoor_train.compression.pupil import Learned, Pupil
+from arcdoor_train.errors import ConfigError, DataError
+
+SCRIPT = Path(__file__).parents[1] / "gpu_doornet.sh"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Crops, a teacher, two configurations and their starts, one parcel more than the crops alone need."""
+    place = tmp_path_factory.mktemp("burst")
+    faces = data.open_drawn(96, 1, 0)
+    names = crops.save(place / "faces" / "someone", [faces.read(n) for n in range(96)])
+    (place / "faces" / "other").mkdir()
+    for name in names[:2]:
+        (place / "faces" / "other" / name).write_bytes((place / "faces" / "someone" / name).read_bytes())
+    (place / "faces" / "dataset.toml").write_text(f'alignment = "{data.ALIGNMENT}"\n')
+    (place / "held.txt").write_text("".join(f"someone/{name}\n" for name in names[-6:]))
+    teacher = teacher_of()
+    onnx_file.save(onnx_file.trace(teacher, 17), place / "teacher.onnx")
+    inputs = pictures(48)
+    junctions = statistics.observe(teacher, inputs, 32, 1)
+    for name, widths in (("large", [12, 16, 24, 24, 32]), ("small", [8, 12, 16, 16, 24])):
+        (place / f"{name}.toml").write_text(f"""
+[run]
+folder = "{place}/{name}"
+[data]
+sets = [{{ path = "{place}/faces" }}]
+held_out = "{place}/held.txt"
+augment = {{ noise = 0.2 }}
+[optim]
+lr = 0.003
+clip = 2.0
+max_bad_steps = 2
+[compress]
+widths = {widths}
+rank = 12
+directions = [8, 8]
+ema = 0.9
+teacher.path = "{place}/teacher.onnx"
+[export]
+name = "{name}"
+""")
+        student = closed_form.build(teacher, junctions, widths, 12, inputs, 1)
+        checkpoint.save_model(place / f"{name}.pt", student, config.load(place / f"{name}.toml"))
+    return place
+
+
+def lists(place):
+    return [place / "large.toml", place / "small.toml"], [place / "large.pt", place / "small.pt"]
+
+
+@pytest.fixture(scope="module")
+def packed(place):
+    return parcels.pack(*lists(place), place / "parcels", most=400_000)
+
+
+def test_parcels_keep_to_their_size_and_leave_held_out_crops_at_home(place, packed):
+    assert len(packed) > 2
+    assert all(path.stat().st_size <= 400_000 for path in packed)
+    inside = [name for path in packed for name in zipfile.ZipFile(path).namelist()]
+    assert sum(name.startswith("someone/") for name in inside) == 90
+    assert not set((place / "held.txt").read_text().split()) & set(inside)
+    with pytest.raises(DataError, match="a parcel takes 2000"):
+        parcels.pack(*lists(place), place / "none", most=2000)
+    with pytest.raises(ConfigError, match="one start for each"):
+        parcels.pack([place / "large.toml"], [], place / "none")
+
+
+def test_a_missing_or_damaged_parcel_is_named(place, packed, tmp_path):
+    for path in packed[1:]:
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(DataError, match="bring along every parcel"):
+        parcels.unpack(tmp_path)
+    content = bytearray(packed[0].read_bytes())
+    content[200] ^= 1
+    (tmp_path / packed[0].name).write_bytes(content)
+    with pytest.raises(DataError, match="is damaged"):
+        parcels.unpack(tmp_path)
+
+
+def options(place, out, **more):
+    given = {"seconds": 120, "batch": 16, "watch": 16, "workers": 0, "steps": 25, **more}
+    return ["burst", "run", "--config", *map(str, lists(place)[0]), "--parcels", str(place / "parcels"), "--out",
+            str(out), *(part for name, value in given.items() for part in (f"--{name}", str(value)))]  # fmt: skip
+
+
+def test_every_student_gets_nearer_to_the_teacher_and_can_be_exported(place, packed, tmp_path, capsys):
+    assert cli.main([*options(place, tmp_path, every=0.2), "--rate", "small=0.004"]) == 0
+    table = capsys.readouterr().out
+    assert table.rstrip().endswith((tmp_path / "table.md").read_text().rstrip())
+    others = pictures(32, 7)
+    for name in ("large", "small"):
+        start, _ = checkpoint.load_model(place / f"{name}.pt")
+        tuned, whole = checkpoint.load_model(tmp_path / f"{name}.pt")
+        assert likeness(tuned, teacher_of(), others) > likeness(start, teacher_of(), others)
+        assert tuned.shape == start.shape
+        assert whole.foreign["export"]["name"] == name
+        assert f"| {name} | " in table
+    looks = [json.loads(line) for line in (tmp_path / "burst.jsonl").read_text().splitlines()]
+    assert looks[-1]["seen"] == [400, 400]
+    assert cli.main(["export", str(tmp_path / "small.pt"), "--out", str(tmp_path)]) == 0
+
+
+def test_what_breaks_on_the_way_leaves_the_best_and_the_table(place, packed, tmp_path, monkeypatch, capsys):
+    learn, calls = Pupil.learn, []
+
+    def broken(pupil, *args, **more):
+        calls.append(pupil)
+        if pupil.student.shape.widths[0] == 12:
+            return Learned(float("nan"))
+        if len(calls) > 8:
+            raise RuntimeError("the machine is on fire")
+        return learn(pupil, *args, **more)
+
+    monkeypatch.setattr(Pupil, "learn", broken)
+    assert cli.main(options(place, tmp_path)) == 0
+    said = capsys.readouterr()
+    assert "its loss was no number" in said.out
+    assert "on fire" in said.err
+    assert (tmp_path / "large.pt").is_file()
+    assert (tmp_path / "small.pt").is_file()
+
+
+def test_the_time_ends_a_burst(place, packed, tmp_path):
+    assert cli.main(options(place, tmp_path, seconds=burst.CLOSING / 2, steps=0)) == 0
+    looks = [json.loads(line) for line in (tmp_path / "burst.jsonl").read_text().splitlines()]
+    assert looks[-1]["seen"] == [0, 0]
+
+
+def test_the_script_runs_a_thousandth_of_its_length(place, packed, tmp_path):
+    given = {
+        "CONFIGS": " ".join(map(str, lists(place)[0])), "PARCELS": str(place / "parcels"), "PYTHON": sys.executable,
+        "RATES": "large=1e-3 small=1e-3", "SECONDS_LEFT": "100",
+    }  # fmt: skip
+    command = [
+        "sh",
+        SCRIPT,
+        "run",
+        tmp_path / "out",
+        "--steps",
+        "5",
+        "--batch",
+        "16",
+        "--watch",
+        "16",
+        "--workers",
+        "0",
+    ]
+    done = subprocess.run(command, env=os.environ | given, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "| small | 0.5 |" in done.stdout
+    assert subprocess.run(["sh", SCRIPT, "run"], capture_output=True, check=False).returncode == 2
+    assert SHAPE.dimension == checkpoint.load_model(tmp_path / "out" / "large.pt")[0].shape.dimension
+    assert torch.isfinite(next(checkpoint.load_model(tmp_path / "out" / "large.pt")[0].parameters())).all()
+
+
+def test_rates_of_no_network_are_refused(place, packed, tmp_path):
+    assert cli.main([*options(place, tmp_path), "--rate", "middle=1e-3"]) == 2
+    assert cli.main([*options(place, tmp_path), "--rate", "small=fast"]) == 2
