@@ -37,6 +37,8 @@ pub enum RetryReason {
     TooFar,
     /// Turned or tilted away.
     TurnToCamera,
+    /// A second look at the face, brought upright by its landmarks, finds them elsewhere, or no upright face.
+    HoldUpright,
     /// Too little light on the face.
     TooDark,
     /// Too much light, or light from behind.
@@ -45,6 +47,10 @@ pub enum RetryReason {
     HoldStill,
     /// At an enrolment: matches none of the views that were taken before it.
     SomebodyElse,
+    /// At an enrolment before a camera: nearly the same as a view that was taken before it.
+    SameView,
+    /// At an enrolment from photos: the same photo as one that was taken before it, or a copy of it.
+    SamePhoto,
     /// More frames must agree.
     Looking,
 }
@@ -74,10 +80,13 @@ impl RetryReason {
             Self::FaceCutOff => "face cut off, move into the frame",
             Self::TooFar => "come closer",
             Self::TurnToCamera => "turn to the camera",
+            Self::HoldUpright => "hold the head, or the photo, upright",
             Self::TooDark => "too dark",
             Self::TooBright => "too bright or light from behind",
             Self::HoldStill => "blurred, hold still",
             Self::SomebodyElse => "not the person of the earlier images",
+            Self::SameView => "turn the head a little",
+            Self::SamePhoto => "the same as an earlier photo, give another",
             Self::Looking => "keep looking",
         }
     }

@@ -45,8 +45,28 @@ pub struct Step {
     pub threshold: Threshold,
 }
 
-/// One view of a person: a template and the image's quality, or why there is none.
-pub type View = Result<(Template, Quality), RetryReason>;
+/// One view of a person that may be enrolled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GoodView {
+    /// The face's template.
+    pub template: Template,
+    /// The image's quality.
+    pub quality: Quality,
+    /// Turn to the side in degrees, positive towards the image's right.
+    pub yaw_deg: f32,
+}
+
+/// One view of a person, or why there is none.
+pub type View = Result<GoodView, RetryReason>;
+
+/// How often a face is looked at before it is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Looks {
+    /// Once: the next frame is the second look.
+    One,
+    /// Twice, where one image decides by itself: see [`Vision::confirms`].
+    Two,
+}
 
 /// Runs frames through detection, quality, embedding, comparison and decision, and remembers what decisions
 /// need from frame to frame. It holds no threshold and no gallery: both come with each frame, and may be
@@ -117,7 +137,8 @@ impl Recognizer {
         rules: &Rules,
         now: Millis,
     ) -> Result<Step, PipelineError> {
-        let (step, state) = self.decide(&self.state.clone(), frame, gallery, question, rules, now)?;
+        let (step, state) =
+            self.decide(&self.state.clone(), frame, Looks::One, gallery, question, rules, now)?;
         self.state = state;
         Ok(step)
     }
@@ -133,13 +154,15 @@ impl Recognizer {
         question: Question,
         rules: &Rules,
     ) -> Result<Step, PipelineError> {
-        Ok(self.decide(&State::default(), image, gallery, question, rules, Millis(0))?.0)
+        Ok(self.decide(&State::default(), image, Looks::Two, gallery, question, rules, Millis(0))?.0)
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what `step` and `still` are given, and how they differ")]
     fn decide(
         &mut self,
         state: &State,
         frame: RgbView<'_>,
+        looks: Looks,
         gallery: &Gallery,
         question: Question,
         rules: &Rules,
@@ -147,7 +170,8 @@ impl Recognizer {
     ) -> Result<(Step, State), PipelineError> {
         self.probe = None;
         rules.thresholds.check(self.model_id())?;
-        let Observed { faces, chosen, assessment, face } = self.observe(frame, &QualityGate::recognise())?;
+        let Observed { faces, chosen, assessment, face } =
+            self.observe(frame, &QualityGate::recognise(), looks)?;
         let start = Instant::now();
         let (mut comparison, mut times) = (Comparison::default(), *self.vision.times());
         let observation = match face {
@@ -167,22 +191,29 @@ impl Recognizer {
         Ok((step, state))
     }
 
-    /// Observes one image for enrolment, with the stricter gate; decisions know nothing of it.
+    /// Observes one image for enrolment, with the stricter gate and a second look; decisions know nothing of it.
     ///
     /// # Errors
     /// When a network fails.
     pub fn view(&mut self, frame: RgbView<'_>) -> Result<View, PipelineError> {
-        let observed = self.observe(frame, &QualityGate::enrol())?;
+        let observed = self.observe(frame, &QualityGate::enrol(), Looks::Two)?;
         Ok(match (observed.face, observed.assessment) {
             (Found::Nobody(reason) | Found::Unclear(_, reason), _) => Err(reason),
-            (Found::Face(_, template), Some(assessment)) => Ok((template, assessment.quality)),
+            (Found::Face(_, template), Some(Assessment { quality, measures })) => {
+                Ok(GoodView { template, quality, yaw_deg: measures.yaw_deg })
+            }
             // Every face that was embedded was assessed before; this is for the compiler alone.
             (Found::Face(..), None) => Err(RetryReason::NoFace),
         })
     }
 
     /// Detection, choice, quality and embedding.
-    fn observe(&mut self, frame: RgbView<'_>, gate: &QualityGate) -> Result<Observed, PipelineError> {
+    fn observe(
+        &mut self,
+        frame: RgbView<'_>,
+        gate: &QualityGate,
+        looks: Looks,
+    ) -> Result<Observed, PipelineError> {
         // Loading a network for a new frame size is no part of the stages' times.
         self.prepare(frame.width(), frame.height())?;
         let mut faces = Faces::new();
@@ -197,6 +228,11 @@ impl Recognizer {
         let assessment = self.vision.assess(frame, &face);
         let face = match (gate.check(&assessment), face.landmarks) {
             (Err(reason), _) => Found::Unclear(face.rect, reason),
+            (Ok(()), Some(landmarks))
+                if looks == Looks::Two && !self.vision.confirms(frame, &landmarks)? =>
+            {
+                Found::Unclear(face.rect, RetryReason::HoldUpright)
+            }
             (Ok(()), Some(landmarks)) => Found::Face(face.rect, self.vision.embed(frame, &landmarks)?),
             // A face without landmarks has no pose, and the gate wants one; this is for the compiler alone.
             (Ok(()), None) => Found::Unclear(face.rect, RetryReason::TurnToCamera),

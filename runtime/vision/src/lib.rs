@@ -12,6 +12,7 @@
 //! | [`seetaface`] | SeetaFace (rustface): boxes only, its model compiled in |
 //! | [`align`] | the least-squares similarity to the ArcFace template, and the warp along it |
 //! | [`quality`] | 0..=100 with named parts, and the gate that turns a weak part into advice |
+//! | [`second_look`](mod@second_look) | whether a face stands upright with its landmarks where they were found |
 //! | [`embedder`] | an aligned face in, a [`Template`](arcdoor_core::Template) out |
 //! | [`explain`](mod@explain) | which engine runs each network of a pack, and why |
 //! | [`graphs`] | how a pack's networks are loaded, and the graph files from which they start |
@@ -32,6 +33,7 @@ mod letterbox;
 mod nms;
 mod preprocess;
 pub mod quality;
+pub mod second_look;
 pub mod seetaface;
 pub mod tuning;
 pub mod vision;
@@ -45,6 +47,7 @@ pub use explain::{Explained, explain};
 pub use graphs::{check_pack_graphs, graph_file};
 pub use preprocess::Channels;
 pub use quality::{Assessment, QualityGate, assess};
+pub use second_look::{SecondLook, SecondLooker};
 pub use seetaface::SeetaFace;
 pub use vision::Vision;
 pub use yunet::{SMALLEST_FACE_NET_PX, YuNet, YuNetLandmarker};
