@@ -52,6 +52,11 @@ impl PathArgs {
         open_pack(&self.pack)
     }
 
+    /// What is looked for.
+    pub(crate) fn detect_settings(&self) -> DetectSettings {
+        DetectSettings { min_face_px: self.min_face, min_score: self.min_score, ..DetectSettings::default() }
+    }
+
     /// The template of every sample, `None` where no face could be had.
     pub(crate) fn templates(&self, pack: &Pack, set: &Set) -> Result<Vec<Option<Template>>> {
         let Some(path) = &self.features else {
@@ -79,11 +84,7 @@ impl PathArgs {
     }
 
     fn make(&self, pack: &Pack, samples: &[&Sample]) -> Result<Vec<Option<Template>>> {
-        let settings = DetectSettings {
-            min_face_px: self.min_face,
-            min_score: self.min_score,
-            ..DetectSettings::default()
-        };
+        let settings = self.detect_settings();
         let bar = ProgressBar::new(samples.len() as u64);
         bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} photos, {per_sec}, {eta} left")?);
         let done = Mutex::new(vec![None; samples.len()]);
