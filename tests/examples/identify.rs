@@ -14,7 +14,7 @@ use arcdoor_core::{Fmr, Millis, SubjectName};
 use arcdoor_frame::{ImageLimits, RgbImage, read_image};
 use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
 use arcdoor_models::Pack;
-use arcdoor_pipeline::{Policy, Question, Recognizer, Rules, Thresholds};
+use arcdoor_pipeline::{GoodView, Policy, Question, Recognizer, Rules, Thresholds};
 use arcdoor_vision::{DetectSettings, DetectorKind, RunOptions, Vision};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -27,7 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // A view that is not good enough says what would help.
     read_image(Path::new(enrolled), &limits, &mut image)?;
-    let (template, quality) = recognizer.view(image.view())?.map_err(|reason| reason.text())?;
+    let GoodView { template, quality, .. } =
+        recognizer.view(image.view())?.map_err(|reason| reason.text())?;
     println!("enrolled, quality {} of 100", quality.overall());
     let (disk, key) = (MemoryDisk::new(), GalleryKey::generate()?);
     let mut gallery = Gallery::open_on(disk, &key, pack.model_id(), pack.dimension())?;

@@ -49,7 +49,7 @@ impl Door {
         let key = GalleryKey::generate().unwrap();
         let mut gallery =
             Gallery::open_on(MemoryDisk::new(), &key, pack.model_id(), pack.dimension()).unwrap();
-        let (view, _) = recognizer.view(real.frame("obama.jpg", 10).view()).unwrap().unwrap();
+        let view = recognizer.view(real.frame("obama.jpg", 10).view()).unwrap().unwrap().template;
         gallery.enrol(&SubjectName::new("Barack").unwrap(), &[view], 0).unwrap();
         Self { recognizer, gallery, thresholds: Thresholds::new(threshold, threshold, threshold).unwrap() }
     }

@@ -1,6 +1,6 @@
 //! What the device answers.
 
-use arcdoor_core::{RetryReason, SubjectId, SubjectName};
+use arcdoor_core::{RetryReason, Side, SubjectId, SubjectName};
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Check, Finding, Health};
@@ -111,6 +111,9 @@ pub enum Response {
         /// What was seen and decided.
         #[serde(flatten)]
         sight: Sight,
+        /// Degrees clockwise by which the photo was turned first: 90, 180 or 270; left out of JSON where it was not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        turned: Option<u16>,
         /// The marked copy.
         annotated: Option<FilePath>,
     },
@@ -121,6 +124,9 @@ pub enum Response {
         /// What was seen and decided.
         #[serde(flatten)]
         sight: Sight,
+        /// Degrees clockwise by which the photo was turned first: 90, 180 or 270; left out of JSON where it was not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        turned: Option<u16>,
     },
     /// A frame of the loop.
     Frame {
@@ -402,6 +408,8 @@ pub enum Progress {
         of: usize,
         /// Why the newest frame was not taken; none: it was.
         reason: Option<RetryReason>,
+        /// The person's own side that no view is turned to yet; none: both were seen.
+        unseen: Option<Side>,
     },
     /// A layer is measured.
     Layer {

@@ -1,8 +1,8 @@
 //! What was observed and decided on one image: a photo or a frame.
 
 use arcdoor_core::{
-    Basis, Decision, DenyReason, Engines, Quality, QualityPart, Rect, RetryReason, StageTimes, SubjectId,
-    SubjectName,
+    Basis, Decision, DenyReason, Engines, Quality, QualityPart, Rect, RetryReason, Side, StageTimes,
+    SubjectId, SubjectName,
 };
 use serde::{Deserialize, Serialize};
 
@@ -174,6 +174,9 @@ pub struct View {
     pub reason: Option<RetryReason>,
     /// How good it is, where it was taken.
     pub quality: Option<Quality>,
+    /// Degrees clockwise by which the photo was turned first: 90, 180 or 270; left out of JSON where it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turned: Option<u16>,
 }
 
 /// What would make an enrolment better; it was taken all the same.
@@ -182,6 +185,18 @@ pub struct View {
 pub enum Advice {
     /// One view alone.
     OneView,
+    /// Before a camera, fewer different views than there could be.
+    FewViews {
+        /// How many there are.
+        views: usize,
+        /// How many an enrolment takes.
+        of: usize,
+    },
+    /// Before a camera, no view that is turned to this side.
+    NotTurned {
+        /// The person's own side.
+        side: Side,
+    },
     /// Some view is hardly like the others.
     Inconsistent {
         /// Its best score against another.

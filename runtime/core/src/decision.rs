@@ -55,6 +55,10 @@ pub enum RetryReason {
     SomebodyElse,
     /// Nobody showed yet that they want to be let in: too far off, passing by, or looking elsewhere.
     ShowIntent,
+    /// At an enrolment before a camera: nearly the same as a view that was taken before it.
+    SameView,
+    /// At an enrolment from photos: the same photo as one that was taken before it, or a copy of it.
+    SamePhoto,
     /// More frames must agree.
     Looking,
 }
@@ -93,6 +97,8 @@ impl RetryReason {
             Self::NotClear => "face does not show clearly: look at the camera, in even light",
             Self::SomebodyElse => "not the person of the earlier images",
             Self::ShowIntent => "come closer and look at the camera",
+            Self::SameView => "turn the head a little",
+            Self::SamePhoto => "the same as an earlier photo, give another",
             Self::Looking => "keep looking",
         }
     }

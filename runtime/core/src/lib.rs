@@ -40,6 +40,7 @@
 //! | [`quality`] | 0..100 with named parts; it gates, it never edits a score |
 //! | [`subject`] | ids and names of enrolled people |
 //! | [`text`] | text from outside, shown so that it forges nothing |
+//! | [`side`] | left and right, as a person has them |
 //! | [`decision`] | granted, denied, retry, each with its reason |
 //! | [`stage`] | the list of stages that a frame passes through, and the time that each took |
 //! | [`engines`] | what ran a pack's networks |
@@ -56,6 +57,7 @@ pub mod limits;
 pub mod model_id;
 pub mod quality;
 pub mod score;
+pub mod side;
 pub mod stage;
 pub mod subject;
 pub mod template;
@@ -70,6 +72,7 @@ pub use geometry::{Landmarks5, Point, Rect};
 pub use model_id::{CalibrationId, GalleryId, ModelId};
 pub use quality::{Quality, QualityPart};
 pub use score::{Candidate, Candidates, Score};
+pub use side::Side;
 pub use stage::{Stage, StageTimes};
 pub use subject::{SubjectId, SubjectName, SubjectNameError};
 pub use template::{Template, TemplateError};

@@ -2,15 +2,19 @@
 
 use arcdoor_core::limits::MAX_TEMPLATES_PER_SUBJECT;
 use arcdoor_core::{
-    Candidate, Candidates, Millis, Quality, RetryReason, Score, SubjectId, Template, TemplateError,
+    Candidate, Candidates, Millis, Quality, RetryReason, Score, Side, SubjectId, Template, TemplateError,
 };
 use arcdoor_frame::RgbView;
 use arcdoor_gallery::{Gallery, GalleryError};
 
 use crate::error::PipelineError;
 use crate::plan::{Plan, Purpose};
-use crate::recognizer::{Recognizer, View};
+use crate::recognizer::{GoodView, Recognizer, View};
 use crate::thresholds::Thresholds;
+
+/// From this yaw on, in degrees, a view counts as turned to that side, in advice alone: a choice, not a measurement. The
+/// gate of enrolment takes views up to some 27.
+const TURNED_DEG: f32 = 8.0;
 
 /// What became of one frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +37,8 @@ pub struct Finished {
     pub templates: Vec<Template>,
     /// The quality of each view.
     pub qualities: Vec<Quality>,
+    /// Sides that no view is turned to; of one view alone, too.
+    pub unseen: Vec<Side>,
     /// How well the views agree: of each the best score against the others, and of those the least. None with
     /// fewer than two views.
     pub consistency: Option<Score>,
@@ -70,6 +76,8 @@ pub struct Enrolment {
     last: Option<RetryReason>,
     templates: Vec<Template>,
     qualities: Vec<Quality>,
+    /// Turn of each view to the side, in degrees, positive towards the image's right.
+    yaws_deg: Vec<f32>,
 }
 
 impl Enrolment {
@@ -82,7 +90,8 @@ impl Enrolment {
             return Err(PipelineError::TooManyViews(plan.views));
         }
         let (templates, qualities) = (Vec::with_capacity(plan.views), Vec::with_capacity(plan.views));
-        Ok(Self { plan, thresholds, begun: None, last: None, templates, qualities })
+        let yaws_deg = Vec::with_capacity(plan.views);
+        Ok(Self { plan, thresholds, begun: None, last: None, templates, qualities, yaws_deg })
     }
 
     /// Offers the next frame.
@@ -104,7 +113,8 @@ impl Enrolment {
     }
 
     /// Offers a view that a recognizer made. Every view but the first must match one of those before: with a
-    /// face of somebody else among them, the door would open for both.
+    /// face of somebody else among them, the door would open for both. And it must differ from each of them: the same
+    /// view twice lets the person in no oftener than once. The first view always counts.
     ///
     /// # Errors
     /// When it is of another embedder than those before.
@@ -115,13 +125,15 @@ impl Enrolment {
         // A clock that was set back does not make the time longer.
         self.begun = Some(self.begun.map_or(now, |begun| begun.min(now)));
         let taken = match view {
-            Ok((template, _)) if !self.is_known(&template)? => Err(RetryReason::SomebodyElse),
+            Ok(view) if !self.is_known(&view.template)? => Err(RetryReason::SomebodyElse),
+            Ok(view) if self.is_repeated(&view.template)? => Err(self.plan.medium.reason()),
             taken => taken,
         };
         Ok(match taken {
-            Ok((template, quality)) => {
+            Ok(GoodView { template, quality, yaw_deg }) => {
                 self.templates.push(template);
                 self.qualities.push(quality);
+                self.yaws_deg.push(yaw_deg);
                 EnrolmentStep::Taken { quality }
             }
             Err(reason) => {
@@ -162,6 +174,17 @@ impl Enrolment {
         &self.qualities
     }
 
+    /// Sides that no view is turned to yet.
+    pub fn unseen(&self) -> impl Iterator<Item = Side> {
+        Side::ALL.into_iter().filter(|side| {
+            let towards = |yaw_deg: &f32| match side {
+                Side::Left => *yaw_deg >= TURNED_DEG,
+                Side::Right => *yaw_deg <= -TURNED_DEG,
+            };
+            !self.yaws_deg.iter().any(towards)
+        })
+    }
+
     /// Holds the views against the gallery as it is now. For somebody new and for a re-enrolment, no view may
     /// match another subject (`thresholds.duplicate`); for a re-enrolment, one must match the subject itself
     /// (`thresholds.verify`). An enrolment may be finished before it is over.
@@ -183,8 +206,9 @@ impl Enrolment {
             return Ok(Err(EnrolmentRefused::Duplicate(other.subject)));
         }
         let consistency = consistency(&self.templates)?;
+        let unseen = self.unseen().collect();
         let Self { templates, qualities, .. } = self;
-        Ok(Ok(Finished { templates, qualities, consistency, nearest }))
+        Ok(Ok(Finished { templates, qualities, unseen, consistency, nearest }))
     }
 
     /// Whether a view is the first, or matches one before it.
@@ -194,6 +218,16 @@ impl Enrolment {
             is_known |= self.thresholds.verify.admits(earlier.score(view)?);
         }
         Ok(is_known)
+    }
+
+    /// Whether a view taken before shows the same.
+    fn is_repeated(&self, view: &Template) -> Result<bool, TemplateError> {
+        for earlier in &self.templates {
+            if earlier.score(view)? >= self.plan.medium.same() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether one of the views matches the subject that they are about.

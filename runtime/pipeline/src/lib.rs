@@ -76,12 +76,12 @@ pub use error::PipelineError;
 pub use intent::{Intent, IntentError, MAX_HOLD_MS, Stance};
 pub use observation::{Contenders, Observation};
 pub use outcome::Outcome;
-pub use plan::{Plan, Purpose};
+pub use plan::{Medium, Plan, Purpose};
 pub use policy::{
     Fields, Lockout, MAX_DENIALS, MAX_WINDOW, MAX_WINDOW_MS, MIN_WINDOW_MS, Policy, PolicyError,
 };
 pub use question::Question;
-pub use recognizer::{MOST_ASSESSED, Qualities, Recognizer, Step, View};
+pub use recognizer::{GoodView, MOST_ASSESSED, Qualities, Recognizer, Step, View};
 pub use replay::Replay;
 pub use state::State;
 pub use thresholds::{ForeignThreshold, Thresholds};

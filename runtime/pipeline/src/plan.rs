@@ -1,11 +1,15 @@
 //! What an enrolment is for, and how many views it takes.
 
-use arcdoor_core::SubjectId;
+use arcdoor_core::{RetryReason, Score, SubjectId};
 
 /// Views that an enrolment before a camera takes.
 const CAMERA_VIEWS: usize = 5;
 /// How long a person is asked to look into the camera, milliseconds.
 const CAMERA_MS: u64 = 20_000;
+/// From this score on, two frames are one view.
+const SAME_VIEW: Score = Score(0.95);
+/// From this score on, two photos are one.
+const SAME_PHOTO: Score = Score(0.98);
 
 /// What becomes of the views, and so which rules they are held against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,11 +57,40 @@ impl Purpose {
     }
 }
 
+/// Where the views come from, and so what a further one must show that those before it do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Medium {
+    /// A camera, or a replay: frames follow each other, and most show the same as the one before.
+    Camera,
+    /// Photos that somebody chose.
+    Photos,
+}
+
+impl Medium {
+    /// A view that scores at least this against one taken before shows nothing new.
+    pub(crate) const fn same(self) -> Score {
+        match self {
+            Self::Camera => SAME_VIEW,
+            Self::Photos => SAME_PHOTO,
+        }
+    }
+
+    /// What such a view is refused for.
+    pub(crate) const fn reason(self) -> RetryReason {
+        match self {
+            Self::Camera => RetryReason::SameView,
+            Self::Photos => RetryReason::SamePhoto,
+        }
+    }
+}
+
 /// What is to be enrolled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
     /// What becomes of the views.
     pub purpose: Purpose,
+    /// Where they come from.
+    pub medium: Medium,
     /// Views to take; at most 16.
     pub views: usize,
     /// How long frames are offered, from the first one on, milliseconds; without it, until the views are taken
@@ -69,12 +102,12 @@ impl Plan {
     /// Before a camera or a replay: 5 views within 20 seconds.
     #[must_use]
     pub const fn camera(purpose: Purpose) -> Self {
-        Self { purpose, views: CAMERA_VIEWS, within_ms: Some(CAMERA_MS) }
+        Self { purpose, medium: Medium::Camera, views: CAMERA_VIEWS, within_ms: Some(CAMERA_MS) }
     }
 
     /// From photos: one view of each, without a limit of time.
     #[must_use]
     pub const fn photos(purpose: Purpose, photos: usize) -> Self {
-        Self { purpose, views: photos, within_ms: None }
+        Self { purpose, medium: Medium::Photos, views: photos, within_ms: None }
     }
 }

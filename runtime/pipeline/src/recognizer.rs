@@ -51,8 +51,28 @@ pub struct Step {
     pub threshold: Threshold,
 }
 
-/// One view of a person: a template and the image's quality, or why there is none.
-pub type View = Result<(Template, Quality), RetryReason>;
+/// One view of a person that may be enrolled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GoodView {
+    /// The face's template.
+    pub template: Template,
+    /// The image's quality.
+    pub quality: Quality,
+    /// Turn to the side in degrees, positive towards the image's right.
+    pub yaw_deg: f32,
+}
+
+/// One view of a person, or why there is none.
+pub type View = Result<GoodView, RetryReason>;
+
+/// How often a face is looked at before it is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Looks {
+    /// Once: the next frame is the second look.
+    One,
+    /// Twice, where one image decides by itself: see [`Vision::confirms`].
+    Two,
+}
 
 /// Runs frames through detection, quality, embedding, comparison and decision, and remembers what decisions
 /// need from frame to frame. It holds no threshold and no gallery: both come with each frame, and may be
@@ -131,7 +151,8 @@ impl Recognizer {
         rules: &Rules,
         now: Millis,
     ) -> Result<Step, PipelineError> {
-        let (step, state) = self.decide(&self.state.clone(), frame, gallery, question, rules, now)?;
+        let (step, state) =
+            self.decide(&self.state.clone(), frame, Looks::One, gallery, question, rules, now)?;
         self.state = state;
         Ok(step)
     }
@@ -147,13 +168,15 @@ impl Recognizer {
         question: Question,
         rules: &Rules,
     ) -> Result<Step, PipelineError> {
-        Ok(self.decide(&State::default(), image, gallery, question, rules, Millis(0))?.0)
+        Ok(self.decide(&State::default(), image, Looks::Two, gallery, question, rules, Millis(0))?.0)
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what `step` and `still` are given, and how they differ")]
     fn decide(
         &mut self,
         state: &State,
         frame: RgbView<'_>,
+        looks: Looks,
         gallery: &Gallery,
         question: Question,
         rules: &Rules,
@@ -162,7 +185,7 @@ impl Recognizer {
         self.probe = None;
         rules.thresholds.check(self.model_id())?;
         let Observed { faces, chosen, assessment, face } =
-            self.observe(frame, &QualityGate::recognise(), self.choice)?;
+            self.observe(frame, &QualityGate::recognise(), self.choice, looks)?;
         let (mut comparison, mut times) = (Comparison::default(), *self.vision.times());
         let start = Instant::now();
         let qualities = self.qualities(frame, &faces, chosen.zip(assessment.map(|found| found.quality)));
@@ -216,15 +239,17 @@ impl Recognizer {
         qualities
     }
 
-    /// Observes one image for enrolment, with the stricter gate; decisions know nothing of it.
+    /// Observes one image for enrolment, with the stricter gate and a second look; decisions know nothing of it.
     ///
     /// # Errors
     /// When a network fails.
     pub fn view(&mut self, frame: RgbView<'_>) -> Result<View, PipelineError> {
-        let observed = self.observe(frame, &QualityGate::enrol(), FaceChoice::Refuse)?;
+        let observed = self.observe(frame, &QualityGate::enrol(), FaceChoice::Refuse, Looks::Two)?;
         Ok(match (observed.face, observed.assessment) {
             (Found::Nobody(reason) | Found::Unclear(_, reason), _) => Err(reason),
-            (Found::Face(_, template), Some(assessment)) => Ok((template, assessment.quality)),
+            (Found::Face(_, template), Some(Assessment { quality, measures, .. })) => {
+                Ok(GoodView { template, quality, yaw_deg: measures.yaw_deg })
+            }
             // Every face that was embedded was assessed before; this is for the compiler alone.
             (Found::Face(..), None) => Err(RetryReason::NoFace),
         })
@@ -236,6 +261,7 @@ impl Recognizer {
         frame: RgbView<'_>,
         gate: &QualityGate,
         choice: FaceChoice,
+        looks: Looks,
     ) -> Result<Observed, PipelineError> {
         // Loading a network for a new frame size is no part of the stages' times.
         self.prepare(frame.width(), frame.height())?;
@@ -251,6 +277,11 @@ impl Recognizer {
         let before = self.vision.assess(frame, &face);
         let (assessment, face) = match (gate.check(&before), face.landmarks) {
             (Err(reason), _) => (before, Found::Unclear(face.rect, reason)),
+            (Ok(()), Some(landmarks))
+                if looks == Looks::Two && !self.vision.confirms(frame, &landmarks)? =>
+            {
+                (before, Found::Unclear(face.rect, RetryReason::HoldUpright))
+            }
             // A face without landmarks has no pose, and the gate wants one; this is for the compiler alone.
             (Ok(()), None) => (before, Found::Unclear(face.rect, RetryReason::TurnToCamera)),
             (Ok(()), Some(landmarks)) => {

@@ -2,12 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "clippy exempts test functions only, not their helpers")]
 
 use arcdoor_core::{
-    Basis, CalibrationId, Candidate, Fmr, Millis, ModelId, Quality, RetryReason, Score, SubjectId,
+    Basis, CalibrationId, Candidate, Fmr, Millis, ModelId, Quality, RetryReason, Score, Side, SubjectId,
     SubjectName, Template, Threshold,
 };
 use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
 use arcdoor_pipeline::{
-    Enrolment, EnrolmentRefused, EnrolmentStep, Finished, PipelineError, Plan, Purpose, Thresholds, View,
+    Enrolment, EnrolmentRefused, EnrolmentStep, Finished, GoodView, Medium, PipelineError, Plan, Purpose,
+    Thresholds, View,
 };
 use proptest::prelude::*;
 
@@ -45,7 +46,12 @@ fn at(degrees: f32) -> Template {
 }
 
 fn view(degrees: f32) -> View {
-    Ok((at(degrees), GOOD))
+    turned(degrees, 0.0)
+}
+
+/// The same of a head that is turned to the side by so many degrees.
+fn turned(degrees: f32, yaw_deg: f32) -> View {
+    Ok(GoodView { template: at(degrees), quality: GOOD, yaw_deg })
 }
 
 /// A gallery of one subject for each list of angles.
@@ -99,15 +105,58 @@ fn views_of_one_person_are_taken_and_another_person_is_not() {
     assert_eq!(finish(NEW, &[10.0], 1.0, &gallery(&[])).unwrap().consistency, None, "of one view");
 }
 
+/// Views that score 0.95 are 18.2 degrees apart, photos that score 0.98 are 11.5.
+#[test]
+fn the_same_view_again_is_no_further_one_and_whoever_holds_still_is_enrolled_all_the_same() {
+    let (camera, photos) = (Plan::camera(NEW), Plan::photos(NEW, 5));
+    let same = |plan: Plan, reason, near: f32, apart: f32| {
+        let mut enrolment = Enrolment::new(plan, thresholds(1.0)).unwrap();
+        let mut take = |degrees| enrolment.take(view(degrees), Millis(0)).unwrap();
+        assert_eq!(take(0.0), TAKEN, "the first view always counts");
+        assert_eq!([take(0.0), take(near)], [EnrolmentStep::NotTaken(reason); 2]);
+        assert_eq!([take(apart), take(-apart)], [TAKEN; 2]);
+        assert_eq!(take(apart - near), EnrolmentStep::NotTaken(reason), "as the second, not as the last");
+        let finished = enrolment.finish(&gallery(&[])).unwrap().unwrap();
+        assert_eq!(finished.templates.len(), 3, "fewer than it wanted, and enrolled");
+    };
+    same(camera, RetryReason::SameView, 17.0, 20.0);
+    same(photos, RetryReason::SamePhoto, 11.0, 12.0);
+    let mut enrolment = Enrolment::new(camera, thresholds(1.0)).unwrap();
+    enrolment.take(view(0.0), Millis(0)).unwrap();
+    let stranger = enrolment.take(view(90.0), Millis(0)).unwrap();
+    assert_eq!(
+        stranger,
+        EnrolmentStep::NotTaken(RetryReason::SomebodyElse),
+        "before anything is said of views"
+    );
+}
+
+#[test]
+fn sides_that_no_view_is_turned_to_are_known() {
+    let mut enrolment = Enrolment::new(Plan::camera(NEW), thresholds(1.0)).unwrap();
+    let unseen = |enrolment: &Enrolment| enrolment.unseen().collect::<Vec<_>>();
+    assert_eq!(unseen(&enrolment), [Side::Left, Side::Right]);
+    // Towards the image's right: the person's left.
+    enrolment.take(turned(0.0, 15.0), Millis(0)).unwrap();
+    assert_eq!(unseen(&enrolment), [Side::Right]);
+    enrolment.take(turned(1.0, -15.0), Millis(0)).unwrap();
+    assert_eq!(unseen(&enrolment), [Side::Right], "what was not taken was not seen");
+    enrolment.take(turned(25.0, -15.0), Millis(0)).unwrap();
+    assert_eq!(unseen(&enrolment), []);
+    enrolment.take(turned(50.0, 2.0), Millis(0)).unwrap();
+    assert_eq!(enrolment.finish(&gallery(&[])).unwrap().unwrap().unseen, []);
+    assert_eq!(finish(NEW, &[10.0], 1.0, &gallery(&[])).unwrap().unseen, [Side::Left, Side::Right]);
+}
+
 #[test]
 fn an_enrolment_is_over_with_its_last_view_or_its_time() {
-    let plan = Plan { purpose: NEW, views: 2, within_ms: Some(1_000) };
+    let plan = Plan { purpose: NEW, medium: Medium::Camera, views: 2, within_ms: Some(1_000) };
     let open = || Enrolment::new(plan, thresholds(1.0)).unwrap();
     let mut full = open();
     assert!(!full.is_over(Millis(u64::MAX)), "the time begins with the first frame");
     assert_eq!(full.take(view(0.0), Millis(500)).unwrap(), TAKEN);
     assert!(!full.is_over(Millis(1_500)));
-    assert_eq!(full.take(view(0.0), Millis(1_500)).unwrap(), TAKEN);
+    assert_eq!(full.take(view(30.0), Millis(1_500)).unwrap(), TAKEN);
     assert!(full.is_over(Millis(500)));
     assert_eq!(full.take(view(0.0), Millis(1_500)).unwrap(), EnrolmentStep::Over);
     assert_eq!(full.len(), 2);
@@ -136,7 +185,10 @@ fn a_subject_has_bounded_templates_and_one_embedder() {
     assert!(Enrolment::new(Plan::photos(NEW, 16), thresholds(1.0)).is_ok());
     let many = Enrolment::new(Plan::photos(NEW, 17), thresholds(1.0));
     assert!(matches!(many, Err(PipelineError::TooManyViews(17))), "before any work");
-    let foreign = |values: &[f32]| Ok((Template::new(ModelId::new([4; 16]), values).unwrap(), GOOD));
+    let foreign = |values: &[f32]| {
+        let template = Template::new(ModelId::new([4; 16]), values).unwrap();
+        Ok(GoodView { template, quality: GOOD, yaw_deg: 0.0 })
+    };
     let mut enrolment = Enrolment::new(Plan::camera(NEW), thresholds(1.0)).unwrap();
     enrolment.take(view(1.0), Millis(0)).unwrap();
     let error = enrolment.take(foreign(&[1.0, 0.0]), Millis(0));
@@ -231,6 +283,9 @@ proptest! {
         let others = enrolled.iter().enumerate().filter(|(index, _)| !is_own(*index));
         let nearest = others.map(|(index, held)| (best(&views, held), index)).max_by(|a, b| a.0.total_cmp(&b.0));
         let to_own = best(&views, &enrolled[own]);
+        // Others are repetitions: the test above is about them.
+        let apart = |(a, b): (usize, usize)| cosine(views[a], views[b]) < 0.98 - NEAR;
+        prop_assume!((0..views.len()).flat_map(|a| (0..a).map(move |b| (a, b))).all(apart));
         prop_assume!((to_own - 0.5).abs() > NEAR && nearest.is_none_or(|(score, _)| (score - duplicate).abs() > NEAR));
 
         let keeps_person = kind == 2 || kind == 3;

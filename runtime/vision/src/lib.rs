@@ -13,6 +13,7 @@
 //! | [`align`] | the least-squares similarity to the ArcFace template, and the warp along it |
 //! | [`quality`] | 0..=100 with named parts, and the gate that turns a weak part into advice |
 //! | [`recognisability`] | whether an embedding is one that tells people apart |
+//! | [`second_look`](mod@second_look) | whether a face stands upright with its landmarks where they were found |
 //! | [`embedder`] | an aligned face in, a [`Template`](arcdoor_core::Template) out |
 //! | [`explain`](mod@explain) | which engine runs each network of a pack, and why |
 //! | [`graphs`] | how a pack's networks are loaded, and the graph files from which they start |
@@ -34,6 +35,7 @@ mod nms;
 mod preprocess;
 pub mod quality;
 pub mod recognisability;
+pub mod second_look;
 pub mod seetaface;
 pub mod tuning;
 pub mod vision;
@@ -48,6 +50,7 @@ pub use graphs::{check_pack_graphs, graph_file};
 pub use preprocess::Channels;
 pub use quality::{Assessment, QualityGate, assess};
 pub use recognisability::Recognised;
+pub use second_look::{SecondLook, SecondLooker};
 pub use seetaface::SeetaFace;
 pub use vision::Vision;
 pub use yunet::{SMALLEST_FACE_NET_PX, YuNet, YuNetLandmarker};

@@ -5,6 +5,7 @@ use crate::embedder::Embedder;
 use crate::error::VisionError;
 use crate::quality::{Assessment, assess};
 use crate::recognisability::Recognised;
+use crate::second_look::{SecondLook, SecondLooker};
 use crate::seetaface::SeetaFace;
 use crate::yunet::{YuNet, YuNetLandmarker};
 use arcdoor_core::{Engines, Face, Faces, Landmarks5, ModelId, Stage, StageTimes, Template};
@@ -18,6 +19,7 @@ pub struct Vision {
     detector: Box<dyn Detector>,
     landmarker: Box<dyn Landmarker>,
     embedder: Embedder,
+    second: SecondLooker,
     times: StageTimes,
 }
 
@@ -35,8 +37,16 @@ impl Vision {
             detector,
             landmarker: Box::new(YuNetLandmarker::from_pack(pack, options)?),
             embedder: Embedder::from_pack(pack, options)?,
+            second: SecondLooker::new(true),
             times: StageTimes::default(),
         })
+    }
+
+    /// Whether SeetaFace, too, must find the face at a second look; it must unless this says otherwise.
+    #[must_use]
+    pub fn asking_seetaface(mut self, asks: bool) -> Self {
+        self.second = SecondLooker::new(asks);
+        self
     }
 
     /// What runs the networks that are loaded.
@@ -79,6 +89,27 @@ impl Vision {
     /// The quality of one face of `frame`.
     pub fn assess(&mut self, frame: RgbView<'_>, face: &Face) -> Assessment {
         timed(&mut self.times, Stage::Quality, || assess(frame, face))
+    }
+
+    /// A second look at the face with these landmarks.
+    ///
+    /// # Errors
+    /// When the landmarks coincide, or a network fails.
+    pub fn second_look(
+        &mut self,
+        frame: RgbView<'_>,
+        landmarks: &Landmarks5,
+    ) -> Result<SecondLook, VisionError> {
+        self.second.look(&mut *self.landmarker, frame, landmarks)
+    }
+
+    /// Whether a second look finds the face upright where these landmarks say: for images that decide by themselves,
+    /// since it takes as long as the detection of a frame.
+    ///
+    /// # Errors
+    /// When the landmarks coincide, or a network fails.
+    pub fn confirms(&mut self, frame: RgbView<'_>, landmarks: &Landmarks5) -> Result<bool, VisionError> {
+        self.second.confirms(&mut *self.landmarker, frame, landmarks)
     }
 
     /// The template of the face with these landmarks.

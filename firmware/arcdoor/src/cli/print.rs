@@ -7,6 +7,7 @@ use crate::device::Reply;
 use crate::error::Error;
 use crate::home::lock::PATIENCE;
 use arcdoor_api::{Progress, Response};
+use arcdoor_core::{RetryReason, Side};
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 /// Prints answers on stdout, and how far the work is on stderr.
@@ -54,8 +55,8 @@ impl Reply for Printer {
         let text = match progress {
             Progress::Photo { of: 0..=1, .. } => return,
             Progress::Photo { number, of } => format!("{number}/{of}"),
-            Progress::Views { taken, of, reason } => {
-                format!("{taken}/{of} views: {}", reason.map_or("good", |reason| reason.text()))
+            Progress::Views { taken, of, reason, unseen } => {
+                format!("{taken} of {of} views: {}", views_text(reason, unseen))
             }
             Progress::Layer { number, of } => format!("layer {number} of {of}"),
             Progress::Network { number, of } => format!("network {number} of {of} as a whole"),
@@ -66,6 +67,15 @@ impl Reply for Printer {
             // A closed stderr leaves nobody to tell.
             let _ = write!(stderr, "\r\x1b[K{text}\r");
         }
+    }
+}
+
+/// What the person before the camera does next.
+fn views_text(reason: Option<RetryReason>, unseen: Option<Side>) -> String {
+    match (reason, unseen) {
+        (None | Some(RetryReason::SameView), Some(side)) => format!("turn the head a little to the {side}"),
+        (None, None) => "good".to_owned(),
+        (Some(reason), _) => reason.to_string(),
     }
 }
 
@@ -92,4 +102,19 @@ impl Reply for LinePrinter {
 fn line(out: &mut dyn Write, response: &Response) -> io::Result<()> {
     serde_json::to_writer(&mut *out, response).map_err(io::Error::from)?;
     writeln!(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_enrolled_is_told_which_way_to_turn_as_long_as_that_is_all() {
+        let (left, same) = (Some(Side::Left), Some(RetryReason::SameView));
+        assert_eq!(views_text(None, left), "turn the head a little to the left");
+        assert_eq!(views_text(same, Some(Side::Right)), "turn the head a little to the right");
+        assert_eq!(views_text(Some(RetryReason::TooDark), left), "too dark");
+        assert_eq!(views_text(same, None), "turn the head a little");
+        assert_eq!(views_text(None, None), "good");
+    }
 }

@@ -28,11 +28,15 @@ impl Text {
     /// Prints one answer; failures go to stderr.
     pub(super) fn print(&mut self, out: &mut Lines<'_>, response: &Response) -> io::Result<()> {
         match response {
-            Response::Identified { photo, sight, annotated } => {
+            Response::Identified { photo, sight, turned, annotated } => {
                 self.sight(out, "photo", &name_of(photo), sight)?;
+                turned.map_or(Ok(()), |degrees| writeln!(out, "  {}", turned_text(degrees)))?;
                 annotated.as_ref().map_or(Ok(()), |path| writeln!(out, "  -> {}", path.display()))
             }
-            Response::Verified { photo, sight } => self.sight(out, "photo", &name_of(photo), sight),
+            Response::Verified { photo, sight, turned } => {
+                self.sight(out, "photo", &name_of(photo), sight)?;
+                turned.map_or(Ok(()), |degrees| writeln!(out, "  {}", turned_text(degrees)))
+            }
             Response::Frame { frame, sight, error, .. } => {
                 self.sight(out, "frame", &frame.to_string(), sight)?;
                 error.as_ref().map_or(Ok(()), |error| writeln!(out, "  {error}"))
@@ -209,10 +213,16 @@ fn print_view(out: &mut Lines<'_>, view: &View) -> io::Result<()> {
             let weakest = view.quality.map(|quality| quality.weakest());
             let quality =
                 weakest.map_or_else(String::new, |(part, value)| format!(", quality {value} ({part})"));
-            writeln!(out, "  {}: taken{quality}", name_of(&view.photo))
+            let turned =
+                view.turned.map_or_else(String::new, |degrees| format!(", {}", turned_text(degrees)));
+            writeln!(out, "  {}: taken{quality}{turned}", name_of(&view.photo))
         }
         Some(reason) => writeln!(out, "  {}: not taken: {reason}", name_of(&view.photo)),
     }
+}
+
+fn turned_text(degrees: u16) -> String {
+    format!("photo turned by {degrees} degrees")
 }
 
 fn remain_text(remain: &Remain, subject: arcdoor_core::SubjectId) -> String {
@@ -245,6 +255,13 @@ fn advice_text(advice: &Advice) -> String {
         Advice::OneView => {
             "one view only: `enrol NAME --add` with two to four more (other light, glasses on and off)"
                 .to_owned()
+        }
+        Advice::FewViews { views, of } => format!(
+            "only {views} different view(s) of {of}: `enrol NAME --add --camera`, turning the head a little, with and \
+             without glasses if any are worn"
+        ),
+        Advice::NotTurned { side } => {
+            format!("no view is turned a little to the {side}: one more with --add")
         }
         Advice::Inconsistent { score, threshold } => format!(
             "the views are hardly alike ({score:.3}; the door asks for {threshold:.3}): this person may be \

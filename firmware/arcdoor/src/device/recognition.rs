@@ -4,11 +4,13 @@ use super::source::read_photo;
 use crate::error::Error;
 use crate::home::settings::Settings;
 use arcdoor_api::{SeenFace, Sight, Verdict};
-use arcdoor_core::{Candidate, Engines, Face, Millis, SubjectId, Template};
-use arcdoor_frame::RgbImage;
+use arcdoor_core::{Candidate, Engines, Face, Millis, RetryReason, SubjectId, Template};
+use arcdoor_frame::{Orientation, RgbImage, Turn};
 use arcdoor_gallery::Gallery;
 use arcdoor_models::Pack;
-use arcdoor_pipeline::{Enrolment, EnrolmentStep, LockoutState, Question, Recognizer, Rules, Step};
+use arcdoor_pipeline::{
+    Enrolment, EnrolmentStep, LockoutState, Observation, Question, Recognizer, Rules, Step,
+};
 use arcdoor_vision::tuning::Tuning;
 use arcdoor_vision::{DetectSettings, Vision};
 use std::path::Path;
@@ -17,6 +19,7 @@ use std::path::Path;
 pub struct Recognition {
     recognizer: Recognizer,
     image: RgbImage,
+    scratch: RgbImage,
     /// The lockout that the first image of a row goes on with; `None` once one was decided about: then the recogniser
     /// holds it.
     resumes: Option<LockoutState>,
@@ -30,10 +33,12 @@ impl Recognition {
     /// # Errors
     /// When a network cannot be loaded.
     pub fn open(pack: &Pack, settings: &Settings, tuning: Tuning) -> Result<Self, Error> {
-        let vision = Vision::from_pack(pack, settings.detector, &settings.run_options(tuning))?;
+        let vision = Vision::from_pack(pack, settings.detector, &settings.run_options(tuning))?
+            .asking_seetaface(settings.frontal_check);
         Ok(Self {
             recognizer: Recognizer::new(vision, detect_settings(settings)).choosing(settings.faces),
             image: RgbImage::new(),
+            scratch: RgbImage::new(),
             resumes: Some(LockoutState::default()),
             last: Millis(0),
         })
@@ -105,6 +110,86 @@ impl Recognition {
         Ok(self.recognizer.still(self.image.view(), gallery, question, rules)?)
     }
 
+    /// Decides about a photo, the present image, by itself. Where it shows no face well enough, it is turned, and the
+    /// best of its turns is decided about, with the degrees clockwise; nothing in any turn: as it is.
+    ///
+    /// # Errors
+    /// As [`Recognition::step`].
+    pub fn photo(
+        &mut self,
+        gallery: &Gallery,
+        question: Question,
+        rules: &Rules,
+    ) -> Result<(Step, Option<u16>), Error> {
+        let upright = self.still(gallery, question, rules)?;
+        let reason = match upright.observation {
+            Observation::Nobody { reason } | Observation::Unclear { reason, .. } => reason,
+            Observation::Face { .. } => return Ok((upright, None)),
+        };
+        let value = |recognition: &mut Self| {
+            let step = recognition.still(gallery, question, rules)?;
+            let is_face = matches!(step.observation, Observation::Face { .. });
+            Ok(step.assessment.filter(|_| is_face).map(|assessment| assessment.quality.overall()))
+        };
+        Ok(match self.turn_to_best(reason, value)? {
+            // Once more, so that image, probe and step are of the same turn.
+            Some(degrees) => (self.still(gallery, question, rules)?, Some(degrees)),
+            None => (upright, None),
+        })
+    }
+
+    /// Offers a photo, the present image, to an enrolment. Where it shows no face well enough, it is turned, and the best
+    /// of its turns is offered, with the degrees clockwise.
+    ///
+    /// # Errors
+    /// When a network fails.
+    pub fn offer_photo(
+        &mut self,
+        enrolment: &mut Enrolment,
+        now: Millis,
+    ) -> Result<(EnrolmentStep, Option<u16>), Error> {
+        let upright = self.offer(enrolment, now)?;
+        let EnrolmentStep::NotTaken(reason) = upright else { return Ok((upright, None)) };
+        let value = |recognition: &mut Self| {
+            let view = recognition.recognizer.view(recognition.image.view())?;
+            Ok(view.ok().map(|view| view.quality.overall()))
+        };
+        Ok(match self.turn_to_best(reason, value)? {
+            Some(degrees) => (self.offer(enrolment, now)?, Some(degrees)),
+            None => (upright, None),
+        })
+    }
+
+    /// Turns the present image to where `value` is highest, and says by how many degrees clockwise; `None`: it has none
+    /// in any turn, or `reason`, why it has none as it is, is one that no turn mends, and the image is as before.
+    fn turn_to_best(
+        &mut self,
+        reason: RetryReason,
+        mut value: impl FnMut(&mut Self) -> Result<Option<u8>, Error>,
+    ) -> Result<Option<u16>, Error> {
+        if !is_mended_by_turning(reason) {
+            return Ok(None);
+        }
+        let mut best: Option<(u8, u16)> = None;
+        for degrees in [90, 180, 270] {
+            self.turn(90);
+            let value = value(self)?;
+            if let Some(value) = value.filter(|value| best.is_none_or(|(held, _)| *value > held)) {
+                best = Some((value, degrees));
+            }
+        }
+        let degrees = best.map_or(0, |(_, degrees)| degrees);
+        // From 270 degrees, the last that was tried.
+        self.turn((degrees + 90) % 360);
+        Ok(best.map(|(_, degrees)| degrees))
+    }
+
+    /// Turns the present image clockwise.
+    fn turn(&mut self, degrees: u16) {
+        let turn = Turn::from_degrees(degrees).unwrap_or_default();
+        Orientation { mirror: false, turn }.apply(&mut self.image, &mut self.scratch);
+    }
+
     /// Offers the present image to an enrolment.
     ///
     /// # Errors
@@ -123,6 +208,30 @@ impl Recognition {
     #[must_use]
     pub fn engine(&self) -> Engines {
         self.recognizer.engine()
+    }
+}
+
+/// Whether a photo that shows nobody well for this reason may show somebody once it is turned. Of several people, a turn
+/// must not choose one; and who was compared stands upright.
+const fn is_mended_by_turning(reason: RetryReason) -> bool {
+    match reason {
+        RetryReason::SeveralFaces
+        | RetryReason::SomebodyElse
+        | RetryReason::SameView
+        | RetryReason::SamePhoto
+        | RetryReason::ShowIntent
+        | RetryReason::Looking => false,
+        RetryReason::NoFace
+        | RetryReason::FaceCutOff
+        | RetryReason::TooFar
+        | RetryReason::TurnToCamera
+        | RetryReason::HoldUpright
+        | RetryReason::TooDark
+        | RetryReason::TooBright
+        | RetryReason::LightFromBehind
+        | RetryReason::Covered
+        | RetryReason::NotClear
+        | RetryReason::HoldStill => true,
     }
 }
 

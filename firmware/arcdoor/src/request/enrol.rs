@@ -8,7 +8,7 @@ use arcdoor_api::{Act, Advice, Entry, Feed, NewName, Progress, Response, View};
 use arcdoor_core::limits::MAX_TEMPLATES_PER_SUBJECT;
 use arcdoor_core::{Millis, SubjectId, SubjectName, Template};
 use arcdoor_gallery::{Gallery, GalleryError};
-use arcdoor_pipeline::{Enrolment, EnrolmentRefused, EnrolmentStep, Finished, Plan, Policy, Purpose};
+use arcdoor_pipeline::{Enrolment, EnrolmentRefused, EnrolmentStep, Finished, Medium, Plan, Policy, Purpose};
 
 /// Two scores that are nearer than this are called close, in advice alone: a choice, not a measurement.
 const CLOSE: f32 = 0.1;
@@ -121,17 +121,23 @@ struct Job {
 impl Job {
     /// Offers the present image to the enrolment; `None`: it wants no more.
     fn offer(&mut self, device: &mut Device, photo: String, now: Now) -> Result<Option<View>, Error> {
-        let (reason, quality) = match device.recognition()?.offer(&mut self.enrolment, now.at)? {
+        let recognition = device.recognition()?;
+        let (step, turned) = match self.plan.medium {
+            Medium::Photos => recognition.offer_photo(&mut self.enrolment, now.at)?,
+            Medium::Camera => (recognition.offer(&mut self.enrolment, now.at)?, None),
+        };
+        let (reason, quality) = match step {
             EnrolmentStep::Taken { quality } => (None, Some(quality)),
             EnrolmentStep::NotTaken(reason) => (Some(reason), None),
             EnrolmentStep::Over => return Ok(None),
         };
-        Ok(Some(View { photo, reason, quality }))
+        Ok(Some(View { photo, reason, quality, turned }))
     }
 
     /// Holds the views against the gallery, and stores them.
     fn conclude(self, device: &mut Device, now: Now, reply: &mut dyn Reply) -> Result<Outcome, Error> {
-        let Self { name, plan: Plan { purpose, .. }, enrolment, views, .. } = self;
+        let Self { name, plan, enrolment, views, .. } = self;
+        let purpose = plan.purpose;
         let Work { gallery, rules, .. } = device.work(Policy::still())?;
         let finished = match enrolment.finish(gallery)? {
             Ok(finished) => finished,
@@ -147,7 +153,7 @@ impl Job {
             Purpose::Add { subject } => gallery.subject(subject).map_or(0, |subject| subject.templates),
             _ => 0,
         };
-        let advice = advice(gallery, &finished, held, rules.thresholds.identify.value.0);
+        let advice = advice(gallery, &finished, plan, held, rules.thresholds.identify.value.0);
         let consistency = finished.consistency.map(|score| score.0);
         let templates = held + finished.templates.len();
         let stored = store(device, &name, purpose, &finished.templates, now)?;
@@ -175,7 +181,8 @@ impl Stepper for Job {
         let reason = view.as_ref().and_then(|view| view.reason);
         // Frames come by the hundred: what became of those that were not taken is progress, and kept nowhere.
         self.views.extend(view.filter(|view| view.reason.is_none()));
-        reply.progress(Progress::Views { taken: self.enrolment.len(), of: self.plan.views, reason });
+        let (taken, unseen) = (self.enrolment.len(), self.enrolment.unseen().next());
+        reply.progress(Progress::Views { taken, of: self.plan.views, reason, unseen });
         Ok(None)
     }
 
@@ -289,10 +296,17 @@ pub(super) fn deny(
 
 /// What would make this enrolment better, with the numbers that say so; `held` templates stay beside it. `threshold`:
 /// what the door asks for.
-fn advice(gallery: &Gallery, finished: &Finished, held: usize, threshold: f32) -> Vec<Advice> {
+fn advice(gallery: &Gallery, finished: &Finished, plan: Plan, held: usize, threshold: f32) -> Vec<Advice> {
     let mut advice = Vec::new();
     if held + finished.templates.len() == 1 {
         advice.push(Advice::OneView);
+    }
+    if plan.medium == Medium::Camera {
+        let views = finished.templates.len();
+        if views < plan.views {
+            advice.push(Advice::FewViews { views, of: plan.views });
+        }
+        advice.extend(finished.unseen.iter().map(|&side| Advice::NotTurned { side }));
     }
     if let Some(score) = finished.consistency.filter(|score| score.0 < threshold + CLOSE) {
         advice.push(Advice::Inconsistent { score: score.0, threshold });

@@ -29,7 +29,7 @@ pub(super) fn ask(
         reply.progress(Progress::Photo { number: index + 1, of: files.len() });
         let photo = file.display().to_string();
         let end = match device.recognition()?.read(file) {
-            Ok(()) => ask.decide(device, photo, now, reply)?.into(),
+            Ok(()) => ask.decide(device, photo, Kind::Photo, now, reply)?.into(),
             Err(error) => {
                 let code = error.code();
                 reply.answer(&Response::Failed { photo, code, error: error.to_string() })?;
@@ -39,6 +39,13 @@ pub(super) fn ask(
         outcome = outcome.and(end);
     }
     Ok(outcome.into())
+}
+
+/// Where an image comes from: nobody knows which way up a photo is, and the settings say it of a camera.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Photo,
+    Frame,
 }
 
 /// A question about image after image.
@@ -54,12 +61,16 @@ impl Ask {
         &mut self,
         device: &mut Device,
         photo: String,
+        kind: Kind,
         now: Now,
         reply: &mut dyn Reply,
     ) -> Result<Verdict, Error> {
         let point = device.operating_point(self.question.claim())?;
         let Work { recognition, gallery, journal, rules } = device.work(Policy::still())?;
-        let step = recognition.still(gallery, self.question, &rules)?;
+        let (step, turned) = match kind {
+            Kind::Photo => recognition.photo(gallery, self.question, &rules)?,
+            Kind::Frame => (recognition.still(gallery, self.question, &rules)?, None),
+        };
         let (claim, by) = match self.question {
             Question::Identify => (None, By::Identify),
             Question::Verify(subject) => (Some(subject), By::Verify),
@@ -75,8 +86,8 @@ impl Ask {
             None => None,
         };
         reply.answer(&match by {
-            By::Verify => Response::Verified { photo, sight },
-            By::Identify | By::Run => Response::Identified { photo, sight, annotated },
+            By::Verify => Response::Verified { photo, sight, turned },
+            By::Identify | By::Run => Response::Identified { photo, sight, turned, annotated },
         })?;
         Ok(decision)
     }
@@ -90,7 +101,7 @@ impl Stepper for Ask {
         now: Now,
         reply: &mut dyn Reply,
     ) -> Result<Option<Outcome>, Error> {
-        let decision = self.decide(device, number.to_string(), now, reply)?;
+        let decision = self.decide(device, number.to_string(), Kind::Frame, now, reply)?;
         Ok((decision != Verdict::Retry).then(|| decision.into()))
     }
 

@@ -4,7 +4,9 @@ mod degraded;
 mod det;
 mod gallery;
 mod lfw;
+mod same_views;
 mod scenes;
+mod second_looks;
 pub(crate) mod set;
 
 use anyhow::Result;
@@ -36,4 +38,8 @@ protocols! {
     Gallery = gallery;
     /// Ordinary photos of several people: faces found and missed, people identified among strangers
     Scenes = scenes;
+    /// What a second look at a face refuses: of good photos, and of photos and landmarks that were spoilt
+    SecondLooks = second_looks;
+    /// How near two frames of one view score, and two photos of one person
+    SameViews = same_views;
 }

@@ -52,6 +52,11 @@ impl PathArgs {
         open_pack(&self.pack)
     }
 
+    /// What is looked for.
+    pub(crate) fn detect_settings(&self) -> DetectSettings {
+        DetectSettings { min_face_px: self.min_face, min_score: self.min_score, ..DetectSettings::default() }
+    }
+
     /// The template of every sample, `None` where no face could be had.
     pub(crate) fn templates(&self, pack: &Pack, set: &Set) -> Result<Vec<Option<Template>>> {
         let Some(path) = &self.features else {
@@ -80,12 +85,7 @@ impl PathArgs {
 
     /// A finder with the networks of `pack`, for one thread.
     pub(crate) fn finder(&self, pack: &Pack) -> Result<FaceFinder> {
-        let settings = DetectSettings {
-            min_face_px: self.min_face,
-            min_score: self.min_score,
-            ..DetectSettings::default()
-        };
-        FaceFinder::open(pack, self.detector, settings)
+        FaceFinder::open(pack, self.detector, self.detect_settings())
     }
 
     fn make(&self, pack: &Pack, samples: &[&Sample]) -> Result<Vec<Option<Template>>> {

@@ -1,0 +1,125 @@
+//! A second look at a face that was found: brought upright by its landmarks, is it a face that stands upright, with its
+//! landmarks where they are said to be?
+//!
+//! YuNet finds faces that lie on their side or stand on their head, and often gives them the landmarks of upright ones;
+//! so it does with faces that are half covered. Nothing in the quality of such a face shows it, and its template is
+//! nobody's.
+
+use crate::align::{ARCFACE_112, Similarity, TEMPLATE_SIDE, sample_runs};
+use crate::detect::{DetectSettings, Detector, Landmarker};
+use crate::error::VisionError;
+use crate::seetaface::SeetaFace;
+use arcdoor_core::{Faces, Landmarks5, Point, Rect};
+use arcdoor_frame::{RgbImage, RgbView};
+
+/// Side of the square that the face is warped into, in pixels: the template in its middle, half its side around it.
+const SIDE: u32 = 2 * TEMPLATE_SIDE;
+/// From the square's edge to the template's, in pixels.
+const MARGIN: f32 = TEMPLATE_SIDE as f32 / 2.0;
+/// Where an upright face lies in the square, as YuNet draws its box: the mean of LFW's.
+const FACE: Rect = Rect::new(74.0, 64.0, 76.0, 98.0);
+/// Farthest that the landmarks may lie from the template's, on average, in eye distances.
+const MOST_OFF: f32 = 0.2;
+/// What SeetaFace looks for in the square: a face of half the template's side or more.
+const FRONTAL: DetectSettings = DetectSettings { min_face_px: 56, region: None, min_score: 0.7 };
+/// Least overlap (intersection over union) of a face that SeetaFace finds with where one should be.
+const MIN_IOU: f32 = 0.3;
+
+/// What the second look found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SecondLook {
+    /// Mean distance of the landmarks that are found now from where they were said to be, in eye distances; `None` where
+    /// no face is found there.
+    pub off: Option<f32>,
+    /// The score of the face that SeetaFace finds there, 0..=1; `None` where it finds none, or was not asked.
+    pub frontal: Option<f32>,
+}
+
+impl SecondLook {
+    /// Whether the landmarks are found where they were said to be.
+    #[must_use]
+    pub fn meets_landmarks(&self) -> bool {
+        self.off.is_some_and(|off| off <= MOST_OFF)
+    }
+}
+
+/// Looks a second time. What that needs is loaded with the first look: most frames are looked at once.
+pub struct SecondLooker {
+    asks_seetaface: bool,
+    seetaface: Option<SeetaFace>,
+    square: RgbImage,
+    faces: Faces,
+}
+
+impl SecondLooker {
+    /// `asks_seetaface`: SeetaFace, which knows upright frontal faces alone, is asked as well.
+    #[must_use]
+    pub const fn new(asks_seetaface: bool) -> Self {
+        Self { asks_seetaface, seetaface: None, square: RgbImage::new(), faces: Faces::new() }
+    }
+
+    /// Looks at the face with these landmarks.
+    ///
+    /// # Errors
+    /// When the landmarks coincide, or a network fails or cannot be loaded.
+    pub fn look(
+        &mut self,
+        landmarker: &mut dyn Landmarker,
+        frame: RgbView<'_>,
+        landmarks: &Landmarks5,
+    ) -> Result<SecondLook, VisionError> {
+        self.warp(frame, landmarks)?;
+        let found = landmarker.landmarks(self.square.view(), &FACE)?;
+        let off = found.map(|found| off(&found));
+        if !self.asks_seetaface {
+            return Ok(SecondLook { off, frontal: None });
+        }
+        let seetaface = match self.seetaface.take() {
+            Some(seetaface) => seetaface,
+            None => SeetaFace::new()?,
+        };
+        let seetaface = self.seetaface.insert(seetaface);
+        seetaface.detect(self.square.view(), &FRONTAL, &mut self.faces)?;
+        let there = self.faces.iter().filter(|face| face.rect.iou(&FACE) >= MIN_IOU);
+        Ok(SecondLook { off, frontal: there.map(|face| face.score).reduce(f32::max) })
+    }
+
+    /// Whether the face stands upright where these landmarks say.
+    ///
+    /// # Errors
+    /// As [`look`](Self::look).
+    pub fn confirms(
+        &mut self,
+        landmarker: &mut dyn Landmarker,
+        frame: RgbView<'_>,
+        landmarks: &Landmarks5,
+    ) -> Result<bool, VisionError> {
+        let look = self.look(landmarker, frame, landmarks)?;
+        Ok(look.meets_landmarks() && (look.frontal.is_some() || !self.asks_seetaface))
+    }
+
+    /// Brings the face upright: its landmarks lie where the template has them, in the middle of the square.
+    fn warp(&mut self, frame: RgbView<'_>, landmarks: &Landmarks5) -> Result<(), VisionError> {
+        let to_crop = Similarity::to_template(landmarks, TEMPLATE_SIDE)?;
+        let margin = f64::from(MARGIN);
+        let to_square = Similarity { tx: to_crop.tx + margin, ty: to_crop.ty + margin, ..to_crop };
+        self.square.reshape(SIDE, SIDE);
+        let square = self.square.data_mut();
+        sample_runs(frame, &to_square, SIDE, |index, pixels, _| {
+            for (out, pixel) in square[index * 3..].chunks_exact_mut(3).zip(pixels) {
+                for (out, value) in out.iter_mut().zip(pixel) {
+                    // `as` keeps within 0..=255.
+                    *out = (value + 0.5) as u8;
+                }
+            }
+        });
+        Ok(())
+    }
+}
+
+/// See [`SecondLook::off`].
+fn off(found: &Landmarks5) -> f32 {
+    let template = Landmarks5(ARCFACE_112).map(|p| Point::new(p.x + MARGIN, p.y + MARGIN));
+    let distances = found.0.iter().zip(&template.0).map(|(a, b)| libm::hypotf(a.x - b.x, a.y - b.y));
+    distances.sum::<f32>() / 5.0 / template.eye_distance()
+}
