@@ -92,10 +92,10 @@ pub enum Target {
     Fmr(f64),
 }
 
-/// One face of an image.
+/// One face of a photo or frame.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SeenFace {
-    /// Its box, in pixels of the image; it may reach beyond.
+    /// Its box, in pixels; it may reach beyond the edge.
     #[serde(rename = "box")]
     pub rect: Rect,
     /// The detector's own score, higher is surer.
