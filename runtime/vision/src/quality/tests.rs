@@ -4,13 +4,21 @@ use arcdoor_core::{Point, Rect};
 
 const FRAME: u32 = 300;
 
-/// A frame of stripes, `period` pixels wide, of grey 128 +- 60.
+/// A frame of waves, `period` pixels long in both directions, of grey 128 +- 60.
 fn stripes(period: u32) -> Vec<u8> {
+    waves([period, period])
+}
+
+/// A frame of waves of so many pixels along rows and along columns; 0: none.
+fn waves(periods: [u32; 2]) -> Vec<u8> {
     let mut data = Vec::new();
-    for _ in 0..FRAME {
+    for y in 0..FRAME {
         for x in 0..FRAME {
-            let wave = (x as f32 / period as f32 * core::f32::consts::TAU).sin();
-            data.extend([(128.0 + 60.0 * wave) as u8; 3]);
+            let wave = |at: u32, period: u32| match period {
+                0 => 0.0,
+                period => (at as f32 / period as f32 * core::f32::consts::TAU).sin(),
+            };
+            data.extend([(128.0 + 30.0 * (wave(x, periods[0]) + wave(y, periods[1]))) as u8; 3]);
         }
     }
     data
@@ -50,6 +58,14 @@ fn slow_stripes_are_blurred_and_black_is_too_dark_and_white_too_bright() {
     let flat = |value| vec![value; (FRAME * FRAME * 3) as usize];
     assert_eq!(gate.check(&of(&flat(4), &face)), Err(RetryReason::TooDark));
     assert_eq!(gate.check(&of(&flat(254), &face)), Err(RetryReason::TooBright));
+}
+
+#[test]
+fn what_is_sharp_in_one_direction_alone_has_moved() {
+    for periods in [[0, 8], [8, 0], [8, 60]] {
+        let found = of(&waves(periods), &face_at(90.0, 90.0));
+        assert_eq!(QualityGate::recognise().check(&found), Err(RetryReason::HoldStill), "{periods:?}");
+    }
 }
 
 #[test]

@@ -126,7 +126,8 @@ impl Damage {
             Self::Stretch(..) | Self::Shear(_) | Self::Wave(_) => Family::Stretch,
             Self::Mask(..) => Family::Mask,
             Self::Glasses(..) | Self::MaskAndGlasses(..) => Family::Glasses,
-            Self::Hood(..) | Self::Cap(..) | Self::Block(..) => Family::Cover,
+            Self::Hood(..) | Self::Cap(..) => Family::Hood,
+            Self::Block(..) => Family::Cover,
             Self::Blur(_) | Self::Motion(..) => Family::Blur,
             Self::Small(_) | Self::Mosaic(_) => Family::Small,
             Self::Dark { .. } | Self::Bright(..) | Self::Side(_) | Self::Invert | Self::Cast(..) => {

@@ -17,10 +17,11 @@ pub(crate) fn draw(family: Family, random: &mut Random) -> Damage {
         Family::Scale => Damage::Scale(between(random, 1.25, 2.2)),
         Family::Stretch => stretch(random),
         Family::Mask => Damage::Mask(colour(random), between(random, -6.0, 8.0)),
-        Family::Glasses if is_first(random) => Damage::MaskAndGlasses(colour(random), dark(random)),
+        Family::Glasses if random.signed() < -0.5 => Damage::MaskAndGlasses(colour(random), dark(random)),
         Family::Glasses => {
             Damage::Glasses(dark(random), between(random, 11.0, 19.0), between(random, 8.0, 15.0))
         }
+        Family::Hood => hood(random),
         Family::Cover => cover(random),
         Family::Blur if is_first(random) => Damage::Blur(between(random, 1.8, 10.0)),
         Family::Blur => Damage::Motion(between(random, 9.0, 28.0), between(random, 0.0, 180.0)),
@@ -47,15 +48,20 @@ fn stretch(random: &mut Random) -> Damage {
     )
 }
 
+fn hood(random: &mut Random) -> Damage {
+    if random.signed() < 0.3 {
+        Damage::Hood(colour(random), between(random, 25.0, 42.0), between(random, 34.0, 50.0))
+    } else {
+        Damage::Cap(colour(random), between(random, 20.0, 56.0))
+    }
+}
+
 fn cover(random: &mut Random) -> Damage {
-    let hood = Damage::Hood(colour(random), between(random, 25.0, 42.0), between(random, 34.0, 50.0));
-    let cap = Damage::Cap(colour(random), between(random, 20.0, 56.0));
     let [x, y] = [between(random, 0.0, 60.0), between(random, 0.0, 60.0)];
     let [w, h] = [between(random, 25.0, 60.0), between(random, 25.0, 60.0)];
-    let block = Damage::Block(colour(random), [x, y, w, h]);
     let half = [[0.0, 0.0, 56.0, 112.0], [56.0, 0.0, 56.0, 112.0], [0.0, 56.0, 112.0, 56.0]];
-    let half = Damage::Block(colour(random), one_of(random, half));
-    one_of(random, [hood, hood, cap, block, half])
+    let half = one_of(random, half);
+    Damage::Block(colour(random), one_of(random, [[x, y, w, h], [x, y, w, h], half]))
 }
 
 fn light(random: &mut Random) -> Damage {

@@ -17,7 +17,9 @@ pub(crate) enum Family {
     Mask,
     /// Sunglasses, with or without a mask.
     Glasses,
-    /// Hood, cap, hand, or anything before the face.
+    /// A hood or a cap: the outline is gone.
+    Hood,
+    /// A hand, or anything else before the face.
     Cover,
     /// Out of focus or moving.
     Blur,
@@ -30,13 +32,14 @@ pub(crate) enum Family {
 }
 
 impl Family {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Turn,
         Self::Shift,
         Self::Scale,
         Self::Stretch,
         Self::Mask,
         Self::Glasses,
+        Self::Hood,
         Self::Cover,
         Self::Blur,
         Self::Small,
@@ -52,6 +55,7 @@ impl Family {
             Self::Stretch => "stretch",
             Self::Mask => "mask",
             Self::Glasses => "glasses",
+            Self::Hood => "hood",
             Self::Cover => "cover",
             Self::Blur => "blur",
             Self::Small => "small",
@@ -64,7 +68,7 @@ impl Family {
     pub(crate) const fn advice(self) -> RetryReason {
         match self {
             Self::Turn | Self::Shift | Self::Scale => RetryReason::HoldUpright,
-            Self::Mask | Self::Glasses | Self::Cover => RetryReason::Covered,
+            Self::Mask | Self::Glasses | Self::Hood | Self::Cover => RetryReason::Covered,
             Self::Blur => RetryReason::HoldStill,
             Self::Small => RetryReason::TooFar,
             Self::Stretch | Self::Light | Self::Grain => RetryReason::NotClear,
