@@ -1,5 +1,7 @@
 //! What a pack is built from: `models/recipes/NAME.toml`.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::manifest::{CalibrationTable, GraphFile, Manifest, NetFile, Preprocess};
@@ -45,6 +47,9 @@ pub struct RecipeNet {
     pub source_file: String,
     /// Of that file, 64 hex digits.
     pub source_sha256: String,
+    /// Files beside it in which its constants lie ("external data"), with their sha256 as 64 hex digits.
+    #[serde(default)]
+    pub source_data: BTreeMap<String, String>,
     /// Name in the pack.
     pub file: String,
     /// Outputs by name.

@@ -2,6 +2,7 @@
 
 use super::reshape::reshaped;
 use tract_onnx::pb::NodeProto;
+use tract_onnx::prelude::f16;
 
 use super::graph::{Constant, Graph, Values, int};
 use crate::error::InferError;
@@ -62,7 +63,28 @@ fn dequantised(
 ) -> Option<Constant> {
     let values = integers(data)?;
     let scale = scale?;
-    let scales = scale.f32()?;
+    // Products with 16-bit scales are 16-bit floats.
+    let (scales, is_half) = match &scale.values {
+        Values::F32(scales) => (scales.clone(), false),
+        Values::F16(scales) => (scales.iter().map(|scale| scale.to_f32()).collect(), true),
+        _ => return None,
+    };
+    let result = products(node, data, &values, &scales, scale, zero)?;
+    let values = match is_half {
+        true => Values::F16(result.into_iter().map(f16::from_f32).collect()),
+        false => Values::F32(result),
+    };
+    Some(Constant { dims: data.dims.clone(), values })
+}
+
+fn products(
+    node: &NodeProto,
+    data: &Constant,
+    values: &[f32],
+    scales: &[f32],
+    scale: &Constant,
+    zero: Option<&Constant>,
+) -> Option<Vec<f32>> {
     let zeros = match zero {
         Some(zero) => integers(zero)?,
         None => vec![0.0; scales.len()],
@@ -71,8 +93,7 @@ fn dequantised(
         return None;
     }
     if scales.len() == 1 {
-        let all = values.iter().map(|v| (v - zeros[0]) * scales[0]).collect();
-        return Some(Constant::new_f32(&data.dims, all));
+        return Some(values.iter().map(|v| (v - zeros[0]) * scales[0]).collect());
     }
     let rank = data.dims.len();
     let axis = int(node, "axis", 1);
@@ -106,7 +127,7 @@ fn dequantised(
         let k = outer * outer_stride + at / block * step + within * inner_stride;
         (v - zeros[k]) * scales[k]
     });
-    Some(Constant::new_f32(&data.dims, result.collect()))
+    Some(result.collect())
 }
 
 fn integers(constant: &Constant) -> Option<Vec<f32>> {

@@ -4,7 +4,11 @@
 //!
 //! | pass | effect |
 //! |---|---|
+//! | external | constants in other files are taken into the network's own ([`merge`]) |
 //! | constants | `Constant` nodes become initializers; initializers, and what nothing reads, are no inputs |
+//! | halves | 16-bit floats become 32-bit floats of the same values, and what follows is computed in f32 |
+//! | shapes | arithmetic on constant shapes is done |
+//! | opsets | older spellings of `Clip`, `Upsample`, `Resize` and `BatchNormalization` become those of operator set 13 |
 //! | dequantise | `DequantizeLinear` and `Reshape` of constants become f32 initializers |
 //! | identities | `Identity` and inference-time `Dropout` vanish |
 //! | normalisation | a leading `Sub`, `Mul` or `Div` becomes the manifest's mean and scale |
@@ -14,15 +18,20 @@
 mod batch_norm;
 mod constants;
 mod dequantise;
+mod external;
 mod graph;
+mod halves;
 mod identities;
 mod normalisation;
+mod opsets;
 mod prelu;
 mod reshape;
+mod shapes;
 #[cfg(test)]
 mod tests;
 
 use crate::error::InferError;
+pub use external::{data_files, merge};
 use graph::Graph;
 pub use normalisation::InputNorm;
 
@@ -42,6 +51,10 @@ pub struct Simplified {
 pub struct Report {
     /// Graph inputs that were constants, or that nothing reads.
     pub inputs_dropped: usize,
+    /// Constants of 16-bit floats that became 32-bit floats.
+    pub halves: usize,
+    /// Nodes that put shapes together from constants.
+    pub shapes: usize,
     /// `DequantizeLinear` nodes.
     pub dequantised: usize,
     /// `Reshape` nodes of constants.
@@ -65,10 +78,9 @@ pub struct Report {
 pub fn simplify(onnx: &[u8]) -> Result<Simplified, InferError> {
     let mut graph = Graph::decode(onnx)?;
     let mut report = Report { inputs_dropped: graph.inputs_dropped, ..Report::default() };
-    constants::absorb(&mut graph)?;
+    plain_constants(&mut graph, &mut report)?;
     report.identities = identities::remove(&mut graph);
-    report.dequantised = dequantise::dequantise(&mut graph)?;
-    report.reshaped = dequantise::reshape(&mut graph)?;
+    opsets::renew(&mut graph);
     let input_norm = normalisation::take(&mut graph);
     report.batch_norms = batch_norm::fold(&mut graph);
     (report.prelu_max, report.prelu_relu) = prelu::rewrite(&mut graph);
@@ -77,16 +89,27 @@ pub fn simplify(onnx: &[u8]) -> Result<Simplified, InferError> {
     Ok(Simplified { onnx: graph.encode(), input_norm, report })
 }
 
-/// The same graph with quantised weights as f32 and nothing else changed. [`simplify`]'s result is compared with it,
-/// where neither plan nor tract runs the file as it is.
+/// The same graph with constants as f32, and nothing else changed but how it is spelled. [`simplify`]'s result is
+/// compared with it, where neither plan nor tract runs the file as it is.
 ///
 /// # Errors
 /// As [`simplify`].
 pub fn dequantise(onnx: &[u8]) -> Result<Vec<u8>, InferError> {
     let mut graph = Graph::decode(onnx)?;
-    constants::absorb(&mut graph)?;
-    dequantise::dequantise(&mut graph)?;
-    dequantise::reshape(&mut graph)?;
+    plain_constants(&mut graph, &mut Report::default())?;
+    identities::remove(&mut graph);
+    opsets::renew(&mut graph);
     graph.prune();
     Ok(graph.encode())
+}
+
+/// The passes over constants: afterwards, those that are floats are f32 and known.
+fn plain_constants(graph: &mut Graph, report: &mut Report) -> Result<(), InferError> {
+    constants::absorb(graph)?;
+    halves::cast_constants(graph);
+    report.shapes = shapes::fold(graph);
+    report.dequantised = dequantise::dequantise(graph)?;
+    report.reshaped = dequantise::reshape(graph)?;
+    report.halves = halves::widen(graph);
+    Ok(())
 }

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::input_file::{read, read_text};
-use crate::limits::{MAX_ONNX_BYTES, MAX_RECIPE_BYTES};
+use super::source::read_source;
+use crate::input_file::read_text;
+use crate::limits::MAX_RECIPE_BYTES;
 use crate::say::say;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use arcdoor_calib::Random;
 use arcdoor_infer::{Net, NetSpec, RunOptions, rewrite};
 use arcdoor_models::{
@@ -77,15 +78,7 @@ fn with_card(recipe: Recipe, args: &PackBuildArgs) -> Result<(Recipe, PathBuf)> 
 /// Rewrites one network, compares it with the original, and writes it.
 fn build_net(net: &RecipeNet, role: Role, source: &Path, out: &Path) -> Result<Built> {
     let path = source.join(&net.source_file);
-    let bytes = read(&path, MAX_ONNX_BYTES)?;
-    let found = sha256_hex(&bytes);
-    if found != net.source_sha256 {
-        bail!(
-            "{} is not the file of the recipe: its sha256 is {found}, not {}",
-            path.display(),
-            net.source_sha256
-        );
-    }
+    let bytes = read_source(net, source)?;
     let simple = rewrite::simplify(&bytes).with_context(|| format!("cannot rewrite {}", path.display()))?;
     let input = &net.preprocess;
     let outputs: Vec<&str> = net.outputs.iter().map(String::as_str).collect();
