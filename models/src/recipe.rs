@@ -50,6 +50,10 @@ pub struct RecipeNet {
     /// Files beside it in which its constants lie ("external data"), with their sha256 as 64 hex digits.
     #[serde(default)]
     pub source_data: BTreeMap<String, String>,
+    /// Whether the pack's file has the weights of convolutions and products as int8, with a scale for each output
+    /// channel: a quarter of the size, and other templates than those of the source.
+    #[serde(default)]
+    pub int8_weights: bool,
     /// Name in the pack.
     pub file: String,
     /// Outputs by name.

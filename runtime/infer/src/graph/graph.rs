@@ -32,6 +32,28 @@ pub(crate) enum Values<'m> {
     Seen(&'m [f32]),
     /// Bytes of the file, which tract has not read: little-endian f32.
     Stored(&'m [[u8; 4]]),
+    /// Bytes of the file, which tract has not read: int8 with scales.
+    Coded(Codes<'m>),
+}
+
+/// Weights as int8, which stay so until they are packed: each is its code times its scale.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Codes<'m> {
+    /// An i8 in each byte.
+    pub(crate) codes: &'m [u8],
+    /// Little-endian f32, taken in turn and anew from the first one; at least one.
+    pub(crate) scales: &'m [[u8; 4]],
+    /// How many codes in a row have one scale; at least 1.
+    pub(crate) run: usize,
+}
+
+impl<'m> Codes<'m> {
+    /// The weights, in the order of the codes.
+    pub(crate) fn values(self) -> impl Iterator<Item = f32> + 'm {
+        let scales = self.scales.iter().map(|&scale| f32::from_le_bytes(scale)).cycle();
+        let runs = self.codes.chunks(self.run.max(1)).zip(scales);
+        runs.flat_map(|(run, scale)| run.iter().map(move |&code| f32::from(code.cast_signed()) * scale))
+    }
 }
 
 impl Values<'_> {
@@ -39,6 +61,7 @@ impl Values<'_> {
         match self {
             Self::Seen(values) => values.len(),
             Self::Stored(stored) => stored.len(),
+            Self::Coded(coded) => coded.codes.len(),
         }
     }
 }
@@ -125,6 +148,16 @@ impl<V> Op<V> {
             Self::Pool { .. } => "AveragePool",
             Self::GlobalAverage => "GlobalAveragePool",
             Self::Upsample => "Resize",
+        }
+    }
+
+    /// Its weights, where it has any.
+    pub(crate) const fn weights(&self) -> Option<&Weights<V>> {
+        match self {
+            Self::Conv { weights, .. } | Self::Depthwise { weights, .. } | Self::Dense { weights } => {
+                Some(weights)
+            }
+            _ => None,
         }
     }
 

@@ -164,6 +164,8 @@ impl Kernel {
                     (Some(values), _) => self.pack_weights(&values, &bias, slopes, packed),
                     (None, Values::Seen(values)) => self.pack_weights(values, &bias, slopes, packed),
                     (None, Values::Stored(values)) => self.pack_weights(values, &bias, slopes, packed),
+                    // `gathered` has read these.
+                    (None, Values::Coded(_)) => Ok(()),
                 }
             }
             (Self::Elementwise(op), Kind::Affine { scale, shift }) => {
@@ -223,7 +225,8 @@ impl Kernel {
 /// The weights of a step and of the steps merged into it, as `[M][...]` with each output channel's factor multiplied
 /// in; `None` where the step's weights can be packed as they are.
 fn gathered(first: &Weights<Values<'_>>, beside: &[Weights<Values<'_>>]) -> Option<Vec<f32>> {
-    if beside.is_empty() && first.scale.is_none() && !first.by_input {
+    let is_coded = matches!(first.values, Values::Coded(_));
+    if beside.is_empty() && first.scale.is_none() && !first.by_input && !is_coded {
         return None;
     }
     let mut all = Vec::new();
@@ -231,6 +234,11 @@ fn gathered(first: &Weights<Values<'_>>, beside: &[Weights<Values<'_>>]) -> Opti
         match weights.values {
             Values::Seen(values) => arrange(weights, values, &mut all),
             Values::Stored(values) => arrange(weights, values, &mut all),
+            // One layer at a time: the f32 weights of a whole network are never there beside the packed ones.
+            Values::Coded(codes) if weights.by_input || weights.scale.is_some() => {
+                arrange(weights, &codes.values().collect::<Vec<f32>>(), &mut all);
+            }
+            Values::Coded(codes) => all.extend(codes.values()),
         }
     }
     Some(all)

@@ -5,10 +5,14 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::prelude::f16;
 
 use super::graph::{Constant, Graph, Values, int};
+use super::int8::Int8;
 use crate::error::InferError;
 
 /// Replaces every `DequantizeLinear` of a constant; returns how many.
 pub(super) fn dequantise(graph: &mut Graph) -> Result<usize, InferError> {
+    let linear = graph.nodes.iter().filter(|node| node.op_type == "DequantizeLinear");
+    let int8: Vec<(String, Int8)> = linear.filter_map(|node| coded(graph, node)).collect();
+    graph.int8.extend(int8);
     replace(graph, "DequantizeLinear", |graph, node| {
         let Some(data) = graph.constant(node, 0) else { return Ok(None) };
         let scale = graph.constant(node, 1);
@@ -17,6 +21,17 @@ pub(super) fn dequantise(graph: &mut Graph) -> Result<usize, InferError> {
             InferError::Rewrite(format!("quantisation of {:?} contradicts itself", node.input.first()))
         })
     })
+}
+
+/// The codes of what a node makes, and its name.
+fn coded(graph: &Graph, node: &NodeProto) -> Option<(String, Int8)> {
+    let (data, scale) = (graph.constant(node, 0)?, graph.constant(node, 1)?);
+    let has_zero = node.input.get(2).is_some_and(|name| !name.is_empty());
+    let zero = graph.constant(node, 2);
+    if has_zero && zero.is_none() {
+        return None;
+    }
+    Some((node.output.first()?.clone(), Int8::read(node, data, scale, zero)?))
 }
 
 /// Replaces every `Reshape` of a constant; returns how many.

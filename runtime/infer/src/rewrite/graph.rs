@@ -9,6 +9,7 @@ use tract_onnx::pb::type_proto::Value;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
 use tract_onnx::prelude::f16;
 
+use super::int8::{self, Int8};
 use crate::error::InferError;
 use crate::limits::MAX_CONSTANT_VALUES;
 use crate::onnx::{checks, forms};
@@ -18,13 +19,14 @@ pub(super) const PLAIN_OPSET: i64 = 13;
 /// The file format's version that came with that operator set.
 const PLAIN_IR: i64 = 7;
 /// Operators that mean the same from [`PLAIN_OPSET`] to 21, in the ways in which a rewritten graph uses them.
-const PLAIN_OPERATORS: [&str; 24] = [
+const PLAIN_OPERATORS: [&str; 25] = [
     "Add",
     "AveragePool",
     "BatchNormalization",
     "Clip",
     "Concat",
     "Conv",
+    "DequantizeLinear",
     "Div",
     "Flatten",
     "Gemm",
@@ -180,6 +182,8 @@ pub(super) struct Graph {
     /// Each node after those that it reads from.
     pub(super) nodes: Vec<NodeProto>,
     pub(super) constants: BTreeMap<String, Constant>,
+    /// The codes of those constants that are int8 in the file.
+    pub(super) int8: BTreeMap<String, Int8>,
     /// Names of the true inputs.
     pub(super) inputs: Vec<String>,
     /// Names of the outputs.
@@ -207,7 +211,17 @@ impl Graph {
         let inputs = graph.input.iter().map(|input| input.name.clone()).collect();
         let outputs = graph.output.iter().map(|output| output.name.clone()).collect();
         let nodes = std::mem::take(&mut graph.node);
-        Ok(Self { model, opset, nodes, constants, inputs, outputs, inputs_dropped, made: 0 })
+        Ok(Self {
+            model,
+            opset,
+            nodes,
+            constants,
+            int8: BTreeMap::new(),
+            inputs,
+            outputs,
+            inputs_dropped,
+            made: 0,
+        })
     }
 
     /// Adds a constant that a pass has computed. Refuses more than [`MAX_CONSTANT_VALUES`] values of such constants,
@@ -269,9 +283,11 @@ impl Graph {
         let read: BTreeSet<&String> = self.nodes.iter().flat_map(|node| &node.input).collect();
         let outputs = &self.outputs;
         self.constants.retain(|name, _| read.contains(name) || outputs.contains(name));
+        self.int8.retain(|name, _| self.constants.contains_key(name));
     }
 
     pub(super) fn encode(mut self) -> Vec<u8> {
+        int8::write(&mut self);
         let plain = self.opset >= PLAIN_OPSET && self.nodes.iter().all(is_plain);
         let mut graph = self.model.graph.take().unwrap_or_default();
         self.nodes.iter_mut().for_each(drop_default_zeros);
@@ -305,6 +321,9 @@ pub(super) fn is_plain(node: &NodeProto) -> bool {
             .attribute
             .iter()
             .any(|a| matches!(&*a.name, "antialias" | "axes" | "keep_aspect_ratio_policy"));
+    if node.op_type == "DequantizeLinear" && node.attribute.iter().any(|a| a.name != "axis") {
+        return false;
+    }
     // BatchNormalization in training mode has further outputs.
     plain_resize || (PLAIN_OPERATORS.contains(&&*node.op_type) && node.output.len() == 1)
 }

@@ -10,6 +10,7 @@
 //! | shapes | arithmetic on constant shapes is done |
 //! | opsets | older spellings of `Clip`, `Upsample`, `Resize` and `BatchNormalization` become those of operator set 13 |
 //! | dequantise | `DequantizeLinear` and `Reshape` of constants become f32 initializers |
+//! | int8 | weights that are int8 with a scale for each output channel are written so again ([`with_int8_weights`] makes them so) |
 //! | identities | `Identity` and inference-time `Dropout` vanish |
 //! | normalisation | a leading `Sub`, `Mul` or `Div` becomes the manifest's mean and scale |
 //! | batch norm | `BatchNormalization` is folded into its neighbouring `Conv` or `Gemm` |
@@ -22,6 +23,7 @@ mod external;
 mod graph;
 mod halves;
 mod identities;
+mod int8;
 mod normalisation;
 mod opsets;
 mod prelu;
@@ -57,6 +59,8 @@ pub struct Report {
     pub shapes: usize,
     /// `DequantizeLinear` nodes.
     pub dequantised: usize,
+    /// Constants that are written as int8 weights.
+    pub int8: usize,
     /// `Reshape` nodes of constants.
     pub reshaped: usize,
     /// `Identity` and `Dropout` nodes.
@@ -81,11 +85,13 @@ pub fn simplify(onnx: &[u8]) -> Result<Simplified, InferError> {
     plain_constants(&mut graph, &mut report)?;
     report.identities = identities::remove(&mut graph);
     opsets::renew(&mut graph);
+    int8::keep_weights(&mut graph);
     let input_norm = normalisation::take(&mut graph);
     report.batch_norms = batch_norm::fold(&mut graph);
     (report.prelu_max, report.prelu_relu) = prelu::rewrite(&mut graph);
     graph.prune();
     report.nodes = graph.nodes.len();
+    report.int8 = graph.int8.len();
     Ok(Simplified { onnx: graph.encode(), input_norm, report })
 }
 
@@ -99,8 +105,24 @@ pub fn dequantise(onnx: &[u8]) -> Result<Vec<u8>, InferError> {
     plain_constants(&mut graph, &mut Report::default())?;
     identities::remove(&mut graph);
     opsets::renew(&mut graph);
+    graph.int8.clear();
     graph.prune();
     Ok(graph.encode())
+}
+
+/// A simplified file with the weights of its convolutions and products as int8: each the nearest one at a scale that
+/// its output channel has for itself, symmetric around 0. What is computed from them stays f32. Returns how many
+/// constants became so.
+///
+/// # Errors
+/// As [`simplify`]; also when a weight is not finite.
+pub fn with_int8_weights(onnx: &[u8]) -> Result<(Vec<u8>, usize), InferError> {
+    let mut graph = Graph::decode(onnx)?;
+    plain_constants(&mut graph, &mut Report::default())?;
+    int8::keep_weights(&mut graph);
+    let count = int8::quantise(&mut graph)?;
+    graph.prune();
+    Ok((graph.encode(), count))
 }
 
 /// The passes over constants: afterwards, those that are floats are f32 and known.

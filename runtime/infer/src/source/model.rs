@@ -4,13 +4,15 @@ use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 
 use crate::error::InferError;
-use crate::onnx::{checks, forms};
+use crate::onnx::{checks, coded, forms};
 use crate::spec::NetSpec;
 
 /// The graph with its input shape fixed and its outputs selected.
 pub(crate) fn parse(onnx: &[u8], spec: &NetSpec<'_>) -> Result<InferenceModel, InferError> {
     spec.check()?;
-    read(&checks::decode(onnx)?, spec, 0)
+    let mut proto = checks::decode(onnx)?;
+    coded::fold(&mut proto)?;
+    read(&proto, spec, 0)
 }
 
 /// As [`parse`], for a decoded file whose input is followed by `weights` further inputs: constants that

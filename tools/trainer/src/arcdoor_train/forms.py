@@ -16,7 +16,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from arcdoor_train import crops, device, feature_file, onnx_file
+from arcdoor_train import crops, device, feature_file
 from arcdoor_train.errors import TrainError
 
 SIDE, DIMENSION, CROPS = 32, 16, 4
@@ -39,6 +39,10 @@ class Form:
     tolerance: float = TOLERANCE
     #: What onnxruntime runs in the file's place, where it does not read the file itself.
     reference: Callable[[], onnx.ModelProto] | None = None
+    #: onnxruntime runs the file of the pack in place of the source.
+    as_built: bool = False
+    #: Further arguments of `pack build`.
+    arguments: tuple[str, ...] = ()
 
 
 @dataclass
@@ -486,6 +490,9 @@ def forms() -> Iterator[Form]:
     )
     yield Form("int8 weights, zero points", to(eight_bits()))
     yield Form("int8 weights, no zero points", to(eight_bits(zero=False)))
+    made = ("--int8-weights",)
+    yield Form("int8 weights, made here", to(half_net), as_built=True, arguments=made)
+    yield Form("int8 weights as they come, made here too", to(eight_bits()), as_built=True, arguments=made)
 
 
 def external_bare(folder: Path) -> None:
@@ -522,7 +529,7 @@ class Outcome:
         return f"{'ok  ' if self.passed else 'FAIL'} {self.form.name}: {said}"
 
 
-def try_form(form: Form, lab: Path, extra: tuple[str, ...] = ()) -> Outcome:
+def try_form(form: Form, lab: Path) -> Outcome:
     """Builds a pack of the form and compares its templates with onnxruntime's."""
     with tempfile.TemporaryDirectory(prefix="arcdoor-form-") as name:
         place = Path(name)
@@ -532,7 +539,16 @@ def try_form(form: Form, lab: Path, extra: tuple[str, ...] = ()) -> Outcome:
         _detector(folder / "detector.onnx")
         (place / "recipe.toml").write_text(_recipe(folder))
         built = _run(
-            lab, "pack", "build", "--recipe", place / "recipe.toml", "--source", folder, "--out", place / "pack", *extra
+            lab,
+            "pack",
+            "build",
+            "--recipe",
+            place / "recipe.toml",
+            "--source",
+            folder,
+            "--out",
+            place / "pack",
+            *form.arguments,
         )
         if built.returncode != 0:
             return Outcome(form, " ".join(built.stderr.split()), ())
@@ -573,7 +589,8 @@ def _reference(form: Form, folder: Path, pictures: np.ndarray) -> np.ndarray:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
-    source = form.reference().SerializeToString() if form.reference else str(folder / "model.onnx")
+    file = (folder.parent / "pack" if form.as_built else folder) / "model.onnx"
+    source = form.reference().SerializeToString() if form.reference else str(file)
     runner = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     entry = runner.get_inputs()[0]
     planes = ((pictures.astype(np.float32) - 127.5) / 128).transpose(0, 3, 1, 2)
