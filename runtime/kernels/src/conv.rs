@@ -296,6 +296,35 @@ impl Conv {
         slopes: Option<&[f32]>,
         packed: &mut [f32],
     ) -> Result<(), ShapeError> {
+        self.lay(weights, |_, weight| weight.value(), bias, slopes, packed)
+    }
+
+    /// As [`pack`](Self::pack), with the weights of each output channel times its own of `factors`.
+    ///
+    /// # Errors
+    /// As [`pack`](Self::pack); also when there is not a factor for each output channel.
+    pub fn pack_scaled<W: Weight>(
+        &self,
+        weights: &[W],
+        factors: &[f32],
+        bias: Option<&[f32]>,
+        slopes: Option<&[f32]>,
+        packed: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        check_len("factors", self.output.channels(), factors.len())?;
+        let value = |m: usize, weight: W| weight.value() * factors.get(m).copied().unwrap_or(1.0);
+        self.lay(weights, value, bias, slopes, packed)
+    }
+
+    /// Writes weights, each as `value` of its output channel and itself.
+    fn lay<W: Weight>(
+        &self,
+        weights: &[W],
+        value: impl Fn(usize, W) -> f32,
+        bias: Option<&[f32]>,
+        slopes: Option<&[f32]>,
+        packed: &mut [f32],
+    ) -> Result<(), ShapeError> {
         check_len("weights", self.weights_len(), weights.len())?;
         check_len("packed weights", self.packed_len(), packed.len())?;
         let body = self.epilogue.pack(&self.output, bias, slopes, packed)?;
@@ -309,7 +338,7 @@ impl Conv {
                         Source::Planar(_) => c * taps + tap,
                         Source::Blocked(_) => ((c / LANES) * taps + tap) * LANES + c % LANES,
                     };
-                    block[at * LANES + m % LANES] = weight.value();
+                    block[at * LANES + m % LANES] = value(m, *weight);
                 }
             }
         }

@@ -18,3 +18,11 @@ impl Weight for [u8; 4] {
         f32::from_le_bytes(self)
     }
 }
+
+/// An int8, as ONNX files hold it: a code, which times its scale is the weight
+/// ([`Conv::pack_scaled`](crate::Conv::pack_scaled)).
+impl Weight for [u8; 1] {
+    fn value(self) -> f32 {
+        f32::from(i8::from_le_bytes(self))
+    }
+}

@@ -48,7 +48,14 @@ pub(crate) struct Codes<'m> {
 }
 
 impl<'m> Codes<'m> {
+    /// The scale of the code at this place.
+    pub(crate) fn scale(self, at: usize) -> f32 {
+        let scale = self.scales.get(at / self.run.max(1) % self.scales.len().max(1));
+        f32::from_le_bytes(scale.copied().unwrap_or_default())
+    }
+
     /// The weights, in the order of the codes.
+    #[cfg(feature = "tract")]
     pub(crate) fn values(self) -> impl Iterator<Item = f32> + 'm {
         let scales = self.scales.iter().map(|&scale| f32::from_le_bytes(scale)).cycle();
         let runs = self.codes.chunks(self.run.max(1)).zip(scales);
@@ -152,6 +159,7 @@ impl<V> Op<V> {
     }
 
     /// Its weights, where it has any.
+    #[cfg(feature = "tract")]
     pub(crate) const fn weights(&self) -> Option<&Weights<V>> {
         match self {
             Self::Conv { weights, .. } | Self::Depthwise { weights, .. } | Self::Dense { weights } => {

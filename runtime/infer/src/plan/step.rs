@@ -160,6 +160,11 @@ impl Kernel {
             ) => {
                 let mut bias = Cow::Borrowed(&*weights.bias);
                 fused.beside.iter().for_each(|more| bias.to_mut().extend_from_slice(&more.bias));
+                if let Self::Conv(op, _) = self
+                    && let Some((codes, factors)) = by_row(weights, &fused.beside)
+                {
+                    return op.pack_scaled(codes, &factors, Some(&bias), slopes, packed);
+                }
                 match (gathered(weights, &fused.beside), weights.values) {
                     (Some(values), _) => self.pack_weights(&values, &bias, slopes, packed),
                     (None, Values::Seen(values)) => self.pack_weights(values, &bias, slopes, packed),
@@ -234,27 +239,43 @@ fn gathered(first: &Weights<Values<'_>>, beside: &[Weights<Values<'_>>]) -> Opti
         match weights.values {
             Values::Seen(values) => arrange(weights, values, &mut all),
             Values::Stored(values) => arrange(weights, values, &mut all),
-            // One layer at a time: the f32 weights of a whole network are never there beside the packed ones.
-            Values::Coded(codes) if weights.by_input || weights.scale.is_some() => {
-                arrange(weights, &codes.values().collect::<Vec<f32>>(), &mut all);
-            }
-            Values::Coded(codes) => all.extend(codes.values()),
+            Values::Coded(codes) => arrange(weights, codes.codes.as_chunks::<1>().0, &mut all),
         }
     }
     Some(all)
 }
 
+/// `weights` are codes where `how` says so: each is then multiplied by its scale first.
 fn arrange<W: Weight>(how: &Weights<Values<'_>>, weights: &[W], all: &mut Vec<f32>) {
     let outputs = how.bias.len().max(1);
     let length = weights.len() / outputs;
-    let factor = |m: usize| how.scale.as_ref().and_then(|scale| scale.get(m)).copied().unwrap_or(1.0);
+    let factor = |m: usize| how.scale.as_ref().and_then(|scale| scale.get(m)).copied();
+    let value = |at: usize| {
+        let weight = weights[at].value();
+        if let Values::Coded(codes) = how.values { weight * codes.scale(at) } else { weight }
+    };
     all.reserve(weights.len());
     for m in 0..outputs {
-        let factor = factor(m);
+        let factor = factor(m).unwrap_or(1.0);
         if how.by_input {
-            all.extend(weights.iter().skip(m).step_by(outputs).map(|w| w.value() * factor));
+            all.extend((m..weights.len()).step_by(outputs).map(|at| value(at) * factor));
         } else {
-            all.extend(weights[m * length..(m + 1) * length].iter().map(|w| w.value() * factor));
+            all.extend((m * length..(m + 1) * length).map(|at| value(at) * factor));
         }
     }
+}
+
+/// The codes of a step's weights and the scale of each output channel, where a product of both is all that the weights
+/// are: then they are packed as they lie in the file, and their f32 values are nowhere but in the packed weights.
+fn by_row<'m>(
+    weights: &Weights<Values<'m>>,
+    beside: &[Weights<Values<'_>>],
+) -> Option<(&'m [[u8; 1]], Vec<f32>)> {
+    let Values::Coded(codes) = weights.values else { return None };
+    let outputs = weights.bias.len();
+    let plain = beside.is_empty() && weights.scale.is_none() && !weights.by_input;
+    // A row has one scale: its own, or that of all.
+    let one_a_row = codes.scales.len() == 1 || codes.run.checked_mul(outputs) == Some(codes.codes.len());
+    let scales = codes.scales.iter().cycle().take(outputs).map(|&scale| f32::from_le_bytes(scale));
+    (plain && one_a_row).then(|| (codes.codes.as_chunks().0, scales.collect()))
 }

@@ -54,6 +54,7 @@ pub(super) struct Size {
     pub(super) outputs: Vec<View>,
 }
 
+#[cfg(feature = "tract")]
 impl<B> Stored<B> {
     /// Whether a layer's weights are int8.
     pub(super) fn is_coded(&self) -> bool {
