@@ -36,6 +36,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod codes;
 mod engine;
 mod error;
 mod graph;

@@ -296,28 +296,15 @@ impl Conv {
         slopes: Option<&[f32]>,
         packed: &mut [f32],
     ) -> Result<(), ShapeError> {
-        self.lay(weights, |_, weight| weight.value(), bias, slopes, packed)
+        self.pack_with(weights, |_, weight| weight.value(), bias, slopes, packed)
     }
 
-    /// As [`pack`](Self::pack), with the weights of each output channel times its own of `factors`.
+    /// As [`pack`](Self::pack), with each weight as `value` makes it of its output channel's number and what `weights`
+    /// holds: a product with factors, say.
     ///
     /// # Errors
-    /// As [`pack`](Self::pack); also when there is not a factor for each output channel.
-    pub fn pack_scaled<W: Weight>(
-        &self,
-        weights: &[W],
-        factors: &[f32],
-        bias: Option<&[f32]>,
-        slopes: Option<&[f32]>,
-        packed: &mut [f32],
-    ) -> Result<(), ShapeError> {
-        check_len("factors", self.output.channels(), factors.len())?;
-        let value = |m: usize, weight: W| weight.value() * factors.get(m).copied().unwrap_or(1.0);
-        self.lay(weights, value, bias, slopes, packed)
-    }
-
-    /// Writes weights, each as `value` of its output channel and itself.
-    fn lay<W: Weight>(
+    /// As [`pack`](Self::pack).
+    pub fn pack_with<W: Copy>(
         &self,
         weights: &[W],
         value: impl Fn(usize, W) -> f32,

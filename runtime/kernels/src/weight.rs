@@ -19,8 +19,7 @@ impl Weight for [u8; 4] {
     }
 }
 
-/// An int8, as ONNX files hold it: a code, which times its scale is the weight
-/// ([`Conv::pack_scaled`](crate::Conv::pack_scaled)).
+/// An int8, as ONNX files hold it: a code, which times its scale is the weight.
 impl Weight for [u8; 1] {
     fn value(self) -> f32 {
         f32::from(i8::from_le_bytes(self))

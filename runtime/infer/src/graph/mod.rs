@@ -5,6 +5,6 @@ mod graph;
 mod refusal;
 mod shape;
 
-pub(crate) use graph::{Act, Codes, Graph, Node, Op, Values, Weights};
+pub(crate) use graph::{Act, Graph, Node, Op, Values, Weights};
 pub use refusal::{Unsupported, Why};
 pub(crate) use shape::{Shape, View};

@@ -10,8 +10,8 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 
 use super::checks;
+use crate::codes::Codes;
 use crate::error::InferError;
-use crate::graph::Codes;
 use crate::limits::MAX_CONSTANT_VALUES;
 
 /// The name of the operator.

@@ -10,6 +10,7 @@ use arcdoor_kernels::{
 };
 
 use super::fuse::{Added, Fused, Kind};
+use crate::codes::Codes;
 use crate::graph::Shape;
 use crate::graph::Values;
 use crate::graph::{Act, Weights};
@@ -161,9 +162,10 @@ impl Kernel {
                 let mut bias = Cow::Borrowed(&*weights.bias);
                 fused.beside.iter().for_each(|more| bias.to_mut().extend_from_slice(&more.bias));
                 if let Self::Conv(op, _) = self
-                    && let Some((codes, factors)) = by_row(weights, &fused.beside)
+                    && fused.beside.is_empty()
+                    && let Some(done) = pack_rows(op, weights, &bias, slopes, packed)
                 {
-                    return op.pack_scaled(codes, &factors, Some(&bias), slopes, packed);
+                    return done;
                 }
                 match (gathered(weights, &fused.beside), weights.values) {
                     (Some(values), _) => self.pack_weights(&values, &bias, slopes, packed),
@@ -265,17 +267,41 @@ fn arrange<W: Weight>(how: &Weights<Values<'_>>, weights: &[W], all: &mut Vec<f3
     }
 }
 
-/// The codes of a step's weights and the scale of each output channel, where a product of both is all that the weights
-/// are: then they are packed as they lie in the file, and their f32 values are nowhere but in the packed weights.
-fn by_row<'m>(
-    weights: &Weights<Values<'m>>,
-    beside: &[Weights<Values<'_>>],
-) -> Option<(&'m [[u8; 1]], Vec<f32>)> {
-    let Values::Coded(codes) = weights.values else { return None };
+/// Packs weights that are products of what lies in the file and factors of their rows, so that their values are nowhere
+/// but in the packed weights; `None` for others.
+fn pack_rows(
+    op: &Conv,
+    weights: &Weights<Values<'_>>,
+    bias: &[f32],
+    slopes: Option<&[f32]>,
+    packed: &mut [f32],
+) -> Option<Result<(), ShapeError>> {
+    if weights.by_input {
+        return None;
+    }
     let outputs = weights.bias.len();
-    let plain = beside.is_empty() && weights.scale.is_none() && !weights.by_input;
-    // A row has one scale: its own, or that of all.
-    let one_a_row = codes.scales.len() == 1 || codes.run.checked_mul(outputs) == Some(codes.codes.len());
-    let scales = codes.scales.iter().cycle().take(outputs).map(|&scale| f32::from_le_bytes(scale));
-    (plain && one_a_row).then(|| (codes.codes.as_chunks().0, scales.collect()))
+    let ones = || vec![1.0; outputs];
+    let factors = weights.scale.clone();
+    let factor = |m: usize, factors: &[f32]| factors.get(m).copied().unwrap_or(1.0);
+    Some(match weights.values {
+        Values::Seen(values) => {
+            let factors = factors?;
+            op.pack_with(values, |m, weight| weight.value() * factor(m, &factors), Some(bias), slopes, packed)
+        }
+        Values::Stored(values) => {
+            let factors = factors?;
+            op.pack_with(values, |m, weight| weight.value() * factor(m, &factors), Some(bias), slopes, packed)
+        }
+        Values::Coded(Codes { codes, scales, run }) => {
+            // A row has one scale: its own, or that of all.
+            if scales.len() != 1 && run.checked_mul(outputs) != Some(codes.len()) {
+                return None;
+            }
+            let scales: Vec<f32> =
+                scales.iter().cycle().take(outputs).map(|&scale| f32::from_le_bytes(scale)).collect();
+            let factors = factors.unwrap_or_else(ones);
+            let value = |m: usize, code: [u8; 1]| code.value() * factor(m, &scales) * factor(m, &factors);
+            op.pack_with(codes.as_chunks::<1>().0, value, Some(bias), slopes, packed)
+        }
+    })
 }

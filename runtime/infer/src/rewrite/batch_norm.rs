@@ -75,7 +75,10 @@ fn into_producer(graph: &mut Graph, index: usize) -> Option<()> {
     let shifted = bias.iter().enumerate();
     let shifted = shifted.map(|(c, &b)| (f64::from(b) * affine.scale[c] + affine.shift[c]) as f32).collect();
     let dims = weight.dims.clone();
-    let weight = int8.as_ref().map_or_else(|| Constant::new_f32(&dims, scaled), |int8| int8.constant(&dims));
+    let weight = int8.as_ref().map_or_else(
+        || Constant::new_f32(&dims, scaled),
+        |int8| Constant::new_f32(&dims, int8.values(&dims)),
+    );
     set_weights(graph, producer, weight, Constant::new_f32(&[channels], shifted));
     if let (Some(int8), Some(name)) = (int8, graph.nodes[producer].input.get(1).cloned()) {
         graph.int8.insert(name, int8);

@@ -6,6 +6,7 @@ use tract_onnx::prelude::f16;
 
 use super::graph::{Constant, Graph, Values, int};
 use super::int8::Int8;
+use super::weights;
 use crate::error::InferError;
 
 /// Replaces every `DequantizeLinear` of a constant; returns how many.
@@ -31,7 +32,7 @@ fn coded(graph: &Graph, node: &NodeProto) -> Option<(String, Int8)> {
     if has_zero && zero.is_none() {
         return None;
     }
-    Some((node.output.first()?.clone(), Int8::read(node, data, scale, zero)?))
+    Some((node.output.first()?.clone(), weights::read(node, data, scale, zero)?))
 }
 
 /// Replaces every `Reshape` of a constant; returns how many.

@@ -9,7 +9,7 @@ use tract_onnx::pb::type_proto::Value;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
 use tract_onnx::prelude::f16;
 
-use super::int8::{self, Int8};
+use super::int8::Int8;
 use crate::error::InferError;
 use crate::limits::MAX_CONSTANT_VALUES;
 use crate::onnx::{checks, forms};
@@ -287,7 +287,6 @@ impl Graph {
     }
 
     pub(super) fn encode(mut self) -> Vec<u8> {
-        int8::write(&mut self);
         let plain = self.opset >= PLAIN_OPSET && self.nodes.iter().all(is_plain);
         let mut graph = self.model.graph.take().unwrap_or_default();
         self.nodes.iter_mut().for_each(drop_default_zeros);

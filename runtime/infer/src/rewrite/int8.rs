@@ -1,54 +1,24 @@
-//! Weights as int8 with one scale for each output channel. Passes see them as f32; where they are written, they are
-//! int8 behind a `DequantizeLinear`.
+//! Weights as int8 with one scale for all, or one for each index along an axis.
 
-use std::collections::BTreeSet;
-
-use tract_onnx::pb::NodeProto;
-use tract_onnx::pb::attribute_proto::AttributeType;
-
-use super::graph::{Constant, Graph, Values, int, node};
-use crate::error::InferError;
-use crate::graph::Codes;
-use crate::onnx::coded;
+use crate::codes::Codes;
 
 /// The largest code: the range is symmetric.
 const LARGEST: f32 = 127.0;
-/// Bytes that a node, and names and shapes of two constants, take beside their values.
-const OVERHEAD: usize = 256;
 
 /// A constant's codes, which times their scales are its values.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Int8 {
-    codes: Vec<i8>,
+    pub(super) codes: Vec<i8>,
     /// One for all, or one for each index along `axis`.
-    scales: Vec<f32>,
-    axis: usize,
+    pub(super) scales: Vec<f32>,
+    pub(super) axis: usize,
 }
 
 impl Int8 {
-    /// What a `DequantizeLinear` without blocks and zero points makes of constants.
-    pub(super) fn read(
-        node: &NodeProto,
-        data: &Constant,
-        scale: &Constant,
-        zero: Option<&Constant>,
-    ) -> Option<Self> {
-        let (Values::I8(codes), Values::F32(scales)) = (&data.values, &scale.values) else { return None };
-        let is_zero =
-            |zero: &Constant| matches!(&zero.values, Values::I8(zeros) if zeros.iter().all(|&z| z == 0));
-        let dims: Vec<i64> = data.dims.iter().map(|&side| side as i64).collect();
-        coded::values_of_a_scale(node, &dims, scales.len())?;
-        let axis = int(node, "axis", 1);
-        let axis = if axis < 0 { axis + dims.len() as i64 } else { axis };
-        let axis = if scales.len() == 1 { 0 } else { usize::try_from(axis).ok()? };
-        zero.is_none_or(is_zero).then(|| Self { codes: codes.clone(), scales: scales.clone(), axis })
-    }
-
-    /// The nearest codes, for a scale that each index along `axis` has for itself.
-    fn nearest(constant: &Constant, axis: usize) -> Option<Self> {
-        let values = constant.f32()?;
-        let count = *constant.dims.get(axis)?;
-        let run: usize = constant.dims.get(axis + 1..)?.iter().product();
+    /// The nearest codes to a constant's values, for a scale that each index along `axis` has for itself.
+    pub(super) fn nearest(values: &[f32], dims: &[usize], axis: usize) -> Option<Self> {
+        let count = *dims.get(axis)?;
+        let run: usize = dims.get(axis + 1..)?.iter().product();
         let channel = |at: usize| at / run.max(1) % count.max(1);
         let mut largest = vec![0.0_f32; count];
         for (at, value) in values.iter().enumerate() {
@@ -71,92 +41,14 @@ impl Int8 {
         Some(Self { codes: self.codes.clone(), scales, axis })
     }
 
-    /// The constant as f32.
-    pub(super) fn constant(&self, dims: &[usize]) -> Constant {
+    /// The weights as f32, for a constant of this shape.
+    pub(super) fn values(&self, dims: &[usize]) -> Vec<f32> {
         let codes: Vec<u8> = self.codes.iter().map(|code| code.cast_unsigned()).collect();
         let scales: Vec<[u8; 4]> = self.scales.iter().map(|scale| scale.to_le_bytes()).collect();
         let run = match scales.len() {
             1 => codes.len(),
             _ => dims.iter().skip(self.axis + 1).product(),
         };
-        Constant::new_f32(dims, Codes { codes: &codes, scales: &scales, run }.values().collect())
+        Codes { codes: &codes, scales: &scales, run }.values().collect()
     }
-}
-
-/// The axis of a node's weights along which its output channels lie.
-fn channel_axis(graph: &Graph, node: &NodeProto) -> Option<usize> {
-    let rank = graph.constant(node, 1)?.dims.len();
-    match (&*node.op_type, rank) {
-        ("Conv", 4) => Some(0),
-        ("Gemm", 2) => Some(usize::from(int(node, "transB", 0) == 0)),
-        ("MatMul", 2) => Some(1),
-        _ => None,
-    }
-}
-
-/// Keeps the codes of weights alone.
-pub(super) fn keep_weights(graph: &mut Graph) {
-    let weights = graph.nodes.iter().filter(|node| channel_axis(graph, node).is_some());
-    let weights: BTreeSet<String> = weights.filter_map(|node| node.input.get(1).cloned()).collect();
-    graph.int8.retain(|name, _| weights.contains(name));
-}
-
-/// Gives weights without codes the nearest ones, where that makes the file smaller; returns how many.
-pub(super) fn quantise(graph: &mut Graph) -> Result<usize, InferError> {
-    let mut made = Vec::new();
-    for node in &graph.nodes {
-        let (Some(axis), Some(name)) = (channel_axis(graph, node), node.input.get(1)) else { continue };
-        let Some(constant) = graph.constants.get(name).filter(|_| !graph.int8.contains_key(name)) else {
-            continue;
-        };
-        let Some(values) = constant.f32() else { continue };
-        if !values.iter().all(|value| value.is_finite()) {
-            return Err(InferError::Rewrite(format!(
-                "weights {name:?} are not finite, so int8 cannot hold them"
-            )));
-        }
-        let scales = constant.dims.get(axis).copied().unwrap_or(0);
-        if 3 * values.len() > 4 * scales + OVERHEAD
-            && let Some(int8) = Int8::nearest(constant, axis)
-        {
-            made.push((name.clone(), int8));
-        }
-    }
-    let count = made.len();
-    for (name, int8) in made {
-        let dims = graph.constants.get(&name).map(|constant| constant.dims.clone()).unwrap_or_default();
-        graph.constants.insert(name.clone(), int8.constant(&dims));
-        graph.int8.insert(name, int8);
-    }
-    Ok(count)
-}
-
-/// Puts codes, scales and `DequantizeLinear` in the place of the f32 constants that have codes.
-pub(super) fn write(graph: &mut Graph) {
-    let mut nodes = Vec::new();
-    for (name, Int8 { codes, scales, axis }) in std::mem::take(&mut graph.int8) {
-        let Some(Constant { dims, .. }) = graph.constants.get(&name).cloned() else { continue };
-        let names = [format!("{name}.int8"), format!("{name}.scale")];
-        if names.iter().any(|name| graph.constants.contains_key(name) || graph.producer(name).is_some()) {
-            continue;
-        }
-        graph.constants.remove(&name);
-        let [codes_name, scales_name] = &names;
-        let mut linear = node(coded::OPERATOR, &[codes_name, scales_name], &name);
-        let by_axis = scales.len() > 1;
-        let shape = if by_axis { vec![scales.len()] } else { Vec::new() };
-        if by_axis {
-            // Counted from the end: the message types used here write no 0.
-            let mut attribute =
-                tract_onnx::pb::AttributeProto { name: "axis".to_owned(), ..Default::default() };
-            attribute.r#type = AttributeType::Int as i32;
-            attribute.i = axis as i64 - dims.len() as i64;
-            linear.attribute.push(attribute);
-        }
-        nodes.push(linear);
-        graph.constants.insert(codes_name.clone(), Constant { dims, values: Values::I8(codes) });
-        graph.constants.insert(scales_name.clone(), Constant::new_f32(&shape, scales));
-    }
-    nodes.append(&mut graph.nodes);
-    graph.nodes = nodes;
 }

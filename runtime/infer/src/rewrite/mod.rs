@@ -31,6 +31,7 @@ mod reshape;
 mod shapes;
 #[cfg(test)]
 mod tests;
+mod weights;
 
 use crate::error::InferError;
 pub use external::{data_files, merge};
@@ -85,13 +86,14 @@ pub fn simplify(onnx: &[u8]) -> Result<Simplified, InferError> {
     plain_constants(&mut graph, &mut report)?;
     report.identities = identities::remove(&mut graph);
     opsets::renew(&mut graph);
-    int8::keep_weights(&mut graph);
+    weights::keep_int8(&mut graph);
     let input_norm = normalisation::take(&mut graph);
     report.batch_norms = batch_norm::fold(&mut graph);
     (report.prelu_max, report.prelu_relu) = prelu::rewrite(&mut graph);
     graph.prune();
     report.nodes = graph.nodes.len();
     report.int8 = graph.int8.len();
+    weights::write_int8(&mut graph);
     Ok(Simplified { onnx: graph.encode(), input_norm, report })
 }
 
@@ -119,9 +121,10 @@ pub fn dequantise(onnx: &[u8]) -> Result<Vec<u8>, InferError> {
 pub fn with_int8_weights(onnx: &[u8]) -> Result<(Vec<u8>, usize), InferError> {
     let mut graph = Graph::decode(onnx)?;
     plain_constants(&mut graph, &mut Report::default())?;
-    int8::keep_weights(&mut graph);
-    let count = int8::quantise(&mut graph)?;
+    weights::keep_int8(&mut graph);
+    let count = weights::quantise(&mut graph)?;
     graph.prune();
+    weights::write_int8(&mut graph);
     Ok((graph.encode(), count))
 }
 

@@ -8,8 +8,9 @@ use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Side};
 use tract_onnx::pb::type_proto::{Tensor, Value};
 use tract_onnx::pb::{GraphProto, ModelProto, TensorShapeProto, TypeProto, ValueInfoProto};
 
+use crate::codes::Codes;
 use crate::error::InferError;
-use crate::graph::{Codes, Values};
+use crate::graph::Values;
 use crate::limits::MAX_CONSTANT_VALUES;
 use crate::onnx::fields::{Wire, fields, varints, write};
 use crate::onnx::{checks, coded};
@@ -212,7 +213,7 @@ impl<'a> Raw<'a> {
     /// Little-endian f32, the last axis fastest.
     fn floats(&self) -> Option<&'a [[u8; 4]]> {
         let is_whole = self.values.checked_mul(4) == Some(self.bytes.len());
-        (self.kind == DataType::Float as u64 && is_whole).then(|| self.bytes.as_chunks().0)
+        (self.kind == DataType::Float as u64 && is_whole).then_some(self.bytes.as_chunks().0)
     }
 
     /// An i8 in each byte.

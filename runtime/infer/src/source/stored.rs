@@ -13,8 +13,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::codes::Codes;
 use crate::error::InferError;
-use crate::graph::{Codes, Graph, Op, Unsupported, Values, View, Why};
+use crate::graph::{Graph, Op, Unsupported, Values, View, Why};
 use crate::limits::{MAX_CONSTANT_VALUES, MAX_ONNX_BYTES};
 use crate::spec::NetSpec;
 

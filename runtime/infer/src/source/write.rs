@@ -4,8 +4,9 @@ use std::convert::Infallible;
 
 use super::declutter::simple;
 use super::stored::{CODED, Group, NAME, Place, Size, Stored, StoredNode, VERSION, open, stored_graph};
+use crate::codes::Codes;
 use crate::error::InferError;
-use crate::graph::{Codes, Node, Values};
+use crate::graph::{Node, Values};
 use crate::spec::NetSpec;
 use crate::watcher::Watcher;
 
