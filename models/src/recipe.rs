@@ -1,5 +1,7 @@
 //! What a pack is built from: `models/recipes/NAME.toml`.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::manifest::{CalibrationTable, GraphFile, Manifest, NetFile, Preprocess};
@@ -49,6 +51,13 @@ pub struct RecipeNet {
     pub source_file: String,
     /// SHA-256 of that file, 64 hex digits.
     pub source_sha256: String,
+    /// Files beside it in which its constants lie ("external data"), with their sha256 as 64 hex digits.
+    #[serde(default)]
+    pub source_data: BTreeMap<String, String>,
+    /// Whether the pack's file has the weights of convolutions and products as int8, with a scale for each output
+    /// channel: a quarter of the size, and other templates than those of the source.
+    #[serde(default)]
+    pub int8_weights: bool,
     /// Name that the rewritten file has in the pack.
     pub file: String,
     /// Outputs by name.

@@ -57,7 +57,8 @@ fn a_face_whose_landmarks_are_not_its_own_is_refused_and_a_portrait_is_not() {
         // Landmarks too far apart make the face too small in the crop.
         let small = portrait.at(&mut vision, 0.0, 2.0);
         assert!(small.value < least(QualityGate::recognise()), "{name}: {small:?}");
-        let advised = [RetryReason::HoldUpright, RetryReason::NotClear, RetryReason::TooFar, RetryReason::Covered];
+        let advised =
+            [RetryReason::HoldUpright, RetryReason::NotClear, RetryReason::TooFar, RetryReason::Covered];
         assert!(advised.contains(&small.advice), "{small:?}");
     }
 }

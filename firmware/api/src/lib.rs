@@ -41,5 +41,5 @@ pub use path::FilePath;
 pub use promise::Promised;
 pub use request::{Access, Feed, MAX_PHOTOS, Request};
 pub use response::{NoteStanding, Progress, Remain, Response};
-pub use sight::{Advice, OperatingPoint, Reason, SeenFace, Sight, Target, Verdict, View};
+pub use sight::{Advice, FoundFace, OperatingPoint, Reason, Sight, Target, Verdict, View};
 pub use time::{NoTime, UtcTime};

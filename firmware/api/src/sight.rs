@@ -94,7 +94,7 @@ pub enum Target {
 
 /// One face of a photo or frame.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct SeenFace {
+pub struct FoundFace {
     /// Its box, in pixels; it may reach beyond the edge.
     #[serde(rename = "box")]
     pub rect: Rect,
@@ -128,7 +128,7 @@ pub struct Sight {
     pub operating_point: Option<OperatingPoint>,
     /// Every face, best detector score first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub each_face: Vec<SeenFace>,
+    pub each_face: Vec<FoundFace>,
     /// Which of them was decided about, from 0; none where no face is clearly in front.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chosen: Option<usize>,

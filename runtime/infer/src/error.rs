@@ -1,6 +1,6 @@
 //! What can go wrong with a network.
 
-use crate::limits::{MAX_ELEMENTS, MAX_ONNX_BYTES, MAX_OUTPUTS, MAX_WINDOW, MAX_WORK};
+use crate::limits::{LEAST_OPSET, MAX_ELEMENTS, MAX_ONNX_BYTES, MAX_OUTPUTS, MAX_WINDOW, MAX_WORK};
 
 /// Why a network was refused, or failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,12 +40,59 @@ pub enum InferError {
          it is too large for a door, or made to do harm"
     )]
     TooMuchWork(u64),
-    /// A constant that lies in another file, has a type that is not read, or has not the size that its shape says; its
-    /// name.
-    #[error(
-        "constant {0:?} contradicts its own shape, is too large or lies in another file: rebuild the pack"
-    )]
+    /// A constant that has not the size that its shape says, or is too large; its name.
+    #[error("constant {0:?} contradicts its own shape, or is too large: export the network again")]
     Constant(String),
+    /// A constant of a type that is not read.
+    #[error(
+        "constant {constant:?} is of type {kind}, which is not read: export the network in 32-bit floats, or \
+         with int8 weights behind DequantizeLinear"
+    )]
+    ConstantType {
+        /// The constant's name.
+        constant: String,
+        /// The type, as ONNX calls it.
+        kind: String,
+    },
+    /// A constant that lies in another file.
+    #[error("constant {constant:?} lies in another file, {file:?}, {why}")]
+    Elsewhere {
+        /// The constant's name.
+        constant: String,
+        /// The file, as the network names it.
+        file: String,
+        /// Why it was not read from there.
+        why: Elsewhere,
+    },
+    /// A network of an operator set older than [`LEAST_OPSET`]; which.
+    #[error(
+        "the network is of operator set {0}, and from {LEAST_OPSET} on they are read: export it again, or convert it \
+         (Python: `onnx.version_converter.convert_version(model, 13)`)"
+    )]
+    Opset(i64),
+    /// An operator that is run, in a form that is not.
+    #[error("node {node:?} is a {operator} {form}, which is not run here: {remedy}")]
+    Form {
+        /// The node's name.
+        node: String,
+        /// The operator, as ONNX calls it.
+        operator: String,
+        /// What is special about it.
+        form: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A network that was exported for several images at once and reshapes to that number.
+    #[error(
+        "the network takes batches of {batch}, and node {node:?} reshapes to that number: export it with a batch of \
+         1, or with a named batch dimension"
+    )]
+    Batch {
+        /// How many images the network declares.
+        batch: i64,
+        /// The node's name.
+        node: String,
+    },
     /// An operator that is not among those that are run.
     #[error(
         "node {node:?} is a {operator}, which is not run here: build its pack with `arcdoor-lab pack build`"
@@ -108,4 +155,39 @@ pub enum InferError {
     /// The file cannot be rewritten; why.
     #[error("the ONNX file cannot be rewritten: {0}")]
     Rewrite(String),
+}
+
+/// Why a constant was not read from the other file in which it lies.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Elsewhere {
+    /// Here, networks of one file are read.
+    #[error(
+        "and only networks of one file are read here: build its pack with `arcdoor-lab pack build`, both files in one folder"
+    )]
+    NotRead,
+    /// The file is not there.
+    #[error("which does not lie beside the network: copy it there")]
+    Absent,
+    /// A path.
+    #[error(
+        "which is no plain name of a file beside the network: make one file of both (Python: \
+         `onnx.save(onnx.load(\"model.onnx\"), \"one.onnx\")`)"
+    )]
+    NotPlain,
+    /// An offset or a length that is no number of bytes; which of the two.
+    #[error("and its {0} there is no number of bytes: export the network again")]
+    NoNumber(&'static str),
+    /// Another length than type and shape ask for.
+    #[error(
+        "at a length of {found} bytes, where its type and shape ask for {expected}: export the network again"
+    )]
+    Length {
+        /// In bytes, as the network says.
+        found: usize,
+        /// In bytes.
+        expected: usize,
+    },
+    /// A file that is too short; its length in bytes.
+    #[error("which ends before that, after {0} bytes: copy the whole file, or export the network again")]
+    Ends(usize),
 }

@@ -36,6 +36,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod codes;
 mod engine;
 mod error;
 mod graph;
@@ -57,11 +58,11 @@ mod watcher;
 
 pub use arcdoor_kernels::{Isa, ShapeError, Tile};
 pub use engine::{Engine, EngineChoice, HAS_TRACT, NoEngine, RunOptions};
-pub use error::InferError;
+pub use error::{Elsewhere, InferError};
 pub use graph::{Unsupported, Why};
 pub use limits::{
-    MAX_CONSTANT_VALUES, MAX_ELEMENTS, MAX_FIELDS, MAX_NODES, MAX_ONNX_BYTES, MAX_OUTPUTS, MAX_WINDOW,
-    MAX_WORK,
+    LEAST_OPSET, MAX_CONSTANT_VALUES, MAX_ELEMENTS, MAX_FIELDS, MAX_NODES, MAX_ONNX_BYTES, MAX_OUTPUTS,
+    MAX_WINDOW, MAX_WORK,
 };
 pub use net::Net;
 pub use plan::{Entry, METHOD, Tuned, tune};

@@ -7,6 +7,8 @@ pub const MAX_ELEMENTS: usize = 16 << 20;
 /// Most outputs of one network.
 pub const MAX_OUTPUTS: usize = 32;
 
+/// The oldest operator set that is read: the first one in which arithmetic broadcasts as it does today.
+pub const LEAST_OPSET: i64 = 7;
 /// Most fields of all messages of one file together, each integer in a packed list counted as one: decoded, they take
 /// some 64 MiB.
 pub const MAX_FIELDS: usize = 1 << 18;

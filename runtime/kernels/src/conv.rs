@@ -296,6 +296,22 @@ impl Conv {
         slopes: Option<&[f32]>,
         packed: &mut [f32],
     ) -> Result<(), ShapeError> {
+        self.pack_with(weights, |_, weight| weight.value(), bias, slopes, packed)
+    }
+
+    /// As [`pack`](Self::pack), with each weight as `value` makes it of its output channel's number and what `weights`
+    /// holds: a product with factors, say.
+    ///
+    /// # Errors
+    /// As [`pack`](Self::pack).
+    pub fn pack_with<W: Copy>(
+        &self,
+        weights: &[W],
+        value: impl Fn(usize, W) -> f32,
+        bias: Option<&[f32]>,
+        slopes: Option<&[f32]>,
+        packed: &mut [f32],
+    ) -> Result<(), ShapeError> {
         check_len("weights", self.weights_len(), weights.len())?;
         check_len("packed weights", self.packed_len(), packed.len())?;
         let body = self.epilogue.pack(&self.output, bias, slopes, packed)?;
@@ -309,7 +325,7 @@ impl Conv {
                         Source::Planar(_) => c * taps + tap,
                         Source::Blocked(_) => ((c / LANES) * taps + tap) * LANES + c % LANES,
                     };
-                    block[at * LANES + m % LANES] = weight.value();
+                    block[at * LANES + m % LANES] = value(m, *weight);
                 }
             }
         }

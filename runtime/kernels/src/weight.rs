@@ -18,3 +18,10 @@ impl Weight for [u8; 4] {
         f32::from_le_bytes(self)
     }
 }
+
+/// An int8, as ONNX files hold it: a code, which times its scale is the weight.
+impl Weight for [u8; 1] {
+    fn value(self) -> f32 {
+        f32::from(i8::from_le_bytes(self))
+    }
+}

@@ -480,6 +480,24 @@ fn a_halving_pool_that_is_padded_below_looks_at_no_padding() {
 
 /// What each activation gives for NaN and the infinities.
 #[test]
+fn weights_that_are_made_while_they_are_packed_are_those_that_were_made_before() {
+    let map = |channels| Map::new(channels, 3, 3, 1).unwrap();
+    let none = Epilogue::activation(Activation::None);
+    let conv = Conv::new(map(5), map(20), Taps::square(3, 1, 1), none).unwrap();
+    let codes: Vec<[u8; 1]> = (0..conv.weights_len()).map(|at| [(at * 37) as u8]).collect();
+    let scales: Vec<f32> = (0..20).map(|m| (m as f32 - 8.0) * 0.013).collect();
+    let row = codes.len() / 20;
+    let products =
+        codes.iter().enumerate().map(|(at, code)| f32::from(code[0].cast_signed()) * scales[at / row]);
+    let (mut wanted, mut packed) = (vec![0.0; conv.packed_len()], vec![0.0; conv.packed_len()]);
+    conv.pack(&products.collect::<Vec<_>>(), None, None, &mut wanted).unwrap();
+    let product = |m: usize, code: [u8; 1]| f32::from(code[0].cast_signed()) * scales[m];
+    conv.pack_with(&codes, product, None, None, &mut packed).unwrap();
+    assert!(wanted.iter().zip(&packed).all(|(a, b)| a.to_bits() == b.to_bits()));
+    assert!(conv.pack_with(&codes[1..], product, None, None, &mut packed).is_err());
+}
+
+#[test]
 fn nan_and_infinity_pass() {
     let map = Map::new(1, 1, 4, 0).unwrap();
     let mut input = vec![0.0; map.len()];

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use arcdoor_calib::Features;
 use arcdoor_core::file::open_regular;
 use arcdoor_frame::{RgbImage, RgbView};
-use arcdoor_infer::{EngineChoice, Net, NetSpec, Session};
+use arcdoor_infer::{EngineChoice, Files, Net, NetSpec, Session};
 use arcdoor_models::{Alignment, ChannelOrder, Layout, Preprocess, Role};
 use arcdoor_vision::Channels;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -36,8 +36,12 @@ pub(crate) struct ParityArgs {
     #[arg(long, value_name = "PATH")]
     crops: PathBuf,
     /// The reference's features, in the LFR form: four i32 (rows, columns, columns * 4, 5), then rows of f32
-    #[arg(long, value_name = "FILE")]
-    reference: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "against", conflicts_with = "against")]
+    reference: Option<PathBuf>,
+    /// In place of features: another pack, whose embedder's own templates are the reference, as for int8 weights and
+    /// the network that they were made of
+    #[arg(long, value_name = "DIR")]
+    against: Option<PathBuf>,
     /// The crops' names in the order of the reference's rows, one a line [default: all, by name]
     #[arg(long, value_name = "FILE")]
     list: Option<PathBuf>,
@@ -92,8 +96,19 @@ struct Report {
 /// Runs the command; a difference out of tolerance ends it with 1, input that cannot be used with 3.
 pub(crate) fn run(args: &ParityArgs) -> Result<()> {
     let mut crops = Crops::open(&args.crops)?;
-    let reference = reference(&args.reference)?;
-    let names = names(args, &crops, reference.rows())?;
+    let (names, reference) = match (&args.reference, &args.against) {
+        (Some(file), _) => {
+            let reference = reference(file)?;
+            (names(args, &crops, Some((file, reference.rows())))?, reference)
+        }
+        (None, Some(dir)) => {
+            let names = names(args, &crops, None)?;
+            let mut other = Candidate::of_pack(dir, args.engine)?;
+            let templates = templates(&mut other, &mut crops, &names)?;
+            (names, templates)
+        }
+        (None, None) => return Err(Trouble::BadInput("neither --reference nor --against".to_owned()).into()),
+    };
     let mut embedder = Candidate::open(args)?;
     let report = compare(args, &mut embedder, &mut crops, &names, &reference)?;
     if args.json {
@@ -133,8 +148,22 @@ fn reference(path: &Path) -> Result<Features> {
     Ok(features)
 }
 
-/// The names of the crops to compare, in the order of the reference's rows.
-fn names(args: &ParityArgs, crops: &Crops, rows: usize) -> Result<Vec<String>> {
+/// The unit-length templates of an embedder.
+fn templates(embedder: &mut Candidate, crops: &mut Crops, names: &[String]) -> Result<Features> {
+    let (mut image, mut values, mut columns) = (RgbImage::new(), Vec::new(), 0);
+    for name in names {
+        crops.read(name, &mut image).map_err(|cause| Trouble::BadInput(format!("{name}: {cause:#}")))?;
+        embedder.feed(image.view()).with_context(|| name.clone())?;
+        embedder.session.run()?;
+        let template = unit(embedder.session.output(0)).with_context(|| name.clone())?;
+        columns = template.len();
+        values.extend(template.into_iter().map(|value| value as f32));
+    }
+    Features::new(columns, values).map_err(|cause| Trouble::BadInput(cause.to_string()).into())
+}
+
+/// The names of the crops to compare, in the order of the rows of a reference where there is one.
+fn names(args: &ParityArgs, crops: &Crops, reference: Option<(&Path, usize)>) -> Result<Vec<String>> {
     let bad = |text: String| Trouble::BadInput(text).into();
     if args.count == 0 {
         return Err(bad("--count is at least 1".to_owned()));
@@ -146,13 +175,16 @@ fn names(args: &ParityArgs, crops: &Crops, rows: usize) -> Result<Vec<String>> {
             text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
         }
     };
-    if names.len() != rows {
+    if let Some((file, rows)) = reference.filter(|&(_, rows)| names.len() != rows) {
         let source = args.list.as_ref().unwrap_or(&args.crops).display();
         return Err(bad(format!(
             "{} names in {source}, {rows} rows in {}: row n must be the feature of crop n",
             names.len(),
-            args.reference.display()
+            file.display()
         )));
+    }
+    if names.is_empty() {
+        return Err(bad(format!("no crops in {}", args.crops.display())));
     }
     let known: HashSet<&String> = crops.names().iter().collect();
     if let Some(missing) = names.iter().find(|name| !known.contains(name)) {
@@ -174,10 +206,7 @@ struct Candidate {
 impl Candidate {
     fn open(args: &ParityArgs) -> Result<Self> {
         if let Some(dir) = &args.pack {
-            let pack = open_pack(dir).map_err(|error| Trouble::Pack(format!("{error:#}")))?;
-            let file = pack.net(Role::Embedder)?;
-            let output = file.outputs.first().map_or("", String::as_str);
-            return Self::load(file.onnx, &file.preprocess, output, args.engine);
+            return Self::of_pack(dir, args.engine);
         }
         let path = args.onnx.as_deref().context("neither --onnx nor --pack")?;
         let bytes = read(path, MAX_ONNX_BYTES).map_err(|cause| Trouble::BadInput(format!("{cause:#}")))?;
@@ -190,14 +219,24 @@ impl Candidate {
             scale: vec![args.scale; 3],
             alignment: Alignment::default(),
         };
-        Self::load(&bytes, &preprocess, &args.output, args.engine).with_context(|| path.display().to_string())
+        Self::load(Files::from(&bytes), &preprocess, &args.output, args.engine)
+            .with_context(|| path.display().to_string())
     }
 
-    fn load(bytes: &[u8], preprocess: &Preprocess, output: &str, engine: EngineChoice) -> Result<Self> {
+    fn of_pack(dir: &Path, engine: EngineChoice) -> Result<Self> {
+        let pack = open_pack(dir).map_err(|error| Trouble::Pack(format!("{error:#}")))?;
+        let file = pack.net(Role::Embedder)?;
+        let output = file.outputs.first().map_or("", String::as_str);
+        // From the graph file, as a device.
+        let files = Files { onnx: file.onnx, graphs: file.graphs };
+        Self::load(files, &file.preprocess, output, engine)
+    }
+
+    fn load(files: Files<'_>, preprocess: &Preprocess, output: &str, engine: EngineChoice) -> Result<Self> {
         let outputs = [output];
         let spec = NetSpec { input: preprocess.shape(), outputs: &outputs };
         let refused = |cause| Trouble::BadInput(format!("the device cannot run this network: {cause}"));
-        let net = Net::load(bytes, &spec, &engine.into()).map_err(refused)?;
+        let net = Net::load(files, &spec, &engine.into()).map_err(refused)?;
         let session = net.session().map_err(refused)?;
         Ok(Self {
             session,

@@ -41,7 +41,7 @@ const FOLDERS: [Folders; 2] = [
             ("onnx", &[]),
             ("graph", &[]),
         ],
-        shared: &["error", "limits", "spec", "guard", "tuning", "team", "watcher"],
+        shared: &["error", "limits", "spec", "guard", "tuning", "team", "watcher", "codes"],
         only: &[],
     },
 ];

@@ -4,7 +4,7 @@ use super::column::{name_of, shortened};
 use super::lines::Lines;
 use super::{text_doctor, text_log, text_network, text_tuning};
 use arcdoor_api::{
-    Advice, Feed, OperatingPoint, Reason, Remain, Request, Response, SeenFace, Sight, Target, UtcTime, View,
+    Advice, Feed, FoundFace, OperatingPoint, Reason, Remain, Request, Response, Sight, Target, UtcTime, View,
 };
 use arcdoor_core::{RetryReason, Stage};
 use std::io;
@@ -177,11 +177,11 @@ impl Text {
 }
 
 /// The two widest faces, left one first.
-fn rivals(faces: &[SeenFace]) -> Option<String> {
-    let mut confirmed: Vec<&SeenFace> = faces.iter().filter(|face| face.is_confirmed).collect();
+fn rivals(faces: &[FoundFace]) -> Option<String> {
+    let mut confirmed: Vec<&FoundFace> = faces.iter().filter(|face| face.is_confirmed).collect();
     confirmed.sort_by(|a, b| b.rect.w.total_cmp(&a.rect.w));
     let [first, second, others @ ..] = confirmed.as_slice() else { return None };
-    let middle = |face: &SeenFace| face.rect.x + face.rect.w / 2.0;
+    let middle = |face: &FoundFace| face.rect.x + face.rect.w / 2.0;
     let (left, right) = if middle(first) <= middle(second) { (first, second) } else { (second, first) };
     let more = if others.is_empty() { String::new() } else { format!(", and {} more", others.len()) };
     Some(format!("left: a face {:.0} px wide; right: a face {:.0} px wide{more}", left.rect.w, right.rect.w))
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn two_faces_side_by_side_are_both_named_and_nobody_guesses_which_is_meant() {
-        let face = |x, w, is_confirmed| SeenFace {
+        let face = |x, w, is_confirmed| FoundFace {
             rect: Rect::new(x, 0.0, w, w),
             detector_score: 0.9,
             is_confirmed,

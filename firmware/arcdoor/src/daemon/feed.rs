@@ -2,7 +2,7 @@
 
 use super::clock::Clock;
 use super::r#loop::MOST_FAILURES;
-use crate::device::source::{Frames, Seen};
+use crate::device::source::{Frames, Next};
 use crate::device::{Device, Outcome, Reply};
 use crate::error::Error;
 use crate::request::Stepper;
@@ -25,9 +25,9 @@ pub fn feed(
     let mut number = 0;
     while !stepper.is_late(clock.now()) {
         match frames.next(device.recognition()?.image(), clock.now().at) {
-            Ok(Seen::Frame) => failures = 0,
-            Ok(Seen::Unsettled) => continue,
-            Ok(Seen::End) => break,
+            Ok(Next::Frame) => failures = 0,
+            Ok(Next::Unsettled) => continue,
+            Ok(Next::End) => break,
             Err(error) if error.is_one_frame() => {
                 failures += 1;
                 if failures >= MOST_FAILURES {

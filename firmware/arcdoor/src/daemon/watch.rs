@@ -1,7 +1,7 @@
 //! The loop's frames, of a camera that may go and come.
 
 use super::ladder::{Action, Event, Ladder, climb};
-use crate::device::source::{Frames, Seen};
+use crate::device::source::{Frames, Next};
 use crate::error::Error;
 use arcdoor_api::CameraFault;
 use arcdoor_camera::{CameraError, ErrorKind};
@@ -65,9 +65,9 @@ impl Watch {
             ms => return Ok(Watched::Pause(ms)),
         }
         match self.frames.next(out, now) {
-            Ok(Seen::Frame) => Ok(self.came(now)),
-            Ok(Seen::Unsettled) => Ok(Watched::Nothing),
-            Ok(Seen::End) => Ok(Watched::End),
+            Ok(Next::Frame) => Ok(self.came(now)),
+            Ok(Next::Unsettled) => Ok(Watched::Nothing),
+            Ok(Next::End) => Ok(Watched::End),
             Err(Error::Camera(error)) if self.frames.is_of_camera() && error.kind() != ErrorKind::Frame => {
                 Ok(Watched::Lost(self.lost(error, now)))
             }

@@ -3,7 +3,7 @@
 use super::source::read_photo;
 use crate::error::Error;
 use crate::home::settings::Settings;
-use arcdoor_api::{SeenFace, Sight, Verdict};
+use arcdoor_api::{FoundFace, Sight, Verdict};
 use arcdoor_core::{Candidate, Engines, Face, Millis, RetryReason, SubjectId, Template};
 use arcdoor_frame::{Orientation, RgbImage, Turn};
 use arcdoor_gallery::Gallery;
@@ -265,8 +265,8 @@ pub fn sight(step: &Step, engine: Engines, gallery: &Gallery, claim: Option<Subj
     }
 }
 
-fn seen_face(step: &Step, index: usize, face: &Face) -> SeenFace {
+fn seen_face(step: &Step, index: usize, face: &Face) -> FoundFace {
     let quality = step.qualities.iter().find(|(of, _)| *of == index).map(|(_, quality)| *quality);
     let is_confirmed = face.landmarks.is_some();
-    SeenFace { rect: face.rect, detector_score: face.score, is_confirmed, quality }
+    FoundFace { rect: face.rect, detector_score: face.score, is_confirmed, quality }
 }

@@ -40,7 +40,7 @@ struct Camera {
 
 /// What became of a look for a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
+pub enum Next {
     /// It is there.
     Frame,
     /// A camera gave one that is not worth a look, before its exposure has settled.
@@ -111,23 +111,23 @@ impl Frames {
     ///
     /// # Errors
     /// When none came in time, the device is gone or cannot be opened, or a frame cannot be read.
-    pub fn next(&mut self, out: &mut RgbImage, now: Millis) -> Result<Seen, Error> {
+    pub fn next(&mut self, out: &mut RgbImage, now: Millis) -> Result<Next, Error> {
         let seen = match &mut self.from {
             From::Camera(camera) => camera.next(out, now)?,
             From::Source(source) => {
                 if source.next_frame(out)? {
-                    Seen::Frame
+                    Next::Frame
                 } else {
-                    Seen::End
+                    Next::End
                 }
             }
             From::Photos(files) => {
-                let Some(path) = files.pop_front() else { return Ok(Seen::End) };
+                let Some(path) = files.pop_front() else { return Ok(Next::End) };
                 read_photo(&path, out)?;
-                return Ok(Seen::Frame);
+                return Ok(Next::Frame);
             }
         };
-        if seen == Seen::Frame {
+        if seen == Next::Frame {
             self.upright.apply(out, &mut self.scratch);
         }
         Ok(seen)
@@ -150,10 +150,10 @@ impl Camera {
         Ok(&mut **self.source.insert(source))
     }
 
-    fn next(&mut self, out: &mut RgbImage, now: Millis) -> Result<Seen, CameraError> {
+    fn next(&mut self, out: &mut RgbImage, now: Millis) -> Result<Next, CameraError> {
         let tone = match self.opened()?.next_frame(out) {
-            Ok(false) => return Ok(Seen::End),
-            Ok(true) if self.settling.is_over() => return Ok(Seen::Frame),
+            Ok(false) => return Ok(Next::End),
+            Ok(true) if self.settling.is_over() => return Ok(Next::Frame),
             Ok(true) => Some(Tone::of(out.view())),
             Err(error) if error.kind() != ErrorKind::Frame => {
                 self.source = None;
@@ -163,7 +163,7 @@ impl Camera {
             Err(_) => None,
         };
         self.settling = self.settling.step(tone, now);
-        Ok(if tone.is_some() && self.settling.is_over() { Seen::Frame } else { Seen::Unsettled })
+        Ok(if tone.is_some() && self.settling.is_over() { Next::Frame } else { Next::Unsettled })
     }
 }
 
@@ -217,9 +217,9 @@ mod tests {
         let (mut out, mut seen) = (RgbImage::new(), Vec::new());
         for index in 0.. {
             match frames.next(&mut out, Millis(index * 33)) {
-                Ok(Seen::Frame) => seen.push(Some(out.view().pixel(0, 0)[0])),
-                Ok(Seen::Unsettled) => {}
-                Ok(Seen::End) => break,
+                Ok(Next::Frame) => seen.push(Some(out.view().pixel(0, 0)[0])),
+                Ok(Next::Unsettled) => {}
+                Ok(Next::End) => break,
                 Err(_) => seen.push(None),
             }
         }

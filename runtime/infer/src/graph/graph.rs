@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::refusal::Why;
 use super::shape::{Shape, View};
+use crate::codes::Codes;
 use crate::limits::MAX_WORK;
 
 /// Most images in one run; a door has few faces at a time.
@@ -32,6 +33,8 @@ pub(crate) enum Values<'m> {
     Seen(&'m [f32]),
     /// Bytes of the file, which tract has not read: little-endian f32.
     Stored(&'m [[u8; 4]]),
+    /// Bytes of the file, which tract has not read: int8 with scales.
+    Coded(Codes<'m>),
 }
 
 impl Values<'_> {
@@ -39,6 +42,7 @@ impl Values<'_> {
         match self {
             Self::Seen(values) => values.len(),
             Self::Stored(stored) => stored.len(),
+            Self::Coded(coded) => coded.codes.len(),
         }
     }
 }
@@ -125,6 +129,17 @@ impl<V> Op<V> {
             Self::Pool { .. } => "AveragePool",
             Self::GlobalAverage => "GlobalAveragePool",
             Self::Upsample => "Resize",
+        }
+    }
+
+    /// Its weights, where it has any.
+    #[cfg(feature = "tract")]
+    pub(crate) const fn weights(&self) -> Option<&Weights<V>> {
+        match self {
+            Self::Conv { weights, .. } | Self::Depthwise { weights, .. } | Self::Dense { weights } => {
+                Some(weights)
+            }
+            _ => None,
         }
     }
 

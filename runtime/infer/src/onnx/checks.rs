@@ -11,7 +11,7 @@ use prost::Message;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 
-use super::wire;
+use super::{forms, wire};
 use crate::error::InferError;
 use crate::limits::{MAX_CONSTANT_VALUES, MAX_NODES, MAX_ONNX_BYTES, MAX_WINDOW};
 
@@ -145,6 +145,7 @@ pub(crate) fn check_model(model: &ModelProto) -> Result<(), InferError> {
     for tensor in graph.initializer.iter().chain(graph.node.iter().flat_map(tensors)) {
         add(&mut values, tensor_values(tensor)?)?;
     }
+    forms::check(model)?;
     check_sequence(graph)
 }
 
@@ -153,10 +154,11 @@ pub(crate) fn check(model: &ModelProto) -> Result<(), InferError> {
     let Some(graph) = &model.graph else { return Ok(()) };
     graph.initializer.iter().chain(graph.node.iter().flat_map(tensors)).try_for_each(check_tensor)?;
     graph.node.iter().try_for_each(check_node)?;
+    forms::check_floats(graph)?;
     check_order(graph)
 }
 
-fn tensors(node: &NodeProto) -> impl Iterator<Item = &TensorProto> {
+pub(crate) fn tensors(node: &NodeProto) -> impl Iterator<Item = &TensorProto> {
     node.attribute.iter().flat_map(|attribute| attribute.t.iter().chain(&attribute.tensors))
 }
 
@@ -170,7 +172,7 @@ fn add(total: &mut usize, values: usize) -> Result<(), InferError> {
 
 /// How many values the dims ask for. The product of all sides but zeros must be within bounds, too: tract may multiply
 /// some of the sides.
-fn tensor_values(tensor: &TensorProto) -> Result<usize, InferError> {
+pub(crate) fn tensor_values(tensor: &TensorProto) -> Result<usize, InferError> {
     let refused = || InferError::Constant(tensor.name.clone());
     let sides = tensor.dims.iter().map(|&side| usize::try_from(side).map_err(|_| refused()));
     let sides = sides.collect::<Result<Vec<_>, _>>()?;
@@ -179,22 +181,36 @@ fn tensor_values(tensor: &TensorProto) -> Result<usize, InferError> {
     Ok(sides.iter().product())
 }
 
+/// Bytes of a value of a constant's type.
+pub(crate) fn value_bytes(tensor: &TensorProto) -> Result<usize, InferError> {
+    let kind = DataType::try_from(tensor.data_type);
+    Ok(match kind {
+        Ok(DataType::Double | DataType::Int64) => 8,
+        Ok(DataType::Float | DataType::Int32) => 4,
+        Ok(DataType::Int16 | DataType::Uint16 | DataType::Float16) => 2,
+        Ok(DataType::Int8 | DataType::Uint8 | DataType::Bool) => 1,
+        _ => {
+            let number = tensor.data_type.to_string();
+            let kind = kind.map_or(number, |kind| kind.as_str_name().to_lowercase());
+            return Err(InferError::ConstantType { constant: tensor.name.clone(), kind });
+        }
+    })
+}
+
 /// Checks that a constant is of a known type and lies in this file, with as many values as its dims say.
 fn check_tensor(tensor: &TensorProto) -> Result<(), InferError> {
+    forms::check_here(tensor)?;
+    let bytes = value_bytes(tensor)?;
     let raw = tensor.raw_data.len();
-    let (typed, bytes) = match DataType::try_from(tensor.data_type) {
-        Ok(DataType::Float) => (tensor.float_data.len(), 4),
-        Ok(DataType::Double) => (tensor.double_data.len(), 8),
-        Ok(DataType::Int64) => (tensor.int64_data.len(), 8),
-        Ok(DataType::Int32) => (tensor.int32_data.len(), 4),
-        Ok(DataType::Int8 | DataType::Uint8 | DataType::Bool) => (tensor.int32_data.len(), 1),
-        Ok(DataType::Int16 | DataType::Uint16 | DataType::Float16) => (tensor.int32_data.len(), 2),
-        _ => return Err(InferError::Constant(tensor.name.clone())),
+    let typed = match DataType::try_from(tensor.data_type) {
+        Ok(DataType::Float) => tensor.float_data.len(),
+        Ok(DataType::Double) => tensor.double_data.len(),
+        Ok(DataType::Int64) => tensor.int64_data.len(),
+        _ => tensor.int32_data.len(),
     };
     let values = tensor_values(tensor)?;
     let is_whole = if raw == 0 { typed == values } else { values.checked_mul(bytes) == Some(raw) };
-    let is_here = tensor.external_data.is_empty() && tensor.data_location.unwrap_or_default() == 0;
-    if is_whole && is_here { Ok(()) } else { Err(InferError::Constant(tensor.name.clone())) }
+    if is_whole { Ok(()) } else { Err(InferError::Constant(tensor.name.clone())) }
 }
 
 fn check_node(node: &NodeProto) -> Result<(), InferError> {

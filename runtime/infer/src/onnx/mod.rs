@@ -5,8 +5,12 @@
 //! |---|---|
 //! | `fields` | fields of a protocol buffer, borrowed |
 //! | `wire` | how much memory a file's fields will take |
+//! | `coded` | weights as int8 with scales |
+//! | `forms` | what is refused because of how it is written, by name |
 //! | `checks` | everything else that a file may ask for, and decoding what passes |
 
 pub(crate) mod checks;
+pub(crate) mod coded;
 pub(crate) mod fields;
+pub(crate) mod forms;
 mod wire;

@@ -10,6 +10,7 @@ use arcdoor_kernels::{
 };
 
 use super::fuse::{Added, Fused, Kind};
+use crate::codes::Codes;
 use crate::graph::Shape;
 use crate::graph::Values;
 use crate::graph::{Act, Weights};
@@ -160,10 +161,18 @@ impl Kernel {
             ) => {
                 let mut bias = Cow::Borrowed(&*weights.bias);
                 fused.beside.iter().for_each(|more| bias.to_mut().extend_from_slice(&more.bias));
+                if let Self::Conv(op, _) = self
+                    && fused.beside.is_empty()
+                    && let Some(done) = pack_rows(op, weights, &bias, slopes, packed)
+                {
+                    return done;
+                }
                 match (gathered(weights, &fused.beside), weights.values) {
                     (Some(values), _) => self.pack_weights(&values, &bias, slopes, packed),
                     (None, Values::Seen(values)) => self.pack_weights(values, &bias, slopes, packed),
                     (None, Values::Stored(values)) => self.pack_weights(values, &bias, slopes, packed),
+                    // `gathered` has read these.
+                    (None, Values::Coded(_)) => Ok(()),
                 }
             }
             (Self::Elementwise(op), Kind::Affine { scale, shift }) => {
@@ -223,7 +232,8 @@ impl Kernel {
 /// The weights of a step and of the steps merged into it, as `[M][...]` with each output channel's factor multiplied
 /// in; `None` where the step's weights can be packed as they are.
 fn gathered(first: &Weights<Values<'_>>, beside: &[Weights<Values<'_>>]) -> Option<Vec<f32>> {
-    if beside.is_empty() && first.scale.is_none() && !first.by_input {
+    let is_coded = matches!(first.values, Values::Coded(_));
+    if beside.is_empty() && first.scale.is_none() && !first.by_input && !is_coded {
         return None;
     }
     let mut all = Vec::new();
@@ -231,22 +241,67 @@ fn gathered(first: &Weights<Values<'_>>, beside: &[Weights<Values<'_>>]) -> Opti
         match weights.values {
             Values::Seen(values) => arrange(weights, values, &mut all),
             Values::Stored(values) => arrange(weights, values, &mut all),
+            Values::Coded(codes) => arrange(weights, codes.codes.as_chunks::<1>().0, &mut all),
         }
     }
     Some(all)
 }
 
+/// `weights` are codes where `how` says so: each is then multiplied by its scale first.
 fn arrange<W: Weight>(how: &Weights<Values<'_>>, weights: &[W], all: &mut Vec<f32>) {
     let outputs = how.bias.len().max(1);
     let length = weights.len() / outputs;
-    let factor = |m: usize| how.scale.as_ref().and_then(|scale| scale.get(m)).copied().unwrap_or(1.0);
+    let factor = |m: usize| how.scale.as_ref().and_then(|scale| scale.get(m)).copied();
+    let value = |at: usize| {
+        let weight = weights[at].value();
+        if let Values::Coded(codes) = how.values { weight * codes.scale(at) } else { weight }
+    };
     all.reserve(weights.len());
     for m in 0..outputs {
-        let factor = factor(m);
+        let factor = factor(m).unwrap_or(1.0);
         if how.by_input {
-            all.extend(weights.iter().skip(m).step_by(outputs).map(|w| w.value() * factor));
+            all.extend((m..weights.len()).step_by(outputs).map(|at| value(at) * factor));
         } else {
-            all.extend(weights[m * length..(m + 1) * length].iter().map(|w| w.value() * factor));
+            all.extend((m * length..(m + 1) * length).map(|at| value(at) * factor));
         }
     }
+}
+
+/// Packs weights that are products of what lies in the file and factors of their rows, so that their values are nowhere
+/// but in the packed weights; `None` for others.
+fn pack_rows(
+    op: &Conv,
+    weights: &Weights<Values<'_>>,
+    bias: &[f32],
+    slopes: Option<&[f32]>,
+    packed: &mut [f32],
+) -> Option<Result<(), ShapeError>> {
+    if weights.by_input {
+        return None;
+    }
+    let outputs = weights.bias.len();
+    let ones = || vec![1.0; outputs];
+    let factors = weights.scale.clone();
+    let factor = |m: usize, factors: &[f32]| factors.get(m).copied().unwrap_or(1.0);
+    Some(match weights.values {
+        Values::Seen(values) => {
+            let factors = factors?;
+            op.pack_with(values, |m, weight| weight.value() * factor(m, &factors), Some(bias), slopes, packed)
+        }
+        Values::Stored(values) => {
+            let factors = factors?;
+            op.pack_with(values, |m, weight| weight.value() * factor(m, &factors), Some(bias), slopes, packed)
+        }
+        Values::Coded(Codes { codes, scales, run }) => {
+            // A row has one scale: its own, or that of all.
+            if scales.len() != 1 && run.checked_mul(outputs) != Some(codes.len()) {
+                return None;
+            }
+            let scales: Vec<f32> =
+                scales.iter().cycle().take(outputs).map(|&scale| f32::from_le_bytes(scale)).collect();
+            let factors = factors.unwrap_or_else(ones);
+            let value = |m: usize, code: [u8; 1]| code.value() * factor(m, &scales) * factor(m, &factors);
+            op.pack_with(codes.as_chunks::<1>().0, value, Some(bias), slopes, packed)
+        }
+    })
 }

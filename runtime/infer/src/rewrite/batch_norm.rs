@@ -65,13 +65,24 @@ fn into_producer(graph: &mut Graph, index: usize) -> Option<()> {
         Some(_) => graph.constant_f32(node, 2).filter(|bias| bias.len() == channels)?.to_vec(),
         None => vec![0.0; channels],
     };
+    let int8 = match graph.int8.get(node.input.get(1)?) {
+        Some(int8) => Some(int8.times(channel_axis, &affine.scale)?),
+        None => None,
+    };
     let inner: usize = weight.dims[channel_axis + 1..].iter().product();
     let scaled = weight.f32()?.iter().enumerate();
     let scaled = scaled.map(|(i, &w)| (f64::from(w) * affine.scale[i / inner % channels]) as f32).collect();
     let shifted = bias.iter().enumerate();
     let shifted = shifted.map(|(c, &b)| (f64::from(b) * affine.scale[c] + affine.shift[c]) as f32).collect();
-    let weight = Constant::new_f32(&weight.dims.clone(), scaled);
+    let dims = weight.dims.clone();
+    let weight = int8.as_ref().map_or_else(
+        || Constant::new_f32(&dims, scaled),
+        |int8| Constant::new_f32(&dims, int8.values(&dims)),
+    );
     set_weights(graph, producer, weight, Constant::new_f32(&[channels], shifted));
+    if let (Some(int8), Some(name)) = (int8, graph.nodes[producer].input.get(1).cloned()) {
+        graph.int8.insert(name, int8);
+    }
     graph.nodes[producer].output = vec![output];
     graph.nodes.remove(index);
     Some(())
@@ -95,7 +106,8 @@ fn into_gemm_behind(graph: &mut Graph, index: usize) -> Option<()> {
     {
         return None;
     }
-    let weight = graph.constant(node, 1)?;
+    // A factor for each input column has no place in int8 weights: the normalisation stays.
+    let weight = graph.constant(node, 1).filter(|_| !graph.int8.contains_key(&node.input[1]))?;
     let &[first, second] = &*weight.dims else { return None };
     let by_rows = int(node, "transB", 0) != 0;
     let (outputs, columns) = if by_rows { (first, second) } else { (second, first) };

@@ -2,12 +2,18 @@
 
 use super::reshape::reshaped;
 use tract_onnx::pb::NodeProto;
+use tract_onnx::prelude::f16;
 
 use super::graph::{Constant, Graph, Values, int};
+use super::int8::Int8;
+use super::weights;
 use crate::error::InferError;
 
 /// Replaces every `DequantizeLinear` of a constant; returns how many.
 pub(super) fn dequantise(graph: &mut Graph) -> Result<usize, InferError> {
+    let linear = graph.nodes.iter().filter(|node| node.op_type == "DequantizeLinear");
+    let int8: Vec<(String, Int8)> = linear.filter_map(|node| coded(graph, node)).collect();
+    graph.int8.extend(int8);
     replace(graph, "DequantizeLinear", |graph, node| {
         let Some(data) = graph.constant(node, 0) else { return Ok(None) };
         let scale = graph.constant(node, 1);
@@ -16,6 +22,17 @@ pub(super) fn dequantise(graph: &mut Graph) -> Result<usize, InferError> {
             InferError::Rewrite(format!("quantisation of {:?} contradicts itself", node.input.first()))
         })
     })
+}
+
+/// The codes of what a node makes, and its name.
+fn coded(graph: &Graph, node: &NodeProto) -> Option<(String, Int8)> {
+    let (data, scale) = (graph.constant(node, 0)?, graph.constant(node, 1)?);
+    let has_zero = node.input.get(2).is_some_and(|name| !name.is_empty());
+    let zero = graph.constant(node, 2);
+    if has_zero && zero.is_none() {
+        return None;
+    }
+    Some((node.output.first()?.clone(), weights::read(node, data, scale, zero)?))
 }
 
 /// Replaces every `Reshape` of a constant; returns how many.
@@ -62,7 +79,28 @@ fn dequantised(
 ) -> Option<Constant> {
     let values = integers(data)?;
     let scale = scale?;
-    let scales = scale.f32()?;
+    // Products with 16-bit scales are 16-bit floats.
+    let (scales, is_half) = match &scale.values {
+        Values::F32(scales) => (scales.clone(), false),
+        Values::F16(scales) => (scales.iter().map(|scale| scale.to_f32()).collect(), true),
+        _ => return None,
+    };
+    let result = products(node, data, &values, &scales, scale, zero)?;
+    let values = match is_half {
+        true => Values::F16(result.into_iter().map(f16::from_f32).collect()),
+        false => Values::F32(result),
+    };
+    Some(Constant { dims: data.dims.clone(), values })
+}
+
+fn products(
+    node: &NodeProto,
+    data: &Constant,
+    values: &[f32],
+    scales: &[f32],
+    scale: &Constant,
+    zero: Option<&Constant>,
+) -> Option<Vec<f32>> {
     let zeros = match zero {
         Some(zero) => integers(zero)?,
         None => vec![0.0; scales.len()],
@@ -71,8 +109,7 @@ fn dequantised(
         return None;
     }
     if scales.len() == 1 {
-        let all = values.iter().map(|v| (v - zeros[0]) * scales[0]).collect();
-        return Some(Constant::new_f32(&data.dims, all));
+        return Some(values.iter().map(|v| (v - zeros[0]) * scales[0]).collect());
     }
     let rank = data.dims.len();
     let axis = int(node, "axis", 1);
@@ -106,7 +143,7 @@ fn dequantised(
         let k = outer * outer_stride + at / block * step + within * inner_stride;
         (v - zeros[k]) * scales[k]
     });
-    Some(Constant::new_f32(&data.dims, result.collect()))
+    Some(result.collect())
 }
 
 fn integers(constant: &Constant) -> Option<Vec<f32>> {

@@ -7,23 +7,26 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Side};
 use tract_onnx::pb::type_proto::Value;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
+use tract_onnx::prelude::f16;
 
+use super::int8::Int8;
 use crate::error::InferError;
 use crate::limits::MAX_CONSTANT_VALUES;
-use crate::onnx::checks;
+use crate::onnx::{checks, forms};
 
 /// The version of the operator set that is written where every operator of the rewritten graph means the same in it.
-const PLAIN_OPSET: i64 = 13;
+pub(super) const PLAIN_OPSET: i64 = 13;
 /// The file format's version that came with that operator set.
 const PLAIN_IR: i64 = 7;
 /// Operators that mean the same from [`PLAIN_OPSET`] to 21, in the ways in which a rewritten graph uses them.
-const PLAIN_OPERATORS: [&str; 24] = [
+const PLAIN_OPERATORS: [&str; 25] = [
     "Add",
     "AveragePool",
     "BatchNormalization",
     "Clip",
     "Concat",
     "Conv",
+    "DequantizeLinear",
     "Div",
     "Flatten",
     "Gemm",
@@ -64,6 +67,7 @@ const OF_ONE_OUTPUT: [&str; 11] = [
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Values {
     F32(Vec<f32>),
+    F16(Vec<f16>),
     I8(Vec<i8>),
     U8(Vec<u8>),
     I64(Vec<i64>),
@@ -103,13 +107,15 @@ impl Constant {
         let count =
             dims.iter().try_fold(1_usize, |n, &d| n.checked_mul(d)).filter(|&n| n <= MAX_CONSTANT_VALUES);
         let count = count.ok_or_else(broken)?;
-        if !tensor.external_data.is_empty() {
-            return Err(InferError::Rewrite(format!("constant {:?} lies in another file", tensor.name)));
-        }
+        forms::check_here(tensor)?;
         let raw = &tensor.raw_data;
         let values = match DataType::try_from(tensor.data_type) {
             Ok(DataType::Float) if raw.is_empty() => Values::F32(tensor.float_data.clone()),
             Ok(DataType::Float) => Values::F32(numbers(raw, f32::from_le_bytes)),
+            Ok(DataType::Float16) if raw.is_empty() => {
+                Values::F16(tensor.int32_data.iter().map(|&v| f16::from_bits(v as u16)).collect())
+            }
+            Ok(DataType::Float16) => Values::F16(numbers(raw, f16::from_le_bytes)),
             Ok(DataType::Int64) if raw.is_empty() => Values::I64(tensor.int64_data.clone()),
             Ok(DataType::Int64) => Values::I64(numbers(raw, i64::from_le_bytes)),
             Ok(DataType::Int8) if raw.is_empty() => {
@@ -124,6 +130,7 @@ impl Constant {
         };
         let found = match &values {
             Values::F32(v) => v.len(),
+            Values::F16(v) => v.len(),
             Values::I8(v) => v.len(),
             Values::U8(v) => v.len(),
             Values::I64(v) => v.len(),
@@ -135,6 +142,7 @@ impl Constant {
     fn write(&self, name: &str) -> TensorProto {
         let (kind, raw_data) = match &self.values {
             Values::F32(v) => (DataType::Float, v.iter().flat_map(|v| v.to_le_bytes()).collect()),
+            Values::F16(v) => (DataType::Float16, v.iter().flat_map(|v| v.to_le_bytes()).collect()),
             Values::I64(v) => (DataType::Int64, v.iter().flat_map(|v| v.to_le_bytes()).collect()),
             Values::I8(v) => (DataType::Int8, v.iter().map(|&v| v as u8).collect()),
             Values::U8(v) => (DataType::Uint8, v.clone()),
@@ -169,9 +177,13 @@ fn numbers<const N: usize, T>(raw: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
 /// A model, opened for rewriting.
 pub(super) struct Graph {
     model: ModelProto,
+    /// The operator set that its nodes are written in.
+    pub(super) opset: i64,
     /// Each node after those that it reads from.
     pub(super) nodes: Vec<NodeProto>,
     pub(super) constants: BTreeMap<String, Constant>,
+    /// The codes of those constants that are int8 in the file.
+    pub(super) int8: BTreeMap<String, Int8>,
     /// Names of the true inputs.
     pub(super) inputs: Vec<String>,
     /// Names of the outputs.
@@ -184,6 +196,7 @@ pub(super) struct Graph {
 impl Graph {
     pub(super) fn decode(onnx: &[u8]) -> Result<Self, InferError> {
         let mut model = checks::decode(onnx)?;
+        let opset = forms::opset(&model);
         let graph =
             model.graph.as_mut().ok_or_else(|| InferError::NotOnnx("it holds no graph".to_owned()))?;
         graph.node.iter().try_for_each(check_outputs)?;
@@ -198,7 +211,17 @@ impl Graph {
         let inputs = graph.input.iter().map(|input| input.name.clone()).collect();
         let outputs = graph.output.iter().map(|output| output.name.clone()).collect();
         let nodes = std::mem::take(&mut graph.node);
-        Ok(Self { model, nodes, constants, inputs, outputs, inputs_dropped, made: 0 })
+        Ok(Self {
+            model,
+            opset,
+            nodes,
+            constants,
+            int8: BTreeMap::new(),
+            inputs,
+            outputs,
+            inputs_dropped,
+            made: 0,
+        })
     }
 
     /// Adds a constant that a pass has computed. Refuses more than [`MAX_CONSTANT_VALUES`] values of such constants,
@@ -243,15 +266,28 @@ impl Graph {
         inputs.filter(|input| *input == old).for_each(|input| new.clone_into(input));
     }
 
+    /// What the file declares of its inputs and outputs.
+    pub(super) fn declared(&mut self) -> impl Iterator<Item = &mut ValueInfoProto> {
+        self.model.graph.iter_mut().flat_map(|graph| graph.input.iter_mut().chain(&mut graph.output))
+    }
+
+    /// Whether an input is declared to hold 32-bit floats.
+    pub(super) fn is_float_input(&self, name: &str) -> bool {
+        let input = self.model.graph.iter().flat_map(|graph| &graph.input).find(|input| input.name == name);
+        let kind = input.and_then(|input| input.r#type.as_ref()?.value.as_ref());
+        matches!(kind, Some(Value::TensorType(tensor)) if tensor.elem_type == DataType::Float as i32)
+    }
+
     /// Forgets constants that nothing reads.
     pub(super) fn prune(&mut self) {
         let read: BTreeSet<&String> = self.nodes.iter().flat_map(|node| &node.input).collect();
         let outputs = &self.outputs;
         self.constants.retain(|name, _| read.contains(name) || outputs.contains(name));
+        self.int8.retain(|name, _| self.constants.contains_key(name));
     }
 
     pub(super) fn encode(mut self) -> Vec<u8> {
-        let plain = self.nodes.iter().all(is_plain);
+        let plain = self.opset >= PLAIN_OPSET && self.nodes.iter().all(is_plain);
         let mut graph = self.model.graph.take().unwrap_or_default();
         self.nodes.iter_mut().for_each(drop_default_zeros);
         graph.node = self.nodes;
@@ -277,13 +313,16 @@ fn drop_default_zeros(node: &mut NodeProto) {
     node.attribute.retain(|a| a.i != 0 || !DEFAULT_ZERO.contains(&&*a.name));
 }
 
-fn is_plain(node: &NodeProto) -> bool {
+pub(super) fn is_plain(node: &NodeProto) -> bool {
     // Without the attributes that later versions have added, Resize means the same in all.
     let plain_resize = node.op_type == "Resize"
         && !node
             .attribute
             .iter()
             .any(|a| matches!(&*a.name, "antialias" | "axes" | "keep_aspect_ratio_policy"));
+    if node.op_type == "DequantizeLinear" && node.attribute.iter().any(|a| a.name != "axis") {
+        return false;
+    }
     // BatchNormalization in training mode has further outputs.
     plain_resize || (PLAIN_OPERATORS.contains(&&*node.op_type) && node.output.len() == 1)
 }

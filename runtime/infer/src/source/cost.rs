@@ -6,7 +6,7 @@ use tract_onnx::prelude::InferenceModelExt;
 use super::model::{self, load_error};
 use super::work;
 use crate::error::InferError;
-use crate::onnx::checks;
+use crate::onnx::{checks, coded};
 use crate::spec::NetSpec;
 
 /// Size of a network, for one run at one input shape.
@@ -14,7 +14,7 @@ use crate::spec::NetSpec;
 pub struct Cost {
     /// Multiply-accumulates of convolutions and matrix products in one run; activations are not counted.
     pub macs: u64,
-    /// Values of all f32 constants of the file.
+    /// Values of all f32 constants of the file, and of its int8 weights.
     pub parameters: u64,
 }
 
@@ -24,7 +24,8 @@ pub struct Cost {
 /// As [`Net::load`](crate::Net::load).
 pub fn cost(onnx: &[u8], spec: &NetSpec<'_>) -> Result<Cost, InferError> {
     spec.check()?;
-    let proto = checks::decode(onnx)?;
+    let mut proto = checks::decode(onnx)?;
+    coded::fold(&mut proto)?;
     let model = model::read(&proto, spec, 0)?.into_typed().map_err(load_error)?;
     let mut macs = 0_u64;
     for node in model.nodes() {

@@ -10,9 +10,10 @@ use tract_onnx::tract_core::ops::math::{Div, Sub, add, mul, neg, recip};
 use tract_onnx::tract_core::optim::Optimizer;
 
 use super::model::{self, load_error};
-use super::skeleton::{self, Skeleton, Stored};
+use super::skeleton::{self, Skeleton};
 use super::work;
 use crate::error::InferError;
+use crate::graph::Values;
 use crate::guard::guarded;
 use crate::spec::NetSpec;
 use crate::watcher::{Done, Watcher};
@@ -30,7 +31,7 @@ pub(crate) fn typed(onnx: &[u8], spec: &NetSpec<'_>) -> Result<TypedModel, Infer
 pub(crate) struct Simple<'a> {
     pub(crate) model: TypedModel,
     /// The weights of each input but the first, in their order.
-    pub(crate) weights: Vec<Stored<'a>>,
+    pub(crate) weights: Vec<Values<'a>>,
 }
 
 /// A file after tract's own decluttering, but for the pass that moves axes: what the plan is compiled from.

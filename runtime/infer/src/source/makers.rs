@@ -26,7 +26,7 @@ impl<'m> Makers<'m> {
     pub(crate) fn new(simple: &'m Simple<'m>) -> Option<Self> {
         let Simple { model, weights } = simple;
         let inputs = model.inputs.iter().copied().skip(1);
-        let stored = weights.iter().map(|&stored| (Values::Stored(stored), None));
+        let stored = weights.iter().map(|&values| (values, None));
         let mut makers = Self { model, unseen: inputs.zip(stored).collect() };
         if model.inputs.len() != weights.len() + 1 || makers.unseen.len() != weights.len() {
             return None;

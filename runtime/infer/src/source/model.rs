@@ -4,13 +4,15 @@ use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 
 use crate::error::InferError;
-use crate::onnx::checks;
+use crate::onnx::{checks, coded, forms};
 use crate::spec::NetSpec;
 
 /// The graph with its input shape fixed and its outputs selected.
 pub(crate) fn parse(onnx: &[u8], spec: &NetSpec<'_>) -> Result<InferenceModel, InferError> {
     spec.check()?;
-    read(&checks::decode(onnx)?, spec, 0)
+    let mut proto = checks::decode(onnx)?;
+    coded::fold(&mut proto)?;
+    read(&proto, spec, 0)
 }
 
 /// As [`parse`], for a decoded file whose input is followed by `weights` further inputs: constants that
@@ -21,6 +23,7 @@ pub(crate) fn read(
     weights: usize,
 ) -> Result<InferenceModel, InferError> {
     checks::check(proto)?;
+    proto.graph.iter().try_for_each(|graph| forms::check_batch(graph, spec.input[0]))?;
     // Shapes that the file declares for inner values hold for its own input shape, not for the one that is asked for.
     let reader = tract_onnx::onnx().with_ignore_value_info(true);
     let mut model = reader.model_for_proto_model(proto).map_err(load_error)?;

@@ -8,9 +8,12 @@ use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Side};
 use tract_onnx::pb::type_proto::{Tensor, Value};
 use tract_onnx::pb::{GraphProto, ModelProto, TensorShapeProto, TypeProto, ValueInfoProto};
 
+use crate::codes::Codes;
 use crate::error::InferError;
-use crate::onnx::checks;
+use crate::graph::Values;
+use crate::limits::MAX_CONSTANT_VALUES;
 use crate::onnx::fields::{Wire, fields, varints, write};
+use crate::onnx::{checks, coded};
 
 /// Numbers of ONNX's fields: `graph` of a model, `initializer` of a graph; a tensor's `dims`, `data_type`, `name` and
 /// `raw_data`.
@@ -21,14 +24,11 @@ const DATA_TYPE: u64 = 2;
 const NAME: u64 = 8;
 const RAW_DATA: u64 = 9;
 
-/// Weights as they lie in a file: little-endian f32, the last axis fastest.
-pub(super) type Stored<'a> = &'a [[u8; 4]];
-
 /// A graph whose weights have become inputs, which follow those that it had.
 pub(crate) struct Skeleton<'a> {
     pub(crate) proto: ModelProto,
     /// The weights of these inputs, in their order.
-    pub(crate) weights: Vec<Stored<'a>>,
+    pub(crate) weights: Vec<Values<'a>>,
 }
 
 /// Decodes a file, but for those constants that are only ever read as weights of convolutions and products.
@@ -38,6 +38,7 @@ pub(crate) struct Skeleton<'a> {
 pub(crate) fn open(onnx: &[u8]) -> Result<Skeleton<'_>, InferError> {
     checks::check_file(onnx)?;
     let broken = || InferError::NotOnnx("its fields break off".to_owned());
+    let twice = || InferError::NotOnnx("two constants have one name".to_owned());
     let (rest, initializers) = split(onnx).ok_or_else(broken)?;
     let mut proto: ModelProto = checks::decode_fields(&rest)?;
     let graph = proto.graph.as_mut().ok_or_else(broken)?;
@@ -45,25 +46,45 @@ pub(crate) fn open(onnx: &[u8]) -> Result<Skeleton<'_>, InferError> {
     let mut inputs = Vec::new();
     let mut names = BTreeSet::new();
     let roles = only_weights(graph);
-    for message in initializers {
-        match stored(message).filter(|(name, ..)| roles.contains(*name)) {
-            Some((name, dims, values)) => {
-                names.insert(name.to_owned());
-                inputs.push(declared(name, &dims));
-                weights.push(values);
+    let raw: BTreeMap<&str, Raw<'_>> =
+        initializers.iter().filter_map(|message| Raw::read(message)).map(|raw| (raw.name, raw)).collect();
+    let coded = coded_weights(graph, &roles, &raw);
+    let data: BTreeSet<&str> = coded.values().map(|one| one.data).collect();
+    let mut dropped = 0;
+    for &message in &initializers {
+        match Raw::read(message)
+            .and_then(|raw| Some((raw.floats()?, raw)))
+            .filter(|(_, raw)| roles.contains(raw.name))
+        {
+            Some((values, raw)) => {
+                names.insert(raw.name.to_owned());
+                inputs.push(declared(raw.name, &raw.dims));
+                weights.push(Values::Stored(values));
             }
+            None if Raw::read(message).is_some_and(|raw| data.contains(raw.name)) => dropped += 1,
             None => graph.initializer.push(checks::decode_fields(message)?),
         }
+    }
+    if dropped != data.len() {
+        return Err(twice());
+    }
+    // Older files declare constants as inputs, too.
+    graph.input.retain(|input| !data.contains(&*input.name));
+    graph.node.retain(|node| !node.output.first().is_some_and(|made| coded.contains_key(made)));
+    for (name, Coded { dims, codes, .. }) in coded {
+        inputs.push(declared(&name, &dims));
+        names.insert(name);
+        weights.push(Values::Coded(codes));
     }
     let taken = names.len();
     names.extend(graph.initializer.iter().map(|tensor| tensor.name.clone()));
     if taken != weights.len() || names.len() != taken + graph.initializer.len() {
-        return Err(InferError::NotOnnx("two constants have one name".to_owned()));
+        return Err(twice());
     }
-    // Older files declare constants as inputs, too.
     graph.input.retain(|input| !names.contains(&input.name));
     graph.input.append(&mut inputs);
     checks::check_model(&proto)?;
+    coded::fold(&mut proto)?;
     Ok(Skeleton { proto, weights })
 }
 
@@ -116,25 +137,94 @@ fn split(onnx: &[u8]) -> Option<(Vec<u8>, Vec<&[u8]>)> {
     (graphs == 1).then_some((rest, initializers))
 }
 
-/// Name, shape and values of a tensor, where it holds f32 as raw bytes and has no other fields.
-fn stored(message: &[u8]) -> Option<(&str, Vec<i64>, Stored<'_>)> {
-    let (mut name, mut dims, mut kind, mut raw) = ("", Vec::new(), 0, None);
-    for field in fields(message) {
-        let field = field?;
-        match (field.number, field.value) {
-            (DIMS, Wire::Varint(side)) => dims.push(side),
-            (DIMS, Wire::Bytes(packed)) => dims.extend(varints(packed)?),
-            (DATA_TYPE, Wire::Varint(found)) => kind = found,
-            (NAME, Wire::Bytes(bytes)) => name = std::str::from_utf8(bytes).ok()?,
-            (RAW_DATA, Wire::Bytes(bytes)) => raw = Some(bytes),
-            _ => return None,
+/// Weights behind a `DequantizeLinear`.
+struct Coded<'a> {
+    /// The name of the constant that holds the codes.
+    data: &'a str,
+    dims: Vec<i64>,
+    codes: Codes<'a>,
+}
+
+/// The weights, by name, that are made of int8 codes which nothing else reads. What is left to others: zero points
+/// other than 0, and constants that are not written as bytes.
+fn coded_weights<'a>(
+    graph: &GraphProto,
+    roles: &BTreeSet<String>,
+    raw: &BTreeMap<&str, Raw<'a>>,
+) -> BTreeMap<String, Coded<'a>> {
+    let mut readers: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in graph.node.iter().flat_map(|node| &node.input) {
+        *readers.entry(name).or_default() += 1;
+    }
+    let shown: BTreeSet<&String> = graph.output.iter().map(|output| &output.name).collect();
+    let mut left = MAX_CONSTANT_VALUES;
+    let mut found = BTreeMap::new();
+    for node in graph.node.iter().filter(|node| node.op_type == coded::OPERATOR) {
+        let ([made], [data, scale, zero @ ..]) = (&*node.output, &*node.input) else { continue };
+        if !roles.contains(made) || readers.get(&**data) != Some(&1) || shown.contains(data) {
+            continue;
+        }
+        let zero = zero.iter().filter(|name| !name.is_empty());
+        let plain = zero.into_iter().all(|zero| raw.get(&**zero).is_some_and(Raw::is_zero));
+        let coded = raw.get(&**data).zip(raw.get(&**scale)).filter(|_| plain).and_then(|(data, scale)| {
+            let (codes, scales) = (data.codes()?, scale.floats()?);
+            let run = coded::values_of_a_scale(node, &data.dims, scales.len())?;
+            Some(Coded { data: data.name, dims: data.dims.clone(), codes: Codes { codes, scales, run } })
+        });
+        // Bytes of a file become four times as many: what is beyond the limit is refused where it is decoded.
+        if let Some(coded) = coded.filter(|coded| coded.codes.codes.len() <= left) {
+            left -= coded.codes.codes.len();
+            found.insert(made.clone(), coded);
         }
     }
-    let dims: Vec<i64> = dims.into_iter().map(i64::try_from).collect::<Result<_, _>>().ok()?;
-    let side = |&side| usize::try_from(side).ok().filter(|&side| side > 0);
-    let bytes = dims.iter().try_fold(4_usize, |n, i| n.checked_mul(side(i)?))?;
-    let raw = raw.filter(|raw| kind == DataType::Float as u64 && raw.len() == bytes)?;
-    Some((name, dims, raw.as_chunks().0))
+    found
+}
+
+/// A tensor that holds its values as raw bytes and has no other fields.
+struct Raw<'a> {
+    name: &'a str,
+    dims: Vec<i64>,
+    kind: u64,
+    /// How many values the dims ask for; at least 1.
+    values: usize,
+    bytes: &'a [u8],
+}
+
+impl<'a> Raw<'a> {
+    fn read(message: &'a [u8]) -> Option<Self> {
+        let (mut name, mut dims, mut kind, mut raw) = ("", Vec::new(), 0, None);
+        for field in fields(message) {
+            let field = field?;
+            match (field.number, field.value) {
+                (DIMS, Wire::Varint(side)) => dims.push(side),
+                (DIMS, Wire::Bytes(packed)) => dims.extend(varints(packed)?),
+                (DATA_TYPE, Wire::Varint(found)) => kind = found,
+                (NAME, Wire::Bytes(bytes)) => name = std::str::from_utf8(bytes).ok()?,
+                (RAW_DATA, Wire::Bytes(bytes)) => raw = Some(bytes),
+                _ => return None,
+            }
+        }
+        let dims: Vec<i64> = dims.into_iter().map(i64::try_from).collect::<Result<_, _>>().ok()?;
+        let side = |&side| usize::try_from(side).ok().filter(|&side| side > 0);
+        let values = dims.iter().try_fold(1_usize, |n, i| n.checked_mul(side(i)?))?;
+        Some(Self { name, dims, kind, values, bytes: raw? })
+    }
+
+    /// Little-endian f32, the last axis fastest.
+    fn floats(&self) -> Option<&'a [[u8; 4]]> {
+        let is_whole = self.values.checked_mul(4) == Some(self.bytes.len());
+        (self.kind == DataType::Float as u64 && is_whole).then_some(self.bytes.as_chunks().0)
+    }
+
+    /// An i8 in each byte.
+    fn codes(&self) -> Option<&'a [u8]> {
+        (self.kind == DataType::Int8 as u64 && self.values == self.bytes.len()).then_some(self.bytes)
+    }
+
+    /// Whether it is int8 and 0 throughout.
+    fn is_zero(&self) -> bool {
+        self.codes().is_some_and(|codes| codes.iter().all(|&code| code == 0))
+    }
 }
 
 #[cfg(test)]
@@ -190,7 +280,8 @@ mod tests {
         let skeleton = open(&file).unwrap();
         assert_eq!(names(&skeleton), ["x", "w"]);
         assert_eq!(skeleton.weights.len(), 1);
-        assert_eq!(skeleton.weights[0], [0.0_f32, 1.0, 2.0, 3.0, 4.0, 5.0].map(f32::to_le_bytes));
+        let stored = [0.0_f32, 1.0, 2.0, 3.0, 4.0, 5.0].map(f32::to_le_bytes);
+        assert_eq!(skeleton.weights[0], Values::Stored(&stored));
         assert_eq!(skeleton.proto.graph.unwrap().initializer.len(), 2);
     }
 

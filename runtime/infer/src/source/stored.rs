@@ -4,7 +4,7 @@
 //! | bytes | what they are |
 //! |---|---|
 //! | 0..8 | `arcgraph` |
-//! | 8 | the version of what follows, [`VERSION`] |
+//! | 8 | the version of what follows, [`VERSION`], or [`CODED`] where weights are int8 |
 //! | 9.. | [`Stored`], in postcard's encoding |
 //!
 //! Weights stay in the ONNX file; the graph file holds their position in it. For a detector's several input sizes, the
@@ -13,16 +13,19 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::codes::Codes;
 use crate::error::InferError;
 use crate::graph::{Graph, Op, Unsupported, Values, View, Why};
-use crate::limits::MAX_ONNX_BYTES;
+use crate::limits::{MAX_CONSTANT_VALUES, MAX_ONNX_BYTES};
 use crate::spec::NetSpec;
 
 /// How the file begins, before its version.
 pub(super) const NAME: &[u8; 8] = b"arcgraph";
-/// The version that is written, and the only one that is read. Raised with every change of what operators mean or how
-/// they are written.
+/// The version that is written, and read. Raised with every change of what operators mean or how they are written.
 pub(super) const VERSION: u8 = 1;
+/// The version that is written where weights are int8: programs that read no such weights leave the file aside, and
+/// read the ONNX file.
+pub(super) const CODED: u8 = 2;
 
 /// The content of a graph file. `B` is a type of bytes: `Vec<u8>` to write one, `&[u8]` to read one.
 #[derive(Serialize, Deserialize)]
@@ -52,13 +55,27 @@ pub(super) struct Size {
     pub(super) outputs: Vec<View>,
 }
 
-/// Where weights are stored, as little-endian f32.
+#[cfg(feature = "tract")]
+impl<B> Stored<B> {
+    /// Whether a layer's weights are int8.
+    pub(super) fn is_coded(&self) -> bool {
+        let nodes = self.groups.iter().flat_map(|group| &group.nodes);
+        nodes
+            .filter_map(|node| node.1.weights())
+            .any(|weights| matches!(weights.values, Place::CodedInOnnx { .. }))
+    }
+}
+
+/// Where weights are stored, as little-endian f32 or as int8.
 #[derive(PartialEq, Serialize, Deserialize)]
 pub(super) enum Place<B> {
     /// In the ONNX file: `len` values from the byte `at` on.
     InOnnx { at: usize, len: usize },
     /// In the graph file: values that tract has computed from others.
     Here(B),
+    /// In the ONNX file: `len` codes from the byte `at` on, `scales` little-endian f32 from the byte `scales_at` on, each
+    /// for `run` codes in a row.
+    CodedInOnnx { at: usize, len: usize, scales_at: usize, scales: usize, run: usize },
 }
 
 /// The graph for one input shape. `None` where the file has another version, was written for other outputs, or does
@@ -94,7 +111,7 @@ pub(super) fn open(graphs: &[u8]) -> Result<Option<Stored<&[u8]>>, InferError> {
     else {
         return Err(InferError::Graph("it is no such file".to_owned()));
     };
-    if *version != VERSION {
+    if ![VERSION, CODED].contains(version) {
         return Ok(None);
     }
     match postcard::take_from_bytes(body) {
@@ -118,9 +135,17 @@ fn build<'m>(nodes: Vec<StoredNode<&'m [u8]>>, size: Size, onnx: &'m [u8]) -> Re
 
 impl<'m> Place<&'m [u8]> {
     fn values(self, onnx: &'m [u8]) -> Option<Values<'m>> {
+        let within = |at: usize, len: usize| onnx.get(at..at.checked_add(len)?);
         let bytes = match self {
-            Self::InOnnx { at, len } => onnx.get(at..at.checked_add(len.checked_mul(4)?)?)?,
+            Self::InOnnx { at, len } => within(at, len.checked_mul(4)?)?,
             Self::Here(bytes) => bytes,
+            Self::CodedInOnnx { at, len, scales_at, scales, run } => {
+                let (codes, scales) =
+                    (within(at, len)?, within(scales_at, scales.checked_mul(4)?)?.as_chunks().0);
+                let whole = run.checked_mul(scales.len()).filter(|&whole| whole > 0)?;
+                let fits = len <= MAX_CONSTANT_VALUES && len.is_multiple_of(whole);
+                return fits.then_some(Values::Coded(Codes { codes, scales, run }));
+            }
         };
         let (values, rest) = bytes.as_chunks();
         rest.is_empty().then_some(Values::Stored(values))

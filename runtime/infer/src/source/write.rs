@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 
 use super::declutter::simple;
-use super::stored::{Group, NAME, Place, Size, Stored, StoredNode, VERSION, open, stored_graph};
+use super::stored::{CODED, Group, NAME, Place, Size, Stored, StoredNode, VERSION, open, stored_graph};
+use crate::codes::Codes;
 use crate::error::InferError;
 use crate::graph::{Node, Values};
 use crate::spec::NetSpec;
@@ -27,7 +28,8 @@ pub fn write_graphs(onnx: &[u8], outputs: &[&str], inputs: &[[usize; 4]]) -> Res
     }
     let names = outputs.iter().map(|&name| name.to_owned()).collect();
     let stored = Stored { onnx: onnx.len(), outputs: names, groups };
-    let begin = [&NAME[..], &[VERSION]].concat();
+    let version = if stored.is_coded() { CODED } else { VERSION };
+    let begin = [&NAME[..], &[version]].concat();
     let graphs = postcard::to_extend(&stored, begin).map_err(|error| InferError::Graph(error.to_string()))?;
     // Reads the file back as a device will, so that what a device would refuse is refused here.
     for &input in inputs {
@@ -60,8 +62,20 @@ impl Place<Vec<u8>> {
         match values {
             Values::Seen(values) => Self::Here(values.iter().flat_map(|value| value.to_le_bytes()).collect()),
             Values::Stored(values) => {
-                Self::InOnnx { at: values.as_ptr().addr() - onnx.as_ptr().addr(), len: values.len() }
+                Self::InOnnx { at: offset(values.as_ptr().addr(), onnx), len: values.len() }
             }
+            Values::Coded(Codes { codes, scales, run }) => Self::CodedInOnnx {
+                at: offset(codes.as_ptr().addr(), onnx),
+                len: codes.len(),
+                scales_at: offset(scales.as_ptr().addr(), onnx),
+                scales: scales.len(),
+                run,
+            },
         }
     }
+}
+
+/// Of bytes that lie in the ONNX file.
+fn offset(address: usize, onnx: &[u8]) -> usize {
+    address - onnx.as_ptr().addr()
 }

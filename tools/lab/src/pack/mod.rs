@@ -2,6 +2,7 @@
 
 mod build;
 mod sign;
+mod source;
 
 use anyhow::Result;
 use clap::Subcommand;

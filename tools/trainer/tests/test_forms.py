@@ -1,0 +1,14 @@
+"""Every form in which the field writes ONNX files is computed as onnxruntime computes it, or refused by name."""
+
+import pytest
+
+from arcdoor_train import device, forms
+
+
+@pytest.mark.parametrize("form", list(forms.forms()), ids=lambda form: form.name)
+def test_a_form_is_computed_as_onnxruntime_computes_it(form):
+    lab = device.find()
+    if lab is None:
+        pytest.skip(device.ABSENT)
+    outcome = forms.try_form(form, lab)
+    assert outcome.passed, str(outcome)
