@@ -11,6 +11,8 @@ use crate::role::Role;
 
 /// Most outputs that a network may name.
 const MAX_OUTPUTS: usize = 32;
+/// Values of a template.
+const DIMENSIONS: std::ops::RangeInclusive<usize> = 8..=MAX_DIMENSION;
 /// Input sides, in pixels.
 const SIDES: std::ops::RangeInclusive<u32> = 8..=2048;
 
@@ -278,11 +280,12 @@ impl Manifest {
         for (role, net) in self.nets() {
             net.problems(role.name(), &mut found);
         }
-        if !self.embedder.dimension.is_some_and(|dimension| (8..=MAX_DIMENSION).contains(&dimension)) {
-            found.push(value("embedder.dimension", &format!("must be 8..={MAX_DIMENSION}")));
-        }
-        if let Some(table) = &self.recognisability {
-            table.problems(self.embedder.dimension.unwrap_or_default(), &mut found);
+        match (self.embedder.dimension, &self.recognisability) {
+            (Some(dimension), Some(table)) if DIMENSIONS.contains(&dimension) => {
+                table.problems(dimension, &mut found);
+            }
+            (Some(dimension), None) if DIMENSIONS.contains(&dimension) => {}
+            _ => found.push(value("embedder.dimension", &format!("must be 8..={MAX_DIMENSION}"))),
         }
         let table = &self.calibration;
         if table.tail_fit.is_none() && table.rows.iter().any(|row| !row.basis.is_counted()) {

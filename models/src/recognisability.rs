@@ -45,13 +45,14 @@ impl RecognisabilityTable {
         if !(1..=MAX_HEADS).contains(&self.heads.len()) {
             wrong(format!("must be 1..={MAX_HEADS}"));
         }
-        for head in &self.heads {
-            if head.direction.len() != dimension {
-                wrong(format!("direction must have {dimension} values, as a template has"));
-            }
-            if ![head.bias, head.norm].iter().chain(&head.direction).all(|weight| weight.is_finite()) {
-                wrong("bias, norm and direction must be finite".to_owned());
-            }
+        if self.heads.iter().any(|head| head.direction.len() != dimension) {
+            wrong(format!("direction must have {dimension} values, as a template has"));
+        }
+        let weights = |head: &RecognisabilityHead| {
+            [head.bias, head.norm].iter().chain(&head.direction).all(|weight| weight.is_finite())
+        };
+        if !self.heads.iter().all(weights) {
+            wrong("bias, norm and direction must be finite".to_owned());
         }
     }
 }

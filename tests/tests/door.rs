@@ -509,7 +509,7 @@ fn at_a_camera(
 }
 
 /// A face that is followed over any gap, so that nothing but the loss itself makes its votes void.
-const LONG_GAP: &str = "[policy]\nwindow_ms = 60000\ngap_ms = 60000\n";
+const LONG_GAP: &str = "[policy]\nwindow_ms = 60000\ngap_ms = 60000\nintent.required = false\n";
 
 #[test]
 fn a_lost_camera_comes_back_and_no_vote_from_before_its_loss_lets_anybody_in() {
@@ -547,7 +547,11 @@ fn a_lockout_outlasts_a_camera_that_was_unplugged() {
     let Some(real) = Real::find() else { return };
     let folder = tempfile::tempdir().unwrap();
     let lockout = "lockout = { after = 1, within_ms = 60000, for_ms = 30000 }";
-    std::fs::write(folder.path().join("settings.toml"), format!("[policy]\n{lockout}\n")).unwrap();
+    std::fs::write(
+        folder.path().join("settings.toml"),
+        format!("[policy]\n{lockout}\nintent.required = false\n"),
+    )
+    .unwrap();
     let mut device = device(folder.path(), &real.pack);
     enrol(&mut device, real.photo("obama.jpg"));
     let (man, stranger) = (shows(&real, "obama2.jpg", 4), shows(&real, "biden.jpg", 5));

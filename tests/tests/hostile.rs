@@ -275,7 +275,7 @@ fn packs() {
         ("\"sface.onnx\"", "\"..\"", "no plain file name"),
         ("\"sface.onnx\"", "\"absent.onnx\"", "absent.onnx"),
         ("dimension = 128", "dimension = 4096", "dimension"),
-        ("dimension = 128", "dimension = 64", ""),
+        ("dimension = 128", "dimension = 64", "direction"),
         ("format = 1", "format = 99", "format"),
         ("format = 1", "format = 1e400", "pack.toml"),
         ("format = 1", "deep = [[[[[[[[[[[[[[[[[[[[", "pack.toml"),
@@ -285,8 +285,7 @@ fn packs() {
     ];
     for (index, (from, to, word)) in edits.iter().enumerate() {
         let dir = pack_with(&device, &format!("pack-{index}"), |text| text.replacen(from, to, 1));
-        let code = if *to == "dimension = 64" { 0 } else { PACK };
-        device.refuses(to, &["pack", "check", dir.to_str().unwrap()], code, word);
+        device.refuses(to, &["pack", "check", dir.to_str().unwrap()], PACK, word);
         fs::remove_dir_all(dir).unwrap();
     }
     for text in ["[".repeat(60_000), "a.".repeat(30_000), "x".repeat(1 << 20), "\0".to_owned()] {

@@ -7,7 +7,7 @@ use arcdoor_models::Pack;
 use arcdoor_tests::Real;
 use arcdoor_vision::{DetectSettings, DetectorKind, QualityGate, Recognised, RunOptions, Vision};
 
-const PORTRAITS: [&str; 3] = ["obama.jpg", "biden.jpg", "obama3.jpg"];
+const PORTRAITS: [&str; 3] = ["obama.jpg", "obama2.jpg", "biden.jpg"];
 
 struct Portrait {
     frame: RgbImage,

@@ -2,7 +2,7 @@
 
 use arcdoor_frame::RgbImage;
 
-use super::damage::Rgb;
+use super::colour::Rgb;
 
 /// Centres of the eyes in the ArcFace template, pixels.
 const EYES: [[f32; 2]; 2] = [[38.3, 51.7], [73.5, 51.5]];

@@ -3,11 +3,9 @@
 use arcdoor_calib::Random;
 use arcdoor_frame::RgbImage;
 
+use super::colour::Rgb;
 use super::family::Family;
 use super::{cover, light, place, spread};
-
-/// A colour, red first.
-pub(crate) type Rgb = [u8; 3];
 
 /// What happens to a crop.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -2,7 +2,8 @@
 
 use arcdoor_calib::Random;
 
-use super::damage::{Damage, Rgb};
+use super::colour::Rgb;
+use super::damage::Damage;
 use super::family::Family;
 
 /// Damage that is strong enough to be a danger, and up to what leaves no face.

@@ -2,6 +2,7 @@
 //!
 //! Everything works on a crop that is aligned to the ArcFace template; lengths are in pixels of a crop of 112 x 112.
 
+mod colour;
 mod cover;
 mod damage;
 mod draw;

@@ -105,7 +105,7 @@ struct Genuine {
     other_parts: Share,
     /// Matched where all parts do.
     after: Share,
-    /// Photos that recognisability refuses, of all photos: at recognition, at enrolment.
+    /// Photos that recognisability alone refuses, of all photos: at recognition, at enrolment.
     refused: [Share; 2],
 }
 
@@ -297,7 +297,9 @@ fn genuine(
     let pairs = trials[0].len();
     let [before, other_parts, after] = trials.map(|trials| Share::by_person(set.subjects.len(), trials));
     let refused = [0, 1].map(|gate| {
-        Share::of(faces.iter().filter(|face| !face.2.recognisability[gate]).count(), faces.len())
+        let is_new =
+            |face: &&(usize, Judged, Passes)| face.2.other_parts[gate] && !face.2.recognisability[gate];
+        Share::of(faces.iter().filter(is_new).count(), faces.len())
     });
     Ok(Some(Genuine { pairs, before, other_parts, after, refused }))
 }
@@ -334,7 +336,8 @@ fn markdown(report: &Report) -> String {
     if let Some(genuine) = &report.genuine {
         let _ = write!(
             out,
-            "\nUndamaged photos: recognisability refuses {} at recognition and {} at enrolment. Of {} genuine comparisons, \
+            "\nUndamaged photos: recognisability refuses {} at recognition and {} at enrolment that the other \
+             parts let through. Of {} genuine comparisons, \
              matched without gates: {}; through the other parts: {}; through all: {}.\n",
             genuine.refused[0].percent(),
             genuine.refused[1].percent(),

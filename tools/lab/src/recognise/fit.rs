@@ -2,8 +2,8 @@
 
 use anyhow::{Result, ensure};
 
-use super::Subject;
 use super::samples::{Face, Samples};
+use super::subject::Subject;
 use crate::degrade::Family;
 
 /// Weight of the squared weights against the sum of losses, for features of variance 1.

@@ -22,7 +22,7 @@ pub(super) fn limits(values: &[Vec<f64>], weights: &[f64], share: f64) -> Limits
         Limits { least, refused }
     };
     // More is refused the larger the factor; at 0 the lowest face of every head still passes.
-    let (mut low, mut high) = (0.0, share);
+    let (mut low, mut high) = (0.0, 1.0);
     for _ in 0..40 {
         let middle = (low + high) / 2.0;
         if at(middle).refused <= share { low = middle } else { high = middle }
