@@ -47,8 +47,8 @@ pub struct Measures {
     pub clipped: f32,
     /// The darker half's mean grey level over the brighter half's, left against right, 0..=1.
     pub balance: f32,
-    /// Grey level that half of what is seen around the face reaches, 0..=255; see [`surround`]. Equal to `luma` where
-    /// too little is seen around it.
+    /// Median grey level, 0..=255, of a ring left and right of the face and above it. Equal to `luma` where too little is
+    /// seen around it.
     pub surround: f32,
     /// Distance between the eyes in frame pixels.
     pub eye_distance_px: f32,
