@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use arcdoor_calib::Share;
-use arcdoor_core::{Face, Faces, Fmr, Landmarks5, Template};
+use arcdoor_core::{Faces, Fmr, Landmarks5, Template};
 use arcdoor_frame::{ImageLimits, RgbImage, RgbView, read_image};
 use arcdoor_models::Pack;
 use arcdoor_vision::{DetectSettings, DetectorKind, QualityGate, RunOptions, SecondLook, Vision, assess};
@@ -37,6 +37,9 @@ pub(crate) struct Args {
     /// So many photos of each list, evenly spread over it
     #[arg(long, default_value_t = 400)]
     most: usize,
+    /// Where each face's numbers go, tab-separated
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     #[command(flatten)]
     path: PathArgs,
 }
@@ -69,10 +72,12 @@ const WAYS: [(&str, Way); 12] = [
     ("landmarks at 1.4", Way::Misplaced { eyes: 0.0, scale: 1.4 }),
 ];
 
-/// A face that the gate of enrolment takes.
+/// A face that the gate of recognition takes.
 struct Enrolled {
     way: usize,
     look: SecondLook,
+    /// Whether the stricter gate, that of enrolment, takes it.
+    enrols: bool,
     /// Whether its template matches that of the photo as it is.
     matches: bool,
 }
@@ -85,6 +90,10 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let reported = photos(&set, &lfw::pairs(&set, &args.pairs)?, args.most)?;
     let clean = enrolled(&args, &pack, &chosen, &WAYS[..1])?;
     let spoilt = enrolled(&args, &pack, &reported, &WAYS)?;
+    if let Some(out) = &args.out {
+        std::fs::write(out, rows(&clean, &spoilt))
+            .with_context(|| format!("cannot write {}", out.display()))?;
+    }
     Ok(say_on!("{}{}", limits(&clean, chosen.len()), table(&spoilt, reported.len()))?)
 }
 
@@ -125,15 +134,18 @@ impl Room {
         Ok(Self { vision, settings, faces: Faces::new() })
     }
 
-    /// The face nearest the middle, if the gate of enrolment takes it, and its template.
-    pub(crate) fn face(&mut self, photo: RgbView<'_>) -> Result<Option<(Face, Landmarks5, Template)>> {
+    /// The face nearest the middle, if the gate of recognition takes it: whether that of enrolment does so, too, its
+    /// landmarks and its template.
+    pub(crate) fn face(&mut self, photo: RgbView<'_>) -> Result<Option<(bool, Landmarks5, Template)>> {
         self.vision.detect(photo, &self.settings, &mut self.faces)?;
         let faces = with_landmarks(&self.faces);
         let Some(face) = nearest_centre(&faces, (photo.width(), photo.height())) else { return Ok(None) };
-        let passes = QualityGate::enrol().check(&assess(photo, face)).is_ok();
+        let assessment = assess(photo, face);
+        let passes = QualityGate::recognise().check(&assessment).is_ok();
+        let enrols = QualityGate::enrol().check(&assessment).is_ok();
         let Some(marks) = face.landmarks.filter(|_| passes) else { return Ok(None) };
         let template = self.vision.embed(photo, &marks)?;
-        Ok(Some((*face, marks, template)))
+        Ok(Some((enrols, marks, template)))
     }
 
     fn photo(
@@ -146,7 +158,7 @@ impl Room {
         let mut photo = RgbImage::new();
         read_image(path, &ImageLimits::default(), &mut photo)
             .with_context(|| format!("cannot read {}", path.display()))?;
-        let Some((_, marks, own)) = self.face(photo.view())? else { return Ok(Vec::new()) };
+        let Some((enrols, marks, own)) = self.face(photo.view())? else { return Ok(Vec::new()) };
         let mut enrolled = Vec::new();
         for (way, (_, what)) in ways.iter().enumerate() {
             let altered = match *what {
@@ -156,17 +168,18 @@ impl Room {
             };
             let image = altered.as_ref().unwrap_or(&photo).view();
             let found = match *what {
-                Way::AsIs => Some((marks, own.clone())),
+                Way::AsIs => Some((enrols, marks, own.clone())),
                 Way::Misplaced { eyes, scale } => {
                     // Another direction for each photo.
                     let beside = misplaced(&marks, eyes, index as f32 * 2.4, scale);
-                    Some((beside, self.vision.embed(image, &beside)?))
+                    Some((enrols, beside, self.vision.embed(image, &beside)?))
                 }
-                Way::Turned(_) | Way::Covered(_) => self.face(image)?.map(|(_, marks, own)| (marks, own)),
+                Way::Turned(_) | Way::Covered(_) => self.face(image)?,
             };
-            let Some((marks, template)) = found else { continue };
+            let Some((enrols, marks, template)) = found else { continue };
             let look = self.vision.second_look(image, &marks)?;
-            enrolled.push(Enrolled { way, look, matches: admits(own.score(&template)?) });
+            let matches = admits(own.score(&template)?);
+            enrolled.push(Enrolled { way, look, enrols, matches });
         }
         Ok(enrolled)
     }
@@ -182,9 +195,9 @@ fn limits(clean: &[Enrolled], photos: usize) -> String {
     let mut off: Vec<f32> = clean.iter().filter_map(|face| face.look.off).collect();
     off.sort_by(f32::total_cmp);
     let at = |share| quantile(&off, share);
-    let frontal = clean.iter().filter(|face| face.look.frontal.is_some()).count();
+    let frontal = clean.iter().filter(|face| face.look.is_frontal()).count();
     format!(
-        "# Second looks\n\nTo choose on: {photos} photos, {} pass the gate of enrolment. Landmarks are found again in {}, \
+        "# Second looks\n\nTo choose on: {photos} photos, {} pass the gate of recognition. Landmarks are found again in {}, \
          off by 50 % {:.3}, 95 % {:.3}, 99 % {:.3}, 99.5 % {:.3}, most {:.3} eye distances; SeetaFace finds {frontal}.\n\n",
         clean.len(),
         off.len(),
@@ -204,9 +217,10 @@ fn table(faces: &[Enrolled], photos: usize) -> String {
          |---|---|---|---|---|---|---|---|\n"
     );
     for (way, (name, _)) in WAYS.iter().enumerate() {
-        let of: Vec<&Enrolled> = faces.iter().filter(|face| face.way == way).collect();
+        let of: Vec<&Enrolled> = faces.iter().filter(|face| face.way == way && face.enrols).collect();
         let refused = |faces: &[&Enrolled], by: fn(&SecondLook) -> bool| {
-            Share::of(faces.iter().filter(|face| by(&face.look)).count(), faces.len()).percent()
+            let hits = faces.iter().filter(|face| by(&face.look)).count();
+            if faces.is_empty() { "-".to_owned() } else { Share::of(hits, faces.len()).percent() }
         };
         let (wrong, right): (Vec<_>, Vec<_>) = of.iter().partition(|face| !face.matches);
         let _ = writeln!(
@@ -214,7 +228,7 @@ fn table(faces: &[Enrolled], photos: usize) -> String {
             "| {name} | {} | {} | {} | {} | {} | {} | {} |",
             of.len(),
             refused(&of, |look| !look.meets_landmarks()),
-            refused(&of, |look| look.frontal.is_none()),
+            refused(&of, |look| !look.is_frontal()),
             refused(&of, either),
             wrong.len(),
             refused(&wrong, either),
@@ -224,8 +238,25 @@ fn table(faces: &[Enrolled], photos: usize) -> String {
     out
 }
 
+/// The numbers of each face.
+fn rows(clean: &[Enrolled], spoilt: &[Enrolled]) -> String {
+    let mut out = "list\tphoto\tenrols\tmatches\toff\tfrontal\ton_its_head\ttilted\n".to_owned();
+    for (list, faces) in [("choose", clean), ("report", spoilt)] {
+        for Enrolled { way, look, enrols, matches } in faces {
+            let [off, frontal, head, tilted] =
+                [look.off, look.frontal, look.on_its_head, look.tilted].map(|v| v.unwrap_or(-1.0));
+            let name = WAYS[*way].0;
+            let _ = writeln!(
+                out,
+                "{list}\t{name}\t{enrols}\t{matches}\t{off:.4}\t{frontal:.6}\t{head:.6}\t{tilted:.6}"
+            );
+        }
+    }
+    out
+}
+
 fn either(look: &SecondLook) -> bool {
-    !look.meets_landmarks() || look.frontal.is_none()
+    !look.meets_landmarks() || !look.is_frontal()
 }
 
 #[cfg(test)]
