@@ -12,7 +12,7 @@ use arcdoor::home::lock::HomeLock;
 use arcdoor::request::{Begun, Secrets, begin};
 use arcdoor::{Device, Error, Home, Options, Outcome};
 use arcdoor_api::{Access, Request, Response};
-use arcdoor_frame::{ImageLimits, Resizer, RgbImage, read_image, write_png};
+use arcdoor_frame::{ImageLimits, Orientation, Resizer, RgbImage, Turn, read_image, write_png};
 
 /// The pack's folder and the demo's photos.
 pub struct Real {
@@ -44,6 +44,22 @@ impl Real {
     #[must_use]
     pub fn photo(&self, name: &str) -> PathBuf {
         self.photos.join(name)
+    }
+
+    /// Five frames of one man that an enrolment takes as different views.
+    #[must_use]
+    pub fn views(&self) -> [RgbImage; 5] {
+        let other = |name| {
+            let mut frame = self.frame(name, 0);
+            Orientation { mirror: true, turn: Turn::None }.apply(&mut frame, &mut RgbImage::new());
+            // Light from one side.
+            for row in frame.data_mut().chunks_exact_mut(320 * 3) {
+                row[..160 * 3].iter_mut().for_each(|value| *value = (u16::from(*value) * 2 / 5) as u8);
+            }
+            frame
+        };
+        let [one, two, three] = ["obama.jpg", "obama2.jpg", "obama3.jpg"];
+        [self.frame(one, 0), self.frame(two, 0), self.frame(three, 0), other(one), other(three)]
     }
 
     /// A part of a photo around its subject's head, as a 320 x 320 frame; `dx` moves the view, in pixels of

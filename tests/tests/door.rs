@@ -152,7 +152,9 @@ fn who_is_enrolled_and_revoked_while_the_loop_runs_is_known_and_refused_at_the_n
     let Some(real) = Real::find() else { return };
     let folder = tempfile::tempdir().unwrap();
     let frames = folder.path().join("frames");
-    write_frames(&frames, &(0..24).map(|i| real.frame("obama2.jpg", i % 6 * 3)).collect::<Vec<_>>());
+    let mut shown: Vec<_> = (0..24).map(|i| real.frame("obama2.jpg", i % 6 * 3)).collect();
+    shown.splice(14..19, real.views());
+    write_frames(&frames, &shown);
     let mut device = device(&folder.path().join("home"), &real.pack);
     let (door, queue) = Queue::new();
     let (photo, mut told) = (real.photo("obama.jpg"), Vec::new());
@@ -209,7 +211,8 @@ fn whoever_waits_for_frames_is_answered_when_the_loop_ends() {
     for (length, templates) in [(6, 5), (4, 3)] {
         let folder = tempfile::tempdir().unwrap();
         let frames = folder.path().join("frames");
-        write_frames(&frames, &(0..length).map(|i| real.frame("obama2.jpg", i * 3)).collect::<Vec<_>>());
+        let shown = [&[real.frame("obama2.jpg", 3)][..], &real.views()].concat();
+        write_frames(&frames, &shown[..length]);
         let mut device = device(&folder.path().join("home"), &real.pack);
         let (door, queue) = Queue::new();
         let mut told = Vec::new();
@@ -360,6 +363,21 @@ fn a_recorded_visit_replays_exactly_and_shows_what_another_threshold_would_do() 
     let is_granted =
         |outcome: arcdoor_pipeline::Outcome| matches!(outcome.decision, Decision::Granted { .. });
     assert!(is_granted(recorded) && !is_granted(decided));
+}
+
+#[test]
+fn whoever_holds_still_is_enrolled_with_one_view_and_told_what_is_missing() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let frames = folder.path().join("frames");
+    write_frames(&frames, &(0..4).map(|_| real.frame("obama2.jpg", 0)).collect::<Vec<_>>());
+    let mut device = device(&folder.path().join("home"), &real.pack);
+    let request = Request::Enrol { name: barack(), from: Feed::Replay(frames), duplicate: false };
+    let (outcome, answers) = done(&mut device, &request);
+    assert_eq!((outcome, &answers[0]["templates"]), (Outcome::Done, &1.into()), "{answers:?}");
+    let advice: Vec<_> = answers[0]["advice"].as_array().unwrap().iter().collect();
+    assert!(advice.iter().any(|advice| advice["advice"] == "few_views" && advice["of"] == 5), "{advice:?}");
+    assert!(advice.iter().any(|advice| advice["advice"] == "not_turned"), "{advice:?}");
 }
 
 #[test]

@@ -135,6 +135,8 @@ fn the_same_photo_again_is_no_further_view_and_is_named() {
     let reasons: Vec<_> = lines[0]["views"].as_array().unwrap().iter().map(|view| &view["reason"]).collect();
     let same = Value::from("same_photo");
     assert_eq!(reasons, [&Value::Null, &same, &same, &Value::Null]);
+    let again = ["enrol", "Barack", "--replace", "--image", &other, &desk.photo("32bit.png")];
+    assert_eq!(desk.call(&again).1[0]["templates"], 1, "smaller, and of another format");
     // On his head, the same photo is the same.
     let on_its_head = desk.turned("obama.jpg", 180);
     let (_, lines) = desk.call(&["enrol", "Barack", "--replace", "--image", &photo, &on_its_head]);

@@ -65,12 +65,12 @@ pub struct GoodView {
 /// One view of a person, or why there is none.
 pub type View = Result<GoodView, RetryReason>;
 
-/// How often a face is looked at before it is compared.
+/// How often a face is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Looks {
-    /// Once: the next frame is the second look.
+    /// Once: what is compared with the gallery is forgotten again.
     One,
-    /// Twice, where one image decides by itself: see [`Vision::confirms`].
+    /// Twice, where a template is kept for years: see [`Vision::second_look`].
     Two,
 }
 
@@ -151,8 +151,7 @@ impl Recognizer {
         rules: &Rules,
         now: Millis,
     ) -> Result<Step, PipelineError> {
-        let (step, state) =
-            self.decide(&self.state.clone(), frame, Looks::One, gallery, question, rules, now)?;
+        let (step, state) = self.decide(&self.state.clone(), frame, gallery, question, rules, now)?;
         self.state = state;
         Ok(step)
     }
@@ -168,15 +167,13 @@ impl Recognizer {
         question: Question,
         rules: &Rules,
     ) -> Result<Step, PipelineError> {
-        Ok(self.decide(&State::default(), image, Looks::Two, gallery, question, rules, Millis(0))?.0)
+        Ok(self.decide(&State::default(), image, gallery, question, rules, Millis(0))?.0)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what `step` and `still` are given, and how they differ")]
     fn decide(
         &mut self,
         state: &State,
         frame: RgbView<'_>,
-        looks: Looks,
         gallery: &Gallery,
         question: Question,
         rules: &Rules,
@@ -185,7 +182,7 @@ impl Recognizer {
         self.probe = None;
         rules.thresholds.check(self.model_id())?;
         let Observed { faces, chosen, assessment, face } =
-            self.observe(frame, &QualityGate::recognise(), self.choice, looks)?;
+            self.observe(frame, &QualityGate::recognise(), self.choice, Looks::One)?;
         let (mut comparison, mut times) = (Comparison::default(), *self.vision.times());
         let start = Instant::now();
         let qualities = self.qualities(frame, &faces, chosen.zip(assessment.map(|found| found.quality)));
@@ -277,18 +274,17 @@ impl Recognizer {
         let before = self.vision.assess(frame, &face);
         let (assessment, face) = match (gate.check(&before), face.landmarks) {
             (Err(reason), _) => (before, Found::Unclear(face.rect, reason)),
-            (Ok(()), Some(landmarks))
-                if looks == Looks::Two && !self.vision.confirms(frame, &landmarks)? =>
-            {
-                (before, Found::Unclear(face.rect, RetryReason::HoldUpright))
-            }
             // A face without landmarks has no pose, and the gate wants one; this is for the compiler alone.
             (Ok(()), None) => (before, Found::Unclear(face.rect, RetryReason::TurnToCamera)),
             (Ok(()), Some(landmarks)) => {
                 let template = self.vision.embed(frame, &landmarks)?;
                 let assessment = before.with(self.vision.recognised());
                 // Whoever is not recognisable is compared with nobody: no score, and no candidate.
-                match gate.check(&assessment) {
+                let checked = match (gate.check(&assessment), looks) {
+                    (Ok(()), Looks::Two) => self.vision.second_look(frame, &landmarks)?.check(),
+                    (checked, _) => checked,
+                };
+                match checked {
                     Ok(()) => (assessment, Found::Face(face.rect, template)),
                     Err(reason) => (assessment, Found::Unclear(face.rect, reason)),
                 }

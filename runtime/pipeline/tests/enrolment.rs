@@ -105,7 +105,7 @@ fn views_of_one_person_are_taken_and_another_person_is_not() {
     assert_eq!(finish(NEW, &[10.0], 1.0, &gallery(&[])).unwrap().consistency, None, "of one view");
 }
 
-/// Views that score 0.95 are 18.2 degrees apart, photos that score 0.98 are 11.5.
+/// Views that score 0.93 are 21.6 degrees apart, photos that score 0.95 are 18.2.
 #[test]
 fn the_same_view_again_is_no_further_one_and_whoever_holds_still_is_enrolled_all_the_same() {
     let (camera, photos) = (Plan::camera(NEW), Plan::photos(NEW, 5));
@@ -115,12 +115,12 @@ fn the_same_view_again_is_no_further_one_and_whoever_holds_still_is_enrolled_all
         assert_eq!(take(0.0), TAKEN, "the first view always counts");
         assert_eq!([take(0.0), take(near)], [EnrolmentStep::NotTaken(reason); 2]);
         assert_eq!([take(apart), take(-apart)], [TAKEN; 2]);
-        assert_eq!(take(apart - near), EnrolmentStep::NotTaken(reason), "as the second, not as the last");
+        assert_eq!(take(apart - near), EnrolmentStep::NotTaken(reason), "as the first, not as the last");
         let finished = enrolment.finish(&gallery(&[])).unwrap().unwrap();
         assert_eq!(finished.templates.len(), 3, "fewer than it wanted, and enrolled");
     };
-    same(camera, RetryReason::SameView, 17.0, 20.0);
-    same(photos, RetryReason::SamePhoto, 11.0, 12.0);
+    same(camera, RetryReason::SameView, 21.0, 22.0);
+    same(photos, RetryReason::SamePhoto, 18.0, 19.0);
     let mut enrolment = Enrolment::new(camera, thresholds(1.0)).unwrap();
     enrolment.take(view(0.0), Millis(0)).unwrap();
     let stranger = enrolment.take(view(90.0), Millis(0)).unwrap();
@@ -215,9 +215,9 @@ fn without_a_view_there_is_nothing_to_enrol_and_the_last_reason_says_why() {
 #[test]
 fn who_is_enrolled_already_is_a_duplicate_unless_that_is_allowed() {
     let gallery = gallery(&[&[0.0, 20.0], &[90.0]]);
-    let refused = finish(NEW, &[50.0, 35.0], 0.9, &gallery).unwrap_err();
-    assert_eq!(refused, EnrolmentRefused::Duplicate(id(&gallery, 0)), "the second view, 15 degrees away");
-    let allowed = finish(Purpose::New { allow_duplicate: true }, &[50.0, 35.0], 0.9, &gallery).unwrap();
+    let refused = finish(NEW, &[50.0, 30.0], 0.9, &gallery).unwrap_err();
+    assert_eq!(refused, EnrolmentRefused::Duplicate(id(&gallery, 0)), "the second view, 10 degrees away");
+    let allowed = finish(Purpose::New { allow_duplicate: true }, &[50.0, 30.0], 0.9, &gallery).unwrap();
     assert_eq!(allowed.nearest.map(|nearest| nearest.subject), Some(id(&gallery, 0)));
     assert!(finish(NEW, &[55.0], 0.9, &gallery).is_ok(), "35 degrees from both are too far");
 }
@@ -284,7 +284,7 @@ proptest! {
         let nearest = others.map(|(index, held)| (best(&views, held), index)).max_by(|a, b| a.0.total_cmp(&b.0));
         let to_own = best(&views, &enrolled[own]);
         // Others are repetitions: the test above is about them.
-        let apart = |(a, b): (usize, usize)| cosine(views[a], views[b]) < 0.98 - NEAR;
+        let apart = |(a, b): (usize, usize)| cosine(views[a], views[b]) < 0.95 - NEAR;
         prop_assume!((0..views.len()).flat_map(|a| (0..a).map(move |b| (a, b))).all(apart));
         prop_assume!((to_own - 0.5).abs() > NEAR && nearest.is_none_or(|(score, _)| (score - duplicate).abs() > NEAR));
 

@@ -50,7 +50,7 @@ pub use graphs::{check_pack_graphs, graph_file};
 pub use preprocess::Channels;
 pub use quality::{Assessment, QualityGate, assess};
 pub use recognisability::Recognised;
-pub use second_look::{SecondLook, SecondLooker};
+pub use second_look::{Frontal, SecondLook, SecondLooker};
 pub use seetaface::SeetaFace;
 pub use vision::Vision;
 pub use yunet::{SMALLEST_FACE_NET_PX, YuNet, YuNetLandmarker};

@@ -103,15 +103,6 @@ impl Vision {
         self.second.look(&mut *self.landmarker, frame, landmarks)
     }
 
-    /// Whether a second look finds the face upright where these landmarks say: for images that decide by themselves,
-    /// since it takes as long as the detection of a frame.
-    ///
-    /// # Errors
-    /// When the landmarks coincide, or a network fails.
-    pub fn confirms(&mut self, frame: RgbView<'_>, landmarks: &Landmarks5) -> Result<bool, VisionError> {
-        self.second.confirms(&mut *self.landmarker, frame, landmarks)
-    }
-
     /// The template of the face with these landmarks.
     ///
     /// # Errors

@@ -6,10 +6,12 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use arcdoor_calib::Share;
-use arcdoor_core::{Face, Faces, Fmr, Landmarks5, Template};
+use arcdoor_core::{Face, Faces, Fmr, Landmarks5, RetryReason, Template};
 use arcdoor_frame::{ImageLimits, RgbImage, RgbView, read_image};
 use arcdoor_models::Pack;
-use arcdoor_vision::{DetectSettings, DetectorKind, QualityGate, RunOptions, SecondLook, Vision, assess};
+use arcdoor_vision::{
+    DetectSettings, DetectorKind, Frontal, QualityGate, RunOptions, SecondLook, Vision, assess,
+};
 
 use crate::alter::{Cover, covered, misplaced, moved};
 use crate::eval::set::lfw;
@@ -182,7 +184,7 @@ fn limits(clean: &[Enrolled], photos: usize) -> String {
     let mut off: Vec<f32> = clean.iter().filter_map(|face| face.look.off).collect();
     off.sort_by(f32::total_cmp);
     let at = |share| quantile(&off, share);
-    let frontal = clean.iter().filter(|face| face.look.frontal.is_some()).count();
+    let frontal = clean.iter().filter(|face| face.look.frontal != Frontal::NotSeen).count();
     format!(
         "# Second looks\n\nTo choose on: {photos} photos, {} pass the gate of enrolment. Landmarks are found again in {}, \
          off by 50 % {:.3}, 95 % {:.3}, 99 % {:.3}, 99.5 % {:.3}, most {:.3} eye distances; SeetaFace finds {frontal}.\n\n",
@@ -205,16 +207,17 @@ fn table(faces: &[Enrolled], photos: usize) -> String {
     );
     for (way, (name, _)) in WAYS.iter().enumerate() {
         let of: Vec<&Enrolled> = faces.iter().filter(|face| face.way == way).collect();
-        let refused = |faces: &[&Enrolled], by: fn(&SecondLook) -> bool| {
-            Share::of(faces.iter().filter(|face| by(&face.look)).count(), faces.len()).percent()
+        let refused = |faces: &[&Enrolled], by: fn(&SecondLook) -> bool| match faces.len() {
+            0 => "none".to_owned(),
+            count => Share::of(faces.iter().filter(|face| by(&face.look)).count(), count).percent(),
         };
         let (wrong, right): (Vec<_>, Vec<_>) = of.iter().partition(|face| !face.matches);
         let _ = writeln!(
             out,
             "| {name} | {} | {} | {} | {} | {} | {} | {} |",
             of.len(),
-            refused(&of, |look| !look.meets_landmarks()),
-            refused(&of, |look| look.frontal.is_none()),
+            refused(&of, |look| look.check() == Err(RetryReason::HoldUpright)),
+            refused(&of, |look| look.frontal == Frontal::NotSeen),
             refused(&of, either),
             wrong.len(),
             refused(&wrong, either),
@@ -225,7 +228,7 @@ fn table(faces: &[Enrolled], photos: usize) -> String {
 }
 
 fn either(look: &SecondLook) -> bool {
-    !look.meets_landmarks() || look.frontal.is_none()
+    look.check().is_err()
 }
 
 #[cfg(test)]
