@@ -49,17 +49,17 @@ impl Real {
     /// Five frames of one man that an enrolment takes as different views.
     #[must_use]
     pub fn views(&self) -> [RgbImage; 5] {
-        let other = |name| {
+        // Mirrored or not, with the light from one side.
+        let lit = |name, mirror, tenths| {
             let mut frame = self.frame(name, 0);
-            Orientation { mirror: true, turn: Turn::None }.apply(&mut frame, &mut RgbImage::new());
-            // Light from one side.
+            Orientation { mirror, turn: Turn::None }.apply(&mut frame, &mut RgbImage::new());
             for row in frame.data_mut().chunks_exact_mut(320 * 3) {
-                row[..160 * 3].iter_mut().for_each(|value| *value = (u16::from(*value) * 2 / 5) as u8);
+                row[..160 * 3].iter_mut().for_each(|value| *value = (u16::from(*value) * tenths / 10) as u8);
             }
             frame
         };
-        let [one, two, three] = ["obama.jpg", "obama2.jpg", "obama3.jpg"];
-        [self.frame(one, 0), self.frame(two, 0), self.frame(three, 0), other(one), other(three)]
+        let [one, two] = ["obama.jpg", "obama2.jpg"];
+        [lit(one, false, 10), lit(two, false, 10), lit(one, true, 4), lit(two, false, 4), lit(two, true, 5)]
     }
 
     /// A part of a photo around its subject's head, as a 320 x 320 frame; `dx` moves the view, in pixels of
