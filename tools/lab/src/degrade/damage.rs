@@ -24,6 +24,8 @@ pub(crate) enum Damage {
     Shear(f32),
     /// Bent in waves of so many pixels.
     Wave(f32),
+    /// The middle is drawn larger by so much (0.5: twice as large), or smaller where that is negative, as by a lens.
+    Bulge(f32),
     /// A mask of this colour, its edge higher by so many pixels.
     Mask(Rgb, f32),
     /// Sunglasses of this colour, their lenses so many pixels high and wide from the middle.
@@ -77,6 +79,11 @@ impl Damage {
             Self::Stretch(wide, high) => place::about_middle(crop, |x, y| [x / wide, y / high]),
             Self::Shear(by) => place::about_middle(crop, |x, y| [x - by * y, y]),
             Self::Wave(by) => place::map(crop, |x, y| [x + by * (y / 9.0).sin(), y + by * (x / 9.0).sin()]),
+            Self::Bulge(by) => place::about_middle(crop, |x, y| {
+                let far = (x * x + y * y) / (56.0 * 56.0);
+                let share = 1.0 - by * (-3.0 * far).exp();
+                [share * x, share * y]
+            }),
             Self::Mask(colour, rise) => cover::mask(crop, colour, rise),
             Self::Glasses(colour, wide, high) => cover::glasses(crop, colour, wide, high),
             Self::MaskAndGlasses(mask, glasses) => {
@@ -121,7 +128,8 @@ impl Damage {
             Self::Turn(_) => Family::Turn,
             Self::Shift(..) => Family::Shift,
             Self::Scale(_) => Family::Scale,
-            Self::Stretch(..) | Self::Shear(_) | Self::Wave(_) => Family::Stretch,
+            Self::Stretch(..) | Self::Shear(_) => Family::Stretch,
+            Self::Wave(_) | Self::Bulge(_) => Family::Bend,
             Self::Mask(..) => Family::Mask,
             Self::Glasses(..) | Self::MaskAndGlasses(..) => Family::Glasses,
             Self::Hood(..) | Self::Cap(..) => Family::Hood,

@@ -17,6 +17,8 @@ pub(crate) fn draw(family: Family, random: &mut Random) -> Damage {
         Family::Scale if is_first(random) => Damage::Scale(between(random, 0.45, 0.8)),
         Family::Scale => Damage::Scale(between(random, 1.25, 2.2)),
         Family::Stretch => stretch(random),
+        Family::Bend if is_first(random) => Damage::Wave(sign(random) * between(random, 3.0, 7.0)),
+        Family::Bend => Damage::Bulge(sign(random) * between(random, 0.25, 0.6)),
         Family::Mask => Damage::Mask(colour(random), between(random, -6.0, 8.0)),
         Family::Glasses if random.signed() < -0.5 => Damage::MaskAndGlasses(colour(random), dark(random)),
         Family::Glasses => {
@@ -44,7 +46,6 @@ fn stretch(random: &mut Random) -> Damage {
             Damage::Stretch(1.0, narrow),
             Damage::Stretch(1.0, wide),
             Damage::Shear(shear),
-            Damage::Wave(5.0 * narrow),
         ],
     )
 }

@@ -11,8 +11,10 @@ pub(crate) enum Family {
     Shift,
     /// Landmarks too near to, or too far from, each other.
     Scale,
-    /// Squeezed, sheared or bent: no similarity brings the face upright.
+    /// Squeezed or sheared: no similarity brings the face upright.
     Stretch,
+    /// Bent, as by a lens or on paper that is not flat.
+    Bend,
     /// A mask over mouth and nose.
     Mask,
     /// Sunglasses, with or without a mask.
@@ -32,11 +34,12 @@ pub(crate) enum Family {
 }
 
 impl Family {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Turn,
         Self::Shift,
         Self::Scale,
         Self::Stretch,
+        Self::Bend,
         Self::Mask,
         Self::Glasses,
         Self::Hood,
@@ -53,6 +56,7 @@ impl Family {
             Self::Shift => "shift",
             Self::Scale => "scale",
             Self::Stretch => "stretch",
+            Self::Bend => "bend",
             Self::Mask => "mask",
             Self::Glasses => "glasses",
             Self::Hood => "hood",
@@ -71,7 +75,7 @@ impl Family {
             Self::Mask | Self::Glasses | Self::Hood | Self::Cover => RetryReason::Covered,
             Self::Blur => RetryReason::HoldStill,
             Self::Small => RetryReason::TooFar,
-            Self::Stretch | Self::Light | Self::Grain => RetryReason::NotClear,
+            Self::Stretch | Self::Bend | Self::Light | Self::Grain => RetryReason::NotClear,
         }
     }
 }

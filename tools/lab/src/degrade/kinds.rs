@@ -3,7 +3,7 @@
 use super::damage::Damage;
 
 /// Name and damage of each kind; the undamaged face first.
-pub(crate) const KINDS: [(&str, Damage); 50] = [
+pub(crate) const KINDS: [(&str, Damage); 52] = [
     ("clean", Damage::None),
     ("upside down", Damage::Turn(180.0)),
     ("turned 135 degrees", Damage::Turn(135.0)),
@@ -24,6 +24,8 @@ pub(crate) const KINDS: [(&str, Damage); 50] = [
     ("lower, 0.7", Damage::Stretch(1.0, 0.7)),
     ("sheared 0.3", Damage::Shear(0.3)),
     ("in waves of 5 px", Damage::Wave(5.0)),
+    ("as by a fisheye", Damage::Bulge(0.45)),
+    ("hollow", Damage::Bulge(-0.4)),
     ("mask, light", Damage::Mask([215, 220, 220], 0.0)),
     ("mask, dark", Damage::Mask([30, 30, 30], 0.0)),
     ("mask, blue", Damage::Mask([90, 160, 200], 4.0)),

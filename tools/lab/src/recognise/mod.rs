@@ -45,7 +45,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     choose: Option<PathBuf>,
     /// Damaged faces of each person, over all families in turn
-    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(12..=1000))]
+    #[arg(long, default_value_t = 26, value_parser = clap::value_parser!(u16).range(13..=1000))]
     damaged: u16,
     /// What the photos are, for the table [default: the folder]
     #[arg(long, value_name = "TEXT")]
