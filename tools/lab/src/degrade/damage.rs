@@ -129,6 +129,7 @@ impl Damage {
             Self::Shift(..) => Family::Shift,
             Self::Scale(_) => Family::Scale,
             Self::Stretch(..) | Self::Shear(_) => Family::Stretch,
+            Self::Bulge(by) if by < 0.0 => Family::Hollow,
             Self::Wave(_) | Self::Bulge(_) => Family::Bend,
             Self::Mask(..) => Family::Mask,
             Self::Glasses(..) | Self::MaskAndGlasses(..) => Family::Glasses,

@@ -18,7 +18,8 @@ pub(crate) fn draw(family: Family, random: &mut Random) -> Damage {
         Family::Scale => Damage::Scale(between(random, 1.25, 2.2)),
         Family::Stretch => stretch(random),
         Family::Bend if is_first(random) => Damage::Wave(sign(random) * between(random, 3.0, 7.0)),
-        Family::Bend => Damage::Bulge(sign(random) * between(random, 0.25, 0.6)),
+        Family::Bend => Damage::Bulge(between(random, 0.25, 0.6)),
+        Family::Hollow => Damage::Bulge(-between(random, 0.2, 0.6)),
         Family::Mask => Damage::Mask(colour(random), between(random, -6.0, 8.0)),
         Family::Glasses if random.signed() < -0.5 => Damage::MaskAndGlasses(colour(random), dark(random)),
         Family::Glasses => {

@@ -15,6 +15,8 @@ pub(crate) enum Family {
     Stretch,
     /// Bent, as by a lens or on paper that is not flat.
     Bend,
+    /// Bent the other way: the middle is drawn smaller.
+    Hollow,
     /// A mask over mouth and nose.
     Mask,
     /// Sunglasses, with or without a mask.
@@ -34,12 +36,13 @@ pub(crate) enum Family {
 }
 
 impl Family {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Turn,
         Self::Shift,
         Self::Scale,
         Self::Stretch,
         Self::Bend,
+        Self::Hollow,
         Self::Mask,
         Self::Glasses,
         Self::Hood,
@@ -57,6 +60,7 @@ impl Family {
             Self::Scale => "scale",
             Self::Stretch => "stretch",
             Self::Bend => "bend",
+            Self::Hollow => "hollow",
             Self::Mask => "mask",
             Self::Glasses => "glasses",
             Self::Hood => "hood",
@@ -75,7 +79,7 @@ impl Family {
             Self::Mask | Self::Glasses | Self::Hood | Self::Cover => RetryReason::Covered,
             Self::Blur => RetryReason::HoldStill,
             Self::Small => RetryReason::TooFar,
-            Self::Stretch | Self::Bend | Self::Light | Self::Grain => RetryReason::NotClear,
+            Self::Stretch | Self::Bend | Self::Hollow | Self::Light | Self::Grain => RetryReason::NotClear,
         }
     }
 }

@@ -216,6 +216,7 @@ fn passes(judged: &Judged, table: &RecognisabilityTable, family: Option<Family>)
 fn without(table: &RecognisabilityTable, family: Family) -> RecognisabilityTable {
     let is_kin = |name: &str| match family {
         Family::Mask | Family::Glasses => name == Family::Mask.name() || name == Family::Glasses.name(),
+        Family::Bend | Family::Hollow => name == Family::Bend.name() || name == Family::Hollow.name(),
         other => name == other.name(),
     };
     let heads = table.heads.iter().filter(|head| !is_kin(&head.name)).cloned().collect();

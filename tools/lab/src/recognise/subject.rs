@@ -36,10 +36,10 @@ impl Subject {
         match self {
             Self::Family(Family::Turn | Family::Grain | Family::Light) => 0.2,
             Self::Family(Family::Mask | Family::Small | Family::Cover | Family::Blur) | Self::Length => 0.5,
-            Self::Family(Family::Shift) => 0.9,
-            Self::Family(Family::Scale | Family::Bend) => 1.4,
-            Self::Family(Family::Stretch | Family::Hood) => 1.8,
-            Self::Family(Family::Glasses) => 3.2,
+            Self::Family(Family::Shift) => 1.1,
+            Self::Family(Family::Scale | Family::Bend | Family::Hollow) => 1.4,
+            Self::Family(Family::Stretch | Family::Hood) => 2.0,
+            Self::Family(Family::Glasses) => 4.0,
         }
     }
 }
