@@ -19,8 +19,9 @@ const MARGIN: f32 = TEMPLATE_SIDE as f32 / 2.0;
 /// Where an upright face lies in the square, as YuNet draws its box: the mean of LFW's.
 const FACE: Rect = Rect::new(74.0, 64.0, 76.0, 98.0);
 /// Farthest that the landmarks may lie from where they were said to be, on average, in eye distances: 99.5 % of the faces of
-/// LFW's View 1, DevTrain, that a gate takes lie within 0.149 (`arcdoor-lab eval second-looks`).
-const MOST_OFF: f32 = 0.15;
+/// LFW's View 1, DevTrain, that the gate of enrolment takes lie within 0.132, and none beyond 0.15 (`arcdoor-lab eval
+/// second-looks`).
+const MOST_OFF: f32 = 0.18;
 /// What SeetaFace looks for in the square: a face of half the template's side or more.
 const FRONTAL: DetectSettings = DetectSettings { min_face_px: 56, region: None, min_score: 0.7 };
 /// Least overlap (intersection over union) of a face that SeetaFace finds with where one should be.
