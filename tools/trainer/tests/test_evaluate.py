@@ -79,7 +79,7 @@ def pictures(count):
 def test_bin_files_of_every_protocol_in_use(protocol):
     content = pickle.dumps((pictures(4), [True, False]), protocol=protocol)
     assert bin_file.parse(content) == (pictures(4), [True, False])
-    # The same picture twice is kept once, and referred to.
+    # The same image twice is kept once, and referred to.
     shared = pictures(1)[0]
     assert bin_file.parse(pickle.dumps(([shared, shared], [True]), protocol=protocol)) == ([shared] * 2, [True])
 

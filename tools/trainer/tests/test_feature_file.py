@@ -46,7 +46,7 @@ def test_broken_tables(tmp_path):
 def test_crops(tmp_path):
     names = crops.save(tmp_path / "b", crops.random(3))
     crops.save(tmp_path / "a", crops.random(2))
-    (tmp_path / "a" / "00000.png").write_bytes(b"no picture")
+    (tmp_path / "a" / "00000.png").write_bytes(b"no image")
     Image.new("RGB", (100, 112)).save(tmp_path / "a" / "00001.png")
     faces = crops.Crops(tmp_path)
     assert faces.names == ["a/00000.png", "a/00001.png", *(f"b/{name}" for name in names)]

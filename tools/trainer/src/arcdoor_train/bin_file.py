@@ -1,4 +1,4 @@
-"""insightface's verification sets (``lfw.bin``, ...): a pickle of (encoded pictures, same-person flags), two pictures
+"""insightface's verification sets (``lfw.bin``, ...): a pickle of (encoded images, same-person flags), two images
 a pair. The pickle is parsed, never executed: a handful of opcodes build bytes, booleans, lists and tuples, and any
 other opcode refuses the file."""
 
@@ -21,7 +21,7 @@ _MARK = object()
 
 
 def read(path: str | Path) -> tuple[list[bytes], list[bool]]:
-    """The encoded pictures and, for each two of them, whether they show one person. Raises ``DataError``."""
+    """The encoded images and, for each two of them, whether they show one person. Raises ``DataError``."""
     path = Path(path)
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -42,9 +42,9 @@ def parse(content: bytes, name: str = "the file") -> tuple[list[bytes], list[boo
         raise DataError(f"{name} is no insightface .bin: not a pair of lists")
     pictures, same = value
     if len(pictures) != 2 * len(same) or not same or len(pictures) > MAX_PICTURES:
-        raise DataError(f"{name}: {len(pictures)} pictures for {len(same)} pairs")
+        raise DataError(f"{name}: {len(pictures)} images for {len(same)} pairs")
     if not all(isinstance(picture, bytes) for picture in pictures):
-        raise DataError(f"{name}: a picture that is no string of bytes")
+        raise DataError(f"{name}: an image that is no string of bytes")
     if not all(isinstance(flag, bool) or (isinstance(flag, int) and flag in (0, 1)) for flag in same):
         raise DataError(f"{name}: a flag that is neither true nor false")
     return pictures, [bool(flag) for flag in same]

@@ -61,7 +61,7 @@ class Set:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A set of face-like pictures drawn by the trainer itself, for trying things out."""
+    """A set of face-like images drawn by the trainer itself, for trying things out."""
 
     identities: int = 0
     images: int = 0

@@ -17,7 +17,7 @@ ENDINGS = (".png", ".jpg", ".jpeg")
 
 
 class Crops:
-    """The pictures of a folder or a zip file, by name in bytewise order. Corrupt ones are met when they are read."""
+    """The images of a folder or a zip file, by name in bytewise order. Corrupt ones are met when they are read."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -36,13 +36,13 @@ class Crops:
             raise DataError(f"{path} is neither a folder nor a zip file: {error}") from error
         self.names = sorted((name for name in found if name.lower().endswith(ENDINGS)), key=os.fsencode)
         if not self.names:
-            raise DataError(f"no picture (PNG, JPEG) in {path}")
+            raise DataError(f"no image (PNG, JPEG) in {path}")
 
     def __len__(self) -> int:
         return len(self.names)
 
     def bytes(self, name: str) -> bytes:
-        """The encoded picture."""
+        """The encoded image."""
         if self._zip is not None:
             return self._zip.read(name)
         return (self.path / name).read_bytes()

@@ -164,7 +164,7 @@ def on_bin(embedder: Embedder, path: Path, flip: bool = False) -> dict[str, Any]
     parts = []
     for start in range(0, len(pictures), 64):
         part = pictures[start : start + 64]
-        decoded = [crops.decode(content, f"picture {start + n}") for n, content in enumerate(part)]
+        decoded = [crops.decode(content, f"image {start + n}") for n, content in enumerate(part)]
         inputs = crops.to_input(np.stack(decoded))
         found = embedder([inputs])
         parts.append(unit(found + embedder([np.ascontiguousarray(inputs[..., ::-1])])) if flip else found)

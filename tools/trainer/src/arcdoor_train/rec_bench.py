@@ -1,4 +1,4 @@
-"""``bench-rec``: what it costs to open a ``.rec`` of many images. It writes one of tiny pictures itself."""
+"""``bench-rec``: what it costs to open a ``.rec`` of many images. It writes one of tiny images itself."""
 
 import argparse
 import io
@@ -71,7 +71,7 @@ def read_images(path: Path) -> int:
 
 def add_parser(subparsers: Any) -> None:
     """``arcdoor-train bench-rec``."""
-    parser = subparsers.add_parser("bench-rec", help="time and memory of opening a .rec of many tiny pictures")
+    parser = subparsers.add_parser("bench-rec", help="time and memory of opening a .rec of many tiny images")
     parser.add_argument("--images", type=int, default=1_000_000)
     parser.add_argument("--identities", type=int, default=20_000)
     parser.add_argument("--folder", type=Path, help="where the set is written, and removed [default: a temporary one]")

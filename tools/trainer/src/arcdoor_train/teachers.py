@@ -35,7 +35,7 @@ class Teacher:
 
 
 def set_hash(faces: Dataset) -> str:
-    """Of all keys and all encoded pictures: two sets with one hash have one table of features."""
+    """Of all keys and all encoded images: two sets with one hash have one table of features."""
     digest = hashlib.sha256()
     for number, name in enumerate(faces.keys):
         try:

@@ -26,7 +26,7 @@ def read(path: Path, preprocess: crops.Preprocess) -> Chain:
     another kind of network, ``DataError`` for no network."""
     model = _only_pictures(onnx_file.load(path))
     if len(model.graph.input) != 1:
-        raise NotPlainError(f"{path} takes {len(model.graph.input)} inputs; a chain takes one picture")
+        raise NotPlainError(f"{path} takes {len(model.graph.input)} inputs; a chain takes one image")
     if preprocess.channel_order == "grey":
         raise NotPlainError(f"{path} takes one grey plane; a chain of ours takes colours")
     chain = _Reader(model, path, preprocess).chain().eval().requires_grad_(False)
@@ -117,7 +117,7 @@ class _Reader:
         self.values[node.output[0]] = found
 
     def _constant(self, node: onnx.NodeProto, inputs: list[np.ndarray]) -> None:
-        """What is known before any picture is computed once: int8 weights that are dequantised, say."""
+        """What is known before any image is computed once: int8 weights that are dequantised, say."""
         names = [name for name in node.input if name]
         entries = [
             helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)

@@ -1,4 +1,4 @@
-"""The tuning of a smaller network to its teacher, which answers live: on the same picture, augmented alike. A ``Tuner``
+"""The tuning of a smaller network to its teacher, which answers live: on the same image, augmented alike. A ``Tuner``
 is driven by ``train``'s own loop, so that progress, resuming, the run's folder and the export are the same."""
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""Pictures that look enough like faces to try the trainer with: an identity is a set of shapes and colours, an image
+"""Images that look enough like faces to try the trainer with: an identity is a set of shapes and colours, an image
 of it a pose, a light and noise. They teach nobody to recognise people."""
 
 import numpy as np
