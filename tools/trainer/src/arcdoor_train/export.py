@@ -148,7 +148,7 @@ def _origin(config: configuration.Config) -> str:
 def finish(
     run_dir: Path, model: nn.Module, config: configuration.Config, pictures: np.ndarray | None = None
 ) -> dict[str, Any]:
-    """The end of a run: exports ``model`` to ``run_dir/export``, checks it on the device's engine with ``images``
+    """The end of a run: exports ``model`` to ``run_dir/export``, checks it on the device's engine with ``pictures``
     (n, 112, 112, 3; noise where there are none), and writes ``export.json``. Raises ``TrainError`` where the export
     does not compute what was trained. Where arcdoor-lab is not built, ``device`` is None and a line says so."""
     section = section_of(config)

@@ -50,7 +50,7 @@ def verify(
     lab: Path | None = None,
     judge: Any = None,
 ) -> list[Row]:
-    """``files`` with the f32 form first; ``reference`` (n, d) are PyTorch's features of ``images``, by default the
+    """``files`` with the f32 form first; ``reference`` (n, d) are PyTorch's features of ``pictures``, by default the
     first file's. ``judge`` is called with a file and gives its evaluation."""
     inputs = crops.to_input(pictures)
     base = None if reference is None else unit(reference)
