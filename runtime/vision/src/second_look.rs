@@ -2,8 +2,8 @@
 //! landmarks where they are said to be?
 //!
 //! YuNet finds faces that lie on their side or stand on their head, and often gives them the landmarks of upright ones;
-//! so it does with faces that are half covered. Nothing in the quality of such a face shows it, and its template is
-//! nobody's.
+//! so it does with faces that are half covered. Of the parts of quality, recognisability alone shows it, and a pack need not
+//! have a measure of that; its template is nobody's.
 
 use crate::align::{Similarity, TEMPLATE_SIDE, sample_runs};
 use crate::detect::{DetectSettings, Detector, Landmarker};
@@ -16,7 +16,7 @@ use arcdoor_frame::{RgbImage, RgbView};
 const SIDE: u32 = 2 * TEMPLATE_SIDE;
 /// From the square's edge to the template's, in pixels.
 const MARGIN: f32 = TEMPLATE_SIDE as f32 / 2.0;
-/// Where an upright face lies in the square, as YuNet draws its box: the mean of LFW's.
+/// Where an upright face lies in the square, as YuNet draws its box: roughly, it only has to overlap.
 const FACE: Rect = Rect::new(74.0, 64.0, 76.0, 98.0);
 /// Farthest that the landmarks may lie from where they were said to be, on average, in eye distances: 99.5 % of the faces of
 /// LFW's View 1, DevTrain, that the gate of enrolment takes lie within 0.132, and none beyond 0.15 (`arcdoor-lab eval
@@ -46,20 +46,20 @@ impl SecondLook {
         if self.off.is_none_or(|off| off > MOST_OFF) {
             return Err(RetryReason::HoldUpright);
         }
-        // A face that lies, or stands on its head, has been refused for its embedding; SeetaFace knows no covered ones.
+        // Where the pack has a measure of recognisability, a face that lies or stands on its head was refused by it before.
         if self.frontal == Frontal::NotSeen { Err(RetryReason::Covered) } else { Ok(()) }
     }
 }
 
 /// What SeetaFace, which knows upright, frontal and uncovered faces alone, says of the face.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Frontal {
     /// It was not asked.
     NotAsked,
     /// It sees none there.
     NotSeen,
-    /// It sees one, with this score, 0..=1.
-    Seen(f32),
+    /// It sees one.
+    Seen,
 }
 
 /// Looks a second time. What that needs is loaded with the first look: most frames are looked at once.
@@ -99,9 +99,9 @@ impl SecondLooker {
         };
         let seetaface = self.seetaface.insert(seetaface);
         seetaface.detect(self.square.view(), &FRONTAL, &mut self.faces)?;
-        let there = self.faces.iter().filter(|face| face.rect.iou(&FACE) >= MIN_IOU);
-        let best = there.map(|face| face.score).reduce(f32::max);
-        Ok(SecondLook { off, frontal: best.map_or(Frontal::NotSeen, Frontal::Seen) })
+        let is_there = self.faces.iter().any(|face| face.rect.iou(&FACE) >= MIN_IOU);
+        let frontal = if is_there { Frontal::Seen } else { Frontal::NotSeen };
+        Ok(SecondLook { off, frontal })
     }
 
     /// Brings the face upright: its landmarks lie nearest where the template has them, in the middle of the square. Where they

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use arcdoor_core::{Face, Faces, Landmarks5, Rect, Template};
-use arcdoor_frame::{ImageLimits, RgbImage, decode, read_image};
+use arcdoor_frame::{ImageLimits, RgbImage, RgbView, decode, read_image};
 use arcdoor_models::Pack;
 use arcdoor_vision::align::{ARCFACE_112, Similarity, TEMPLATE_SIDE, warp};
-use arcdoor_vision::{Assessment, Channels, DetectSettings, DetectorKind, RunOptions, Vision};
+use arcdoor_vision::{Assessment, Channels, DetectSettings, DetectorKind, QualityGate, RunOptions, Vision};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::eval::set::scenes::SAME_FACE;
@@ -51,8 +51,7 @@ impl FaceFinder {
 
     /// Reads a photo and finds its faces, each with landmarks where they could be had.
     pub(crate) fn find(&mut self, path: &Path) -> Result<&[Face]> {
-        read_image(path, &ImageLimits::default(), &mut self.image)
-            .with_context(|| format!("cannot read {}", path.display()))?;
+        read_photo(path, &mut self.image)?;
         self.faces.clear();
         self.vision.detect(self.image.view(), &self.settings, &mut self.faces)?;
         Ok(&self.faces)
@@ -115,6 +114,22 @@ impl FaceFinder {
         Ok(Judged { template, embedding: self.vision.embedding().to_vec(), assessment })
     }
 
+    /// The face nearest the middle of an image, where enrolment's gate takes it but for recognisability: its landmarks and its
+    /// template.
+    pub(crate) fn enrolled(&mut self, image: RgbView<'_>) -> Result<Option<(Landmarks5, Template)>> {
+        self.vision.detect(image, &self.settings, &mut self.faces)?;
+        let faces = with_landmarks(&self.faces);
+        let Some(face) = nearest_centre(&faces, (image.width(), image.height())) else { return Ok(None) };
+        let passes = QualityGate::enrol().check(&self.vision.assess(image, face)).is_ok();
+        let Some(landmarks) = face.landmarks.filter(|_| passes) else { return Ok(None) };
+        Ok(Some((landmarks, self.vision.embed(image, &landmarks)?)))
+    }
+
+    /// The networks themselves.
+    pub(crate) const fn vision(&mut self) -> &mut Vision {
+        &mut self.vision
+    }
+
     /// The template of a sample; `None` where its face was not found, or without landmarks.
     pub(crate) fn template(&mut self, sample: &Sample) -> Result<Option<Template>> {
         match &sample.medium {
@@ -138,6 +153,11 @@ impl FaceFinder {
         let largest = faces.iter().max_by(|a, b| a.rect.area().total_cmp(&b.rect.area()));
         largest.and_then(|face| face.landmarks).map(|landmarks| self.embed(&landmarks)).transpose()
     }
+}
+
+/// Reads a photo, and names it where it cannot be read.
+pub(crate) fn read_photo(path: &Path, out: &mut RgbImage) -> Result<()> {
+    read_image(path, &ImageLimits::default(), out).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// The faces that a template or a crop can be made of.

@@ -1,7 +1,6 @@
 //! The engineer's binary: evaluation, benches and the making of packs. No device carries it.
 #![forbid(unsafe_code)]
 
-mod alter;
 mod bench;
 mod calibrate;
 mod crop;

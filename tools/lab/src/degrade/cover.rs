@@ -10,35 +10,33 @@ const EYES: [[f32; 2]; 2] = [[38.3, 51.7], [73.5, 51.5]];
 const MASK: [[f32; 2]; 6] =
     [[18.0, 66.0], [56.0, 60.0], [94.0, 66.0], [88.0, 96.0], [56.0, 112.0], [24.0, 96.0]];
 
-/// Paints where `covers` says so.
-pub(super) fn fill(crop: &mut RgbImage, colour: Rgb, covers: impl Fn(f32, f32) -> bool) {
+/// Paints each pixel that `colour` has one for.
+pub(super) fn paint(crop: &mut RgbImage, colour: impl Fn(f32, f32) -> Option<Rgb>) {
     let width = crop.width();
     for (index, pixel) in crop.data_mut().chunks_exact_mut(3).enumerate() {
-        if covers((index as u32 % width) as f32, (index as u32 / width) as f32) {
+        if let Some(colour) = colour((index as u32 % width) as f32, (index as u32 / width) as f32) {
             pixel.copy_from_slice(&colour);
         }
     }
 }
 
-/// A mask over mouth and nose whose edge lies `rise` pixels higher than halfway down the nose.
-pub(super) fn mask(crop: &mut RgbImage, colour: Rgb, rise: f32) {
-    fill(crop, colour, |x, y| is_within(&MASK, x, y + rise));
+/// Whether a mask over mouth and nose covers a place, whose edge lies `rise` pixels higher than halfway down the nose.
+pub(super) fn is_mask(x: f32, y: f32, rise: f32) -> bool {
+    is_within(&MASK, x, y + rise)
 }
 
-/// Lenses of these half axes, a bridge and two bows.
-pub(super) fn glasses(crop: &mut RgbImage, colour: Rgb, wide: f32, high: f32) {
-    fill(crop, colour, |x, y| {
-        let lens = |eye: &[f32; 2]| ((x - eye[0]) / wide).powi(2) + ((y - eye[1]) / high).powi(2) <= 1.0;
-        let is_bow =
-            (y - 48.0).abs() <= 1.5 && !(EYES[0][0]..EYES[1][0]).contains(&x) && (6.0..106.0).contains(&x);
-        let is_bridge = (y - 50.0).abs() <= 1.5 && (EYES[0][0]..EYES[1][0]).contains(&x);
-        EYES.iter().any(lens) || is_bow || is_bridge
-    });
+/// Whether lenses of these half axes, a bridge or two bows cover a place.
+pub(super) fn is_glasses(x: f32, y: f32, wide: f32, high: f32) -> bool {
+    let lens = |eye: &[f32; 2]| ((x - eye[0]) / wide).powi(2) + ((y - eye[1]) / high).powi(2) <= 1.0;
+    let is_bow =
+        (y - 48.0).abs() <= 1.5 && !(EYES[0][0]..EYES[1][0]).contains(&x) && (6.0..106.0).contains(&x);
+    let is_bridge = (y - 50.0).abs() <= 1.5 && (EYES[0][0]..EYES[1][0]).contains(&x);
+    EYES.iter().any(lens) || is_bow || is_bridge
 }
 
-/// Everything but an ellipse of these half axes.
-pub(super) fn hood(crop: &mut RgbImage, colour: Rgb, wide: f32, high: f32) {
-    fill(crop, colour, |x, y| ((x - 56.0) / wide).powi(2) + ((y - 66.0) / high).powi(2) > 1.0);
+/// Whether a hood that leaves an ellipse of these half axes covers a place.
+pub(super) fn is_hood(x: f32, y: f32, wide: f32, high: f32) -> bool {
+    ((x - 56.0) / wide).powi(2) + ((y - 66.0) / high).powi(2) > 1.0
 }
 
 /// Whether a point lies within a polygon: a ray from it crosses an odd number of edges.
@@ -56,20 +54,9 @@ mod tests {
 
     #[test]
     fn a_mask_covers_the_mouth_and_glasses_the_eyes() {
-        let colour_at = |paint: fn(&mut RgbImage), x, y| {
-            let mut crop = RgbImage::with_size(112, 112);
-            paint(&mut crop);
-            crop.view().pixel(x, y)
-        };
-        let mask: fn(&mut RgbImage) = |crop| mask(crop, [9; 3], 0.0);
-        assert_eq!(
-            [colour_at(mask, 56, 90), colour_at(mask, 38, 52), colour_at(mask, 56, 40)],
-            [[9; 3], [0; 3], [0; 3]]
-        );
-        let glasses: fn(&mut RgbImage) = |crop| glasses(crop, [9; 3], 15.0, 11.0);
-        assert_eq!(
-            [colour_at(glasses, 38, 52), colour_at(glasses, 56, 90), colour_at(glasses, 56, 50)],
-            [[9; 3], [0; 3], [9; 3]]
-        );
+        let [mouth, eye, nose, bridge] = [(56.0, 90.0), (38.0, 52.0), (56.0, 40.0), (56.0, 50.0)];
+        assert_eq!([mouth, eye, nose].map(|(x, y)| is_mask(x, y, 0.0)), [true, false, false]);
+        assert_eq!([mouth, eye, bridge].map(|(x, y)| is_glasses(x, y, 15.0, 11.0)), [false, true, true]);
+        assert_eq!([(2.0, 2.0), mouth].map(|(x, y)| is_hood(x, y, 30.0, 40.0)), [true, false]);
     }
 }

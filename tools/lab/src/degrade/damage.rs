@@ -84,17 +84,12 @@ impl Damage {
                 let share = 1.0 - by * (-3.0 * far).exp();
                 [share * x, share * y]
             }),
-            Self::Mask(colour, rise) => cover::mask(crop, colour, rise),
-            Self::Glasses(colour, wide, high) => cover::glasses(crop, colour, wide, high),
-            Self::MaskAndGlasses(mask, glasses) => {
-                cover::mask(crop, mask, 0.0);
-                cover::glasses(crop, glasses, 15.0, 11.0);
-            }
-            Self::Hood(colour, wide, high) => cover::hood(crop, colour, wide, high),
-            Self::Cap(colour, row) => cover::fill(crop, colour, |_, y| y < row),
-            Self::Block(colour, [x, y, w, h]) => {
-                cover::fill(crop, colour, |px, py| (x..x + w).contains(&px) && (y..y + h).contains(&py));
-            }
+            Self::Mask(..)
+            | Self::Glasses(..)
+            | Self::MaskAndGlasses(..)
+            | Self::Hood(..)
+            | Self::Cap(..)
+            | Self::Block(..) => cover::paint(crop, |x, y| self.colour_at(x, y)),
             Self::Blur(sigma) => spread::blur(crop, sigma),
             Self::Motion(px, degrees) => spread::motion(crop, px, degrees),
             Self::Small(px) => spread::shrink(crop, px, false),
@@ -118,6 +113,24 @@ impl Damage {
             Self::Lines => light::lines(crop),
             Self::Halftone => light::halftone(crop),
             Self::Coded(step) => spread::code(crop, step),
+        }
+    }
+
+    /// The colour of what lies before this place of the ArcFace template; `None` where nothing does.
+    pub(crate) fn colour_at(self, x: f32, y: f32) -> Option<Rgb> {
+        let painted = |covers: bool, colour: Rgb| covers.then_some(colour);
+        match self {
+            Self::Mask(colour, rise) => painted(cover::is_mask(x, y, rise), colour),
+            Self::Glasses(colour, wide, high) => painted(cover::is_glasses(x, y, wide, high), colour),
+            Self::MaskAndGlasses(mask, glasses) => {
+                Self::Glasses(glasses, 15.0, 11.0).colour_at(x, y).or(Self::Mask(mask, 0.0).colour_at(x, y))
+            }
+            Self::Hood(colour, wide, high) => painted(cover::is_hood(x, y, wide, high), colour),
+            Self::Cap(colour, row) => painted(y < row, colour),
+            Self::Block(colour, [left, top, w, h]) => {
+                painted((left..left + w).contains(&x) && (top..top + h).contains(&y), colour)
+            }
+            _ => None,
         }
     }
 

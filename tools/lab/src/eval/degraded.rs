@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use arcdoor_calib::{Random, Share};
@@ -16,14 +15,13 @@ use arcdoor_core::{Fmr, QualityPart};
 use arcdoor_models::{Pack, RecognisabilityTable};
 use arcdoor_vision::QualityGate;
 use arcdoor_vision::recognisability::recognise;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
 use crate::degrade::{Family, KINDS};
 use crate::eval::set::set::{Sample, Set};
 use crate::eval::set::templates::PathArgs;
 use crate::eval::set::{lfw, people};
-use crate::face_finder::Judged;
+use crate::face_finder::{FaceFinder, Judged};
 use crate::input_file::read_text;
 use crate::limits::MAX_RECIPE_BYTES;
 use crate::say::say_on;
@@ -173,27 +171,19 @@ fn first_faces(args: &Args, pack: &Pack, set: &Set, chosen: &BTreeSet<usize>) ->
 
 /// Each sample in the first forms of [`KINDS`]; none of a photo without a face.
 fn judge(args: &Args, pack: &Pack, samples: &[&Sample], forms: usize) -> Result<Vec<Vec<Judged>>> {
-    let bar = ProgressBar::new(samples.len() as u64);
-    bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} photos, {eta} left")?);
-    let done: Mutex<Vec<Vec<Judged>>> = Mutex::new(samples.iter().map(|_| Vec::new()).collect());
-    workers::run(args.path.threads, samples.len(), |take| {
-        let mut finder = args.path.finder(pack)?;
-        while let Some(index) = take() {
-            let mut judged = Vec::new();
-            let crop = samples[index].photo().map(|photo| finder.aligned(photo)).transpose()?.flatten();
-            let mut random = Random(index as u64);
-            for (_, damage) in KINDS.iter().take(forms).filter(|_| crop.is_some()) {
-                let Some(mut crop) = crop.clone() else { continue };
-                damage.apply(&mut crop, &mut random);
-                judged.push(finder.judge(&crop)?);
-            }
-            done.lock().unwrap_or_else(PoisonError::into_inner)[index] = judged;
-            bar.inc(1);
+    let judged = |finder: &mut FaceFinder, index: usize| {
+        let crop = samples[index].photo().map(|photo| finder.aligned(photo)).transpose()?.flatten();
+        let Some(crop) = crop else { return Ok(Vec::new()) };
+        let mut random = Random(index as u64);
+        let mut judged = Vec::new();
+        for (_, damage) in &KINDS[..forms] {
+            let mut crop = crop.clone();
+            damage.apply(&mut crop, &mut random);
+            judged.push(finder.judge(&crop)?);
         }
-        Ok(())
-    })?;
-    bar.finish_and_clear();
-    Ok(done.into_inner().unwrap_or_else(PoisonError::into_inner))
+        Ok(judged)
+    };
+    workers::each(args.path.threads, samples.len(), "photos", || args.path.finder(pack), judged)
 }
 
 /// Which gates let a face through; `family`: whose head is left out once.

@@ -1,19 +1,20 @@
 //! How near two frames of one view score, and two photos of one person: from which score on a view shows nothing new.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result};
-use arcdoor_frame::{ImageLimits, RgbImage, read_image};
-use arcdoor_models::Pack;
+use anyhow::Result;
+use arcdoor_calib::Random;
+use arcdoor_frame::RgbImage;
 
-use crate::alter::{lit, moved};
-use crate::eval::second_looks::{Room, photos, quantile};
+use crate::degrade::photo::{lit, moved};
+use crate::eval::second_looks::photos;
 use crate::eval::set::lfw;
 use crate::eval::set::people;
-use crate::eval::set::set::Set;
+use crate::eval::set::set::{Pair, Set};
 use crate::eval::set::templates::PathArgs;
+use crate::face_finder::{FaceFinder, read_photo};
 use crate::say::say;
+use crate::stats::quantile;
 use crate::workers;
 
 #[derive(clap::Args)]
@@ -46,74 +47,54 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let set = people::read(&args.images)?;
     let pairs = lfw::pairs(&set, &args.pairs)?;
     let chosen = photos(&set, &pairs, args.most)?;
-    let copies =
-        scores(&args, &pack, chosen.len(), |room, index, kind| copy(room, chosen[index], index, kind))?;
+    let open = || args.path.finder(&pack);
+    let copied = |finder: &mut FaceFinder, index: usize| copies(finder, chosen[index], index);
+    let copied = workers::each(args.path.threads, chosen.len(), "photos", open, copied)?;
     let same: Vec<_> = pairs.iter().filter(|pair| pair.same).collect();
     let step = same.len().div_ceil(args.most).max(1);
     let same: Vec<_> = same.into_iter().step_by(step).collect();
-    let genuine = scores(&args, &pack, same.len(), |room, index, kind| match kind {
-        0 => pair(room, &set, [same[index].a, same[index].b]),
-        _ => Ok(None),
-    })?;
+    let genuine = |finder: &mut FaceFinder, index: usize| pair(finder, &set, *same[index]);
+    let genuine = workers::each(args.path.threads, same.len(), "pairs", open, genuine)?;
     say!("| | scores | 0.5 % | 5 % | 50 % | 95 % | 99.5 % |\n|---|---|---|---|---|---|---|")?;
-    for ((name, ..), scores) in COPIES.iter().zip(&copies) {
-        line(name, scores)?;
+    for (kind, (name, ..)) in COPIES.iter().enumerate() {
+        line(name, copied.iter().filter_map(|scores| scores[kind]))?;
     }
-    line("another photo of the person", &genuine[0])
+    line("another photo of the person", genuine.into_iter().flatten())
 }
 
-/// Sorted scores, for each of [`COPIES`].
-fn scores(
-    args: &Args,
-    pack: &Pack,
-    count: usize,
-    score: impl Fn(&mut Room, usize, usize) -> Result<Option<f32>> + Sync,
-) -> Result<Vec<Vec<f32>>> {
-    let all = Mutex::new(vec![Vec::new(); COPIES.len()]);
-    workers::run(args.path.threads, count, |take| {
-        let mut room = Room::open(pack, args.path.detector, args.path.detect_settings())?;
-        while let Some(index) = take() {
-            for kind in 0..COPIES.len() {
-                let found = score(&mut room, index, kind)?;
-                all.lock().unwrap_or_else(PoisonError::into_inner)[kind].extend(found);
-            }
+/// A photo's score against each of its [`COPIES`]; none where enrolment takes one of the two not.
+fn copies(finder: &mut FaceFinder, path: &Path, index: usize) -> Result<[Option<f64>; COPIES.len()]> {
+    let (mut photo, mut scores) = (RgbImage::new(), [None; COPIES.len()]);
+    read_photo(path, &mut photo)?;
+    let Some((_, own)) = finder.enrolled(photo.view())? else { return Ok(scores) };
+    let mut random = Random(index as u64);
+    for ((_, degrees, scale, by, brightness, noise), score) in COPIES.into_iter().zip(&mut scores) {
+        let copy = moved(photo.view(), degrees, scale, [by, by / 2.0]);
+        let copy = lit(copy.view(), brightness, noise, &mut random);
+        if let Some((_, template)) = finder.enrolled(copy.view())? {
+            *score = Some(f64::from(own.score(&template)?.0));
         }
-        Ok(())
-    })?;
-    let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
-    all.iter_mut().for_each(|scores| scores.sort_by(f32::total_cmp));
-    Ok(all)
+    }
+    Ok(scores)
 }
 
-fn read(path: &Path) -> Result<RgbImage> {
-    let mut photo = RgbImage::new();
-    read_image(path, &ImageLimits::default(), &mut photo)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(photo)
+/// The score of a pair; none where enrolment takes one of the two not.
+fn pair(finder: &mut FaceFinder, set: &Set, Pair { a, b, .. }: Pair) -> Result<Option<f64>> {
+    let mut templates = Vec::new();
+    for path in [a, b].into_iter().filter_map(|index| set.samples[index].photo()) {
+        let mut photo = RgbImage::new();
+        read_photo(path, &mut photo)?;
+        templates.extend(finder.enrolled(photo.view())?.map(|(_, template)| template));
+    }
+    match &templates[..] {
+        [a, b] => Ok(Some(f64::from(a.score(b)?.0))),
+        _ => Ok(None),
+    }
 }
 
-/// A photo's score against a copy of it.
-fn copy(room: &mut Room, path: &Path, index: usize, kind: usize) -> Result<Option<f32>> {
-    let photo = read(path)?;
-    let (_, degrees, scale, by, brightness, noise) = COPIES[kind];
-    let copy = moved(photo.view(), degrees, scale, [by, by / 2.0]);
-    let copy = lit(copy.view(), brightness, noise, index as u32);
-    let (Some((.., a)), Some((.., b))) = (room.face(photo.view())?, room.face(copy.view())?) else {
-        return Ok(None);
-    };
-    Ok(Some(a.score(&b)?.0))
-}
-
-/// Two photos' score.
-fn pair(room: &mut Room, set: &Set, samples: [usize; 2]) -> Result<Option<f32>> {
-    let [Some(a), Some(b)] = samples.map(|index| set.samples[index].photo()) else { return Ok(None) };
-    let (Some((.., a)), Some((.., b))) = (room.face(read(a)?.view())?, room.face(read(b)?.view())?) else {
-        return Ok(None);
-    };
-    Ok(Some(a.score(&b)?.0))
-}
-
-fn line(name: &str, scores: &[f32]) -> Result<()> {
-    let [a, b, c, d, e] = [0.005, 0.05, 0.5, 0.95, 0.995].map(|share| quantile(scores, share));
+fn line(name: &str, scores: impl Iterator<Item = f64>) -> Result<()> {
+    let scores: Vec<f64> = scores.collect();
+    let [a, b, c, d, e] =
+        [0.005, 0.05, 0.5, 0.95, 0.995].map(|share| quantile(&scores, share).unwrap_or_default());
     Ok(say!("| {name} | {} | {a:.3} | {b:.3} | {c:.3} | {d:.3} | {e:.3} |", scores.len())?)
 }

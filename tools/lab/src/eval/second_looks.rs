@@ -2,24 +2,23 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use arcdoor_calib::Share;
-use arcdoor_core::{Face, Faces, Fmr, Landmarks5, RetryReason, Template};
-use arcdoor_frame::{ImageLimits, RgbImage, RgbView, read_image};
+use arcdoor_core::{Fmr, RetryReason, Score};
+use arcdoor_frame::RgbImage;
 use arcdoor_models::Pack;
-use arcdoor_vision::{
-    DetectSettings, DetectorKind, Frontal, QualityGate, RunOptions, SecondLook, Vision, assess,
-};
+use arcdoor_vision::{Frontal, SecondLook};
 
-use crate::alter::{Cover, covered, misplaced, moved};
+use crate::degrade::Damage;
+use crate::degrade::photo::{covered, misplaced, moved};
 use crate::eval::set::lfw;
 use crate::eval::set::people;
 use crate::eval::set::set::{Pair, Set};
 use crate::eval::set::templates::PathArgs;
-use crate::face_finder::{nearest_centre, with_landmarks};
+use crate::face_finder::{FaceFinder, read_photo};
 use crate::say::say_on;
+use crate::stats::quantile;
 use crate::workers;
 
 /// The false match rate whose threshold a template must reach against that of the photo as it is, or counts as wrong.
@@ -48,7 +47,7 @@ pub(crate) struct Args {
 enum Way {
     AsIs,
     Turned(f64),
-    Covered(Cover),
+    Covered(Damage),
     /// Landmarks moved by so many eye distances, or drawn so many times as large.
     Misplaced {
         eyes: f32,
@@ -62,9 +61,9 @@ const WAYS: [(&str, Way); 12] = [
     ("turned by 45", Way::Turned(45.0)),
     ("turned by 90", Way::Turned(90.0)),
     ("turned by 180", Way::Turned(180.0)),
-    ("half covered", Way::Covered(Cover::Half)),
-    ("mask", Way::Covered(Cover::Mask)),
-    ("sunglasses", Way::Covered(Cover::Sunglasses)),
+    ("half covered", Way::Covered(Damage::Block([120; 3], [-10.0, -20.0, 66.0, 150.0]))),
+    ("mask", Way::Covered(Damage::Mask([170, 200, 220], 0.0))),
+    ("sunglasses", Way::Covered(Damage::Glasses([12; 3], 15.0, 11.0))),
     ("landmarks off by 0.15", Way::Misplaced { eyes: 0.15, scale: 1.0 }),
     ("landmarks off by 0.3", Way::Misplaced { eyes: 0.3, scale: 1.0 }),
     ("landmarks at 0.7", Way::Misplaced { eyes: 0.0, scale: 0.7 }),
@@ -101,89 +100,54 @@ pub(crate) fn photos<'a>(set: &'a Set, pairs: &[Pair], most: usize) -> Result<Ve
 }
 
 fn enrolled(args: &Args, pack: &Pack, photos: &[&Path], ways: &[(&str, Way)]) -> Result<Vec<Enrolled>> {
-    let all = Mutex::new(Vec::new());
     let threshold = pack.threshold(Fmr::new(FMR)?)?;
-    workers::run(args.path.threads, photos.len(), |take| {
-        let mut room = Room::open(pack, args.path.detector, args.path.detect_settings())?;
-        while let Some(index) = take() {
-            let found = room.photo(photos[index], index, ways, |score| threshold.admits(score))?;
-            all.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
-        }
-        Ok(())
-    })?;
-    Ok(all.into_inner().unwrap_or_else(PoisonError::into_inner))
+    let admits = |score| threshold.admits(score);
+    let spoilt = |finder: &mut FaceFinder, index: usize| spoilt(finder, photos[index], index, ways, admits);
+    let open = || args.path.finder(pack);
+    Ok(workers::each(args.path.threads, photos.len(), "photos", open, spoilt)?
+        .into_iter()
+        .flatten()
+        .collect())
 }
 
-/// Where photos are enrolled.
-pub(crate) struct Room {
-    vision: Vision,
-    settings: DetectSettings,
-    faces: Faces,
-}
-
-impl Room {
-    pub(crate) fn open(pack: &Pack, kind: DetectorKind, settings: DetectSettings) -> Result<Self> {
-        let vision = Vision::from_pack(pack, kind, &RunOptions::default())?;
-        Ok(Self { vision, settings, faces: Faces::new() })
+/// What enrolment's gate takes of a photo, spoilt in each way.
+fn spoilt(
+    finder: &mut FaceFinder,
+    path: &Path,
+    index: usize,
+    ways: &[(&str, Way)],
+    admits: impl Fn(Score) -> bool,
+) -> Result<Vec<Enrolled>> {
+    let mut photo = RgbImage::new();
+    read_photo(path, &mut photo)?;
+    let Some((marks, own)) = finder.enrolled(photo.view())? else { return Ok(Vec::new()) };
+    let mut enrolled = Vec::new();
+    for (way, (_, what)) in ways.iter().enumerate() {
+        let altered = match *what {
+            Way::AsIs | Way::Misplaced { .. } => None,
+            Way::Turned(degrees) => Some(moved(photo.view(), degrees, 1.0, [0.0; 2])),
+            Way::Covered(cover) => covered(photo.view(), &marks, cover),
+        };
+        let image = altered.as_ref().unwrap_or(&photo).view();
+        let found = match *what {
+            Way::AsIs => Some((marks, own.clone())),
+            Way::Misplaced { eyes, scale } => {
+                // Another direction for each photo.
+                let beside = misplaced(&marks, eyes, index as f32 * 2.4, scale);
+                Some((beside, finder.vision().embed(image, &beside)?))
+            }
+            Way::Turned(_) | Way::Covered(_) => finder.enrolled(image)?,
+        };
+        let Some((marks, template)) = found else { continue };
+        let look = finder.vision().second_look(image, &marks)?;
+        enrolled.push(Enrolled { way, look, matches: admits(own.score(&template)?) });
     }
-
-    /// The face nearest the middle, if the gate of enrolment takes it, and its template.
-    pub(crate) fn face(&mut self, photo: RgbView<'_>) -> Result<Option<(Face, Landmarks5, Template)>> {
-        self.vision.detect(photo, &self.settings, &mut self.faces)?;
-        let faces = with_landmarks(&self.faces);
-        let Some(face) = nearest_centre(&faces, (photo.width(), photo.height())) else { return Ok(None) };
-        let passes = QualityGate::enrol().check(&assess(photo, face)).is_ok();
-        let Some(marks) = face.landmarks.filter(|_| passes) else { return Ok(None) };
-        let template = self.vision.embed(photo, &marks)?;
-        Ok(Some((*face, marks, template)))
-    }
-
-    fn photo(
-        &mut self,
-        path: &Path,
-        index: usize,
-        ways: &[(&str, Way)],
-        admits: impl Fn(arcdoor_core::Score) -> bool,
-    ) -> Result<Vec<Enrolled>> {
-        let mut photo = RgbImage::new();
-        read_image(path, &ImageLimits::default(), &mut photo)
-            .with_context(|| format!("cannot read {}", path.display()))?;
-        let Some((_, marks, own)) = self.face(photo.view())? else { return Ok(Vec::new()) };
-        let mut enrolled = Vec::new();
-        for (way, (_, what)) in ways.iter().enumerate() {
-            let altered = match *what {
-                Way::AsIs | Way::Misplaced { .. } => None,
-                Way::Turned(degrees) => Some(moved(photo.view(), degrees, 1.0, [0.0; 2])),
-                Way::Covered(cover) => covered(photo.view(), &marks, cover),
-            };
-            let image = altered.as_ref().unwrap_or(&photo).view();
-            let found = match *what {
-                Way::AsIs => Some((marks, own.clone())),
-                Way::Misplaced { eyes, scale } => {
-                    // Another direction for each photo.
-                    let beside = misplaced(&marks, eyes, index as f32 * 2.4, scale);
-                    Some((beside, self.vision.embed(image, &beside)?))
-                }
-                Way::Turned(_) | Way::Covered(_) => self.face(image)?.map(|(_, marks, own)| (marks, own)),
-            };
-            let Some((marks, template)) = found else { continue };
-            let look = self.vision.second_look(image, &marks)?;
-            enrolled.push(Enrolled { way, look, matches: admits(own.score(&template)?) });
-        }
-        Ok(enrolled)
-    }
-}
-
-/// The value that a share of `sorted` lies below; 0 of none.
-pub(crate) fn quantile(sorted: &[f32], share: f64) -> f32 {
-    let at = (sorted.len() as f64 * share).ceil() as usize;
-    sorted.get(at.clamp(1, sorted.len().max(1)) - 1).copied().unwrap_or_default()
+    Ok(enrolled)
 }
 
 fn limits(clean: &[Enrolled], photos: usize) -> String {
-    let mut off: Vec<f32> = clean.iter().filter_map(|face| face.look.off).collect();
-    off.sort_by(f32::total_cmp);
-    let at = |share| quantile(&off, share);
+    let off: Vec<f64> = clean.iter().filter_map(|face| face.look.off).map(f64::from).collect();
+    let at = |share| quantile(&off, share).unwrap_or_default();
     let frontal = clean.iter().filter(|face| face.look.frontal != Frontal::NotSeen).count();
     format!(
         "# Second looks\n\nTo choose on: {photos} photos, {} pass the gate of enrolment. Landmarks are found again in {}, \
@@ -229,16 +193,4 @@ fn table(faces: &[Enrolled], photos: usize) -> String {
 
 fn either(look: &SecondLook) -> bool {
     look.check().is_err()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_quantile_is_a_value_that_occurs() {
-        let sorted = [1.0, 2.0, 3.0, 4.0];
-        assert_eq!([0.0, 0.5, 0.51, 1.0].map(|share| quantile(&sorted, share)), [1.0, 2.0, 3.0, 4.0]);
-        assert_eq!(quantile(&[], 0.5), 0.0);
-    }
 }

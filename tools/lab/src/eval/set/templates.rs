@@ -1,13 +1,11 @@
 //! Templates of a set, made on several threads or read where an earlier run kept them.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, ensure};
 use arcdoor_core::Template;
 use arcdoor_models::{Pack, Role};
 use arcdoor_vision::DetectSettings;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::eval::set::set::{Sample, Set};
 use crate::face_finder::{FaceFinder, detector_parser, open_pack};
@@ -89,19 +87,7 @@ impl PathArgs {
     }
 
     fn make(&self, pack: &Pack, samples: &[&Sample]) -> Result<Vec<Option<Template>>> {
-        let bar = ProgressBar::new(samples.len() as u64);
-        bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} photos, {per_sec}, {eta} left")?);
-        let done = Mutex::new(vec![None; samples.len()]);
-        workers::run(self.threads, samples.len(), |take| {
-            let mut finder = self.finder(pack)?;
-            while let Some(index) = take() {
-                let template = finder.template(samples[index])?;
-                done.lock().unwrap_or_else(PoisonError::into_inner)[index] = template;
-                bar.inc(1);
-            }
-            Ok(())
-        })?;
-        bar.finish_and_clear();
-        Ok(done.into_inner().unwrap_or_else(PoisonError::into_inner))
+        let template = |finder: &mut FaceFinder, index: usize| finder.template(samples[index]);
+        workers::each(self.threads, samples.len(), "photos", || self.finder(pack), template)
     }
 }
