@@ -187,8 +187,8 @@ pub enum Entry {
         /// The least score that is accepted.
         threshold: f32,
     },
-    /// The loop has no camera any more, and tries to open it again; or it ends, having tried. Once for each loss, however
-    /// often it tries, and however often the camera comes and goes within a minute.
+    /// The loop has no camera any more, and tries to open it again. Once for each loss, however often it tries, and however
+    /// often the camera comes and goes within a minute; where it had returned meanwhile, once more if the loop ends.
     CameraLost {
         /// Why.
         fault: CameraFault,

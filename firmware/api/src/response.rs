@@ -301,7 +301,7 @@ pub enum Response {
         fault: CameraFault,
         /// What the system says, and what to do.
         error: String,
-        /// Tries to open it again since it was lost.
+        /// Tries to open it since frames last came for a minute.
         tries: usize,
         /// After how many milliseconds it is tried again; none: the loop ends.
         retry_ms: Option<u64>,

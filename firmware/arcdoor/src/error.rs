@@ -315,7 +315,7 @@ pub enum Error {
     /// The loop's camera did not come back.
     #[error("{source}; the camera was tried {tries} times and stays away: `arcdoor doctor` looks at it")]
     CameraStaysAway {
-        /// Tries to open it again.
+        /// Tries to open it since frames last came for a minute.
         tries: usize,
         /// Why it gave no frames at last.
         source: CameraError,

@@ -232,19 +232,28 @@ fn an_import_leaves_alone_what_lies_beside_the_file() {
     }
 }
 
-/// What a process holds in memory that it may write, while it waits at a pipe that nobody reads; none where this system
-/// lets nobody look.
+/// What a process holds in memory that it may write, read while the process is stopped; none where this system lets
+/// nobody look. It is read by pieces, so that one piece which cannot be read hides no other.
 fn memory(pid: u32) -> Option<Vec<u8>> {
     use std::os::unix::fs::FileExt;
+    const PIECE: usize = 4096;
+    let process = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(process, rustix::process::Signal::STOP).unwrap();
+    while !fs::read_to_string(format!("/proc/{pid}/stat")).ok()?.contains(") T ") {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
     let memory = fs::File::open(format!("/proc/{pid}/mem")).ok()?;
     let mut all = Vec::new();
     for line in maps.lines().filter(|line| line.contains(" rw")) {
         let (from, to) = line.split_whitespace().next()?.split_once('-')?;
         let address = |text| u64::from_str_radix(text, 16).unwrap();
-        let mut part = vec![0; (address(to) - address(from)) as usize];
-        if memory.read_exact_at(&mut part, address(from)).is_ok() {
-            all.extend(part);
+        for at in (address(from)..address(to)).step_by(PIECE) {
+            let held = all.len();
+            all.resize(held + PIECE, 0);
+            if memory.read_exact_at(&mut all[held..], at).is_err() {
+                all.truncate(held);
+            }
         }
     }
     Some(all)

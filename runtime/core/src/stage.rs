@@ -50,11 +50,11 @@ macro_rules! stages {
                 }
             }
 
-            /// Sets a stage's time; more than 71 minutes are kept as the largest number there is.
+            /// Adds to a stage's time; more than 71 minutes are kept as the largest number there is.
             pub fn record(&mut self, stage: Stage, took: Duration) {
                 let us = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
                 match stage {
-                    $(Stage::$stage => self.$field = us,)+
+                    $(Stage::$stage => self.$field = self.$field.saturating_add(us),)+
                 }
             }
         }

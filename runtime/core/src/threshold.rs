@@ -215,6 +215,17 @@ impl Calibration {
         Ok(Threshold { value: Score(value), target, model_id, calibration_id, basis })
     }
 
+    /// The false match rate of the threshold for `target`, never laxer than the first row's, and its 95 % interval: between two
+    /// rows, from the stricter one's lower end to the laxer one's upper. Below the last row, that row's interval.
+    #[must_use]
+    pub fn rate(&self, target: Fmr) -> (f64, [f64; 2]) {
+        let lax = self.rows[0].fmr;
+        let fmr = if target < lax { target } else { lax };
+        let stricter = self.rows.partition_point(|row| row.fmr > fmr).min(self.rows.len() - 1);
+        let laxer = self.rows.partition_point(|row| row.fmr >= fmr).saturating_sub(1);
+        (fmr.get(), [self.rows[stricter].fmr_low, self.rows[laxer].fmr_high])
+    }
+
     /// The least score for `target`, and what it rests on: between a counted row and one from a tail fit, on the fit.
     fn value_at(&self, target: Fmr) -> Result<(f32, Basis), CalibrationError> {
         let rows = &self.rows;

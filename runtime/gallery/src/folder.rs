@@ -82,7 +82,7 @@ pub trait Folder: Debug {
     }
 
     /// Gives the file `from` the name `to`, durably, unless something has that. A failure leaves nothing under `to` that
-    /// was not there before.
+    /// was not there before, and the file under `from`, as far as the disk still allows it.
     ///
     /// # Errors
     /// When something has that name, or the disk fails.
@@ -101,8 +101,8 @@ pub trait Folder: Debug {
         let alone = if has_two_names { self.remove(from) } else { Ok(()) };
         let published = alone.and_then(|()| self.sync());
         if published.is_err() {
-            // The first error is the one to report.
-            let _ = self.remove(to);
+            // Back under the name by which the caller wipes it; the first error is the one to report.
+            let _ = if self.exists(from) { self.remove(to) } else { self.rename(to, from) };
         }
         published
     }
@@ -231,6 +231,22 @@ mod tests {
         folder.store("file", b"old").unwrap();
         assert_eq!(folder.publish_new("part", "file").unwrap_err().kind(), ErrorKind::AlreadyExists);
         assert_eq!(folder.peek("file", 9).unwrap().unwrap(), b"old");
+    }
+
+    #[test]
+    fn a_publication_that_fails_leaves_the_file_where_its_maker_looks_for_it() {
+        use crate::memory_folder::MemoryFolder;
+        // The second name, the end of the first, the sync.
+        for cut in 0..3 {
+            let folder = MemoryFolder::new();
+            folder.store("part", b"new").unwrap();
+            folder.fail_once_after(cut);
+            let published = folder.publish_new("part", "file");
+            assert!(published.is_err() || cut == 0, "a folder without second names renames instead");
+            let (found, gone) = if published.is_ok() { ("file", "part") } else { ("part", "file") };
+            assert_eq!(folder.peek(found, 9).unwrap().unwrap(), b"new", "cut at {cut}");
+            assert!(!folder.exists(gone), "cut at {cut}");
+        }
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub(crate) struct Budget(Arc<Mutex<Count>>);
 struct Count {
     /// None: all succeed.
     left: Option<u64>,
+    /// Whether one failure is all.
+    fails_once: bool,
     changes: u64,
     /// Blocks that are free. None: as many as anybody wants.
     free: Option<usize>,
@@ -43,14 +45,25 @@ struct Count {
 
 impl Budget {
     pub(crate) fn fail_after(&self, changes: Option<u64>) {
-        self.state().left = changes;
+        let mut count = self.state();
+        (count.left, count.fails_once) = (changes, false);
+    }
+
+    pub(crate) fn fail_once_after(&self, changes: u64) {
+        let mut count = self.state();
+        (count.left, count.fails_once) = (Some(changes), true);
     }
 
     pub(crate) fn count(&self) -> io::Result<()> {
         let mut count = self.state();
         count.changes += 1;
         match &mut count.left {
-            Some(0) => Err(io::Error::other("the disk was told to fail")),
+            Some(0) => {
+                if count.fails_once {
+                    count.left = None;
+                }
+                Err(io::Error::other("the disk was told to fail"))
+            }
             Some(left) => {
                 *left -= 1;
                 Ok(())

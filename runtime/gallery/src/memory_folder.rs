@@ -87,6 +87,11 @@ impl MemoryFolder {
         self.state().budget.fail_after(changes);
     }
 
+    /// Lets `changes` more succeed; the one behind them fails, and those behind that succeed again.
+    pub fn fail_once_after(&self, changes: u64) {
+        self.state().budget.fail_once_after(changes);
+    }
+
     /// A new folder with what could be left if the power went now: all that was synced and, chosen by
     /// `seed`, the first few later changes of names (a journal keeps their order) and any part of the later
     /// writes to each file.

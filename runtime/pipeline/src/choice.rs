@@ -23,16 +23,23 @@ impl FaceChoice {
     /// # Errors
     /// What would help, where no face can be decided about.
     pub(crate) fn of(self, faces: &[Face]) -> Result<usize, RetryReason> {
-        let width = |index: &usize| faces[*index].rect.w;
-        let confirmed = || (0..faces.len()).filter(|&index| faces[index].landmarks.is_some());
-        let widest = confirmed().max_by(|a, b| width(a).total_cmp(&width(b))).ok_or(RetryReason::NoFace)?;
+        let nearest = widest(faces, |_| true).ok_or(RetryReason::NoFace)?;
         let least = match self {
-            Self::Nearest => BESIDE * width(&widest),
+            Self::Nearest => BESIDE * faces[nearest].rect.w,
             Self::Refuse => f32::NEG_INFINITY,
         };
-        let is_rival = |index: usize| index != widest && width(&index) >= least;
-        if confirmed().any(is_rival) { Err(RetryReason::SeveralFaces) } else { Ok(widest) }
+        let second = widest(faces, |index| index != nearest);
+        match second.filter(|second| faces[*second].rect.w >= least) {
+            Some(_) => Err(RetryReason::SeveralFaces),
+            None => Ok(nearest),
+        }
     }
+}
+
+/// Of the faces that landmarks confirm, and that are `among` those that matter, the widest one's place.
+pub(crate) fn widest(faces: &[Face], among: impl Fn(usize) -> bool) -> Option<usize> {
+    let confirmed = (0..faces.len()).filter(|&index| faces[index].landmarks.is_some() && among(index));
+    confirmed.max_by(|a, b| faces[*a].rect.w.total_cmp(&faces[*b].rect.w))
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub struct Finished {
     pub templates: Vec<Template>,
     /// The quality of each view.
     pub qualities: Vec<Quality>,
-    /// Sides that no view is turned to; of one view alone, too.
+    /// Sides that no view is turned to, also where there is one view only.
     pub unseen: Vec<Side>,
     /// How well the views agree: of each the best score against the others, and of those the least. None with
     /// fewer than two views.
@@ -125,9 +125,12 @@ impl Enrolment {
         // A clock that was set back does not make the time longer.
         self.begun = Some(self.begun.map_or(now, |begun| begun.min(now)));
         let taken = match view {
-            Ok(view) if !self.is_known(&view.template)? => Err(RetryReason::SomebodyElse),
-            Ok(view) if self.is_repeated(&view.template)? => Err(self.plan.medium.reason()),
-            taken => taken,
+            Ok(view) => match self.nearest_view(&view.template)? {
+                Some(score) if !self.thresholds.verify.admits(score) => Err(RetryReason::SomebodyElse),
+                Some(score) if score >= self.plan.medium.same() => Err(self.plan.medium.reason()),
+                _ => Ok(view),
+            },
+            refused => refused,
         };
         Ok(match taken {
             Ok(GoodView { template, quality, yaw_deg }) => {
@@ -211,23 +214,14 @@ impl Enrolment {
         Ok(Ok(Finished { templates, qualities, unseen, consistency, nearest }))
     }
 
-    /// Whether a view is the first, or matches one before it.
-    fn is_known(&self, view: &Template) -> Result<bool, TemplateError> {
-        let mut is_known = self.is_empty();
+    /// The best score of a view against those before it; `None` for the first.
+    fn nearest_view(&self, view: &Template) -> Result<Option<Score>, TemplateError> {
+        let mut best: Option<Score> = None;
         for earlier in &self.templates {
-            is_known |= self.thresholds.verify.admits(earlier.score(view)?);
+            let score = earlier.score(view)?;
+            best = Some(best.map_or(score, |best| Score(best.0.max(score.0))));
         }
-        Ok(is_known)
-    }
-
-    /// Whether a view taken before shows the same.
-    fn is_repeated(&self, view: &Template) -> Result<bool, TemplateError> {
-        for earlier in &self.templates {
-            if earlier.score(view)? >= self.plan.medium.same() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        Ok(best)
     }
 
     /// Whether one of the views matches the subject that they are about.

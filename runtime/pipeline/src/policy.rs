@@ -123,7 +123,7 @@ impl Policy {
         }
     }
 
-    /// One image decides by itself, shows no intent, and nothing locks out: for photos.
+    /// One image decides by itself, needs to show no intent, and nothing locks out: for photos.
     #[must_use]
     pub fn still() -> Self {
         Self {

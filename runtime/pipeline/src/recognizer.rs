@@ -1,6 +1,6 @@
 //! The recognition path, frame by frame.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arcdoor_core::{
     Candidates, Decision, DenyReason, Engines, Face, Faces, Millis, ModelId, Quality, Rect, RetryReason,
@@ -11,7 +11,7 @@ use arcdoor_gallery::Gallery;
 use arcdoor_vision::quality::{Assessment, QualityGate};
 use arcdoor_vision::{DetectSettings, Vision};
 
-use crate::choice::FaceChoice;
+use crate::choice::{FaceChoice, widest};
 use crate::comparison::Comparison;
 use crate::decide::{Rules, decide};
 use crate::denials::LockoutState;
@@ -65,9 +65,9 @@ pub struct GoodView {
 /// One view of a person, or why there is none.
 pub type View = Result<GoodView, RetryReason>;
 
-/// How often a face is looked at.
+/// How often a face is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Looks {
+enum Checks {
     /// Once: what is compared with the gallery is forgotten again.
     One,
     /// Twice, where a template is kept for years: see [`Vision::second_look`].
@@ -182,12 +182,10 @@ impl Recognizer {
         self.probe = None;
         rules.thresholds.check(self.model_id())?;
         let Observed { faces, chosen, assessment, face } =
-            self.observe(frame, &QualityGate::recognise(), self.choice, Looks::One)?;
-        let (mut comparison, mut times) = (Comparison::default(), *self.vision.times());
-        let start = Instant::now();
+            self.observe(frame, &QualityGate::recognise(), self.choice, Checks::One)?;
+        let mut comparison = Comparison::default();
         let qualities = self.qualities(frame, &faces, chosen.zip(assessment.map(|found| found.quality)));
-        let first = Duration::from_micros(times.us(Stage::Quality).into());
-        times.record(Stage::Quality, first + start.elapsed());
+        let mut times = *self.vision.times();
         let start = Instant::now();
         let observation = match face {
             Found::Nobody(reason) => Observation::Nobody { reason },
@@ -222,14 +220,10 @@ impl Recognizer {
         faces: &[Face],
         known: Option<(usize, Quality)>,
     ) -> Qualities {
-        let width = |index: &usize| faces[*index].rect.w;
         let mut qualities: Qualities = known.into_iter().collect();
         while !qualities.is_full() {
-            let is_new = |index: &usize| {
-                faces[*index].landmarks.is_some() && qualities.iter().all(|(known, _)| known != index)
-            };
-            let widest = (0..faces.len()).filter(is_new).max_by(|a, b| width(a).total_cmp(&width(b)));
-            let Some(widest) = widest else { break };
+            let is_new = |index| qualities.iter().all(|(known, _)| *known != index);
+            let Some(widest) = widest(faces, is_new) else { break };
             // There is room: the loop asked.
             let _ = qualities.push((widest, self.vision.assess(frame, &faces[widest]).quality));
         }
@@ -241,7 +235,7 @@ impl Recognizer {
     /// # Errors
     /// When a network fails.
     pub fn view(&mut self, frame: RgbView<'_>) -> Result<View, PipelineError> {
-        let observed = self.observe(frame, &QualityGate::enrol(), FaceChoice::Refuse, Looks::Two)?;
+        let observed = self.observe(frame, &QualityGate::enrol(), FaceChoice::Refuse, Checks::Two)?;
         Ok(match (observed.face, observed.assessment) {
             (Found::Nobody(reason) | Found::Unclear(_, reason), _) => Err(reason),
             (Found::Face(_, template), Some(Assessment { quality, measures, .. })) => {
@@ -258,7 +252,7 @@ impl Recognizer {
         frame: RgbView<'_>,
         gate: &QualityGate,
         choice: FaceChoice,
-        looks: Looks,
+        checks: Checks,
     ) -> Result<Observed, PipelineError> {
         // Loading a network for a new frame size is no part of the stages' times.
         self.prepare(frame.width(), frame.height())?;
@@ -280,8 +274,8 @@ impl Recognizer {
                 let template = self.vision.embed(frame, &landmarks)?;
                 let assessment = before.with(self.vision.recognised());
                 // Whoever is not recognisable is compared with nobody: no score, and no candidate.
-                let checked = match (gate.check(&assessment), looks) {
-                    (Ok(()), Looks::Two) => self.vision.second_look(frame, &landmarks)?.check(),
+                let checked = match (gate.check(&assessment), checks) {
+                    (Ok(()), Checks::Two) => self.vision.second_look(frame, &landmarks)?.check(),
                     (checked, _) => checked,
                 };
                 match checked {

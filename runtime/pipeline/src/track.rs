@@ -107,6 +107,10 @@ impl Track {
         let held = self.hold;
         self.hold = Hold::next(held, stance, now, intent);
         if held.map(|hold| hold.since()) != self.hold.map(|hold| hold.since()) && !self.is_meant {
+            // After a doubt, the next grant is none that repeats the last one.
+            if self.looks > 0 && matches!(self.ended, Some(Ended::Granted(_))) {
+                self.ended = None;
+            }
             (self.looks, self.doubt) = (0, None);
         }
         self.is_meant |= self.intends(now, intent);

@@ -79,6 +79,17 @@ fn a_hold_that_is_broken_off_begins_anew() {
 }
 
 #[test]
+fn whoever_takes_a_granted_persons_place_while_turned_away_is_a_new_entry() {
+    let (away, front) = (Stance { yaw_deg: 40.0, ..FRONT }, seen(FRONT, face(7, 0.9)));
+    let visit = std::iter::repeat_n(front.clone(), 5)
+        .chain(std::iter::repeat_n(seen(away, face(7, 0.1)), 2))
+        .chain(std::iter::repeat_n(front, 6));
+    let frames: Vec<_> = visit.enumerate().map(|(i, observation)| (i as u64 * 100, observation)).collect();
+    let ends = outcomes(&door(), &frames).into_iter().filter(|outcome| outcome.ends_attempt);
+    assert_eq!(ends.count(), 2, "a grant, and one after a doubt");
+}
+
+#[test]
 fn who_walks_across_the_frame_is_not_granted_although_looking_into_the_camera() {
     for seconds in [1.0_f32, 1.5, 2.0] {
         let frames = (seconds * 10.0) as u16;

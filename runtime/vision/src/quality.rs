@@ -179,6 +179,11 @@ impl Measures {
         if self.luma < self.surround { self.luma / self.surround } else { 1.0 }
     }
 
+    /// How little the light comes from behind, as a part of illumination.
+    fn backlight(&self) -> u8 {
+        ramp(self.lit_share(), BACKLIT[0], BACKLIT[1])
+    }
+
     /// The parts. The ramps were set on press photos (LFW, View 1) such that 19 of 20 have every part
     /// above 40, and a face blurred by two pixels of the crop or cut by a quarter falls below 25.
     #[must_use]
@@ -192,7 +197,7 @@ impl Measures {
             ramp(self.contrast, 5.0, 20.0),
             ramp(self.clipped, 0.6, 0.1),
             ramp(self.balance, 0.1, 0.5),
-            ramp(self.lit_share(), BACKLIT[0], BACKLIT[1]),
+            self.backlight(),
         ];
         Quality {
             sharpness: ramp(self.sharpness.max(1.0).ln(), 5.0_f32.ln(), 300.0_f32.ln()),
@@ -298,7 +303,10 @@ impl QualityGate {
             Some(QualityPart::Size) => Err(RetryReason::TooFar),
             Some(QualityPart::Pose) => Err(RetryReason::TurnToCamera),
             Some(QualityPart::Sharpness) => Err(RetryReason::HoldStill),
-            Some(QualityPart::Illumination) if assessment.measures.lit_share() < BACKLIT[1] => {
+            // Of all that light is measured by, this fell short most.
+            Some(QualityPart::Illumination)
+                if assessment.measures.backlight() == assessment.quality.illumination =>
+            {
                 Err(RetryReason::LightFromBehind)
             }
             Some(QualityPart::Illumination) if assessment.measures.luma < 100.0 => Err(RetryReason::TooDark),

@@ -26,13 +26,15 @@ pub fn recognise(table: &RecognisabilityTable, embedding: &[f32]) -> Recognised 
     let lowest = lowest.min_by(|a, b| a.0.total_cmp(&b.0));
     // A verified pack's table has heads.
     let (value, advice) = lowest.unwrap_or((100.0, RetryReason::NotClear));
-    // Downwards, so that nothing below a gate reaches it; `as` takes NaN to 0.
+    // Downwards, so that nothing below a gate reaches it.
     Recognised { value: value.clamp(0.0, 100.0).floor() as u8, advice }
 }
 
 /// One head's value of an embedding of this length.
 fn value(head: &RecognisabilityHead, embedding: &[f32], length: f32) -> f32 {
-    head.bias + head.norm * length + dot(&head.direction, embedding) / length
+    let value = head.bias + head.norm * length + dot(&head.direction, embedding) / length;
+    // A NaN has a sign that CPUs choose differently, and must be the lowest on each.
+    if value.is_nan() { f32::NEG_INFINITY } else { value }
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -77,6 +79,11 @@ mod tests {
     #[test]
     fn what_is_no_number_is_not_recognisable() {
         assert_eq!(recognise(&table(), &[f32::NAN, 1.0]).value, 0);
+        let mut one = table();
+        one.heads[0].norm = f32::NAN;
+        assert_eq!(recognise(&one, &[30.0, 40.0]).value, 0, "one head among good ones");
+        one.heads[0].norm = -f32::NAN;
+        assert_eq!(recognise(&one, &[30.0, 40.0]).value, 0, "whatever its sign");
         assert_eq!(recognise(&table(), &[0.0, 0.0]).value, 0);
     }
 }

@@ -43,7 +43,7 @@ impl SecondLook {
     /// # Errors
     /// What the person can do, where none is seen there.
     pub fn check(&self) -> Result<(), RetryReason> {
-        if self.off.is_none_or(|off| off > MOST_OFF) {
+        if !self.off.is_some_and(|off| off <= MOST_OFF) {
             return Err(RetryReason::HoldUpright);
         }
         // Where the pack has a measure of recognisability, a face that lies or stands on its head was refused by it before.
@@ -93,19 +93,18 @@ impl SecondLooker {
         if !self.asks_seetaface {
             return Ok(SecondLook { off, frontal: Frontal::NotAsked });
         }
-        let seetaface = match self.seetaface.take() {
+        let seetaface = match &mut self.seetaface {
             Some(seetaface) => seetaface,
-            None => SeetaFace::new()?,
+            none => none.insert(SeetaFace::new()?),
         };
-        let seetaface = self.seetaface.insert(seetaface);
         seetaface.detect(self.square.view(), &FRONTAL, &mut self.faces)?;
         let is_there = self.faces.iter().any(|face| face.rect.iou(&FACE) >= MIN_IOU);
         let frontal = if is_there { Frontal::Seen } else { Frontal::NotSeen };
         Ok(SecondLook { off, frontal })
     }
 
-    /// Brings the face upright: its landmarks lie nearest where the template has them, in the middle of the square. Where they
-    /// lie there.
+    /// Brings the face upright: its landmarks lie nearest where the template has them, in the middle of the square. Returns
+    /// where they lie there.
     fn warp(&mut self, frame: RgbView<'_>, landmarks: &Landmarks5) -> Result<Landmarks5, VisionError> {
         let to_crop = Similarity::to_template(landmarks, TEMPLATE_SIDE)?;
         let margin = f64::from(MARGIN);
@@ -128,4 +127,22 @@ impl SecondLooker {
 fn off(found: &Landmarks5, said: &Landmarks5) -> f32 {
     let distances = found.0.iter().zip(&said.0).map(|(a, b)| libm::hypotf(a.x - b.x, a.y - b.y));
     distances.sum::<f32>() / 5.0 / said.eye_distance()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_found_or_is_no_number_is_not_upright_and_who_is_not_seen_is_covered() {
+        let check = |off, frontal| SecondLook { off, frontal }.check();
+        for off in [None, Some(f32::NAN), Some(MOST_OFF + 0.01)] {
+            assert_eq!(check(off, Frontal::Seen), Err(RetryReason::HoldUpright), "{off:?}");
+        }
+        assert_eq!(check(Some(0.0), Frontal::NotSeen), Err(RetryReason::Covered));
+        assert_eq!(
+            [Frontal::Seen, Frontal::NotAsked].map(|frontal| check(Some(MOST_OFF), frontal)),
+            [Ok(()); 2]
+        );
+    }
 }

@@ -124,7 +124,7 @@ impl Vision {
         self.embedder.embedding()
     }
 
-    /// How long each stage took since the last [`detect`](Self::detect) began; 0 for what has not run since.
+    /// How long each stage took in all since the last [`detect`](Self::detect) began; 0 for what has not run since.
     #[must_use]
     pub const fn times(&self) -> &StageTimes {
         &self.times

@@ -20,7 +20,7 @@ use crate::home::Home;
 use crate::home::lock::HomeLock;
 use crate::home::settings::Settings;
 use crate::request::{Begun, Secrets, begin, doctor};
-use arcdoor_api::{Access, Feed, Request};
+use arcdoor_api::{Access, Feed, Request, Response};
 use arcdoor_log::VerificationKey;
 use args::{Cli, Job};
 use clap::{CommandFactory, Parser};
@@ -30,6 +30,11 @@ use print::{LinePrinter, Printer};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+/// Times that a log is verified which looks unfinished.
+const VERIFICATIONS: u32 = 3;
+/// Between two of them, milliseconds: longer than a record takes to be written.
+const VERIFY_AGAIN_MS: u64 = 200;
 
 /// Parses the process's arguments, does what they ask for, prints.
 #[must_use]
@@ -125,7 +130,10 @@ fn ask(
     tell_gone_keys(&device);
     begin_log(&mut device, &clock)?;
     let secrets = Secrets { log_key, ..prompt::secrets(request)? };
-    let done = carry_out(&mut device, request, &secrets, &clock, reply);
+    let done = match request {
+        Request::LogVerify { .. } => verify(&mut device, request, &secrets, &clock, reply),
+        _ => carry_out(&mut device, request, &secrets, &clock, reply),
+    };
     // What was decided is on the disk before anybody acts on the exit code, also where something failed after it.
     let closed = device.journal().close(clock.now().utc);
     let done = done.and_then(|done| closed.map(|()| done));
@@ -133,6 +141,32 @@ fn ask(
         warn(&format!("what an earlier gallery or key held may still be on the disk, overwrite it: {left}"));
     }
     done
+}
+
+/// Verifies the log, up to three times, 200 ms apart: a loop may be in the middle of writing a record. The last answer
+/// counts.
+fn verify(
+    device: &mut Device,
+    request: &Request,
+    secrets: &Secrets,
+    clock: &SystemClock,
+    reply: &mut dyn Reply,
+) -> Result<Outcome, Error> {
+    let mut answers = Vec::new();
+    let mut keep = |response: &Response| {
+        answers = vec![response.clone()];
+        Ok(())
+    };
+    let mut outcome = carry_out(device, request, secrets, clock, &mut keep)?;
+    for _ in 1..VERIFICATIONS {
+        if outcome == Outcome::Done {
+            break;
+        }
+        clock.rest(VERIFY_AGAIN_MS);
+        outcome = carry_out(device, request, secrets, clock, &mut keep)?;
+    }
+    answers.iter().try_for_each(|answer| reply.answer(answer))?;
+    Ok(outcome)
 }
 
 fn carry_out(

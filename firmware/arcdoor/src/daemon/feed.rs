@@ -24,7 +24,7 @@ pub fn feed(
     let mut failures = 0;
     let mut number = 0;
     while !stepper.is_late(clock.now()) {
-        match frames.next(device.recognition()?.image(), clock.now().at) {
+        match frames.next(device.recognition()?.image(), &|| clock.now().at) {
             Ok(Next::Frame) => failures = 0,
             Ok(Next::Unsettled) => continue,
             Ok(Next::End) => break,

@@ -1,6 +1,7 @@
 //! What goes on for as long as the process lives: the loop at the door, and the clock that it lives by.
 
 mod clock;
+mod decider;
 mod feed;
 mod inbox;
 pub mod ladder;
@@ -9,7 +10,8 @@ mod trace;
 mod watch;
 
 pub use clock::{Clock, SystemClock};
+pub use decider::Decider;
 pub use feed::feed;
 pub use inbox::{Asked, Caller, Inbox, MAX_ASKED, Queue};
-pub use r#loop::{Decider, Loop};
+pub use r#loop::Loop;
 pub use trace::{MAX_TRACE_BYTES, Trace};

@@ -65,7 +65,8 @@ impl Frames {
     /// As [`Frames::open`], but a camera is opened by the first [`Frames::next`].
     ///
     /// # Errors
-    /// When the folder cannot be opened, or the camera's words are wrong.
+    /// When the folder cannot be opened, or the words say wrongly how the camera is mounted. The rest of a camera's words is
+    /// read when it is opened.
     pub fn prepare(feed: &Feed, settings: &Settings) -> Result<Self, Error> {
         let mut upright = settings.upright();
         let from = match feed {
@@ -107,11 +108,12 @@ impl Frames {
         matches!(self.from, From::Camera(_))
     }
 
-    /// Puts the next frame into `out`. A camera that is lost is closed, and opened again by the next call.
+    /// Puts the next frame into `out`. A camera that is lost is closed, and opened again by the next call. `now` is asked once
+    /// the frame is there.
     ///
     /// # Errors
     /// When none came in time, the device is gone or cannot be opened, or a frame cannot be read.
-    pub fn next(&mut self, out: &mut RgbImage, now: Millis) -> Result<Next, Error> {
+    pub fn next(&mut self, out: &mut RgbImage, now: &dyn Fn() -> Millis) -> Result<Next, Error> {
         let seen = match &mut self.from {
             From::Camera(camera) => camera.next(out, now)?,
             From::Source(source) => {
@@ -150,7 +152,7 @@ impl Camera {
         Ok(&mut **self.source.insert(source))
     }
 
-    fn next(&mut self, out: &mut RgbImage, now: Millis) -> Result<Next, CameraError> {
+    fn next(&mut self, out: &mut RgbImage, now: &dyn Fn() -> Millis) -> Result<Next, CameraError> {
         let tone = match self.opened()?.next_frame(out) {
             Ok(false) => return Ok(Next::End),
             Ok(true) if self.settling.is_over() => return Ok(Next::Frame),
@@ -162,7 +164,7 @@ impl Camera {
             Err(error) if self.settling.is_over() => return Err(error),
             Err(_) => None,
         };
-        self.settling = self.settling.step(tone, now);
+        self.settling = self.settling.step(tone, now());
         Ok(if tone.is_some() && self.settling.is_over() { Next::Frame } else { Next::Unsettled })
     }
 }
@@ -216,7 +218,7 @@ mod tests {
     fn seen(frames: &mut Frames) -> Vec<Option<u8>> {
         let (mut out, mut seen) = (RgbImage::new(), Vec::new());
         for index in 0.. {
-            match frames.next(&mut out, Millis(index * 33)) {
+            match frames.next(&mut out, &|| Millis(index * 33)) {
                 Ok(Next::Frame) => seen.push(Some(out.view().pixel(0, 0)[0])),
                 Ok(Next::Unsettled) => {}
                 Ok(Next::End) => break,

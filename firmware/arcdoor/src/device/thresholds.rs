@@ -3,7 +3,7 @@
 use crate::home::settings::Settings;
 use arcdoor_api::{OperatingPoint, Target};
 use arcdoor_calib::gallery_threshold;
-use arcdoor_core::{Calibration, CalibrationError, Fmr};
+use arcdoor_core::{Calibration, CalibrationError};
 use arcdoor_pipeline::Thresholds;
 
 /// The thresholds for a gallery of `templates`.
@@ -35,7 +35,7 @@ pub fn identify_point(
     templates: usize,
 ) -> Result<OperatingPoint, CalibrationError> {
     let at = gallery_threshold(calibration, settings.target_fpir, templates)?;
-    let (fmr, fmr_interval) = rate(calibration, at.threshold.target);
+    let (fmr, fmr_interval) = calibration.rate(at.threshold.target);
     let (fpir, target) = (Some(at.fpir), Target::Fpir(settings.target_fpir));
     Ok(OperatingPoint { fmr, fmr_interval, templates, fpir, target, is_met: at.is_met })
 }
@@ -43,25 +43,15 @@ pub fn identify_point(
 /// What the threshold of a claim to be a subject with `templates` means; the rate is that of each of them.
 #[must_use]
 pub fn verify_point(calibration: &Calibration, settings: &Settings, templates: usize) -> OperatingPoint {
-    let (fmr, fmr_interval) = rate(calibration, settings.target_fmr);
+    let (fmr, fmr_interval) = calibration.rate(settings.target_fmr);
     let target = Target::Fmr(settings.target_fmr.get());
     OperatingPoint { fmr, fmr_interval, templates, fpir: None, target, is_met: true }
-}
-
-/// The rate of the threshold that a target leads to, never laxer than the first row's; and its interval.
-fn rate(calibration: &Calibration, target: Fmr) -> (f64, [f64; 2]) {
-    let rows = calibration.rows();
-    let (lax, strict) = (&rows[0], &rows[rows.len() - 1]);
-    let fmr = target.get().min(lax.fmr.get());
-    let lax = rows.iter().rev().find(|row| row.fmr.get() >= fmr).unwrap_or(lax);
-    let strict = rows.iter().find(|row| row.fmr.get() <= fmr).unwrap_or(strict);
-    (fmr, [strict.fmr_low, lax.fmr_high])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arcdoor_core::{Basis, CalibrationId, CalibrationRow, ModelId};
+    use arcdoor_core::{Basis, CalibrationId, CalibrationRow, Fmr, ModelId};
 
     fn table() -> Calibration {
         let row = |fmr, threshold| CalibrationRow {

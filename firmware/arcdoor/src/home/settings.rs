@@ -14,7 +14,7 @@
 //! camera = "/dev/video0"    # what `--camera` without a value means; also DEVICE@WIDTHxHEIGHT@RATE
 //! rotate = 0                # or 90, 180, 270: degrees clockwise that make its frames upright; replays as well
 //! mirror = false            # true: left and right change places, before the turn
-//! frontal_check = true      # photos and enrolments: a second detector must see the face upright, too
+//! frontal_check = true      # enrolments: a second detector must see the face upright and uncovered, too
 //!
 //! keep_probes = 0           # sealed probes of so many of the newest grants, for `log wrong`; 0 to 256, 0: none
 //! keep_probes_h = 72        # hours; 1 to 720
@@ -115,7 +115,7 @@ pub struct Settings {
     pub rotate: u16,
     /// Whether left and right of these frames change places, before the turn.
     pub mirror: bool,
-    /// Whether SeetaFace, too, must find the face of a photo or of an enrolment's view, brought upright.
+    /// Whether SeetaFace, too, must find the face of an enrolment's view, brought upright.
     pub frontal_check: bool,
     /// Probes of the newest grants that are kept, 0 to 256; see [`probes`](crate::home::probes).
     #[serde(deserialize_with = "probes")]

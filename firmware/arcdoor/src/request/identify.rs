@@ -5,8 +5,8 @@ use super::frames::{Begun, LOOK_MS, Stepper};
 use crate::device::recognition::sight;
 use crate::device::{Device, Now, Outcome, Reply, Work};
 use crate::error::Error;
-use arcdoor_api::{By, Feed, Progress, Response, Sight, Verdict};
-use arcdoor_core::Millis;
+use arcdoor_api::{By, Feed, Progress, Reason, Response, Sight, Verdict};
+use arcdoor_core::{Millis, RetryReason};
 use arcdoor_pipeline::{Policy, Question};
 use std::path::Path;
 
@@ -22,7 +22,7 @@ pub(super) fn ask(
     // Before anybody looks into the camera for nothing.
     device.work(Policy::still())?.journal.probes.sweep(now.utc.unix_s())?;
     let annotator = annotate.map(Annotator::new).transpose()?;
-    let mut ask = Ask { question, annotator, since: now.at };
+    let mut ask = Ask { question, annotator, since: now.at, last: None };
     let Feed::Photos(files) = from else { return Ok(Begun::Frames(Box::new(ask))) };
     let mut outcome = Outcome::Done;
     for (index, file) in files.iter().enumerate() {
@@ -53,6 +53,8 @@ struct Ask {
     question: Question,
     annotator: Option<Annotator>,
     since: Millis,
+    /// Why the last frame decided nothing; none where no frame came.
+    last: Option<RetryReason>,
 }
 
 impl Ask {
@@ -79,6 +81,10 @@ impl Ask {
         let sight = Sight { operating_point: Some(point), ..sight };
         journal.decided(by, &sight, gallery, recognition.probe(), now.utc)?;
         let decision = sight.decision;
+        self.last = match sight.reason {
+            Some(Reason::Retry(reason)) => Some(reason),
+            _ => None,
+        };
         let annotated = match &mut self.annotator {
             Some(annotator) => {
                 Some(annotator.mark(recognition.image(), &step, &sight, Path::new(&photo))?.into())
@@ -110,7 +116,6 @@ impl Stepper for Ask {
     }
 
     fn end(self: Box<Self>, _: &mut Device, now: Now, _: &mut dyn Reply) -> Result<Outcome, Error> {
-        let reason = Some(arcdoor_core::RetryReason::NoFace);
-        Err(Error::NoView { seconds: now.at.since(self.since) / 1000, reason })
+        Err(Error::NoView { seconds: now.at.since(self.since) / 1000, reason: self.last })
     }
 }

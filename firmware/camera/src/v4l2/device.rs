@@ -38,11 +38,12 @@ impl Device {
         let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path);
         let file = file.map_err(|cause| CameraError::Open { device: path.to_owned(), cause })?;
         let device = Self { file: Rc::new(file), path: path.into() };
-        // A file that knows no such request is no camera.
-        if sys::is_camera(device.fd()).unwrap_or(false) {
-            Ok(device)
-        } else {
-            Err(CameraError::NotACamera(path.to_owned()))
+        match sys::is_camera(device.fd()) {
+            Ok(true) => Ok(device),
+            // A file that knows no such request is no camera.
+            Ok(false) | Err(Errno::NOTTY | Errno::INVAL) => Err(CameraError::NotACamera(path.to_owned())),
+            // It vanished, or is not wholly there yet.
+            Err(errno) => Err(failed(path, "asking what it is", errno)),
         }
     }
 

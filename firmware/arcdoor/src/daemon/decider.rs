@@ -1,0 +1,122 @@
+//! What the loop asks of a device between two frames.
+
+use crate::device::recognition::sight;
+use crate::device::{Device, Work};
+use crate::error::Error;
+use arcdoor_api::{By, Entry, Sight, UtcTime};
+use arcdoor_core::{DenyReason, Millis};
+use arcdoor_frame::RgbImage;
+use arcdoor_pipeline::{LockoutState, Question, Rules, TraceEntry};
+
+/// A frame's decision, and what a trace records of it.
+pub struct Decided {
+    /// What is printed and logged of it.
+    pub sight: Sight,
+    /// The rules it was decided by, and what was observed; none of a frame that failed.
+    pub recorded: Option<(Rules, TraceEntry)>,
+    /// Where recognition was loaded for this frame, the lockout that it went on with: all else of earlier frames was
+    /// forgotten.
+    pub resumed: Option<LockoutState>,
+    /// Why the attempt before this frame failed, where it did: to be logged as well.
+    pub before: Option<DenyReason>,
+    /// Whether the decision ends an attempt, and does not repeat an earlier one about the same face.
+    pub ends_attempt: bool,
+}
+
+impl Decided {
+    /// The decision about a frame that failed: no grant.
+    pub(super) fn nothing() -> Self {
+        Self { sight: Sight::nothing(), recorded: None, resumed: None, before: None, ends_attempt: false }
+    }
+}
+
+/// What the loop asks of a device. A trait, so that tests can put a device that fails in its place.
+pub trait Decider {
+    /// Where the next frame goes.
+    ///
+    /// # Errors
+    /// When the networks cannot be loaded.
+    fn image(&mut self) -> Result<&mut RgbImage, Error>;
+
+    /// Decides about the present frame as the next of a row.
+    ///
+    /// # Errors
+    /// When a network or the gallery fails.
+    fn step(&mut self, now: Millis) -> Result<Decided, Error>;
+
+    /// Throws away what a panic may have left half-done, with all that was remembered.
+    ///
+    /// # Errors
+    /// When the networks cannot be loaded again.
+    fn renew(&mut self) -> Result<(), Error>;
+
+    /// Forgets all earlier frames, but for a lockout and the denials that lead to one.
+    fn forget(&mut self, now: Millis);
+
+    /// Notes what became of the camera.
+    ///
+    /// # Errors
+    /// When the log cannot be written.
+    fn note_camera(&mut self, entry: &Entry, at: UtcTime) -> Result<(), Error>;
+
+    /// Notes the decision of the last step.
+    ///
+    /// # Errors
+    /// When the log cannot be written.
+    fn note(&mut self, sight: &Sight, at: UtcTime) -> Result<(), Error>;
+
+    /// What time demands of the log, and of what must survive a restart; `is_last`: everything is made safe.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    fn settle(&mut self, at: UtcTime, is_last: bool) -> Result<(), Error>;
+
+    /// Forgets what was kept for a while, and whose time is over.
+    ///
+    /// # Errors
+    /// When it cannot be overwritten.
+    fn sweep(&mut self, at: UtcTime) -> Result<(), Error>;
+}
+
+impl Decider for Device {
+    fn image(&mut self) -> Result<&mut RgbImage, Error> {
+        Ok(self.recognition()?.image())
+    }
+
+    fn step(&mut self, now: Millis) -> Result<Decided, Error> {
+        let Work { recognition, gallery, rules, .. } = self.work(self.settings().policy)?;
+        let resumed = recognition.resumes().cloned();
+        let step = recognition.step(gallery, Question::Identify, &rules, now)?;
+        let sight = sight(&step, recognition.engine(), gallery, None);
+        let (before, ends_attempt) = (step.outcome.before, step.outcome.ends_attempt);
+        let entry = TraceEntry { now, observation: step.observation, outcome: step.outcome };
+        Ok(Decided { sight, recorded: Some((rules, entry)), resumed, before, ends_attempt })
+    }
+
+    fn renew(&mut self) -> Result<(), Error> {
+        self.drop_recognition();
+        self.recognition().map(drop)
+    }
+
+    fn forget(&mut self, now: Millis) {
+        self.forget_frames(now);
+    }
+
+    fn note_camera(&mut self, entry: &Entry, at: UtcTime) -> Result<(), Error> {
+        Device::note(self, entry, at).map(drop)
+    }
+
+    fn note(&mut self, sight: &Sight, at: UtcTime) -> Result<(), Error> {
+        let Work { recognition, gallery, journal, .. } = self.work(self.settings().policy)?;
+        journal.decided(By::Run, sight, gallery, recognition.probe(), at)
+    }
+
+    fn settle(&mut self, at: UtcTime, is_last: bool) -> Result<(), Error> {
+        self.keep_lockout()?;
+        if is_last { self.journal().close(at) } else { self.journal().tick(at) }
+    }
+
+    fn sweep(&mut self, at: UtcTime) -> Result<(), Error> {
+        self.journal().probes.sweep(at.unix_s())
+    }
+}
