@@ -18,7 +18,7 @@ use arcdoor_frame::{Orientation, RgbImage, Turn};
 use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
 use arcdoor_models::Pack;
 use arcdoor_pipeline::{
-    Enrolment, EnrolmentStep, Plan, Policy, Purpose, Question, Recognizer, Replay, Rules, Thresholds,
+    Enrolment, EnrolmentStep, Fields, Plan, Policy, Purpose, Question, Recognizer, Replay, Rules, Thresholds,
     TraceEntry, TraceError, TraceLine,
 };
 use arcdoor_tests::{Real, ask, device, write_frames};
@@ -558,6 +558,24 @@ fn a_lost_camera_comes_back_and_no_vote_from_before_its_loss_lets_anybody_in() {
     assert_eq!(of_camera, wanted.iter().collect::<Vec<_>>(), "of two runs: {events:?}");
     let (outcome, again) = done(&mut device, &Request::Replay { file: trace });
     assert_eq!((outcome, again.len()), (Outcome::Done, 8), "its trace is decided again as it was");
+}
+
+/// Intent and all else as it is shipped: a hold of 400 ms from the first look on, ten looks a second. The second grant
+/// is the same visit's.
+#[test]
+fn a_door_with_its_policy_as_shipped_grants_whoever_has_stayed_and_nobody_before() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("settings.toml"), "").unwrap();
+    let mut device = device(folder.path(), &real.pack);
+    assert_eq!(*device.settings().policy.fields(), Fields::default());
+    enrol(&mut device, real.photo("obama.jpg"));
+    let said = at_a_camera(&mut device, vec![shows(&real, "obama2.jpg", 8)], Queue::new().1, None);
+    let wanted = [&["looking"; 4][..], &["granted"], &["looking"; 2], &["granted"]];
+    assert_eq!(said, wanted.concat());
+    let (_, log) = done(&mut device, &Request::Log { count: 100, of: None, names: false });
+    let logged: Vec<_> = log.iter().filter_map(|line| line["decision"].as_str()).collect();
+    assert_eq!(logged, ["granted"], "{log:?}");
 }
 
 #[test]
