@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+mod people;
+
 use std::path::{Path, PathBuf};
 
 use arcdoor::daemon::{Clock, SystemClock, feed};
@@ -13,6 +15,7 @@ use arcdoor::request::{Begun, Secrets, begin};
 use arcdoor::{Device, Error, Home, Options, Outcome};
 use arcdoor_api::{Access, Request, Response};
 use arcdoor_frame::{ImageLimits, Orientation, Resizer, RgbImage, Turn, read_image, write_png};
+pub use people::people;
 
 /// The pack's folder and the demo's photos.
 pub struct Real {

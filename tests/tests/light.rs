@@ -2,12 +2,10 @@
 //! before a white wall with the light behind them, and in the dark.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
-use std::path::{Path, PathBuf};
-
 use arcdoor_core::{Face, Faces, RetryReason};
 use arcdoor_frame::{ImageLimits, RgbImage, RgbView, read_image};
 use arcdoor_models::Pack;
-use arcdoor_tests::Real;
+use arcdoor_tests::{Real, people};
 use arcdoor_vision::quality::{Assessment, Measures, QualityGate};
 use arcdoor_vision::{DetectSettings, DetectorKind, RunOptions, Vision};
 
@@ -70,13 +68,7 @@ impl Said {
 #[test]
 fn light_from_behind_is_told_from_a_dark_room_and_refuses_no_ordinary_photo() {
     let Some(real) = Real::find() else { return };
-    let Some(data) = std::env::var_os("ARCDOOR_DATA").map(PathBuf::from).filter(|data| data.is_dir()) else {
-        println!("skipped: ARCDOOR_DATA names no folder of development data");
-        return;
-    };
-    let mut people: Vec<PathBuf> =
-        folder(&data.join("lfw-view1")).into_iter().filter(|p| p.is_dir()).collect();
-    people.sort();
+    let Some(photos) = people(FACES) else { return };
     let pack = Pack::open(&real.pack).unwrap();
     let mut vision = Vision::from_pack(&pack, DetectorKind::Yunet, &RunOptions::default()).unwrap();
     let gates = [("recognise", QualityGate::recognise()), ("enrol", QualityGate::enrol())];
@@ -91,11 +83,9 @@ fn light_from_behind_is_told_from_a_dark_room_and_refuses_no_ordinary_photo() {
     let mut said: [[Said; 6]; 2] = Default::default();
     let mut unaware: [[Said; 6]; 2] = Default::default();
     let (mut faces, mut newly, mut posed, mut ratios) = (0, [0, 0], 0, Vec::new());
-    for person in people.iter().step_by((people.len() / FACES).max(1)) {
-        let mut photos = folder(person);
-        photos.sort();
+    for photo in &photos {
         let mut image = RgbImage::new();
-        read_image(&photos[0], &ImageLimits::default(), &mut image).unwrap();
+        read_image(photo, &ImageLimits::default(), &mut image).unwrap();
         let Some((face, plain)) = look(&mut vision, image.view()) else { continue };
         faces += 1;
         posed += usize::from(plain.measures.yaw_deg.abs() <= 25.0 && plain.measures.pitch_deg.abs() <= 25.0);
@@ -136,8 +126,4 @@ fn light_from_behind_is_told_from_a_dark_room_and_refuses_no_ordinary_photo() {
         assert!(dark.behind + darker.behind <= faces / 50 && darker.dark * 10 >= darker.of * 8);
         assert_eq!(bright.behind, 0);
     }
-}
-
-fn folder(path: &Path) -> Vec<PathBuf> {
-    std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
