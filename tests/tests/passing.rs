@@ -40,7 +40,7 @@ fn grants(door: &mut Pipeline, frames: &[RgbImage], intent: Intent, start: u64) 
 }
 
 #[test]
-fn whoever_crosses_the_frame_is_not_let_in_and_whoever_comes_waits_half_a_second_at_most() {
+fn whoever_crosses_the_frame_is_not_let_in_and_whoever_comes_waits_half_a_second_in_the_middle() {
     let Some(real) = Real::find() else { return };
     let detect = DetectSettings { min_face_px: 40, ..DetectSettings::default() };
     let mut door = Pipeline::open(&real, &RunOptions::default(), detect).with_barack(&real);
