@@ -83,6 +83,15 @@ impl Real {
         Resizer::new().resize(part, &mut frame).unwrap();
         frame
     }
+
+    /// The man of `obama.jpg` for six frames, nobody for three, another man for seven.
+    #[must_use]
+    pub fn visit(&self) -> Vec<RgbImage> {
+        let mut frames: Vec<_> = (0..6).map(|i| self.frame("obama2.jpg", i * 3)).collect();
+        frames.extend((0..3).map(|_| RgbImage::with_size(320, 320)));
+        frames.extend((0..7).map(|i| self.frame("biden.jpg", i * 3)));
+        frames
+    }
 }
 
 /// The name of the man of `obama.jpg`.
