@@ -1,9 +1,13 @@
-//! What the whole-system tests share: a pack and photos, where this machine has them.
+//! What the whole-system tests share: a pack and photos, where this machine has them, and what is built on them.
 //!
 //! `cargo xtask test` fetches both first, so nothing skips there.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "these are tests")]
+
+mod paste;
+mod people;
+mod pipeline;
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +16,11 @@ use arcdoor::home::lock::HomeLock;
 use arcdoor::request::{Begun, Secrets, begin};
 use arcdoor::{Device, Error, Home, Options, Outcome};
 use arcdoor_api::{Access, Request, Response};
+use arcdoor_core::SubjectName;
 use arcdoor_frame::{ImageLimits, Orientation, Resizer, RgbImage, Turn, read_image, write_png};
+pub use paste::paste;
+pub use people::people;
+pub use pipeline::Pipeline;
 
 /// The pack's folder and the demo's photos.
 pub struct Real {
@@ -75,6 +83,21 @@ impl Real {
         Resizer::new().resize(part, &mut frame).unwrap();
         frame
     }
+
+    /// The man of `obama.jpg` for six frames, nobody for three, another man for seven.
+    #[must_use]
+    pub fn visit(&self) -> Vec<RgbImage> {
+        let mut frames: Vec<_> = (0..6).map(|i| self.frame("obama2.jpg", i * 3)).collect();
+        frames.extend((0..3).map(|_| RgbImage::with_size(320, 320)));
+        frames.extend((0..7).map(|i| self.frame("biden.jpg", i * 3)));
+        frames
+    }
+}
+
+/// The name of the man of `obama.jpg`.
+#[must_use]
+pub fn barack() -> SubjectName {
+    SubjectName::new("Barack").unwrap()
 }
 
 /// A device on a pack that need not be signed.

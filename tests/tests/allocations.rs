@@ -2,26 +2,19 @@
 #![allow(clippy::unwrap_used, reason = "clippy exempts test functions only, not their helpers")]
 
 use arcdoor_allocations::during;
-use arcdoor_core::{Decision, DenyReason, Fmr, Millis, RetryReason, SubjectName, Template};
-use arcdoor_frame::{Converter, ImageLimits, PixelFormat, RawFrame, Resizer, RgbImage, RgbView};
-use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
-use arcdoor_models::Pack;
-use arcdoor_pipeline::{Observation, Policy, Question, Recognizer, Rules, Step, Thresholds};
-use arcdoor_tests::Real;
-use arcdoor_vision::{DetectSettings, DetectorKind, EngineChoice, RunOptions, Threads, Vision};
+use arcdoor_core::{Decision, DenyReason, Millis, RetryReason, SubjectName, Template};
+use arcdoor_frame::{Converter, ImageLimits, PixelFormat, RawFrame, RgbImage, RgbView};
+use arcdoor_pipeline::{Observation, Policy, Question, Rules, Step};
+use arcdoor_tests::{Pipeline, Real, paste};
+use arcdoor_vision::{DetectSettings, EngineChoice, RunOptions, Threads};
 
 const CAMERA: [u32; 2] = [640, 480];
 
 /// Portraits on a camera's frame: name of the photo, left, top, side.
-fn scene(real: &Real, portraits: &[(&str, u32, u32, u32)]) -> RgbImage {
+fn scene(real: &Real, portraits: &[(&str, i32, i32, u32)]) -> RgbImage {
     let mut frame = RgbImage::with_size(CAMERA[0], CAMERA[1]);
     for &(name, left, top, side) in portraits {
-        let mut small = RgbImage::with_size(side, side);
-        Resizer::new().resize(real.frame(name, 10).view(), &mut small).unwrap();
-        for y in 0..side {
-            let start = ((top + y) * CAMERA[0] + left) as usize * 3;
-            frame.data_mut()[start..][..side as usize * 3].copy_from_slice(small.view().row(y));
-        }
+        paste(&mut frame, real.frame(name, 10).view(), left, top, side);
     }
     frame
 }
@@ -30,35 +23,26 @@ fn scene(real: &Real, portraits: &[(&str, u32, u32, u32)]) -> RgbImage {
 struct Door {
     converter: Converter,
     image: RgbImage,
-    recognizer: Recognizer,
-    gallery: Gallery,
+    pipeline: Pipeline,
     rules: Rules,
     now: Millis,
 }
 
 impl Door {
     fn open(real: &Real, options: &RunOptions) -> Self {
-        let pack = Pack::open(&real.pack).unwrap();
-        let vision = Vision::from_pack(&pack, DetectorKind::Yunet, options).unwrap();
-        let threshold = pack.threshold(Fmr::new(1e-5).unwrap()).unwrap();
-        let thresholds = Thresholds::new(threshold, threshold, threshold).unwrap();
-        let rules = Rules { thresholds, policy: Policy::still() };
-        let mut recognizer = Recognizer::new(vision, DetectSettings::default());
-        let key = GalleryKey::generate().unwrap();
-        let mut gallery =
-            Gallery::open_on(MemoryDisk::new(), &key, pack.model_id(), pack.dimension()).unwrap();
-        let view = recognizer.view(real.frame("obama.jpg", 10).view()).unwrap().unwrap().template;
-        gallery.enrol(&SubjectName::new("Barack").unwrap(), &[view], 0).unwrap();
+        let mut pipeline = Pipeline::open(real, options, DetectSettings::default()).with_barack(real);
+        let rules = Rules { thresholds: pipeline.thresholds, policy: Policy::still() };
+        let gallery = &mut pipeline.gallery;
         for other in 0..50_u32 {
-            let values: Vec<f32> = (0..pack.dimension() as u32)
+            let values: Vec<f32> = (0..gallery.dimension() as u32)
                 .map(|i| f32::from(((i * 31 + other * 77) % 101) as u8) - 50.0)
                 .collect();
-            let template = Template::new(pack.model_id(), &values).unwrap();
+            let template = Template::new(gallery.model_id(), &values).unwrap();
             gallery.enrol(&SubjectName::new(&format!("other {other}")).unwrap(), &[template], 0).unwrap();
         }
-        recognizer.prepare(CAMERA[0], CAMERA[1]).unwrap();
+        pipeline.recognizer.prepare(CAMERA[0], CAMERA[1]).unwrap();
         let (converter, image) = (Converter::new(ImageLimits::default()), RgbImage::new());
-        Self { converter, image, recognizer, gallery, rules, now: Millis(0) }
+        Self { converter, image, pipeline, rules, now: Millis(0) }
     }
 
     fn step(&mut self, frame: RgbView<'_>) -> Step {
@@ -71,9 +55,8 @@ impl Door {
         };
         self.converter.to_rgb(&raw, &mut self.image).unwrap();
         self.now = self.now.plus(100);
-        self.recognizer
-            .step(self.image.view(), &self.gallery, Question::Identify, &self.rules, self.now)
-            .unwrap()
+        let Pipeline { recognizer, gallery, .. } = &mut self.pipeline;
+        recognizer.step(self.image.view(), gallery, Question::Identify, &self.rules, self.now).unwrap()
     }
 }
 
@@ -87,7 +70,7 @@ fn visit(door: &mut Door, frames: &[RgbImage]) -> Vec<Frame> {
     for frame in frames {
         // Of every thread: a helper's allocations count as well.
         let (step, allocations) = during(|| door.step(frame.view()));
-        seen.push((allocations.count, step, door.recognizer.probe().cloned()));
+        seen.push((allocations.count, step, door.pipeline.recognizer.probe().cloned()));
     }
     seen
 }

@@ -2,13 +2,13 @@
 //! folder of development data.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arcdoor_core::{Faces, Landmarks5};
 use arcdoor_frame::{ImageLimits, RgbImage, read_image};
 use arcdoor_infer::{Net, NetSpec, Session};
 use arcdoor_models::{Pack, Role};
-use arcdoor_tests::Real;
+use arcdoor_tests::{Real, people};
 use arcdoor_vision::tuning::{Tuning, networks};
 use arcdoor_vision::{DetectSettings, Detector, Embedder, Engine, EngineChoice, RunOptions, YuNet};
 
@@ -140,27 +140,13 @@ fn both_engines_see_the_same_on_the_demos_photos() {
 #[test]
 fn both_engines_see_the_same_on_500_faces() {
     let Some(real) = Real::find() else { return };
-    let Some(data) = std::env::var_os("ARCDOOR_DATA").map(PathBuf::from).filter(|data| data.is_dir()) else {
-        println!("skipped: ARCDOOR_DATA names no folder of development data");
-        return;
-    };
-    let mut people: Vec<PathBuf> =
-        folder(&data.join("lfw-view1")).into_iter().filter(|p| p.is_dir()).collect();
-    people.sort();
+    let Some(photos) = people(FACES) else { return };
     let mut pair = Pair::new(&Pack::open(&real.pack).unwrap());
-    // Everybody's first photo, from one end of the alphabet to the other.
-    let step = (people.len() / FACES).max(1);
-    for person in people.iter().step_by(step) {
-        let mut photos = folder(person);
-        photos.sort();
-        if let Some(photo) = photos.first().filter(|_| pair.faces < FACES) {
+    for photo in &photos {
+        if pair.faces < FACES {
             pair.compare(photo);
         }
     }
     pair.report();
     assert!(pair.faces >= FACES, "{} faces", pair.faces);
-}
-
-fn folder(path: &Path) -> Vec<PathBuf> {
-    std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect()
 }

@@ -6,20 +6,15 @@ use std::path::{Path, PathBuf};
 use arcdoor::Outcome;
 use arcdoor_api::{Feed, Request};
 use arcdoor_core::SubjectName;
-use arcdoor_frame::{Resizer, RgbImage, write_png};
-use arcdoor_tests::{Real, ask, device};
+use arcdoor_frame::{RgbImage, write_png};
+use arcdoor_tests::{Real, ask, device, paste};
 use serde_json::Value;
 
 /// Portraits of these sides, side by side, as a file.
 fn scene(real: &Real, folder: &Path, name: &str, portraits: [(&str, u32); 2]) -> PathBuf {
     let mut photo = RgbImage::with_size(720, 400);
     for (index, (portrait, side)) in portraits.into_iter().enumerate() {
-        let mut small = RgbImage::with_size(side, side);
-        Resizer::new().resize(real.frame(portrait, 10).view(), &mut small).unwrap();
-        for y in 0..side {
-            let start = (y * 720 + index as u32 * 360) as usize * 3;
-            photo.data_mut()[start..][..side as usize * 3].copy_from_slice(small.view().row(y));
-        }
+        paste(&mut photo, real.frame(portrait, 10).view(), index as i32 * 360, 0, side);
     }
     let path = folder.join(name);
     write_png(&path, photo.view()).unwrap();

@@ -2,14 +2,13 @@
 //! before a white wall with the light behind them, and in the dark.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
-use std::path::{Path, PathBuf};
-
-use arcdoor_core::{Face, Faces, RetryReason};
+use arcdoor_core::{Face, Faces, Landmarks5, QualityPart, RetryReason};
 use arcdoor_frame::{ImageLimits, RgbImage, RgbView, read_image};
 use arcdoor_models::Pack;
-use arcdoor_tests::Real;
+use arcdoor_tests::{Real, people};
+use arcdoor_vision::align::{Similarity, TEMPLATE_SIDE, warp};
 use arcdoor_vision::quality::{Assessment, Measures, QualityGate};
-use arcdoor_vision::{DetectSettings, DetectorKind, RunOptions, Vision};
+use arcdoor_vision::{Channels, DetectSettings, DetectorKind, RunOptions, Vision};
 
 const FACES: usize = 600;
 
@@ -36,6 +35,25 @@ fn relit(image: &RgbImage, face: &Face, share: f32, surround: Option<u8>) -> Rgb
         }
     }
     lit
+}
+
+/// The variance of the aligned face's Laplacian, in squared grey levels, where its sharpness is measured.
+fn laplacian(image: RgbView<'_>, landmarks: &Landmarks5) -> f64 {
+    const SIDE: usize = TEMPLATE_SIDE as usize;
+    let to_crop = Similarity::to_template(landmarks, TEMPLATE_SIDE).unwrap();
+    let mut planes = vec![0.0; 3 * SIDE * SIDE];
+    warp(image, &to_crop, &Channels::RGB, TEMPLATE_SIDE, &mut planes);
+    let grey = |x: usize, y: usize| {
+        let [r, g, b] = [0, 1, 2].map(|plane| planes[(plane * SIDE + y) * SIDE + x]);
+        f64::from(0.299 * r + 0.587 * g + 0.114 * b).round()
+    };
+    let values: Vec<f64> = (16..104)
+        .flat_map(|y| (20..92).map(move |x| (x, y)))
+        .map(|(x, y)| grey(x - 1, y) + grey(x + 1, y) + grey(x, y - 1) + grey(x, y + 1) - 4.0 * grey(x, y))
+        .collect();
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count
 }
 
 /// As if nothing were known of the surround.
@@ -70,13 +88,7 @@ impl Said {
 #[test]
 fn light_from_behind_is_told_from_a_dark_room_and_refuses_no_ordinary_photo() {
     let Some(real) = Real::find() else { return };
-    let Some(data) = std::env::var_os("ARCDOOR_DATA").map(PathBuf::from).filter(|data| data.is_dir()) else {
-        println!("skipped: ARCDOOR_DATA names no folder of development data");
-        return;
-    };
-    let mut people: Vec<PathBuf> =
-        folder(&data.join("lfw-view1")).into_iter().filter(|p| p.is_dir()).collect();
-    people.sort();
+    let Some(photos) = people(FACES) else { return };
     let pack = Pack::open(&real.pack).unwrap();
     let mut vision = Vision::from_pack(&pack, DetectorKind::Yunet, &RunOptions::default()).unwrap();
     let gates = [("recognise", QualityGate::recognise()), ("enrol", QualityGate::enrol())];
@@ -90,16 +102,19 @@ fn light_from_behind_is_told_from_a_dark_room_and_refuses_no_ordinary_photo() {
     ];
     let mut said: [[Said; 6]; 2] = Default::default();
     let mut unaware: [[Said; 6]; 2] = Default::default();
-    let (mut faces, mut newly, mut posed, mut ratios) = (0, [0, 0], 0, Vec::new());
-    for person in people.iter().step_by((people.len() / FACES).max(1)) {
-        let mut photos = folder(person);
-        photos.sort();
+    let (mut faces, mut newly, mut posed, mut good) = (0, [0, 0], 0, 0);
+    let (mut ratios, mut laplacians) = (Vec::new(), Vec::new());
+    for photo in &photos {
         let mut image = RgbImage::new();
-        read_image(&photos[0], &ImageLimits::default(), &mut image).unwrap();
+        read_image(photo, &ImageLimits::default(), &mut image).unwrap();
         let Some((face, plain)) = look(&mut vision, image.view()) else { continue };
         faces += 1;
         posed += usize::from(plain.measures.yaw_deg.abs() <= 25.0 && plain.measures.pitch_deg.abs() <= 25.0);
+        let mut parts = QualityPart::ALL.into_iter().filter_map(|part| plain.quality.part(part));
+        good += usize::from(parts.all(|value| value > 40));
         ratios.push(plain.measures.luma / plain.measures.surround.max(1.0));
+        laplacians
+            .push(laplacian(image.view(), &face.landmarks.unwrap()) / f64::from(plain.measures.sharpness));
         let before = without_surround(&plain);
         for (index, (_, gate)) in gates.iter().enumerate() {
             newly[index] += usize::from(gate.check(&before).is_ok() && gate.check(&plain).is_err());
@@ -115,7 +130,10 @@ fn light_from_behind_is_told_from_a_dark_room_and_refuses_no_ordinary_photo() {
         }
     }
     ratios.sort_by(f32::total_cmp);
+    laplacians.sort_by(f64::total_cmp);
     let at = |share: f32| ratios[(share * (ratios.len() - 1) as f32) as usize];
+    println!("{good} of {faces} faces have every part of quality above 40");
+    println!("variance of the Laplacian over sharpness: {:.2} in the middle", laplacians[faces / 2]);
     println!("{faces} faces; newly refused: {newly:?}; within 25 degrees both ways: {posed}");
     println!("face's light of its surround: {:.2} {:.2} {:.2} {:.2}", at(0.0), at(0.01), at(0.05), at(0.5));
     for (gate, (said, unaware)) in gates.iter().zip(said.iter().zip(&unaware)) {
@@ -136,8 +154,4 @@ fn light_from_behind_is_told_from_a_dark_room_and_refuses_no_ordinary_photo() {
         assert!(dark.behind + darker.behind <= faces / 50 && darker.dark * 10 >= darker.of * 8);
         assert_eq!(bright.behind, 0);
     }
-}
-
-fn folder(path: &Path) -> Vec<PathBuf> {
-    std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect()
 }

@@ -8,19 +8,21 @@
 
 mod common;
 
-use arcdoor_core::{Decision, Rect, RetryReason};
+use arcdoor_core::{Decision, Quality, Rect, RetryReason};
 use arcdoor_pipeline::{Fields, Intent, Observation, Rules, Stance};
+use arcdoor_vision::QualityGate;
 use common::{asking_for, face, rules, run};
 
 const FRAME_PX: f32 = 640.0;
 /// Twice the tangent of half of 60 degrees: the frame's width at one metre, in metres.
 const FRAME_M: f32 = 1.1547;
 const FACE_M: f32 = 0.15;
-/// Fewer pixels between the eyes than the quality gate asks for: 30 of 100, where 60 pixels are 100.
 const EYES_M: f32 = 0.063;
-const LEAST_EYES_PX: f32 = 18.0;
-/// The gate's limit of a turn to the side: a quarter left of 50 degrees.
-const GATE_YAW_DEG: f32 = 37.5;
+const GATE: Quality = QualityGate::recognise().least;
+/// Pixels between the eyes that the gate asks for; 60 are a size of 100.
+const LEAST_EYES_PX: f32 = 60.0 * GATE.size as f32 / 100.0;
+/// The turn to the side that the gate still takes; 50 degrees are a pose of 0.
+const GATE_YAW_DEG: f32 = 50.0 * (100 - GATE.pose) as f32 / 100.0;
 const WALKS: u32 = 1_000;
 
 /// Drawn numbers, the same at each run.
