@@ -27,6 +27,6 @@ pub use pack::{
     MANIFEST_FILE, MAX_MANIFEST_BYTES, MAX_NET_BYTES, MAX_SIGNATURE_BYTES, Pack, PackNet, sha256_hex,
 };
 pub use recipe::{Built, Recipe, RecipeError, RecipeNet};
-pub use recognisability::{RecognisabilityHead, RecognisabilityTable};
+pub use recognisability::{RecognisabilityHead, RecognisabilityTable, SharedDirections};
 pub use role::Role;
 pub use trust::{SIGNATURE_FILE, TrustedKey, TrustedKeyError};

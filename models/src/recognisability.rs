@@ -7,6 +7,10 @@ use crate::error::Problem;
 
 /// Most heads of a pack.
 const MAX_HEADS: usize = 32;
+/// Most shared directions of a pack.
+const MAX_DIRECTIONS: usize = 64;
+/// How far lengths and angles of shared directions may be off, as dot products: they are written with few digits.
+const SLACK: f32 = 0.01;
 
 /// How to tell an embedding of a face that shows clearly from one that unlike faces share: those of covered, turned,
 /// blurred or misaligned faces. It is made from many faces' embeddings, and is nobody's.
@@ -17,6 +21,19 @@ pub struct RecognisabilityTable {
     pub data: String,
     /// Each judges one kind of damage; the lowest value counts. 1..=32 of them.
     pub heads: Vec<RecognisabilityHead>,
+    /// What is no sign of one person where two templates have it in common; where none is said, scores are cosines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared: Option<SharedDirections>,
+}
+
+/// Directions that embeddings of degraded faces share, whoever they are of. See [`arcdoor_core::SharedPart`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharedDirections {
+    /// How much of a score they may make, 0..=1; what exceeds it is taken off.
+    pub allowance: f32,
+    /// 1..=64 directions, at right angles to each other and of length 1; as many values each as a template has.
+    pub directions: Vec<Vec<f32>>,
 }
 
 /// One measure, `bias + norm * |e| + direction . e / |e|` of an embedding e. It is 20 where recognition's gate ends and
@@ -54,5 +71,30 @@ impl RecognisabilityTable {
         if !self.heads.iter().all(weights) {
             wrong("bias, norm and direction must be finite".to_owned());
         }
+        if let Some(problem) = self.shared.as_ref().and_then(|shared| shared.problem(dimension)) {
+            found.push(Problem::Value { field: "recognisability.shared".to_owned(), problem });
+        }
+    }
+}
+
+impl SharedDirections {
+    fn problem(&self, dimension: usize) -> Option<String> {
+        if !(1..=MAX_DIRECTIONS).contains(&self.directions.len()) {
+            return Some(format!("must have 1..={MAX_DIRECTIONS} directions"));
+        }
+        if !(0.0..=1.0).contains(&self.allowance) {
+            return Some("allowance must be 0..=1".to_owned());
+        }
+        if self.directions.iter().any(|direction| direction.len() != dimension) {
+            return Some(format!("each direction must have {dimension} values, as a template has"));
+        }
+        let is_right = self.directions.iter().enumerate().all(|(index, direction)| {
+            self.directions[..=index].iter().enumerate().all(|(other, earlier)| {
+                let expected = if other == index { 1.0 } else { 0.0 };
+                let dot: f32 = direction.iter().zip(earlier).map(|(a, b)| a * b).sum();
+                (dot - expected).abs() <= SLACK
+            })
+        });
+        (!is_right).then(|| "directions must have length 1 and be at right angles to each other".to_owned())
     }
 }

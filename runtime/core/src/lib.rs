@@ -37,6 +37,7 @@
 //! | `file` | with the feature `std`: regular files, read up to a limit |
 //! | [`template`], [`model_id`] | what is stored, and whose embedder made it |
 //! | [`score`], [`threshold`] | cosine scores and what they are compared with |
+//! | [`shared_part`] | what a template has in common with those of degraded faces |
 //! | [`quality`] | 0..100 with named parts; it gates, it never edits a score |
 //! | [`subject`] | ids and names of enrolled people |
 //! | [`text`] | text from outside, shown so that it forges nothing |
@@ -57,6 +58,7 @@ pub mod limits;
 pub mod model_id;
 pub mod quality;
 pub mod score;
+pub mod shared_part;
 pub mod side;
 pub mod stage;
 pub mod subject;
@@ -72,6 +74,7 @@ pub use geometry::{Landmarks5, Point, Rect};
 pub use model_id::{CalibrationId, GalleryId, ModelId};
 pub use quality::{Quality, QualityPart};
 pub use score::{Candidate, Candidates, Score};
+pub use shared_part::SharedPart;
 pub use side::Side;
 pub use stage::{Stage, StageTimes};
 pub use subject::{SubjectId, SubjectName, SubjectNameError};

@@ -3,6 +3,7 @@
 use crate::limits::MAX_DIMENSION;
 use crate::model_id::ModelId;
 use crate::score::Score;
+use crate::shared_part::SharedPart;
 use zeroize::Zeroize as _;
 
 /// Why an embedding is no template.
@@ -24,6 +25,7 @@ pub enum TemplateError {
 pub struct Template {
     model_id: ModelId,
     values: heapless::Vec<f32, MAX_DIMENSION>,
+    shared: Option<SharedPart>,
 }
 
 /// A template is personal data: it does not outlive its use in memory.
@@ -53,22 +55,39 @@ impl Template {
         for value in &mut values {
             *value = (f64::from(*value) / length) as f32;
         }
-        Ok(Self { model_id, values })
+        Ok(Self { model_id, values, shared: None })
     }
 
-    /// The normalised mean of several templates of one embedder (ArcFace's template of a video).
+    /// This template with its part in the directions that degraded faces share: the projection of its values onto them,
+    /// as many values as it has. More of a score than `allowance` is then not owed to them; see [`score`](Self::score).
+    ///
+    /// # Errors
+    /// When the part has another dimension, or a value is not finite.
+    pub fn with_shared(mut self, part: &[f32], allowance: f32) -> Result<Self, TemplateError> {
+        self.shared = Some(SharedPart::new(part, allowance, self.values.len())?);
+        Ok(self)
+    }
+
+    /// The normalised mean of several templates of one embedder (ArcFace's template of a video), which knows its shared
+    /// part where all of them do.
     ///
     /// # Errors
     /// When there is none, when they come from different embedders, or when they cancel out.
     pub fn mean<'a>(templates: impl IntoIterator<Item = &'a Self>) -> Result<Self, TemplateError> {
         let mut templates = templates.into_iter();
         let first = templates.next().ok_or(TemplateError::Dimension(0))?;
-        let mut sum = first.values.clone();
+        let (mut sum, mut shared) = (first.values.clone(), first.shared.clone());
         for template in templates {
             first.same_model(template)?;
             sum.iter_mut().zip(&template.values).for_each(|(s, v)| *s += v);
+            shared = shared.zip(template.shared.as_ref()).map(|(sum, part)| sum.plus(part));
         }
-        Self::new(first.model_id, &sum)
+        let mean = Self::new(first.model_id, &sum)?;
+        let Some(mut shared) = shared else { return Ok(mean) };
+        // A projection is linear: what makes the sum a unit vector makes its part that vector's.
+        let to_unit = dot(&mean.values, &sum).recip();
+        shared.values.iter_mut().for_each(|value| *value *= to_unit);
+        mean.with_shared(&shared.values, shared.allowance)
     }
 
     /// The embedder that made it.
@@ -83,14 +102,36 @@ impl Template {
         &self.values
     }
 
+    /// Its part in the directions that degraded faces share, where that is known: of a live template of an embedder
+    /// that names such directions.
+    #[must_use]
+    pub const fn shared(&self) -> Option<&SharedPart> {
+        self.shared.as_ref()
+    }
+
     /// Cosine similarity with `other`.
     ///
     /// # Errors
     /// When the templates come from different embedders.
-    pub fn score(&self, other: &Self) -> Result<Score, TemplateError> {
+    pub fn cosine(&self, other: &Self) -> Result<Score, TemplateError> {
         self.same_model(other)?;
-        let dot = self.values.iter().zip(&other.values).map(|(a, b)| a * b).sum::<f32>();
-        Ok(Score(dot.clamp(-1.0, 1.0)))
+        Ok(Score(dot(&self.values, &other.values).clamp(-1.0, 1.0)))
+    }
+
+    /// How much the templates are of one person: their cosine similarity, less what exceeds the allowance in the
+    /// directions that degraded faces share, where one of the two knows its part there. Never above
+    /// [`cosine`](Self::cosine).
+    ///
+    /// # Errors
+    /// When the templates come from different embedders.
+    pub fn score(&self, other: &Self) -> Result<Score, TemplateError> {
+        let Score(cosine) = self.cosine(other)?;
+        let discount = match (&self.shared, &other.shared) {
+            (Some(part), _) => part.discount(dot(&part.values, &other.values)),
+            (None, Some(part)) => part.discount(dot(&part.values, &self.values)),
+            (None, None) => 0.0,
+        };
+        Ok(Score((cosine - discount).clamp(-1.0, 1.0)))
     }
 
     fn same_model(&self, other: &Self) -> Result<(), TemplateError> {
@@ -100,6 +141,10 @@ impl Template {
             Err(TemplateError::OtherModel)
         }
     }
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 /// The values are biometric data: they stay out of logs.
@@ -140,5 +185,51 @@ mod tests {
         assert_eq!(a.score(&b), Err(TemplateError::OtherModel));
         assert_eq!(Template::mean([&a, &b]), Err(TemplateError::OtherModel));
         assert_eq!(a.score(&a), Ok(Score(1.0)));
+    }
+
+    /// A template whose part in the first direction of three is shared.
+    fn of(embedding: [f32; 3], allowance: f32) -> Template {
+        let template = Template::new(A, &embedding).unwrap();
+        let part = [template.values()[0], 0.0, 0.0];
+        template.with_shared(&part, allowance).unwrap()
+    }
+
+    #[test]
+    fn what_exceeds_the_allowance_in_shared_directions_is_no_score() {
+        // Alike in the first direction alone: 0.8 * 0.8.
+        let (a, b) = ([0.8, 0.6, 0.0], [0.8, 0.0, 0.6]);
+        let score = |a: &Template, b: &Template| a.score(b).unwrap().0;
+        for (allowance, expected) in [(0.0, 0.0), (0.1, 0.1), (0.7, 0.64)] {
+            let (a, b) = (of(a, allowance), of(b, allowance));
+            assert!((score(&a, &b) - expected).abs() < 1e-6, "{allowance}");
+            assert!((a.cosine(&b).unwrap().0 - 0.64).abs() < 1e-6);
+            let stored = Template::new(A, b.values()).unwrap();
+            assert_eq!(
+                (score(&a, &stored), score(&stored, &a)),
+                (score(&a, &b), score(&a, &b)),
+                "one side knows"
+            );
+        }
+        let opposite = of([-0.8, 0.0, 0.6], 0.0);
+        assert!((score(&of(a, 0.0), &opposite) + 0.64).abs() < 1e-6, "a discount never raises a score");
+    }
+
+    #[test]
+    fn a_mean_shares_what_its_templates_share() {
+        let (a, b) = (of([0.8, 0.6, 0.0], 0.2), of([0.6, 0.0, -0.8], 0.2));
+        let mean = Template::mean([&a, &b]).unwrap();
+        let part = mean.shared().unwrap();
+        assert!((part.values()[0] - mean.values()[0]).abs() < 1e-6);
+        assert_eq!((part.values()[1], part.allowance()), (0.0, 0.2));
+        let plain = Template::new(A, &[0.0, 1.0, 0.0]).unwrap();
+        assert!(Template::mean([&a, &plain]).unwrap().shared().is_none());
+    }
+
+    #[test]
+    fn a_broken_shared_part_is_refused() {
+        let template = || Template::new(A, &[1.0, 0.0]).unwrap();
+        assert_eq!(template().with_shared(&[0.0; 3], 0.1), Err(TemplateError::Dimension(3)));
+        assert_eq!(template().with_shared(&[f32::NAN, 0.0], 0.1), Err(TemplateError::NotFinite));
+        assert_eq!(template().with_shared(&[0.0; 2], f32::NAN), Err(TemplateError::NotFinite));
     }
 }

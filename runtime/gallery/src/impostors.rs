@@ -73,8 +73,8 @@ impl Gallery {
         Ok(())
     }
 
-    /// The best score of `probe` against those who were taken for this subject; `None` where there are none.
-    /// Allocates nothing.
+    /// The best cosine similarity of `probe` with those who were taken for this subject; `None` where there are none.
+    /// What degraded faces share is not taken off: it must not help to pass as another. Allocates nothing.
     ///
     /// # Errors
     /// When another embedder made the probe.
@@ -83,7 +83,7 @@ impl Gallery {
         if self.subject(id).is_none_or(|subject| subject.impostors == 0) {
             return Ok(None);
         }
-        self.impostors.verify(id, &self.transform.apply(probe)?)
+        self.impostors.verify(id, &self.transform.apply(&Template::new(probe.model_id(), probe.values())?)?)
     }
 
     /// How many of the subject's own templates are as near to somebody who was taken for it as to its other

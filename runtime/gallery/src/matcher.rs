@@ -4,7 +4,7 @@ use crate::error::GalleryError;
 use crate::ranking::Ranking;
 use crate::rows::Rows;
 use arcdoor_core::limits::MAX_DIMENSION;
-use arcdoor_core::{Candidates, ModelId, Score, SubjectId, Template};
+use arcdoor_core::{Candidates, ModelId, Score, SharedPart, SubjectId, Template};
 use arcdoor_kernels::{Isa, dot_f32, dot_f32_rows, dot_i8, dot_i8_rows};
 
 /// Rows scored at a time: their scores fit the first-level cache, on the stack.
@@ -156,10 +156,8 @@ impl Matcher {
         let mut ranking = Ranking::new(out);
         self.admit(probe)?;
         match &self.templates {
-            Templates::F32(rows) => self.identify_f32(rows, probe.values(), &mut ranking),
-            Templates::Int8 { rows, scales, .. } => {
-                self.identify_i8(rows, scales, probe.values(), &mut ranking);
-            }
+            Templates::F32(rows) => self.identify_f32(rows, probe, &mut ranking),
+            Templates::Int8 { rows, scales, .. } => self.identify_i8(rows, scales, probe, &mut ranking),
         }
         Ok(())
     }
@@ -173,62 +171,65 @@ impl Matcher {
         let own = (0..self.len()).filter(|&row| self.subjects[row] == subject);
         let best = match &self.templates {
             Templates::F32(rows) => {
-                let probe = padded(probe.values());
-                own.map(|row| dot_f32(self.isa, &probe[..rows.stride()], rows.row(row))).reduce(f32::max)
+                let probe = ProbeF32::new(self.isa, rows.stride(), probe);
+                own.map(|row| probe.score(rows.row(row))).reduce(f32::max)
             }
             Templates::Int8 { rows, scales, .. } => {
-                let (probe, scale) = padded_i8(probe.values());
-                own.map(|row| {
-                    let sum = dot_i8(self.isa, &probe[..rows.stride()], rows.row(row));
-                    sum as f32 * (scales[row] * scale)
-                })
-                .reduce(f32::max)
+                let probe = ProbeI8::new(self.isa, rows.stride(), probe);
+                own.map(|row| probe.score(rows.row(row), scales[row])).reduce(f32::max)
             }
         };
         Ok(best.map(|score| Score(score.clamp(-1.0, 1.0))))
     }
 
-    /// The most that a score may differ from the exact cosine, for this probe and every template held.
+    /// The most that a score may differ from [`Template::score`], for this probe and every template held.
     ///
     /// Rounding to a step s changes each value by at most s/2 and a vector of D values by at most
     /// e = s sqrt(D) / 2; with Cauchy-Schwarz the product of two unit vectors then changes by at most
     /// `e_row + e_probe (1 + e_row)`. To that, the rounding of f32 sums is added. The usual error is far
-    /// smaller: about s / sqrt(6), as single errors cancel.
+    /// smaller: about s / sqrt(6), as single errors cancel. A part that the probe shares is no longer than 1, so that
+    /// the discount adds as much again.
     #[must_use]
     pub fn error_bound(&self, probe: &Template) -> f32 {
         let dimension = self.dimension as f32;
-        let rounding = dimension * f32::EPSILON;
-        match self.templates {
-            Templates::F32(_) => rounding,
-            Templates::Int8 { largest, .. } => {
-                let half_root = dimension.sqrt() / 2.0;
-                let (row, probe) = (largest * half_root, scale(probe.values()) * half_root);
-                row + probe * (1.0 + row) + rounding
+        let bound = |values: &[f32]| {
+            let rounding = dimension * f32::EPSILON;
+            match self.templates {
+                Templates::F32(_) => rounding,
+                Templates::Int8 { largest, .. } => {
+                    let half_root = dimension.sqrt() / 2.0;
+                    let (row, probe) = (largest * half_root, scale(values) * half_root);
+                    row + probe * (1.0 + row) + rounding
+                }
             }
-        }
+        };
+        bound(probe.values()) + probe.shared().map_or(0.0, |shared| bound(shared.values()))
     }
 
-    fn identify_f32(&self, rows: &Rows<f32>, probe: &[f32], ranking: &mut Ranking<'_>) {
-        let (probe, stride) = (padded(probe), rows.stride());
-        let mut scores = [0.0; BLOCK];
+    fn identify_f32(&self, rows: &Rows<f32>, probe: &Template, ranking: &mut Ranking<'_>) {
+        let stride = rows.stride();
+        let probe = ProbeF32::new(self.isa, stride, probe);
+        let mut cosines = [0.0; BLOCK];
         for (rows, subjects) in rows.all().chunks(BLOCK * stride).zip(self.subjects.chunks(BLOCK)) {
-            let scores = &mut scores[..subjects.len()];
-            dot_f32_rows(self.isa, &probe[..stride], rows, scores);
-            rank(subjects, scores, ranking);
+            let cosines = &mut cosines[..subjects.len()];
+            dot_f32_rows(self.isa, &probe.values[..stride], rows, cosines);
+            rank(subjects, cosines, ranking, |row| probe.discount(&rows[row * stride..][..stride]));
         }
     }
 
-    fn identify_i8(&self, rows: &Rows<i8>, scales: &[f32], probe: &[f32], ranking: &mut Ranking<'_>) {
-        let ((probe, scale), stride) = (padded_i8(probe), rows.stride());
-        let (mut sums, mut scores) = ([0; BLOCK], [0.0; BLOCK]);
+    fn identify_i8(&self, rows: &Rows<i8>, scales: &[f32], probe: &Template, ranking: &mut Ranking<'_>) {
+        let stride = rows.stride();
+        let probe = ProbeI8::new(self.isa, stride, probe);
+        let (mut sums, mut cosines) = ([0; BLOCK], [0.0; BLOCK]);
         let blocks = rows.all().chunks(BLOCK * stride).zip(self.subjects.chunks(BLOCK));
         for ((rows, subjects), scales) in blocks.zip(scales.chunks(BLOCK)) {
             let sums = &mut sums[..subjects.len()];
-            dot_i8_rows(self.isa, &probe[..stride], rows, sums);
-            for ((score, &sum), &row_scale) in scores.iter_mut().zip(&*sums).zip(scales) {
-                *score = sum as f32 * (row_scale * scale);
+            dot_i8_rows(self.isa, &probe.values[..stride], rows, sums);
+            for ((cosine, &sum), &row_scale) in cosines.iter_mut().zip(&*sums).zip(scales) {
+                *cosine = sum as f32 * (row_scale * probe.scale);
             }
-            rank(subjects, &scores[..subjects.len()], ranking);
+            let discount = |row| probe.discount(&rows[row * stride..][..stride], scales[row]);
+            rank(subjects, &cosines[..subjects.len()], ranking, discount);
         }
     }
 
@@ -241,14 +242,73 @@ impl Matcher {
     }
 }
 
-fn rank(subjects: &[SubjectId], scores: &[f32], ranking: &mut Ranking<'_>) {
+/// Offers each subject its cosine less `discount` of its row, which is asked of rows alone that may enter: it is never
+/// negative.
+fn rank(subjects: &[SubjectId], cosines: &[f32], ranking: &mut Ranking<'_>, discount: impl Fn(usize) -> f32) {
     let mut floor = ranking.floor();
-    for (&subject, &score) in subjects.iter().zip(scores) {
-        let score = score.clamp(-1.0, 1.0);
-        if score >= floor {
-            ranking.offer(subject, score);
+    for (row, (&subject, &cosine)) in subjects.iter().zip(cosines).enumerate() {
+        let cosine = cosine.clamp(-1.0, 1.0);
+        if cosine >= floor {
+            ranking.offer(subject, (cosine - discount(row)).max(-1.0));
             floor = ranking.floor();
         }
+    }
+}
+
+/// A probe as rows of f32 meet it.
+struct ProbeF32<'a> {
+    isa: Isa,
+    stride: usize,
+    values: [f32; MAX_DIMENSION],
+    shared: Option<(&'a SharedPart, [f32; MAX_DIMENSION])>,
+}
+
+impl<'a> ProbeF32<'a> {
+    fn new(isa: Isa, stride: usize, probe: &'a Template) -> Self {
+        let shared = probe.shared().map(|shared| (shared, padded(shared.values())));
+        Self { isa, stride, values: padded(probe.values()), shared }
+    }
+
+    fn score(&self, row: &[f32]) -> f32 {
+        dot_f32(self.isa, &self.values[..self.stride], row) - self.discount(row)
+    }
+
+    fn discount(&self, row: &[f32]) -> f32 {
+        self.shared
+            .as_ref()
+            .map_or(0.0, |(shared, values)| shared.discount(dot_f32(self.isa, &values[..self.stride], row)))
+    }
+}
+
+/// A probe as rows of int8 meet it, each row with its scale.
+struct ProbeI8<'a> {
+    isa: Isa,
+    stride: usize,
+    values: [i8; MAX_DIMENSION],
+    scale: f32,
+    shared: Option<(&'a SharedPart, [i8; MAX_DIMENSION], f32)>,
+}
+
+impl<'a> ProbeI8<'a> {
+    fn new(isa: Isa, stride: usize, probe: &'a Template) -> Self {
+        let (values, scale) = padded_i8(probe.values());
+        let shared = probe.shared().map(|shared| {
+            let (values, scale) = padded_i8(shared.values());
+            (shared, values, scale)
+        });
+        Self { isa, stride, values, scale, shared }
+    }
+
+    fn score(&self, row: &[i8], row_scale: f32) -> f32 {
+        let sum = dot_i8(self.isa, &self.values[..self.stride], row);
+        sum as f32 * (row_scale * self.scale) - self.discount(row, row_scale)
+    }
+
+    fn discount(&self, row: &[i8], row_scale: f32) -> f32 {
+        self.shared.as_ref().map_or(0.0, |(shared, values, scale)| {
+            let sum = dot_i8(self.isa, &values[..self.stride], row);
+            shared.discount(sum as f32 * (row_scale * scale))
+        })
     }
 }
 

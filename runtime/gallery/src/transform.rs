@@ -60,8 +60,12 @@ impl Transform {
         if values.len() != self.dimension {
             return Err(TemplateError::Dimension(values.len()));
         }
-        dot_f32_rows(self.isa, values, rows, &mut buffer[..self.dimension]);
-        Template::new(template.model_id(), &buffer[..self.dimension])
+        let product = &mut buffer[..self.dimension];
+        dot_f32_rows(self.isa, values, rows, product);
+        let rotated = Template::new(template.model_id(), product)?;
+        let Some(shared) = template.shared() else { return Ok(rotated) };
+        dot_f32_rows(self.isa, shared.values(), rows, product);
+        rotated.with_shared(product, shared.allowance())
     }
 }
 

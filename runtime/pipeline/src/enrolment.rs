@@ -214,11 +214,11 @@ impl Enrolment {
         Ok(Ok(Finished { templates, qualities, unseen, consistency, nearest }))
     }
 
-    /// The best score of a view against those before it; `None` for the first.
+    /// The best cosine similarity of a view with those before it; `None` for the first.
     fn nearest_view(&self, view: &Template) -> Result<Option<Score>, TemplateError> {
         let mut best: Option<Score> = None;
         for earlier in &self.templates {
-            let score = earlier.score(view)?;
+            let score = earlier.cosine(view)?;
             best = Some(best.map_or(score, |best| Score(best.0.max(score.0))));
         }
         Ok(best)

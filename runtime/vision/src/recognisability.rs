@@ -59,6 +59,7 @@ mod tests {
                 head(RetryReason::HoldStill, 0.0, 10.0, [0.0, 0.0]),
                 head(RetryReason::Covered, 50.0, 0.0, [100.0, 0.0]),
             ],
+            shared: None,
         }
     }
 

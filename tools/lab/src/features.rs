@@ -12,6 +12,8 @@ use anyhow::{Context, Result, ensure};
 use arcdoor_core::file::open_regular;
 use arcdoor_core::limits::MAX_DIMENSION;
 use arcdoor_core::{ModelId, Template};
+use arcdoor_models::SharedDirections;
+use arcdoor_vision::shared::with_shared;
 use serde::{Deserialize, Serialize};
 
 /// Longest first line: some 1,000,000 names.
@@ -37,8 +39,14 @@ pub(crate) struct Features {
 }
 
 impl Features {
-    /// Reads `path`; nothing is known where there is no such file. `made_by` must be the file's.
-    pub(crate) fn open(path: &Path, made_by: String, model_id: ModelId) -> Result<Self> {
+    /// Reads `path`; nothing is known where there is no such file. `made_by` must be the file's. The templates know their
+    /// part in the `shared` directions, as those do that a device makes.
+    pub(crate) fn open(
+        path: &Path,
+        made_by: String,
+        model_id: ModelId,
+        shared: Option<&SharedDirections>,
+    ) -> Result<Self> {
         let place = || format!("{}", path.display());
         let mut features = Self { path: path.to_owned(), made_by, known: HashMap::new() };
         if !path.exists() {
@@ -66,8 +74,11 @@ impl Features {
                 for (value, four) in values.iter_mut().zip(bytes.chunks_exact(4)) {
                     *value = f32::from_le_bytes([four[0], four[1], four[2], four[3]]);
                 }
-                template =
-                    Some(Template::new(model_id, &values).with_context(|| format!("{}: {name}", place()))?);
+                let made = Template::new(model_id, &values).and_then(|made| match shared {
+                    Some(shared) => with_shared(made, shared),
+                    None => Ok(made),
+                });
+                template = Some(made.with_context(|| format!("{}: {name}", place()))?);
             }
             features.known.insert(name, template);
         }
@@ -120,23 +131,23 @@ mod tests {
         fs::create_dir_all(&dir).unwrap();
         let path = dir.join("features");
         let _ = fs::remove_file(&path);
-        let mut features = Features::open(&path, "this".to_owned(), MODEL).unwrap();
+        let mut features = Features::open(&path, "this".to_owned(), MODEL, None).unwrap();
         let template = Template::new(MODEL, &[0.6, 0.8]).unwrap();
         features.insert("a".to_owned(), None);
         features.insert("b".to_owned(), Some(template.clone()));
         features.write().unwrap();
-        let back = Features::open(&path, "this".to_owned(), MODEL).unwrap();
+        let back = Features::open(&path, "this".to_owned(), MODEL, None).unwrap();
         assert_eq!(back.get("a"), Some(&None));
         assert!(back.get("b").unwrap().as_ref().unwrap().score(&template).unwrap().0 > 0.999_999);
         assert!(back.get("c").is_none());
-        let other = Features::open(&path, "that".to_owned(), MODEL).err().unwrap().to_string();
+        let other = Features::open(&path, "that".to_owned(), MODEL, None).err().unwrap().to_string();
         assert!(other.contains("another path"), "{other}");
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
-        let cut = Features::open(&path, "this".to_owned(), MODEL).err().unwrap();
+        let cut = Features::open(&path, "this".to_owned(), MODEL, None).err().unwrap();
         assert!(format!("{cut:#}").contains("too early"), "{cut:#}");
         fs::write(&path, b"\x00").unwrap();
-        assert!(Features::open(&path, "this".to_owned(), MODEL).is_err());
+        assert!(Features::open(&path, "this".to_owned(), MODEL, None).is_err());
         fs::remove_dir_all(dir).unwrap();
     }
 }

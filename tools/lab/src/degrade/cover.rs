@@ -39,6 +39,11 @@ pub(super) fn is_hood(x: f32, y: f32, wide: f32, high: f32) -> bool {
     ((x - 56.0) / wide).powi(2) + ((y - 66.0) / high).powi(2) > 1.0
 }
 
+/// Whether a cap or hair covers a place that reaches down to `row` in the middle, and `sides` pixels further at the sides.
+pub(super) fn is_cap(x: f32, y: f32, row: f32, sides: f32) -> bool {
+    y < row + sides * ((x - 56.0) / 56.0).powi(2)
+}
+
 /// Whether a point lies within a polygon: a ray from it crosses an odd number of edges.
 fn is_within(corners: &[[f32; 2]], x: f32, y: f32) -> bool {
     let next = corners.iter().cycle().skip(1);
@@ -58,5 +63,6 @@ mod tests {
         assert_eq!([mouth, eye, nose].map(|(x, y)| is_mask(x, y, 0.0)), [true, false, false]);
         assert_eq!([mouth, eye, bridge].map(|(x, y)| is_glasses(x, y, 15.0, 11.0)), [false, true, true]);
         assert_eq!([(2.0, 2.0), mouth].map(|(x, y)| is_hood(x, y, 30.0, 40.0)), [true, false]);
+        assert_eq!([nose, eye, (2.0, 60.0)].map(|(x, y)| is_cap(x, y, 44.0, 24.0)), [true, false, true]);
     }
 }

@@ -34,8 +34,8 @@ pub(crate) enum Damage {
     MaskAndGlasses(Rgb, Rgb),
     /// All of this colour but an ellipse of half axes of so many pixels.
     Hood(Rgb, f32, f32),
-    /// Everything above this row.
-    Cap(Rgb, f32),
+    /// Everything above this row, and at the sides down to so many pixels below it: a cap, or hair.
+    Cap(Rgb, f32, f32),
     /// A rectangle: left, top, width and height.
     Block(Rgb, [f32; 4]),
     /// Out of focus: standard deviation in pixels.
@@ -126,7 +126,7 @@ impl Damage {
                 Self::Glasses(glasses, 15.0, 11.0).colour_at(x, y).or(Self::Mask(mask, 0.0).colour_at(x, y))
             }
             Self::Hood(colour, wide, high) => painted(cover::is_hood(x, y, wide, high), colour),
-            Self::Cap(colour, row) => painted(y < row, colour),
+            Self::Cap(colour, row, sides) => painted(cover::is_cap(x, y, row, sides), colour),
             Self::Block(colour, [left, top, w, h]) => {
                 painted((left..left + w).contains(&x) && (top..top + h).contains(&y), colour)
             }

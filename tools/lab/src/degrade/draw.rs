@@ -52,18 +52,18 @@ fn stretch(random: &mut Random) -> Damage {
 }
 
 fn hood(random: &mut Random) -> Damage {
-    if random.signed() < 0.3 {
-        Damage::Hood(colour(random), between(random, 25.0, 42.0), between(random, 34.0, 50.0))
-    } else {
-        Damage::Cap(colour(random), between(random, 20.0, 56.0))
-    }
+    let hood = Damage::Hood(colour(random), between(random, 25.0, 42.0), between(random, 34.0, 50.0));
+    let cap = Damage::Cap(colour(random), between(random, 20.0, 60.0), 0.0);
+    let fringe = Damage::Cap(colour(random), between(random, 20.0, 56.0), between(random, 0.0, 50.0));
+    one_of(random, [hood, cap, fringe])
 }
 
 fn cover(random: &mut Random) -> Damage {
     let [x, y] = [between(random, 0.0, 60.0), between(random, 0.0, 60.0)];
     let [w, h] = [between(random, 25.0, 60.0), between(random, 25.0, 60.0)];
-    let half = [[0.0, 0.0, 56.0, 112.0], [56.0, 0.0, 56.0, 112.0], [0.0, 56.0, 112.0, 56.0]];
-    let half = one_of(random, half);
+    let [left, right] = [[0.0, 0.0, 56.0, 112.0], [56.0, 0.0, 56.0, 112.0]];
+    let [upper, lower] = [[0.0, 0.0, 112.0, 56.0], [0.0, 56.0, 112.0, 56.0]];
+    let half = one_of(random, [left, right, upper, lower]);
     Damage::Block(colour(random), one_of(random, [[x, y, w, h], [x, y, w, h], half]))
 }
 

@@ -82,4 +82,14 @@ impl Family {
             Self::Stretch | Self::Bend | Self::Hollow | Self::Light | Self::Grain => RetryReason::NotClear,
         }
     }
+
+    /// Whether whoever did not think of this family did not think of `other` either.
+    pub(crate) fn is_kin(self, other: Self) -> bool {
+        let group = |family| match family {
+            Self::Glasses => Self::Mask,
+            Self::Hollow => Self::Bend,
+            other => other,
+        };
+        group(self) == group(other)
+    }
 }

@@ -3,7 +3,7 @@
 use super::damage::Damage;
 
 /// Name and damage of each kind; the undamaged face first.
-pub(crate) const KINDS: [(&str, Damage); 52] = [
+pub(crate) const KINDS: [(&str, Damage); 54] = [
     ("clean", Damage::None),
     ("upside down", Damage::Turn(180.0)),
     ("turned 135 degrees", Damage::Turn(135.0)),
@@ -33,7 +33,9 @@ pub(crate) const KINDS: [(&str, Damage); 52] = [
     ("sunglasses, brown", Damage::Glasses([90, 50, 30], 17.0, 13.0)),
     ("mask and sunglasses", Damage::MaskAndGlasses([215, 220, 220], [15, 15, 15])),
     ("hood", Damage::Hood([20, 20, 20], 30.0, 40.0)),
-    ("cap to the brows", Damage::Cap([60, 40, 30], 44.0)),
+    ("cap to the brows", Damage::Cap([60, 40, 30], 44.0, 0.0)),
+    ("fringe to the eyes", Damage::Cap([60, 40, 30], 46.0, 24.0)),
+    ("upper half covered", Damage::Block([0, 0, 0], [0.0, 0.0, 112.0, 56.0])),
     ("left half covered", Damage::Block([0, 0, 0], [0.0, 0.0, 56.0, 112.0])),
     ("lower half covered", Damage::Block([128, 128, 128], [0.0, 56.0, 112.0, 56.0])),
     ("blur, sigma 2 px", Damage::Blur(2.0)),

@@ -7,14 +7,15 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use arcdoor_calib::{Random, Share};
-use arcdoor_core::{Fmr, QualityPart};
+use arcdoor_core::{Fmr, QualityPart, Score, Template};
 use arcdoor_models::{Pack, RecognisabilityTable};
 use arcdoor_vision::QualityGate;
 use arcdoor_vision::recognisability::recognise;
+use arcdoor_vision::shared::with_shared;
 use serde::{Deserialize, Serialize};
 
 use crate::degrade::{Family, KINDS};
@@ -24,6 +25,7 @@ use crate::eval::set::{lfw, people};
 use crate::face_finder::{FaceFinder, Judged};
 use crate::input_file::read_text;
 use crate::limits::MAX_RECIPE_BYTES;
+use crate::recognise::without_file;
 use crate::say::say_on;
 use crate::workers;
 
@@ -47,6 +49,10 @@ pub(crate) struct Args {
     /// Another table than the pack's, as `arcdoor-lab recognisability` writes it
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
+    /// The folder of tables that `arcdoor-lab recognisability --each-without` wrote: each kind also as if nobody had thought
+    /// of its family
+    #[arg(long, value_name = "DIR")]
+    without: Option<PathBuf>,
     /// Where degraded.json and degraded.md go
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -77,16 +83,16 @@ struct Report {
 struct Kind {
     name: &'static str,
     family: Option<&'static str>,
-    /// Wrong matches as shares of all pairs: without any gate.
+    /// Wrong matches by cosines as shares of all pairs: without any gate.
     before: f64,
-    /// Through the gates of quality but recognisability.
-    other_parts: f64,
-    /// Through recognisability alone.
+    /// By scores, which leave out what degraded faces share.
+    by_score: f64,
+    /// By scores, through recognisability alone.
     recognisability: f64,
-    /// Through all gates.
+    /// By scores, through all gates.
     after: f64,
-    /// Through recognisability alone, without the head of this family and its kin.
-    without_family: f64,
+    /// As [`Kind::recognisability`], by a table that does not know this family and its kin.
+    without_family: Option<f64>,
     /// Shares of faces that recognisability refuses: at recognition, at enrolment.
     refused: [f64; 2],
     /// Shares of faces that any part refuses.
@@ -97,9 +103,11 @@ struct Kind {
 #[derive(Serialize)]
 struct Genuine {
     pairs: usize,
-    /// Matched without a gate.
+    /// Matched by cosines, without a gate.
     before: Share,
-    /// Matched where all parts but recognisability let both through.
+    /// Matched by scores, without a gate.
+    by_score: Share,
+    /// Matched by scores where all parts but recognisability let both through.
     other_parts: Share,
     /// Matched where all parts do.
     after: Share,
@@ -107,18 +115,17 @@ struct Genuine {
     refused: [Share; 2],
 }
 
-/// Which gates let a face through.
-#[derive(Clone, Copy)]
-struct Passes {
-    /// Of recognition and of enrolment: by recognisability, by it without a family, by the other parts.
+/// A face as a table sees it.
+struct Look {
+    template: Template,
+    /// Whether the gates of recognition and of enrolment let it through: by recognisability, by the other parts.
     recognisability: [bool; 2],
-    without_family: [bool; 2],
     other_parts: [bool; 2],
 }
 
 pub(crate) fn run(args: Args) -> Result<()> {
     let pack = args.path.open_pack()?;
-    let table = table(&args, &pack)?;
+    let tables = Tables::read(&args, &pack)?;
     let threshold = pack.threshold(Fmr::new(args.fmr).context("--fmr")?)?.value.0;
     let set = people::read(&args.images)?;
     let chosen: BTreeSet<usize> = match &args.pairs {
@@ -131,7 +138,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let mut kinds = Vec::new();
     for (index, (name, damage)) in KINDS.iter().enumerate() {
         let judged: Vec<&Judged> = faces.iter().map(|face| &face[index]).collect();
-        kinds.push(kind(name, damage.family(), &judged, &table, threshold)?);
+        kinds.push(kind(name, damage.family(), &judged, &tables, threshold)?);
     }
     let report = Report {
         pack: pack.name().to_owned(),
@@ -140,7 +147,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         threshold,
         fmr: args.fmr,
         kinds,
-        genuine: genuine(&args, &pack, &set, &chosen, &table, threshold)?,
+        genuine: genuine(&args, &pack, &set, &chosen, &tables.own, threshold)?,
     };
     let text = markdown(&report);
     say_on!("{text}")?;
@@ -150,12 +157,32 @@ pub(crate) fn run(args: Args) -> Result<()> {
     Ok(())
 }
 
-fn table(args: &Args, pack: &Pack) -> Result<RecognisabilityTable> {
-    let own = pack.manifest().recognisability.clone();
-    let Some(path) = &args.table else {
-        return own
-            .context("the pack tells nothing about recognisability: make a table, and name it with --table");
-    };
+/// What judges the faces.
+struct Tables {
+    own: RecognisabilityTable,
+    /// For each of [`Family::ALL`], where they are given.
+    without: Vec<RecognisabilityTable>,
+}
+
+impl Tables {
+    fn read(args: &Args, pack: &Pack) -> Result<Self> {
+        let own = match &args.table {
+            Some(path) => table(path)?,
+            None => pack.manifest().recognisability.clone().context(
+                "the pack tells nothing about recognisability: make a table, and name it with --table",
+            )?,
+        };
+        let folder = args.without.iter();
+        let without = folder.flat_map(|folder| Family::ALL.map(|family| folder.join(without_file(family))));
+        Ok(Self { own, without: without.map(|path| table(&path)).collect::<Result<_>>()? })
+    }
+
+    fn without(&self, family: Family) -> Option<&RecognisabilityTable> {
+        Family::ALL.iter().position(|other| *other == family).and_then(|index| self.without.get(index))
+    }
+}
+
+fn table(path: &Path) -> Result<RecognisabilityTable> {
     let section: Section = toml::from_str(&read_text(path, MAX_RECIPE_BYTES)?)
         .with_context(|| format!("{} is no table", path.display()))?;
     Ok(section.recognisability)
@@ -186,69 +213,68 @@ fn judge(args: &Args, pack: &Pack, samples: &[&Sample], forms: usize) -> Result<
     workers::each(args.path.threads, samples.len(), "photos", || args.path.finder(pack), judged)
 }
 
-/// Which gates let a face through; `family`: whose head is left out once.
-fn passes(judged: &Judged, table: &RecognisabilityTable, family: Option<Family>) -> Passes {
+fn look(judged: &Judged, table: &RecognisabilityTable) -> Result<Look> {
     let gates = [QualityGate::recognise(), QualityGate::enrol()];
     let least = gates.map(|gate| gate.least.part(QualityPart::Recognisability).unwrap_or_default());
     let value = recognise(table, &judged.embedding).value;
-    let without = match family {
-        Some(family) => recognise(&without(table, family), &judged.embedding).value,
-        None => value,
+    let plain = Template::new(judged.template.model_id(), judged.template.values())?;
+    let template = match &table.shared {
+        Some(shared) => with_shared(plain, shared)?,
+        None => plain,
     };
-    Passes {
+    Ok(Look {
+        template,
         recognisability: least.map(|least| value >= least),
-        without_family: least.map(|least| without >= least),
         other_parts: gates.map(|gate| gate.check(&judged.assessment).is_ok()),
-    }
-}
-
-/// The table as if nobody had thought of a family, and of what is near to it.
-fn without(table: &RecognisabilityTable, family: Family) -> RecognisabilityTable {
-    let is_kin = |name: &str| match family {
-        Family::Mask | Family::Glasses => name == Family::Mask.name() || name == Family::Glasses.name(),
-        Family::Bend | Family::Hollow => name == Family::Bend.name() || name == Family::Hollow.name(),
-        other => name == other.name(),
-    };
-    let heads = table.heads.iter().filter(|head| !is_kin(&head.name)).cloned().collect();
-    RecognisabilityTable { data: table.data.clone(), heads }
+    })
 }
 
 fn kind(
     name: &'static str,
     family: Option<Family>,
     judged: &[&Judged],
-    table: &RecognisabilityTable,
+    tables: &Tables,
     threshold: f32,
 ) -> Result<Kind> {
-    let passes: Vec<Passes> = judged.iter().map(|face| passes(face, table, family)).collect();
-    // Enrolled, probed.
-    let mut wrong = Vec::new();
-    for (a, enrolled) in judged.iter().enumerate() {
-        for (b, probe) in judged.iter().enumerate().filter(|(b, _)| *b != a) {
-            if enrolled.template.score(&probe.template)?.0 >= threshold {
-                wrong.push((a, b));
-            }
-        }
-    }
-    let pairs = (judged.len() * (judged.len() - 1)) as f64;
-    let share = |of: &dyn Fn(&Passes) -> [bool; 2]| {
-        wrong.iter().filter(|(a, b)| of(&passes[*a])[1] && of(&passes[*b])[0]).count() as f64 / pairs
+    let looks = |table| judged.iter().map(|judged| look(judged, table)).collect::<Result<Vec<_>>>();
+    let (faces, unthought) = (looks(&tables.own)?, family.and_then(|family| tables.without(family)));
+    let by_score = |a: &Look, b: &Look| Ok(a.template.score(&b.template)?);
+    let by_cosine = |a: &Look, b: &Look| Ok(a.template.cosine(&b.template)?);
+    let by_recognisability = |face: &Look| face.recognisability;
+    let all = |face: &Look| [0, 1].map(|gate| face.recognisability[gate] && face.other_parts[gate]);
+    let wrong =
+        |faces: &[Look], passes: &dyn Fn(&Look) -> [bool; 2]| wrong(faces, threshold, by_score, passes);
+    let refused = |passes: &dyn Fn(&Look) -> [bool; 2]| {
+        [0, 1].map(|gate| faces.iter().filter(|face| !passes(face)[gate]).count() as f64 / faces.len() as f64)
     };
-    let refused = |of: &dyn Fn(&Passes) -> [bool; 2]| {
-        [0, 1].map(|gate| passes.iter().filter(|face| !of(face)[gate]).count() as f64 / passes.len() as f64)
-    };
-    let all = |face: &Passes| [0, 1].map(|gate| face.recognisability[gate] && face.other_parts[gate]);
     Ok(Kind {
         name,
         family: family.map(Family::name),
-        before: wrong.len() as f64 / pairs,
-        other_parts: share(&|face| face.other_parts),
-        recognisability: share(&|face| face.recognisability),
-        after: share(&all),
-        without_family: share(&|face| face.without_family),
-        refused: refused(&|face| face.recognisability),
+        before: self::wrong(&faces, threshold, by_cosine, &|_| [true; 2])?,
+        by_score: wrong(&faces, &|_| [true; 2])?,
+        recognisability: wrong(&faces, &by_recognisability)?,
+        after: wrong(&faces, &all)?,
+        without_family: unthought.map(|table| wrong(&looks(table)?, &by_recognisability)).transpose()?,
+        refused: refused(&by_recognisability),
         refused_by_all: refused(&all),
     })
+}
+
+/// Of all ordered pairs (enrolled, probed) the share that the gates let through and that matches.
+fn wrong(
+    faces: &[Look],
+    threshold: f32,
+    score: impl Fn(&Look, &Look) -> Result<Score>,
+    passes: &dyn Fn(&Look) -> [bool; 2],
+) -> Result<f64> {
+    let passes: Vec<[bool; 2]> = faces.iter().map(passes).collect();
+    let mut count = 0;
+    for (a, enrolled) in faces.iter().enumerate().filter(|(a, _)| passes[*a][1]) {
+        for (b, probe) in faces.iter().enumerate().filter(|(b, _)| passes[*b][0]) {
+            count += usize::from(a != b && score(enrolled, probe)?.0 >= threshold);
+        }
+    }
+    Ok(count as f64 / (faces.len() * (faces.len() - 1)) as f64)
 }
 
 /// What the gates cost undamaged photos: all pairs of photos of one person. None where nobody has two.
@@ -262,23 +288,23 @@ fn genuine(
 ) -> Result<Option<Genuine>> {
     let is_chosen = |sample: &&Sample| sample.subject.is_some_and(|person| chosen.contains(&person));
     let samples: Vec<&Sample> = set.samples.iter().filter(is_chosen).collect();
-    let mut faces: Vec<(usize, Judged, Passes)> = Vec::new();
+    let mut faces: Vec<(usize, Look)> = Vec::new();
     for (sample, mut forms) in samples.iter().zip(judge(args, pack, &samples, 1)?) {
         if let (Some(person), Some(judged)) = (sample.subject, forms.pop()) {
-            let passes = passes(&judged, table, None);
-            faces.push((person, judged, passes));
+            faces.push((person, look(&judged, table)?));
         }
     }
-    let mut trials: [Vec<(usize, bool)>; 3] = Default::default();
-    for (a, (person, enrolled, at_enrolment)) in faces.iter().enumerate() {
-        for (_, probe, at_recognition) in
+    let mut trials: [Vec<(usize, bool)>; 4] = Default::default();
+    for (a, (person, enrolled)) in faces.iter().enumerate() {
+        for (_, probe) in
             faces.iter().enumerate().filter(|(b, face)| *b != a && face.0 == *person).map(|(_, face)| face)
         {
+            let before = enrolled.template.cosine(&probe.template)?.0 >= threshold;
             let matched = enrolled.template.score(&probe.template)?.0 >= threshold;
-            let others = at_enrolment.other_parts[1] && at_recognition.other_parts[0];
-            let all = others && at_enrolment.recognisability[1] && at_recognition.recognisability[0];
-            for (trials, passed) in trials.iter_mut().zip([true, others, all]) {
-                trials.push((*person, matched && passed));
+            let others = matched && enrolled.other_parts[1] && probe.other_parts[0];
+            let all = others && enrolled.recognisability[1] && probe.recognisability[0];
+            for (trials, hit) in trials.iter_mut().zip([before, matched, others, all]) {
+                trials.push((*person, hit));
             }
         }
     }
@@ -286,22 +312,23 @@ fn genuine(
         return Ok(None);
     }
     let pairs = trials[0].len();
-    let [before, other_parts, after] = trials.map(|trials| Share::by_person(set.subjects.len(), trials));
+    let [before, by_score, other_parts, after] =
+        trials.map(|trials| Share::by_person(set.subjects.len(), trials));
     let refused = [0, 1].map(|gate| {
-        let is_new =
-            |face: &&(usize, Judged, Passes)| face.2.other_parts[gate] && !face.2.recognisability[gate];
+        let is_new = |face: &&(usize, Look)| face.1.other_parts[gate] && !face.1.recognisability[gate];
         Share::of(faces.iter().filter(is_new).count(), faces.len())
     });
-    Ok(Some(Genuine { pairs, before, other_parts, after, refused }))
+    Ok(Some(Genuine { pairs, before, by_score, other_parts, after, refused }))
 }
 
 fn markdown(report: &Report) -> String {
     let mut out = format!(
         "# Degraded faces: {}\n\n{} people, the first photo of each; {} pairs; threshold {:.4} (FMR {:e}). Wrong matches are \
          shares of all pairs in %, enrolled through enrolment's gate and probed through recognition's; marked with ! where \
-         they are more than {TOLERATED} times the promise.\n\n\
-         | kind | no gate | other parts | recognisability | all parts | without its family | refused, % (recognition / \
-         enrolment) | by all parts |\n|---|---|---|---|---|---|---|---|\n",
+         they are more than {TOLERATED} times the promise. The first column is by cosines and through no gate; the others are by \
+         scores.\n\n\
+         | kind | cosines | scores | recognisability | all parts | recognisability without its family | refused, % \
+         (recognition / enrolment) | by all parts |\n|---|---|---|---|---|---|---|---|\n",
         report.pack, report.people, report.pairs, report.threshold, report.fmr,
     );
     let share = |value: f64| {
@@ -316,10 +343,10 @@ fn markdown(report: &Report) -> String {
             "| {} | {:.4} | {} | {} | {} | {} | {} | {} |",
             kind.name,
             100.0 * kind.before,
-            share(kind.other_parts),
+            share(kind.by_score),
             share(kind.recognisability),
             share(kind.after),
-            share(kind.without_family),
+            kind.without_family.map_or_else(|| "-".to_owned(), share),
             refused(kind.refused),
             refused(kind.refused_by_all),
         );
@@ -329,11 +356,12 @@ fn markdown(report: &Report) -> String {
             out,
             "\nUndamaged photos: recognisability refuses {} at recognition and {} at enrolment that the other \
              parts let through. Of {} genuine comparisons, \
-             matched without gates: {}; through the other parts: {}; through all: {}.\n",
+             matched by cosines without gates: {}; by scores: {}; through the other parts: {}; through all: {}.\n",
             genuine.refused[0].percent(),
             genuine.refused[1].percent(),
             genuine.pairs,
             genuine.before.percent(),
+            genuine.by_score.percent(),
             genuine.other_parts.percent(),
             genuine.after.percent(),
         );
@@ -344,22 +372,22 @@ fn markdown(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arcdoor_core::RetryReason;
-    use arcdoor_models::RecognisabilityHead;
+    use arcdoor_core::ModelId;
 
     #[test]
-    fn a_family_is_left_out_with_its_kin() {
-        let head = |family: Family| RecognisabilityHead {
-            name: family.name().to_owned(),
-            advice: RetryReason::NotClear,
-            bias: 0.0,
-            norm: 0.0,
-            direction: Vec::new(),
+    fn a_wrong_match_is_one_of_two_people_whom_their_gates_let_through() {
+        let look = |embedding: [f32; 2], passes: [bool; 2]| Look {
+            template: Template::new(ModelId::new([1; 16]), &embedding).unwrap(),
+            recognisability: passes,
+            other_parts: [true; 2],
         };
-        let table = RecognisabilityTable { data: String::new(), heads: Family::ALL.map(head).to_vec() };
-        let left =
-            |family| without(&table, family).heads.into_iter().map(|head| head.name).collect::<Vec<_>>();
-        assert_eq!(left(Family::Blur).len(), Family::ALL.len() - 1);
-        assert!(!left(Family::Mask).iter().any(|name| name == "glasses" || name == "mask"));
+        // At recognition, at enrolment.
+        let faces =
+            [look([1.0, 0.0], [true, true]), look([1.0, 0.1], [true, false]), look([0.0, 1.0], [true, true])];
+        let score = |a: &Look, b: &Look| Ok(a.template.score(&b.template)?);
+        let share = |passes: &dyn Fn(&Look) -> [bool; 2]| wrong(&faces, 0.9, score, passes).unwrap() * 6.0;
+        assert_eq!(share(&|_| [true; 2]).round(), 2.0, "either may be enrolled");
+        assert_eq!(share(&|face| face.recognisability).round(), 1.0, "one of them cannot");
+        assert_eq!(share(&|_| [false, true]), 0.0);
     }
 }

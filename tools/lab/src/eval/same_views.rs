@@ -72,7 +72,7 @@ fn copies(finder: &mut FaceFinder, path: &Path, index: usize) -> Result<[Option<
         let copy = moved(photo.view(), degrees, scale, [by, by / 2.0]);
         let copy = lit(copy.view(), brightness, noise, &mut random);
         if let Some((_, template)) = finder.enrolled(copy.view())? {
-            *score = Some(f64::from(own.score(&template)?.0));
+            *score = Some(f64::from(own.cosine(&template)?.0));
         }
     }
     Ok(scores)
@@ -87,7 +87,7 @@ fn pair(finder: &mut FaceFinder, set: &Set, Pair { a, b, .. }: Pair) -> Result<O
         templates.extend(finder.enrolled(photo.view())?.map(|(_, template)| template));
     }
     match &templates[..] {
-        [a, b] => Ok(Some(f64::from(a.score(b)?.0))),
+        [a, b] => Ok(Some(f64::from(a.cosine(b)?.0))),
         _ => Ok(None),
     }
 }

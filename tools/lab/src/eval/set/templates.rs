@@ -69,7 +69,8 @@ impl PathArgs {
             self.min_score,
             self.min_face
         );
-        let mut features = Features::open(path, made_by, pack.model_id())?;
+        let shared = pack.manifest().recognisability.as_ref().and_then(|table| table.shared.as_ref());
+        let mut features = Features::open(path, made_by, pack.model_id(), shared)?;
         let is_missing = |sample: &&Sample| features.get(&sample.name).is_none();
         let missing: Vec<&Sample> = set.samples.iter().filter(is_missing).collect();
         if !missing.is_empty() {
