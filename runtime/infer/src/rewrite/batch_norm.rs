@@ -1,6 +1,7 @@
 //! `BatchNormalization` at inference multiplies each channel and adds to it: both are folded into neighbouring weights.
 
-use super::graph::{Constant, Graph, float, int};
+use super::graph::{Constant, Graph, PLAIN_OPSET};
+use crate::onnx::node::{float, int};
 
 /// y = x * scale + shift, a pair for each channel.
 struct Affine {
@@ -66,7 +67,7 @@ fn into_producer(graph: &mut Graph, index: usize) -> Option<()> {
         None => vec![0.0; channels],
     };
     let int8 = match graph.int8.get(node.input.get(1)?) {
-        Some(int8) => Some(int8.times(channel_axis, &affine.scale)?),
+        Some(int8) => Some(int8.times(channel_axis, &affine.scale, graph.opset >= PLAIN_OPSET)?),
         None => None,
     };
     let inner: usize = weight.dims[channel_axis + 1..].iter().product();
