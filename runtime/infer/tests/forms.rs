@@ -12,7 +12,7 @@ use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Side;
 use tract_onnx::pb::type_proto::Value;
-use tract_onnx::pb::{AttributeProto, StringStringEntryProto, TensorProto};
+use tract_onnx::pb::{AttributeProto, NodeProto, StringStringEntryProto, TensorProto};
 use tract_onnx::prelude::f16;
 
 const INPUT: [usize; 4] = [1, 3, 4, 4];
@@ -314,17 +314,33 @@ fn the_first_resize_takes_the_pixel_before_its_place_or_is_refused() {
         let mut b = Builder::new(3);
         let scales = b.constant_of(&[4], vec![1.0, 1.0, factor as f32, factor as f32]);
         let output = b.node("Resize", &["x", &scales], vec![]);
-        let onnx = of_opset(&b.finish(INPUT, &[(&output, 4)]), 10);
+        let listed = of_opset(&b.finish(INPUT, &[(&output, 4)]), 10);
+        // torch writes scales as nodes.
+        let as_node = changed(&listed, |model| {
+            let graph = graph(model);
+            let tensor = graph.initializer.remove(0);
+            let mut value = int("value", 0);
+            (value.r#type, value.t) = (AttributeType::Tensor as i32, Some(tensor));
+            let node = NodeProto {
+                output: vec![scales.clone()],
+                op_type: "Constant".into(),
+                attribute: vec![value],
+                ..NodeProto::default()
+            };
+            graph.node.insert(0, node);
+        });
         let (image, side) = (image(), 4 * factor);
         let place =
             |i: usize| i / (side * side) * 16 + i % (side * side) / side / factor * 4 + i % side / factor;
         let expected: Vec<f32> = (0..3 * side * side).map(|i| image[place(i)]).collect();
-        assert_near(&answers(&simplify(&onnx).unwrap().onnx, &output), &expected);
-        if factor == 2 {
-            assert_near(&answers(&onnx, &output), &expected);
-        } else {
-            let refused = refusal(&onnx, &output);
-            assert!(refused.to_string().contains("pack build"), "{refused}");
+        for onnx in [listed, as_node] {
+            assert_near(&answers(&simplify(&onnx).unwrap().onnx, &output), &expected);
+            if factor == 2 {
+                assert_near(&answers(&onnx, &output), &expected);
+            } else {
+                let refused = refusal(&onnx, &output);
+                assert!(refused.to_string().contains("pack build"), "{refused}");
+            }
         }
     }
 }

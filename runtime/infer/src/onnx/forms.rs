@@ -46,20 +46,18 @@ fn check_normalisation(node: &NodeProto) -> Result<(), InferError> {
 /// Refuses a `Reshape` to as many images as the file was exported for, where that is more than one and another number
 /// is asked for: the network would take parts of one image for several.
 pub(crate) fn check_batch(graph: &GraphProto, asked: usize) -> Result<(), InferError> {
-    let constant = |name: &str| graph.initializer.iter().find(|tensor| tensor.name == name);
     // Older files declare constants as inputs, too, in any order.
-    let image = graph.input.iter().find(|input| constant(&input.name).is_none());
+    let image = graph.input.iter().find(|input| initializer(graph, &input.name).is_none());
     let declared = image.and_then(declared_batch);
     let Some(batch) = declared.filter(|&batch| batch > 1 && usize::try_from(batch) != Ok(asked)) else {
         return Ok(());
     };
-    let first = |name: &str| {
-        let made = || graph.node.iter().find(|node| node.op_type == "Constant" && node.output == [name]);
-        constant(name).map_or_else(|| made().and_then(first_made), first_int)
+    let first = |name: &String| {
+        let listed = || attribute(maker(graph, name)?, "value_ints")?.ints.first().copied();
+        constant(graph, name).map_or_else(listed, first_int)
     };
-    let reshapes = |node: &&NodeProto| {
-        node.op_type == "Reshape" && node.input.get(1).and_then(|shape| first(shape)) == Some(batch)
-    };
+    let reshapes =
+        |node: &&NodeProto| node.op_type == "Reshape" && node.input.get(1).and_then(first) == Some(batch);
     match graph.node.iter().find(reshapes) {
         Some(node) => Err(InferError::Batch { batch, node: node.name.clone() }),
         None => Ok(()),
@@ -76,8 +74,8 @@ pub(crate) fn check_floats(graph: &GraphProto) -> Result<(), InferError> {
     }
     let is_half_input =
         |info: &&ValueInfoProto| tensor_type(info).is_some_and(|t| is_half(t.elem_type.into()));
-    let constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
-    match graph.input.iter().filter(|info| !constant(&info.name)).find(is_half_input) {
+    let is_constant = |info: &&ValueInfoProto| initializer(graph, &info.name).is_some();
+    match graph.input.iter().filter(|info| !is_constant(info)).find(is_half_input) {
         Some(info) => Err(InferError::Form {
             node: info.name.clone(),
             operator: "network's input".to_owned(),
@@ -94,7 +92,7 @@ pub(crate) fn check_resizes(model: &ModelProto) -> Result<(), InferError> {
     let Some(graph) = model.graph.as_ref().filter(|_| opset(model) == FIRST_RESIZE) else { return Ok(()) };
     let is_alike = |node: &NodeProto| {
         let nearest = attribute(node, "mode").is_none_or(|mode| mode.s == b"nearest");
-        let scales = graph.initializer.iter().find(|tensor| node.input.get(1) == Some(&tensor.name));
+        let scales = node.input.get(1).and_then(|name| constant(graph, name));
         !nearest || scales.is_some_and(|scales| floats(scales).iter().all(|scale| [1.0, 2.0].contains(scale)))
     };
     match graph.node.iter().find(|&node| node.op_type == "Resize" && !is_alike(node)) {
@@ -126,10 +124,18 @@ fn refused(node: &NodeProto, form: &'static str, remedy: &'static str) -> InferE
     InferError::Form { node, operator, form, remedy }
 }
 
-/// The first of the integers that a `Constant` makes: of a tensor, or of a list.
-fn first_made(node: &NodeProto) -> Option<i64> {
-    let listed = || attribute(node, "value_ints")?.ints.first().copied();
-    attribute(node, "value").and_then(|value| value.t.as_ref()).map_or_else(listed, first_int)
+fn initializer<'a>(graph: &'a GraphProto, name: &str) -> Option<&'a TensorProto> {
+    graph.initializer.iter().find(|tensor| tensor.name == name)
+}
+
+/// The `Constant` node that makes a value.
+fn maker<'a>(graph: &'a GraphProto, name: &str) -> Option<&'a NodeProto> {
+    graph.node.iter().find(|node| node.op_type == "Constant" && node.output == [name])
+}
+
+/// A constant that is a tensor, wherever it is written.
+fn constant<'a>(graph: &'a GraphProto, name: &str) -> Option<&'a TensorProto> {
+    initializer(graph, name).or_else(|| attribute(maker(graph, name)?, "value")?.t.as_ref())
 }
 
 fn first_int(tensor: &TensorProto) -> Option<i64> {
