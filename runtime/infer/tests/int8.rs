@@ -296,12 +296,11 @@ fn an_operator_set_without_scales_by_channel_is_refused_with_what_to_do() {
     assert!(text.contains("operator set 11") && text.contains("version_converter"), "{text}");
 }
 
-/// One scale for all stays one where the file's operator set has no other, so a normalisation stays, too.
-#[test]
-fn scales_by_channel_are_not_made_in_an_operator_set_without_them() {
+/// A convolution of int8 weights with these scales, a normalisation, and an operator that keeps older operator sets.
+fn scaled(dims: &[usize], scales: Vec<f32>) -> (Vec<u8>, String) {
     let mut b = Builder::new(4);
-    let scale = b.constant_of(&[], vec![0.01]);
-    let weights = b.node("DequantizeLinear", &["codes", &scale], vec![]);
+    let scale = b.constant_of(dims, scales);
+    let weights = b.node("DequantizeLinear", &["codes", &scale], vec![int("axis", -4)]);
     let x = b.node("Conv", &["x", &weights], vec![ints("pads", &[1; 4])]);
     let x = b.norm(&x, 40);
     let output = b.node("Softmax", &[&x], vec![int("axis", 1)]);
@@ -314,15 +313,25 @@ fn scales_by_channel_are_not_made_in_an_operator_set_without_them() {
             ..TensorProto::default()
         });
     });
-    for (opset, norms) in [(11, 0), (13, 1)] {
-        let onnx = of_opset(&onnx, opset);
+    (onnx, output)
+}
+
+/// One scale for all stays one where the file's operator set has no other, so a normalisation stays, too.
+#[test]
+fn scales_by_channel_are_not_written_in_an_operator_set_without_them() {
+    let (one, by_channel) = (scaled(&[], vec![0.01]), scaled(&[40], Numbers(3).many(40, 0.001, 0.02)));
+    for ((onnx, output), opset, int8, norms) in
+        [(&one, 11, 1, 0), (&one, 13, 1, 1), (&by_channel, 11, 0, 1), (&by_channel, 13, 1, 1)]
+    {
+        let onnx = of_opset(onnx, opset);
         let after = simplify(&onnx).unwrap();
-        assert_eq!((after.report.int8, after.report.batch_norms), (1, norms));
+        assert_eq!((after.report.int8, after.report.batch_norms), (int8, norms), "{opset}");
         let graph = ModelProto::decode(&*after.onnx).unwrap().graph.unwrap();
-        let linear = graph.node.iter().find(|node| is_linear(node)).unwrap();
-        assert_eq!(linear.attribute.is_empty(), norms == 0);
-        let expected = run(&onnx, &output, EngineChoice::Tract);
-        assert_equal(&run(&after.onnx, &output, EngineChoice::Tract), &expected, "folded or not");
+        let linear: Vec<&NodeProto> = graph.node.iter().filter(|node| is_linear(node)).collect();
+        assert_eq!(linear.len(), int8);
+        assert!(linear.iter().all(|node| opset == 13 || node.attribute.is_empty()));
+        let expected = run(&onnx, output, EngineChoice::Tract);
+        assert_equal(&run(&after.onnx, output, EngineChoice::Tract), &expected, "folded or not");
     }
 }
 
