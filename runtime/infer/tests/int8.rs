@@ -353,8 +353,8 @@ fn weights_whose_names_are_taken_stay_f32_and_are_not_counted() {
     let (onnx, output) = network(true, "Gemm");
     for taken in ["scale", "int8"] {
         let onnx = changed(&onnx, |graph| {
-            let convs = graph.node.iter().filter(|node| node.op_type == "Conv");
-            let name = format!("{}.{taken}", convs.last().unwrap().input[1]);
+            let mut convs = graph.node.iter().filter(|node| node.op_type == "Conv");
+            let name = format!("{}.{taken}", convs.next_back().unwrap().input[1]);
             let bias = graph.node.iter().find(|node| node.op_type == "Conv").unwrap().input[2].clone();
             graph.initializer.iter_mut().filter(|c| c.name == bias).for_each(|c| c.name.clone_from(&name));
             let inputs = graph.node.iter_mut().flat_map(|node| &mut node.input);
