@@ -276,6 +276,34 @@ fn bounds_that_become_constants_take_no_name_of_another() {
     }
 }
 
+/// The same for weights into which a normalisation is folded, and for the parts of a PReLU.
+#[test]
+fn what_passes_make_takes_no_name_of_another() {
+    for part in ["folded_weight", "folded_bias", "scaled", "above"] {
+        for steepest in [0.5, 1.5] {
+            let (mut b, sums) = mixing();
+            let taken = b.constant_of(&[1, 2, 1, 1], vec![0.125, -0.25]);
+            let slopes = b.constant_of(&[2, 1, 1], vec![steepest, -0.25]);
+            let normed = b.norm(&sums, 2);
+            let bent = b.node("PRelu", &[&normed, &slopes], vec![]);
+            let output = b.node("Add", &[&bent, &taken], vec![]);
+            let onnx = changed(&b.finish(INPUT, &[(&output, 4)]), |model| {
+                let graph = graph(model);
+                let owner = if part.starts_with("folded") { &sums } else { &bent };
+                let name = format!("{owner}.{part}");
+                let inputs = graph.node.iter_mut().flat_map(|node| &mut node.input);
+                let constants = graph.initializer.iter_mut().map(|tensor| &mut tensor.name);
+                inputs
+                    .chain(constants)
+                    .filter(|text| **text == taken)
+                    .for_each(|text| text.clone_from(&name));
+            });
+            let after = simplify(&onnx).unwrap();
+            assert_near(&answers(&after.onnx, &output), &answers(&onnx, &output)[1]);
+        }
+    }
+}
+
 #[test]
 fn a_softmax_keeps_the_axes_of_older_operator_sets() {
     let mut b = Builder::new(3);
