@@ -12,9 +12,8 @@ use arcdoor_core::file::{ReadError, open_regular};
 
 use crate::error::{PackError, Problem};
 use crate::manifest::is_plain;
-use crate::pack::{
-    MANIFEST_FILE, MAX_MANIFEST_BYTES, MAX_NET_BYTES, MAX_SIGNATURE_BYTES, Pack, read_bounded,
-};
+use crate::manifest::{MANIFEST_FILE, MAX_MANIFEST_BYTES};
+use crate::pack::{MAX_NET_BYTES, MAX_SIGNATURE_BYTES, Pack, read_bounded};
 use crate::trust::SIGNATURE_FILE;
 
 /// Files of a pack, at most.

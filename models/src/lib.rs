@@ -21,12 +21,13 @@ pub use archive::{MAX_ENTRIES, bundle, unpack};
 pub use card::EmbedderCard;
 pub use error::{PackError, Problem};
 pub use manifest::{
-    Alignment, CalibrationTable, ChannelOrder, GraphFile, Layout, Manifest, NetFile, Preprocess,
+    Alignment, CalibrationTable, ChannelOrder, GraphFile, Layout, MANIFEST_FILE, MAX_MANIFEST_BYTES,
+    Manifest, NetFile, Preprocess,
 };
-pub use pack::{
-    MANIFEST_FILE, MAX_MANIFEST_BYTES, MAX_NET_BYTES, MAX_SIGNATURE_BYTES, Pack, PackNet, sha256_hex,
-};
+pub use pack::{MAX_NET_BYTES, MAX_SIGNATURE_BYTES, Pack, PackNet, sha256_hex};
 pub use recipe::{Built, Recipe, RecipeError, RecipeNet};
-pub use recognisability::{RecognisabilityHead, RecognisabilityTable, SharedDirections};
+pub use recognisability::{
+    MAX_DIRECTIONS, MAX_HEADS, RecognisabilityHead, RecognisabilityTable, SharedDirections,
+};
 pub use role::Role;
 pub use trust::{SIGNATURE_FILE, TrustedKey, TrustedKeyError};

@@ -9,6 +9,10 @@ use crate::error::Problem;
 use crate::recognisability::RecognisabilityTable;
 use crate::role::Role;
 
+/// The manifest's file name.
+pub const MANIFEST_FILE: &str = "pack.toml";
+/// Largest manifest, in bytes.
+pub const MAX_MANIFEST_BYTES: u64 = 128 << 10;
 /// Most outputs that a network may name.
 const MAX_OUTPUTS: usize = 32;
 /// Values of a template.
@@ -255,12 +259,17 @@ impl Manifest {
     /// The text of `pack.toml`.
     ///
     /// # Errors
-    /// When the values are out of range; nothing is written that [`Pack::open`](crate::Pack::open) refuses.
+    /// When the values are out of range, or the text is longer than [`MAX_MANIFEST_BYTES`]; nothing is written that
+    /// [`Pack::open`](crate::Pack::open) refuses.
     pub fn to_toml(&self) -> Result<String, Problem> {
         if let Some(problem) = self.problems().into_iter().next() {
             return Err(problem);
         }
-        toml::to_string(self).map_err(|cause| Problem::Manifest(cause.to_string()))
+        let text = toml::to_string(self).map_err(|cause| Problem::Manifest(cause.to_string()))?;
+        if text.len() as u64 > MAX_MANIFEST_BYTES {
+            return Err(Problem::TooLarge { file: MANIFEST_FILE.to_owned(), limit: MAX_MANIFEST_BYTES });
+        }
+        Ok(text)
     }
 
     /// Everything that is out of range.
@@ -280,12 +289,11 @@ impl Manifest {
         for (role, net) in self.nets() {
             net.problems(role.name(), &mut found);
         }
-        match (self.embedder.dimension, &self.recognisability) {
-            (Some(dimension), Some(table)) if DIMENSIONS.contains(&dimension) => {
-                table.problems(dimension, &mut found);
+        match self.embedder.dimension.filter(|dimension| DIMENSIONS.contains(dimension)) {
+            Some(dimension) => {
+                self.recognisability.iter().for_each(|table| table.problems(dimension, &mut found));
             }
-            (Some(dimension), None) if DIMENSIONS.contains(&dimension) => {}
-            _ => found.push(value("embedder.dimension", &format!("must be 8..={MAX_DIMENSION}"))),
+            None => found.push(value("embedder.dimension", &format!("must be 8..={MAX_DIMENSION}"))),
         }
         let table = &self.calibration;
         if table.tail_fit.is_none() && table.rows.iter().any(|row| !row.basis.is_counted()) {

@@ -8,14 +8,10 @@ use arcdoor_core::{Calibration, CalibrationError, CalibrationId, Fmr, ModelId, T
 use sha2::{Digest, Sha256};
 
 use crate::error::{PackError, Problem};
-use crate::manifest::{Manifest, NetFile, first_16};
+use crate::manifest::{MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, NetFile, first_16};
 use crate::role::Role;
 use crate::trust::{self, SIGNATURE_FILE, TrustedKey};
 
-/// The manifest's file name.
-pub const MANIFEST_FILE: &str = "pack.toml";
-/// Largest manifest, in bytes.
-pub const MAX_MANIFEST_BYTES: u64 = 128 << 10;
 /// Largest signature, in bytes; its comments are free text.
 pub const MAX_SIGNATURE_BYTES: u64 = 4 << 10;
 /// Largest network, or graph file, in bytes.

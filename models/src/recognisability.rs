@@ -6,11 +6,20 @@ use serde::{Deserialize, Serialize};
 use crate::error::Problem;
 
 /// Most heads of a pack.
-const MAX_HEADS: usize = 32;
+pub const MAX_HEADS: usize = 32;
 /// Most shared directions of a pack.
-const MAX_DIRECTIONS: usize = 64;
+pub const MAX_DIRECTIONS: usize = 64;
 /// How far lengths and angles of shared directions may be off, as dot products: they are written with few digits.
 const SLACK: f32 = 0.01;
+
+/// What a person can do about an embedding that unlike faces share.
+const ADVICE: [RetryReason; 5] = [
+    RetryReason::HoldUpright,
+    RetryReason::HoldStill,
+    RetryReason::Covered,
+    RetryReason::NotClear,
+    RetryReason::TooFar,
+];
 
 /// How to tell an embedding of a face that shows clearly from one that unlike faces share: those of covered, turned,
 /// blurred or misaligned faces. It is made from many faces' embeddings, and is nobody's.
@@ -43,7 +52,8 @@ pub struct SharedDirections {
 pub struct RecognisabilityHead {
     /// The damage that it judges.
     pub name: String,
-    /// What the person is told where this head's value is the lowest, and too low.
+    /// What the person is told where this head's value is the lowest, and too low: `hold_upright`, `hold_still`,
+    /// `covered`, `not_clear` or `too_far`.
     pub advice: RetryReason,
     /// Added to the other two.
     pub bias: f32,
@@ -64,6 +74,10 @@ impl RecognisabilityTable {
         }
         if self.heads.iter().any(|head| head.direction.len() != dimension) {
             wrong(format!("direction must have {dimension} values, as a template has"));
+        }
+        let is_advice = |head: &RecognisabilityHead| ADVICE.contains(&head.advice);
+        if !self.heads.iter().all(is_advice) {
+            wrong("advice must be hold_upright, hold_still, covered, not_clear or too_far".to_owned());
         }
         let weights = |head: &RecognisabilityHead| {
             [head.bias, head.norm].iter().chain(&head.direction).all(|weight| weight.is_finite())

@@ -11,8 +11,8 @@ use std::path::Path;
 
 use arcdoor_core::{Basis, Fmr};
 use arcdoor_models::{
-    Built, EmbedderCard, GraphFile, MANIFEST_FILE, Manifest, Pack, Preprocess, Problem, Recipe, Role,
-    SIGNATURE_FILE, TrustedKey, bundle, sha256_hex,
+    Built, EmbedderCard, GraphFile, MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, Pack, Preprocess, Problem,
+    Recipe, Role, SIGNATURE_FILE, TrustedKey, bundle, sha256_hex,
 };
 use tempfile::TempDir;
 
@@ -172,6 +172,33 @@ fn folders_and_huge_manifests_are_not_read() {
     assert!(refusal(&dir).contains("sface.onnx: is no regular file"));
     let dir = pack_with(|text| format!("{text}\n#{}", " ".repeat(1 << 20)));
     assert!(refusal(&dir).contains("pack.toml: larger"));
+}
+
+#[test]
+fn a_manifest_that_no_device_would_read_is_not_written() {
+    let mut long = manifest();
+    long.description = "x".repeat(usize::try_from(MAX_MANIFEST_BYTES).unwrap());
+    let refused = long.to_toml();
+    assert!(matches!(refused, Err(Problem::TooLarge { limit: MAX_MANIFEST_BYTES, .. })), "{refused:?}");
+    let spare = usize::try_from(MAX_MANIFEST_BYTES).unwrap() - manifest().to_toml().unwrap().len();
+    long.description = format!("{}{}", manifest().description, "x".repeat(spare));
+    let text = long.to_toml().unwrap();
+    assert_eq!(text.len() as u64, MAX_MANIFEST_BYTES);
+    assert_eq!(Pack::open(pack_with(|_| text.clone()).path()).unwrap().manifest(), &long);
+}
+
+/// What a head advises is what a person can do about a face that shows badly, and not that nobody stands there.
+#[test]
+fn a_head_advises_what_a_person_can_do_about_it() {
+    for advice in ["hold_still", "covered", "not_clear", "too_far"] {
+        let dir = pack_with(|text| text.replacen("\"hold_upright\"", &format!("\"{advice}\""), 1));
+        assert!(Pack::check(dir.path(), None).is_empty(), "{advice}");
+    }
+    for advice in ["no_face", "looking", "somebody_else", "too_dark"] {
+        let dir = pack_with(|text| text.replacen("\"hold_upright\"", &format!("\"{advice}\""), 1));
+        let text = refusal(&dir);
+        assert!(text.contains("recognisability.heads: advice must be"), "{advice}: {text}");
+    }
 }
 
 #[test]

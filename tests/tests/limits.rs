@@ -35,7 +35,7 @@ fn the_page_says_what_the_constants_say() {
         .map(|line| line.split(" | ").collect())
         .collect();
     let image = ImageLimits::default();
-    let said: [(&str, &[usize]); 38] = [
+    let said: [(&str, &[usize]); 39] = [
         ("an encoded photo", &[image.max_bytes >> 20, image.max_side as usize, image.max_pixels as usize]),
         ("scans of a JPEG", &[MAX_SCANS]),
         ("photos in one request", &[MAX_PHOTOS]),
@@ -56,6 +56,7 @@ fn the_page_says_what_the_constants_say() {
                 (arcdoor_models::MAX_NET_BYTES >> 20) as usize,
             ],
         ),
+        ("heads of a pack's recognisability", &[arcdoor_models::MAX_HEADS]),
         ("an ONNX file", &[arcdoor_infer::MAX_ONNX_BYTES >> 20]),
         ("values of a network's input", &[arcdoor_infer::MAX_ELEMENTS, arcdoor_infer::MAX_OUTPUTS]),
         (

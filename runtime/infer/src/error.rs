@@ -70,6 +70,12 @@ pub enum InferError {
          (Python: `onnx.version_converter.convert_version(model, 13)`)"
     )]
     Opset(i64),
+    /// int8 weights were asked for in a network of an operator set in which they cannot be written; which.
+    #[error(
+        "the network stays in operator set {0}, and int8 weights with a scale for each channel are written from 13 on: \
+         convert it first (Python: `onnx.version_converter.convert_version(model, 13)`), or leave its weights f32"
+    )]
+    Int8Opset(i64),
     /// An operator that is run, in a form that is not.
     #[error("node {node:?} is a {operator} {form}, which is not run here: {remedy}")]
     Form {

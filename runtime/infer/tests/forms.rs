@@ -6,35 +6,20 @@ mod common;
 use std::collections::BTreeMap;
 
 use arcdoor_infer::rewrite::{data_files, merge, simplify};
-use arcdoor_infer::{Elsewhere, EngineChoice, InferError, Net, NetSpec};
-use common::{Builder, Numbers, answers_of, int, ints};
-use prost::Message;
+use arcdoor_infer::{Elsewhere, EngineChoice, InferError, MAX_ONNX_BYTES, Net, NetSpec};
+use common::{Builder, answers_of, changed, graph, int, ints, of_opset};
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Side;
 use tract_onnx::pb::type_proto::Value;
-use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, StringStringEntryProto, TensorProto};
+use tract_onnx::pb::{AttributeProto, NodeProto, StringStringEntryProto, TensorProto};
 use tract_onnx::prelude::f16;
 
 const INPUT: [usize; 4] = [1, 3, 4, 4];
 const ENGINES: [EngineChoice; 2] = [EngineChoice::Auto, EngineChoice::Tract];
 
-fn changed(onnx: &[u8], change: impl FnOnce(&mut ModelProto)) -> Vec<u8> {
-    let mut model = ModelProto::decode(onnx).unwrap();
-    change(&mut model);
-    model.encode_to_vec()
-}
-
-fn graph(model: &mut ModelProto) -> &mut GraphProto {
-    model.graph.as_mut().unwrap()
-}
-
-fn of_opset(onnx: &[u8], opset: i64) -> Vec<u8> {
-    changed(onnx, |model| model.opset_import[0].version = opset)
-}
-
 fn image() -> Vec<f32> {
-    Numbers(11).many(INPUT.iter().product(), -1.0, 1.0)
+    common::image(INPUT)
 }
 
 /// What each engine answers to one image.
@@ -162,7 +147,22 @@ fn many_constants_in_the_same_bytes_do_not_grow_without_end() {
         }
     });
     let refused = merge(&onnx, &BTreeMap::from([("a.data".to_owned(), vec![0; 32 << 20])])).unwrap_err();
-    assert!(matches!(refused, InferError::TooMuch { .. } | InferError::FileSize(_)), "{refused}");
+    assert!(matches!(refused, InferError::TooMuch { .. }), "{refused}");
+}
+
+/// Within the limit of values, and beyond that of bytes: the refusal says no length that nobody found.
+#[test]
+fn constants_and_network_together_keep_the_limit_of_a_file() {
+    let (onnx, ..) = outside("a.data", &[]);
+    let onnx = changed(&onnx, |model| {
+        let constants = &mut graph(model).initializer;
+        constants[0].dims = vec![8 << 20];
+        for copy in 1..8 {
+            constants.push(TensorProto { name: format!("c{copy}"), ..constants[0].clone() });
+        }
+    });
+    let refused = merge(&onnx, &BTreeMap::from([("a.data".to_owned(), vec![0; 32 << 20])])).unwrap_err();
+    assert!(matches!(refused, InferError::TooMuch { most: MAX_ONNX_BYTES, .. }), "{refused}");
 }
 
 // 16-bit floats
@@ -233,20 +233,75 @@ fn a_type_that_is_not_read_is_named() {
 
 // Operator sets
 
+fn float(name: &str, f: f32) -> AttributeProto {
+    AttributeProto { name: name.into(), r#type: AttributeType::Float as i32, f, ..AttributeProto::default() }
+}
+
 #[test]
 fn a_clip_keeps_the_bounds_of_older_operator_sets() {
     let (mut b, mixed_values) = mixing();
-    let float = |name: &str, f: f32| AttributeProto {
-        name: name.into(),
-        r#type: AttributeType::Float as i32,
-        f,
-        ..AttributeProto::default()
-    };
     let output = b.node("Clip", &[&mixed_values], vec![float("min", -0.5), float("max", 0.25)]);
     let onnx = of_opset(&b.finish(INPUT, &[(&output, 4)]), 7);
     let expected: Vec<f32> = mixed(&WEIGHTS).iter().map(|value| value.clamp(-0.5, 0.25)).collect();
     assert_near(&answers(&onnx, &output), &expected);
     assert_near(&answers(&simplify(&onnx).unwrap().onnx, &output), &expected);
+}
+
+/// Bounds become constants, which are named after the Clip: a file may hold one of that name already.
+#[test]
+fn bounds_that_become_constants_take_no_name_of_another() {
+    for (name, as_node) in [("min", false), ("max", false), ("min", true)] {
+        let (mut b, sums) = mixing();
+        let taken = b.constant_of(&[1], vec![0.125]);
+        let clipped = b.node("Clip", &[&sums], vec![float("min", -0.5), float("max", 0.25)]);
+        let other = if as_node { b.node("Identity", &[&taken], vec![]) } else { taken };
+        let output = b.node("Add", &[&clipped, &other], vec![]);
+        let onnx = changed(&of_opset(&b.finish(INPUT, &[(&output, 4)]), 7), |model| {
+            let graph = graph(model);
+            let taken = format!("{clipped}.{name}");
+            let rename = |text: &mut String| {
+                if *text == other {
+                    text.clone_from(&taken);
+                }
+            };
+            graph.initializer.iter_mut().for_each(|tensor| rename(&mut tensor.name));
+            graph.node.iter_mut().for_each(|node| {
+                node.input.iter_mut().chain(&mut node.output).for_each(rename);
+            });
+        });
+        let expected: Vec<f32> =
+            mixed(&WEIGHTS).iter().map(|value| value.clamp(-0.5, 0.25) + 0.125).collect();
+        assert_near(&answers(&onnx, &output), &expected);
+        assert_near(&answers(&simplify(&onnx).unwrap().onnx, &output), &expected);
+    }
+}
+
+/// The same for weights into which a normalisation is folded, and for the parts of a PReLU.
+#[test]
+fn what_passes_make_takes_no_name_of_another() {
+    for part in ["folded_weight", "folded_bias", "scaled", "above"] {
+        for steepest in [0.5, 1.5] {
+            let (mut b, sums) = mixing();
+            let taken = b.constant_of(&[1, 2, 1, 1], vec![0.125, -0.25]);
+            let slopes = b.constant_of(&[2, 1, 1], vec![steepest, -0.25]);
+            let normed = b.norm(&sums, 2);
+            let bent = b.node("PRelu", &[&normed, &slopes], vec![]);
+            let output = b.node("Add", &[&bent, &taken], vec![]);
+            let onnx = changed(&b.finish(INPUT, &[(&output, 4)]), |model| {
+                let graph = graph(model);
+                let owner = if part.starts_with("folded") { &sums } else { &bent };
+                let name = format!("{owner}.{part}");
+                let inputs = graph.node.iter_mut().flat_map(|node| &mut node.input);
+                let constants = graph.initializer.iter_mut().map(|tensor| &mut tensor.name);
+                inputs
+                    .chain(constants)
+                    .filter(|text| **text == taken)
+                    .for_each(|text| text.clone_from(&name));
+            });
+            let after = simplify(&onnx).unwrap();
+            assert_near(&answers(&after.onnx, &output), &answers(&onnx, &output)[1]);
+        }
+    }
 }
 
 #[test]
@@ -279,19 +334,52 @@ fn an_upsample_takes_the_pixel_before_its_place() {
     assert_near(&answers(&simplify(&onnx).unwrap().onnx, &output), &expected);
 }
 
+/// tract takes the nearest pixel by rounding, where operator set 10 takes the one before the place. For a factor of 2,
+/// both are the same.
+#[test]
+fn the_first_resize_takes_the_pixel_before_its_place_or_is_refused() {
+    for factor in [2, 3] {
+        let mut b = Builder::new(3);
+        let scales = b.constant_of(&[4], vec![1.0, 1.0, factor as f32, factor as f32]);
+        let output = b.node("Resize", &["x", &scales], vec![]);
+        let listed = of_opset(&b.finish(INPUT, &[(&output, 4)]), 10);
+        // torch writes scales as nodes.
+        let as_node = changed(&listed, |model| {
+            let graph = graph(model);
+            let tensor = graph.initializer.remove(0);
+            let mut value = int("value", 0);
+            (value.r#type, value.t) = (AttributeType::Tensor as i32, Some(tensor));
+            let node = NodeProto {
+                output: vec![scales.clone()],
+                op_type: "Constant".into(),
+                attribute: vec![value],
+                ..NodeProto::default()
+            };
+            graph.node.insert(0, node);
+        });
+        let (image, side) = (image(), 4 * factor);
+        let place =
+            |i: usize| i / (side * side) * 16 + i % (side * side) / side / factor * 4 + i % side / factor;
+        let expected: Vec<f32> = (0..3 * side * side).map(|i| image[place(i)]).collect();
+        for onnx in [listed, as_node] {
+            assert_near(&answers(&simplify(&onnx).unwrap().onnx, &output), &expected);
+            if factor == 2 {
+                assert_near(&answers(&onnx, &output), &expected);
+            } else {
+                let refused = refusal(&onnx, &output);
+                assert!(refused.to_string().contains("pack build"), "{refused}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_normalisation_of_an_older_operator_set_ignores_momentum() {
     let mut b = Builder::new(3);
     let output = b.norm("x", 3);
     let onnx = b.finish(INPUT, &[(&output, 4)]);
-    let momentum = AttributeProto {
-        name: "momentum".into(),
-        r#type: AttributeType::Float as i32,
-        f: 0.3,
-        ..AttributeProto::default()
-    };
     let old = changed(&of_opset(&onnx, 7), |model| {
-        graph(model).node[0].attribute.extend([momentum, int("spatial", 1)]);
+        graph(model).node[0].attribute.extend([float("momentum", 0.3), int("spatial", 1)]);
     });
     let expected = answers(&onnx, &output).swap_remove(1);
     assert_near(&answers(&old, &output), &expected);
@@ -354,6 +442,41 @@ fn one_image_is_not_taken_for_eight() {
     let refused = refusal(&onnx, &output);
     assert!(matches!(refused, InferError::Batch { batch: 8, .. }), "{refused}");
     assert_eq!(refusal(&simplify(&onnx).unwrap().onnx, &output), refused);
+    let spec = NetSpec { input: [8, 3, 4, 4], outputs: &[&output] };
+    Net::load(&onnx, &spec, &EngineChoice::Tract.into()).unwrap();
+}
+
+/// Up to version 3 of the file's format, constants are inputs, too, in any order.
+#[test]
+fn the_batch_is_that_of_the_image_and_not_of_a_constant() {
+    let (mut b, mixed) = mixing();
+    let shape = b.shape_of(&[8, -1]);
+    let output = b.node("Reshape", &[&mixed, &shape], vec![]);
+    let onnx = changed(&b.finish([8, 3, 4, 4], &[(&output, 2)]), |model| {
+        let graph = graph(model);
+        let mut declared = graph.input[0].clone();
+        declared.name.clone_from(&graph.initializer[0].name);
+        let Some(Value::TensorType(tensor)) = declared.r#type.as_mut().unwrap().value.as_mut() else {
+            panic!("no tensor")
+        };
+        let dims = &mut tensor.shape.as_mut().unwrap().dim;
+        for (dim, side) in dims.iter_mut().zip([2, 3, 1, 1]) {
+            dim.value = Some(Side::DimValue(side));
+        }
+        graph.input.insert(0, declared);
+    });
+    let refused = refusal(&onnx, &output);
+    assert!(matches!(refused, InferError::Batch { batch: 8, .. }), "{refused}");
+}
+
+#[test]
+fn a_shape_that_is_a_list_of_integers_is_seen() {
+    let (mut b, mixed) = mixing();
+    let shape = b.node("Constant", &[], vec![ints("value_ints", &[8, -1])]);
+    let output = b.node("Reshape", &[&mixed, &shape], vec![]);
+    let onnx = b.finish([8, 3, 4, 4], &[(&output, 2)]);
+    let refused = refusal(&onnx, &output);
+    assert!(matches!(refused, InferError::Batch { batch: 8, .. }), "{refused}");
     let spec = NetSpec { input: [8, 3, 4, 4], outputs: &[&output] };
     Net::load(&onnx, &spec, &EngineChoice::Tract.into()).unwrap();
 }

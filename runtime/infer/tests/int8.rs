@@ -8,7 +8,9 @@ use arcdoor_infer::rewrite::{simplify, with_int8_weights};
 use arcdoor_infer::{
     Engine, EngineChoice, Files, InferError, Net, NetSpec, RunOptions, check_graphs, cost, write_graphs,
 };
-use common::{Answers, Builder, Numbers, answers, answers_of, assert_equal, bits, int, ints};
+use common::{
+    Answers, Builder, Numbers, answers, answers_of, assert_equal, bits, image, int, ints, of_opset,
+};
 use prost::Message;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
@@ -37,22 +39,13 @@ fn networks() -> [(Vec<u8>, String); 3] {
     [network(true, "Gemm"), network(false, "Gemm"), network(false, "MatMul")]
 }
 
-fn image() -> Vec<f32> {
-    Numbers(9).many(INPUT.iter().product(), -1.0, 1.0)
-}
-
 fn run(onnx: &[u8], output: &str, choice: EngineChoice) -> Answers {
-    answers(onnx, &NetSpec { input: INPUT, outputs: &[output] }, choice, &image())
+    answers(onnx, &NetSpec { input: INPUT, outputs: &[output] }, choice, &image(INPUT))
 }
 
-fn graph(model: &mut ModelProto) -> &mut GraphProto {
-    model.graph.as_mut().unwrap()
-}
-
+/// The same file, its graph changed.
 fn changed(onnx: &[u8], change: impl FnOnce(&mut GraphProto)) -> Vec<u8> {
-    let mut model = ModelProto::decode(onnx).unwrap();
-    change(graph(&mut model));
-    model.encode_to_vec()
+    common::changed(onnx, |model| change(common::graph(model)))
 }
 
 fn is_linear(node: &NodeProto) -> bool {
@@ -288,4 +281,139 @@ fn codes_and_scales_that_do_not_fit_are_refused() {
     }
     let net = Net::load(&coded, &spec, &EngineChoice::Auto.into()).unwrap();
     assert_eq!(net.engine(), Engine::Plan);
+}
+
+/// The operator set 13 is the first in which a `DequantizeLinear` has an axis.
+#[test]
+fn an_operator_set_without_scales_by_channel_is_refused_with_what_to_do() {
+    let mut b = Builder::new(4);
+    let x = b.conv("x", [3, 32, 1], [3, 3], 1, [1; 4]);
+    let output = b.node("Softmax", &[&x], vec![int("axis", 1)]);
+    let onnx = simplify(&of_opset(&b.finish(INPUT, &[(&output, 4)]), 11)).unwrap().onnx;
+    let refused = with_int8_weights(&onnx).unwrap_err();
+    assert!(matches!(refused, InferError::Int8Opset(11)), "{refused}");
+    let text = refused.to_string();
+    assert!(text.contains("operator set 11") && text.contains("version_converter"), "{text}");
+}
+
+/// A convolution of int8 weights with these scales, a normalisation, and an operator that keeps older operator sets.
+fn scaled(dims: &[usize], scales: Vec<f32>) -> (Vec<u8>, String) {
+    let mut b = Builder::new(4);
+    let scale = b.constant_of(dims, scales);
+    let weights = b.node("DequantizeLinear", &["codes", &scale], vec![int("axis", -4)]);
+    let x = b.node("Conv", &["x", &weights], vec![ints("pads", &[1; 4])]);
+    let x = b.norm(&x, 40);
+    let output = b.node("Softmax", &[&x], vec![int("axis", 1)]);
+    let onnx = changed(&b.finish(INPUT, &[(&output, 4)]), |graph| {
+        graph.initializer.push(TensorProto {
+            name: "codes".to_owned(),
+            dims: vec![40, 3, 3, 3],
+            data_type: DataType::Int8 as i32,
+            raw_data: (0..40 * 27).map(|at| (at * 37) as u8).collect(),
+            ..TensorProto::default()
+        });
+    });
+    (onnx, output)
+}
+
+/// One scale for all stays one where the file's operator set has no other, so a normalisation stays, too.
+#[test]
+fn scales_by_channel_are_not_written_in_an_operator_set_without_them() {
+    let (one, by_channel) = (scaled(&[], vec![0.01]), scaled(&[40], Numbers(3).many(40, 0.001, 0.02)));
+    for ((onnx, output), opset, int8, norms) in
+        [(&one, 11, 1, 0), (&one, 13, 1, 1), (&by_channel, 11, 0, 1), (&by_channel, 13, 1, 1)]
+    {
+        let onnx = of_opset(onnx, opset);
+        let after = simplify(&onnx).unwrap();
+        assert_eq!((after.report.int8, after.report.batch_norms), (int8, norms), "{opset}");
+        let graph = ModelProto::decode(&*after.onnx).unwrap().graph.unwrap();
+        let linear: Vec<&NodeProto> = graph.node.iter().filter(|node| is_linear(node)).collect();
+        assert_eq!(linear.len(), int8);
+        assert!(linear.iter().all(|node| opset == 13 || node.attribute.is_empty()));
+        let expected = run(&onnx, output, EngineChoice::Tract);
+        assert_equal(&run(&after.onnx, output, EngineChoice::Tract), &expected, "folded or not");
+    }
+}
+
+#[test]
+fn weights_that_several_nodes_read_are_counted_once() {
+    let mut b = Builder::new(4);
+    let weights = b.constant(&[3, 3, 11, 11], -0.1, 0.1);
+    let pads = || vec![ints("pads", &[5; 4])];
+    let x = b.node("Conv", &["x", &weights], pads());
+    let output = b.node("Conv", &[&x, &weights], pads());
+    let (coded, count) = with_int8_weights(&b.finish(INPUT, &[(&output, 4)])).unwrap();
+    let graph = ModelProto::decode(&*coded).unwrap().graph.unwrap();
+    assert_eq!((count, graph.node.iter().filter(|node| is_linear(node)).count()), (1, 1));
+}
+
+/// Codes and scales are named after their weights: a file may hold another constant, or its input, of that name.
+#[test]
+fn weights_whose_names_are_taken_stay_f32_and_are_not_counted() {
+    let (onnx, output) = network(true, "Gemm");
+    for taken in ["scale", "int8"] {
+        let onnx = changed(&onnx, |graph| {
+            let mut convs = graph.node.iter().filter(|node| node.op_type == "Conv");
+            let name = format!("{}.{taken}", convs.next_back().unwrap().input[1]);
+            let bias = graph.node.iter().find(|node| node.op_type == "Conv").unwrap().input[2].clone();
+            graph.initializer.iter_mut().filter(|c| c.name == bias).for_each(|c| c.name.clone_from(&name));
+            let inputs = graph.node.iter_mut().flat_map(|node| &mut node.input);
+            inputs.filter(|input| **input == bias).for_each(|input| input.clone_from(&name));
+        });
+        let expected = run(&onnx, &output, EngineChoice::Tract);
+        let (coded, count) = with_int8_weights(&onnx).unwrap();
+        let linear = |onnx: &[u8]| {
+            let graph = ModelProto::decode(onnx).unwrap().graph.unwrap();
+            graph.node.iter().filter(|node| is_linear(node)).count()
+        };
+        assert_eq!((count, linear(&coded)), (3, 3), "{taken}");
+        let found = run(&coded, &output, EngineChoice::Tract);
+        assert!(found[0].1.iter().zip(&expected[0].1).all(|(a, b)| (a - b).abs() < 0.05), "{taken}");
+        let of_input = changed(&onnx, |graph| {
+            let mut convs = graph.node.iter().filter(|node| node.op_type == "Conv");
+            let name = format!("{}.{taken}", convs.nth(1).unwrap().input[1]);
+            graph.input[0].name.clone_from(&name);
+            let inputs = graph.node.iter_mut().flat_map(|node| &mut node.input);
+            inputs.filter(|input| *input == "x").for_each(|input| input.clone_from(&name));
+        });
+        let (coded, count) = with_int8_weights(&of_input).unwrap();
+        assert_eq!((count, linear(&coded)), (2, 2), "{taken}, of the input");
+        run(&coded, &output, EngineChoice::Tract);
+    }
+}
+
+/// What a file that is loaded by tract is refused for, the plan refuses, too: there, such nodes vanish before tract sees
+/// the graph.
+#[test]
+fn weights_that_are_made_twice_or_too_late_are_refused_on_both_engines() {
+    let (onnx, output) = network(true, "Gemm");
+    let (coded, _) = with_int8_weights(&onnx).unwrap();
+    let made_twice = changed(&coded, |graph| {
+        let name = graph.node[0].output.clone();
+        let at = graph.node.iter().position(|node| node.op_type == "Relu").unwrap();
+        graph.node.insert(at, NodeProto { output: name, ..graph.node[at].clone() });
+    });
+    let from_others = changed(&coded, |graph| {
+        let name = graph.node[0].output.clone();
+        let find = |graph: &GraphProto, name: &str| {
+            graph.initializer.iter().find(|tensor| tensor.name == name).unwrap().clone()
+        };
+        let mut second = NodeProto { output: name, ..graph.node[0].clone() };
+        let copy = TensorProto { name: "others".to_owned(), ..find(graph, &second.input[0]) };
+        second.input[0].clone_from(&copy.name);
+        graph.initializer.push(copy);
+        graph.node.insert(1, second);
+    });
+    let too_late = changed(&coded, |graph| {
+        let linear = graph.node.remove(0);
+        graph.node.push(linear);
+    });
+    let spec = NetSpec { input: INPUT, outputs: &[&output] };
+    for (what, onnx) in [("by a Relu", made_twice), ("again", from_others), ("too late", too_late)] {
+        for choice in [EngineChoice::Plan, EngineChoice::Tract] {
+            let refused = Net::load(&onnx, &spec, &choice.into()).map(drop);
+            assert!(matches!(refused, Err(InferError::Order(_))), "{what}, {choice:?}: {refused:?}");
+        }
+        assert!(matches!(simplify(&onnx), Err(InferError::Order(_))), "{what}");
+    }
 }

@@ -478,7 +478,6 @@ fn a_halving_pool_that_is_padded_below_looks_at_no_padding() {
     }
 }
 
-/// What each activation gives for NaN and the infinities.
 #[test]
 fn weights_that_are_made_while_they_are_packed_are_those_that_were_made_before() {
     let map = |channels| Map::new(channels, 3, 3, 1).unwrap();
@@ -497,6 +496,7 @@ fn weights_that_are_made_while_they_are_packed_are_those_that_were_made_before()
     assert!(conv.pack_with(&codes[1..], product, None, None, &mut packed).is_err());
 }
 
+/// What each activation gives for NaN and the infinities.
 #[test]
 fn nan_and_infinity_pass() {
     let map = Map::new(1, 1, 4, 0).unwrap();

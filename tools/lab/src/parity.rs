@@ -152,10 +152,7 @@ fn reference(path: &Path) -> Result<Features> {
 fn templates(embedder: &mut Candidate, crops: &mut Crops, names: &[String]) -> Result<Features> {
     let (mut image, mut values, mut columns) = (RgbImage::new(), Vec::new(), 0);
     for name in names {
-        crops.read(name, &mut image).map_err(|cause| Trouble::BadInput(format!("{name}: {cause:#}")))?;
-        embedder.feed(image.view()).with_context(|| name.clone())?;
-        embedder.session.run()?;
-        let template = unit(embedder.session.output(0)).with_context(|| name.clone())?;
+        let (template, _) = embedder.template(crops, name, &mut image)?;
         columns = template.len();
         values.extend(template.into_iter().map(|value| value as f32));
     }
@@ -183,8 +180,9 @@ fn names(args: &ParityArgs, crops: &Crops, reference: Option<(&Path, usize)>) ->
             file.display()
         )));
     }
-    if names.is_empty() {
-        return Err(bad(format!("no crops in {}", args.crops.display())));
+    // A source of crops without any was refused when it was opened.
+    if let Some(list) = args.list.as_ref().filter(|_| names.is_empty()) {
+        return Err(bad(format!("{} names no crop", list.display())));
     }
     let known: HashSet<&String> = crops.names().iter().collect();
     if let Some(missing) = names.iter().find(|name| !known.contains(name)) {
@@ -246,6 +244,18 @@ impl Candidate {
         })
     }
 
+    /// The unit-length template of one crop, and the time that the network took, in milliseconds. `image` is where the
+    /// crop is decoded.
+    fn template(&mut self, crops: &mut Crops, name: &str, image: &mut RgbImage) -> Result<(Vec<f64>, f64)> {
+        crops.read(name, image).map_err(|cause| Trouble::BadInput(format!("{name}: {cause:#}")))?;
+        self.feed(image.view()).with_context(|| name.to_owned())?;
+        // CPU time: what else the machine does must not look like the network's cost.
+        let start = cpu_ms();
+        self.session.run()?;
+        let took_ms = cpu_ms() - start;
+        Ok((unit(self.session.output(0)).with_context(|| name.to_owned())?, took_ms))
+    }
+
     /// Writes one crop into the network's input.
     fn feed(&mut self, crop: RgbView<'_>) -> Result<()> {
         let side = self.side;
@@ -281,13 +291,8 @@ fn compare(
     let (mut image, mut times, mut sum) = (RgbImage::new(), Vec::with_capacity(names.len()), 0.0);
     let (mut worst, mut least_cosine) = ((0.0, 0), 1.0_f64);
     for (index, name) in names.iter().enumerate() {
-        crops.read(name, &mut image).map_err(|cause| Trouble::BadInput(format!("{name}: {cause:#}")))?;
-        candidate.feed(image.view()).with_context(|| name.clone())?;
-        // CPU time: what else the machine does must not look like the network's cost.
-        let start = cpu_ms();
-        candidate.session.run()?;
-        times.push(cpu_ms() - start);
-        let found = unit(candidate.session.output(0)).with_context(|| name.clone())?;
+        let (found, took_ms) = candidate.template(crops, name, &mut image)?;
+        times.push(took_ms);
         let expected = reference.row(index);
         if found.len() != expected.len() {
             let text = format!(
@@ -353,6 +358,27 @@ mod tests {
         assert!((largest - 0.8).abs() < 1e-7 && (mean - 0.6).abs() < 1e-7 && (cosine - 0.6).abs() < 1e-7);
         let (largest, _, cosine) = distance(&[0.6, 0.8], &[0.6, 0.8]);
         assert!(largest < 1e-7 && (cosine - 1.0).abs() < 1e-7);
+    }
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: ParityArgs,
+    }
+
+    #[test]
+    fn a_list_without_names_is_named_and_not_the_crops() {
+        let dir = tempfile::tempdir().unwrap();
+        let (crops, list) = (dir.path().join("crops"), dir.path().join("list.txt"));
+        std::fs::create_dir(&crops).unwrap();
+        std::fs::write(crops.join("a.png"), "its name is all that is read").unwrap();
+        std::fs::write(&list, "\n \n").unwrap();
+        let path = |path: &Path| path.to_str().unwrap().to_owned();
+        let line =
+            ["parity", "--pack", "p", "--against", "q", "--crops", &path(&crops), "--list", &path(&list)];
+        let Line { args } = clap::Parser::parse_from(line);
+        let refused = names(&args, &Crops::open(&crops).unwrap(), None).unwrap_err().to_string();
+        assert!(refused.contains("list.txt") && !refused.contains("crops"), "{refused}");
     }
 
     #[test]

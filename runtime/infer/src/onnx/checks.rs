@@ -11,6 +11,7 @@ use prost::Message;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 
+use super::node::DEQUANTIZE;
 use super::{forms, wire};
 use crate::error::InferError;
 use crate::limits::{MAX_CONSTANT_VALUES, MAX_NODES, MAX_ONNX_BYTES, MAX_WINDOW};
@@ -33,7 +34,7 @@ const OPERATORS: [&str; 71] = [
     "Conv",
     "ConvTranspose",
     "DepthToSpace",
-    "DequantizeLinear",
+    DEQUANTIZE,
     "Div",
     "Dropout",
     "Elu",
@@ -95,17 +96,8 @@ const OPERATORS: [&str; 71] = [
 ];
 
 /// The operators whose inputs may all be constants: their results are no larger than these.
-const OF_CONSTANTS: [&str; 9] = [
-    "Constant",
-    "Cast",
-    "DequantizeLinear",
-    "Flatten",
-    "Identity",
-    "Reshape",
-    "Squeeze",
-    "Transpose",
-    "Unsqueeze",
-];
+const OF_CONSTANTS: [&str; 9] =
+    ["Constant", "Cast", DEQUANTIZE, "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"];
 
 /// Decodes a file that stays within the limits; how much memory it takes is checked first.
 pub(crate) fn decode(onnx: &[u8]) -> Result<ModelProto, InferError> {
@@ -146,7 +138,7 @@ pub(crate) fn check_model(model: &ModelProto) -> Result<(), InferError> {
         add(&mut values, tensor_values(tensor)?)?;
     }
     forms::check(model)?;
-    check_sequence(graph)
+    check_sequence(graph, &[])
 }
 
 /// Checks constants, operators, attributes and order: after that, tract can be trusted with the graph.
@@ -155,10 +147,11 @@ pub(crate) fn check(model: &ModelProto) -> Result<(), InferError> {
     graph.initializer.iter().chain(graph.node.iter().flat_map(tensors)).try_for_each(check_tensor)?;
     graph.node.iter().try_for_each(check_node)?;
     forms::check_floats(graph)?;
+    forms::check_resizes(model)?;
     check_order(graph)
 }
 
-pub(crate) fn tensors(node: &NodeProto) -> impl Iterator<Item = &TensorProto> {
+fn tensors(node: &NodeProto) -> impl Iterator<Item = &TensorProto> {
     node.attribute.iter().flat_map(|attribute| attribute.t.iter().chain(&attribute.tensors))
 }
 
@@ -255,10 +248,11 @@ fn is_permutation(axes: &[i64]) -> bool {
 }
 
 /// Checks that each node comes after those that it reads from, as ONNX asks for, and that no value is made twice.
-fn check_sequence(graph: &GraphProto) -> Result<(), InferError> {
+/// `constants` are the names of those that are not in the decoded graph.
+pub(crate) fn check_sequence(graph: &GraphProto, constants: &[&str]) -> Result<(), InferError> {
     let inputs = graph.input.iter().map(|input| input.name.as_str());
-    let mut known: BTreeSet<&str> =
-        inputs.chain(graph.initializer.iter().map(|tensor| &*tensor.name)).collect();
+    let held = graph.initializer.iter().map(|tensor| &*tensor.name);
+    let mut known: BTreeSet<&str> = inputs.chain(held).chain(constants.iter().copied()).collect();
     for node in &graph.node {
         let is_known = node.input.iter().all(|input| input.is_empty() || known.contains(input.as_str()));
         let mut outputs = node.output.iter().filter(|output| !output.is_empty());

@@ -10,35 +10,35 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 
 use super::checks;
+use super::node::{DEQUANTIZE, axis, int};
 use crate::codes::Codes;
 use crate::error::InferError;
 use crate::limits::MAX_CONSTANT_VALUES;
-
-/// The name of the operator.
-pub(crate) const OPERATOR: &str = "DequantizeLinear";
 
 /// For an int8 constant of the shape `dims` and `scales` scales: how many values in a row, the last axis fastest, have
 /// one scale. `None` where they do not fit, or blocks along an axis have scales of their own.
 pub(crate) fn values_of_a_scale(node: &NodeProto, dims: &[i64], scales: usize) -> Option<usize> {
     let sides: Vec<usize> = dims.iter().map(|&side| usize::try_from(side).ok()).collect::<Option<_>>()?;
-    let int = |name: &str| node.attribute.iter().find(|a| a.name == name).map(|a| a.i);
-    if int("block_size").unwrap_or(0) != 0 || int("output_dtype").unwrap_or(0) != 0 {
+    if int(node, "block_size", 0) != 0 || int(node, "output_dtype", 0) != 0 {
         return None;
     }
     let after = |axis: usize| sides.get(axis..)?.iter().try_fold(1_usize, |n, &side| n.checked_mul(side));
     if scales == 1 {
         return after(0);
     }
-    let rank = i64::try_from(sides.len()).ok()?;
-    let axis = int("axis").unwrap_or(1);
-    let axis = usize::try_from(if axis < 0 { axis + rank } else { axis }).ok()?;
+    let axis = scale_axis(node, sides.len())?;
     if sides.get(axis) == Some(&scales) { after(axis + 1) } else { None }
+}
+
+/// The axis of a constant of `rank` axes along which such a node has its scales, where it has several.
+pub(crate) fn scale_axis(node: &NodeProto, rank: usize) -> Option<usize> {
+    axis(node, 1, rank)
 }
 
 /// Replaces every such node whose constants all are in `model` by an f32 constant.
 pub(crate) fn fold(model: &mut ModelProto) -> Result<(), InferError> {
     let Some(graph) = &mut model.graph else { return Ok(()) };
-    let is_here = |node: &NodeProto| node.op_type == OPERATOR && node.output.len() == 1;
+    let is_here = |node: &NodeProto| node.op_type == DEQUANTIZE && node.output.len() == 1;
     if !graph.node.iter().any(is_here) {
         return Ok(());
     }
@@ -109,7 +109,7 @@ fn dequantised(
 }
 
 /// Whether a zero point is 0 throughout.
-pub(crate) fn is_zero(zero: &TensorProto) -> bool {
+fn is_zero(zero: &TensorProto) -> bool {
     zero.data_type == DataType::Int8 as i32
         && zero.raw_data.iter().all(|&byte| byte == 0)
         && zero.int32_data.iter().all(|&value| value == 0)

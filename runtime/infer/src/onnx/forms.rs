@@ -2,11 +2,14 @@
 
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Side;
-use tract_onnx::pb::type_proto::{Tensor, Value};
-use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 
+use super::node::{attribute, int, tensor_type};
 use crate::error::{Elsewhere, InferError};
 use crate::limits::LEAST_OPSET;
+
+/// The operator set in which `Resize` came, in a form that the next one replaced.
+const FIRST_RESIZE: i64 = 10;
 
 /// The operator set that the file is written in; 0 where it names none.
 pub(crate) fn opset(model: &ModelProto) -> i64 {
@@ -28,12 +31,12 @@ fn check_normalisation(node: &NodeProto) -> Result<(), InferError> {
     if node.op_type != "BatchNormalization" {
         return Ok(());
     }
-    if attribute(node, "spatial").is_some_and(|spatial| spatial.i == 0) {
+    if int(node, "spatial", 1) == 0 {
         let remedy = "export it again in operator set 9 or later, where a factor belongs to a channel";
         return Err(refused(node, "with spatial = 0, a factor for each value", remedy));
     }
     // Up to operator set 13, further outputs say so; from 14 on, the attribute.
-    let learns = attribute(node, "training_mode").is_some_and(|mode| mode.i != 0);
+    let learns = int(node, "training_mode", 0) != 0;
     if learns || node.output.iter().skip(1).any(|output| !output.is_empty()) {
         return Err(refused(node, "in training mode", "export the network after `model.eval()`"));
     }
@@ -43,18 +46,18 @@ fn check_normalisation(node: &NodeProto) -> Result<(), InferError> {
 /// Refuses a `Reshape` to as many images as the file was exported for, where that is more than one and another number
 /// is asked for: the network would take parts of one image for several.
 pub(crate) fn check_batch(graph: &GraphProto, asked: usize) -> Result<(), InferError> {
-    let declared = graph.input.first().and_then(declared_batch);
+    // Older files declare constants as inputs, too, in any order.
+    let image = graph.input.iter().find(|input| initializer(graph, &input.name).is_none());
+    let declared = image.and_then(declared_batch);
     let Some(batch) = declared.filter(|&batch| batch > 1 && usize::try_from(batch) != Ok(asked)) else {
         return Ok(());
     };
-    let first = |name: &str| {
-        let constant = graph.initializer.iter().find(|tensor| tensor.name == name);
-        let made = || graph.node.iter().find(|node| node.op_type == "Constant" && node.output == [name]);
-        constant.or_else(|| made().and_then(|node| attribute(node, "value")?.t.as_ref())).and_then(first_int)
+    let first = |name: &String| {
+        let listed = || attribute(maker(graph, name)?, "value_ints")?.ints.first().copied();
+        constant(graph, name).map_or_else(listed, first_int)
     };
-    let reshapes = |node: &&NodeProto| {
-        node.op_type == "Reshape" && node.input.get(1).and_then(|shape| first(shape)) == Some(batch)
-    };
+    let reshapes =
+        |node: &&NodeProto| node.op_type == "Reshape" && node.input.get(1).and_then(first) == Some(batch);
     match graph.node.iter().find(reshapes) {
         Some(node) => Err(InferError::Batch { batch, node: node.name.clone() }),
         None => Ok(()),
@@ -65,21 +68,40 @@ pub(crate) fn check_batch(graph: &GraphProto, asked: usize) -> Result<(), InferE
 pub(crate) fn check_floats(graph: &GraphProto) -> Result<(), InferError> {
     let remedy = "build its pack with `arcdoor-lab pack build`, which computes the same in 32-bit floats";
     let is_half = |kind: i64| kind == DataType::Float16 as i64;
-    let narrows =
-        |node: &&NodeProto| node.op_type == "Cast" && attribute(node, "to").is_some_and(|to| is_half(to.i));
+    let narrows = |node: &&NodeProto| node.op_type == "Cast" && is_half(int(node, "to", 0));
     if let Some(node) = graph.node.iter().find(narrows) {
         return Err(refused(node, "to 16-bit floats", remedy));
     }
     let is_half_input =
         |info: &&ValueInfoProto| tensor_type(info).is_some_and(|t| is_half(t.elem_type.into()));
-    let constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
-    match graph.input.iter().filter(|info| !constant(&info.name)).find(is_half_input) {
+    let is_constant = |info: &&ValueInfoProto| initializer(graph, &info.name).is_some();
+    match graph.input.iter().filter(|info| !is_constant(info)).find(is_half_input) {
         Some(info) => Err(InferError::Form {
             node: info.name.clone(),
             operator: "network's input".to_owned(),
             form: "of 16-bit floats",
             remedy,
         }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses the first form of a `Resize` where tract takes another pixel for the nearest one: it rounds, and operator set
+/// 10 takes the one before the place. By the factors 1 and 2, both are the same.
+pub(crate) fn check_resizes(model: &ModelProto) -> Result<(), InferError> {
+    let Some(graph) = model.graph.as_ref().filter(|_| opset(model) == FIRST_RESIZE) else { return Ok(()) };
+    let is_alike = |node: &NodeProto| {
+        let nearest = attribute(node, "mode").is_none_or(|mode| mode.s == b"nearest");
+        let scales = node.input.get(1).and_then(|name| constant(graph, name));
+        !nearest || scales.is_some_and(|scales| floats(scales).iter().all(|scale| [1.0, 2.0].contains(scale)))
+    };
+    match graph.node.iter().find(|&node| node.op_type == "Resize" && !is_alike(node)) {
+        Some(node) => Err(refused(
+            node,
+            "of operator set 10 by other factors than 2",
+            "build its pack with `arcdoor-lab pack build`, or convert it first (Python: \
+             `onnx.version_converter.convert_version(model, 13)`)",
+        )),
         None => Ok(()),
     }
 }
@@ -102,8 +124,18 @@ fn refused(node: &NodeProto, form: &'static str, remedy: &'static str) -> InferE
     InferError::Form { node, operator, form, remedy }
 }
 
-fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
-    node.attribute.iter().find(|attribute| attribute.name == name)
+fn initializer<'a>(graph: &'a GraphProto, name: &str) -> Option<&'a TensorProto> {
+    graph.initializer.iter().find(|tensor| tensor.name == name)
+}
+
+/// The `Constant` node that makes a value.
+fn maker<'a>(graph: &'a GraphProto, name: &str) -> Option<&'a NodeProto> {
+    graph.node.iter().find(|node| node.op_type == "Constant" && node.output == [name])
+}
+
+/// A constant that is a tensor, wherever it is written.
+fn constant<'a>(graph: &'a GraphProto, name: &str) -> Option<&'a TensorProto> {
+    initializer(graph, name).or_else(|| attribute(maker(graph, name)?, "value")?.t.as_ref())
 }
 
 fn first_int(tensor: &TensorProto) -> Option<i64> {
@@ -114,14 +146,18 @@ fn first_int(tensor: &TensorProto) -> Option<i64> {
     tensor.int64_data.first().copied().or_else(raw)
 }
 
+/// The values of an f32 constant; NaN for one of another type.
+fn floats(tensor: &TensorProto) -> Vec<f32> {
+    if tensor.data_type != DataType::Float as i32 {
+        return vec![f32::NAN];
+    }
+    let raw = tensor.raw_data.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes));
+    tensor.float_data.iter().copied().chain(raw).collect()
+}
+
 fn declared_batch(info: &ValueInfoProto) -> Option<i64> {
     match tensor_type(info)?.shape.as_ref()?.dim.first()?.value.as_ref()? {
         Side::DimValue(batch) => Some(*batch),
         Side::DimParam(_) => None,
     }
-}
-
-fn tensor_type(info: &ValueInfoProto) -> Option<&Tensor> {
-    let Value::TensorType(tensor) = info.r#type.as_ref()?.value.as_ref()?;
-    Some(tensor)
 }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `fields` | fields of a protocol buffer, borrowed |
 //! | `wire` | how much memory a file's fields will take |
+//! | `node` | attributes and declared types |
 //! | `coded` | weights as int8 with scales |
 //! | `forms` | what is refused because of how it is written, by name |
 //! | `checks` | everything else that a file may ask for, and decoding what passes |
@@ -13,4 +14,5 @@ pub(crate) mod checks;
 pub(crate) mod coded;
 pub(crate) mod fields;
 pub(crate) mod forms;
+pub(crate) mod node;
 mod wire;

@@ -11,9 +11,7 @@ use arcdoor_kernels::{
 
 use super::fuse::{Added, Fused, Kind};
 use crate::codes::Codes;
-use crate::graph::Shape;
-use crate::graph::Values;
-use crate::graph::{Act, Weights};
+use crate::graph::{Act, Shape, Values, Weights};
 use crate::tuning::Choice;
 
 /// A kernel with its shapes.
@@ -167,12 +165,11 @@ impl Kernel {
                 {
                     return done;
                 }
-                match (gathered(weights, &fused.beside), weights.values) {
-                    (Some(values), _) => self.pack_weights(&values, &bias, slopes, packed),
-                    (None, Values::Seen(values)) => self.pack_weights(values, &bias, slopes, packed),
-                    (None, Values::Stored(values)) => self.pack_weights(values, &bias, slopes, packed),
-                    // `gathered` has read these.
-                    (None, Values::Coded(_)) => Ok(()),
+                let as_it_is = fused.beside.is_empty() && weights.scale.is_none() && !weights.by_input;
+                match weights.values {
+                    Values::Seen(values) if as_it_is => self.pack_weights(values, &bias, slopes, packed),
+                    Values::Stored(values) if as_it_is => self.pack_weights(values, &bias, slopes, packed),
+                    _ => self.pack_weights(&gathered(weights, &fused.beside), &bias, slopes, packed),
                 }
             }
             (Self::Elementwise(op), Kind::Affine { scale, shift }) => {
@@ -230,12 +227,8 @@ impl Kernel {
 }
 
 /// The weights of a step and of the steps merged into it, as `[M][...]` with each output channel's factor multiplied
-/// in; `None` where the step's weights can be packed as they are.
-fn gathered(first: &Weights<Values<'_>>, beside: &[Weights<Values<'_>>]) -> Option<Vec<f32>> {
-    let is_coded = matches!(first.values, Values::Coded(_));
-    if beside.is_empty() && first.scale.is_none() && !first.by_input && !is_coded {
-        return None;
-    }
+/// in.
+fn gathered(first: &Weights<Values<'_>>, beside: &[Weights<Values<'_>>]) -> Vec<f32> {
     let mut all = Vec::new();
     for weights in iter::once(first).chain(beside) {
         match weights.values {
@@ -244,21 +237,20 @@ fn gathered(first: &Weights<Values<'_>>, beside: &[Weights<Values<'_>>]) -> Opti
             Values::Coded(codes) => arrange(weights, codes.codes.as_chunks::<1>().0, &mut all),
         }
     }
-    Some(all)
+    all
 }
 
 /// `weights` are codes where `how` says so: each is then multiplied by its scale first.
 fn arrange<W: Weight>(how: &Weights<Values<'_>>, weights: &[W], all: &mut Vec<f32>) {
     let outputs = how.bias.len().max(1);
     let length = weights.len() / outputs;
-    let factor = |m: usize| how.scale.as_ref().and_then(|scale| scale.get(m)).copied();
     let value = |at: usize| {
         let weight = weights[at].value();
         if let Values::Coded(codes) = how.values { weight * codes.scale(at) } else { weight }
     };
     all.reserve(weights.len());
     for m in 0..outputs {
-        let factor = factor(m).unwrap_or(1.0);
+        let factor = factor_of(how.scale.as_deref().unwrap_or_default(), m);
         if how.by_input {
             all.extend((m..weights.len()).step_by(outputs).map(|at| value(at) * factor));
         } else {
@@ -279,29 +271,40 @@ fn pack_rows(
     if weights.by_input {
         return None;
     }
-    let outputs = weights.bias.len();
-    let ones = || vec![1.0; outputs];
-    let factors = weights.scale.clone();
-    let factor = |m: usize, factors: &[f32]| factors.get(m).copied().unwrap_or(1.0);
-    Some(match weights.values {
-        Values::Seen(values) => {
-            let factors = factors?;
-            op.pack_with(values, |m, weight| weight.value() * factor(m, &factors), Some(bias), slopes, packed)
-        }
-        Values::Stored(values) => {
-            let factors = factors?;
-            op.pack_with(values, |m, weight| weight.value() * factor(m, &factors), Some(bias), slopes, packed)
-        }
+    let factors = weights.scale.as_deref();
+    match weights.values {
+        Values::Seen(values) => Some(pack_scaled(op, values, factors?, bias, slopes, packed)),
+        Values::Stored(values) => Some(pack_scaled(op, values, factors?, bias, slopes, packed)),
         Values::Coded(Codes { codes, scales, run }) => {
+            let outputs = weights.bias.len();
             // A row has one scale: its own, or that of all.
             if scales.len() != 1 && run.checked_mul(outputs) != Some(codes.len()) {
                 return None;
             }
-            let scales: Vec<f32> =
-                scales.iter().cycle().take(outputs).map(|&scale| f32::from_le_bytes(scale)).collect();
-            let factors = factors.unwrap_or_else(ones);
-            let value = |m: usize, code: [u8; 1]| code.value() * factor(m, &scales) * factor(m, &factors);
-            op.pack_with(codes.as_chunks::<1>().0, value, Some(bias), slopes, packed)
+            let scales = scales.iter().cycle().take(outputs).map(|&scale| f32::from_le_bytes(scale));
+            let scales: Vec<f32> = scales.collect();
+            let value = |m: usize, code: [u8; 1]| {
+                code.value() * factor_of(&scales, m) * factor_of(factors.unwrap_or_default(), m)
+            };
+            Some(op.pack_with(codes.as_chunks::<1>().0, value, Some(bias), slopes, packed))
         }
-    })
+    }
+}
+
+/// Packs weights, each times the factor of its row.
+fn pack_scaled<W: Weight>(
+    op: &Conv,
+    weights: &[W],
+    factors: &[f32],
+    bias: &[f32],
+    slopes: Option<&[f32]>,
+    packed: &mut [f32],
+) -> Result<(), ShapeError> {
+    let value = |m: usize, weight: W| weight.value() * factor_of(factors, m);
+    op.pack_with(weights, value, Some(bias), slopes, packed)
+}
+
+/// The factor of a row; 1 where it has none.
+fn factor_of(factors: &[f32], row: usize) -> f32 {
+    factors.get(row).copied().unwrap_or(1.0)
 }

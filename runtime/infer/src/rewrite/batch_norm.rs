@@ -1,6 +1,7 @@
 //! `BatchNormalization` at inference multiplies each channel and adds to it: both are folded into neighbouring weights.
 
-use super::graph::{Constant, Graph, float, int};
+use super::graph::{Constant, Graph, PLAIN_OPSET};
+use crate::onnx::node::{float, int};
 
 /// y = x * scale + shift, a pair for each channel.
 struct Affine {
@@ -66,7 +67,7 @@ fn into_producer(graph: &mut Graph, index: usize) -> Option<()> {
         None => vec![0.0; channels],
     };
     let int8 = match graph.int8.get(node.input.get(1)?) {
-        Some(int8) => Some(int8.times(channel_axis, &affine.scale)?),
+        Some(int8) => Some(int8.times(channel_axis, &affine.scale, graph.opset >= PLAIN_OPSET)?),
         None => None,
     };
     let inner: usize = weight.dims[channel_axis + 1..].iter().product();
@@ -79,7 +80,7 @@ fn into_producer(graph: &mut Graph, index: usize) -> Option<()> {
         || Constant::new_f32(&dims, scaled),
         |int8| Constant::new_f32(&dims, int8.values(&dims)),
     );
-    set_weights(graph, producer, weight, Constant::new_f32(&[channels], shifted));
+    set_weights(graph, producer, weight, Constant::new_f32(&[channels], shifted))?;
     if let (Some(int8), Some(name)) = (int8, graph.nodes[producer].input.get(1).cloned()) {
         graph.int8.insert(name, int8);
     }
@@ -134,7 +135,7 @@ fn into_gemm_behind(graph: &mut Graph, index: usize) -> Option<()> {
     }
     let weight = Constant::new_f32(&[first, second], scaled);
     let bias = Constant::new_f32(&[outputs], bias.iter().map(|&b| b as f32).collect());
-    set_weights(graph, gemm, weight, bias);
+    set_weights(graph, gemm, weight, bias)?;
     graph.rename_readers(&output, &input);
     graph.nodes.remove(index);
     Some(())
@@ -147,10 +148,14 @@ fn plain_gemm(graph: &Graph, index: usize) -> bool {
     int(node, "transA", 0) == 0 && unit("alpha") && unit("beta")
 }
 
-/// Gives a node new weights and bias, under new names: another node may read the old ones.
-fn set_weights(graph: &mut Graph, index: usize, weight: Constant, bias: Constant) {
+/// Gives a node new weights and bias, under new names: another node may read the old ones. `None` where such a name is
+/// another's; the node's own, from a normalisation before, is taken again.
+fn set_weights(graph: &mut Graph, index: usize, weight: Constant, bias: Constant) -> Option<()> {
     let made = graph.nodes[index].output.first().cloned().unwrap_or_default();
     let names = [format!("{made}.folded_weight"), format!("{made}.folded_bias")];
+    if !names.iter().all(|name| graph.is_free(name) || graph.only_reader(name) == Some(index)) {
+        return None;
+    }
     let node = &mut graph.nodes[index];
     node.input.resize(3, String::new());
     node.input[1].clone_from(&names[0]);
@@ -158,4 +163,5 @@ fn set_weights(graph: &mut Graph, index: usize, weight: Constant, bias: Constant
     let [weight_name, bias_name] = names;
     graph.constants.insert(weight_name, weight);
     graph.constants.insert(bias_name, bias);
+    Some(())
 }

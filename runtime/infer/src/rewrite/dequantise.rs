@@ -1,31 +1,39 @@
 //! Quantised weights become f32.
 
-use super::reshape::reshaped;
+use std::collections::BTreeMap;
+
 use tract_onnx::pb::NodeProto;
 use tract_onnx::prelude::f16;
 
-use super::graph::{Constant, Graph, Values, int};
+use super::graph::{Constant, Graph, Values};
 use super::int8::Int8;
+use super::reshape::reshaped;
 use super::weights;
 use crate::error::InferError;
+use crate::onnx::coded;
+use crate::onnx::node::{DEQUANTIZE, int};
 
-/// Replaces every `DequantizeLinear` of a constant; returns how many.
+/// Replaces every `DequantizeLinear` of a constant; returns how many. Codes are kept one by one, as what is made of them
+/// is counted: many nodes may read the same ones.
 pub(super) fn dequantise(graph: &mut Graph) -> Result<usize, InferError> {
-    let linear = graph.nodes.iter().filter(|node| node.op_type == "DequantizeLinear");
-    let int8: Vec<(String, Int8)> = linear.filter_map(|node| coded(graph, node)).collect();
-    graph.int8.extend(int8);
-    replace(graph, "DequantizeLinear", |graph, node| {
-        let Some(data) = graph.constant(node, 0) else { return Ok(None) };
-        let scale = graph.constant(node, 1);
-        let zero = graph.constant(node, 2);
-        dequantised(node, data, scale, zero).map(Some).ok_or_else(|| {
+    let mut int8 = BTreeMap::new();
+    let count = graph.replace(|graph, node| {
+        let Some(data) = graph.constant(node, 0).filter(|_| node.op_type == DEQUANTIZE) else {
+            return Ok(None);
+        };
+        let (scale, zero) = (graph.constant(node, 1), graph.constant(node, 2));
+        let floats = dequantised(node, data, scale, zero).ok_or_else(|| {
             InferError::Rewrite(format!("quantisation of {:?} contradicts itself", node.input.first()))
-        })
-    })
+        })?;
+        int8.extend(codes(graph, node));
+        Ok(Some(floats))
+    })?;
+    graph.int8.extend(int8);
+    Ok(count)
 }
 
 /// The codes of what a node makes, and its name.
-fn coded(graph: &Graph, node: &NodeProto) -> Option<(String, Int8)> {
+fn codes(graph: &Graph, node: &NodeProto) -> Option<(String, Int8)> {
     let (data, scale) = (graph.constant(node, 0)?, graph.constant(node, 1)?);
     let has_zero = node.input.get(2).is_some_and(|name| !name.is_empty());
     let zero = graph.constant(node, 2);
@@ -37,36 +45,19 @@ fn coded(graph: &Graph, node: &NodeProto) -> Option<(String, Int8)> {
 
 /// Replaces every `Reshape` of a constant; returns how many.
 pub(super) fn reshape(graph: &mut Graph) -> Result<usize, InferError> {
-    replace(graph, "Reshape", |graph, node| {
+    graph.replace(|graph, node| {
         let (Some(data), Some(shape)) = (graph.constant(node, 0), graph.constant(node, 1)) else {
             return Ok(None);
         };
+        if node.op_type != "Reshape" {
+            return Ok(None);
+        }
         let dims = shape.i64().and_then(|shape| reshaped(&data.dims, shape, int(node, "allowzero", 0) != 0));
         match dims {
             Some(dims) => Ok(Some(Constant { dims, values: data.values.clone() })),
             None => Err(InferError::Rewrite(format!("{:?} cannot be reshaped", node.input.first()))),
         }
     })
-}
-
-/// Computes nodes of one kind whose inputs are constant, and drops them.
-fn replace(
-    graph: &mut Graph,
-    op: &str,
-    compute: impl Fn(&Graph, &NodeProto) -> Result<Option<Constant>, InferError>,
-) -> Result<usize, InferError> {
-    let before = graph.nodes.len();
-    let nodes = std::mem::take(&mut graph.nodes);
-    let mut kept = Vec::with_capacity(nodes.len());
-    for node in nodes {
-        let result = if node.op_type == op { compute(graph, &node)? } else { None };
-        match (result, node.output.first()) {
-            (Some(constant), Some(output)) => graph.make(output, constant)?,
-            _ => kept.push(node),
-        }
-    }
-    graph.nodes = kept;
-    Ok(before - graph.nodes.len())
 }
 
 /// `(value - zero point) * scale`, with one scale for all, one for each index along `axis`, or (operator
@@ -112,9 +103,7 @@ fn products(
         return Some(values.iter().map(|v| (v - zeros[0]) * scales[0]).collect());
     }
     let rank = data.dims.len();
-    let axis = int(node, "axis", 1);
-    let axis =
-        usize::try_from(if axis < 0 { axis + rank as i64 } else { axis }).ok().filter(|&a| a < rank)?;
+    let axis = coded::scale_axis(node, rank)?;
     let block = usize::try_from(int(node, "block_size", 0)).ok()?;
     let along = data.dims[axis];
     let inner: usize = data.dims[axis + 1..].iter().product();
@@ -164,7 +153,7 @@ mod tests {
         let attribute = |name: &str, i| AttributeProto { name: name.into(), i, ..AttributeProto::default() };
         NodeProto {
             attribute: vec![attribute("axis", axis), attribute("block_size", block)],
-            ..graph::node("DequantizeLinear", &["x", "s", "z"], "y")
+            ..graph::node(DEQUANTIZE, &["x", "s", "z"], "y")
         }
     }
 

@@ -37,9 +37,10 @@ pub fn merge(onnx: &[u8], files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<u8>, 
     let mut model = checks::decode(onnx)?;
     // Several constants may lie in the same bytes, so the files' sizes bound nothing.
     let mut left = MAX_ONNX_BYTES.saturating_sub(onnx.len());
+    let too_much = InferError::TooMuch { what: "bytes with its files", most: MAX_ONNX_BYTES };
     for tensor in tensors(&mut model).filter(|tensor| is_external(tensor)) {
         let bytes = values(tensor, files)?;
-        left = left.checked_sub(bytes.len()).ok_or(InferError::FileSize(MAX_ONNX_BYTES + 1))?;
+        left = left.checked_sub(bytes.len()).ok_or_else(|| too_much.clone())?;
         tensor.raw_data = bytes.to_vec();
         tensor.external_data.clear();
         tensor.data_location = None;

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost::Message as _;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Side};
-use tract_onnx::pb::type_proto::Value;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
 use tract_onnx::prelude::f16;
 
 use super::int8::Int8;
 use crate::error::InferError;
 use crate::limits::MAX_CONSTANT_VALUES;
+use crate::onnx::node::{DEQUANTIZE, tensor_type, tensor_type_mut};
 use crate::onnx::{checks, forms};
 
 /// The version of the operator set that is written where every operator of the rewritten graph means the same in it.
@@ -26,7 +26,7 @@ const PLAIN_OPERATORS: [&str; 25] = [
     "Clip",
     "Concat",
     "Conv",
-    "DequantizeLinear",
+    DEQUANTIZE,
     "Div",
     "Flatten",
     "Gemm",
@@ -49,19 +49,8 @@ const PLAIN_OPERATORS: [&str; 25] = [
 
 /// Operators that passes remove or rewrite. ONNX gives each one output; a file with a second one is refused, since
 /// nothing would compute that after a pass.
-const OF_ONE_OUTPUT: [&str; 11] = [
-    "Constant",
-    "Conv",
-    "DequantizeLinear",
-    "Div",
-    "Flatten",
-    "Gemm",
-    "Identity",
-    "Mul",
-    "PRelu",
-    "Reshape",
-    "Sub",
-];
+const OF_ONE_OUTPUT: [&str; 11] =
+    ["Constant", "Conv", DEQUANTIZE, "Div", "Flatten", "Gemm", "Identity", "Mul", "PRelu", "Reshape", "Sub"];
 
 /// The values of a constant.
 #[derive(Debug, Clone, PartialEq)]
@@ -235,6 +224,30 @@ impl Graph {
         Ok(())
     }
 
+    /// Computes nodes of constants, and drops those that `compute` gives a constant for; returns how many.
+    pub(super) fn replace(
+        &mut self,
+        mut compute: impl FnMut(&Self, &NodeProto) -> Result<Option<Constant>, InferError>,
+    ) -> Result<usize, InferError> {
+        let nodes = std::mem::take(&mut self.nodes);
+        let before = nodes.len();
+        for node in nodes {
+            match (compute(self, &node)?, node.output.first()) {
+                (Some(constant), Some(output)) => self.make(output, constant)?,
+                _ => self.nodes.push(node),
+            }
+        }
+        Ok(before - self.nodes.len())
+    }
+
+    /// Whether nothing has this name yet.
+    pub(super) fn is_free(&self, name: &str) -> bool {
+        let is_taken = self.constants.contains_key(name)
+            || self.inputs.iter().any(|input| input == name)
+            || self.producer(name).is_some();
+        !is_taken
+    }
+
     /// The constant that input `index` of a node is fed with.
     pub(super) fn constant(&self, node: &NodeProto, index: usize) -> Option<&Constant> {
         self.constants.get(node.input.get(index)?)
@@ -274,8 +287,7 @@ impl Graph {
     /// Whether an input is declared to hold 32-bit floats.
     pub(super) fn is_float_input(&self, name: &str) -> bool {
         let input = self.model.graph.iter().flat_map(|graph| &graph.input).find(|input| input.name == name);
-        let kind = input.and_then(|input| input.r#type.as_ref()?.value.as_ref());
-        matches!(kind, Some(Value::TensorType(tensor)) if tensor.elem_type == DataType::Float as i32)
+        input.and_then(tensor_type).is_some_and(|tensor| tensor.elem_type == DataType::Float as i32)
     }
 
     /// Forgets constants that nothing reads.
@@ -320,7 +332,7 @@ pub(super) fn is_plain(node: &NodeProto) -> bool {
             .attribute
             .iter()
             .any(|a| matches!(&*a.name, "antialias" | "axes" | "keep_aspect_ratio_policy"));
-    if node.op_type == "DequantizeLinear" && node.attribute.iter().any(|a| a.name != "axis") {
+    if node.op_type == DEQUANTIZE && node.attribute.iter().any(|a| a.name != "axis") {
         return false;
     }
     // BatchNormalization in training mode has further outputs.
@@ -345,20 +357,13 @@ fn free_shapes(graph: &mut GraphProto) {
 }
 
 fn dims(info: &mut ValueInfoProto) -> &mut [Dimension] {
-    let Some(Value::TensorType(tensor)) = info.r#type.as_mut().and_then(|t| t.value.as_mut()) else {
-        return &mut [];
-    };
-    tensor.shape.as_mut().map_or(&mut [], |shape| &mut shape.dim)
+    tensor_type_mut(info).and_then(|tensor| tensor.shape.as_mut()).map_or(&mut [], |shape| &mut shape.dim)
 }
 
-/// An integer attribute, or what ONNX assumes without it.
-pub(super) fn int(node: &NodeProto, name: &str, default: i64) -> i64 {
-    node.attribute.iter().find(|a| a.name == name).map_or(default, |a| a.i)
-}
-
-/// A float attribute, or what ONNX assumes without it.
-pub(super) fn float(node: &NodeProto, name: &str, default: f32) -> f32 {
-    node.attribute.iter().find(|a| a.name == name).map_or(default, |a| a.f)
+/// Whether an operator's result is a float where its first input is one.
+pub(super) fn keeps_floats(op: &str) -> bool {
+    let is_plain = op != DEQUANTIZE && PLAIN_OPERATORS.contains(&op);
+    is_plain || matches!(op, "ReduceL2" | "ReduceMean" | "Squeeze")
 }
 
 /// A node without attributes, named after its output.

@@ -5,53 +5,15 @@ use std::collections::BTreeSet;
 
 use tract_onnx::pb::NodeProto;
 use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::type_proto::Value;
 use tract_onnx::prelude::f16;
 
-use super::graph::{Constant, Graph, Values, int};
-
-/// Operators whose result is a float where their first input is one.
-const KEEP_FLOATS: [&str; 27] = [
-    "Add",
-    "AveragePool",
-    "BatchNormalization",
-    "Clip",
-    "Concat",
-    "Conv",
-    "Div",
-    "Flatten",
-    "Gemm",
-    "GlobalAveragePool",
-    "LeakyRelu",
-    "MatMul",
-    "Max",
-    "MaxPool",
-    "Mul",
-    "Neg",
-    "PRelu",
-    "ReduceL2",
-    "ReduceMean",
-    "Relu",
-    "Reshape",
-    "Sigmoid",
-    "Softmax",
-    "Squeeze",
-    "Sub",
-    "Tanh",
-    "Transpose",
-];
+use super::graph::{Constant, Graph, Values, keeps_floats};
+use crate::error::InferError;
+use crate::onnx::node::{int, tensor_type_mut};
 
 /// Casts of constants between floats, which are computed here; returns how many.
-pub(super) fn cast_constants(graph: &mut Graph) -> usize {
-    let before = graph.nodes.len();
-    for node in std::mem::take(&mut graph.nodes) {
-        let cast = if node.op_type == "Cast" { cast(graph, &node) } else { None };
-        match (cast, node.output.first()) {
-            (Some(constant), Some(output)) => drop(graph.constants.insert(output.clone(), constant)),
-            _ => graph.nodes.push(node),
-        }
-    }
-    before - graph.nodes.len()
+pub(super) fn cast_constants(graph: &mut Graph) -> Result<usize, InferError> {
+    graph.replace(|graph, node| Ok(if node.op_type == "Cast" { cast(graph, node) } else { None }))
 }
 
 fn cast(graph: &Graph, node: &NodeProto) -> Option<Constant> {
@@ -78,10 +40,7 @@ pub(super) fn widen(graph: &mut Graph) -> usize {
             count += 1;
         }
     }
-    for info in graph.declared() {
-        let Some(Value::TensorType(tensor)) = info.r#type.as_mut().and_then(|t| t.value.as_mut()) else {
-            continue;
-        };
+    for tensor in graph.declared().filter_map(tensor_type_mut) {
         if tensor.elem_type == DataType::Float16 as i32 {
             tensor.elem_type = DataType::Float as i32;
         }
@@ -108,7 +67,7 @@ fn mark_idle_casts(graph: &mut Graph) {
             "Identity".clone_into(&mut node.op_type);
             node.attribute.clear();
         }
-        if node.op_type == "Identity" || KEEP_FLOATS.contains(&&*node.op_type) {
+        if node.op_type == "Identity" || keeps_floats(&node.op_type) {
             floats.extend(node.output.first().cloned());
         }
     }

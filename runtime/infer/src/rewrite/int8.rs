@@ -31,9 +31,11 @@ impl Int8 {
         Some(Self { codes: values.iter().enumerate().map(code).collect(), scales, axis })
     }
 
-    /// The same weights, each output channel (along `axis`) times a factor; `None` where scales belong to another axis.
-    pub(super) fn times(&self, axis: usize, factors: &[f64]) -> Option<Self> {
-        if self.scales.len() > 1 && self.axis != axis {
+    /// The same weights, each output channel (along `axis`) times a factor. `None` where scales belong to another axis,
+    /// or one for all would become one for each channel and the file's operator set cannot say that (`by_axis`).
+    pub(super) fn times(&self, axis: usize, factors: &[f64], by_axis: bool) -> Option<Self> {
+        let is_along = self.scales.len() == 1 || self.axis == axis;
+        if !is_along || !by_axis && self.scales.len() != factors.len() {
             return None;
         }
         let scales = self.scales.iter().cycle().zip(factors);

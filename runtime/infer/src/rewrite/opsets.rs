@@ -5,10 +5,16 @@
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::{AttributeProto, NodeProto};
 
-use super::graph::{Constant, Graph, PLAIN_OPSET, float, is_plain};
+use super::graph::{Constant, Graph, PLAIN_OPSET, is_plain};
+use crate::onnx::node::{attribute, float};
 
 /// The first operator set in which a `Clip` has its bounds, and a `Resize` its scales, where they are today.
 const NEW_INPUTS: i64 = 11;
+
+/// The bounds of a `Clip`, and what is assumed where an attribute is missing, which bounds nothing.
+const BOUNDS: [(&str, f32); 2] = [("min", f32::MIN), ("max", f32::MAX)];
+/// Of a `Resize`.
+const SCALES: &str = "scales";
 
 /// Brings a graph of an older operator set to the plain one, where that is possible.
 pub(super) fn renew(graph: &mut Graph) {
@@ -33,25 +39,28 @@ fn is_renewable(graph: &Graph, node: &NodeProto) -> bool {
         // Before the plain set, it is over all axes from its own on.
         "Softmax" => false,
         "Upsample" | "Resize" if graph.opset < NEW_INPUTS => {
-            let mode = node.attribute.iter().find(|a| a.name == "mode");
-            let is_known = mode.is_none_or(|mode| mode.s == b"nearest" || mode.s == b"linear");
+            let is_known =
+                attribute(node, "mode").is_none_or(|mode| mode.s == b"nearest" || mode.s == b"linear");
             // Smaller results are rounded otherwise there.
-            is_known && scales(graph, node).is_some_and(|scales| scales.iter().all(|&scale| scale >= 1.0))
+            is_known
+                && scales(graph, node).is_some_and(|scales| scales.iter().all(|&scale| scale >= 1.0))
+                && graph.is_free(&named(node, SCALES))
+        }
+        "Clip" if graph.opset < NEW_INPUTS => {
+            is_plain(node) && BOUNDS.iter().all(|(name, _)| graph.is_free(&named(node, name)))
         }
         _ => is_plain(node),
     }
 }
 
 fn scales(graph: &Graph, node: &NodeProto) -> Option<Vec<f32>> {
-    let attribute = node.attribute.iter().find(|a| a.name == "scales").map(|a| a.floats.clone());
-    attribute.or_else(|| graph.constant_f32(node, 1).map(<[f32]>::to_vec))
+    let given = attribute(node, "scales").map(|scales| scales.floats.clone());
+    given.or_else(|| graph.constant_f32(node, 1).map(<[f32]>::to_vec))
 }
 
 fn renew_clip(graph: &mut Graph, node: &mut NodeProto) {
-    let made = node.output.first().cloned().unwrap_or_default();
-    // What is assumed where there is no attribute bounds nothing.
-    for (name, none) in [("min", f32::MIN), ("max", f32::MAX)] {
-        let constant = format!("{made}.{name}");
+    for (name, none) in BOUNDS {
+        let constant = named(node, name);
         graph.constants.insert(constant.clone(), Constant::new_f32(&[], vec![float(node, name, none)]));
         node.input.push(constant);
     }
@@ -62,7 +71,7 @@ fn renew_clip(graph: &mut Graph, node: &mut NodeProto) {
 /// one was the one before that place.
 fn renew_resize(graph: &mut Graph, node: &mut NodeProto) {
     let Some(scales) = scales(graph, node) else { return };
-    let constant = format!("{}.scales", node.output.first().map_or("", String::as_str));
+    let constant = named(node, SCALES);
     graph.constants.insert(constant.clone(), Constant::new_f32(&[scales.len()], scales));
     node.input.truncate(1);
     node.input.extend([String::new(), constant]);
@@ -70,6 +79,11 @@ fn renew_resize(graph: &mut Graph, node: &mut NodeProto) {
     node.attribute.retain(|a| a.name == "mode");
     node.attribute
         .extend([text("coordinate_transformation_mode", "asymmetric"), text("nearest_mode", "floor")]);
+}
+
+/// What a node's new constant is called.
+fn named(node: &NodeProto, part: &str) -> String {
+    format!("{}.{part}", node.output.first().map_or("", String::as_str))
 }
 
 fn text(name: &str, value: &str) -> AttributeProto {

@@ -3,21 +3,16 @@
 use tract_onnx::pb::NodeProto;
 use tract_onnx::pb::tensor_proto::DataType;
 
-use super::graph::{Constant, Graph, Values, int};
+use super::graph::{Constant, Graph, Values};
+use crate::error::InferError;
+use crate::onnx::node::int;
 
 /// Most values of such a constant: a shape has as many as a tensor has axes.
 const MAX_VALUES: usize = 64;
 
 /// Computes the nodes that read nothing else; returns how many.
-pub(super) fn fold(graph: &mut Graph) -> usize {
-    let before = graph.nodes.len();
-    for node in std::mem::take(&mut graph.nodes) {
-        match (folded(graph, &node), node.output.first()) {
-            (Some(constant), Some(output)) => drop(graph.constants.insert(output.clone(), constant)),
-            _ => graph.nodes.push(node),
-        }
-    }
-    before - graph.nodes.len()
+pub(super) fn fold(graph: &mut Graph) -> Result<usize, InferError> {
+    graph.replace(|graph, node| Ok(folded(graph, node)))
 }
 
 /// A scalar, or a list.

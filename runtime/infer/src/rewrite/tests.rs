@@ -10,7 +10,9 @@ use tract_onnx::pb::{
     TypeProto, ValueInfoProto,
 };
 
-use super::{Simplified, graph, simplify};
+use super::graph::{Constant, Graph, Values};
+use super::{Report, Simplified, graph, plain_constants, simplify};
+use crate::limits::MAX_CONSTANT_VALUES;
 use crate::{InferError, Net, NetSpec, RunOptions};
 
 const INPUT: [usize; 4] = [1, 3, 6, 6];
@@ -237,6 +239,41 @@ fn quantised_weights_become_numbers_that_tract_can_read() {
     assert_close(&expected, &run(&after.onnx, pixel));
     let cost = crate::cost(&after.onnx, &SPEC).unwrap();
     assert_eq!((cost.macs, cost.parameters), (108, 3));
+}
+
+/// Many nodes may read one constant, and each makes another of its size: a small file that asks for much memory.
+#[test]
+fn what_nodes_make_of_one_constant_is_counted_before_it_is_kept() {
+    let codes =
+        TensorProto { data_type: DataType::Int8 as i32, int32_data: vec![1; 4], ..f32s("q", &[4], vec![]) };
+    let half = TensorProto {
+        data_type: DataType::Float16 as i32,
+        int32_data: vec![1; 4],
+        ..f32s("h", &[4], vec![])
+    };
+    let shape =
+        TensorProto { data_type: DataType::Int64 as i32, int64_data: vec![4; 4], ..f32s("i", &[4], vec![]) };
+    let of = |op: &str, inputs: &[&str], attribute: Vec<AttributeProto>| -> Vec<NodeProto> {
+        (0..8).map(|i| with(graph::node(op, inputs, &format!("{op}{i}")), attribute.clone())).collect()
+    };
+    for nodes in [
+        of("DequantizeLinear", &["q", "s"], vec![]),
+        of("Cast", &["h"], vec![int("to", DataType::Float as i64)]),
+        of("Add", &["i", "i"], vec![]),
+    ] {
+        let constants = vec![codes.clone(), half.clone(), shape.clone(), f32s("s", &[], vec![0.5])];
+        let mut graph = Graph::decode(&model(nodes, constants, &[4])).unwrap();
+        // Room for two of the eight is left.
+        let filler = Constant { dims: vec![MAX_CONSTANT_VALUES - 8], values: Values::F32(vec![]) };
+        graph.make("filler", filler).unwrap();
+        let refused = plain_constants(&mut graph, &mut Report::default());
+        assert!(
+            matches!(refused, Err(InferError::TooMuch { what: "values of constants", .. })),
+            "{refused:?}"
+        );
+        let kept: usize = graph.int8.values().map(|int8| int8.codes.len()).sum();
+        assert!(kept <= 8, "{kept} codes");
+    }
 }
 
 #[test]

@@ -1,15 +1,16 @@
 //! Which weights are int8 in the file. Passes see them as f32; where they are written, they are int8 behind a
 //! `DequantizeLinear`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tract_onnx::pb::NodeProto;
 use tract_onnx::pb::attribute_proto::AttributeType;
 
-use super::graph::{Constant, Graph, Values, int, node};
+use super::graph::{Constant, Graph, PLAIN_OPSET, Values, node};
 use super::int8::Int8;
 use crate::error::InferError;
 use crate::onnx::coded;
+use crate::onnx::node::{DEQUANTIZE, int};
 
 /// Bytes that a node, and names and shapes of two constants, take beside their values.
 const OVERHEAD: usize = 256;
@@ -26,9 +27,7 @@ pub(super) fn read(
         |zero: &Constant| matches!(&zero.values, Values::I8(zeros) if zeros.iter().all(|&z| z == 0));
     let dims: Vec<i64> = data.dims.iter().map(|&side| side as i64).collect();
     coded::values_of_a_scale(node, &dims, scales.len())?;
-    let axis = int(node, "axis", 1);
-    let axis = if axis < 0 { axis + dims.len() as i64 } else { axis };
-    let axis = if scales.len() == 1 { 0 } else { usize::try_from(axis).ok()? };
+    let axis = if scales.len() == 1 { 0 } else { coded::scale_axis(node, dims.len())? };
     zero.is_none_or(is_zero).then(|| Int8 { codes: codes.clone(), scales: scales.clone(), axis })
 }
 
@@ -50,14 +49,23 @@ pub(super) fn keep_int8(graph: &mut Graph) {
     graph.int8.retain(|name, _| weights.contains(name));
 }
 
+/// What codes and scales of these weights are called; `None` where something else has such a name.
+fn names(graph: &Graph, weights: &str) -> Option<[String; 2]> {
+    let names = [format!("{weights}.int8"), format!("{weights}.scale")];
+    names.iter().all(|name| graph.is_free(name)).then_some(names)
+}
+
 /// Gives weights without codes the nearest ones, where that makes the file smaller; returns how many.
 pub(super) fn quantise(graph: &mut Graph) -> Result<usize, InferError> {
-    let mut made = Vec::new();
+    if graph.opset < PLAIN_OPSET {
+        return Err(InferError::Int8Opset(graph.opset));
+    }
+    let mut made = BTreeMap::new();
     for node in &graph.nodes {
         let (Some(axis), Some(name)) = (channel_axis(graph, node), node.input.get(1)) else { continue };
-        let Some(constant) = graph.constants.get(name).filter(|_| !graph.int8.contains_key(name)) else {
-            continue;
-        };
+        // Several nodes may read the same weights.
+        let is_done = made.contains_key(name) || graph.int8.contains_key(name);
+        let Some(constant) = graph.constants.get(name).filter(|_| !is_done) else { continue };
         let Some(values) = constant.f32() else { continue };
         if !values.iter().all(|value| value.is_finite()) {
             return Err(InferError::Rewrite(format!(
@@ -66,9 +74,10 @@ pub(super) fn quantise(graph: &mut Graph) -> Result<usize, InferError> {
         }
         let scales = constant.dims.get(axis).copied().unwrap_or(0);
         if 3 * values.len() > 4 * scales + OVERHEAD
+            && names(graph, name).is_some()
             && let Some(int8) = Int8::nearest(values, &constant.dims, axis)
         {
-            made.push((name.clone(), int8));
+            made.insert(name.clone(), int8);
         }
     }
     let count = made.len();
@@ -80,19 +89,18 @@ pub(super) fn quantise(graph: &mut Graph) -> Result<usize, InferError> {
     Ok(count)
 }
 
-/// Puts codes, scales and `DequantizeLinear` in the place of the f32 constants that have codes.
-pub(super) fn write_int8(graph: &mut Graph) {
+/// Puts codes, scales and `DequantizeLinear` in the place of the f32 constants that have codes; returns how many. The
+/// others stay f32: where a name is taken, or the file's operator set has no scale for each channel.
+pub(super) fn write_int8(graph: &mut Graph) -> usize {
     let mut nodes = Vec::new();
     for (name, Int8 { codes, scales, axis }) in std::mem::take(&mut graph.int8) {
-        let Some(Constant { dims, .. }) = graph.constants.get(&name).cloned() else { continue };
-        let names = [format!("{name}.int8"), format!("{name}.scale")];
-        if names.iter().any(|name| graph.constants.contains_key(name) || graph.producer(name).is_some()) {
+        let by_axis = scales.len() > 1;
+        if by_axis && graph.opset < PLAIN_OPSET {
             continue;
         }
-        graph.constants.remove(&name);
-        let [codes_name, scales_name] = &names;
-        let mut linear = node(coded::OPERATOR, &[codes_name, scales_name], &name);
-        let by_axis = scales.len() > 1;
+        let Some([codes_name, scales_name]) = names(graph, &name) else { continue };
+        let Some(Constant { dims, .. }) = graph.constants.remove(&name) else { continue };
+        let mut linear = node(DEQUANTIZE, &[&codes_name, &scales_name], &name);
         let shape = if by_axis { vec![scales.len()] } else { Vec::new() };
         if by_axis {
             // Counted from the end: the message types used here write no 0.
@@ -103,9 +111,11 @@ pub(super) fn write_int8(graph: &mut Graph) {
             linear.attribute.push(attribute);
         }
         nodes.push(linear);
-        graph.constants.insert(codes_name.clone(), Constant { dims, values: Values::I8(codes) });
-        graph.constants.insert(scales_name.clone(), Constant::new_f32(&shape, scales));
+        graph.constants.insert(codes_name, Constant { dims, values: Values::I8(codes) });
+        graph.constants.insert(scales_name, Constant::new_f32(&shape, scales));
     }
+    let count = nodes.len();
     nodes.append(&mut graph.nodes);
     graph.nodes = nodes;
+    count
 }

@@ -13,6 +13,7 @@ use crate::error::InferError;
 use crate::graph::Values;
 use crate::limits::MAX_CONSTANT_VALUES;
 use crate::onnx::fields::{Wire, fields, varints, write};
+use crate::onnx::node::DEQUANTIZE;
 use crate::onnx::{checks, coded};
 
 /// Numbers of ONNX's fields: `graph` of a model, `initializer` of a graph; a tensor's `dims`, `data_type`, `name` and
@@ -42,39 +43,36 @@ pub(crate) fn open(onnx: &[u8]) -> Result<Skeleton<'_>, InferError> {
     let (rest, initializers) = split(onnx).ok_or_else(broken)?;
     let mut proto: ModelProto = checks::decode_fields(&rest)?;
     let graph = proto.graph.as_mut().ok_or_else(broken)?;
-    let mut weights = Vec::new();
-    let mut inputs = Vec::new();
-    let mut names = BTreeSet::new();
     let roles = only_weights(graph);
-    let raw: BTreeMap<&str, Raw<'_>> =
-        initializers.iter().filter_map(|message| Raw::read(message)).map(|raw| (raw.name, raw)).collect();
+    let read: Vec<Option<Raw<'_>>> = initializers.iter().map(|message| Raw::read(message)).collect();
+    let raw: BTreeMap<&str, &Raw<'_>> = read.iter().flatten().map(|raw| (raw.name, raw)).collect();
     let coded = coded_weights(graph, &roles, &raw);
     let data: BTreeSet<&str> = coded.values().map(|one| one.data).collect();
-    let mut dropped = 0;
-    for &message in &initializers {
-        match Raw::read(message)
-            .and_then(|raw| Some((raw.floats()?, raw)))
-            .filter(|(_, raw)| roles.contains(raw.name))
-        {
-            Some((values, raw)) => {
-                names.insert(raw.name.to_owned());
-                inputs.push(declared(raw.name, &raw.dims));
-                weights.push(Values::Stored(values));
-            }
-            None if Raw::read(message).is_some_and(|raw| data.contains(raw.name)) => dropped += 1,
-            None => graph.initializer.push(checks::decode_fields(message)?),
+    let mut floats = Vec::new();
+    let mut dropped = Vec::new();
+    for (&message, raw) in initializers.iter().zip(&read) {
+        match raw {
+            Some(raw) if data.contains(raw.name) => dropped.push(raw.name),
+            Some(raw) if raw.floats().is_some() && roles.contains(raw.name) => floats.push(raw),
+            _ => graph.initializer.push(checks::decode_fields(message)?),
         }
     }
-    if dropped != data.len() {
+    if dropped.len() != data.len() {
         return Err(twice());
     }
+    // Before nodes are taken out, so that none vanishes that is refused elsewhere.
+    let outside: Vec<&str> = floats.iter().map(|raw| raw.name).chain(dropped).collect();
+    checks::check_sequence(graph, &outside)?;
     // Older files declare constants as inputs, too.
     graph.input.retain(|input| !data.contains(&*input.name));
     graph.node.retain(|node| !node.output.first().is_some_and(|made| coded.contains_key(made)));
-    for (name, Coded { dims, codes, .. }) in coded {
-        inputs.push(declared(&name, &dims));
-        names.insert(name);
-        weights.push(Values::Coded(codes));
+    let stored = floats.iter().filter_map(|raw| Some((raw.name, &raw.dims, Values::Stored(raw.floats()?))));
+    let codes = coded.iter().map(|(name, one)| (&**name, &one.dims, Values::Coded(one.codes)));
+    let (mut inputs, mut weights, mut names) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for (name, dims, values) in stored.chain(codes) {
+        inputs.push(declared(name, dims));
+        weights.push(values);
+        names.insert(name.to_owned());
     }
     let taken = names.len();
     names.extend(graph.initializer.iter().map(|tensor| tensor.name.clone()));
@@ -150,7 +148,7 @@ struct Coded<'a> {
 fn coded_weights<'a>(
     graph: &GraphProto,
     roles: &BTreeSet<String>,
-    raw: &BTreeMap<&str, Raw<'a>>,
+    raw: &BTreeMap<&str, &Raw<'a>>,
 ) -> BTreeMap<String, Coded<'a>> {
     let mut readers: BTreeMap<&str, usize> = BTreeMap::new();
     for name in graph.node.iter().flat_map(|node| &node.input) {
@@ -159,13 +157,13 @@ fn coded_weights<'a>(
     let shown: BTreeSet<&String> = graph.output.iter().map(|output| &output.name).collect();
     let mut left = MAX_CONSTANT_VALUES;
     let mut found = BTreeMap::new();
-    for node in graph.node.iter().filter(|node| node.op_type == coded::OPERATOR) {
+    for node in graph.node.iter().filter(|node| node.op_type == DEQUANTIZE) {
         let ([made], [data, scale, zero @ ..]) = (&*node.output, &*node.input) else { continue };
         if !roles.contains(made) || readers.get(&**data) != Some(&1) || shown.contains(data) {
             continue;
         }
         let zero = zero.iter().filter(|name| !name.is_empty());
-        let plain = zero.into_iter().all(|zero| raw.get(&**zero).is_some_and(Raw::is_zero));
+        let plain = zero.into_iter().all(|zero| raw.get(&**zero).is_some_and(|zero| zero.is_zero()));
         let coded = raw.get(&**data).zip(raw.get(&**scale)).filter(|_| plain).and_then(|(data, scale)| {
             let (codes, scales) = (data.codes()?, scale.floats()?);
             let run = coded::values_of_a_scale(node, &data.dims, scales.len())?;

@@ -199,6 +199,27 @@ impl Builder {
     }
 }
 
+/// The same file, its model changed.
+pub(crate) fn changed(onnx: &[u8], change: impl FnOnce(&mut ModelProto)) -> Vec<u8> {
+    let mut model = ModelProto::decode(onnx).unwrap();
+    change(&mut model);
+    model.encode_to_vec()
+}
+
+pub(crate) fn graph(model: &mut ModelProto) -> &mut GraphProto {
+    model.graph.as_mut().unwrap()
+}
+
+/// The same file, said to be of another operator set.
+pub(crate) fn of_opset(onnx: &[u8], opset: i64) -> Vec<u8> {
+    changed(onnx, |model| model.opset_import[0].version = opset)
+}
+
+/// An input of this shape that looks random.
+pub(crate) fn image(input: [usize; 4]) -> Vec<f32> {
+    Numbers(11).many(input.iter().product(), -1.0, 1.0)
+}
+
 /// Shapes and values of all outputs.
 pub(crate) type Answers = Vec<(Vec<usize>, Vec<f32>)>;
 

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::input_file::read;
 use crate::limits::MAX_ONNX_BYTES;
 use anyhow::{Context, Result, bail, ensure};
+use arcdoor_core::file::{ReadError, read_bounded};
 use arcdoor_infer::rewrite;
 use arcdoor_models::{RecipeNet, sha256_hex};
 
@@ -44,13 +46,24 @@ pub(super) fn read_source(net: &RecipeNet, folder: &Path) -> Result<Vec<u8>> {
 /// One file beside the network; `None` where there is none.
 fn beside(net: &RecipeNet, folder: &Path, name: &str, limit: u64) -> Result<Option<Vec<u8>>> {
     let path = folder.join(name);
-    let Ok(kind) = fs::symlink_metadata(&path) else { return Ok(None) };
+    let cannot = || format!("cannot read {}", path.display());
+    let kind = match fs::symlink_metadata(&path) {
+        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(None),
+        kind => kind.with_context(cannot)?,
+    };
     ensure!(
         !kind.is_symlink(),
         "{} is a link, and may lead out of the folder: copy the file itself there",
         path.display()
     );
-    let data = read(&path, limit).context("a network and its data have 256 MiB at most")?;
+    let data = match read_bounded(&path, limit) {
+        Err(ReadError::TooLarge { .. }) => bail!(
+            "{} is too large: a network and its data have {} MiB at most",
+            path.display(),
+            MAX_ONNX_BYTES >> 20
+        ),
+        data => data.with_context(cannot)?,
+    };
     let found = sha256_hex(&data);
     match net.source_data.get(name) {
         Some(expected) if *expected != found => bail!(
@@ -65,4 +78,28 @@ fn beside(net: &RecipeNet, folder: &Path, name: &str, limit: u64) -> Result<Opti
         ),
     }
     Ok(Some(data))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arcdoor_models::Recipe;
+
+    #[test]
+    fn only_a_file_that_is_not_there_is_none_and_only_a_large_one_too_large() {
+        let net =
+            Recipe::parse(include_str!("../../../../models/recipes/yunet-sface.toml")).unwrap().embedder;
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.data");
+        assert_eq!(beside(&net, dir.path(), "a.data", 9).unwrap(), None);
+        fs::write(&file, [7; 10]).unwrap();
+        assert_eq!(beside(&net, dir.path(), "a.data", 10).unwrap(), Some(vec![7; 10]));
+        let refused = |folder: &Path, name: &str| format!("{:#}", beside(&net, folder, name, 9).unwrap_err());
+        assert!(refused(dir.path(), "a.data").contains("256 MiB"), "{}", refused(dir.path(), "a.data"));
+        // No folder, so that nothing can lie in it.
+        assert!(refused(&file, "a.data").contains("cannot read"), "{}", refused(&file, "a.data"));
+        fs::create_dir(dir.path().join("folder")).unwrap();
+        let text = refused(dir.path(), "folder");
+        assert!(text.contains("regular file") && !text.contains("MiB"), "{text}");
+    }
 }
