@@ -81,6 +81,17 @@ def test_parcels_keep_to_their_size_and_leave_held_out_crops_at_home(place, pack
         parcels.pack([place / "large.toml"], [], place / "none")
 
 
+def test_packing_leaves_other_zip_files_of_the_folder_alone(place, packed, tmp_path):
+    for name in ("celebahq.zip", "1-of-9.zip", "faces-of-friends.zip"):
+        (tmp_path / name).write_bytes(b"months of work")
+    made = parcels.pack(*lists(place), tmp_path)
+    assert (tmp_path / "celebahq.zip").read_bytes() == b"months of work"
+    assert (tmp_path / "faces-of-friends.zip").read_bytes() == b"months of work"
+    assert not (tmp_path / "1-of-9.zip").exists()
+    # Nor do they hinder the unpacking.
+    assert parcels.unpack(tmp_path)[0] == made
+
+
 def test_a_missing_or_damaged_parcel_is_named(place, packed, tmp_path):
     for path in packed[1:]:
         (tmp_path / path.name).write_bytes(path.read_bytes())

@@ -294,7 +294,7 @@ def add_parser(subparsers: Any) -> None:
     packing = verbs.add_parser("pack", help="crops, teacher and starts into parcels for another machine")
     packing.add_argument("--config", dest="configs", type=Path, nargs="+", required=True)
     packing.add_argument("--start", dest="starts", type=Path, nargs="+", required=True, help="a run or checkpoint each")
-    packing.add_argument("--parcels", type=Path, required=True, help="the folder; zip files in it are replaced")
+    packing.add_argument("--parcels", type=Path, required=True, help="the folder; parcels in it are replaced")
     packing.add_argument("--most", type=int, default=parcels.MOST_BYTES, help="bytes of a parcel")
     packing.set_defaults(run=_pack)
     tuning = verbs.add_parser("run", help="tune from the parcels; the best of each network into --out")

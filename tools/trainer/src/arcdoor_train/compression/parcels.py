@@ -1,6 +1,7 @@
 """What a burst takes along to another machine: crops, teacher and starts, in zip files of a size that one transfer
 allows."""
 
+import re
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -20,12 +21,15 @@ HEADER = 128
 
 #: What lies beside the crops.
 OTHERS = ("teacher/", "start/")
+#: A parcel's name: which one, and of how many.
+_NAME = re.compile(r"(\d+)-of-(\d+)\.zip")
 
 File = tuple[str, bytes]
 
 
 def pack(configs: list[Path], starts: list[Path], folder: Path, most: int = MOST_BYTES) -> list[Path]:
-    """Parcels of at most ``most`` bytes, in ``folder``; no held-out crop is in them. Raises ``TrainError``."""
+    """Parcels of at most ``most`` bytes, in ``folder``, where they replace those of an earlier packing and nothing
+    else; no held-out crop is in them. Raises ``TrainError``."""
     if not configs or len(configs) != len(starts):
         raise ConfigError(f"{len(configs)} configurations and {len(starts)} starts: one start for each")
     wholes = [config.load(path) for path in configs]
@@ -36,7 +40,7 @@ def pack(configs: list[Path], starts: list[Path], folder: Path, most: int = MOST
     source, _ = data.gather(wholes[0].data, wholes[0].run.seed)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob("*.zip"):
+        for old in _found(folder):
             old.unlink()
         return _write(folder, [*files, *_crops(source)], most)
     except OSError as error:
@@ -46,8 +50,8 @@ def pack(configs: list[Path], starts: list[Path], folder: Path, most: int = MOST
 def unpack(folder: Path) -> tuple[list[Path], Path]:
     """The parcels of ``folder`` that hold crops, and where teacher and starts lie now. Raises ``DataError`` where a
     parcel is missing."""
-    found = sorted(folder.glob("*-of-*.zip"))
-    wanted = {path.stem.partition("-of-")[2] for path in found}
+    found = _found(folder)
+    wanted = {_NAME.fullmatch(path.name)[2] for path in found}
     if len(wanted) != 1 or len(found) != int(wanted.pop()):
         raise DataError(f"{folder} holds {[path.name for path in found]}: bring along every parcel of one packing")
     files, with_crops = folder / "files", []
@@ -60,6 +64,11 @@ def unpack(folder: Path) -> tuple[list[Path], Path]:
             # The declaration of the alignment is one more.
             with_crops += [path] if len(archive.namelist()) > len(names) + 1 else []
     return with_crops, files
+
+
+def _found(folder: Path) -> list[Path]:
+    """The parcels that lie in ``folder``, by name. A data set may lie beside them."""
+    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name)) if folder.is_dir() else []
 
 
 def _teacher(teacher: Teacher, starts: list[Path]) -> Iterator[File]:
