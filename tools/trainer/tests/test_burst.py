@@ -14,7 +14,8 @@ from test_compress import SHAPE, likeness, pictures, teacher_of
 from arcdoor_train import burst, checkpoint, cli, config, crops, data, onnx_file
 from arcdoor_train.compression import closed_form, parcels, statistics
 from arcdoor_train.compression.pupil import Learned, Pupil
-from arcdoor_train.errors import ConfigError, DataError
+from arcdoor_train.data import recordio
+from arcdoor_train.errors import ConfigError, DataError, DiskError
 
 SCRIPT = Path(__file__).parents[1] / "gpu_doornet.sh"
 
@@ -102,6 +103,68 @@ def test_a_missing_or_damaged_parcel_is_named(place, packed, tmp_path):
     (tmp_path / packed[0].name).write_bytes(content)
     with pytest.raises(DataError, match="is damaged"):
         parcels.unpack(tmp_path)
+
+
+def test_a_parcel_that_is_cut_is_named_and_starts_of_an_earlier_burst_go(place, packed, tmp_path):
+    for path in packed:
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "files" / "start").mkdir(parents=True)
+    (tmp_path / "files" / "start" / "old.pt").touch()
+    _, files = parcels.unpack(tmp_path)
+    assert sorted(path.name for path in (files / "start").iterdir()) == ["large.pt", "small.pt"]
+    cut = tmp_path / packed[1].name
+    cut.write_bytes(cut.read_bytes()[:5000])
+    with pytest.raises(DataError, match=rf"{packed[1].name} is damaged"):
+        parcels.unpack(tmp_path)
+    cut.unlink()
+    cut.symlink_to(packed[1].name + ".lost")
+    with pytest.raises(DiskError, match="cannot unpack"):
+        parcels.unpack(tmp_path)
+
+
+def of_sets(place, tmp_path, *sets):
+    """The burst's configuration on other sets."""
+    given = ", ".join(f'{{ path = "{path}", alignment = "{data.ALIGNMENT}" }}' for path in sets)
+    text = (place / "large.toml").read_text().replace(f'{{ path = "{place}/faces" }}', given)
+    (tmp_path / "large.toml").write_text(text.replace(f'held_out = "{place}/held.txt"', ""))
+    return [tmp_path / "large.toml"], [place / "large.pt"], tmp_path / "parcels"
+
+
+def crops_of(folder, *people):
+    for person in people:
+        crops.save(folder / person, crops.random(1))
+    return folder
+
+
+def test_crops_that_would_be_missing_on_the_other_side_are_named(place, tmp_path, monkeypatch):
+    monkeypatch.setenv("ARCDOOR_CACHE", str(tmp_path / "cache"))
+    one, two = crops_of(tmp_path / "one", "ann", "bob"), crops_of(tmp_path / "two", "bob", "cem")
+    assert parcels.pack(*of_sets(place, tmp_path, one))
+    with pytest.raises(DataError, match=r"bob/00000\.png is the name of images of two sets"):
+        parcels.pack(*of_sets(place, tmp_path, one, two))
+    for taken in ("start", "teacher"):
+        with pytest.raises(DataError, match=rf"{taken}/00000\.png: the folders"):
+            parcels.pack(*of_sets(place, tmp_path, crops_of(tmp_path / f"{taken}-set", taken, "zoe")))
+    writer = recordio.Writer(tmp_path / "train.rec", [1, 1])
+    for path in sorted(one.rglob("*.png")):
+        writer.add(path.read_bytes())
+    writer.close()
+    with pytest.raises(DataError, match=r"train\.rec:1 is not named NAME/image"):
+        parcels.pack(*of_sets(place, tmp_path, tmp_path / "train.rec"))
+
+
+def test_a_crop_that_cannot_be_read_is_named_and_the_last_parcels_stay(place, tmp_path, monkeypatch):
+    made = parcels.pack(*of_sets(place, tmp_path, crops_of(tmp_path / "one", "ann", "bob")))
+
+    def gone(*_):
+        raise OSError("the disk is gone")
+
+    whole = data.open_drawn(2, 1, 0)
+    whole.fetch = gone
+    monkeypatch.setattr(data, "gather", lambda *_: (whole, []))
+    with pytest.raises(DataError, match=r"drawn-0000/0: cannot be read: the disk is gone"):
+        parcels.pack(*of_sets(place, tmp_path, tmp_path / "one"))
+    assert all(path.is_file() for path in made)
 
 
 def options(place, out, **more):

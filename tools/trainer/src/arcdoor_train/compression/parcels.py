@@ -2,8 +2,10 @@
 allows."""
 
 import re
+import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from arcdoor_train import checkpoint, config, data, evaluate
 from arcdoor_train.compression import reader
 from arcdoor_train.compression.section import Compress
 from arcdoor_train.compression.tuning import fits, loaded
+from arcdoor_train.data import stores
 from arcdoor_train.errors import ConfigError, DataError, DiskError
 from arcdoor_train.teachers import Teacher
 
@@ -36,34 +39,50 @@ def pack(configs: list[Path], starts: list[Path], folder: Path, most: int = MOST
     teachers = {config.section(whole, "compress", Compress).teacher for whole in wholes}
     if len(teachers) > 1 or any(whole.data != wholes[0].data for whole in wholes):
         raise ConfigError("the configurations of a burst have the same [data] and the same compress.teacher")
-    files = [*_teacher(teachers.pop(), starts), *_starts(configs, starts)]
+    teacher_and_starts = [*_teacher(teachers.pop(), starts), *_starts(configs, starts)]
     source, _ = data.gather(wholes[0].data, wholes[0].run.seed)
+    # Everything is read before anything of an earlier packing goes.
+    divided = _divided([*teacher_and_starts, *_crops(source)], most)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for old in _found(folder):
             old.unlink()
-        return _write(folder, [*files, *_crops(source)], most)
+        return _write(folder, divided)
     except OSError as error:
         raise DiskError(f"cannot write parcels to {folder}: {error}") from error
 
 
 def unpack(folder: Path) -> tuple[list[Path], Path]:
-    """The parcels of ``folder`` that hold crops, and where teacher and starts lie now. Raises ``DataError`` where a
-    parcel is missing."""
+    """The parcels of ``folder`` that hold crops, and where teacher and starts lie now, those of an earlier unpacking
+    gone. Raises ``DataError`` where a parcel is missing or damaged."""
     found = _found(folder)
-    wanted = {_NAME.fullmatch(path.name)[2] for path in found}
-    if len(wanted) != 1 or len(found) != int(wanted.pop()):
+    named = [_NAME.fullmatch(path.name) for path in found]
+    counts = {int(name[2]) for name in named}
+    if len(counts) != 1 or {int(name[1]) for name in named} != set(range(1, len(found) + 1)) or {len(found)} != counts:
         raise DataError(f"{folder} holds {[path.name for path in found]}: bring along every parcel of one packing")
-    files, with_crops = folder / "files", []
-    for path in found:
+    files = folder / "files"
+    try:
+        for name in OTHERS:
+            if (files / name).exists():
+                shutil.rmtree(files / name)
+        return [path for path in found if _unpacked(path, files)], files
+    except OSError as error:
+        raise DiskError(f"cannot unpack {folder} to {files}: {error}") from error
+
+
+def _unpacked(path: Path, files: Path) -> bool:
+    """Unpacks what a parcel holds of teacher and starts; whether it holds crops."""
+    try:
         with zipfile.ZipFile(path) as archive:
             if bad := archive.testzip():
-                raise DataError(f"{path} is damaged ({bad}): bring it along again")
+                raise zipfile.BadZipFile(bad)
             names = [name for name in archive.namelist() if name.startswith(OTHERS)]
             archive.extractall(files, names)
             # The declaration of the alignment is one more.
-            with_crops += [path] if len(archive.namelist()) > len(names) + 1 else []
-    return with_crops, files
+            return len(archive.namelist()) > len(names) + 1
+    # ValueError: names in the archive that are no text. RuntimeError: one that wants a password.
+    except (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, EOFError) as error:
+        raise DataError(f"{path} is damaged ({error}): bring it along again") from error
 
 
 def _found(folder: Path) -> list[Path]:
@@ -89,14 +108,24 @@ def _starts(configs: list[Path], starts: list[Path]) -> Iterator[File]:
 
 
 def _crops(source: data.Dataset) -> Iterator[File]:
+    packed: set[str] = set()
     for number, key in enumerate(source.keys):
-        content = source.fetch(number)
+        content = source.content(number)
         if not isinstance(content, bytes):
             raise DataError("drawn images are not packed: leave data.drawn out")
+        # What the other side would not read as a crop would be missing there, without a word.
+        if stores.identity(key) is None:
+            raise DataError(f"{key} is not named NAME/image.jpg: crops of folders, .zip and .tar are packed, no .rec's")
+        if key.startswith(OTHERS):
+            raise DataError(f"{key}: the folders {' and '.join(OTHERS)} of a parcel hold other things; rename it")
+        if key in packed:
+            raise DataError(f"{key} is the name of images of two sets: rename the folder in one of them")
+        packed.add(key)
         yield key, content
 
 
-def _write(folder: Path, files: Iterable[File], most: int) -> list[Path]:
+def _divided(files: Iterable[File], most: int) -> list[list[File]]:
+    """The files, parcel by parcel, each parcel with the declaration of the alignment first."""
     parcels: list[list[File]] = []
     room = 0
     for name, content in files:
@@ -108,6 +137,10 @@ def _write(folder: Path, files: Iterable[File], most: int) -> list[Path]:
             room = most - 4 * HEADER
         parcels[-1].append((name, content))
         room -= size
+    return parcels
+
+
+def _write(folder: Path, parcels: list[list[File]]) -> list[Path]:
     paths = []
     for number, parcel in enumerate(parcels, start=1):
         paths.append(folder / f"{number}-of-{len(parcels)}.zip")

@@ -5,6 +5,8 @@ import hashlib
 import io
 import mmap
 import tomllib
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,14 +83,16 @@ class Dataset:
                 self.kept.put(index, image)
         return image
 
-    def _decoded(self, index: int) -> np.ndarray:
+    def content(self, index: int) -> bytes | np.ndarray:
+        """``fetch``. Raises ``DataError`` where it cannot."""
         try:
-            content = self.fetch(index)
-        except (OSError, ValueError, KeyError) as error:
+            return self.fetch(index)
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError(f"{self.keys[index]}: cannot be read: {error}") from error
-        if isinstance(content, np.ndarray):
-            return content
-        return decode(content, self.keys[index])
+
+    def _decoded(self, index: int) -> np.ndarray:
+        content = self.content(index)
+        return content if isinstance(content, np.ndarray) else decode(content, self.keys[index])
 
 
 def decode(content: bytes, key: str) -> np.ndarray:
