@@ -424,11 +424,27 @@ def test_a_run_goes_on_as_it_began_or_not_at_all(place, unbroken):
             compress.run(config.parse(wanted), resume=True, quiet=True)
 
 
+def started(place, name, start):
+    again = text(place, name, section=f'start = "{start}"').replace("epochs = 6", "epochs = 1")
+    return config.parse(again.replace("widths = [8, 12, 16, 16, 24]", "").replace("rank = 12", ""))
+
+
 def test_a_tuned_network_is_tuned_on(place, unbroken):
-    again = text(place, "again", section=f'start = "{unbroken}"').replace("epochs = 6", "epochs = 1")
-    again = again.replace("widths = [8, 12, 16, 16, 24]", "").replace("rank = 12", "")
-    compress.run(config.parse(again), quiet=True)
+    compress.run(started(place, "again", unbroken), quiet=True)
     assert lines(place, "again")[0]["cosine"] > lines(place, "run")[0]["cosine"]
+
+
+def test_a_file_of_a_burst_is_tuned_on(place, unbroken):
+    (place / "doornet-m.pt").write_bytes((checkpoint.resolve(unbroken) / "model.pt").read_bytes())
+    compress.run(started(place, "file", place / "doornet-m.pt"), quiet=True)
+    assert lines(place, "file")[0]["cosine"] > lines(place, "run")[0]["cosine"]
+
+
+def test_a_start_of_another_teacher_is_named(place):
+    other = teacher_of(shape=Shape(SHAPE.layers[:-2], 24))
+    checkpoint.save_model(place / "other.pt", other, config.parse(text(place)))
+    with pytest.raises(ConfigError, match=r"other\.pt is of another teacher"):
+        compress.run(started(place, "never", place / "other.pt"), quiet=True)
 
 
 def test_bf16_learns_too(place, unbroken):

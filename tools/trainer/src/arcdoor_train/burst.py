@@ -22,10 +22,9 @@ import torch
 from arcdoor_train import checkpoint, config, crops, data, evaluate
 from arcdoor_train import train as training
 from arcdoor_train.backbones.chain import CHAIN, Chain
-from arcdoor_train.compression import maps, parcels, reader
+from arcdoor_train.compression import maps, parcels, reader, start
 from arcdoor_train.compression.pupil import Pupil
 from arcdoor_train.compression.section import Compress
-from arcdoor_train.compression.tuning import fits, loaded
 from arcdoor_train.data.sets import Kept
 from arcdoor_train.errors import ConfigError, DataError
 
@@ -66,17 +65,16 @@ class Plan:
 class Student:
     """A pupil with its name, its configuration, and the best that was seen of it."""
 
-    def __init__(self, name: str, whole: config.Config, start: Chain, teacher: Chain, inputs: torch.Tensor) -> None:
+    def __init__(self, name: str, whole: config.Config, begun: Chain, teacher: Chain, inputs: torch.Tensor) -> None:
         self.name = name
         section = config.section(whole, "compress", Compress)
-        fits(start, teacher)
         of = maps.taps(teacher.shape, section.maps)
-        loss = maps.MapLoss(teacher, start, of, section.directions)
-        loss.fit(teacher, start, inputs)
+        loss = maps.MapLoss(teacher, begun, of, section.directions)
+        loss.fit(teacher, begun, inputs)
         foreign = {**whole.foreign, "compress": dataclasses.asdict(section)}
-        model = config.Model(backbone=CHAIN, dimension=start.shape.dimension)
+        model = config.Model(backbone=CHAIN, dimension=begun.shape.dimension)
         self.config = dataclasses.replace(whole, model=model, foreign=foreign)
-        self.pupil = Pupil(start, loss, section, whole.optim)
+        self.pupil = Pupil(begun, loss, section, whole.optim)
         self.began = self.best = -math.inf
         self.at, self.seen, self.bad = 0.0, 0, 0
         self.ended = ""
@@ -121,7 +119,7 @@ class Burst:
         teacher = reader.read(*evaluate.located(files / "teacher" / "teacher.onnx"))
         self.teacher = teacher.eval().requires_grad_(False)
         self.students = [
-            Student(name, given, loaded(files / "start" / f"{name}.pt"), teacher, watched[: maps.CROPS])
+            Student(name, given, start.loaded(files / "start" / f"{name}.pt", teacher), teacher, watched[: maps.CROPS])
             for name, given in wholes.items()
         ]
         self.memory = torch.channels_last

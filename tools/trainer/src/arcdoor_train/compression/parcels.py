@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from arcdoor_train import checkpoint, config, data, evaluate
-from arcdoor_train.compression import reader
+from arcdoor_train.compression import reader, start
 from arcdoor_train.compression.section import Compress
-from arcdoor_train.compression.tuning import fits, loaded
 from arcdoor_train.data import stores
 from arcdoor_train.errors import ConfigError, DataError, DiskError
 from arcdoor_train.teachers import Teacher
@@ -91,19 +90,19 @@ def _found(folder: Path) -> list[Path]:
 
 
 def _teacher(teacher: Teacher, starts: list[Path]) -> Iterator[File]:
-    path, preprocess = evaluate.located(config.expand(teacher.path), teacher.preprocess())
-    chain = reader.read(path, preprocess)
-    for start in starts:
-        fits(loaded(start), chain)
-    yield "teacher/teacher.onnx", path.read_bytes()
+    located, preprocess = evaluate.located(config.expand(teacher.path), teacher.preprocess())
+    chain = reader.read(located, preprocess)
+    for path in starts:
+        start.loaded(path, chain)
+    yield "teacher/teacher.onnx", located.read_bytes()
     yield "teacher/teacher.toml", "\n".join(["[embedder.preprocess]", *preprocess.manifest(), ""]).encode()
 
 
 def _starts(configs: list[Path], starts: list[Path]) -> Iterator[File]:
     with tempfile.TemporaryDirectory(prefix="arcdoor-start-") as scratch:
-        for path, start in zip(configs, starts, strict=True):
+        for path, begun in zip(configs, starts, strict=True):
             place = Path(scratch) / path.name
-            checkpoint.save_model(place, *checkpoint.load_model(start))
+            checkpoint.save_model(place, *checkpoint.load_model(begun))
             yield f"start/{path.stem}.pt", place.read_bytes()
 
 

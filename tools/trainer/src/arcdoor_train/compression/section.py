@@ -26,7 +26,7 @@ class Compress:
     #: Crops that the closed form sees, and how many of them for the metric.
     crops: int = 480
     sensitive: int = 128
-    #: A checkpoint or a run of ``compress`` to tune on from, in place of the closed form.
+    #: A checkpoint of ``compress`` or ``burst`` (its file or folder) or a run, to tune on from in place of the closed form.
     start: str = ""
     #: Tuning: weight of the embedding's relative square error beside 1 - cosine.
     embedding: float = 0.1

@@ -1,7 +1,8 @@
-"""What a tuning starts from: the closed form's network, within its budget."""
+"""What a tuning starts from: the closed form's network, within its budget, or one that was tuned before."""
 
 import dataclasses
 import sys
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from arcdoor_train import train as training
 from arcdoor_train.backbones.chain import CHAIN, Chain, Shape
 from arcdoor_train.compression import closed_form, plan_table, statistics, widths
 from arcdoor_train.compression.section import Compress
-from arcdoor_train.errors import ConfigError, DataError
+from arcdoor_train.errors import CheckpointError, ConfigError, DataError
 
 #: Where in a run's folder it is kept; a checkpoint, for ``eval`` and ``export``.
 FOLDER = "closed-form"
@@ -54,6 +55,20 @@ def make(teacher: Chain, section: Compress, whole: config.Config, inputs: torch.
     training.make(folder)
     checkpoint.save_model(folder / "model.pt", student, whole)
     return student
+
+
+def loaded(path: Path, teacher: Chain) -> Chain:
+    """The network of a checkpoint of ``compress``: its file, its folder, or a run. Raises ``CheckpointError`` for
+    another's, ``ConfigError`` for one of another teacher: it has other maps."""
+    model, _ = checkpoint.load_model(path)
+    if not isinstance(model, Chain):
+        raise CheckpointError(f"{path} is of no network that compress made: its layers cannot be compared")
+    mine, theirs = model.shape, teacher.shape
+    layers = zip(mine.layers, theirs.layers, strict=False)
+    like = all((a.kernel, a.stride, a.depthwise) == (b.kernel, b.stride, b.depthwise) for a, b in layers)
+    if not like or len(mine.layers) < len(theirs.layers) or mine.dimension != theirs.dimension:
+        raise ConfigError(f"{path} is of another teacher: its layers are not those of compress.teacher")
+    return model
 
 
 def _widths(

@@ -10,7 +10,7 @@ import torch
 
 from arcdoor_train import checkpoint, config, data, evaluate
 from arcdoor_train import train as training
-from arcdoor_train.backbones.chain import CHAIN, Chain
+from arcdoor_train.backbones.chain import CHAIN
 from arcdoor_train.compression import maps, reader, start
 from arcdoor_train.compression.pupil import Pupil
 from arcdoor_train.compression.section import Compress
@@ -45,10 +45,9 @@ class Tuner:
         """The student, from a checkpoint's shape or anew; then what it is tuned by."""
         section, seed = self.section, self.config.run.seed
         known = checkpoint.list_steps(self.run)
-        begun = known[-1] if known else section.start and checkpoint.resolve(config.expand(section.start))
+        begun = known[-1] if known else section.start and config.expand(section.start)
         crops = None if known else start.calibration(self.source, section, seed)
-        student = loaded(begun) if begun else start.make(self.teacher, section, self.config, crops)
-        fits(student, self.teacher)
+        student = start.loaded(begun, self.teacher) if begun else start.make(self.teacher, section, self.config, crops)
         loss = maps.MapLoss(self.teacher, student, maps.taps(self.teacher.shape, section.maps), section.directions)
         if crops is not None:
             loss.fit(self.teacher, student, crops)
@@ -117,23 +116,6 @@ class Tuner:
             self.skipped = state["skipped"]
         except (KeyError, RuntimeError, ValueError) as error:
             raise CheckpointError(f"{folder} does not fit: {error}") from error
-
-
-def loaded(folder: Path) -> Chain:
-    """The network of a checkpoint of ``compress``. Raises ``CheckpointError`` for another's."""
-    model, _ = checkpoint.load_model(folder)
-    if not isinstance(model, Chain):
-        raise CheckpointError(f"{folder} is of no network that compress made: its layers cannot be compared")
-    return model
-
-
-def fits(mine: Chain, theirs: Chain) -> None:
-    """Raises ``ConfigError`` for a student of another teacher, or wider than this one: it has other maps."""
-    one, other = mine.shape, theirs.shape
-    layers = zip(one.layers, other.layers, strict=False)
-    like = all((a.kernel, a.stride, a.depthwise) == (b.kernel, b.stride, b.depthwise) for a, b in layers)
-    if not like or len(one.layers) < len(other.layers) or one.dimension != other.dimension:
-        raise ConfigError("compress.start is of another teacher: its layers are not those of compress.teacher")
 
 
 def _refuse(whole: config.Config) -> None:
