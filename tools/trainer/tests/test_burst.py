@@ -208,6 +208,29 @@ def test_what_breaks_on_the_way_leaves_the_best_and_the_table(place, packed, tmp
     assert "on fire" in said.err
     assert (tmp_path / "large.pt").is_file()
     assert (tmp_path / "small.pt").is_file()
+    # Nothing of it is said to have ended in time.
+    ended = [line.split(" | ")[-1] for line in (tmp_path / "table.md").read_text().splitlines()[-2:]]
+    assert ended == ["its loss was no number |", "broke: the machine is on fire |"]
+
+
+def test_a_burst_that_could_save_nothing_says_so_in_its_table(place, packed, tmp_path, monkeypatch, capsys):
+    def full(path, *_, **__):
+        raise DiskError(f"cannot write {path.name}: the disk | is full")
+
+    monkeypatch.setattr(checkpoint, "save_model", full)
+    assert cli.main(options(place, tmp_path)) == 0
+    assert not (tmp_path / "large.pt").exists()
+    table = (tmp_path / "table.md").read_text()
+    assert "| - | 0 |" in table
+    assert table.count("broke: cannot write large.pt: the disk / is full |") == 2
+
+
+def test_a_second_burst_does_not_overwrite_the_first_one_s_networks(place, packed, tmp_path, capsys):
+    (tmp_path / "burst.jsonl").write_text("{}\n")
+    (tmp_path / "large.pt").write_bytes(b"the first one's best")
+    assert cli.main(options(place, tmp_path)) == 2
+    assert "name another --out" in capsys.readouterr().err
+    assert (tmp_path / "large.pt").read_bytes() == b"the first one's best"
 
 
 def test_the_time_ends_a_burst(place, packed, tmp_path):
@@ -243,6 +266,40 @@ def test_the_script_runs_a_thousandth_of_its_length(place, packed, tmp_path):
     assert torch.isfinite(next(checkpoint.load_model(tmp_path / "out" / "large.pt")[0].parameters())).all()
 
 
-def test_rates_of_no_network_are_refused(place, packed, tmp_path):
-    assert cli.main([*options(place, tmp_path), "--rate", "middle=1e-3"]) == 2
-    assert cli.main([*options(place, tmp_path), "--rate", "small=fast"]) == 2
+@pytest.mark.parametrize(
+    ("named", "given"),
+    [
+        ("--rate names middle", ["--rate", "middle=1e-3"]),
+        ("NAME=RATE", ["--rate", "small=fast"]),
+        ("small=inf", ["--rate", "small=inf"]),
+        ("small=nan", ["--rate", "small=nan"]),
+        ("small=-1", ["--rate", "small=-1"]),
+        ("small=0.1", ["--rate", "small=0.1"]),
+        ("--batch 0", ["--batch", "0"]),
+        ("--watch 0", ["--watch", "0"]),
+        ("--workers -1", ["--workers", "-1"]),
+        ("--every nan", ["--every", "nan"]),
+        ("--steps -1", ["--steps", "-1"]),
+        ("give --seconds", ["--seconds", "nan"]),
+        ("an --until to come", ["--until", "0"]),
+    ],
+)
+def test_what_makes_no_sense_is_refused(place, packed, tmp_path, capsys, named, given):
+    assert cli.main([*options(place, tmp_path / "out"), *given]) == 2
+    assert named in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("clip = 2.0", "clip = 2.0\nmomentum = 0.5", r"optim\.momentum"),
+        ("clip = 2.0", "clip = 2.0\nprecision = 'fp16'", "fp16"),
+        ("lr = 0.003", "lr = 0.1", "AdamW"),
+        ("[optim]", "[model]\nbackbone = 'dense-xs'\n[optim]", r"\[model\]"),
+    ],
+)
+def test_what_a_burst_would_not_heed_is_refused(place, packed, tmp_path, old, new, named):
+    (tmp_path / "large.toml").write_text((place / "large.toml").read_text().replace(old, new))
+    with pytest.raises(ConfigError, match=named):
+        burst.run([tmp_path / "large.toml"], place / "parcels", tmp_path / "out", burst.Plan(watch=16), 0.0)

@@ -1,8 +1,9 @@
 """``burst``: several students of one teacher tuned at once, for a time in place of a number of epochs: what a GPU lent
 for minutes is good for. Each batch is augmented and shown to the teacher once, and to every student.
 
-A student is saved whenever it is nearer to the teacher than it ever was, on crops that it is not tuned on; so what
-there is counts whenever the burst ends.
+Every so often each student is looked at, and saved where it is nearer to the teacher than it ever was, on crops that it
+is not tuned on; so what there is counts whenever the burst ends. Of ``[optim]`` it heeds what each student learns by:
+``lr``, ``weight_decay``, ``clip``, ``max_bad_steps``. Batch, schedule, precision and memory format are the burst's own.
 """
 
 import argparse
@@ -25,8 +26,9 @@ from arcdoor_train.backbones.chain import CHAIN, Chain
 from arcdoor_train.compression import maps, parcels, reader, start
 from arcdoor_train.compression.pupil import Pupil
 from arcdoor_train.compression.section import Compress
+from arcdoor_train.compression.tuning import MOST, refuse
 from arcdoor_train.data.sets import Kept
-from arcdoor_train.errors import ConfigError, DataError
+from arcdoor_train.errors import ConfigError, DataError, UsageError
 
 #: Share of the time in which the rate rises.
 WARM_UP = 0.05
@@ -40,6 +42,8 @@ KEPT_MB = 3000
 TRIED = 3
 #: Seconds of the first step that leave no time to try formats.
 TOO_LONG = 5.0
+#: Where the looks at the students are kept, a line each.
+LOOKS = "burst.jsonl"
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,16 @@ class Plan:
     #: Processes that decode and augment: more than enough, since every student takes the same batch, and few enough for
     #: the 64 MB of shared memory that a container may have.
     workers: int = 4
+
+    def __post_init__(self) -> None:
+        _check(0 < self.seconds < math.inf, f"{self.seconds:.0f} s are left: give --seconds, or an --until to come")
+        _check(self.batch >= 1, f"--batch {self.batch}: at least 1")
+        for name, rate in self.rates.items():
+            _check(0 < rate <= MOST, f"--rate {name}={rate}: above 0, and at most {MOST}; choose some 1e-3")
+        _check(self.watch >= 1, f"--watch {self.watch}: at least 1 crop, by which the best is known")
+        _check(0 <= self.every < math.inf, f"--every {self.every}: seconds, at least 0")
+        _check(self.steps >= 0, f"--steps {self.steps}: 0 leaves it to the time")
+        _check(self.workers >= 0, f"--workers {self.workers}: 0 decodes in the process that tunes")
 
 
 class Student:
@@ -88,8 +102,8 @@ class Student:
         if self.began == -math.inf:
             self.began = cosine
         if cosine > self.best:
-            self.best, self.at = cosine, now
             checkpoint.save_model(out / f"{self.name}.pt", self.pupil.mean, self.config, step=self.pupil.steps)
+            self.best, self.at = cosine, now
         return cosine
 
 
@@ -98,12 +112,16 @@ class Burst:
 
     def __init__(self, configs: list[Path], folder: Path, out: Path, plan: Plan, began: float) -> None:
         self.plan, self.out, self.began = plan, out, began
+        if (out / LOOKS).exists():
+            raise UsageError(f"{out} holds a burst, whose networks this one would overwrite: name another --out")
+        wholes = {path.stem: config.load(path) for path in configs}
+        if unknown := plan.rates.keys() - wholes.keys():
+            raise ConfigError(f"--rate names {min(unknown)}, which is none of {', '.join(wholes)}")
+        for whole in wholes.values():
+            refuse(whole)
         training.make(out)
         found, files = parcels.unpack(folder)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        wholes = {path.stem: config.load(path) for path in configs}
-        if unknown := plan.rates.keys() - wholes.keys():
-            raise ConfigError(f"--rates names {min(unknown)}, which is none of {', '.join(wholes)}")
         seed = next(iter(wholes.values())).run.seed
         self.data = dataclasses.replace(
             next(iter(wholes.values())).data,
@@ -166,7 +184,7 @@ class Burst:
         looks = [student.look(self.inputs, self.wanted, self.out, self.passed) for student in self.students]
         cosines = dict(zip((student.name for student in self.students), looks, strict=True))
         line = {"seconds": round(self.passed, 1), "seen": [student.seen for student in self.students], **cosines}
-        with open(self.out / "burst.jsonl", "a", encoding="utf-8") as file:
+        with open(self.out / LOOKS, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         print(json.dumps(line), flush=True)
 
@@ -183,12 +201,19 @@ class Burst:
         ]
         for student in self.students:
             shape, path = student.pupil.mean.shape, self.out / f"{student.name}.pt"
+            saved = [f"{path.stat().st_size / 1e6:.1f}"] if path.is_file() else ["-"]
+            saved += [f"{student.seen}", _cosine(student.began), _cosine(student.best), f"{student.at:.0f}"]
             lines.append(
                 f"| {student.name} | {shape.macs() / 1e6:.1f} | {shape.parameters() / 1e6:.2f} "
-                f"| {path.stat().st_size / 1e6:.1f} | {student.seen} | {student.began:.4f} | {student.best:.4f} "
-                f"| {student.at:.0f} | {student.ended or 'in time'} |"
+                f"| {' | '.join(saved)} | {student.ended or 'in time'} |"
             )
         return "\n".join(lines)
+
+    def broke(self, error: Exception) -> None:
+        """Notes of every student that was still tuned what ended it."""
+        said = " ".join(f"{error or type(error).__name__}".replace("|", "/").split())
+        for student in self.students:
+            student.ended = student.ended or f"broke: {said[:60]}"
 
     def _move(self) -> None:
         self.teacher.to(self.device, memory_format=self.memory)
@@ -269,6 +294,15 @@ def _inputs(whole: data.Dataset, numbers: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(crops.to_input(np.stack([whole.read(n) for n in numbers.tolist()])))
 
 
+def _cosine(value: float) -> str:
+    return f"{value:.4f}" if math.isfinite(value) else "-"
+
+
+def _check(holds: bool, message: str) -> None:
+    if not holds:
+        raise UsageError(message)
+
+
 def run(configs: list[Path], folder: Path, out: Path, plan: Plan, began: float) -> str:
     """A whole burst; its table, which also lies in ``out``. What breaks on the way is printed, and what was saved
     before counts. Raises ``TrainError`` where nothing could begin."""
@@ -277,8 +311,9 @@ def run(configs: list[Path], folder: Path, out: Path, plan: Plan, began: float) 
     for part in (burst.run, burst.look):
         try:
             part()
-        except Exception:
+        except Exception as error:
             traceback.print_exc()
+            burst.broke(error)
     found = burst.table()
     checkpoint.write_file(out / "table.md", lambda file: file.write(f"{found}\n".encode()))
     return found
@@ -322,7 +357,7 @@ def _run(options: argparse.Namespace) -> int:
         rates = {name: float(rate) for name, _, rate in (text.partition("=") for text in options.rates)}
     except ValueError as error:
         raise ConfigError(f"--rate {options.rates}: NAME=RATE, such as doornet-l=2e-4") from error
-    seconds = options.until - time.time() if options.until else options.seconds
+    seconds = options.until - time.time() if options.until is not None else options.seconds
     plan = Plan(seconds, options.batch, rates, options.watch, options.every, options.steps, options.workers)
     print(run(options.configs, options.parcels, options.out, plan, began))
     return 0

@@ -26,7 +26,8 @@ class Compress:
     #: Crops that the closed form sees, and how many of them for the metric.
     crops: int = 480
     sensitive: int = 128
-    #: A checkpoint of ``compress`` or ``burst`` (its file or folder) or a run, to tune on from in place of the closed form.
+    #: What to tune on from, in place of the closed form: a checkpoint of ``compress`` (its file or folder), a run, or a
+    #: file of ``burst``.
     start: str = ""
     #: Tuning: weight of the embedding's relative square error beside 1 - cosine.
     embedding: float = 0.1

@@ -27,7 +27,7 @@ class Tuner:
     def __init__(self, whole: config.Config, world: World, source: data.Dataset) -> None:
         if world.size > 1:
             raise UsageError("compress tunes in one process (on one GPU): start it without torchrun")
-        _refuse(whole)
+        refuse(whole)
         self.section = config.section(whole, "compress", Compress)
         path, preprocess = evaluate.located(config.expand(self.section.teacher.path), self.section.teacher.preprocess())
         self.teacher = reader.read(path, preprocess)
@@ -118,8 +118,8 @@ class Tuner:
             raise CheckpointError(f"{folder} does not fit: {error}") from error
 
 
-def _refuse(whole: config.Config) -> None:
-    """Values that are not heeded."""
+def refuse(whole: config.Config) -> None:
+    """Raises ``ConfigError`` for values that no tuning heeds, or that none survives."""
     if whole.model != config.Model():
         raise ConfigError("[model]: compress takes it from the teacher; leave it out")
     if whole.data.per_identity:
