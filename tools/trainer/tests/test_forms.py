@@ -12,3 +12,11 @@ def test_a_form_is_computed_as_onnxruntime_computes_it(form):
         pytest.skip(device.ABSENT)
     outcome = forms.try_form(form, lab)
     assert outcome.passed, str(outcome)
+
+
+def test_a_word_of_no_form_s_name_tries_nothing_and_is_an_error(tmp_path, monkeypatch):
+    (tmp_path / "lab").touch()
+    monkeypatch.setenv("ARCDOOR_LAB", str(tmp_path / "lab"))
+    monkeypatch.setattr("sys.argv", ["forms", "batch", "int9"])
+    with pytest.raises(SystemExit, match="'int9'"):
+        forms.main()

@@ -661,6 +661,9 @@ def main() -> int:
         raise SystemExit(device.ABSENT)
     warnings.simplefilter("ignore")
     wanted = sys.argv[1:]
+    for word in wanted:
+        if not any(word in form.name for form in forms()):
+            raise SystemExit(f"no form's name has {word!r} in it; without words all are tried")
     failed = 0
     for form in forms():
         if wanted and not any(word in form.name for word in wanted):
