@@ -160,8 +160,7 @@ def notes(rows: list[Row]) -> str:
         return ""
     return (
         f"{', '.join(fallen)}: the plan does not run int8 as it lies in these files, so that the device falls back to "
-        "tract, which computes it in float. A form of int8 weights alone stays so in a pack (`arcdoor-lab pack build`), "
-        "and the pack runs on the plan."
+        "tract, which computes it in float. A form of int8 weights alone stays so in a pack, which runs on the plan."
     )
 
 
