@@ -20,6 +20,7 @@ from arcdoor_train.compression import (
     plan_table,
     reader,
     selection,
+    start,
     statistics,
     tuning,
     widths,
@@ -253,6 +254,18 @@ def test_a_moved_input_goes_into_the_student_s_bias(seen):
     made = closed_form.build(moved, junctions, SHAPE.widths, 0, inputs, 1)
     assert made.offset is None
     assert likeness(made, moved, pictures(16, 3)) > 0.99
+
+
+def test_crops_that_cannot_be_read_are_passed_over():
+    whole = data.open_drawn(6, 1, 0)
+    drawn = whole.fetch
+    whole.fetch = lambda number: b"no image" if number == 2 else drawn(number)
+    found = start.inputs_of(whole, np.array([1, 2, 3, 5]), 2)
+    wanted = crops.to_input(np.stack([drawn(1), drawn(3)]))
+    assert np.array_equal(found.numpy(), wanted)
+    assert len(start.inputs_of(whole, np.array([4, 2]), 2)) == 1
+    with pytest.raises(DataError, match="not one crop"):
+        start.inputs_of(whole, np.array([2]), 2)
 
 
 def test_maps_that_overflow_are_named():

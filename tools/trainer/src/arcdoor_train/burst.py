@@ -20,14 +20,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from arcdoor_train import checkpoint, config, crops, data, evaluate
+from arcdoor_train import checkpoint, config, data, evaluate
 from arcdoor_train import train as training
-from arcdoor_train.backbones.chain import CHAIN, Chain
+from arcdoor_train.backbones.chain import Chain
 from arcdoor_train.compression import maps, parcels, reader, start
 from arcdoor_train.compression.pupil import Pupil
-from arcdoor_train.compression.section import Compress
+from arcdoor_train.compression.section import Compress, described
 from arcdoor_train.compression.tuning import MOST, refuse
-from arcdoor_train.data.sets import Kept
+from arcdoor_train.data.sets import Chosen, Kept
 from arcdoor_train.errors import ConfigError, DataError, UsageError
 
 #: Share of the time in which the rate rises.
@@ -82,15 +82,10 @@ class Student:
     def __init__(self, name: str, whole: config.Config, begun: Chain, teacher: Chain, inputs: torch.Tensor) -> None:
         self.name = name
         section = config.section(whole, "compress", Compress)
-        of = maps.taps(teacher.shape, section.maps)
-        loss = maps.MapLoss(teacher, begun, of, section.directions)
-        loss.fit(teacher, begun, inputs)
-        foreign = {**whole.foreign, "compress": dataclasses.asdict(section)}
-        model = config.Model(backbone=CHAIN, dimension=begun.shape.dimension)
-        self.config = dataclasses.replace(whole, model=model, foreign=foreign)
-        self.pupil = Pupil(begun, loss, section, whole.optim)
+        self.config = described(whole, section, begun.shape.dimension)
+        self.pupil = Pupil(begun, maps.between(teacher, begun, section, inputs), section, whole.optim)
         self.began = self.best = -math.inf
-        self.at, self.seen, self.bad = 0.0, 0, 0
+        self.at, self.steps, self.seen, self.bad = 0.0, 0, 0, 0
         self.ended = ""
 
     def look(self, inputs: torch.Tensor, wanted: torch.Tensor, out: Path, now: float) -> float:
@@ -102,7 +97,7 @@ class Student:
         if self.began == -math.inf:
             self.began = cosine
         if cosine > self.best:
-            checkpoint.save_model(out / f"{self.name}.pt", self.pupil.mean, self.config, step=self.pupil.steps)
+            checkpoint.save_model(out / f"{self.name}.pt", self.pupil.mean, self.config, step=self.steps)
             self.best, self.at = cosine, now
         return cosine
 
@@ -132,8 +127,11 @@ class Burst:
         order = np.random.default_rng([seed, len(whole)]).permutation(len(whole))
         if len(order) <= plan.watch + plan.batch:
             raise DataError(f"{len(order)} crops are too few to watch {plan.watch} of them")
-        self.source, self.seed = _some(whole, order[plan.watch :]), seed
-        watched = _inputs(whole, order[: plan.watch])
+        left = order[plan.watch :]
+        chosen = Chosen([whole], [left])
+        self.source = data.Dataset(chosen, whole.labels[left], whole.identities, chosen.fetch)
+        self.source.kept, self.seed = Kept(len(left), KEPT_MB), seed
+        watched = start.inputs_of(whole, order[: plan.watch], plan.watch)
         teacher = reader.read(*evaluate.located(files / "teacher" / "teacher.onnx"))
         self.teacher = teacher.eval().requires_grad_(False)
         self.students = [
@@ -222,6 +220,7 @@ class Burst:
                 module.to(self.device, memory_format=self.memory)
 
     def _rate(self, student: Student, share: float) -> float:
+        """By the clock. Unlike ``train``'s, it falls while it rises: how long a step takes is not known beforehand."""
         highest = self.plan.rates.get(student.name, student.config.optim.lr)
         rise = min(share / WARM_UP, 1.0)
         return highest * max(rise, 1e-3) * 0.5 * (1 + math.cos(math.pi * share))
@@ -236,11 +235,13 @@ class Burst:
             wanted, theirs = self.teacher.maps(pixels, left[0].pupil.maps.of)
         for student in left:
             try:
-                done = student.pupil.learn(pixels, wanted, theirs, share, self._rate(student, share), half=True)
+                rate = self._rate(student, share)
+                done = student.pupil.learn(pixels, wanted, theirs, student.steps, share, rate, half=True)
             except torch.OutOfMemoryError as error:
                 student.ended = f"out of memory: {str(error)[:60]}"
                 continue
             student.seen += len(images)
+            student.steps += not math.isnan(done.loss)
             student.bad = student.bad + 1 if math.isnan(done.loss) else 0
             if student.bad >= student.config.optim.max_bad_steps:
                 student.ended = "its loss was no number"
@@ -278,20 +279,6 @@ class Burst:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
         return time.monotonic()
-
-
-def _some(whole: data.Dataset, numbers: np.ndarray) -> data.Dataset:
-    """The images ``numbers`` of a set, decoded once."""
-    keys, places = whole.keys, numbers.tolist()
-    part = data.Dataset(
-        [keys[n] for n in places], whole.labels[numbers], whole.identities, lambda n: whole.fetch(places[n])
-    )
-    part.kept = Kept(len(part), KEPT_MB)
-    return part
-
-
-def _inputs(whole: data.Dataset, numbers: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(crops.to_input(np.stack([whole.read(n) for n in numbers.tolist()])))
 
 
 def _cosine(value: float) -> str:

@@ -1,5 +1,6 @@
 """What a tuning starts from: the closed form's network, within its budget, or one that was tuned before."""
 
+import contextlib
 import dataclasses
 import sys
 from pathlib import Path
@@ -20,14 +21,17 @@ FOLDER = "closed-form"
 
 
 def calibration(source: data.Dataset, section: Compress, seed: int) -> torch.Tensor:
-    """Network inputs of crops drawn from the seed; those that cannot be read are passed over."""
+    """Network inputs of crops drawn from the seed."""
+    return inputs_of(source, np.random.default_rng(seed).permutation(len(source)), section.crops)
+
+
+def inputs_of(source: data.Dataset, numbers: np.ndarray, most: int) -> torch.Tensor:
+    """Network inputs of the first ``most`` crops of ``numbers`` that can be read."""
     found = []
-    for number in np.random.default_rng(seed).permutation(len(source)):
-        try:
+    for number in numbers:
+        with contextlib.suppress(DataError):
             found.append(source.read(int(number)))
-        except DataError:
-            continue
-        if len(found) == section.crops:
+        if len(found) == most:
             break
     if not found:
         raise DataError("not one crop can be read")
