@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from torch import nn
 
@@ -23,8 +22,6 @@ from arcdoor_train.errors import BudgetError, DataError, TrainError
 MAX_BYTES = 20_000_000
 #: LFR's light track.
 LIGHT_FLOPS = 1e9
-#: What export tolerates between PyTorch and another engine, on unit-length features.
-TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -82,9 +79,10 @@ def export(model: nn.Module, backbone: str, path: Path, opset: int = 17, budget:
     cost = macs.count(plain)
     graph = onnx_file.trace(plain, opset)
     check_budget(backbone, budget, cost, graph.ByteSize())
-    difference = _differs(trained, graph)
-    if not difference <= TOLERANCE:
-        raise TrainError(f"onnxruntime differs from PyTorch by {difference:.1e}; at most {TOLERANCE} passes")
+    inputs = crops.to_input(crops.random(4))
+    difference = onnx_file.differs(graph, [inputs[:1], inputs[1:]], embed(trained, inputs))
+    if not difference <= onnx_file.TOLERANCE:
+        raise TrainError(f"onnxruntime differs from PyTorch by {difference:.1e}; at most {onnx_file.TOLERANCE} passes")
     size = onnx_file.save(graph, path)
     return Exported(path, size, cost, difference)
 
@@ -94,15 +92,6 @@ def embed(model: nn.Module, inputs: np.ndarray, size: int = 64) -> np.ndarray:
     with torch.no_grad():
         parts = [model(torch.from_numpy(inputs[i : i + size])).numpy() for i in range(0, len(inputs), size)]
     return np.concatenate(parts)
-
-
-def _differs(model: nn.Module, graph: onnx.ModelProto) -> float:
-    from arcdoor_train.feature_file import unit
-
-    inputs = crops.to_input(crops.random(4))
-    runner = onnx_file.session(graph)
-    found = onnx_file.run(runner, [inputs[:1], inputs[1:]])
-    return float(np.abs(unit(found) - unit(embed(model, inputs))).max())
 
 
 def card(path: Path, section: Export, dimension: int, note: str, takes: crops.Preprocess | None = None) -> Path:

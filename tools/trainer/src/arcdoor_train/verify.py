@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from arcdoor_train import checkpoint, crops, device, evaluate, export, feature_file, onnx_file
+from arcdoor_train import checkpoint, crops, device, evaluate, export, onnx_file
 from arcdoor_train.errors import DataError, TrainError
 from arcdoor_train.feature_file import unit
 
 #: Device against onnxruntime on the same file, unit-length features: largest difference, least cosine.
-FLOAT = (1e-5, 0.99999)
+FLOAT = (onnx_file.TOLERANCE, 0.99999)
 #: Where activations are rounded, a value on the edge of two levels may fall to either side.
 ROUNDED = (2e-2, 0.999)
 #: Against the f32 reference: below this cosine on any crop, int8 has broken something.
@@ -179,13 +179,6 @@ def add_parser(subparsers: Any) -> None:
     parser.set_defaults(run=_run)
 
 
-def keep(folder: Path, pictures: np.ndarray, reference: np.ndarray) -> None:
-    """What `arcdoor-lab parity` compares a pack with: the crops, their order, and the reference's features."""
-    names = crops.save(folder / "crops", pictures)
-    (folder / "filelist.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-    feature_file.write(folder / "features.bin", reference)
-
-
 def _run(options: argparse.Namespace) -> int:
     faces = crops.Crops(options.crops)
     pictures = np.stack([faces.read(name) for name in faces.spread(options.count)])
@@ -197,7 +190,7 @@ def _run(options: argparse.Namespace) -> int:
         inputs = crops.to_input(pictures)
         parts = [inputs[start : start + 64] for start in range(0, len(inputs), 64)]
         first = onnx_file.run(onnx_file.session(options.onnx[0]), parts) if reference is None else reference
-        keep(options.keep, pictures, first)
+        device.keep(options.keep, pictures, first)
     judge = None
     if options.eval_crops:
         judged = crops.Crops(options.eval_crops)

@@ -15,7 +15,6 @@ from arcdoor_train import crops, onnx_file
 from arcdoor_train.backbones.chain import Chain, Layer, Shape
 from arcdoor_train.compression.bent import Bent
 from arcdoor_train.errors import DataError, NotPlainError
-from arcdoor_train.feature_file import unit
 
 #: Largest difference between the file in onnxruntime and the chain, on unit-length features.
 TOLERANCE = 1e-4
@@ -31,11 +30,9 @@ def read(path: Path, preprocess: crops.Preprocess) -> Chain:
         raise NotPlainError(f"{path} takes one grey plane; a chain of ours takes colours")
     chain = _Reader(model, path, preprocess).chain().eval().requires_grad_(False)
     inputs = crops.to_input(crops.random(2))
-    runner = onnx_file.session(model)
-    wanted = unit(onnx_file.run(runner, [preprocess.apply(inputs[n : n + 1]) for n in range(len(inputs))]))
     with torch.no_grad():
-        found = unit(chain(torch.from_numpy(inputs)).numpy())
-    difference = np.abs(found - wanted).max()
+        found = chain(torch.from_numpy(inputs)).numpy()
+    difference = onnx_file.differs(model, [preprocess.apply(inputs[n : n + 1]) for n in range(len(inputs))], found)
     if not difference <= TOLERANCE:
         raise DataError(f"{path}: read as a chain, its features differ by {difference:.1e} from onnxruntime's")
     return chain
