@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_compress import SHAPE, likeness, pictures, teacher_of
+from test_compress import SHAPE, likeness, some_faces, teacher_of
 
 from arcdoor_train import burst, checkpoint, cli, config, crops, data, onnx_file
 from arcdoor_train.compression import closed_form, parcels, statistics
@@ -33,7 +33,7 @@ def place(tmp_path_factory):
     (place / "held.txt").write_text("".join(f"someone/{name}\n" for name in names[-6:]))
     teacher = teacher_of()
     onnx_file.save(onnx_file.trace(teacher, 17), place / "teacher.onnx")
-    inputs = pictures(48)
+    inputs = some_faces(48)
     junctions = statistics.observe(teacher, inputs, 32, 1)
     for name, widths in (("large", [12, 16, 24, 24, 32]), ("small", [8, 12, 16, 16, 24])):
         (place / f"{name}.toml").write_text(f"""
@@ -177,7 +177,7 @@ def test_every_student_gets_nearer_to_the_teacher_and_can_be_exported(place, pac
     assert cli.main([*options(place, tmp_path, every=0.2), "--rate", "small=0.004"]) == 0
     table = capsys.readouterr().out
     assert table.rstrip().endswith((tmp_path / "table.md").read_text().rstrip())
-    others = pictures(32, 7)
+    others = some_faces(32, 7)
     for name in ("large", "small"):
         start, _ = checkpoint.load_model(place / f"{name}.pt")
         tuned, whole = checkpoint.load_model(tmp_path / f"{name}.pt")

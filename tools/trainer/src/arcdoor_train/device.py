@@ -55,9 +55,9 @@ def call(lab: Path, *arguments: object, timeout_s: float = TIMEOUT_S) -> subproc
         raise TrainError(f"arcdoor-lab {arguments[0]}: {error}") from error
 
 
-def keep(folder: Path, pictures: np.ndarray, reference: np.ndarray) -> None:
+def keep(folder: Path, images: np.ndarray, reference: np.ndarray) -> None:
     """What `arcdoor-lab parity` compares a network with: the crops, their order, and the reference's features."""
-    names = crops.save(folder / "crops", pictures)
+    names = crops.save(folder / "crops", images)
     (folder / "filelist.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
     feature_file.write(folder / "features.bin", reference)
 
@@ -65,7 +65,7 @@ def keep(folder: Path, pictures: np.ndarray, reference: np.ndarray) -> None:
 def parity(
     lab: Path,
     network: Path,
-    pictures: np.ndarray,
+    images: np.ndarray,
     reference: np.ndarray,
     max_difference: float = onnx_file.TOLERANCE,
     least_cosine: float = 0.99999,
@@ -77,14 +77,14 @@ def parity(
     ``TrainError`` is raised where the engine cannot run the file at all."""
     with tempfile.TemporaryDirectory(prefix="arcdoor-parity-") as folder:
         place = Path(folder)
-        keep(place, pictures, reference)
+        keep(place, images, reference)
         done = call(
             lab, "parity", "--json",
             "--pack" if network.is_dir() else "--onnx", network,
             "--crops", place / "crops",
             "--list", place / "filelist.txt",
             "--reference", place / "features.bin",
-            "--count", len(pictures),
+            "--count", len(images),
             "--max-difference", max_difference,
             "--least-cosine", least_cosine,
             "--engine", engine,

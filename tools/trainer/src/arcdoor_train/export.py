@@ -135,9 +135,9 @@ def _origin(config: configuration.Config) -> str:
 
 
 def finish(
-    run_dir: Path, model: nn.Module, config: configuration.Config, pictures: np.ndarray | None = None
+    run_dir: Path, model: nn.Module, config: configuration.Config, images: np.ndarray | None = None
 ) -> dict[str, Any]:
-    """The end of a run: exports ``model`` to ``run_dir/export``, checks it on the device's engine with ``pictures``
+    """The end of a run: exports ``model`` to ``run_dir/export``, checks it on the device's engine with ``images``
     (n, 112, 112, 3; noise where there are none), and writes ``export.json``. Raises ``TrainError`` where the export
     does not compute what was trained. Where arcdoor-lab is not built, ``device`` is None and a line says so."""
     section = section_of(config)
@@ -153,7 +153,7 @@ def finish(
     if lab is None:
         print(device.ABSENT)
     else:
-        faces = crops.random(16) if pictures is None else pictures
+        faces = crops.random(16) if images is None else images
         reference = embed(model.eval().cpu(), crops.to_input(faces))
         found = device.parity(lab, path, faces, reference)
         print(
@@ -182,11 +182,11 @@ def _run(options: argparse.Namespace) -> int:
 
     model, config = checkpoint.load_model(options.checkpoint)
     folder = options.checkpoint if options.checkpoint.is_dir() else options.checkpoint.parent
-    pictures = None
+    images = None
     if options.crops:
         faces = crops.Crops(options.crops)
-        pictures = np.stack([faces.read(name) for name in faces.spread(options.count)])
-    finish(options.out or folder, model, config, pictures)
+        images = np.stack([faces.read(name) for name in faces.spread(options.count)])
+    finish(options.out or folder, model, config, images)
     return 0
 
 

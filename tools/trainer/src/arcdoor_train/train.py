@@ -556,11 +556,11 @@ def _export(trainer: Trainer) -> None:
     section = trainer.config.foreign.get("export")
     if section is None or not export.section_of(trainer.config).at_end:
         return
-    pictures = []
+    images = []
     for index in range(min(len(trainer.source), 64)):
         with contextlib.suppress(DataError):
-            pictures.append(trainer.source.read(index))
-    export.finish(trainer.run, trainer.backbone.cpu().eval(), trainer.config, np.stack(pictures) if pictures else None)
+            images.append(trainer.source.read(index))
+    export.finish(trainer.run, trainer.backbone.cpu().eval(), trainer.config, np.stack(images) if images else None)
 
 
 def add_parser(subparsers: Any) -> None:

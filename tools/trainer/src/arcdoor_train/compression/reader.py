@@ -23,7 +23,7 @@ TOLERANCE = 1e-4
 def read(path: Path, preprocess: crops.Preprocess) -> Chain:
     """The network of ``path`` as a chain of our own networks' input, in ``eval`` mode. Raises ``NotPlainError`` for
     another kind of network, ``DataError`` for no network."""
-    model = _only_pictures(onnx_file.load(path))
+    model = _only_images(onnx_file.load(path))
     if len(model.graph.input) != 1:
         raise NotPlainError(f"{path} takes {len(model.graph.input)} inputs; a chain takes one image")
     if preprocess.channel_order == "grey":
@@ -38,7 +38,7 @@ def read(path: Path, preprocess: crops.Preprocess) -> Chain:
     return chain
 
 
-def _only_pictures(model: onnx.ModelProto) -> onnx.ModelProto:
+def _only_images(model: onnx.ModelProto) -> onnx.ModelProto:
     """Old files list their weights as inputs, too; some list weights that nothing reads."""
     stored = {tensor.name for tensor in model.graph.initializer}
     read = {name for node in model.graph.node for name in node.input}

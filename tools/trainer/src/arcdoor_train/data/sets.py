@@ -153,8 +153,8 @@ def open_drawn(identities: int, images: int, seed: int) -> Dataset:
     names = [f"drawn-{n:04}" for n in range(identities)]
     labels = np.repeat(np.arange(identities, dtype=np.int64), images)
     keys = [f"drawn/{names[label]}/{n % images}" for n, label in enumerate(labels)]
-    pictures = [drawn.face(seed, int(label), n % images) for n, label in enumerate(labels)]
-    return Dataset(keys, labels, names, pictures.__getitem__, "drawn")
+    faces = [drawn.face(seed, int(label), n % images) for n, label in enumerate(labels)]
+    return Dataset(keys, labels, names, faces.__getitem__, "drawn")
 
 
 class Chosen(Sequence):
