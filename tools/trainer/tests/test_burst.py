@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -130,9 +131,9 @@ def of_sets(place, tmp_path, *sets):
     return [tmp_path / "large.toml"], [place / "large.pt"], tmp_path / "parcels"
 
 
-def crops_of(folder, *people):
+def crops_of(folder, *people, each=1):
     for person in people:
-        crops.save(folder / person, crops.random(1))
+        crops.save(folder / person, crops.random(each))
     return folder
 
 
@@ -151,6 +152,14 @@ def test_crops_that_would_be_missing_on_the_other_side_are_named(place, tmp_path
     writer.close()
     with pytest.raises(DataError, match=r"train\.rec:1 is not named NAME/image"):
         parcels.pack(*of_sets(place, tmp_path, tmp_path / "train.rec"))
+
+
+def test_an_identity_that_is_divided_among_parcels_keeps_its_crops(place, tmp_path):
+    configs, starts, folder = of_sets(place, tmp_path, crops_of(tmp_path / "one", "ann", "bob", each=12))
+    configs[0].write_text(configs[0].read_text().replace("[data]", "[data]\nmin_images = 12"))
+    assert len(parcels.pack(configs, starts, folder, most=400_000)) > 2
+    made = burst.Burst(configs, folder, tmp_path / "out", burst.Plan(watch=8, batch=4, workers=0), time.monotonic())
+    assert len(made.source) == 24 - 8
 
 
 def test_a_crop_that_cannot_be_read_is_named_and_the_last_parcels_stay(place, tmp_path, monkeypatch):
@@ -303,3 +312,6 @@ def test_what_a_burst_would_not_heed_is_refused(place, packed, tmp_path, old, ne
     (tmp_path / "large.toml").write_text((place / "large.toml").read_text().replace(old, new))
     with pytest.raises(ConfigError, match=named):
         burst.run([tmp_path / "large.toml"], place / "parcels", tmp_path / "out", burst.Plan(watch=16), 0.0)
+    # At home already, before minutes on a lent machine are spent.
+    with pytest.raises(ConfigError, match=named):
+        parcels.pack([tmp_path / "large.toml"], [place / "large.pt"], tmp_path / "parcels")

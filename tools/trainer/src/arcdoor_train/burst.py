@@ -118,10 +118,11 @@ class Burst:
         found, files = parcels.unpack(folder)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         seed = next(iter(wholes.values())).run.seed
+        # What lists and counts leave out was left out when it was packed.
         self.data = dataclasses.replace(
             next(iter(wholes.values())).data,
             sets=tuple(config.Set(str(path)) for path in found),
-            list="", held_out="", workers=plan.workers, timeout_s=60.0,
+            list="", held_out="", min_images=1, workers=plan.workers, timeout_s=60.0,
         )  # fmt: skip
         whole, _ = data.gather(self.data, seed)
         order = np.random.default_rng([seed, len(whole)]).permutation(len(whole))
@@ -220,7 +221,7 @@ class Burst:
                 module.to(self.device, memory_format=self.memory)
 
     def _rate(self, student: Student, share: float) -> float:
-        """By the clock. Unlike ``train``'s, it falls while it rises: how long a step takes is not known beforehand."""
+        """By the clock, where ``train.rate`` counts epochs; the cosine begins with the warm-up, not after it."""
         highest = self.plan.rates.get(student.name, student.config.optim.lr)
         rise = min(share / WARM_UP, 1.0)
         return highest * max(rise, 1e-3) * 0.5 * (1 + math.cos(math.pi * share))

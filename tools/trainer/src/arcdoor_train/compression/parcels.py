@@ -12,6 +12,7 @@ from pathlib import Path
 from arcdoor_train import checkpoint, config, data, evaluate
 from arcdoor_train.compression import reader, start
 from arcdoor_train.compression.section import Compress
+from arcdoor_train.compression.tuning import refuse
 from arcdoor_train.data import stores
 from arcdoor_train.errors import ConfigError, DataError, DiskError
 from arcdoor_train.teachers import Teacher
@@ -35,6 +36,8 @@ def pack(configs: list[Path], starts: list[Path], folder: Path, most: int = MOST
     if not configs or len(configs) != len(starts):
         raise ConfigError(f"{len(configs)} configurations and {len(starts)} starts: one start for each")
     wholes = [config.load(path) for path in configs]
+    for whole in wholes:
+        refuse(whole)
     teachers = {config.section(whole, "compress", Compress).teacher for whole in wholes}
     if len(teachers) > 1 or any(whole.data != wholes[0].data for whole in wholes):
         raise ConfigError("the configurations of a burst have the same [data] and the same compress.teacher")
