@@ -155,11 +155,11 @@ def test_crops_that_would_be_missing_on_the_other_side_are_named(place, tmp_path
 
 
 def test_an_identity_that_is_divided_among_parcels_keeps_its_crops(place, tmp_path):
-    configs, starts, folder = of_sets(place, tmp_path, crops_of(tmp_path / "one", "ann", "bob", each=12))
-    configs[0].write_text(configs[0].read_text().replace("[data]", "[data]\nmin_images = 12"))
+    configs, starts, folder = of_sets(place, tmp_path, crops_of(tmp_path / "one", "ann", "bob", each=24))
+    configs[0].write_text(configs[0].read_text().replace("[data]", "[data]\nmin_images = 24"))
     assert len(parcels.pack(configs, starts, folder, most=400_000)) > 2
     made = burst.Burst(configs, folder, tmp_path / "out", burst.Plan(watch=8, batch=4, workers=0), time.monotonic())
-    assert len(made.source) == 24 - 8
+    assert len(made.source) == 48 - 8
 
 
 def test_a_crop_that_cannot_be_read_is_named_and_the_last_parcels_stay(place, tmp_path, monkeypatch):
