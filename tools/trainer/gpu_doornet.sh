@@ -1,15 +1,16 @@
 #!/bin/sh
 # Seven minutes of one GPU for the doornets: l, m and s are tuned at once, each from what the CPU made of it, and
-# some two million crops are seen in all. Nothing is fetched; the host's own torch, onnx and onnxruntime are used.
+# some two million crops are seen in all. Nothing is fetched; the host's own torch, onnx, onnxruntime and tqdm are used.
 #
 #   gpu_doornet.sh pack L M S   here: crops, teacher and the three starts (runs or checkpoints) into parcels/, zip files
 #                               of at most 56 MB; ARCDOOR_DATA is set. They lie under tools/trainer, which git ignores.
-#   gpu_doornet.sh run OUT      there, once every parcel has arrived: tunes, writes OUT/doornet-{l,m,s}.pt (14, 6 and
-#                               5 MB), burst.jsonl and table.md, and prints the table.
+#   gpu_doornet.sh run OUT      there, once every parcel has arrived: tunes, writes OUT/doornet-{l,m,s}.pt (14, 5 and
+#                               4 MB), burst.jsonl and table.md, and prints the table. OUT holds no burst yet.
 #
-# A network is saved as soon as it is nearer to the teacher than before, on 1,024 crops that it does not see. The
-# run ends after SECONDS (420), whatever happens; 20 s later it is killed. What it made: arcdoor-train export
-# OUT/doornet-m.pt, arcdoor-train eval OUT/doornet-m.pt, and compress.start = "OUT/doornet-m.pt" to tune it on.
+# Every 20 s each network is looked at, and saved if it is nearer to the teacher than before, on 1,024 crops that the
+# burst does not tune on. The run ends after SECONDS_LEFT (420), whatever happens; 20 s later it is killed. With what it
+# made: arcdoor-train export OUT/doornet-m.pt, arcdoor-train eval OUT/doornet-m.pt, and compress.start =
+# "OUT/doornet-m.pt" to tune it on.
 set -eu
 cd "$(dirname "$0")"
 
@@ -38,7 +39,7 @@ run)
     exit "${status:-0}"
     ;;
 *)
-    sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
+    sed -n '2,/^set/s/^# \{0,1\}//p' "${0##*/}"
     exit 2
     ;;
 esac

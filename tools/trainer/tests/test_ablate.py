@@ -56,6 +56,12 @@ def test_table():
     ]
 
 
+@pytest.mark.parametrize("text", ["[]", "3", '"fmr"', "{}", "{", '{"accuracy": 0.5, "all_pairs": [1]}'])
+def test_a_file_that_is_no_answer_counts_as_none(tmp_path, text):
+    (tmp_path / "eval.json").write_text(text)
+    assert ablate.kept_answer(tmp_path) is None
+
+
 def test_core_losses_come_first_and_seed_by_seed():
     order = ablate.jobs(list(ablate.LOSSES), [1, 2, 3])
     assert len(order) == len(set(order)) == 27

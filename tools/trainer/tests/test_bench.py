@@ -47,7 +47,7 @@ def test_slow_data_is_seen(tmp_path, monkeypatch):
     assert waited.steps >= 3
 
 
-def test_a_rec_of_tiny_pictures(tmp_path, capsys):
+def test_a_rec_of_tiny_images(tmp_path, capsys):
     command = ["bench-rec", "--images", "50", "--identities", "7", "--folder", str(tmp_path)]
     assert cli.main(command) == 0
     said = capsys.readouterr().out

@@ -20,6 +20,7 @@ from arcdoor_train.compression import (
     plan_table,
     reader,
     selection,
+    start,
     statistics,
     tuning,
     widths,
@@ -47,7 +48,7 @@ def teacher_of(seed=1, shape=SHAPE):
     return chain.requires_grad_(False)
 
 
-def pictures(count=96, seed=0):
+def some_faces(count=96, seed=0):
     faces = data.open_drawn(count, 1, seed)
     return torch.from_numpy(crops.to_input(np.stack([faces.read(n) for n in range(count)])))
 
@@ -97,9 +98,9 @@ class Graph:
         return self.random.uniform(0.0, 0.9, (channels, 1, 1))
 
     def save(self, path, opset=17):
-        picture = helper.make_tensor_value_info("data", 1, [1, 3, 112, 112])
+        crop = helper.make_tensor_value_info("data", 1, [1, 3, 112, 112])
         out = helper.make_tensor_value_info(self.last, 1, ["n", "d"])
-        graph = helper.make_graph(self.nodes, "t", [picture], [out], self.stored)
+        graph = helper.make_graph(self.nodes, "t", [crop], [out], self.stored)
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8), path)
         return path
 
@@ -156,7 +157,7 @@ def test_int8_weights_are_dequantised(tmp_path):
     onnx_file.save(quantise.weights(onnx_file.load(path)), tmp_path / "int8.onnx")
     read = reader.read(tmp_path / "int8.onnx", crops.Preprocess())
     assert read.shape == SHAPE
-    assert likeness(read, teacher, pictures(4)) > 0.999
+    assert likeness(read, teacher, some_faces(4)) > 0.999
 
 
 def no_branch(graph):
@@ -200,7 +201,7 @@ def test_a_network_without_a_linear_layer_is_refused(tmp_path):
 
 @pytest.fixture(scope="module")
 def seen():
-    teacher, inputs = teacher_of(), pictures()
+    teacher, inputs = teacher_of(), some_faces()
     return teacher, inputs, statistics.observe(teacher, inputs, 32, 1)
 
 
@@ -221,7 +222,7 @@ def test_the_greedy_choice_leaves_what_least_squares_leaves():
 def test_with_every_channel_the_closed_form_is_the_teacher(seen):
     teacher, inputs, junctions = seen
     same = closed_form.build(teacher, junctions, SHAPE.widths, 0, inputs, 1)
-    assert likeness(same, teacher, pictures(16, 3)) > 0.999
+    assert likeness(same, teacher, some_faces(16, 3)) > 0.999
 
 
 NARROW = (8, 12, 16, 16, 24)
@@ -229,7 +230,7 @@ NARROW = (8, 12, 16, 16, 24)
 
 def test_the_closed_form_beats_a_random_start_and_its_choice_a_random_one(seen, monkeypatch):
     teacher, inputs, junctions = seen
-    others = pictures(32, 3)
+    others = some_faces(32, 3)
     made = closed_form.build(teacher, junctions, NARROW, 12, inputs, 1)
     assert made.shape.layers[-1] == Layer(24, 12, bent=False)
     found = likeness(made, teacher, others)
@@ -252,7 +253,19 @@ def test_a_moved_input_goes_into_the_student_s_bias(seen):
     junctions = statistics.observe(moved, inputs, 32, 1)
     made = closed_form.build(moved, junctions, SHAPE.widths, 0, inputs, 1)
     assert made.offset is None
-    assert likeness(made, moved, pictures(16, 3)) > 0.99
+    assert likeness(made, moved, some_faces(16, 3)) > 0.99
+
+
+def test_crops_that_cannot_be_read_are_passed_over():
+    whole = data.open_drawn(6, 1, 0)
+    drawn = whole.fetch
+    whole.fetch = lambda number: b"no image" if number == 2 else drawn(number)
+    found = start.inputs_of(whole, np.array([1, 2, 3, 5]), 2)
+    wanted = crops.to_input(np.stack([drawn(1), drawn(3)]))
+    assert np.array_equal(found.numpy(), wanted)
+    assert len(start.inputs_of(whole, np.array([4, 2]), 2)) == 1
+    with pytest.raises(DataError, match="not one crop"):
+        start.inputs_of(whole, np.array([2]), 2)
 
 
 def test_maps_that_overflow_are_named():
@@ -367,7 +380,7 @@ def unbroken(place):
 
 
 def test_tuning_beats_the_closed_form_and_is_exported(place, unbroken):
-    teacher, others = teacher_of(), pictures(48, 7)
+    teacher, others = teacher_of(), some_faces(48, 7)
     start, _ = checkpoint.load_model(unbroken / "closed-form")
     tuned, whole = checkpoint.load_model(unbroken)
     assert likeness(tuned, teacher, others) > likeness(start, teacher, others) + 0.01
@@ -424,11 +437,27 @@ def test_a_run_goes_on_as_it_began_or_not_at_all(place, unbroken):
             compress.run(config.parse(wanted), resume=True, quiet=True)
 
 
+def started(place, name, start):
+    again = text(place, name, section=f'start = "{start}"').replace("epochs = 6", "epochs = 1")
+    return config.parse(again.replace("widths = [8, 12, 16, 16, 24]", "").replace("rank = 12", ""))
+
+
 def test_a_tuned_network_is_tuned_on(place, unbroken):
-    again = text(place, "again", section=f'start = "{unbroken}"').replace("epochs = 6", "epochs = 1")
-    again = again.replace("widths = [8, 12, 16, 16, 24]", "").replace("rank = 12", "")
-    compress.run(config.parse(again), quiet=True)
+    compress.run(started(place, "again", unbroken), quiet=True)
     assert lines(place, "again")[0]["cosine"] > lines(place, "run")[0]["cosine"]
+
+
+def test_a_file_of_a_burst_is_tuned_on(place, unbroken):
+    (place / "doornet-m.pt").write_bytes((checkpoint.resolve(unbroken) / "model.pt").read_bytes())
+    compress.run(started(place, "file", place / "doornet-m.pt"), quiet=True)
+    assert lines(place, "file")[0]["cosine"] > lines(place, "run")[0]["cosine"]
+
+
+def test_a_start_of_another_teacher_is_named(place):
+    other = teacher_of(shape=Shape(SHAPE.layers[:-2], 24))
+    checkpoint.save_model(place / "other.pt", other, config.parse(text(place)))
+    with pytest.raises(ConfigError, match=r"other\.pt is of another teacher"):
+        compress.run(started(place, "never", place / "other.pt"), quiet=True)
 
 
 def test_bf16_learns_too(place, unbroken):

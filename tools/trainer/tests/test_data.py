@@ -234,11 +234,11 @@ def test_adafaces_augmentations():
         assert 0.15 * mask.size < mask.sum()
     assert np.mean(kept) == pytest.approx(0.6, abs=0.15)
 
-    def detail(picture):
-        return np.abs(np.diff(picture.astype(int), axis=1)).mean()
+    def detail(crop):
+        return np.abs(np.diff(crop.astype(int), axis=1)).mean()
 
     assert np.mean([detail(small) for small in each("rescale")]) < detail(image)
-    light = [picture.mean() / image.mean() for picture in each("photometric")]
+    light = [crop.mean() / image.mean() for crop in each("photometric")]
     assert min(light) < 0.8
     assert max(light) > 1.1
 

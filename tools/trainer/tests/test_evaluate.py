@@ -71,16 +71,16 @@ def test_pairs_lists(tmp_path):
             evaluate.read_pairs(file, names)
 
 
-def pictures(count):
+def images(count):
     return [bytes([n]) * (n + 1) for n in range(count)]
 
 
 @pytest.mark.parametrize("protocol", [3, 4, 5])
 def test_bin_files_of_every_protocol_in_use(protocol):
-    content = pickle.dumps((pictures(4), [True, False]), protocol=protocol)
-    assert bin_file.parse(content) == (pictures(4), [True, False])
+    content = pickle.dumps((images(4), [True, False]), protocol=protocol)
+    assert bin_file.parse(content) == (images(4), [True, False])
     # The same image twice is kept once, and referred to.
-    shared = pictures(1)[0]
+    shared = images(1)[0]
     assert bin_file.parse(pickle.dumps(([shared, shared], [True]), protocol=protocol)) == ([shared] * 2, [True])
 
 
@@ -104,8 +104,8 @@ def test_a_pickle_is_never_run(tmp_path):
 
 
 def test_broken_bin_files():
-    good = pickle.dumps((pictures(4), [True, False]), protocol=4)
-    wrong = [(pictures(3), [True, False]), (["a", "b"], [True]), ([b"a", b"b"], [2])]
+    good = pickle.dumps((images(4), [True, False]), protocol=4)
+    wrong = [(images(3), [True, False]), (["a", "b"], [True]), ([b"a", b"b"], [2])]
     for content in (b"", good[:-1], good[1:], *map(pickle.dumps, wrong), b"e.", b"a.", b"\x86."):
         with pytest.raises(DataError):
             bin_file.parse(content)

@@ -73,9 +73,9 @@ def test_without_the_device_it_says_so(model, tmp_path, monkeypatch, capsys):
 
 def test_another_network_does_not_pass_for_this_one(model, tmp_path, lab):
     export.export(model, "dense-xs", tmp_path / "a.onnx")
-    pictures = crops.random(4)
-    other = export.embed(trained(seed=2), crops.to_input(pictures))
-    found = device.parity(lab, tmp_path / "a.onnx", pictures, other)
+    images = crops.random(4)
+    other = export.embed(trained(seed=2), crops.to_input(images))
+    found = device.parity(lab, tmp_path / "a.onnx", images, other)
     assert not found.passed
 
 
@@ -84,8 +84,8 @@ def test_equal_weights_do_not_keep_a_network_from_the_plan(tmp_path, lab):
     export.export(fresh, "dense-xs", tmp_path / "a.onnx")
     graph = onnx_file.load(tmp_path / "a.onnx").graph
     assert "Identity" not in {node.op_type for node in graph.node}
-    pictures = crops.random(2)
-    found = device.parity(lab, tmp_path / "a.onnx", pictures, export.embed(fresh, crops.to_input(pictures)))
+    images = crops.random(2)
+    found = device.parity(lab, tmp_path / "a.onnx", images, export.embed(fresh, crops.to_input(images)))
     assert found.passed
     assert found.engine == "plan"
 

@@ -40,6 +40,19 @@ def test_more_than_the_groups_allow_and_names_of_another_set_are_refused():
         hold_out.choose(["celeba/7201/001085.jpg"], 1)
 
 
+@pytest.mark.parametrize("count", [0, -1])
+def test_a_list_of_no_crops_is_refused(count):
+    with pytest.raises(DataError, match=f"{count} crops are wanted; the groups allow 52"):
+        hold_out.choose(KEYS, count)
+
+
+def test_a_list_that_cannot_be_written_is_named(tmp_path, capsys):
+    faces = crops(tmp_path / "faces")
+    for out in (tmp_path / "none" / "held.txt", faces / "dataset.toml" / "held.txt"):
+        assert cli.main(["hold-out", str(faces), "--count", "20", "--out", str(out)]) == 5
+        assert f"cannot write {out}" in capsys.readouterr().err
+
+
 def test_held_out_crops_are_not_among_those_of_a_run(tmp_path):
     faces, listed = crops(tmp_path / "faces"), tmp_path / "held.txt"
     assert cli.main(["hold-out", str(faces), "--count", "20", "--out", str(listed)]) == 0

@@ -46,17 +46,17 @@ def test_an_export_is_what_was_trained_here_and_on_the_device(place):
     assert kinds.count("DequantizeLinear") == 2 * layers
     assert graph.ByteSize() < 0.45 * onnx_file.trace(backbones.reparameterise(model), 13).ByteSize()
     onnx_file.save(graph, folder / "qat.onnx")
-    pictures = crops.random(8, seed=5)
-    found = onnx_file.run(onnx_file.session(folder / "qat.onnx"), [crops.to_input(pictures)])
-    torch_side = export.embed(rounded, crops.to_input(pictures))
+    images = crops.random(8, seed=5)
+    found = onnx_file.run(onnx_file.session(folder / "qat.onnx"), [crops.to_input(images)])
+    torch_side = export.embed(rounded, crops.to_input(images))
     assert (unit(found) * unit(torch_side)).sum(axis=1).min() > 0.9999
     lab = device.find()
     if lab is None:
         pytest.skip(device.ABSENT)
-    assert device.parity(lab, folder / "qat.onnx", pictures, found, *verify.ROUNDED).passed
+    assert device.parity(lab, folder / "qat.onnx", images, found, *verify.ROUNDED).passed
     export.export(model, "dense-xs", folder / "f32.onnx")
     rows = verify.verify(
-        [folder / "f32.onnx", folder / "qat.onnx"], pictures, export.embed(model, crops.to_input(pictures)), lab
+        [folder / "f32.onnx", folder / "qat.onnx"], images, export.embed(model, crops.to_input(images)), lab
     )
     assert not rows[0].problems
     assert rows[1].rounds_activations
@@ -71,9 +71,9 @@ def test_an_export_is_what_was_trained_here_and_on_the_device(place):
 def test_a_broken_form_is_named(place, tmp_path):
     _, model, _, _ = place
     export.export(model, "dense-xs", tmp_path / "f32.onnx")
-    pictures = crops.random(4)
+    images = crops.random(4)
     wrong = export.embed(model, crops.to_input(crops.random(4, seed=9)))[:, ::-1].copy()
-    assert verify.verify([tmp_path / "f32.onnx"], pictures, wrong)[0].problems
+    assert verify.verify([tmp_path / "f32.onnx"], images, wrong)[0].problems
 
 
 def test_ranges_before_training_are_refused():

@@ -90,9 +90,15 @@ def judge(run: Path, faces: crops.Crops, pairs: Path, choose: Path) -> dict[str,
 def kept_answer(run: Path) -> dict[str, Any] | None:
     """What ``judge`` found earlier. A checkpoint is judged once: remove ``eval.json`` to do it anew."""
     path = run / "eval.json"
-    answer = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-    # An earlier trainer's answer names its rates otherwise: it counts as none.
-    return answer if answer and all("fmr" in row for row in answer.get("all_pairs", [])) else None
+    if not path.is_file():
+        return None
+    try:
+        answer = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+    rows = answer.get("all_pairs", []) if isinstance(answer, dict) and "accuracy" in answer else [None]
+    # An earlier trainer's answer names its rates otherwise: it counts as none, as does a file of something else.
+    return answer if all(isinstance(row, dict) and "fmr" in row for row in rows) else None
 
 
 def table(found: dict[str, list[dict[str, Any]]]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from arcdoor_train.errors import DataError
 
 MAX_BYTES = 4 << 30
-MAX_PICTURES = 1_000_000
+MAX_IMAGES = 1_000_000
 
 _IGNORED = {"PROTO", "FRAME"}
 _VALUES = {
@@ -40,14 +40,14 @@ def parse(content: bytes, name: str = "the file") -> tuple[list[bytes], list[boo
         raise DataError(f"{name} is no insightface .bin: {error}") from error
     if not isinstance(value, tuple) or len(value) != 2 or not all(isinstance(part, list) for part in value):
         raise DataError(f"{name} is no insightface .bin: not a pair of lists")
-    pictures, same = value
-    if len(pictures) != 2 * len(same) or not same or len(pictures) > MAX_PICTURES:
-        raise DataError(f"{name}: {len(pictures)} images for {len(same)} pairs")
-    if not all(isinstance(picture, bytes) for picture in pictures):
+    images, same = value
+    if len(images) != 2 * len(same) or not same or len(images) > MAX_IMAGES:
+        raise DataError(f"{name}: {len(images)} images for {len(same)} pairs")
+    if not all(isinstance(image, bytes) for image in images):
         raise DataError(f"{name}: an image that is no string of bytes")
     if not all(isinstance(flag, bool) or (isinstance(flag, int) and flag in (0, 1)) for flag in same):
         raise DataError(f"{name}: a flag that is neither true nor false")
-    return pictures, [bool(flag) for flag in same]
+    return images, [bool(flag) for flag in same]
 
 
 def _build(content: bytes) -> Any:  # noqa: PLR0912  one branch an opcode

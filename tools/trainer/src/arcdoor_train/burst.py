@@ -1,8 +1,9 @@
 """``burst``: several students of one teacher tuned at once, for a time in place of a number of epochs: what a GPU lent
 for minutes is good for. Each batch is augmented and shown to the teacher once, and to every student.
 
-A student is saved whenever it is nearer to the teacher than it ever was, on crops that it is not tuned on; so what
-there is counts whenever the burst ends.
+Every so often each student is looked at, and saved where it is nearer to the teacher than it ever was, on crops that it
+is not tuned on; so what there is counts whenever the burst ends. Of ``[optim]`` it heeds what each student learns by:
+``lr``, ``weight_decay``, ``clip``, ``max_bad_steps``. Batch, schedule, precision and memory format are the burst's own.
 """
 
 import argparse
@@ -19,15 +20,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from arcdoor_train import checkpoint, config, crops, data, evaluate
+from arcdoor_train import checkpoint, config, data, evaluate
 from arcdoor_train import train as training
-from arcdoor_train.backbones.chain import CHAIN, Chain
-from arcdoor_train.compression import maps, parcels, reader
+from arcdoor_train.backbones.chain import Chain
+from arcdoor_train.compression import maps, parcels, reader, start
 from arcdoor_train.compression.pupil import Pupil
-from arcdoor_train.compression.section import Compress
-from arcdoor_train.compression.tuning import fits, loaded
-from arcdoor_train.data.sets import Kept
-from arcdoor_train.errors import ConfigError, DataError
+from arcdoor_train.compression.section import Compress, described
+from arcdoor_train.compression.tuning import MOST, refuse
+from arcdoor_train.data.sets import Chosen, Kept
+from arcdoor_train.errors import ConfigError, DataError, UsageError
 
 #: Share of the time in which the rate rises.
 WARM_UP = 0.05
@@ -41,6 +42,8 @@ KEPT_MB = 3000
 TRIED = 3
 #: Seconds of the first step that leave no time to try formats.
 TOO_LONG = 5.0
+#: Where the looks at the students are kept, a line each.
+LOOKS = "burst.jsonl"
 
 
 @dataclass(frozen=True)
@@ -62,23 +65,27 @@ class Plan:
     #: the 64 MB of shared memory that a container may have.
     workers: int = 4
 
+    def __post_init__(self) -> None:
+        _check(0 < self.seconds < math.inf, f"{self.seconds:.0f} s are left: give --seconds, or an --until to come")
+        _check(self.batch >= 1, f"--batch {self.batch}: at least 1")
+        for name, rate in self.rates.items():
+            _check(0 < rate <= MOST, f"--rate {name}={rate}: above 0, and at most {MOST}; choose some 1e-3")
+        _check(self.watch >= 1, f"--watch {self.watch}: at least 1 crop, by which the best is known")
+        _check(0 <= self.every < math.inf, f"--every {self.every}: seconds, at least 0")
+        _check(self.steps >= 0, f"--steps {self.steps}: 0 leaves it to the time")
+        _check(self.workers >= 0, f"--workers {self.workers}: 0 decodes in the process that tunes")
+
 
 class Student:
     """A pupil with its name, its configuration, and the best that was seen of it."""
 
-    def __init__(self, name: str, whole: config.Config, start: Chain, teacher: Chain, inputs: torch.Tensor) -> None:
+    def __init__(self, name: str, whole: config.Config, begun: Chain, teacher: Chain, inputs: torch.Tensor) -> None:
         self.name = name
         section = config.section(whole, "compress", Compress)
-        fits(start, teacher)
-        of = maps.taps(teacher.shape, section.maps)
-        loss = maps.MapLoss(teacher, start, of, section.directions)
-        loss.fit(teacher, start, inputs)
-        foreign = {**whole.foreign, "compress": dataclasses.asdict(section)}
-        model = config.Model(backbone=CHAIN, dimension=start.shape.dimension)
-        self.config = dataclasses.replace(whole, model=model, foreign=foreign)
-        self.pupil = Pupil(start, loss, section, whole.optim)
+        self.config = described(whole, section, begun.shape.dimension)
+        self.pupil = Pupil(begun, maps.between(teacher, begun, section, inputs), section, whole.optim)
         self.began = self.best = -math.inf
-        self.at, self.seen, self.bad = 0.0, 0, 0
+        self.at, self.steps, self.seen, self.bad = 0.0, 0, 0, 0
         self.ended = ""
 
     def look(self, inputs: torch.Tensor, wanted: torch.Tensor, out: Path, now: float) -> float:
@@ -90,8 +97,8 @@ class Student:
         if self.began == -math.inf:
             self.began = cosine
         if cosine > self.best:
+            checkpoint.save_model(out / f"{self.name}.pt", self.pupil.mean, self.config, step=self.steps)
             self.best, self.at = cosine, now
-            checkpoint.save_model(out / f"{self.name}.pt", self.pupil.mean, self.config, step=self.pupil.steps)
         return cosine
 
 
@@ -100,28 +107,36 @@ class Burst:
 
     def __init__(self, configs: list[Path], folder: Path, out: Path, plan: Plan, began: float) -> None:
         self.plan, self.out, self.began = plan, out, began
+        if (out / LOOKS).exists():
+            raise UsageError(f"{out} holds a burst, whose networks this one would overwrite: name another --out")
+        wholes = {path.stem: config.load(path) for path in configs}
+        if unknown := plan.rates.keys() - wholes.keys():
+            raise ConfigError(f"--rate names {min(unknown)}, which is none of {', '.join(wholes)}")
+        for whole in wholes.values():
+            refuse(whole)
         training.make(out)
         found, files = parcels.unpack(folder)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        wholes = {path.stem: config.load(path) for path in configs}
-        if unknown := plan.rates.keys() - wholes.keys():
-            raise ConfigError(f"--rates names {min(unknown)}, which is none of {', '.join(wholes)}")
         seed = next(iter(wholes.values())).run.seed
+        # What lists and counts leave out was left out when it was packed.
         self.data = dataclasses.replace(
             next(iter(wholes.values())).data,
             sets=tuple(config.Set(str(path)) for path in found),
-            list="", held_out="", workers=plan.workers, timeout_s=60.0,
+            list="", held_out="", min_images=1, workers=plan.workers, timeout_s=60.0,
         )  # fmt: skip
         whole, _ = data.gather(self.data, seed)
         order = np.random.default_rng([seed, len(whole)]).permutation(len(whole))
         if len(order) <= plan.watch + plan.batch:
             raise DataError(f"{len(order)} crops are too few to watch {plan.watch} of them")
-        self.source, self.seed = _some(whole, order[plan.watch :]), seed
-        watched = _inputs(whole, order[: plan.watch])
+        left = order[plan.watch :]
+        chosen = Chosen([whole], [left])
+        self.source = data.Dataset(chosen, whole.labels[left], whole.identities, chosen.fetch)
+        self.source.kept, self.seed = Kept(len(left), KEPT_MB), seed
+        watched = start.inputs_of(whole, order[: plan.watch], plan.watch)
         teacher = reader.read(*evaluate.located(files / "teacher" / "teacher.onnx"))
         self.teacher = teacher.eval().requires_grad_(False)
         self.students = [
-            Student(name, given, loaded(files / "start" / f"{name}.pt"), teacher, watched[: maps.CROPS])
+            Student(name, given, start.loaded(files / "start" / f"{name}.pt", teacher), teacher, watched[: maps.CROPS])
             for name, given in wholes.items()
         ]
         self.memory = torch.channels_last
@@ -168,7 +183,7 @@ class Burst:
         looks = [student.look(self.inputs, self.wanted, self.out, self.passed) for student in self.students]
         cosines = dict(zip((student.name for student in self.students), looks, strict=True))
         line = {"seconds": round(self.passed, 1), "seen": [student.seen for student in self.students], **cosines}
-        with open(self.out / "burst.jsonl", "a", encoding="utf-8") as file:
+        with open(self.out / LOOKS, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         print(json.dumps(line), flush=True)
 
@@ -185,12 +200,19 @@ class Burst:
         ]
         for student in self.students:
             shape, path = student.pupil.mean.shape, self.out / f"{student.name}.pt"
+            saved = [f"{path.stat().st_size / 1e6:.1f}"] if path.is_file() else ["-"]
+            saved += [f"{student.seen}", _cosine(student.began), _cosine(student.best), f"{student.at:.0f}"]
             lines.append(
                 f"| {student.name} | {shape.macs() / 1e6:.1f} | {shape.parameters() / 1e6:.2f} "
-                f"| {path.stat().st_size / 1e6:.1f} | {student.seen} | {student.began:.4f} | {student.best:.4f} "
-                f"| {student.at:.0f} | {student.ended or 'in time'} |"
+                f"| {' | '.join(saved)} | {student.ended or 'in time'} |"
             )
         return "\n".join(lines)
+
+    def broke(self, error: Exception) -> None:
+        """Notes of every student that was still tuned what ended it."""
+        said = " ".join(f"{error or type(error).__name__}".replace("|", "/").split())
+        for student in self.students:
+            student.ended = student.ended or f"broke: {said[:60]}"
 
     def _move(self) -> None:
         self.teacher.to(self.device, memory_format=self.memory)
@@ -199,6 +221,7 @@ class Burst:
                 module.to(self.device, memory_format=self.memory)
 
     def _rate(self, student: Student, share: float) -> float:
+        """By the clock, where ``train.rate`` counts epochs; the cosine begins with the warm-up, not after it."""
         highest = self.plan.rates.get(student.name, student.config.optim.lr)
         rise = min(share / WARM_UP, 1.0)
         return highest * max(rise, 1e-3) * 0.5 * (1 + math.cos(math.pi * share))
@@ -213,11 +236,13 @@ class Burst:
             wanted, theirs = self.teacher.maps(pixels, left[0].pupil.maps.of)
         for student in left:
             try:
-                done = student.pupil.learn(pixels, wanted, theirs, share, self._rate(student, share), half=True)
+                rate = self._rate(student, share)
+                done = student.pupil.learn(pixels, wanted, theirs, student.steps, share, rate, half=True)
             except torch.OutOfMemoryError as error:
                 student.ended = f"out of memory: {str(error)[:60]}"
                 continue
             student.seen += len(images)
+            student.steps += not math.isnan(done.loss)
             student.bad = student.bad + 1 if math.isnan(done.loss) else 0
             if student.bad >= student.config.optim.max_bad_steps:
                 student.ended = "its loss was no number"
@@ -257,18 +282,13 @@ class Burst:
         return time.monotonic()
 
 
-def _some(whole: data.Dataset, numbers: np.ndarray) -> data.Dataset:
-    """The images ``numbers`` of a set, decoded once."""
-    keys, places = whole.keys, numbers.tolist()
-    part = data.Dataset(
-        [keys[n] for n in places], whole.labels[numbers], whole.identities, lambda n: whole.fetch(places[n])
-    )
-    part.kept = Kept(len(part), KEPT_MB)
-    return part
+def _cosine(value: float) -> str:
+    return f"{value:.4f}" if math.isfinite(value) else "-"
 
 
-def _inputs(whole: data.Dataset, numbers: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(crops.to_input(np.stack([whole.read(n) for n in numbers.tolist()])))
+def _check(holds: bool, message: str) -> None:
+    if not holds:
+        raise UsageError(message)
 
 
 def run(configs: list[Path], folder: Path, out: Path, plan: Plan, began: float) -> str:
@@ -279,8 +299,9 @@ def run(configs: list[Path], folder: Path, out: Path, plan: Plan, began: float) 
     for part in (burst.run, burst.look):
         try:
             part()
-        except Exception:
+        except Exception as error:
             traceback.print_exc()
+            burst.broke(error)
     found = burst.table()
     checkpoint.write_file(out / "table.md", lambda file: file.write(f"{found}\n".encode()))
     return found
@@ -294,7 +315,7 @@ def add_parser(subparsers: Any) -> None:
     packing = verbs.add_parser("pack", help="crops, teacher and starts into parcels for another machine")
     packing.add_argument("--config", dest="configs", type=Path, nargs="+", required=True)
     packing.add_argument("--start", dest="starts", type=Path, nargs="+", required=True, help="a run or checkpoint each")
-    packing.add_argument("--parcels", type=Path, required=True, help="the folder; zip files in it are replaced")
+    packing.add_argument("--parcels", type=Path, required=True, help="the folder; parcels in it are replaced")
     packing.add_argument("--most", type=int, default=parcels.MOST_BYTES, help="bytes of a parcel")
     packing.set_defaults(run=_pack)
     tuning = verbs.add_parser("run", help="tune from the parcels; the best of each network into --out")
@@ -324,7 +345,7 @@ def _run(options: argparse.Namespace) -> int:
         rates = {name: float(rate) for name, _, rate in (text.partition("=") for text in options.rates)}
     except ValueError as error:
         raise ConfigError(f"--rate {options.rates}: NAME=RATE, such as doornet-l=2e-4") from error
-    seconds = options.until - time.time() if options.until else options.seconds
+    seconds = options.until - time.time() if options.until is not None else options.seconds
     plan = Plan(seconds, options.batch, rates, options.watch, options.every, options.steps, options.workers)
     print(run(options.configs, options.parcels, options.out, plan, began))
     return 0

@@ -5,6 +5,7 @@
 Files are written beside their place, flushed to the disk, and the folder is renamed last.
 """
 
+import contextlib
 import os
 import pickle
 import re
@@ -35,8 +36,9 @@ def write_file(path: Path, write: Callable[[Any], None]) -> None:
             os.fsync(file.fileno())
         os.replace(part, path)
     except (OSError, RuntimeError) as error:
-        part.unlink(missing_ok=True)
-        raise DiskError(f"cannot write {path}: {error}; free space or name another run.folder") from error
+        with contextlib.suppress(OSError):  # a folder that is none holds no part, either
+            part.unlink()
+        raise DiskError(f"cannot write {path}: {error}; free space or name another folder") from error
 
 
 def save_tensors(path: Path, content: dict[str, Any]) -> None:

@@ -61,12 +61,12 @@ def embed(embedder: evaluate.Embedder, faces: data.Dataset) -> np.ndarray:
     """(n, d) features of a set; rows that hold no number where a crop does not decode."""
     rows: list[np.ndarray | None] = []
     for start in range(0, len(faces), 64):
-        pictures, whole = [], []
+        images, whole = [], []
         for number in range(start, min(start + 64, len(faces))):
             with contextlib.suppress(DataError):
-                pictures.append(faces.read(number))
+                images.append(faces.read(number))
                 whole.append(number)
-        found = iter(embedder([crops.to_input(np.stack(pictures))]) if pictures else [])
+        found = iter(embedder([crops.to_input(np.stack(images))]) if images else [])
         rows += [next(found) if number in whole else None for number in range(start, min(start + 64, len(faces)))]
     dimension = next((len(row) for row in rows if row is not None), 0)
     if not dimension:

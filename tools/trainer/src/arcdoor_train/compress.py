@@ -2,7 +2,6 @@
 tuned to the teacher's own answers. No labels are needed."""
 
 import argparse
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +22,12 @@ def run(whole: config.Config, resume: bool = False, quiet: bool = False, tune: b
 def add_parser(subparsers: Any) -> None:
     """``arcdoor-train compress``."""
     parser = subparsers.add_parser("compress", help="a teacher's network made smaller, and tuned to its answers")
-    parser.add_argument("--config", required=True, type=Path, help="a TOML file with a section [compress]")
-    parser.add_argument("--run", dest="folder", metavar="DIR", help="the run's folder, in place of the configuration's")
-    parser.add_argument("--resume", action="store_true", help="go on from the run's newest checkpoint, if it has one")
+    training.add_arguments(parser, "a TOML file with a section [compress]")
     parser.add_argument("--closed-form", action="store_true", help="export the closed form's network, untuned")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
-    whole = config.load(options.config)
-    if options.folder:
-        whole = dataclasses.replace(whole, run=dataclasses.replace(whole.run, folder=options.folder))
+    whole = training.configured(options)
     print(f"done: {run(whole, options.resume, options.quiet, tune=not options.closed_form)}")
     return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from arcdoor_train import crops, feature_file
+from arcdoor_train import crops, feature_file, onnx_file
 from arcdoor_train.errors import DataError, TrainError
 
 #: What to do where the binary is missing.
@@ -46,41 +46,52 @@ def find() -> Path | None:
     return None
 
 
+def call(lab: Path, *arguments: object, timeout_s: float = TIMEOUT_S) -> subprocess.CompletedProcess[str]:
+    """Runs ``arcdoor-lab``. Raises ``TrainError`` where it does not start or does not end; the rest is the caller's."""
+    command = [str(lab), *map(str, arguments)]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise TrainError(f"arcdoor-lab {arguments[0]}: {error}") from error
+
+
+def keep(folder: Path, images: np.ndarray, reference: np.ndarray) -> None:
+    """What `arcdoor-lab parity` compares a network with: the crops, their order, and the reference's features."""
+    names = crops.save(folder / "crops", images)
+    (folder / "filelist.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    feature_file.write(folder / "features.bin", reference)
+
+
 def parity(
     lab: Path,
-    onnx_file: Path,
-    pictures: np.ndarray,
+    network: Path,
+    images: np.ndarray,
     reference: np.ndarray,
-    max_difference: float = 1e-5,
+    max_difference: float = onnx_file.TOLERANCE,
     least_cosine: float = 0.99999,
     engine: str = "auto",
 ) -> Parity:
-    """Runs ``onnx_file`` on (n, 112, 112, 3) uint8 crops and compares with ``reference`` (n, d). ``engine``: ``auto``
-    (as the device does: the plan where it can run the file, else tract), ``plan`` or ``tract``. The answer says
-    whether it is within tolerance; ``TrainError`` is raised where the engine cannot run the file at all."""
+    """Runs ``network``, an ONNX file or the folder of a pack, on (n, side, side, 3) uint8 crops of the side that it
+    takes (112 of a file), and compares with ``reference`` (n, d). ``engine``: ``auto`` (as the device does: the plan
+    where it can run the file, else tract), ``plan`` or ``tract``. The answer says whether it is within tolerance;
+    ``TrainError`` is raised where the engine cannot run the file at all."""
     with tempfile.TemporaryDirectory(prefix="arcdoor-parity-") as folder:
         place = Path(folder)
-        names = crops.save(place / "crops", pictures)
-        (place / "list.txt").write_text("\n".join(names) + "\n")
-        feature_file.write(place / "reference.bin", reference)
-        command = [
-            str(lab), "parity", "--json",
-            "--onnx", str(onnx_file),
-            "--crops", str(place / "crops"),
-            "--list", str(place / "list.txt"),
-            "--reference", str(place / "reference.bin"),
-            "--count", str(len(names)),
-            "--max-difference", str(max_difference),
-            "--least-cosine", str(least_cosine),
+        keep(place, images, reference)
+        done = call(
+            lab, "parity", "--json",
+            "--pack" if network.is_dir() else "--onnx", network,
+            "--crops", place / "crops",
+            "--list", place / "filelist.txt",
+            "--reference", place / "features.bin",
+            "--count", len(images),
+            "--max-difference", max_difference,
+            "--least-cosine", least_cosine,
             "--engine", engine,
-        ]  # fmt: skip
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise TrainError(f"arcdoor-lab parity: {error}") from error
+        )  # fmt: skip
     lines = done.stdout.strip().splitlines()
     if done.returncode not in (0, 1) or not lines:
-        raise TrainError(f"the device's engine cannot run {onnx_file}: {done.stderr.strip() or 'no answer'}")
+        raise TrainError(f"the device's engine cannot run {network}: {done.stderr.strip() or 'no answer'}")
     answer = json.loads(lines[-1])
     return Parity(
         answer["engine"],

@@ -408,11 +408,11 @@ def _run(options: argparse.Namespace) -> int:
     whole = config.load(options.config)
     student = run(whole, options.resume)
     faces, _ = data.gather(whole.data, whole.run.seed)
-    pictures = []
+    images = []
     for number in np.linspace(0, len(faces) - 1, min(64, len(faces))).astype(int):
         try:
-            pictures.append(faces.read(int(number)))
+            images.append(faces.read(int(number)))
         except DataError:
             continue
-    export.finish(Path(config.expand(whole.run.folder)), student, whole, np.stack(pictures))
+    export.finish(Path(config.expand(whole.run.folder)), student, whole, np.stack(images))
     return 0

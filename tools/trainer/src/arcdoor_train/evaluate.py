@@ -160,10 +160,10 @@ def on_crops(
 
 def on_bin(embedder: Embedder, path: Path, flip: bool = False) -> dict[str, Any]:
     """Ten folds over insightface's pairs, in their order."""
-    pictures, flags = bin_file.read(path)
+    images, flags = bin_file.read(path)
     parts = []
-    for start in range(0, len(pictures), 64):
-        part = pictures[start : start + 64]
+    for start in range(0, len(images), 64):
+        part = images[start : start + 64]
         decoded = [crops.decode(content, f"image {start + n}") for n, content in enumerate(part)]
         inputs = crops.to_input(np.stack(decoded))
         found = embedder([inputs])

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from torch import nn
 
@@ -23,8 +22,6 @@ from arcdoor_train.errors import BudgetError, DataError, TrainError
 MAX_BYTES = 20_000_000
 #: LFR's light track.
 LIGHT_FLOPS = 1e9
-#: What export tolerates between PyTorch and another engine, on unit-length features.
-TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -82,9 +79,10 @@ def export(model: nn.Module, backbone: str, path: Path, opset: int = 17, budget:
     cost = macs.count(plain)
     graph = onnx_file.trace(plain, opset)
     check_budget(backbone, budget, cost, graph.ByteSize())
-    difference = _differs(trained, graph)
-    if not difference <= TOLERANCE:
-        raise TrainError(f"onnxruntime differs from PyTorch by {difference:.1e}; at most {TOLERANCE} passes")
+    inputs = crops.to_input(crops.random(4))
+    difference = onnx_file.differs(graph, [inputs[:1], inputs[1:]], embed(trained, inputs))
+    if not difference <= onnx_file.TOLERANCE:
+        raise TrainError(f"onnxruntime differs from PyTorch by {difference:.1e}; at most {onnx_file.TOLERANCE} passes")
     size = onnx_file.save(graph, path)
     return Exported(path, size, cost, difference)
 
@@ -94,15 +92,6 @@ def embed(model: nn.Module, inputs: np.ndarray, size: int = 64) -> np.ndarray:
     with torch.no_grad():
         parts = [model(torch.from_numpy(inputs[i : i + size])).numpy() for i in range(0, len(inputs), size)]
     return np.concatenate(parts)
-
-
-def _differs(model: nn.Module, graph: onnx.ModelProto) -> float:
-    from arcdoor_train.feature_file import unit
-
-    inputs = crops.to_input(crops.random(4))
-    runner = onnx_file.session(graph)
-    found = onnx_file.run(runner, [inputs[:1], inputs[1:]])
-    return float(np.abs(unit(found) - unit(embed(model, inputs))).max())
 
 
 def card(path: Path, section: Export, dimension: int, note: str, takes: crops.Preprocess | None = None) -> Path:
@@ -146,9 +135,9 @@ def _origin(config: configuration.Config) -> str:
 
 
 def finish(
-    run_dir: Path, model: nn.Module, config: configuration.Config, pictures: np.ndarray | None = None
+    run_dir: Path, model: nn.Module, config: configuration.Config, images: np.ndarray | None = None
 ) -> dict[str, Any]:
-    """The end of a run: exports ``model`` to ``run_dir/export``, checks it on the device's engine with ``pictures``
+    """The end of a run: exports ``model`` to ``run_dir/export``, checks it on the device's engine with ``images``
     (n, 112, 112, 3; noise where there are none), and writes ``export.json``. Raises ``TrainError`` where the export
     does not compute what was trained. Where arcdoor-lab is not built, ``device`` is None and a line says so."""
     section = section_of(config)
@@ -164,7 +153,7 @@ def finish(
     if lab is None:
         print(device.ABSENT)
     else:
-        faces = crops.random(16) if pictures is None else pictures
+        faces = crops.random(16) if images is None else images
         reference = embed(model.eval().cpu(), crops.to_input(faces))
         found = device.parity(lab, path, faces, reference)
         print(
@@ -193,11 +182,11 @@ def _run(options: argparse.Namespace) -> int:
 
     model, config = checkpoint.load_model(options.checkpoint)
     folder = options.checkpoint if options.checkpoint.is_dir() else options.checkpoint.parent
-    pictures = None
+    images = None
     if options.crops:
         faces = crops.Crops(options.crops)
-        pictures = np.stack([faces.read(name) for name in faces.spread(options.count)])
-    finish(options.out or folder, model, config, pictures)
+        images = np.stack([faces.read(name) for name in faces.spread(options.count)])
+    finish(options.out or folder, model, config, images)
     return 0
 
 

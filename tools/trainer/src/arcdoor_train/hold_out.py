@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from arcdoor_train import data
+from arcdoor_train import checkpoint, data
 from arcdoor_train.errors import DataError
 
 #: The oldest of each age band but the last.
@@ -29,12 +29,12 @@ def group(key: str) -> Group:
 
 def choose(keys: Iterable[str], wanted: int) -> list[str]:
     """``wanted`` keys, as many of each group as ``SHARE`` of it allows, those whose names' SHA-256 come first. Sorted.
-    Raises ``DataError`` where there are too few."""
+    Raises ``DataError`` where there are too few, or none is wanted."""
     members: dict[Group, list[str]] = {}
     for key in keys:
         members.setdefault(group(key), []).append(key)
     room = {name: int(SHARE * len(found)) for name, found in members.items()}
-    if sum(room.values()) < wanted:
+    if not 0 < wanted <= sum(room.values()):
         raise DataError(f"{wanted} crops are wanted; the groups allow {sum(room.values())} (half of each)")
     taken = dict.fromkeys(sorted(members), 0)
     left = wanted
@@ -67,7 +67,8 @@ def add_parser(subparsers: Any) -> None:
 def _run(options: argparse.Namespace) -> int:
     faces = data.open(options.set, options.alignment)
     chosen = choose(faces.keys, options.count)
-    options.out.write_text("".join(f"{key}\n" for key in chosen), encoding="utf-8")
+    text = "".join(f"{key}\n" for key in chosen)
+    checkpoint.write_file(options.out, lambda file: file.write(text.encode()))
     groups = [group(key) for key in chosen]
     sizes = sorted(groups.count(name) for name in set(groups))
     print(f"{len(chosen)} of {len(faces)} crops in {options.out}: {len(sizes)} groups of {sizes[0]} to {sizes[-1]}")

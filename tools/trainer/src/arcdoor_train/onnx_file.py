@@ -13,8 +13,11 @@ import onnxruntime
 import torch
 from torch import nn
 
+from arcdoor_train import feature_file
 from arcdoor_train.errors import DataError, DiskError
 
+#: Most between the features of two engines that compute one network in float, unit-length.
+TOLERANCE = 1e-5
 INPUT, OUTPUT, BATCH = "crop", "embedding", "batch"
 OPSETS = (13, 17)
 
@@ -100,11 +103,17 @@ def session(source: Path | onnx.ModelProto, threads: int = 1) -> onnxruntime.Inf
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    content = source.SerializeToString() if isinstance(source, onnx.ModelProto) else source.read_bytes()
+    # By its path: constants may lie beside the file.
+    content = source.SerializeToString() if isinstance(source, onnx.ModelProto) else str(source)
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise DataError(f"onnxruntime cannot load the network: {error}") from error
+
+
+def differs(graph: onnx.ModelProto, batches: list[np.ndarray], wanted: np.ndarray) -> float:
+    """How far onnxruntime's features are from ``wanted``, both of unit length."""
+    return feature_file.apart(run(session(graph), batches), wanted)
 
 
 def run(runner: onnxruntime.InferenceSession, batches: Iterable[np.ndarray]) -> np.ndarray:

@@ -14,9 +14,8 @@ import torch
 from onnx import helper, numpy_helper
 from torch import nn
 
-from arcdoor_train import crops, onnx_file
+from arcdoor_train import crops, export, onnx_file
 from arcdoor_train.errors import DataError, TrainError
-from arcdoor_train.feature_file import unit
 
 #: Weights with fewer values stay float: nothing is gained there.
 LEAST_VALUES = 256
@@ -24,8 +23,6 @@ LEAST_VALUES = 256
 LEVELS = 127
 #: Scales tried for a channel, as shares of max |w| / 127: a few weights cut off may serve the many.
 SHARES = np.linspace(0.6, 1.0, 41)
-#: Most between the file, as onnxruntime runs it, and the float network with the same weights; unit-length features.
-TOLERANCE = 1e-5
 
 
 def weights(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -69,22 +66,19 @@ def _axis(node: onnx.NodeProto) -> int:
 
 
 def _int8(values: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    rows = np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1).astype(np.float64)
-    most = np.abs(rows).max(axis=1) / LEVELS
-    most = np.where(most > 0, most, 1.0)
-    scale, least = most, np.full(len(rows), np.inf)
-    for share in SHARES:
-        tried = (share * most).astype(np.float32).astype(np.float64)
-        error = np.square(_levels(rows, tried) * tried[:, None] - rows).sum(axis=1)
-        scale, least = np.where(error < least, tried, scale), np.minimum(error, least)
-    shape = [1] * values.ndim
-    shape[axis] = -1
-    return _levels(values, scale.reshape(shape)).astype(np.int8), scale.astype(np.float32)
+    """The rounded weights and the channels' scales."""
+    channels = np.moveaxis(values, axis, 0)
+    rows = channels.reshape(len(channels), -1).astype(np.float64)
+    most = np.abs(rows).max(axis=1, keepdims=True) / LEVELS
+    tried = (SHARES * np.where(most > 0, most, 1.0)).astype(np.float32).astype(np.float64)
+    errors = [np.square(_levels(rows, scale) * scale - rows).sum(axis=1) for scale in tried.T[:, :, None]]
+    scale = tried[np.arange(len(rows)), np.argmin(errors, axis=0)]
+    rounded = _levels(rows, scale[:, None]).reshape(channels.shape)
+    return np.moveaxis(rounded, 0, axis).astype(np.int8), scale.astype(np.float32)
 
 
-def _levels(values: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    scale = scale[:, None] if scale.ndim < values.ndim else scale
-    return np.clip(np.rint(values / scale), -LEVELS, LEVELS)
+def _levels(rows: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(rows / scale), -LEVELS, LEVELS)
 
 
 def dequantised(small: onnx.ModelProto) -> dict[str, np.ndarray]:
@@ -104,23 +98,33 @@ def parity(small: onnx.ModelProto, plain: onnx.ModelProto, inputs: np.ndarray, m
     """The largest difference on ``inputs`` between the int8 file, as onnxruntime runs it, and the same weights in
     float: in PyTorch, of the re-parameterised ``model`` that ``plain`` was exported from, or else in ``plain``."""
     weights = dequantised(small)
-    found = unit(onnx_file.run(onnx_file.session(small), [inputs]))
-    if model is not None:
-        model = copy.deepcopy(model)
-        known = dict(model.named_parameters())
-        if missing := weights.keys() - known.keys():
-            raise DataError(f"the checkpoint has no weight {min(missing)}: the file was exported from another network")
-        for name, values in weights.items():
-            # A linear layer's weight may lie turned in the file.
-            turned = values.T if known[name].shape != values.shape else values
-            known[name].data = torch.from_numpy(np.ascontiguousarray(turned))
-        with torch.no_grad():
-            return float(np.abs(found - unit(model.eval()(torch.from_numpy(inputs)).numpy())).max())
+    if model is None:
+        wanted = onnx_file.run(onnx_file.session(_refilled(plain, weights)), [inputs])
+    else:
+        wanted = export.embed(_filled(model, weights), inputs)
+    return onnx_file.differs(small, [inputs], wanted)
+
+
+def _refilled(plain: onnx.ModelProto, weights: dict[str, np.ndarray]) -> onnx.ModelProto:
+    """The file with these weights in place of its own."""
     twin = onnx.ModelProto.FromString(plain.SerializeToString())
     for tensor in twin.graph.initializer:
         if tensor.name in weights:
             tensor.CopyFrom(numpy_helper.from_array(weights[tensor.name], tensor.name))
-    return float(np.abs(found - unit(onnx_file.run(onnx_file.session(twin), [inputs]))).max())
+    return twin
+
+
+def _filled(model: nn.Module, weights: dict[str, np.ndarray]) -> nn.Module:
+    """The network with these weights in place of its own. Raises ``DataError`` where it has none of a name."""
+    model = copy.deepcopy(model).eval()
+    known = dict(model.named_parameters())
+    if missing := weights.keys() - known.keys():
+        raise DataError(f"the checkpoint has no weight {min(missing)}: the file was exported from another network")
+    for name, values in weights.items():
+        # A linear layer's weight may lie turned in the file.
+        turned = values.T if known[name].shape != values.shape else values
+        known[name].data = torch.from_numpy(np.ascontiguousarray(turned))
+    return model
 
 
 class _Reader:
@@ -174,8 +178,6 @@ def add_parser(subparsers: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from arcdoor_train import export
-
     model, note = onnx_file.load(options.onnx), f"int8 {options.form}"
     if options.form == "weights":
         small, note = weights(model), "weights stored as int8, a scale for each output channel, computed in f32"
@@ -204,5 +206,6 @@ def _check(small: onnx.ModelProto, model: onnx.ModelProto, options: argparse.Nam
     inputs = evaluate.located(options.onnx)[1].apply(crops.to_input(crops.random(4)))
     difference = parity(small, model, inputs, trained)
     print(f"differs from {'PyTorch' if trained else 'the float file'} with the same weights by {difference:.1e}")
-    if not difference <= TOLERANCE:
-        raise TrainError(f"onnxruntime differs by {difference:.1e} with int8 weights; at most {TOLERANCE} passes")
+    most = onnx_file.TOLERANCE
+    if not difference <= most:
+        raise TrainError(f"onnxruntime differs by {difference:.1e} with int8 weights; at most {most} passes")

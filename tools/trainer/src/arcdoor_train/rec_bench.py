@@ -20,15 +20,15 @@ from arcdoor_train.errors import DiskError, UsageError
 
 def write(path: Path, images: int, identities: int) -> None:
     """A set of ``images`` grey crops of about 800 bytes, spread over ``identities``."""
-    pictures = []
+    faces = []
     for grey in range(64):
         buffer = io.BytesIO()
         Image.fromarray(np.full((112, 112, 3), 4 * grey, np.uint8)).save(buffer, "JPEG", quality=30)
-        pictures.append(buffer.getvalue())
+        faces.append(buffer.getvalue())
     each, more = divmod(images, identities)
     writer = recordio.Writer(path, [each + (n < more) for n in range(identities)])
     for n in range(images):
-        writer.add(pictures[n % 64])
+        writer.add(faces[n % 64])
     writer.close()
 
 

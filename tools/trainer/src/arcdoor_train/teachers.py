@@ -84,14 +84,14 @@ def _compute(teacher: Teacher, faces: Dataset, threads: int) -> np.ndarray:
     bar = tqdm(total=len(faces), unit="crop", desc=Path(teacher.path).name, disable=not sys.stderr.isatty())
     for start in range(0, len(faces), 64):
         numbers = range(start, min(start + 64, len(faces)))
-        pictures, whole = [], np.ones(len(numbers), bool)
+        images, whole = [], np.ones(len(numbers), bool)
         for n, number in enumerate(numbers):
             try:
-                pictures.append(faces.read(number))
+                images.append(faces.read(number))
             except DataError:
                 whole[n] = False
-                pictures.append(np.zeros((crops.SIDE, crops.SIDE, 3), np.uint8))
-        inputs = crops.to_input(np.stack(pictures))
+                images.append(np.zeros((crops.SIDE, crops.SIDE, 3), np.uint8))
+        inputs = crops.to_input(np.stack(images))
         for part, batch in zip(parts, (inputs, np.ascontiguousarray(inputs[..., ::-1])), strict=True):
             part.append((embedder([batch]) * whole[:, None]).astype(np.float32))
         bar.update(len(numbers))

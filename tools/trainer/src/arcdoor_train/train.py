@@ -556,28 +556,38 @@ def _export(trainer: Trainer) -> None:
     section = trainer.config.foreign.get("export")
     if section is None or not export.section_of(trainer.config).at_end:
         return
-    pictures = []
+    images = []
     for index in range(min(len(trainer.source), 64)):
         with contextlib.suppress(DataError):
-            pictures.append(trainer.source.read(index))
-    export.finish(trainer.run, trainer.backbone.cpu().eval(), trainer.config, np.stack(pictures) if pictures else None)
+            images.append(trainer.source.read(index))
+    export.finish(trainer.run, trainer.backbone.cpu().eval(), trainer.config, np.stack(images) if images else None)
 
 
 def add_parser(subparsers: Any) -> None:
     """``arcdoor-train train``."""
     parser = subparsers.add_parser("train", help="train a backbone and a head from a configuration")
-    parser.add_argument("--config", required=True, type=Path, help="the TOML file, such as configs/smoke.toml")
-    parser.add_argument("--run", dest="folder", metavar="DIR", help="the run's folder, in place of the configuration's")
-    parser.add_argument("--resume", action="store_true", help="go on from the run's newest checkpoint, if it has one")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_arguments(parser, "the TOML file, such as configs/smoke.toml")
     parser.set_defaults(run=_run)
 
 
-def _run(options: argparse.Namespace) -> int:
+def add_arguments(parser: argparse.ArgumentParser, file: str) -> None:
+    """What a command takes that ``drive`` runs; ``file`` says what its configuration is. ``configured`` reads it."""
+    parser.add_argument("--config", required=True, type=Path, help=file)
+    parser.add_argument("--run", dest="folder", metavar="DIR", help="the run's folder, in place of the configuration's")
+    parser.add_argument("--resume", action="store_true", help="go on from the run's newest checkpoint, if it has one")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def configured(options: argparse.Namespace) -> config.Config:
+    """The configuration of ``--config``, in the folder of ``--run``."""
     whole = config.load(options.config)
     if options.folder:
         whole = dataclasses.replace(whole, run=dataclasses.replace(whole.run, folder=options.folder))
-    run = train(whole, options.resume, options.quiet)
+    return whole
+
+
+def _run(options: argparse.Namespace) -> int:
+    run = train(configured(options), options.resume, options.quiet)
     if os.environ.get("RANK", "0") == "0":
         print(f"done: {run}")
     return 0

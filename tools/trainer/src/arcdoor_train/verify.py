@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from arcdoor_train import checkpoint, crops, device, evaluate, export, feature_file, onnx_file
+from arcdoor_train import checkpoint, crops, device, evaluate, export, onnx_file
 from arcdoor_train.errors import DataError, TrainError
 from arcdoor_train.feature_file import unit
 
 #: Device against onnxruntime on the same file, unit-length features: largest difference, least cosine.
-FLOAT = (1e-5, 0.99999)
+FLOAT = (onnx_file.TOLERANCE, 0.99999)
 #: Where activations are rounded, a value on the edge of two levels may fall to either side.
 ROUNDED = (2e-2, 0.999)
 #: Against the f32 reference: below this cosine on any crop, int8 has broken something.
@@ -45,14 +45,14 @@ class Row:
 
 def verify(
     files: list[Path],
-    pictures: np.ndarray,
+    images: np.ndarray,
     reference: np.ndarray | None = None,
     lab: Path | None = None,
     judge: Any = None,
 ) -> list[Row]:
-    """``files`` with the f32 form first; ``reference`` (n, d) are PyTorch's features of ``pictures``, by default the
+    """``files`` with the f32 form first; ``reference`` (n, d) are PyTorch's features of ``images``, by default the
     first file's. ``judge`` is called with a file and gives its evaluation."""
-    inputs = crops.to_input(pictures)
+    inputs = crops.to_input(images)
     base = None if reference is None else unit(reference)
     rows = []
     for path in files:
@@ -72,9 +72,9 @@ def verify(
             problems.append(f"cosine {cosine:.3f} to the reference")
         checked = tract_ms = None
         if lab is not None:
-            checked = device.parity(lab, path, pictures, found, *(ROUNDED if rounds else FLOAT))
+            checked = device.parity(lab, path, images, found, *(ROUNDED if rounds else FLOAT))
             if checked.engine != "tract":
-                tract_ms = device.parity(lab, path, pictures, found, engine="tract").median_ms
+                tract_ms = device.parity(lab, path, images, found, engine="tract").median_ms
             if not checked.passed:
                 problems.append(f"the device differs from onnxruntime by {checked.max_difference:.1e}")
         rows.append(
@@ -160,8 +160,7 @@ def notes(rows: list[Row]) -> str:
         return ""
     return (
         f"{', '.join(fallen)}: the plan does not run int8 as it lies in these files, so that the device falls back to "
-        "tract, which computes it in float. `arcdoor-lab pack build` stores a form of int8 weights alone as f32: the "
-        "pack runs on the plan."
+        "tract, which computes it in float. A form of int8 weights alone stays so in a pack, which runs on the plan."
     )
 
 
@@ -180,25 +179,18 @@ def add_parser(subparsers: Any) -> None:
     parser.set_defaults(run=_run)
 
 
-def keep(folder: Path, pictures: np.ndarray, reference: np.ndarray) -> None:
-    """What `arcdoor-lab parity` compares a pack with: the crops, their order, and the reference's features."""
-    names = crops.save(folder / "crops", pictures)
-    (folder / "filelist.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-    feature_file.write(folder / "features.bin", reference)
-
-
 def _run(options: argparse.Namespace) -> int:
     faces = crops.Crops(options.crops)
-    pictures = np.stack([faces.read(name) for name in faces.spread(options.count)])
+    images = np.stack([faces.read(name) for name in faces.spread(options.count)])
     reference = None
     if options.checkpoint:
         model, _ = checkpoint.load_model(options.checkpoint)
-        reference = export.embed(model.eval(), crops.to_input(pictures))
+        reference = export.embed(model.eval(), crops.to_input(images))
     if options.keep:
-        inputs = crops.to_input(pictures)
+        inputs = crops.to_input(images)
         parts = [inputs[start : start + 64] for start in range(0, len(inputs), 64)]
         first = onnx_file.run(onnx_file.session(options.onnx[0]), parts) if reference is None else reference
-        keep(options.keep, pictures, first)
+        device.keep(options.keep, images, first)
     judge = None
     if options.eval_crops:
         judged = crops.Crops(options.eval_crops)
@@ -207,8 +199,8 @@ def _run(options: argparse.Namespace) -> int:
             return evaluate.on_crops(evaluate.Embedder(path), judged, options.pairs, options.choose)
 
     lab = device.find()
-    rows = verify(options.onnx, pictures, reference, lab, judge)
-    print(f"{len(pictures)} crops of {options.crops}; onnxruntime without fusions")
+    rows = verify(options.onnx, images, reference, lab, judge)
+    print(f"{len(images)} crops of {options.crops}; onnxruntime without fusions")
     print(table(rows))
     if text := notes(rows):
         print(text)

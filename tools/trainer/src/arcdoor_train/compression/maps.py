@@ -9,6 +9,7 @@ from torch import nn
 from arcdoor_train.backbones.chain import Chain, Shape
 from arcdoor_train.compression.least_squares import LeastSquares
 from arcdoor_train.compression.moments import Moments
+from arcdoor_train.compression.section import Compress
 from arcdoor_train.compression.statistics import BATCH, rows
 from arcdoor_train.errors import ConfigError
 
@@ -25,6 +26,14 @@ def taps(shape: Shape, sides: Sequence[int]) -> list[int]:
             raise ConfigError(f"compress.maps: the teacher makes no map of side {side}; it makes {sorted(set(made))}")
         found.append(len(made) - 1 - made[::-1].index(side))
     return found
+
+
+def between(teacher: Chain, student: Chain, section: Compress, crops: torch.Tensor | None = None) -> "MapLoss":
+    """The loss that ``section`` names; fitted to ``crops``, which a loss that is then loaded does without."""
+    loss = MapLoss(teacher, student, taps(teacher.shape, section.maps), section.directions)
+    if crops is not None:
+        loss.fit(teacher, student, crops)
+    return loss
 
 
 class MapLoss(nn.Module):

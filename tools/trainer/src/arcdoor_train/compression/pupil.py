@@ -37,14 +37,13 @@ class Pupil:
         self.mean = copy.deepcopy(student).requires_grad_(False)
         self.trained = [*student.parameters(), *maps.adapters.parameters()]
         self.optimiser = torch.optim.AdamW(self.trained, optim.lr, betas=section.betas, weight_decay=optim.weight_decay)
-        self.steps = 0
 
     def learn(
-        self, pixels: torch.Tensor, wanted: torch.Tensor, theirs: list[torch.Tensor], share: float, lr: float,
-        half: bool,
+        self, pixels: torch.Tensor, wanted: torch.Tensor, theirs: list[torch.Tensor], step: int, share: float,
+        lr: float, half: bool,
     ) -> Learned:  # fmt: skip
-        """One step towards the teacher's answer ``wanted`` and its maps ``theirs``; ``share`` of the run is over. A
-        step whose loss or gradient is no number changes nothing."""
+        """One step towards the teacher's answer ``wanted`` and its maps ``theirs``, after ``step`` others; ``share`` of
+        the run is over. A step whose loss or gradient is no number changes nothing."""
         with torch.autocast(pixels.device.type, torch.bfloat16, enabled=half):
             found, mine = self.student.maps(pixels, self.maps.of)
         apart = self.maps([part.float() for part in theirs], [part.float() for part in mine])
@@ -57,8 +56,7 @@ class Pupil:
         for group in self.optimiser.param_groups:
             group["lr"] = lr
         self.optimiser.step()
-        self._average()
-        self.steps += 1
+        self._average(step)
         return Learned(loss.item(), cosine.item(), apart.item(), norm)
 
     def _loss(
@@ -71,8 +69,8 @@ class Pupil:
         return 1 - cosine + section.embedding * square + weight * apart, cosine.detach()
 
     @torch.no_grad()
-    def _average(self) -> None:
+    def _average(self, step: int) -> None:
         """Early weights are forgotten sooner, so that the start does not stay in the mean."""
-        keep = min(self.section.ema, (1 + self.steps) / (10 + self.steps)) if self.section.ema else 0.0
-        means, now = list(self.mean.parameters()), list(self.student.parameters())
-        torch._foreach_lerp_(means, now, 1 - keep)
+        keep = min(self.section.ema, (1 + step) / (10 + step)) if self.section.ema else 0.0
+        for mean, now in zip(self.mean.parameters(), self.student.parameters(), strict=True):
+            mean.lerp_(now, 1 - keep)

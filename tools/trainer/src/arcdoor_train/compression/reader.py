@@ -15,7 +15,6 @@ from arcdoor_train import crops, onnx_file
 from arcdoor_train.backbones.chain import Chain, Layer, Shape
 from arcdoor_train.compression.bent import Bent
 from arcdoor_train.errors import DataError, NotPlainError
-from arcdoor_train.feature_file import unit
 
 #: Largest difference between the file in onnxruntime and the chain, on unit-length features.
 TOLERANCE = 1e-4
@@ -24,24 +23,22 @@ TOLERANCE = 1e-4
 def read(path: Path, preprocess: crops.Preprocess) -> Chain:
     """The network of ``path`` as a chain of our own networks' input, in ``eval`` mode. Raises ``NotPlainError`` for
     another kind of network, ``DataError`` for no network."""
-    model = _only_pictures(onnx_file.load(path))
+    model = _only_images(onnx_file.load(path))
     if len(model.graph.input) != 1:
         raise NotPlainError(f"{path} takes {len(model.graph.input)} inputs; a chain takes one image")
     if preprocess.channel_order == "grey":
         raise NotPlainError(f"{path} takes one grey plane; a chain of ours takes colours")
     chain = _Reader(model, path, preprocess).chain().eval().requires_grad_(False)
     inputs = crops.to_input(crops.random(2))
-    runner = onnx_file.session(model)
-    wanted = unit(onnx_file.run(runner, [preprocess.apply(inputs[n : n + 1]) for n in range(len(inputs))]))
     with torch.no_grad():
-        found = unit(chain(torch.from_numpy(inputs)).numpy())
-    difference = np.abs(found - wanted).max()
+        found = chain(torch.from_numpy(inputs)).numpy()
+    difference = onnx_file.differs(model, [preprocess.apply(inputs[n : n + 1]) for n in range(len(inputs))], found)
     if not difference <= TOLERANCE:
         raise DataError(f"{path}: read as a chain, its features differ by {difference:.1e} from onnxruntime's")
     return chain
 
 
-def _only_pictures(model: onnx.ModelProto) -> onnx.ModelProto:
+def _only_images(model: onnx.ModelProto) -> onnx.ModelProto:
     """Old files list their weights as inputs, too; some list weights that nothing reads."""
     stored = {tensor.name for tensor in model.graph.initializer}
     read = {name for node in model.graph.node for name in node.input}

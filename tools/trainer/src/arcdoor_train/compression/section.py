@@ -1,7 +1,9 @@
 """The section ``[compress]``."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
+from arcdoor_train import config
+from arcdoor_train.backbones.chain import CHAIN
 from arcdoor_train.compression.widths import Targets
 from arcdoor_train.errors import ConfigError
 from arcdoor_train.teachers import Teacher
@@ -26,7 +28,8 @@ class Compress:
     #: Crops that the closed form sees, and how many of them for the metric.
     crops: int = 480
     sensitive: int = 128
-    #: A checkpoint or a run of ``compress`` to tune on from, in place of the closed form.
+    #: What to tune on from, in place of the closed form: a checkpoint of ``compress`` (its file or folder), a run, or a
+    #: file of ``burst``.
     start: str = ""
     #: Tuning: weight of the embedding's relative square error beside 1 - cosine.
     embedding: float = 0.1
@@ -65,6 +68,13 @@ class Compress:
             len(self.betas) == 2 and all(0 <= beta < 1 for beta in (*self.betas, self.ema)),
             "compress.betas are two numbers, they and compress.ema at least 0 and below 1",
         )
+
+
+def described(whole: config.Config, section: Compress, dimension: int) -> config.Config:
+    """The configuration as a student's checkpoint keeps it: the network a chain with ``dimension`` outputs, every value
+    of the section written out."""
+    model = config.Model(backbone=CHAIN, dimension=dimension)
+    return replace(whole, model=model, foreign={**whole.foreign, "compress": asdict(section)})
 
 
 def _check(holds: bool, message: str) -> None:

@@ -1,7 +1,9 @@
-"""What a tuning starts from: the closed form's network, within its budget."""
+"""What a tuning starts from: the closed form's network, within its budget, or one that was tuned before."""
 
+import contextlib
 import dataclasses
 import sys
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,21 +14,24 @@ from arcdoor_train import train as training
 from arcdoor_train.backbones.chain import CHAIN, Chain, Shape
 from arcdoor_train.compression import closed_form, plan_table, statistics, widths
 from arcdoor_train.compression.section import Compress
-from arcdoor_train.errors import ConfigError, DataError
+from arcdoor_train.errors import CheckpointError, ConfigError, DataError
 
 #: Where in a run's folder it is kept; a checkpoint, for ``eval`` and ``export``.
 FOLDER = "closed-form"
 
 
 def calibration(source: data.Dataset, section: Compress, seed: int) -> torch.Tensor:
-    """Network inputs of crops drawn from the seed; those that cannot be read are passed over."""
+    """Network inputs of crops drawn from the seed."""
+    return inputs_of(source, np.random.default_rng(seed).permutation(len(source)), section.crops)
+
+
+def inputs_of(source: data.Dataset, numbers: np.ndarray, most: int) -> torch.Tensor:
+    """Network inputs of the first ``most`` crops of ``numbers`` that can be read."""
     found = []
-    for number in np.random.default_rng(seed).permutation(len(source)):
-        try:
+    for number in numbers:
+        with contextlib.suppress(DataError):
             found.append(source.read(int(number)))
-        except DataError:
-            continue
-        if len(found) == section.crops:
+        if len(found) == most:
             break
     if not found:
         raise DataError("not one crop can be read")
@@ -54,6 +59,20 @@ def make(teacher: Chain, section: Compress, whole: config.Config, inputs: torch.
     training.make(folder)
     checkpoint.save_model(folder / "model.pt", student, whole)
     return student
+
+
+def loaded(path: Path, teacher: Chain) -> Chain:
+    """The network of a checkpoint of ``compress``: its file, its folder, or a run. Raises ``CheckpointError`` for
+    another's, ``ConfigError`` for one of another teacher: it has other maps."""
+    model, _ = checkpoint.load_model(path)
+    if not isinstance(model, Chain):
+        raise CheckpointError(f"{path} is of no network that compress made: its layers cannot be compared")
+    mine, theirs = model.shape, teacher.shape
+    layers = zip(mine.layers, theirs.layers, strict=False)
+    like = all((a.kernel, a.stride, a.depthwise) == (b.kernel, b.stride, b.depthwise) for a, b in layers)
+    if not like or len(mine.layers) < len(theirs.layers) or mine.dimension != theirs.dimension:
+        raise ConfigError(f"{path} is of another teacher: its layers are not those of compress.teacher")
+    return model
 
 
 def _widths(

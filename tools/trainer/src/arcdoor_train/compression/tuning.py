@@ -1,7 +1,6 @@
 """The tuning of a smaller network to its teacher, which answers live: on the same image, augmented alike. A ``Tuner``
 is driven by ``train``'s own loop, so that progress, resuming, the run's folder and the export are the same."""
 
-import dataclasses
 import hashlib
 import math
 from pathlib import Path
@@ -10,10 +9,9 @@ import torch
 
 from arcdoor_train import checkpoint, config, data, evaluate
 from arcdoor_train import train as training
-from arcdoor_train.backbones.chain import CHAIN, Chain
 from arcdoor_train.compression import maps, reader, start
 from arcdoor_train.compression.pupil import Pupil
-from arcdoor_train.compression.section import Compress
+from arcdoor_train.compression.section import Compress, described
 from arcdoor_train.errors import CheckpointError, ConfigError, TrainError, UsageError
 from arcdoor_train.world import World
 
@@ -27,14 +25,12 @@ class Tuner:
     def __init__(self, whole: config.Config, world: World, source: data.Dataset) -> None:
         if world.size > 1:
             raise UsageError("compress tunes in one process (on one GPU): start it without torchrun")
-        _refuse(whole)
+        refuse(whole)
         self.section = config.section(whole, "compress", Compress)
         path, preprocess = evaluate.located(config.expand(self.section.teacher.path), self.section.teacher.preprocess())
         self.teacher = reader.read(path, preprocess)
         self.of_teacher = hashlib.sha256(path.read_bytes()).hexdigest()
-        model = config.Model(backbone=CHAIN, dimension=self.teacher.shape.dimension)
-        foreign = {**whole.foreign, "compress": dataclasses.asdict(self.section)}
-        self.config = dataclasses.replace(whole, model=model, foreign=foreign)
+        self.config = described(whole, self.section, self.teacher.shape.dimension)
         self.world, self.source, self.run = world, source, config.expand(whole.run.folder)
         self.step, self.bad, self.bad_in_a_row, self.skipped = 0, 0, 0, 0
         self.window = dict(training.EMPTY)
@@ -45,13 +41,10 @@ class Tuner:
         """The student, from a checkpoint's shape or anew; then what it is tuned by."""
         section, seed = self.section, self.config.run.seed
         known = checkpoint.list_steps(self.run)
-        begun = known[-1] if known else section.start and checkpoint.resolve(config.expand(section.start))
+        begun = known[-1] if known else section.start and config.expand(section.start)
         crops = None if known else start.calibration(self.source, section, seed)
-        student = loaded(begun) if begun else start.make(self.teacher, section, self.config, crops)
-        fits(student, self.teacher)
-        loss = maps.MapLoss(self.teacher, student, maps.taps(self.teacher.shape, section.maps), section.directions)
-        if crops is not None:
-            loss.fit(self.teacher, student, crops)
+        student = start.loaded(begun, self.teacher) if begun else start.make(self.teacher, section, self.config, crops)
+        loss = maps.between(self.teacher, student, section, crops)
         memory = torch.channels_last if self.config.optim.channels_last else torch.contiguous_format
         for module in (self.teacher, student, loss):
             module.to(self.world.device, memory_format=memory)
@@ -73,8 +66,7 @@ class Tuner:
         teacher_half = half or self.section.half_teacher
         with torch.no_grad(), torch.autocast(pixels.device.type, torch.bfloat16, enabled=teacher_half):
             wanted, theirs = self.teacher.maps(pixels, self.pupil.maps.of)
-        self.pupil.steps = self.step
-        done = self.pupil.learn(pixels, wanted, theirs, self.step / max(self.steps, 1), lr, half)
+        done = self.pupil.learn(pixels, wanted, theirs, self.step, self.step / max(self.steps, 1), lr, half)
         if math.isnan(done.loss):
             return math.nan
         counted = {"norm": done.norm, "clipped": float(done.norm > self.pupil.clip)}
@@ -119,25 +111,8 @@ class Tuner:
             raise CheckpointError(f"{folder} does not fit: {error}") from error
 
 
-def loaded(folder: Path) -> Chain:
-    """The network of a checkpoint of ``compress``. Raises ``CheckpointError`` for another's."""
-    model, _ = checkpoint.load_model(folder)
-    if not isinstance(model, Chain):
-        raise CheckpointError(f"{folder} is of no network that compress made: its layers cannot be compared")
-    return model
-
-
-def fits(mine: Chain, theirs: Chain) -> None:
-    """Raises ``ConfigError`` for a student of another teacher, or wider than this one: it has other maps."""
-    one, other = mine.shape, theirs.shape
-    layers = zip(one.layers, other.layers, strict=False)
-    like = all((a.kernel, a.stride, a.depthwise) == (b.kernel, b.stride, b.depthwise) for a, b in layers)
-    if not like or len(one.layers) < len(other.layers) or one.dimension != other.dimension:
-        raise ConfigError("compress.start is of another teacher: its layers are not those of compress.teacher")
-
-
-def _refuse(whole: config.Config) -> None:
-    """Values that are not heeded."""
+def refuse(whole: config.Config) -> None:
+    """Raises ``ConfigError`` for values that no tuning heeds, or that none survives."""
     if whole.model != config.Model():
         raise ConfigError("[model]: compress takes it from the teacher; leave it out")
     if whole.data.per_identity:

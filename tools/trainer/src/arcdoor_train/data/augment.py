@@ -51,9 +51,9 @@ def jpeg(image: np.ndarray, random: Random) -> np.ndarray:
 def down_scale(image: np.ndarray, random: Random) -> np.ndarray:
     """A face far away: to 24..80 pixels and back."""
     small = int(random.integers(24, 81))
-    picture = Image.fromarray(np.ascontiguousarray(image))
-    picture = picture.resize((small, small), Image.Resampling.BOX)
-    return np.asarray(picture.resize(image.shape[1::-1], Image.Resampling.BILINEAR))
+    face = Image.fromarray(np.ascontiguousarray(image))
+    face = face.resize((small, small), Image.Resampling.BOX)
+    return np.asarray(face.resize(image.shape[1::-1], Image.Resampling.BILINEAR))
 
 
 def occlusion(image: np.ndarray, random: Random) -> np.ndarray:
@@ -101,17 +101,17 @@ def rescale(image: np.ndarray, random: Random) -> np.ndarray:
     (Pillow's filters average what they make smaller; those of OpenCV, which AdaFace uses, do not, but one.)"""
     small = max(int(random.uniform(0.2, 1.0) * image.shape[0]), 1)
     down, up = (_FILTERS[n] for n in random.integers(0, len(_FILTERS), 2))
-    picture = Image.fromarray(np.ascontiguousarray(image)).resize((small, small), down)
-    return np.asarray(picture.resize(image.shape[1::-1], up))
+    face = Image.fromarray(np.ascontiguousarray(image)).resize((small, small), down)
+    return np.asarray(face.resize(image.shape[1::-1], up))
 
 
 def photometric(image: np.ndarray, random: Random) -> np.ndarray:
     """Brightness, contrast and saturation, each by 0.5 to 1.5, in an order drawn, as AdaFace does it."""
     enhancers = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
-    picture = Image.fromarray(np.ascontiguousarray(image))
+    face = Image.fromarray(np.ascontiguousarray(image))
     for n in random.permutation(len(enhancers)):
-        picture = enhancers[n](picture).enhance(random.uniform(0.5, 1.5))
-    return np.asarray(picture)
+        face = enhancers[n](face).enhance(random.uniform(0.5, 1.5))
+    return np.asarray(face)
 
 
 #: In the order of the light's way: scene, optics, sensor, file.

@@ -14,12 +14,12 @@ def face(seed: int, identity: int, image: int) -> np.ndarray:
     y, x = np.mgrid[0:_SIDE, 0:_SIDE].astype(np.float32)
     x, y = x - shift[0], y - shift[1]
     skin, back = who.uniform(60, 220, 3), how.uniform(20, 235, 3)
-    picture = np.broadcast_to(back, (_SIDE, _SIDE, 3)).astype(np.float32).copy()
+    crop = np.broadcast_to(back, (_SIDE, _SIDE, 3)).astype(np.float32).copy()
 
     def ellipse(centre_x: float, centre_y: float, radius_x: float, radius_y: float, colour: np.ndarray) -> None:
         distance = ((x - centre_x) / radius_x) ** 2 + ((y - centre_y) / radius_y) ** 2
         cover = np.clip((1.0 - distance) * 4.0, 0.0, 1.0)[..., None]
-        picture[:] = picture * (1.0 - cover) + colour * cover
+        crop[:] = crop * (1.0 - cover) + colour * cover
 
     ellipse(56, 44, who.uniform(44, 54), who.uniform(48, 56), who.uniform(0, 160, 3))
     ellipse(56, 64, who.uniform(34, 46), who.uniform(44, 54), skin)
@@ -35,5 +35,5 @@ def face(seed: int, identity: int, image: int) -> np.ndarray:
     for _ in range(3):
         ellipse(who.uniform(25, 87), who.uniform(30, 105), 3, 3, skin * who.uniform(0.2, 1.4))
     light = 1.0 + how.uniform(-0.35, 0.35) * (x / _SIDE - 0.5)[..., None]
-    picture = picture * light * how.uniform(0.75, 1.25) + how.normal(0.0, 4.0, picture.shape)
-    return np.clip(picture, 0, 255).astype(np.uint8)
+    crop = crop * light * how.uniform(0.75, 1.25) + how.normal(0.0, 4.0, crop.shape)
+    return np.clip(crop, 0, 255).astype(np.uint8)

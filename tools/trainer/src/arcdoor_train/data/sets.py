@@ -5,6 +5,8 @@ import hashlib
 import io
 import mmap
 import tomllib
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,14 +83,16 @@ class Dataset:
                 self.kept.put(index, image)
         return image
 
-    def _decoded(self, index: int) -> np.ndarray:
+    def content(self, index: int) -> bytes | np.ndarray:
+        """``fetch``. Raises ``DataError`` where it cannot."""
         try:
-            content = self.fetch(index)
-        except (OSError, ValueError, KeyError) as error:
+            return self.fetch(index)
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError(f"{self.keys[index]}: cannot be read: {error}") from error
-        if isinstance(content, np.ndarray):
-            return content
-        return decode(content, self.keys[index])
+
+    def _decoded(self, index: int) -> np.ndarray:
+        content = self.content(index)
+        return content if isinstance(content, np.ndarray) else decode(content, self.keys[index])
 
 
 def decode(content: bytes, key: str) -> np.ndarray:
@@ -149,8 +153,8 @@ def open_drawn(identities: int, images: int, seed: int) -> Dataset:
     names = [f"drawn-{n:04}" for n in range(identities)]
     labels = np.repeat(np.arange(identities, dtype=np.int64), images)
     keys = [f"drawn/{names[label]}/{n % images}" for n, label in enumerate(labels)]
-    pictures = [drawn.face(seed, int(label), n % images) for n, label in enumerate(labels)]
-    return Dataset(keys, labels, names, pictures.__getitem__, "drawn")
+    faces = [drawn.face(seed, int(label), n % images) for n, label in enumerate(labels)]
+    return Dataset(keys, labels, names, faces.__getitem__, "drawn")
 
 
 class Chosen(Sequence):
@@ -195,18 +199,20 @@ def gather(wanted: config.Data, seed: int) -> tuple[Dataset, list[str]]:
     names: list[str] = []
     labels: list[np.ndarray] = []
     chosen: list[Sequence[int]] = []
-    masks = _unheld(sets, config.expand(wanted.held_out), notes) if wanted.held_out else [None] * len(sets)
-    for part, mask in zip(sets, masks, strict=True):
-        counts = np.bincount(part.labels if mask is None else part.labels[mask], minlength=len(part.identities))
+    owners = [part.labels for part in sets]
+    if wanted.held_out:
+        owners = _unheld(sets, config.expand(wanted.held_out), notes)
+    for part, owner in zip(sets, owners, strict=True):
+        counts = np.bincount(owner, minlength=len(part.identities) + 1)[:-1]
         kept = np.flatnonzero(counts >= max(wanted.min_images, 1))
-        number = np.full(len(counts), -1)
+        # -1 for those that are left out, and for nobody.
+        number = np.full(len(counts) + 1, -1)
         number[kept] = len(names) + np.arange(len(kept))
         if len(kept) < len(counts):
             notes.append(f"{part.name}: {len(counts) - len(kept)} of {len(counts)} identities have too few images")
-        if len(kept) < len(counts) or mask is not None:
-            stays = number[part.labels] >= 0
-            chosen.append(np.flatnonzero(stays if mask is None else stays & mask))
-            labels.append(number[part.labels[chosen[-1]]])
+        if len(kept) < len(counts) or owner is not part.labels:
+            chosen.append(np.flatnonzero(number[owner] >= 0))
+            labels.append(number[owner[chosen[-1]]])
         else:
             chosen.append(range(len(part)))
             labels.append(number[part.labels] if names else part.labels)
@@ -224,19 +230,21 @@ def gather(wanted: config.Data, seed: int) -> tuple[Dataset, list[str]]:
 
 
 def _unheld(sets: list[Dataset], path: Path, notes: list[str]) -> list[np.ndarray]:
-    """For each set which of its images ``data.held_out`` leaves. Raises ``DataError`` where the list names another."""
+    """For each set the labels of its images; one past the last, nobody's, where ``data.held_out`` names the image.
+    Raises ``DataError`` where it names an image of no set."""
     try:
         held = {line for line in path.read_text(encoding="utf-8").splitlines() if line}
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read data.held_out = {path}: {error}") from error
-    missing, masks = set(held), []
+    missing, owners = set(held), []
     for part in sets:
-        masks.append(np.array([key not in held for key in part.keys], dtype=bool))
+        out = np.fromiter((key in held for key in part.keys), dtype=bool, count=len(part))
+        owners.append(np.where(out, len(part.identities), part.labels))
         missing.difference_update(part.keys)
     if missing:
         raise DataError(f"{path} names {min(missing)}, which is not among the images of data.sets")
     notes.append(f"{path} holds {len(held)} images out")
-    return masks
+    return owners
 
 
 def listed(whole: Dataset, path: Path) -> Dataset:

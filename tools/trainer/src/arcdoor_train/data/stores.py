@@ -43,6 +43,12 @@ def open_store(path: Path) -> Store:
         raise DataError(f"{path} is damaged: {error}") from error
 
 
+def identity(name: str) -> str | None:
+    """Whose image the file ``name`` of a zip or tar is: that of its folder. None where it is no image, or in none."""
+    inner = PurePosixPath(name)
+    return inner.parent.name if inner.suffix.lower() in SUFFIXES and len(inner.parts) > 1 else None
+
+
 class _Handle:
     """An open file for each process and thread: offsets are not shared."""
 
@@ -93,12 +99,11 @@ def _zip(path: Path) -> Store:
     rows, declaration = [], None
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
-            inner = PurePosixPath(info.filename)
-            if inner.name == "dataset.toml":
+            if PurePosixPath(info.filename).name == "dataset.toml":
                 declaration = archive.read(info).decode("utf-8")
-            if info.is_dir() or inner.suffix.lower() not in SUFFIXES or len(inner.parts) < 2:
-                continue
-            rows.append((info.filename, inner.parent.name, info))
+            whose = identity(info.filename)
+            if whose is not None and not info.is_dir():
+                rows.append((info.filename, whose, info))
 
     def fetch(info: zipfile.ZipInfo) -> bytes:
         if info.compress_type == zipfile.ZIP_STORED:
@@ -115,12 +120,11 @@ def _tar(path: Path) -> Store:
     rows, declaration = [], None
     with tarfile.open(path, "r:") as archive:
         for member in archive:
-            inner = PurePosixPath(member.name)
-            if inner.name == "dataset.toml" and member.isfile():
+            if PurePosixPath(member.name).name == "dataset.toml" and member.isfile():
                 declaration = handle.read(member.offset_data, member.size).decode("utf-8")
-            if not member.isfile() or inner.suffix.lower() not in SUFFIXES or len(inner.parts) < 2:
-                continue
-            rows.append((member.name, inner.parent.name, (member.offset_data, member.size)))
+            whose = identity(member.name)
+            if whose is not None and member.isfile():
+                rows.append((member.name, whose, (member.offset_data, member.size)))
     return _sorted(rows, lambda place: handle.read(*place), declaration)
 
 
