@@ -12,7 +12,7 @@ use crate::role::Role;
 /// The manifest's file name.
 pub const MANIFEST_FILE: &str = "pack.toml";
 /// Largest manifest, in bytes.
-pub const MAX_MANIFEST_BYTES: u64 = 128 << 10;
+pub const MAX_MANIFEST_BYTES: u64 = 512 << 10;
 /// Most outputs that a network may name.
 const MAX_OUTPUTS: usize = 32;
 /// Values of a template.

@@ -12,7 +12,7 @@ use std::path::Path;
 use arcdoor_core::{Basis, Fmr};
 use arcdoor_models::{
     Built, EmbedderCard, GraphFile, MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, Pack, Preprocess, Problem,
-    Recipe, Role, SIGNATURE_FILE, TrustedKey, bundle, sha256_hex,
+    Recipe, Role, SIGNATURE_FILE, SharedDirections, TrustedKey, bundle, sha256_hex,
 };
 use tempfile::TempDir;
 
@@ -198,6 +198,35 @@ fn a_head_advises_what_a_person_can_do_about_it() {
         let dir = pack_with(|text| text.replacen("\"hold_upright\"", &format!("\"{advice}\""), 1));
         let text = refusal(&dir);
         assert!(text.contains("recognisability.heads: advice must be"), "{advice}: {text}");
+    }
+}
+
+/// Directions that are longer than 1, or not at right angles, would take more off a score than the two faces share.
+#[test]
+fn shared_directions_that_make_no_projection_are_refused() {
+    let axis = |index: usize| -> Vec<f32> { (0..128).map(|at| f32::from(u8::from(at == index))).collect() };
+    let refused = |allowance: f32, directions: Vec<Vec<f32>>| {
+        let mut manifest = manifest();
+        let table = manifest.recognisability.as_mut().unwrap();
+        table.shared = Some(SharedDirections { allowance, directions });
+        let problem = manifest.to_toml().err()?;
+        Some(problem.to_string())
+    };
+    assert_eq!(refused(0.1, vec![axis(0), axis(127)]), None);
+    let mut long = axis(0);
+    long[1] = 1.0;
+    for (allowance, directions, named) in [
+        (0.1, vec![], "1..=64 directions"),
+        (0.1, vec![axis(0); 65], "1..=64 directions"),
+        (-0.1, vec![axis(0)], "allowance"),
+        (1.1, vec![axis(0)], "allowance"),
+        (0.1, vec![vec![1.0]], "128 values"),
+        (0.1, vec![long], "right angles"),
+        (0.1, vec![axis(0), axis(0)], "right angles"),
+        (0.1, vec![vec![0.0; 128]], "length 1"),
+    ] {
+        let text = refused(allowance, directions).unwrap_or_default();
+        assert!(text.contains("recognisability.shared") && text.contains(named), "{named}: {text}");
     }
 }
 

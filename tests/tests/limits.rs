@@ -56,7 +56,10 @@ fn the_page_says_what_the_constants_say() {
                 (arcdoor_models::MAX_NET_BYTES >> 20) as usize,
             ],
         ),
-        ("heads of a pack's recognisability", &[arcdoor_models::MAX_HEADS]),
+        (
+            "heads, and shared directions, of a pack's recognisability",
+            &[arcdoor_models::MAX_HEADS, arcdoor_models::MAX_DIRECTIONS],
+        ),
         ("an ONNX file", &[arcdoor_infer::MAX_ONNX_BYTES >> 20]),
         ("values of a network's input", &[arcdoor_infer::MAX_ELEMENTS, arcdoor_infer::MAX_OUTPUTS]),
         (

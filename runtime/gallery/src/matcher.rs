@@ -179,7 +179,7 @@ impl Matcher {
                 own.map(|row| probe.score(rows.row(row), scales[row])).reduce(f32::max)
             }
         };
-        Ok(best.map(|score| Score(score.clamp(-1.0, 1.0))))
+        Ok(best.map(Score))
     }
 
     /// The most that a score may differ from [`Template::score`], for this probe and every template held.
@@ -247,12 +247,16 @@ impl Matcher {
 fn rank(subjects: &[SubjectId], cosines: &[f32], ranking: &mut Ranking<'_>, discount: impl Fn(usize) -> f32) {
     let mut floor = ranking.floor();
     for (row, (&subject, &cosine)) in subjects.iter().zip(cosines).enumerate() {
-        let cosine = cosine.clamp(-1.0, 1.0);
         if cosine >= floor {
-            ranking.offer(subject, (cosine - discount(row)).max(-1.0));
+            ranking.offer(subject, discounted(cosine, discount(row)));
             floor = ranking.floor();
         }
     }
+}
+
+/// Rounding takes a cosine no further than 1.
+fn discounted(cosine: f32, discount: f32) -> f32 {
+    (cosine.clamp(-1.0, 1.0) - discount).max(-1.0)
 }
 
 /// A probe as rows of f32 meet it.
@@ -270,7 +274,8 @@ impl<'a> ProbeF32<'a> {
     }
 
     fn score(&self, row: &[f32]) -> f32 {
-        dot_f32(self.isa, &self.values[..self.stride], row) - self.discount(row)
+        let cosine = dot_f32(self.isa, &self.values[..self.stride], row);
+        discounted(cosine, self.discount(row))
     }
 
     fn discount(&self, row: &[f32]) -> f32 {
@@ -301,7 +306,7 @@ impl<'a> ProbeI8<'a> {
 
     fn score(&self, row: &[i8], row_scale: f32) -> f32 {
         let sum = dot_i8(self.isa, &self.values[..self.stride], row);
-        sum as f32 * (row_scale * self.scale) - self.discount(row, row_scale)
+        discounted(sum as f32 * (row_scale * self.scale), self.discount(row, row_scale))
     }
 
     fn discount(&self, row: &[i8], row_scale: f32) -> f32 {

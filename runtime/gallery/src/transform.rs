@@ -120,6 +120,11 @@ mod tests {
             let (ta, tb) = (transform.apply(&a).unwrap(), transform.apply(&b).unwrap());
             let (before, after) = (a.score(&b).unwrap().0, ta.score(&tb).unwrap().0);
             prop_assert!((before - after).abs() < 2e-6, "{before} {after}");
+            // Any part will do: it is rotated as the template is.
+            let part: Vec<f32> = a.values().iter().map(|value| value * 0.7).collect();
+            let shared = a.clone().with_shared(&part, 0.1).unwrap();
+            let (before, after) = (shared.score(&b).unwrap().0, transform.apply(&shared).unwrap().score(&tb).unwrap().0);
+            prop_assert!((before - after).abs() < 4e-6, "shared: {before} {after}");
             let back = transform.undo(&ta).unwrap();
             prop_assert!(back.values().iter().zip(a.values()).all(|(x, y)| (x - y).abs() < 2e-6));
         }

@@ -25,10 +25,13 @@ fn matcher(precision: Precision, rows: &[(u32, Template)], dimension: usize) -> 
 fn naive(rows: &[(u32, Template)], probe: &Template) -> BTreeMap<u32, f32> {
     let mut best = BTreeMap::new();
     for (subject, row) in rows {
-        let exact: f64 =
-            row.values().iter().zip(probe.values()).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
+        let with = |values: &[f32]| -> f64 {
+            row.values().iter().zip(values).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+        };
+        let discount =
+            probe.shared().map_or(0.0, |part| (with(part.values()) - f64::from(part.allowance())).max(0.0));
         let held = best.entry(*subject).or_insert(f32::NEG_INFINITY);
-        *held = held.max(exact as f32);
+        *held = held.max((with(probe.values()) - discount).max(-1.0) as f32);
     }
     best
 }
@@ -61,8 +64,20 @@ fn galleries() -> impl Strategy<Value = (Vec<(u32, Template)>, Template, usize)>
             .prop_filter("a zero vector", |values| values.iter().any(|value| value.abs() > 1e-3));
         let template = values.prop_map(|values| template(&values));
         let rows = proptest::collection::vec((0_u32..40, template.clone()), 0..300);
-        (rows, template, Just(dimension))
+        let shared = proptest::option::of((template.clone(), 0.0_f32..0.5));
+        let probe = (template, shared).prop_map(|(probe, shared)| match shared {
+            Some((part, allowance)) => sharing(probe, &part, allowance),
+            None => probe,
+        });
+        (rows, probe, Just(dimension))
     })
+}
+
+/// The probe with its projection onto one direction.
+fn sharing(probe: Template, direction: &Template, allowance: f32) -> Template {
+    let along = probe.cosine(direction).unwrap().0;
+    let part: Vec<f32> = direction.values().iter().map(|value| along * value).collect();
+    probe.with_shared(&part, allowance).unwrap()
 }
 
 proptest! {
@@ -89,6 +104,21 @@ fn equal_scores_are_ordered_by_id_whatever_the_order_of_rows() {
         let mut out = Candidates::new();
         matcher.identify(&same, &mut out).unwrap();
         assert_eq!(out.iter().map(|candidate| candidate.subject.0).collect::<Vec<_>>(), [1, 2, 3, 6, 7]);
+    }
+}
+
+#[test]
+fn who_is_near_by_what_degraded_faces_share_alone_is_ranked_behind() {
+    // The first subject agrees in the shared direction, the second less, and in another one.
+    let rows = [(1, template(&[0.9, 0.1, 0.4])), (2, template(&[0.1, 0.9, 0.4]))];
+    let probe = sharing(template(&[0.8, 0.6, 0.0]), &template(&[1.0, 0.0, 0.0]), 0.1);
+    for precision in [Precision::F32, Precision::Int8] {
+        let (matcher, mut out) = (matcher(precision, &rows, 3), Candidates::new());
+        matcher.identify(&template(probe.values()), &mut out).unwrap();
+        assert_eq!(out[0].subject, SubjectId(1), "by cosine");
+        matcher.identify(&probe, &mut out).unwrap();
+        assert_eq!(out[0].subject, SubjectId(2));
+        assert!(out[1].score.0 < 0.2, "{out:?}");
     }
 }
 
