@@ -39,7 +39,8 @@ pub struct RecognisabilityTable {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SharedDirections {
-    /// How much of a score they may make, 0..=1; what exceeds it is taken off.
+    /// How much they may add to a score, as a share of what all other directions make of it, 0..=1; what exceeds it is
+    /// taken off.
     pub allowance: f32,
     /// 1..=64 directions, at right angles to each other and of length 1; as many values each as a template has.
     pub directions: Vec<Vec<f32>>,

@@ -8,8 +8,8 @@ use zeroize::Zeroize as _;
 ///
 /// Faces that are covered, turned, blurred or misaligned alike give templates that are near to each other because of the
 /// damage. In speaker recognition such nuisance is projected away from every template (nuisance attribute projection:
-/// Solomonoff, Campbell and Boardman, ICASSP 2005). Here a score may owe the allowance to these directions, in which good
-/// faces differ, too; only what exceeds it is taken off, so that good faces score as before.
+/// Solomonoff, Campbell and Boardman, ICASSP 2005). Good faces differ in these directions, too: here they may add to a
+/// score in proportion to what all other directions say, and only what exceeds that is taken off.
 #[derive(Clone, PartialEq)]
 pub struct SharedPart {
     pub(crate) values: heapless::Vec<f32, MAX_DIMENSION>,
@@ -39,17 +39,17 @@ impl SharedPart {
         &self.values
     }
 
-    /// Shared score that is not taken off.
+    /// How much the shared directions may add to a score, as a share of what the others make of it.
     #[must_use]
     pub const fn allowance(&self) -> f32 {
         self.allowance
     }
 
-    /// What is taken off a score of which `shared`, the dot product of this part and the other template, lies in the
+    /// What is taken off a cosine of which `shared`, the dot product of this part and the other template, lies in the
     /// shared directions. Not negative.
     #[must_use]
-    pub fn discount(&self, shared: f32) -> f32 {
-        (shared - self.allowance).max(0.0)
+    pub fn discount(&self, cosine: f32, shared: f32) -> f32 {
+        (shared - self.allowance * (cosine - shared)).max(0.0)
     }
 
     pub(crate) fn plus(mut self, other: &Self) -> Self {
@@ -61,6 +61,6 @@ impl SharedPart {
 /// The values are biometric data: they stay out of logs.
 impl core::fmt::Debug for SharedPart {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "SharedPart({}-d, {} allowed)", self.values.len(), self.allowance)
+        write!(f, "SharedPart({}-d, allowance {})", self.values.len(), self.allowance)
     }
 }

@@ -59,7 +59,8 @@ impl Template {
     }
 
     /// This template with its part in the directions that degraded faces share: the projection of its values onto them,
-    /// as many values as it has. More of a score than `allowance` is then not owed to them; see [`score`](Self::score).
+    /// as many values as it has. Of a score they then make at most `allowance` times what the other directions do; see
+    /// [`score`](Self::score).
     ///
     /// # Errors
     /// When the part has another dimension, or a value is not finite.
@@ -127,8 +128,8 @@ impl Template {
     pub fn score(&self, other: &Self) -> Result<Score, TemplateError> {
         let Score(cosine) = self.cosine(other)?;
         let discount = match (&self.shared, &other.shared) {
-            (Some(part), _) => part.discount(dot(&part.values, &other.values)),
-            (None, Some(part)) => part.discount(dot(&part.values, &self.values)),
+            (Some(part), _) => part.discount(cosine, dot(&part.values, &other.values)),
+            (None, Some(part)) => part.discount(cosine, dot(&part.values, &self.values)),
             (None, None) => 0.0,
         };
         Ok(Score((cosine - discount).clamp(-1.0, 1.0)))
@@ -196,13 +197,13 @@ mod tests {
 
     #[test]
     fn what_exceeds_the_allowance_in_shared_directions_is_no_score() {
-        // Alike in the first direction alone: 0.8 * 0.8.
-        let (a, b) = ([0.8, 0.6, 0.0], [0.8, 0.0, 0.6]);
+        // 0.64 in the first direction, 0.18 in the second.
+        let (a, b) = ([0.8, 0.6, 0.0], [0.8, 0.3, 0.27_f32.sqrt()]);
         let score = |a: &Template, b: &Template| a.score(b).unwrap().0;
-        for (allowance, expected) in [(0.0, 0.0), (0.1, 0.1), (0.7, 0.64)] {
+        for (allowance, expected) in [(0.0, 0.18), (0.5, 0.27), (4.0, 0.82)] {
             let (a, b) = (of(a, allowance), of(b, allowance));
             assert!((score(&a, &b) - expected).abs() < 1e-6, "{allowance}");
-            assert!((a.cosine(&b).unwrap().0 - 0.64).abs() < 1e-6);
+            assert!((a.cosine(&b).unwrap().0 - 0.82).abs() < 1e-6);
             let stored = Template::new(A, b.values()).unwrap();
             assert_eq!(
                 (score(&a, &stored), score(&stored, &a)),
@@ -210,8 +211,8 @@ mod tests {
                 "one side knows"
             );
         }
-        let opposite = of([-0.8, 0.0, 0.6], 0.0);
-        assert!((score(&of(a, 0.0), &opposite) + 0.64).abs() < 1e-6, "a discount never raises a score");
+        let opposite = of([-0.8, 0.6, 0.0], 0.0);
+        assert!((score(&of(a, 0.0), &opposite) + 0.28).abs() < 1e-6, "a discount never raises a score");
     }
 
     #[test]

@@ -187,8 +187,8 @@ impl Matcher {
     /// Rounding to a step s changes each value by at most s/2 and a vector of D values by at most
     /// e = s sqrt(D) / 2; with Cauchy-Schwarz the product of two unit vectors then changes by at most
     /// `e_row + e_probe (1 + e_row)`. To that, the rounding of f32 sums is added. The usual error is far
-    /// smaller: about s / sqrt(6), as single errors cancel. A part that the probe shares is no longer than 1, so that
-    /// the discount adds as much again.
+    /// smaller: about s / sqrt(6), as single errors cancel. A part that the probe shares is no longer than 1: its product
+    /// has a like error, which the discount adds with (1 + its allowance), and that of the cosine with the allowance.
     #[must_use]
     pub fn error_bound(&self, probe: &Template) -> f32 {
         let dimension = self.dimension as f32;
@@ -203,7 +203,10 @@ impl Matcher {
                 }
             }
         };
-        bound(probe.values()) + probe.shared().map_or(0.0, |shared| bound(shared.values()))
+        let plain = bound(probe.values());
+        let more =
+            |part: &SharedPart| part.allowance() * plain + (1.0 + part.allowance()) * bound(part.values());
+        plain + probe.shared().map_or(0.0, more)
     }
 
     fn identify_f32(&self, rows: &Rows<f32>, probe: &Template, ranking: &mut Ranking<'_>) {
@@ -213,7 +216,8 @@ impl Matcher {
         for (rows, subjects) in rows.all().chunks(BLOCK * stride).zip(self.subjects.chunks(BLOCK)) {
             let cosines = &mut cosines[..subjects.len()];
             dot_f32_rows(self.isa, &probe.values[..stride], rows, cosines);
-            rank(subjects, cosines, ranking, |row| probe.discount(&rows[row * stride..][..stride]));
+            let discount = |row, cosine| probe.discount(&rows[row * stride..][..stride], cosine);
+            rank(subjects, cosines, ranking, discount);
         }
     }
 
@@ -228,7 +232,7 @@ impl Matcher {
             for ((cosine, &sum), &row_scale) in cosines.iter_mut().zip(&*sums).zip(scales) {
                 *cosine = sum as f32 * (row_scale * probe.scale);
             }
-            let discount = |row| probe.discount(&rows[row * stride..][..stride], scales[row]);
+            let discount = |row, cosine| probe.discount(&rows[row * stride..][..stride], scales[row], cosine);
             rank(subjects, &cosines[..subjects.len()], ranking, discount);
         }
     }
@@ -242,21 +246,23 @@ impl Matcher {
     }
 }
 
-/// Offers each subject its cosine less `discount` of its row, which is asked of rows alone that may enter: it is never
-/// negative.
-fn rank(subjects: &[SubjectId], cosines: &[f32], ranking: &mut Ranking<'_>, discount: impl Fn(usize) -> f32) {
+/// Offers each subject its cosine less `discount` of its row and cosine, which is asked of rows alone that may enter: it
+/// is never negative.
+fn rank(
+    subjects: &[SubjectId],
+    cosines: &[f32],
+    ranking: &mut Ranking<'_>,
+    discount: impl Fn(usize, f32) -> f32,
+) {
     let mut floor = ranking.floor();
     for (row, (&subject, &cosine)) in subjects.iter().zip(cosines).enumerate() {
+        // Rounding takes no cosine beyond 1.
+        let cosine = cosine.clamp(-1.0, 1.0);
         if cosine >= floor {
-            ranking.offer(subject, discounted(cosine, discount(row)));
+            ranking.offer(subject, (cosine - discount(row, cosine)).max(-1.0));
             floor = ranking.floor();
         }
     }
-}
-
-/// Rounding takes a cosine no further than 1.
-fn discounted(cosine: f32, discount: f32) -> f32 {
-    (cosine.clamp(-1.0, 1.0) - discount).max(-1.0)
 }
 
 /// A probe as rows of f32 meet it.
@@ -274,14 +280,14 @@ impl<'a> ProbeF32<'a> {
     }
 
     fn score(&self, row: &[f32]) -> f32 {
-        let cosine = dot_f32(self.isa, &self.values[..self.stride], row);
-        discounted(cosine, self.discount(row))
+        let cosine = dot_f32(self.isa, &self.values[..self.stride], row).clamp(-1.0, 1.0);
+        (cosine - self.discount(row, cosine)).max(-1.0)
     }
 
-    fn discount(&self, row: &[f32]) -> f32 {
-        self.shared
-            .as_ref()
-            .map_or(0.0, |(shared, values)| shared.discount(dot_f32(self.isa, &values[..self.stride], row)))
+    fn discount(&self, row: &[f32], cosine: f32) -> f32 {
+        self.shared.as_ref().map_or(0.0, |(shared, values)| {
+            shared.discount(cosine, dot_f32(self.isa, &values[..self.stride], row))
+        })
     }
 }
 
@@ -306,13 +312,14 @@ impl<'a> ProbeI8<'a> {
 
     fn score(&self, row: &[i8], row_scale: f32) -> f32 {
         let sum = dot_i8(self.isa, &self.values[..self.stride], row);
-        discounted(sum as f32 * (row_scale * self.scale), self.discount(row, row_scale))
+        let cosine = (sum as f32 * (row_scale * self.scale)).clamp(-1.0, 1.0);
+        (cosine - self.discount(row, row_scale, cosine)).max(-1.0)
     }
 
-    fn discount(&self, row: &[i8], row_scale: f32) -> f32 {
+    fn discount(&self, row: &[i8], row_scale: f32, cosine: f32) -> f32 {
         self.shared.as_ref().map_or(0.0, |(shared, values, scale)| {
             let sum = dot_i8(self.isa, &values[..self.stride], row);
-            shared.discount(sum as f32 * (row_scale * scale))
+            shared.discount(cosine, sum as f32 * (row_scale * scale))
         })
     }
 }

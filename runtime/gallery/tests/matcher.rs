@@ -28,10 +28,13 @@ fn naive(rows: &[(u32, Template)], probe: &Template) -> BTreeMap<u32, f32> {
         let with = |values: &[f32]| -> f64 {
             row.values().iter().zip(values).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
         };
-        let discount =
-            probe.shared().map_or(0.0, |part| (with(part.values()) - f64::from(part.allowance())).max(0.0));
+        let cosine = with(probe.values());
+        let discount = probe.shared().map_or(0.0, |part| {
+            let shared = with(part.values());
+            (shared - f64::from(part.allowance()) * (cosine - shared)).max(0.0)
+        });
         let held = best.entry(*subject).or_insert(f32::NEG_INFINITY);
-        *held = held.max((with(probe.values()) - discount).max(-1.0) as f32);
+        *held = held.max((cosine - discount).max(-1.0) as f32);
     }
     best
 }
@@ -49,7 +52,8 @@ fn check(matcher: &Matcher, rows: &[(u32, Template)], probe: &Template) -> Resul
     for candidate in &out {
         let score = left.remove(&candidate.subject.0);
         prop_assert!(score.is_some(), "a subject was listed twice");
-        prop_assert!((score.unwrap() - candidate.score.0).abs() <= bound);
+        let off = (score.unwrap() - candidate.score.0).abs();
+        prop_assert!(off <= bound, "{off} > {bound}, {:?}", matcher.precision());
         prop_assert_eq!(matcher.verify(candidate.subject, probe).unwrap(), Some(candidate.score));
     }
     if let Some(last) = out.last() {

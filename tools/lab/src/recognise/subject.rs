@@ -44,8 +44,8 @@ impl Subject {
             Self::Family(Family::Mask | Family::Small | Family::Blur) | Self::Length => 0.5,
             Self::Family(Family::Scale | Family::Bend | Family::Hollow) => 0.7,
             Self::Family(Family::Shift | Family::Cover) => 1.0,
-            Self::Family(Family::Stretch) => 1.5,
-            Self::Family(Family::Glasses) => 2.5,
+            Self::Family(Family::Stretch) => 2.5,
+            Self::Family(Family::Glasses) => 2.0,
             Self::Family(Family::Hood) => 5.0,
         }
     }
