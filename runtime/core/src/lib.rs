@@ -36,7 +36,7 @@
 //! | [`face`] | one detected `Face` |
 //! | `file` | with the feature `std`: regular files, read up to a limit |
 //! | [`template`], [`model_id`] | what is stored, and whose embedder made it |
-//! | [`score`], [`threshold`] | cosine scores and what they are compared with |
+//! | [`score`], [`threshold`] | scores and what they are compared with |
 //! | [`shared_part`] | what a template has in common with those of degraded faces |
 //! | [`quality`] | 0..100 with named parts; it gates, it never edits a score |
 //! | [`subject`] | ids and names of enrolled people |

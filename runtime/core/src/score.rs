@@ -5,7 +5,8 @@ use crate::subject::SubjectId;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-/// Cosine similarity of two templates, -1..=1; higher is closer.
+/// How close two templates are, -1..=1; higher is closer. Their cosine similarity, less what they owe to directions that
+/// degraded faces share ([`SharedPart`](crate::SharedPart)).
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Score(pub f32);

@@ -1,7 +1,6 @@
 //! What a template has in common with those of degraded faces.
 
 use crate::limits::MAX_DIMENSION;
-use crate::template::TemplateError;
 use zeroize::Zeroize as _;
 
 /// The part of a template in the directions that degraded faces share, whoever they are of.
@@ -24,15 +23,6 @@ impl Drop for SharedPart {
 }
 
 impl SharedPart {
-    pub(crate) fn new(part: &[f32], allowance: f32, dimension: usize) -> Result<Self, TemplateError> {
-        let values = heapless::Vec::from_slice(part).ok().filter(|values| values.len() == dimension);
-        let values = values.ok_or(TemplateError::Dimension(part.len()))?;
-        if !allowance.is_finite() || !values.iter().all(|value| value.is_finite()) {
-            return Err(TemplateError::NotFinite);
-        }
-        Ok(Self { values, allowance })
-    }
-
     /// The projection: as many values as the template has, of a length of 0 to 1.
     #[must_use]
     pub fn values(&self) -> &[f32] {

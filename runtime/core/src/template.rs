@@ -65,7 +65,12 @@ impl Template {
     /// # Errors
     /// When the part has another dimension, or a value is not finite.
     pub fn with_shared(mut self, part: &[f32], allowance: f32) -> Result<Self, TemplateError> {
-        self.shared = Some(SharedPart::new(part, allowance, self.values.len())?);
+        let values = heapless::Vec::from_slice(part).ok().filter(|values| values.len() == self.values.len());
+        let values = values.ok_or(TemplateError::Dimension(part.len()))?;
+        if !allowance.is_finite() || !values.iter().all(|value| value.is_finite()) {
+            return Err(TemplateError::NotFinite);
+        }
+        self.shared = Some(SharedPart { values, allowance });
         Ok(self)
     }
 

@@ -191,7 +191,7 @@ fn table(data: &Data, made: &[Made], args: &CalibrateArgs) -> Result<Calibration
         genuine: data.chosen.genuine.len() as u64,
         impostor: data.chosen.impostors.len() as u64,
         protocol: Some(format!(
-            "arcdoor-lab calibrate; cosine, one photo against one; 95 % intervals: {over}"
+            "arcdoor-lab calibrate; scores, one photo against one; 95 % intervals: {over}"
         )),
         // UTC; the first ten characters are the day.
         date: Some(jiff::Timestamp::now().to_string().chars().take(10).collect()),

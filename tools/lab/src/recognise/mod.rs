@@ -6,6 +6,7 @@
 //! limits are taken on people whom the head was not fitted on. The same faces give the directions in which damaged faces
 //! agree more than others.
 
+mod digits;
 mod fit;
 mod limits;
 mod samples;
@@ -19,6 +20,7 @@ use anyhow::{Context, Result, ensure};
 use arcdoor_models::{RecognisabilityHead, RecognisabilityTable};
 use serde::Serialize;
 
+use self::digits::short;
 use self::fit::{Head, fit};
 use self::limits::{Limits, limits};
 use self::samples::{Samples, collect};
@@ -147,11 +149,6 @@ fn table(
     );
     let shared = shared(samples, is_known, usize::from(args.directions), args.allowance)?;
     Ok(RecognisabilityTable { data, heads, shared: Some(shared) })
-}
-
-/// To five digits.
-fn short(weight: f64) -> f32 {
-    format!("{weight:.4e}").parse().unwrap_or(weight as f32)
 }
 
 /// A head whose value is 20 at the first limit and 40 at the second, to five digits.

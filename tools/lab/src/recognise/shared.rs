@@ -4,8 +4,8 @@ use anyhow::{Result, ensure};
 use arcdoor_models::SharedDirections;
 use nalgebra::{DMatrix, SymmetricEigen};
 
+use super::digits::short;
 use super::samples::{Face, Samples};
-use super::short;
 use super::subject::Subject;
 use crate::degrade::Family;
 
