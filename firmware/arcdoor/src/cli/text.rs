@@ -4,7 +4,8 @@ use super::column::{name_of, shortened};
 use super::lines::Lines;
 use super::{text_doctor, text_log, text_network, text_tuning};
 use arcdoor_api::{
-    Advice, Feed, FoundFace, OperatingPoint, Reason, Remain, Request, Response, Sight, Target, UtcTime, View,
+    Advice, Feed, FoundFace, OperatingPoint, ReEnrolment, Reason, Remain, Request, Response, Sight, Target,
+    UtcTime, View,
 };
 use arcdoor_core::{RetryReason, Stage};
 use std::io;
@@ -97,6 +98,10 @@ impl Text {
                 writeln!(out, "pack {name}, version {version}, in {} is whole", dir.display())?;
                 writeln!(out, "  embedder {model_id}, {dimension} values a template")?;
                 networks.iter().try_for_each(|[file, licence]| writeln!(out, "  {file}: {licence}"))
+            }
+            Response::OtherEmbedder { re_enrolment } => re_enrolment_text(out, re_enrolment),
+            Response::PackBefore { name } => {
+                writeln!(out, "the pack before is still there: `arcdoor pack use {name}` goes back to it")
             }
             Response::Network { .. } => text_network::print(out, response),
             Response::TunedLayer { .. } => {
@@ -289,6 +294,25 @@ pub(super) fn longest_photo(request: &Request) -> usize {
             files.iter().map(|file| name_of(&file.to_string_lossy()).chars().count()).max().unwrap_or(0)
         }
         _ => 0,
+    }
+}
+
+/// Who would have to be enrolled again.
+fn re_enrolment_text(out: &mut Lines<'_>, of: &ReEnrolment) -> io::Result<()> {
+    let ReEnrolment { embedder, enrolled_with, people, names, unread, .. } = of;
+    if let Some(why) = unread {
+        writeln!(out, "who is enrolled cannot be told, for the gallery is sealed ({why});")?;
+        return writeln!(
+            out,
+            "a pack of another embedder ({embedder}) than theirs knows none of them, and all would have to be enrolled again"
+        );
+    }
+    let with = enrolled_with.as_deref().unwrap_or("another one");
+    writeln!(out, "enrolled with embedder {with}, to be enrolled again under a pack with {embedder}:")?;
+    names.iter().try_for_each(|name| writeln!(out, "  {name}"))?;
+    match people.unwrap_or(0).saturating_sub(names.len()) {
+        0 => Ok(()),
+        more => writeln!(out, "  and {more} more: `arcdoor list` has them all"),
     }
 }
 
