@@ -323,7 +323,7 @@ fn date(unix_s: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arcdoor_core::Rect;
+    use arcdoor_core::{Rect, SubjectName};
 
     #[test]
     fn two_faces_side_by_side_are_both_named_and_nobody_guesses_which_is_meant() {
@@ -339,6 +339,26 @@ mod tests {
         let three = [&two[..], &[face(500.0, 50.0, true)]].concat();
         assert!(rivals(&three).unwrap().ends_with(", and 1 more"));
         assert_eq!(rivals(&two[..1]), None);
+    }
+
+    #[test]
+    fn whom_an_answer_does_not_name_it_counts() {
+        let text = |people, unread: Option<&str>| {
+            let of = ReEnrolment {
+                embedder: "b".to_owned(),
+                enrolled_with: Some("a".to_owned()),
+                people,
+                names: vec![SubjectName::new("Ada").unwrap()],
+                unread: unread.map(str::to_owned),
+                back: None,
+            };
+            let mut bytes = Vec::new();
+            re_enrolment_text(&mut Lines(&mut bytes), &of).unwrap();
+            String::from_utf8(bytes).unwrap()
+        };
+        assert!(text(Some(1), None).ends_with(":\n  Ada\n"));
+        assert!(text(Some(4), None).ends_with("\n  Ada\n  and 3 more: `arcdoor list` has them all\n"));
+        assert!(text(None, Some("no key")).starts_with("who is enrolled cannot be told"));
     }
 
     #[test]

@@ -82,3 +82,31 @@ impl People {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arcdoor_core::Template;
+    use arcdoor_gallery::{GalleryKey, MemoryDisk};
+
+    const MODEL: ModelId = ModelId::new([1; 16]);
+    const OTHER: ModelId = ModelId::new([2; 16]);
+
+    #[test]
+    fn a_gallery_of_thousands_is_no_answer_of_thousands_and_none_of_them_goes_uncounted() {
+        let mut gallery = Gallery::open_on(MemoryDisk::new(), &GalleryKey::new(&[1; 32]), MODEL, 2).unwrap();
+        assert!(matches!(People::of(&gallery), People::Nobody));
+        let view = [Template::new(MODEL, &[0.6, 0.8]).unwrap()];
+        for n in 0..MAX_NAMED + 3 {
+            gallery.enrol(&SubjectName::new(&format!("Ada {n}")).unwrap(), &view, 1).unwrap();
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::resolve(Some(dir.path().to_owned())).unwrap();
+        let people = People::of(&gallery);
+        assert_eq!(people.again(&home, Some(OTHER), MODEL), None, "whatever is in use now");
+        let again = people.again(&home, None, OTHER).unwrap();
+        assert_eq!((again.names.len(), again.people), (MAX_NAMED, Some(MAX_NAMED + 3)));
+        assert_eq!((again.names[0].as_str(), again.back), ("Ada 0", None));
+        assert!(people.may_need(MODEL) && !people.may_need(OTHER));
+    }
+}
