@@ -6,7 +6,7 @@
 )]
 
 use arcdoor::daemon::ladder::PAUSES_MS;
-use arcdoor_api::MAX_PHOTOS;
+use arcdoor_api::{MAX_NAMED, MAX_PHOTOS};
 use arcdoor_core::limits;
 use arcdoor_core::{ModelId, SubjectName, Template};
 use arcdoor_frame::{FrameError, ImageLimits, MAX_SCANS};
@@ -35,7 +35,7 @@ fn the_page_says_what_the_constants_say() {
         .map(|line| line.split(" | ").collect())
         .collect();
     let image = ImageLimits::default();
-    let said: [(&str, &[usize]); 39] = [
+    let said: [(&str, &[usize]); 41] = [
         ("an encoded photo", &[image.max_bytes >> 20, image.max_side as usize, image.max_pixels as usize]),
         ("scans of a JPEG", &[MAX_SCANS]),
         ("photos in one request", &[MAX_PHOTOS]),
@@ -68,6 +68,8 @@ fn the_page_says_what_the_constants_say() {
         ),
         ("a kernel, stride", &[arcdoor_infer::MAX_WINDOW as usize]),
         ("work of a network", &[usize::try_from(arcdoor_infer::MAX_WORK).unwrap()]),
+        ("people of another embedder", &[MAX_NAMED]),
+        ("installed packs that are looked through", &[arcdoor::home::packs::MAX_PACKS]),
         ("settings.toml", &[(arcdoor::home::settings::MAX_BYTES >> 10) as usize]),
         ("tuning.toml", &[(arcdoor::home::tuning::MAX_BYTES >> 10) as usize, arcdoor_infer::MAX_LAYERS]),
         ("a trace", &[(arcdoor::daemon::MAX_TRACE_BYTES >> 20) as usize]),

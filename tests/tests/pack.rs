@@ -51,7 +51,7 @@ fn a_graph_that_is_not_the_networks_is_refused_and_what_was_installed_stays() {
     let Some(real) = Real::find() else { return };
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().join("home");
-    let install = |dir: &Path| Request::PackInstall { dir: dir.to_owned(), older: false };
+    let install = |dir: &Path| Request::PackInstall { dir: dir.to_owned(), older: false, sure: false };
     ask(&mut device(&home, &real.pack), &install(&real.pack)).0.unwrap();
 
     let pack = copy_of(&real, folder.path().join("pack"));

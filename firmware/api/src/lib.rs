@@ -13,6 +13,7 @@
 //! | `log` | [`Record`]: an entry of the operator's log, or what the log says of itself: `link`, [`Link`] |
 //! | `name` | [`NewName`]: a name as it is entered for somebody new |
 //! | `promise` | [`Promised`]: a promised rate of wrong grants, and what speaks against it |
+//! | `re_enrolment` | [`ReEnrolment`]: people whom a pack of another embedder does not know |
 //! | `path` | [`FilePath`]: a path in an answer |
 //! | `key` | [`KeySource`]: where the gallery's key comes from |
 //! | `time` | [`UtcTime`]: a point of time, as the log writes it |
@@ -26,6 +27,7 @@ mod name;
 mod network;
 mod path;
 mod promise;
+mod re_enrolment;
 mod request;
 mod response;
 mod sight;
@@ -39,6 +41,7 @@ pub use name::{NewName, NewNameError, composed};
 pub use network::{LayerForm, NetworkStep, UnsupportedNode};
 pub use path::FilePath;
 pub use promise::Promised;
+pub use re_enrolment::{MAX_NAMED, ReEnrolment};
 pub use request::{Access, Feed, MAX_PHOTOS, Request};
 pub use response::{NoteStanding, Progress, Remain, Response};
 pub use sight::{Advice, FoundFace, OperatingPoint, Reason, Sight, Target, Verdict, View};

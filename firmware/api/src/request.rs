@@ -149,6 +149,17 @@ pub enum Request {
         /// Whether one that is older than the installed one is taken.
         #[serde(default)]
         older: bool,
+        /// Whether it is taken although people would have to be enrolled again under it.
+        #[serde(default)]
+        sure: bool,
+    },
+    /// Choose an installed pack in the settings.
+    PackUse {
+        /// Its name among the installed packs.
+        name: String,
+        /// Whether it is taken although people would have to be enrolled again under it.
+        #[serde(default)]
+        sure: bool,
     },
     /// Decide a recorded trace again.
     Replay {
@@ -186,6 +197,15 @@ impl Request {
     #[must_use]
     pub const fn is_decision(&self) -> bool {
         matches!(self, Self::Identify { .. } | Self::Verify { .. })
+    }
+
+    /// The same request of somebody who knows that people would have to be enrolled again.
+    #[must_use]
+    pub fn sure(mut self) -> Self {
+        if let Self::PackInstall { sure, .. } | Self::PackUse { sure, .. } = &mut self {
+            *sure = true;
+        }
+        self
     }
 
     /// What it needs of the home folder.

@@ -10,6 +10,7 @@ use crate::log::{CameraFault, Record};
 use crate::network::{LayerForm, NetworkStep, UnsupportedNode};
 use crate::path::FilePath;
 use crate::promise::Promised;
+use crate::re_enrolment::ReEnrolment;
 use crate::sight::{Advice, Reason, Sight, Verdict, View};
 use crate::time::UtcTime;
 
@@ -217,6 +218,17 @@ pub enum Response {
         dimension: usize,
         /// File and licence of each network.
         networks: Vec<[String; 2]>,
+    },
+    /// People whose templates another embedder than the pack's made; templates of two embedders are never compared.
+    OtherEmbedder {
+        /// Who they are.
+        #[serde(flatten)]
+        re_enrolment: ReEnrolment,
+    },
+    /// The pack that was in use before, still there.
+    PackBefore {
+        /// The name that `pack use` takes.
+        name: String,
     },
     /// How a network is run.
     Network {

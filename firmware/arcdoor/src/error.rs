@@ -9,7 +9,7 @@
 //! | 4 | pack, gallery or log refused |
 //! | 5 | device or file trouble |
 
-use arcdoor_api::{KeySource, NewNameError};
+use arcdoor_api::{KeySource, NewNameError, ReEnrolment, Response};
 use arcdoor_calib::PromiseError;
 use arcdoor_camera::{CameraError, ErrorKind};
 use arcdoor_core::{CalibrationError, RetryReason, SubjectName};
@@ -91,6 +91,30 @@ pub enum Error {
     /// The gallery refused.
     #[error(transparent)]
     Gallery(#[from] GalleryError),
+    /// The gallery is of another embedder than the pack.
+    #[error("{}", other_embedder(of, gallery))]
+    OtherEmbedder {
+        /// Who is in it.
+        of: Box<ReEnrolment>,
+        /// Its file.
+        gallery: PathBuf,
+    },
+    /// A pack under which people would have to be enrolled again, without a yes.
+    #[error(
+        "nothing was changed: {}; repeat with --yes to take the pack all the same",
+        match people {
+            Some(people) => format!("{people} people would have to be enrolled again under this pack"),
+            None => "this pack has another embedder than the one in use, and whether people would have to be enrolled \
+                     again cannot be told without the gallery's key".to_owned(),
+        }
+    )]
+    ReEnrolUnconfirmed {
+        /// How many; none: the gallery could not be read.
+        people: Option<usize>,
+    },
+    /// The answer to that question was no.
+    #[error("nothing was changed")]
+    PackDeclined,
     /// The pack's networks failed.
     #[error("{}", network(.0, .0.lacks_tract()))]
     Vision(#[from] VisionError),
@@ -382,6 +406,29 @@ fn photo(path: &Path, source: &FrameError) -> String {
     }
 }
 
+/// The message about a gallery of another embedder. It names nobody: services' journals and the doctor keep it, and
+/// [`Error::answer`] has the names.
+fn other_embedder(of: &ReEnrolment, gallery: &Path) -> String {
+    let ReEnrolment { embedder, enrolled_with, people, back, .. } = of;
+    let (with, people) = (enrolled_with.as_deref().unwrap_or("another one"), people.unwrap_or(0));
+    let file = gallery.display();
+    if people == 0 {
+        return format!(
+            "the gallery {file} is of embedder {with}, the pack's is {embedder}; nobody is enrolled in it: move that file \
+             away, and repeat"
+        );
+    }
+    let back = match back {
+        Some(name) => format!("`arcdoor pack use {name}` goes back to the pack that knows them"),
+        None => format!("install the pack with embedder {with} to go back"),
+    };
+    format!(
+        "{people} people (`arcdoor list` names them) were enrolled with embedder {with}, the pack's is {embedder}, and \
+         templates of two embedders cannot be compared; the gallery's people are as they were. {back}; or move {file} \
+         away, keep it with a copy of its key file, and enrol them again"
+    )
+}
+
 /// A network that fails may be broken; one that this build cannot run need not be.
 fn network(error: &dyn std::error::Error, lacks_tract: bool) -> String {
     let advice = if lacks_tract { "" } else { "; `arcdoor pack check` tells whether the pack is whole" };
@@ -402,7 +449,10 @@ impl Error {
     pub const fn code(&self) -> u8 {
         match self {
             Self::After { source, .. } => source.code(),
-            Self::Unconfirmed(_) | Self::TooManyPhotos(_) | Self::Mounting(_) => USAGE,
+            Self::Unconfirmed(_)
+            | Self::ReEnrolUnconfirmed { .. }
+            | Self::TooManyPhotos(_)
+            | Self::Mounting(_) => USAGE,
             Self::NewName(_)
             | Self::ShortPassphrase { .. }
             | Self::PassphrasesDiffer
@@ -426,7 +476,7 @@ impl Error {
             ) => INPUT,
             Self::Trace { source: TraceError::Mismatch { .. }, .. } => REFUSED,
             Self::Trace { .. } => INPUT,
-            Self::Declined | Self::NoView { .. } | Self::NoGoodView => REFUSED,
+            Self::Declined | Self::PackDeclined | Self::NoView { .. } | Self::NoGoodView => REFUSED,
             Self::Photo { .. } | Self::UnknownName(_) | Self::Settings { .. } => INPUT,
             Self::Gallery(
                 GalleryError::NameTaken(_)
@@ -447,6 +497,7 @@ impl Error {
             | Self::Hint
             | Self::OlderPack { .. } => PACK,
             Self::NoPack { .. }
+            | Self::OtherEmbedder { .. }
             | Self::Pack(_)
             | Self::Calibration(_)
             | Self::Gallery(_)
@@ -470,6 +521,16 @@ impl Error {
             | Self::LoopEnded
             | Self::Fault
             | Self::FramesFail(_) => DEVICE,
+        }
+    }
+
+    /// What an operator is told beside the message: the names that it leaves out.
+    #[must_use]
+    pub fn answer(&self) -> Option<Response> {
+        match self {
+            Self::OtherEmbedder { of, .. } => Some(Response::OtherEmbedder { re_enrolment: (**of).clone() }),
+            Self::After { source, .. } => source.answer(),
+            _ => None,
         }
     }
 

@@ -14,7 +14,7 @@ use std::path::Path;
 #[test]
 fn every_command_has_help() {
     let device = Device::new();
-    let commands: [&[&str]; 20] = [
+    let commands: [&[&str]; 21] = [
         &[],
         &["enrol"],
         &["identify"],
@@ -31,6 +31,7 @@ fn every_command_has_help() {
         &["replay"],
         &["pack", "check"],
         &["pack", "install"],
+        &["pack", "use"],
         &["run"],
         &["doctor"],
         &["completions"],

@@ -16,7 +16,7 @@ fn a_trace_replays_although_recognition_was_loaded_anew_in_the_middle() {
     let mut device = device(&folder.path().join("home"), &real.pack);
     enrol(&mut device, real.photo("obama.jpg"));
     let (door, queue) = Queue::new();
-    let install = Request::PackInstall { dir: real.pack.clone(), older: false };
+    let install = Request::PackInstall { dir: real.pack.clone(), older: false, sure: false };
     let mut told = Vec::new();
     let lines = run(&mut device, frames, queue, Some(Trace::create(&trace).unwrap()), |line| {
         if line["frame"] == 3 {
@@ -42,7 +42,7 @@ fn a_lockout_outlasts_recognition_that_is_loaded_anew() {
     let mut device = device(&folder.path().join("home"), &real.pack);
     enrol(&mut device, real.photo("obama.jpg"));
     let (door, queue) = Queue::new();
-    let install = Request::PackInstall { dir: real.pack.clone(), older: false };
+    let install = Request::PackInstall { dir: real.pack.clone(), older: false, sure: false };
     let mut told = Vec::new();
     let lines = run(&mut device, frames.clone(), queue, Some(Trace::create(&trace).unwrap()), |line| {
         if line["frame"] == 26 {

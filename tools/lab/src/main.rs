@@ -10,6 +10,7 @@ mod degrade;
 mod eval;
 mod face_finder;
 mod features;
+mod gate;
 mod input_file;
 mod limits;
 mod pack;
@@ -49,6 +50,8 @@ enum Command {
     Crop(crop::CropArgs),
     /// The device's engine against reference features: largest difference, least cosine, latency
     Parity(parity::ParityArgs),
+    /// Whether a pack's embedder keeps the limits of LFR's light track: a line for each, and 1 where one is broken
+    Gate(gate::GateArgs),
     /// Speed and memory of our own code; `cargo xtask bench` sets the peers beside it
     Bench {
         #[command(subcommand)]
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Command::Recognisability(args) => recognise::run(&args),
         Command::Crop(args) => crop::run(&args),
         Command::Parity(args) => parity::run(&args),
+        Command::Gate(args) => gate::run(&args),
         Command::Bench { what } => bench::run(what),
         Command::Pack { what } => pack::run(what),
     };

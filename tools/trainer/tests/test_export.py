@@ -18,6 +18,7 @@ from arcdoor_train import (
     device,
     export,
     feature_file,
+    light_track,
     macs,
     onnx_file,
     quantise,
@@ -132,6 +133,18 @@ def test_budgets(backbone, budget, gmac, size, refused):
             export.check_budget(backbone, budget, cost, size)
     else:
         export.check_budget(backbone, budget, cost, size)
+
+
+def test_the_budget_is_the_gates_and_no_second_number():
+    table = tomllib.loads(light_track.FILE.read_text(encoding="utf-8"))
+    assert table["flops"]["at_most"] == export.LIGHT_FLOPS
+    assert table["file"]["below_bytes"] == export.MAX_BYTES
+    kept, over = (macs.Cost(1, export.LIGHT_FLOPS + more, 1) for more in (0, 1))
+    export.check_budget("dense-m", "light", kept, export.MAX_BYTES - 1)
+    with pytest.raises(BudgetError, match="light track"):
+        export.check_budget("dense-m", "light", over, 1)
+    with pytest.raises(BudgetError, match=str(export.MAX_BYTES)):
+        export.check_budget("dense-m", "light", kept, export.MAX_BYTES)
 
 
 def test_a_full_disk_leaves_nothing_half_written(model, tmp_path, monkeypatch):

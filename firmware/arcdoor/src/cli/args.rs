@@ -216,6 +216,17 @@ pub(super) enum PackCommand {
         /// Take it although a later version is installed
         #[arg(long)]
         older: bool,
+        /// Do not ask, although people would have to be enrolled again under it
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Choose an installed pack in settings.toml (--pack and ARCDOOR_PACK still count for more)
+    Use {
+        /// Its name, as it was installed; NAME@before is the one that NAME replaced
+        name: String,
+        /// Do not ask, although people would have to be enrolled again under it
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -345,9 +356,10 @@ impl Command {
             Self::Pack { command: PackCommand::Check { dir, explain } } => {
                 Request::PackCheck { dir, explain }
             }
-            Self::Pack { command: PackCommand::Install { dir, older } } => {
-                Request::PackInstall { dir, older }
+            Self::Pack { command: PackCommand::Install { dir, older, yes } } => {
+                Request::PackInstall { dir, older, sure: yes }
             }
+            Self::Pack { command: PackCommand::Use { name, yes } } => Request::PackUse { name, sure: yes },
             Self::Replay { file } => Request::Replay { file },
             Self::Tune { dry_run, frame, winograd } => Request::Tune { frame, winograd, dry_run },
             Self::Doctor => Request::Doctor,

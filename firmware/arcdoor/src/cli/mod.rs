@@ -125,7 +125,11 @@ fn ask(
     }
     // Held before the key is looked at for the first time.
     let hold = HomeLock::take(&home, request.access())?;
-    let passphrase = if prompt::opens_gallery(request) { prompt::gallery(&home)? } else { None };
+    let passphrase = if prompt::opens_gallery(request) {
+        prompt::gallery(&home)?
+    } else {
+        prompt::gallery_if_any(&home, request)
+    };
     let mut device = Device::open(home, hold, options, passphrase)?;
     tell_gone_keys(&device);
     begin_log(&mut device, &clock)?;
@@ -134,6 +138,20 @@ fn ask(
         Request::LogVerify { .. } => verify(&mut device, request, &secrets, &clock, reply),
         _ => carry_out(&mut device, request, &secrets, &clock, reply),
     };
+    let done = match done {
+        Err(unasked @ Error::ReEnrolUnconfirmed { .. }) => prompt::confirm_pack(unasked).and_then(|()| {
+            // Who must be enrolled again was said before the question.
+            let mut once = |response: &Response| match response {
+                Response::OtherEmbedder { .. } => Ok(()),
+                _ => reply.answer(response),
+            };
+            carry_out(&mut device, &request.clone().sure(), &secrets, &clock, &mut once)
+        }),
+        done => done,
+    };
+    if let Some(answer) = done.as_ref().err().and_then(Error::answer) {
+        reply.answer(&answer)?;
+    }
     // What was decided is on the disk before anybody acts on the exit code, also where something failed after it.
     let closed = device.journal().close(clock.now().utc);
     let done = done.and_then(|done| closed.map(|()| done));

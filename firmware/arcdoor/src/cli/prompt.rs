@@ -33,6 +33,7 @@ pub(super) const fn opens_gallery(request: &Request) -> bool {
         request,
         Request::PackCheck { .. }
             | Request::PackInstall { .. }
+            | Request::PackUse { .. }
             | Request::Replay { .. }
             | Request::Tune { .. }
             | Request::LogVerify { .. }
@@ -47,6 +48,12 @@ pub(super) fn gallery(home: &Home) -> Result<Option<Passphrase>, Error> {
         return Ok(None);
     }
     Ok(Some(Passphrase::given(GALLERY.ask()?)))
+}
+
+/// The same for a request that can do without: none where there is nobody to type it, or the gallery cannot be looked at.
+pub(super) fn gallery_if_any(home: &Home, request: &Request) -> Option<Passphrase> {
+    let looks = matches!(request, Request::PackInstall { .. } | Request::PackUse { .. });
+    if looks { gallery(home).ok().flatten() } else { None }
 }
 
 /// The other passphrases that a request needs.
@@ -73,10 +80,22 @@ pub(super) fn confirm(name: &SubjectName) -> Result<(), Error> {
     if !io::stdin().is_terminal() {
         return Err(Error::Unconfirmed(name.clone()));
     }
-    write!(io::stderr(), "Remove {name} and all templates? [y/N] ")?;
+    if is_sure(&format!("Remove {name} and all templates?"))? { Ok(()) } else { Err(Error::Declined) }
+}
+
+/// Asks before a pack is taken that may know nobody who is enrolled; where there is nobody to ask, `unasked` stays.
+pub(super) fn confirm_pack(unasked: Error) -> Result<(), Error> {
+    if !io::stdin().is_terminal() {
+        return Err(unasked);
+    }
+    if is_sure("Take this pack all the same?")? { Ok(()) } else { Err(Error::PackDeclined) }
+}
+
+fn is_sure(question: &str) -> Result<bool, Error> {
+    write!(io::stderr(), "{question} [y/N] ")?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
-    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Error::Declined) }
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 impl Asked {

@@ -4,7 +4,8 @@ use super::column::{name_of, shortened};
 use super::lines::Lines;
 use super::{text_doctor, text_log, text_network, text_tuning};
 use arcdoor_api::{
-    Advice, Feed, FoundFace, OperatingPoint, Reason, Remain, Request, Response, Sight, Target, UtcTime, View,
+    Advice, Feed, FoundFace, OperatingPoint, ReEnrolment, Reason, Remain, Request, Response, Sight, Target,
+    UtcTime, View,
 };
 use arcdoor_core::{RetryReason, Stage};
 use std::io;
@@ -97,6 +98,10 @@ impl Text {
                 writeln!(out, "pack {name}, version {version}, in {} is whole", dir.display())?;
                 writeln!(out, "  embedder {model_id}, {dimension} values a template")?;
                 networks.iter().try_for_each(|[file, licence]| writeln!(out, "  {file}: {licence}"))
+            }
+            Response::OtherEmbedder { re_enrolment } => re_enrolment_text(out, re_enrolment),
+            Response::PackBefore { name } => {
+                writeln!(out, "the pack before is still there: `arcdoor pack use {name}` goes back to it")
             }
             Response::Network { .. } => text_network::print(out, response),
             Response::TunedLayer { .. } => {
@@ -292,6 +297,25 @@ pub(super) fn longest_photo(request: &Request) -> usize {
     }
 }
 
+/// Who would have to be enrolled again.
+fn re_enrolment_text(out: &mut Lines<'_>, of: &ReEnrolment) -> io::Result<()> {
+    let ReEnrolment { embedder, enrolled_with, people, names, unread, .. } = of;
+    if let Some(why) = unread {
+        writeln!(out, "who is enrolled cannot be told, for the gallery is sealed ({why});")?;
+        return writeln!(
+            out,
+            "a pack of another embedder ({embedder}) than theirs knows none of them, and all would have to be enrolled again"
+        );
+    }
+    let with = enrolled_with.as_deref().unwrap_or("another one");
+    writeln!(out, "enrolled with embedder {with}, to be enrolled again under a pack with {embedder}:")?;
+    names.iter().try_for_each(|name| writeln!(out, "  {name}"))?;
+    match people.unwrap_or(0).saturating_sub(names.len()) {
+        0 => Ok(()),
+        more => writeln!(out, "  and {more} more: `arcdoor list` has them all"),
+    }
+}
+
 fn date(unix_s: u64) -> String {
     UtcTime::from_unix_s(unix_s).map_or_else(|| "unknown".to_owned(), |time| time.to_string())
 }
@@ -299,7 +323,7 @@ fn date(unix_s: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arcdoor_core::Rect;
+    use arcdoor_core::{Rect, SubjectName};
 
     #[test]
     fn two_faces_side_by_side_are_both_named_and_nobody_guesses_which_is_meant() {
@@ -315,6 +339,26 @@ mod tests {
         let three = [&two[..], &[face(500.0, 50.0, true)]].concat();
         assert!(rivals(&three).unwrap().ends_with(", and 1 more"));
         assert_eq!(rivals(&two[..1]), None);
+    }
+
+    #[test]
+    fn whom_an_answer_does_not_name_it_counts() {
+        let text = |people, unread: Option<&str>| {
+            let of = ReEnrolment {
+                embedder: "b".to_owned(),
+                enrolled_with: Some("a".to_owned()),
+                people,
+                names: vec![SubjectName::new("Ada").unwrap()],
+                unread: unread.map(str::to_owned),
+                back: None,
+            };
+            let mut bytes = Vec::new();
+            re_enrolment_text(&mut Lines(&mut bytes), &of).unwrap();
+            String::from_utf8(bytes).unwrap()
+        };
+        assert!(text(Some(1), None).ends_with(":\n  Ada\n"));
+        assert!(text(Some(4), None).ends_with("\n  Ada\n  and 3 more: `arcdoor list` has them all\n"));
+        assert!(text(None, Some("no key")).starts_with("who is enrolled cannot be told"));
     }
 
     #[test]

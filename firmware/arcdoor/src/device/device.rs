@@ -1,6 +1,7 @@
 //! The device: the only owner of pack, recognition, gallery and journal.
 
 use super::journal::Journal;
+use super::people::{Enrolled, People};
 use super::recognition::Recognition;
 use super::thresholds::{identify_point, thresholds, verify_point};
 use crate::error::Error;
@@ -14,7 +15,7 @@ use crate::home::tally::Tally;
 use crate::home::tuning::TuningProblem;
 use crate::home::{Home, packs, tuning};
 use arcdoor_api::{Act, Entry, KeySource, OperatingPoint, UtcTime};
-use arcdoor_core::{Millis, SubjectId};
+use arcdoor_core::{Millis, ModelId, SubjectId};
 use arcdoor_gallery::{FileFolder, Gallery, GalleryError};
 use arcdoor_models::Pack;
 use arcdoor_pipeline::{Policy, Rules, Thresholds};
@@ -221,7 +222,34 @@ impl Device {
     pub fn gallery(&mut self) -> Result<&mut Gallery, Error> {
         let pack = open_once(&mut self.pack, || open_pack(&self.home, &self.settings))?;
         let keys = || keys(&self.home, self.key_source, &self.hold);
-        open_gallery(&mut self.gallery, keys, pack, self.passphrase.as_ref())
+        open_gallery(&mut self.gallery, &self.home, keys, pack, self.passphrase.as_ref())
+    }
+
+    /// Who is enrolled, whatever the embedder, as far as it can be read; nothing is written, and nothing stays open that
+    /// was not.
+    pub fn people(&mut self) -> People {
+        if let Some(opened) = &self.gallery {
+            return People::of(&opened.gallery);
+        }
+        if !self.home.gallery().exists() {
+            return People::Nobody;
+        }
+        let read = || keys(&self.home, self.key_source, &self.hold).map(Keys::only_looking);
+        match read().and_then(|mut keys| keys.open_existing(self.passphrase.as_ref())) {
+            Ok(opened) => People::of(&opened.gallery),
+            Err(error) => People::Sealed(error.to_string()),
+        }
+    }
+
+    /// The embedder of the chosen pack, where that can be opened.
+    pub fn embedder(&mut self) -> Option<ModelId> {
+        self.pack().ok().map(Pack::model_id)
+    }
+
+    /// Takes another pack from now on; its name is in the settings already.
+    pub fn use_pack(&mut self, name: &str) {
+        self.settings.pack = name.to_owned();
+        self.drop_pack();
     }
 
     /// The gallery and where its key comes from, whatever its embedder: for what needs no pack. `None`: nobody was
@@ -307,7 +335,7 @@ impl Device {
             Ok(recognition.resuming(lockout.state().clone()))
         })?;
         let keys = || keys(home, self.key_source, &self.hold);
-        let gallery = open_gallery(&mut self.gallery, keys, pack, self.passphrase.as_ref())?;
+        let gallery = open_gallery(&mut self.gallery, home, keys, pack, self.passphrase.as_ref())?;
         let templates = gallery.templates();
         let thresholds = match self.thresholds {
             Some((of, thresholds)) if of == templates => thresholds,
@@ -414,15 +442,25 @@ fn keys(home: &Home, key_source: Option<KeySource>, hold: &HomeLock) -> Result<K
 /// A gallery that is open already may be another embedder's: it was opened without a pack.
 fn open_gallery<'a>(
     slot: &'a mut Option<Opened>,
-    keys: impl FnOnce() -> Result<Keys<FileFolder>, Error>,
+    home: &Home,
+    keys: impl Fn() -> Result<Keys<FileFolder>, Error>,
     pack: &Pack,
     passphrase: Option<&Passphrase>,
 ) -> Result<&'a mut Gallery, Error> {
     let (asked, dimension) = (pack.model_id(), pack.dimension());
-    let opened = open_once(slot, || keys()?.open(asked, dimension, passphrase))?;
-    let gallery = opened.gallery.model_id();
-    if gallery != asked {
-        return Err(GalleryError::OtherModel { gallery, asked }.into());
+    let refused = |gallery: &Gallery| Error::OtherEmbedder {
+        of: Box::new(Enrolled::of(gallery).again(home, asked)),
+        gallery: home.gallery(),
+    };
+    let opened = match open_once(slot, || keys()?.open(asked, dimension, passphrase)) {
+        // Opened once more, only to say whose templates they are.
+        Err(Error::Gallery(GalleryError::OtherModel { .. })) => {
+            return Err(refused(&keys()?.only_looking().open_existing(passphrase)?.gallery));
+        }
+        opened => opened?,
+    };
+    if opened.gallery.model_id() != asked {
+        return Err(refused(&opened.gallery));
     }
     Ok(&mut opened.gallery)
 }

@@ -3,6 +3,7 @@
 #[expect(clippy::module_inception, reason = "the folder is the module's one noun")]
 mod device;
 pub mod journal;
+pub mod people;
 pub mod recognition;
 mod reply;
 pub mod source;

@@ -4,7 +4,9 @@ use super::Home;
 use super::settings::Settings;
 use super::versions::Versions;
 use crate::error::Error;
-use arcdoor_models::{Pack, SIGNATURE_FILE, unpack};
+use arcdoor_core::ModelId;
+use arcdoor_core::file::read_bounded;
+use arcdoor_models::{MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, Pack, SIGNATURE_FILE, unpack};
 use arcdoor_vision::check_pack_graphs;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::fs::{self, File};
@@ -13,6 +15,23 @@ use std::path::{Path, PathBuf};
 
 /// Where a pack lies before it has its name; no pack's name begins with a dot.
 const PART: &str = ".part";
+/// The same for a copy of an installed one.
+const KEPT_PART: &str = ".part-kept";
+/// What is added to a pack's name where it is kept beside the one that replaced it; no pack's own name holds an `@`.
+const BEFORE: &str = "@before";
+/// Most entries of the packs' folder that are looked at.
+pub const MAX_PACKS: usize = 256;
+
+/// What an installation did.
+pub struct Installed {
+    /// The pack in its place.
+    pub pack: Pack,
+    /// The name under which the pack that was there is kept.
+    pub before: Option<String>,
+}
+
+/// Whether a pack may be installed, given that pack and the one in its place. Says whether the latter is kept.
+pub type Consent<'a> = dyn FnMut(&Pack, Option<&Pack>) -> Result<bool, Error> + 'a;
 
 /// The pack that `asked` means: the name of an installed one, or the path of a folder (with a `/`, or `.`). A name never
 /// means a folder of the working directory: whoever fills that would choose who is let in.
@@ -21,7 +40,7 @@ const PART: &str = ".part";
 /// When there is none.
 pub fn find(home: &Home, asked: &str) -> Result<PathBuf, Error> {
     let dir = if is_path(Path::new(asked)) { PathBuf::from(asked) } else { home.packs().join(asked) };
-    if !asked.is_empty() && dir.join(arcdoor_models::MANIFEST_FILE).is_file() {
+    if !asked.is_empty() && dir.join(MANIFEST_FILE).is_file() {
         return Ok(dir);
     }
     Err(Error::NoPack { asked: asked.to_owned(), looked: dir })
@@ -35,36 +54,56 @@ pub fn is_path(asked: &Path) -> bool {
         || asked == Path::new("..")
 }
 
+/// The name of an installed pack with this embedder, as its manifest says.
+#[must_use]
+pub fn of_embedder(home: &Home, model_id: ModelId) -> Option<String> {
+    let is_of = |dir: &Path| {
+        let text = read_bounded(&dir.join(MANIFEST_FILE), MAX_MANIFEST_BYTES).ok()?;
+        Some(Manifest::parse(str::from_utf8(&text).ok()?).ok()?.model_id() == model_id)
+    };
+    let entries = fs::read_dir(home.packs()).ok()?.take(MAX_PACKS).flatten();
+    let found = entries.filter(|entry| is_of(&entry.path()) == Some(true));
+    let names = found.filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| !name.starts_with('.')).min()
+}
+
 /// Copies the pack in `from`, a folder or an archive, to the home's packs, and verifies the copy before it
 /// gets its name. A pack of that name that is there already is replaced in one step, so that a power cut
 /// leaves the old one or the new one. One of a lower version than was ever installed under this name is taken only if
-/// `older`.
+/// `older`. `consent` is asked last of all, before anything is changed.
 ///
 /// # Errors
 /// When the settings do not trust the pack, a graph file is not what its network makes, the pack is older than one
 /// that was installed, or the disk fails; what was installed before is then as it was.
-pub fn install(home: &Home, settings: &Settings, from: &Path, older: bool) -> Result<Pack, Error> {
+pub fn install(
+    home: &Home,
+    settings: &Settings,
+    from: &Path,
+    older: bool,
+    consent: &mut Consent<'_>,
+) -> Result<Installed, Error> {
     home.create()?;
     let packs = home.packs();
     fs::create_dir_all(&packs).map_err(failed(&packs))?;
     let part = packs.join(PART);
     remove(&part)?;
     fs::create_dir(&part).map_err(failed(&part))?;
-    let installed = place(home, settings, from, &part, older);
+    let installed = place(home, settings, from, &part, older, consent);
     // By now it holds the pack that was refused, or the one that was replaced.
     remove(&part)?;
     installed
 }
 
-fn place(home: &Home, settings: &Settings, from: &Path, part: &Path, older: bool) -> Result<Pack, Error> {
+fn place(
+    home: &Home,
+    settings: &Settings,
+    from: &Path,
+    part: &Path,
+    older: bool,
+    consent: &mut Consent<'_>,
+) -> Result<Installed, Error> {
     if from.is_dir() {
-        let pack = settings.open_pack(from)?;
-        for file in pack.files() {
-            copy(&from.join(&file), &part.join(&file))?;
-        }
-        if from.join(SIGNATURE_FILE).exists() {
-            copy(&from.join(SIGNATURE_FILE), &part.join(SIGNATURE_FILE))?;
-        }
+        copy_pack(&settings.open_pack(from)?, part)?;
     } else {
         unpack(from, part)?.iter().try_for_each(|file| sync(&part.join(file)))?;
     }
@@ -74,21 +113,53 @@ fn place(home: &Home, settings: &Settings, from: &Path, part: &Path, older: bool
     // A pack's name is a plain one: its manifest was refused otherwise.
     let packs = home.packs();
     let target = packs.join(pack.name());
+    let present = Pack::open(&target).ok();
     let mut highest = Versions::read(home)?;
     if !older {
         highest.admit(&pack)?;
     }
+    let keeps = consent(&pack, present.as_ref())?;
+    let kept = present.as_ref().filter(|_| keeps);
+    let before = kept.map(|present| keep(home, present)).transpose()?;
     // Noted before it is installed: should the power go in between, older packs are refused. The other way round, a
     // version would be installed that is not noted, and an older one taken after it.
-    highest.note(&pack, Pack::open(&target).ok().as_ref())?;
-    if target.exists() {
-        renameat_with(CWD, part, CWD, &target, RenameFlags::EXCHANGE)
-            .map_err(|errno| failed(&target)(errno.into()))?;
-    } else {
-        fs::rename(part, &target).map_err(failed(&target))?;
-    }
+    highest.note(&pack, present.as_ref())?;
+    exchange(part, &target)?;
     sync(&packs)?;
-    settings.open_pack(&target)
+    Ok(Installed { pack: settings.open_pack(&target)?, before })
+}
+
+/// Keeps a copy of an installed pack under another name, which it returns, in the place of the one that was kept before.
+fn keep(home: &Home, pack: &Pack) -> Result<String, Error> {
+    let packs = home.packs();
+    let (part, name) = (packs.join(KEPT_PART), format!("{}{BEFORE}", pack.name()));
+    remove(&part)?;
+    fs::create_dir(&part).map_err(failed(&part))?;
+    let kept =
+        copy_pack(pack, &part).and_then(|()| sync(&part)).and_then(|()| exchange(&part, &packs.join(&name)));
+    remove(&part)?;
+    kept.and_then(|()| sync(&packs)).map(|()| name)
+}
+
+/// Gives a folder its name; what had that name gets the folder's.
+fn exchange(part: &Path, target: &Path) -> Result<(), Error> {
+    if target.exists() {
+        renameat_with(CWD, part, CWD, target, RenameFlags::EXCHANGE)
+            .map_err(|errno| failed(target)(errno.into()))
+    } else {
+        fs::rename(part, target).map_err(failed(target))
+    }
+}
+
+fn copy_pack(pack: &Pack, into: &Path) -> Result<(), Error> {
+    let from = pack.dir();
+    for file in pack.files() {
+        copy(&from.join(&file), &into.join(&file))?;
+    }
+    if from.join(SIGNATURE_FILE).exists() {
+        copy(&from.join(SIGNATURE_FILE), &into.join(SIGNATURE_FILE))?;
+    }
+    Ok(())
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), Error> {
@@ -123,7 +194,7 @@ mod tests {
         let pack = dir.path().join("packs/mine");
         assert!(matches!(find(&home, "mine"), Err(Error::NoPack { looked, .. }) if looked == pack));
         fs::create_dir_all(&pack).unwrap();
-        fs::write(pack.join(arcdoor_models::MANIFEST_FILE), "").unwrap();
+        fs::write(pack.join(MANIFEST_FILE), "").unwrap();
         assert_eq!(find(&home, "mine").unwrap(), pack);
         assert_eq!(find(&home, pack.to_str().unwrap()).unwrap(), pack);
         assert!(find(&home, "").is_err());

@@ -3,8 +3,8 @@
 use crate::device::recognition::Recognition;
 use crate::device::{Device, Outcome, Reply};
 use crate::error::{Error, PACK};
-use crate::home::{packs, tuning};
-use arcdoor_api::{NetworkStep, Response, UnsupportedNode};
+use crate::home::{choice, packs, tuning};
+use arcdoor_api::{NetworkStep, ReEnrolment, Response, UnsupportedNode};
 use arcdoor_models::Pack;
 use arcdoor_vision::{check_pack_graphs, explain};
 use std::path::Path;
@@ -40,19 +40,68 @@ pub(super) fn check(
     Ok(Outcome::Done)
 }
 
-/// Copies a pack into the home folder.
+/// Copies a pack into the home folder. One that takes the chosen pack's place, and knows nobody who is enrolled, is taken
+/// only if `sure`; whoever is not is told who would have to be enrolled again.
 pub(super) fn install(
     device: &mut Device,
     from: &Path,
     older: bool,
+    sure: bool,
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
-    let pack = packs::install(device.home(), device.settings(), from, older)?;
+    let (people, now) = (device.people(), device.embedder());
+    let (home, settings) = (device.home(), device.settings());
+    let mut consent = |pack: &Pack, present: Option<&Pack>| {
+        let (asked, target) = (pack.model_id(), home.packs().join(pack.name()));
+        let is_chosen = settings.pack == pack.name() || Path::new(&settings.pack) == target;
+        if is_chosen && let Some(again) = people.again(home, now, asked) {
+            tell(again, sure, reply)?;
+        }
+        Ok(present.map(Pack::model_id).is_some_and(|here| here != asked && people.may_need(here)))
+    };
+    let installed = packs::install(home, settings, from, older, &mut consent)?;
     // Its graph files were compared before it got its name.
-    let pack = loaded(device, pack.dir())?;
+    let pack = loaded(device, installed.pack.dir())?;
     device.drop_pack();
     reply.answer(&whole(&pack))?;
+    if let Some(name) = installed.before {
+        reply.answer(&Response::PackBefore { name })?;
+    }
     Ok(Outcome::Done)
+}
+
+/// Chooses an installed pack in the settings; asks as [`install`] does. The gallery is left as it is.
+pub(super) fn choose(
+    device: &mut Device,
+    name: &str,
+    sure: bool,
+    reply: &mut dyn Reply,
+) -> Result<Outcome, Error> {
+    let dir = device.home().packs().join(name);
+    if packs::is_path(Path::new(name)) {
+        return Err(Error::NoPack { asked: name.to_owned(), looked: dir });
+    }
+    let pack = loaded(device, &packs::find(device.home(), name)?)?;
+    let (people, now) = (device.people(), device.embedder());
+    if let Some(again) = people.again(device.home(), now, pack.model_id()) {
+        tell(again, sure, reply)?;
+    }
+    let before = device.settings().pack.clone();
+    choice::choose_pack(device.home(), name)?;
+    device.use_pack(name);
+    reply.answer(&whole(&pack))?;
+    let is_left = !packs::is_path(Path::new(&before)) && packs::find(device.home(), &before).is_ok();
+    if before != name && is_left {
+        reply.answer(&Response::PackBefore { name: before })?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Says who would have to be enrolled again, and goes on only if `sure`.
+fn tell(again: ReEnrolment, sure: bool, reply: &mut dyn Reply) -> Result<(), Error> {
+    let people = again.people;
+    reply.answer(&Response::OtherEmbedder { re_enrolment: again })?;
+    if sure { Ok(()) } else { Err(Error::ReEnrolUnconfirmed { people }) }
 }
 
 /// Whole is not enough: the networks must load, and the calibration have what the settings ask for.

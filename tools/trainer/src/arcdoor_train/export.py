@@ -13,15 +13,15 @@ import torch
 from torch import nn
 
 from arcdoor_train import config as configuration
-from arcdoor_train import crops, device, macs, onnx_file
+from arcdoor_train import crops, device, light_track, macs, onnx_file
 from arcdoor_train.backbones import reparameterise
 from arcdoor_train.backbones.chain import CHAIN
 from arcdoor_train.backbones.dense import DENSE
 from arcdoor_train.errors import BudgetError, DataError, TrainError
 
-MAX_BYTES = 20_000_000
-#: LFR's light track.
-LIGHT_FLOPS = 1e9
+#: LFR's light track; a door's model keeps its size, whatever the budget of MACs. `arcdoor-lab gate` reads the same.
+MAX_BYTES = light_track.LIMITS.below_bytes
+LIGHT_FLOPS = light_track.LIMITS.flops
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ def check_budget(backbone: str, budget: str, cost: macs.Cost, size: int) -> None
     if size >= MAX_BYTES:
         raise BudgetError(f"the file has {size} bytes; a door's model stays below {MAX_BYTES} (export.budget)")
     if cost.flops > LIGHT_FLOPS:
-        raise BudgetError(f"{cost.flops / 1e9:.2f} GFLOPs by LFR's counting; the light track allows 1.00")
+        allowed = LIGHT_FLOPS / 1e9
+        raise BudgetError(f"{cost.flops / 1e9:.2f} GFLOPs by LFR's counting; the light track allows {allowed:.2f}")
     allowed = DENSE[backbone].budget if budget == "size" and backbone in DENSE else LIGHT_FLOPS / 2
     if cost.macs > allowed:
         raise BudgetError(f"{backbone}: {cost.macs / 1e9:.3f} GMAC; its budget is {allowed / 1e9:.3f}")
