@@ -414,8 +414,8 @@ fn other_embedder(of: &ReEnrolment, gallery: &Path) -> String {
     let file = gallery.display();
     if people == 0 {
         return format!(
-            "the gallery {file} is of embedder {with}, the pack's is {embedder}; nobody is enrolled in it: move that file \
-             away, and repeat"
+            "the gallery {file} is of embedder {with}, the pack's is {embedder}; nobody is enrolled in it: it takes the new \
+             one with the next `arcdoor enrol`"
         );
     }
     let back = match back {

@@ -124,7 +124,12 @@ impl Gallery {
         }
         let fresh = Meta { model_id, dimension: dimension as u32, next_id: 1, subjects: 0, templates: 0 };
         let (store, derived) = Store::open(disk, Some(&fresh), key, hint)?;
-        let meta = store.meta()?;
+        let mut meta = store.meta()?;
+        if meta.subjects == 0 && (meta.model_id, meta.dimension) != (model_id, fresh.dimension) {
+            // Nobody is held whom another embedder could not compare. Ids go on.
+            meta = Meta { next_id: meta.next_id, ..fresh };
+            store.put(&meta, &[])?;
+        }
         if meta.model_id != model_id {
             return Err(GalleryError::OtherModel { gallery: meta.model_id, asked: model_id });
         }

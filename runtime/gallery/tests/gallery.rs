@@ -92,9 +92,27 @@ fn a_refused_enrolment_changes_nothing() {
 }
 
 #[test]
+fn an_empty_gallery_takes_another_embedder_and_gives_no_id_twice() {
+    let disk = MemoryDisk::new();
+    let mut gallery = open(&disk);
+    let gone = gallery.enrol(&name("Ada"), &[template(1, 0.0)], 0).unwrap();
+    gallery.revoke(gone).unwrap();
+    drop(gallery);
+    let other = ModelId::new([2; 16]);
+    let mut gallery = Gallery::open_on(disk.clone(), &key(1), other, 8).unwrap();
+    let id = gallery.enrol(&name("Ada"), &[Template::new(other, &[1.0; 8]).unwrap()], 0).unwrap();
+    assert!(id > gone);
+    drop(gallery);
+    assert!(matches!(
+        Gallery::open_on(disk, &key(1), MODEL, DIMENSION),
+        Err(GalleryError::OtherModel { gallery, .. }) if gallery == other
+    ));
+}
+
+#[test]
 fn another_embedder_or_dimension_is_refused() {
     let disk = MemoryDisk::new();
-    drop(open(&disk));
+    open(&disk).enrol(&name("Ada"), &[template(1, 0.0)], 0).unwrap();
     let other = ModelId::new([2; 16]);
     let refused = Gallery::open_on(disk.clone(), &key(1), other, DIMENSION).unwrap_err();
     assert!(matches!(refused, GalleryError::OtherModel { gallery: MODEL, asked } if asked == other));
