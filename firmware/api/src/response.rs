@@ -207,8 +207,8 @@ pub enum Response {
     PackWhole {
         /// Its name.
         name: String,
-        /// The pack's folder.
-        dir: FilePath,
+        /// The pack's folder; none: it is compiled in.
+        dir: Option<FilePath>,
         /// Which of the packs of this name it is.
         version: u64,
         /// The embedder's id.

@@ -3,6 +3,7 @@
 use crate::device::recognition::Recognition;
 use crate::device::{Device, Outcome, Reply};
 use crate::error::{Error, PACK};
+use crate::home::choice::Choice;
 use crate::home::{packs, tuning};
 use arcdoor_api::{NetworkStep, Response, UnsupportedNode};
 use arcdoor_models::Pack;
@@ -16,20 +17,20 @@ pub(super) fn check(
     explain: bool,
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
-    let dir = match dir {
-        None => packs::find(device.home(), &device.settings().pack)?,
+    let (home, settings) = (device.home(), device.settings());
+    let choice = match dir {
+        None => Choice::of(home, settings, settings.pack.as_deref())?,
         // The path is taken as it is, also without a manifest: its problems are what was asked for.
-        Some(dir) if packs::is_path(dir) && dir.is_dir() => dir.to_owned(),
-        Some(name) => packs::find(device.home(), &name.to_string_lossy())?,
+        Some(dir) if packs::is_path(dir) && dir.is_dir() => Choice::Folder(dir.to_owned()),
+        Some(name) => Choice::of(home, settings, Some(&name.to_string_lossy()))?,
     };
-    let problems = Pack::check(&dir, device.settings().pack_keys());
-    for problem in &problems {
-        reply.answer(&Response::PackProblem { dir: dir.as_path().into(), problem: problem.to_string() })?;
-    }
-    if !problems.is_empty() {
+    if let Some((dir, problems)) = choice.problems(settings).filter(|(_, problems)| !problems.is_empty()) {
+        for problem in problems {
+            reply.answer(&Response::PackProblem { dir: dir.into(), problem: problem.to_string() })?;
+        }
         return Ok(Outcome::Failed(PACK));
     }
-    let pack = loaded(device, &dir)?;
+    let pack = loaded(device, &choice)?;
     check_pack_graphs(&pack)?;
     reply.answer(&whole(&pack))?;
     if explain {
@@ -49,16 +50,16 @@ pub(super) fn install(
 ) -> Result<Outcome, Error> {
     let pack = packs::install(device.home(), device.settings(), from, older)?;
     // Its graph files were compared before it got its name.
-    let pack = loaded(device, pack.dir())?;
+    let pack = loaded(device, &Choice::Folder(pack.dir().to_owned()))?;
     device.drop_pack();
     reply.answer(&whole(&pack))?;
     Ok(Outcome::Done)
 }
 
 /// Whole is not enough: the networks must load, and the calibration have what the settings ask for.
-fn loaded(device: &Device, dir: &Path) -> Result<Pack, Error> {
+fn loaded(device: &Device, choice: &Choice) -> Result<Pack, Error> {
     let settings = device.settings();
-    let pack = settings.open_pack(dir)?;
+    let pack = choice.open(settings)?;
     settings.calibration(&pack).threshold(settings.target_fmr)?;
     Recognition::open(&pack, settings, tuning::of(device.home(), &pack))?;
     Ok(pack)
@@ -72,7 +73,7 @@ fn whole(pack: &Pack) -> Response {
         model_id: pack.model_id().to_string(),
         dimension: pack.dimension(),
         networks: pack.manifest().nets().map(|(_, net)| [net.file.clone(), net.licence.clone()]).collect(),
-        dir: pack.dir().into(),
+        dir: pack.folder().map(Into::into),
     }
 }
 
