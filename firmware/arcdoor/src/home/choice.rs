@@ -1,0 +1,117 @@
+//! Which pack is in use: one from outside, or the one that is compiled in.
+//!
+//! | asked for | taken |
+//! |---|---|
+//! | a path | the pack in that folder |
+//! | a name | the installed pack of that name |
+//! | the name of the pack that is compiled in | the installed one, unless it is trusted and older: then, or where none is installed, the one compiled in |
+//! | nothing | `yunet-sface` where it is installed; where nothing else is, the one compiled in, by its name as above |
+//!
+//! An installed pack that is broken or not trusted stays chosen, and is refused by whoever opens it: damage must not put
+//! another model at the door unseen. For the same reason the one compiled in is refused where a newer one of its name
+//! was installed and is gone, and where packs are installed and none is named.
+
+use super::Home;
+use super::embedded::Embedded;
+use super::packs;
+use super::settings::Settings;
+use super::versions::Versions;
+use crate::error::Error;
+use arcdoor_models::{Pack, Problem};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What is in use where nothing is named and it is installed: devices had it before a pack was compiled in.
+const FIRST: &str = "yunet-sface";
+
+/// A pack that was chosen, and is not verified yet.
+#[derive(Debug)]
+pub enum Choice {
+    /// One in a folder, which the settings must trust.
+    Folder(PathBuf),
+    /// The one that is compiled in.
+    CompiledIn(Embedded),
+}
+
+impl Choice {
+    /// What `asked`, a name or a path, means in this home; `None`: what is in use where nothing is named.
+    ///
+    /// # Errors
+    /// When there is no such pack, or it is not clear which is meant.
+    pub fn of(home: &Home, settings: &Settings, asked: Option<&str>) -> Result<Self, Error> {
+        Self::among(home, settings, asked, Embedded::find()?)
+    }
+
+    fn among(
+        home: &Home,
+        settings: &Settings,
+        asked: Option<&str>,
+        embedded: Option<Embedded>,
+    ) -> Result<Self, Error> {
+        match (asked, embedded) {
+            (Some(asked), Some(embedded)) if asked == embedded.name() => {
+                Self::by_its_name(home, settings, embedded)
+            }
+            (None, Some(embedded)) => match packs::find(home, FIRST) {
+                Ok(dir) => Ok(Self::Folder(dir)),
+                Err(_) => match another(home, embedded.name())? {
+                    Some(installed) => Err(Error::NoPackNamed { installed }),
+                    None => Self::by_its_name(home, settings, embedded),
+                },
+            },
+            (asked, _) => packs::find(home, asked.unwrap_or(FIRST)).map(Self::Folder),
+        }
+    }
+
+    fn by_its_name(home: &Home, settings: &Settings, embedded: Embedded) -> Result<Self, Error> {
+        let Ok(dir) = packs::find(home, embedded.name()) else {
+            Versions::read(home)?.admit_embedded(&embedded)?;
+            return Ok(Self::CompiledIn(embedded));
+        };
+        let is_older = |pack: Pack| pack.manifest().version < embedded.version();
+        Ok(if settings.open_pack(&dir).is_ok_and(is_older) {
+            Self::CompiledIn(embedded)
+        } else {
+            Self::Folder(dir)
+        })
+    }
+
+    /// Verifies it, if these settings trust it.
+    ///
+    /// # Errors
+    /// When it is broken, or not signed as the settings want it.
+    pub fn open(&self, settings: &Settings) -> Result<Pack, Error> {
+        match self {
+            Self::Folder(dir) => settings.open_pack(dir),
+            Self::CompiledIn(embedded) => embedded.open(),
+        }
+    }
+
+    /// Its folder, and everything that is wrong with it. The one that is compiled in has no folder, and what is wrong
+    /// with it is found by [`Choice::open`].
+    #[must_use]
+    pub fn problems(&self, settings: &Settings) -> Option<(&Path, Vec<Problem>)> {
+        match self {
+            Self::Folder(dir) => Some((dir, Pack::check(dir, settings.pack_keys()))),
+            Self::CompiledIn(_) => None,
+        }
+    }
+}
+
+/// An installed pack of another name than this, if there is one.
+fn another(home: &Home, name: &str) -> Result<Option<String>, Error> {
+    let path = home.packs();
+    let failed = |source| Error::File { path: path.clone(), source };
+    let entries = match fs::read_dir(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        entries => entries.map_err(failed)?,
+    };
+    for entry in entries {
+        let found = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+        // A pack on its way has a name with a dot in front.
+        if found != name && !found.starts_with('.') {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
