@@ -205,7 +205,8 @@ pub(super) enum PackCommand {
         /// The pack's folder, or its name as --pack takes it [default: the chosen pack]
         #[arg(value_name = "NAME|DIR")]
         dir: Option<PathBuf>,
-        /// Also say how each network is run: engine, steps, multiply-accumulates, predicted time
+        /// Also say how each network is run: engine, steps, multiply-accumulates, predicted time; and run it once on tract,
+        /// the reference, to say how far the plan is from that
         #[arg(long)]
         explain: bool,
     },

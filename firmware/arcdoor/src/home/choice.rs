@@ -115,3 +115,64 @@ fn another(home: &Home, name: &str) -> Result<Option<String>, Error> {
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arcdoor_models::{MANIFEST_FILE, PackFile};
+
+    const FILES: &[PackFile] =
+        &[(MANIFEST_FILE, include_bytes!("../../../../models/packs/doornet/pack.toml").as_slice())];
+
+    fn embedded() -> Option<Embedded> {
+        Some(Embedded::of(FILES).unwrap())
+    }
+
+    /// A home where nothing is installed.
+    fn home() -> (tempfile::TempDir, Home) {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::resolve(Some(dir.path().to_owned())).unwrap();
+        (dir, home)
+    }
+
+    fn install(home: &Home, name: &str) {
+        let dir = home.packs().join(name);
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join(MANIFEST_FILE), "").unwrap();
+    }
+
+    fn chosen(home: &Home, asked: Option<&str>, embedded: Option<Embedded>) -> Result<Choice, Error> {
+        Choice::among(home, &Settings::default(), asked, embedded)
+    }
+
+    #[test]
+    fn a_build_without_a_pack_says_what_to_do() {
+        let (_dir, home) = home();
+        for asked in [None, Some("doornet")] {
+            let said = chosen(&home, asked, None).unwrap_err().to_string();
+            assert!(said.contains("arcdoor pack install") && said.contains("cargo xtask pack"), "{said}");
+        }
+        install(&home, FIRST);
+        assert!(matches!(chosen(&home, None, None), Ok(Choice::Folder(dir)) if dir.ends_with(FIRST)));
+    }
+
+    #[test]
+    fn a_device_keeps_the_pack_that_its_people_are_enrolled_with() {
+        let (_dir, home) = home();
+        assert!(matches!(chosen(&home, None, embedded()), Ok(Choice::CompiledIn(_))));
+        install(&home, FIRST);
+        assert!(matches!(chosen(&home, None, embedded()), Ok(Choice::Folder(dir)) if dir.ends_with(FIRST)));
+        let named = chosen(&home, Some("doornet"), embedded());
+        assert!(matches!(named, Ok(Choice::CompiledIn(_))));
+    }
+
+    #[test]
+    fn among_installed_packs_none_is_guessed() {
+        let (_dir, home) = home();
+        install(&home, "mine");
+        let refused = chosen(&home, None, embedded());
+        assert!(matches!(refused, Err(Error::NoPackNamed { installed }) if installed == "mine"));
+        assert!(matches!(chosen(&home, Some("mine"), embedded()), Ok(Choice::Folder(_))));
+        assert!(matches!(chosen(&home, Some("other"), embedded()), Err(Error::NoPack { .. })));
+    }
+}

@@ -1,5 +1,6 @@
 //! Model packs: checking and installing them.
 
+use super::engines;
 use crate::device::recognition::Recognition;
 use crate::device::{Device, Outcome, Reply};
 use crate::error::{Error, PACK};
@@ -79,7 +80,7 @@ fn whole(pack: &Pack) -> Response {
 
 /// How each network of a pack is run.
 fn networks(pack: &Pack, device: &Device) -> Result<Vec<Response>, Error> {
-    let network = |network: explain::Explained| {
+    let network = |network: explain::Explained, difference: Option<f32>| {
         let steps: Vec<NetworkStep> = network
             .steps
             .iter()
@@ -101,6 +102,7 @@ fn networks(pack: &Pack, device: &Device) -> Result<Vec<Response>, Error> {
                 node: found.node,
                 why: found.why.to_string(),
             }),
+            difference,
             macs: steps.iter().map(|step| step.macs).sum(),
             predicted_ms: steps.iter().fold(0.0, |sum, step| sum + step.predicted_us) / 1000.0,
             bytes: network.bytes,
@@ -108,5 +110,7 @@ fn networks(pack: &Pack, device: &Device) -> Result<Vec<Response>, Error> {
         }
     };
     let explained = explain::explain(pack, device.settings().engine.into())?;
-    Ok(explained.into_iter().map(network).collect())
+    // Both in the order of the pack's networks.
+    let explained = explained.into_iter().zip(pack.nets());
+    explained.map(|(explained, net)| Ok(network(explained, engines::difference(net)?))).collect()
 }
