@@ -92,7 +92,8 @@ fn the_pack_that_is_compiled_in_is_refused_nothing_and_equals_the_repositorys() 
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     let mut files = embedded.files();
-    (there.sort(), files.sort());
+    there.sort();
+    files.sort();
     assert_eq!(files, there, "the folder holds the pack's files and nothing else");
 }
 
