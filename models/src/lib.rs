@@ -3,7 +3,7 @@
 //! A pack is trusted only whole. [`Pack::open`] reads the manifest, then every file, and compares its
 //! sha256 before anything in it is parsed. What a network wants as input, where it comes from and what
 //! its scores mean is data in the [`Manifest`], never code. [`Pack::open_signed`] also wants the manifest to
-//! be signed by somebody who is trusted.
+//! be signed by somebody who is trusted. [`Pack::from_files`] does the same with a pack that a program has compiled in.
 
 #![forbid(unsafe_code)]
 
@@ -24,7 +24,7 @@ pub use manifest::{
     Alignment, CalibrationTable, ChannelOrder, GraphFile, Layout, MANIFEST_FILE, MAX_MANIFEST_BYTES,
     Manifest, NetFile, Preprocess,
 };
-pub use pack::{MAX_NET_BYTES, MAX_SIGNATURE_BYTES, Pack, PackNet, sha256_hex};
+pub use pack::{MAX_NET_BYTES, MAX_SIGNATURE_BYTES, Pack, PackFile, PackNet, sha256_hex};
 pub use recipe::{Built, Recipe, RecipeError, RecipeNet};
 pub use recognisability::{
     MAX_DIRECTIONS, MAX_HEADS, RecognisabilityHead, RecognisabilityTable, SharedDirections,

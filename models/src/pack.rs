@@ -1,5 +1,7 @@
 //! A verified pack.
 
+use std::borrow::Cow;
+use std::io::ErrorKind;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +21,9 @@ pub const MAX_NET_BYTES: u64 = 64 << 20;
 
 /// A pack whose every byte is what its manifest promises.
 pub struct Pack {
+    /// The folder, or the word for where the bytes came from.
     dir: PathBuf,
+    is_folder: bool,
     manifest: Manifest,
     /// By role; empty where the pack has no such network.
     bytes: [NetBytes; Role::ALL.len()],
@@ -29,8 +33,39 @@ pub struct Pack {
 /// One network's files.
 #[derive(Default)]
 struct NetBytes {
-    onnx: Vec<u8>,
-    graph: Option<Vec<u8>>,
+    onnx: Bytes,
+    graph: Option<Bytes>,
+}
+
+/// What a program has compiled in is borrowed from it, and not held twice.
+type Bytes = Cow<'static, [u8]>;
+
+/// One file of a pack that is compiled in: its name in the pack, and its bytes.
+pub type PackFile = (&'static str, &'static [u8]);
+
+/// Where a pack's files are read from; one way of verifying them follows.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Folder(&'a Path),
+    Files(&'a [PackFile]),
+}
+
+impl Source<'_> {
+    /// The file `name`, of at most `limit` bytes.
+    fn read(self, name: &str, limit: u64) -> Result<Bytes, Problem> {
+        match self {
+            Self::Folder(dir) => read_bounded(dir, name, limit).map(Bytes::from),
+            Self::Files(files) => {
+                let file = || name.to_owned();
+                let &(_, bytes) = files
+                    .iter()
+                    .find(|(of, _)| *of == name)
+                    .ok_or_else(|| Problem::Unreadable { file: file(), cause: ErrorKind::NotFound.into() })?;
+                let is_small = u64::try_from(bytes.len()).is_ok_and(|length| length <= limit);
+                is_small.then_some(bytes.into()).ok_or_else(|| Problem::TooLarge { file: file(), limit })
+            }
+        }
+    }
 }
 
 /// One network of a verified pack: its entry in the manifest, which it derefs to, and its verified bytes.
@@ -60,7 +95,7 @@ impl Pack {
     /// # Errors
     /// The first thing that is wrong; the pack is refused whole.
     pub fn open(dir: &Path) -> Result<Self, PackError> {
-        refused_first(dir, Self::read(dir, None))
+        refused_first(dir, Self::read(dir, Source::Folder(dir), None))
     }
 
     /// As [`Pack::open`], and only where one of `keys` signed the manifest; that is looked at before anything
@@ -69,34 +104,44 @@ impl Pack {
     /// # Errors
     /// As [`Pack::open`]; also when the pack is not signed, or by nobody of `keys`.
     pub fn open_signed(dir: &Path, keys: &[TrustedKey]) -> Result<Self, PackError> {
-        refused_first(dir, Self::read(dir, Some(keys)))
+        refused_first(dir, Self::read(dir, Source::Folder(dir), Some(keys)))
+    }
+
+    /// As [`Pack::open`], of a pack that is compiled into the program: whoever trusts the program trusts it, and no
+    /// signature is looked for. `origin` stands for the folder in errors and in [`Pack::dir`].
+    ///
+    /// # Errors
+    /// As [`Pack::open`].
+    pub fn from_files(origin: &str, files: &[PackFile]) -> Result<Self, PackError> {
+        let origin = Path::new(origin);
+        refused_first(origin, Self::read(origin, Source::Files(files), None))
     }
 
     /// Everything that is wrong with the pack in `dir`; empty for a good one. Does not load the networks.
     /// Whether it is signed matters where there are `keys`.
     #[must_use]
     pub fn check(dir: &Path, keys: Option<&[TrustedKey]>) -> Vec<Problem> {
-        Self::read(dir, keys).err().unwrap_or_default()
+        Self::read(dir, Source::Folder(dir), keys).err().unwrap_or_default()
     }
 
     /// Reads and verifies the pack. A list of problems is never empty.
-    fn read(dir: &Path, keys: Option<&[TrustedKey]>) -> Result<Self, Vec<Problem>> {
-        let text = read_bounded(dir, MANIFEST_FILE, MAX_MANIFEST_BYTES).map_err(|problem| vec![problem])?;
+    fn read(dir: &Path, source: Source<'_>, keys: Option<&[TrustedKey]>) -> Result<Self, Vec<Problem>> {
+        let text = source.read(MANIFEST_FILE, MAX_MANIFEST_BYTES).map_err(|problem| vec![problem])?;
         if let Some(keys) = keys {
-            check_signature(dir, &text, keys).map_err(|problem| vec![problem])?;
+            check_signature(source, &text, keys).map_err(|problem| vec![problem])?;
         }
         let text =
-            String::from_utf8(text).map_err(|_| vec![Problem::Manifest("is no UTF-8 text".to_owned())])?;
-        let manifest = Manifest::parse(&text)?;
+            str::from_utf8(&text).map_err(|_| vec![Problem::Manifest("is no UTF-8 text".to_owned())])?;
+        let manifest = Manifest::parse(text)?;
         let mut problems = manifest.problems();
         let mut read = |file: &str, sha256: &str| {
             // A name that is not plain has been reported, and is never opened.
             if problems.iter().any(|p| matches!(p, Problem::FileName { file: bad, .. } if bad == file)) {
-                return Vec::new();
+                return Bytes::default();
             }
-            read_verified(dir, file, sha256).unwrap_or_else(|problem| {
+            read_verified(source, file, sha256).unwrap_or_else(|problem| {
                 problems.push(problem);
-                Vec::new()
+                Bytes::default()
             })
         };
         let mut net = |net: &NetFile| NetBytes {
@@ -107,8 +152,8 @@ impl Pack {
         let calibration = calibration(&manifest);
         match calibration {
             Ok(calibration) if problems.is_empty() => {
-                let dir = dir.to_path_buf();
-                Ok(Self { dir, manifest, bytes, calibration })
+                let (dir, is_folder) = (dir.to_path_buf(), matches!(source, Source::Folder(_)));
+                Ok(Self { dir, is_folder, manifest, bytes, calibration })
             }
             Ok(_) => Err(problems),
             Err(cause) => {
@@ -124,10 +169,16 @@ impl Pack {
         &self.manifest.name
     }
 
-    /// The folder it was read from.
+    /// The folder it was read from; of one that is compiled in, the word that stands for it.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// The folder it was read from; `None`: it is compiled in.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.is_folder.then_some(&*self.dir)
     }
 
     /// What it says about itself.
@@ -192,14 +243,11 @@ fn refused_first(dir: &Path, read: Result<Pack, Vec<Problem>>) -> Result<Pack, P
     read.map_err(|mut problems| PackError { dir: dir.to_path_buf(), problem: problems.swap_remove(0) })
 }
 
-fn check_signature(dir: &Path, manifest: &[u8], keys: &[TrustedKey]) -> Result<(), Problem> {
-    let signature =
-        read_bounded(dir, SIGNATURE_FILE, MAX_SIGNATURE_BYTES).map_err(|problem| match problem {
-            Problem::Unreadable { cause, .. } if cause.kind() == std::io::ErrorKind::NotFound => {
-                Problem::Unsigned
-            }
-            problem => problem,
-        })?;
+fn check_signature(source: Source<'_>, manifest: &[u8], keys: &[TrustedKey]) -> Result<(), Problem> {
+    let signature = source.read(SIGNATURE_FILE, MAX_SIGNATURE_BYTES).map_err(|problem| match problem {
+        Problem::Unreadable { cause, .. } if cause.kind() == ErrorKind::NotFound => Problem::Unsigned,
+        problem => problem,
+    })?;
     trust::verify(manifest, &signature, keys)
 }
 
@@ -223,8 +271,8 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn read_verified(dir: &Path, file: &str, sha256: &str) -> Result<Vec<u8>, Problem> {
-    let bytes = read_bounded(dir, file, MAX_NET_BYTES)?;
+fn read_verified(source: Source<'_>, file: &str, sha256: &str) -> Result<Bytes, Problem> {
+    let bytes = source.read(file, MAX_NET_BYTES)?;
     let found = sha256_hex(&bytes);
     if found != sha256 {
         return Err(Problem::Changed { file: file.to_owned(), found, expected: sha256.to_owned() });

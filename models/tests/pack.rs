@@ -11,8 +11,8 @@ use std::path::Path;
 
 use arcdoor_core::{Basis, Fmr};
 use arcdoor_models::{
-    Built, EmbedderCard, GraphFile, MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, Pack, Preprocess, Problem,
-    Recipe, Role, SIGNATURE_FILE, SharedDirections, TrustedKey, bundle, sha256_hex,
+    Built, EmbedderCard, GraphFile, MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, Pack, PackFile, Preprocess,
+    Problem, Recipe, Role, SIGNATURE_FILE, SharedDirections, TrustedKey, bundle, sha256_hex,
 };
 use tempfile::TempDir;
 
@@ -102,6 +102,39 @@ fn a_good_pack_opens_with_the_bytes_it_verified() {
     assert_eq!(fitted.basis, Basis::TailFit);
     assert!(pack.threshold(Fmr::new(1e-8).unwrap()).is_err());
     assert!(Pack::check(dir.path(), None).is_empty());
+}
+
+/// The pack of `files` as compiled in, and what refuses it.
+fn refusal_of_files(files: &[PackFile]) -> String {
+    Pack::from_files("(compiled in)", files).map(drop).unwrap_err().to_string()
+}
+
+#[test]
+fn a_pack_of_bytes_meets_the_rules_of_one_in_a_folder() {
+    let text: &'static str = manifest().to_toml().unwrap().leak();
+    let good: [PackFile; 3] =
+        [(MANIFEST_FILE, text.as_bytes()), ("yunet.onnx", DETECTOR), ("sface.onnx", EMBEDDER)];
+    let pack = Pack::from_files("(compiled in)", &good).unwrap();
+    let folder = Pack::open(pack_with(|text| text).path()).unwrap();
+    assert_eq!((pack.manifest(), pack.model_id()), (folder.manifest(), folder.model_id()));
+    assert_eq!(pack.calibration(), folder.calibration());
+    assert_eq!(pack.net(Role::Embedder).unwrap().onnx.as_ptr(), EMBEDDER.as_ptr(), "held once");
+    assert_eq!((pack.folder(), pack.dir()), (None, Path::new("(compiled in)")));
+    assert_eq!(folder.folder(), Some(folder.dir()));
+
+    let with = |at: usize, bytes: &'static [u8]| {
+        let mut files = good;
+        files[at].1 = bytes;
+        refusal_of_files(&files)
+    };
+    let changed = with(2, b"another");
+    assert!(changed.contains("(compiled in)") && changed.contains("sface.onnx: changed"), "{changed}");
+    assert!(refusal_of_files(&good[..2]).contains("sface.onnx: cannot be read"));
+    assert!(refusal_of_files(&good[1..]).contains("pack.toml: cannot be read"));
+    let large = vec![b' '; usize::try_from(MAX_MANIFEST_BYTES).unwrap() + 1].leak();
+    assert!(with(0, large).contains("pack.toml: larger than"), "{}", with(0, large));
+    let escaping = replaced("file = \"sface.onnx\"", "file = \"../sface.onnx\"")(text.to_owned()).leak();
+    assert!(with(0, escaping.as_bytes()).contains("no plain file name"));
 }
 
 #[test]

@@ -132,6 +132,13 @@ pub enum Finding {
         /// Its folder.
         dir: FilePath,
     },
+    /// The pack that is compiled into the program.
+    CompiledInPack {
+        /// Its name.
+        name: String,
+        /// Which of the packs of this name it is.
+        version: u64,
+    },
     /// A pack that nobody need have signed.
     UnsignedPack {
         /// Its name.

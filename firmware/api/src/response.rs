@@ -208,8 +208,8 @@ pub enum Response {
     PackWhole {
         /// Its name.
         name: String,
-        /// The pack's folder.
-        dir: FilePath,
+        /// The pack's folder; none: it is compiled in.
+        dir: Option<FilePath>,
         /// Which of the packs of this name it is.
         version: u64,
         /// The embedder's id.
@@ -242,6 +242,9 @@ pub enum Response {
         from_graph: bool,
         /// The first operator that the plan does not run; none: it runs all, or was not asked.
         unsupported: Option<UnsupportedNode>,
+        /// The largest difference of two output values of plan and tract, in terms of the greatest, in one run of each
+        /// on the same noise; none: one of them cannot run it.
+        difference: Option<f32>,
         /// Multiply-accumulates of all steps; 0 on tract, which is not counted here.
         macs: u64,
         /// Predicted milliseconds of all steps, on one core.

@@ -82,6 +82,15 @@ pub enum Error {
         /// Where it was looked for.
         looked: PathBuf,
     },
+    /// Packs are installed, and none is named.
+    #[error(
+        "no pack is named, and {installed} is installed: say which one is meant, with pack = \"{installed}\" in \
+         settings.toml or --pack {installed}"
+    )]
+    NoPackNamed {
+        /// One that is installed.
+        installed: String,
+    },
     /// The pack is broken.
     #[error("{0}\nbuild it again with `cargo xtask pack NAME`, or take it from where you got it")]
     Pack(#[from] PackError),
@@ -291,6 +300,37 @@ pub enum Error {
         /// The highest that was ever installed here.
         installed: u64,
     },
+    /// A pack that is older than the one of its name that is compiled in.
+    #[error(
+        "the pack {name} is version {offered}, and this program has version {compiled_in} compiled in, which goes \
+         before it: an older pack may lack what was mended since; to use it on purpose, give its folder as a path, \
+         with --pack or pack in settings.toml"
+    )]
+    OlderThanCompiledIn {
+        /// The packs' name.
+        name: String,
+        /// The version of the pack that is to be installed.
+        offered: u64,
+        /// The version that is compiled in.
+        compiled_in: u64,
+    },
+    /// The pack that is compiled in is older than one of its name that was installed and is gone.
+    #[error(
+        "version {installed} of the pack {name} was installed here and is gone, and this program has version \
+         {compiled_in} compiled in: an older pack may lack what was mended since; install version {installed} again \
+         with `arcdoor pack install FILE|DIR`, or, to go back on purpose, remove the line {name} from {}",
+        noted.display()
+    )]
+    NewerPackGone {
+        /// The packs' name.
+        name: String,
+        /// The version that is compiled in.
+        compiled_in: u64,
+        /// The highest that was ever installed here.
+        installed: u64,
+        /// The file that says so.
+        noted: PathBuf,
+    },
     /// An export under the gallery's own passphrase.
     #[error(
         "this is the gallery's own passphrase: an exported file travels and wants one of its own \
@@ -495,9 +535,12 @@ impl Error {
             | Self::NoPassphrase
             | Self::NobodyToAsk { .. }
             | Self::Hint
-            | Self::OlderPack { .. } => PACK,
+            | Self::OlderPack { .. }
+            | Self::OlderThanCompiledIn { .. }
+            | Self::NewerPackGone { .. } => PACK,
             Self::NoPack { .. }
             | Self::OtherEmbedder { .. }
+            | Self::NoPackNamed { .. }
             | Self::Pack(_)
             | Self::Calibration(_)
             | Self::Gallery(_)

@@ -76,10 +76,10 @@ fn wrong_usage_is_code_2() {
 fn a_missing_pack_is_code_4_and_says_how_to_get_one() {
     let device = Device::new();
     for arguments in [
-        &["identify", "--image", "a.jpg"][..],
-        &["pack", "check"],
+        &["identify", "--image", "a.jpg", "--pack", "other"][..],
+        &["pack", "check", "--pack", "other"],
         &["pack", "check", "other"],
-        &["run", "--replay", "x"],
+        &["run", "--replay", "x", "--pack", "other"],
     ] {
         let (code, out, error) = device.run(arguments);
         assert_eq!((code, out.as_str()), (4, ""), "{arguments:?}: {error}");
@@ -115,7 +115,7 @@ fn an_empty_home_lists_nobody_and_is_not_made() {
 #[test]
 fn the_doctor_names_what_is_missing_and_changes_nothing() {
     let device = Device::new();
-    let (code, lines) = device.lines(&["doctor"]);
+    let (code, lines) = device.lines(&["doctor", "--pack", "other"]);
     assert_eq!(code, 4, "{lines:?}");
     let health = |check: &str| {
         let line = lines.iter().find(|line| line["check"] == check).unwrap();
@@ -231,7 +231,8 @@ fn a_pack_is_installed_whole_and_replaced_only_by_a_good_one() {
     let Some((pack, photos)) = real() else { return };
     let device = Device::new();
     let photo = photos.join("obama.jpg");
-    let identify = || device.run(&["identify", "--image", photo.to_str().unwrap()]).0;
+    let identify =
+        || device.run(&["identify", "--pack", "yunet-sface", "--image", photo.to_str().unwrap()]).0;
     assert_eq!(identify(), 4, "no pack yet");
     assert_eq!(device.run(&["pack", "install", pack.to_str().unwrap()]).0, 0);
     assert_eq!(identify(), 1);

@@ -10,7 +10,6 @@ use serde::Deserialize;
 
 use crate::{cargo, fetch, pack};
 
-const PACK: &str = "yunet-sface";
 const SUBJECT: &str = "Barack Obama";
 const ENROLLED_FROM: &str = "obama.jpg";
 
@@ -24,6 +23,9 @@ const EXPECTED: [(&str, &str); 7] = [
     ("biden.jpg", "denied"),
     ("astronaut.png", "denied"),
 ];
+
+/// How far the plan may be from tract, in terms of the greatest value: what the tests of both engines hold.
+const MOST_APART: f32 = 1e-4;
 
 /// The fields read of `arcdoor identify --json`.
 #[derive(Deserialize)]
@@ -39,12 +41,22 @@ struct Row {
     times: StageTimes,
 }
 
-/// Fetches pack and photos, enrols one person, identifies the other photos and prints the table.
-pub(crate) fn run(out: Option<PathBuf>) -> Result<()> {
+/// A network, of `arcdoor pack check --explain --json`.
+#[derive(Deserialize)]
+struct Network {
+    file: String,
+    difference: Option<f32>,
+}
+
+/// Fetches the photos, enrols one person, identifies the other photos and prints the table; with the pack that is
+/// compiled in, or with one that is built of this recipe.
+pub(crate) fn run(out: Option<PathBuf>, recipe: Option<&str>) -> Result<()> {
     let out = out.unwrap_or_else(|| cargo::target_dir().join("demo"));
     eprintln!("building arcdoor (the first time takes some minutes) ...");
     cargo::build_binaries()?;
-    pack::build(PACK, None)?;
+    if let Some(recipe) = recipe {
+        pack::build(recipe, None)?;
+    }
     let photos = fetch::demo_photos()?;
     let annotated = out.join("annotated");
     let home = out.join("home");
@@ -57,7 +69,8 @@ pub(crate) fn run(out: Option<PathBuf>) -> Result<()> {
     // An empty folder that others may read is refused as a home; let arcdoor make its own.
     fs::remove_dir(&home)?;
 
-    let arcdoor = || arcdoor(&home);
+    let arcdoor = || arcdoor(&home, recipe);
+    compare_engines(arcdoor())?;
     cargo::check(arcdoor().args(["enrol", SUBJECT, "--image"]).arg(photos.join(ENROLLED_FROM)))?;
     println!();
     header();
@@ -82,17 +95,44 @@ pub(crate) fn run(out: Option<PathBuf>) -> Result<()> {
 }
 
 /// The device's own binary, on the demo's gallery and pack.
-fn arcdoor(home: &Path) -> Command {
+fn arcdoor(home: &Path, recipe: Option<&str>) -> Command {
     let mut command = Command::new(cargo::binary("arcdoor"));
+    // What the developer's own device takes has no say here.
+    command.env_remove("ARCDOOR_PACK").env_remove("ARCDOOR_ALLOW_UNSIGNED_PACK");
+    command.current_dir(cargo::root()).arg("--home").arg(home);
+    if let Some(recipe) = recipe {
+        command.arg("--pack").arg(cargo::root().join("models/packs").join(recipe));
+        // It was built a moment ago, from pinned sources.
+        command.arg("--allow-unsigned-pack");
+    }
     command
-        .current_dir(cargo::root())
-        .arg("--home")
-        .arg(home)
-        .arg("--pack")
-        .arg(cargo::root().join("models/packs").join(PACK));
-    // It was built a moment ago, from pinned sources.
-    command.arg("--allow-unsigned-pack");
-    command
+}
+
+/// Runs each network once on the plan and once on tract, and prints how far they are apart.
+fn compare_engines(mut arcdoor: Command) -> Result<()> {
+    let output = arcdoor
+        .args(["--json", "pack", "check", "--explain"])
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start arcdoor")?;
+    // What is wrong with a pack is an answer.
+    let text = String::from_utf8(output.stdout).context("arcdoor wrote something that is not text")?;
+    ensure!(output.status.success(), "arcdoor pack check ended with {}:\n{text}", output.status);
+    for line in text.lines() {
+        let answer: serde_json::Value =
+            serde_json::from_str(line).context("cannot read what arcdoor printed")?;
+        if answer["kind"] == "pack_whole" {
+            println!("pack {}, version {}", answer["name"], answer["version"]);
+        } else if answer["kind"] == "network" {
+            let Network { file, difference } = serde_json::from_value(answer)?;
+            let apart = difference.with_context(|| format!("{file} does not run on both engines"))?;
+            println!(
+                "  {file}: one run on the plan and on tract, values differ by at most {apart:.1e} of the greatest"
+            );
+            ensure!(apart <= MOST_APART, "{file}: the engines are farther apart than {MOST_APART:.0e}");
+        }
+    }
+    Ok(())
 }
 
 fn identify(mut arcdoor: Command, photo: &Path, annotated: &Path) -> Result<Row> {

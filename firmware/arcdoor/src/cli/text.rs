@@ -95,7 +95,9 @@ impl Text {
             }
             Response::PackProblem { problem, .. } => writeln!(out, "  {problem}"),
             Response::PackWhole { name, dir, version, model_id, dimension, networks } => {
-                writeln!(out, "pack {name}, version {version}, in {} is whole", dir.display())?;
+                let place =
+                    dir.as_ref().map_or("compiled in,".to_owned(), |dir| format!("in {}", dir.display()));
+                writeln!(out, "pack {name}, version {version}, {place} is whole")?;
                 writeln!(out, "  embedder {model_id}, {dimension} values a template")?;
                 networks.iter().try_for_each(|[file, licence]| writeln!(out, "  {file}: {licence}"))
             }

@@ -43,6 +43,7 @@ fn text(finding: &Finding) -> String {
             format!("{}: without effect, the rest is heeded: {}", path.display(), keys.join("; "))
         }
         Finding::SignedPack { name, dir } => format!("{name} in {}, signed by a trusted key", dir.display()),
+        Finding::CompiledInPack { name, version } => format!("{name}, version {version}, compiled in"),
         Finding::UnsignedPack { name, dir } => format!(
             "{name} in {}; unsigned packs are allowed: who can write there chooses who is let in",
             dir.display()

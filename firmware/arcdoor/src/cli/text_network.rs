@@ -8,8 +8,18 @@ use std::io;
 
 /// The table of one network.
 pub(super) fn print(out: &mut Lines<'_>, response: &Response) -> io::Result<()> {
-    let Response::Network { file, input, engine, from_graph, unsupported, macs, predicted_ms, bytes, steps } =
-        response
+    let Response::Network {
+        file,
+        input,
+        engine,
+        from_graph,
+        unsupported,
+        difference,
+        macs,
+        predicted_ms,
+        bytes,
+        steps,
+    } = response
     else {
         return Ok(());
     };
@@ -19,6 +29,12 @@ pub(super) fn print(out: &mut Lines<'_>, response: &Response) -> io::Result<()> 
     writeln!(out, "{file} at {channels} x {rows} x {columns}: engine {engine}{start}")?;
     if let Some(found) = unsupported {
         writeln!(out, "  the plan does not run {} {:?}: {}", found.operator, found.node, found.why)?;
+    }
+    if let Some(difference) = difference {
+        writeln!(
+            out,
+            "  one run on the plan and on tract: values differ by at most {difference:.1e} of the greatest"
+        )?;
     }
     if steps.is_empty() {
         return Ok(());

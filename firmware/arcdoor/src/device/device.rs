@@ -5,6 +5,7 @@ use super::people::{Enrolled, People};
 use super::recognition::Recognition;
 use super::thresholds::{identify_point, thresholds, verify_point};
 use crate::error::Error;
+use crate::home::choice::Choice;
 use crate::home::file::sweep_parts;
 use crate::home::keys::{Keys, Opened};
 use crate::home::lock::HomeLock;
@@ -13,7 +14,7 @@ use crate::home::passphrase::Passphrase;
 use crate::home::settings::{EngineName, GoneKey, Settings};
 use crate::home::tally::Tally;
 use crate::home::tuning::TuningProblem;
-use crate::home::{Home, packs, tuning};
+use crate::home::{Home, tuning};
 use arcdoor_api::{Act, Entry, KeySource, OperatingPoint, UtcTime};
 use arcdoor_core::{Millis, ModelId, SubjectId};
 use arcdoor_gallery::{FileFolder, Gallery, GalleryError};
@@ -41,7 +42,7 @@ impl Options {
     /// The settings with these flags over them.
     #[must_use]
     pub fn over(self, mut settings: Settings) -> Settings {
-        settings.pack = self.pack.unwrap_or(settings.pack);
+        settings.pack = self.pack.or(settings.pack);
         settings.detector = self.detector.unwrap_or(settings.detector);
         settings.engine = self.engine.unwrap_or(settings.engine);
         settings.allow_unsigned_packs |= self.allow_unsigned_pack;
@@ -248,7 +249,7 @@ impl Device {
 
     /// Takes another pack from now on; its name is in the settings already.
     pub fn use_pack(&mut self, name: &str) {
-        self.settings.pack = name.to_owned();
+        self.settings.pack = Some(name.to_owned());
         self.drop_pack();
     }
 
@@ -430,7 +431,7 @@ fn open_once<T>(slot: &mut Option<T>, open: impl FnOnce() -> Result<T, Error>) -
 }
 
 fn open_pack(home: &Home, settings: &Settings) -> Result<Pack, Error> {
-    settings.open_pack(&packs::find(home, &settings.pack)?)
+    Choice::of(home, settings, settings.pack.as_deref())?.open(settings)
 }
 
 /// The keys to the gallery of a home that is held so.

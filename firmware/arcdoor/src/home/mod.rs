@@ -11,16 +11,18 @@
 //! | `lockout.json` | the lockout, and denials that lead to one; see [`lockout`] |
 //! | `tally.json` | attempts and reported wrong grants; see [`tally`] |
 //! | `tuning.toml` | tiles that were measured on this device; see [`tuning`] |
-//! | `packs/NAME/` | installed packs, and `NAME@before`, which one replaced; see [`packs`] |
+//! | `packs/NAME/` | installed packs, and `NAME@before`, which one replaced; see [`packs`], and [`choice`] for which one is in use |
 //! | `pack-versions.toml` | the highest version of each that was ever installed; see [`versions`] |
 
 pub mod choice;
+pub mod embedded;
 pub mod file;
 #[expect(clippy::module_inception, reason = "the folder is the module's one noun")]
 mod home;
 pub mod keys;
 pub mod lock;
 pub mod lockout;
+pub mod pack_line;
 pub mod packs;
 pub mod passphrase;
 pub mod pin;

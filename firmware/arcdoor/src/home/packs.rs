@@ -1,6 +1,7 @@
 //! The packs of a home: finding one by name, and installing one whole, verified, and in one step.
 
 use super::Home;
+use super::embedded::Embedded;
 use super::settings::Settings;
 use super::versions::Versions;
 use crate::error::Error;
@@ -114,6 +115,9 @@ fn place(
     let packs = home.packs();
     let target = packs.join(pack.name());
     let present = Pack::open(&target).ok();
+    if let Some(embedded) = Embedded::find()? {
+        embedded.admit(&pack)?;
+    }
     let mut highest = Versions::read(home)?;
     if !older {
         highest.admit(&pack)?;

@@ -1,7 +1,7 @@
 //! What the installer chose: `settings.toml` in the home folder. Every key has a default.
 //!
 //! ```toml
-//! pack = "yunet-sface"      # a name under packs/, or a folder
+//! pack = "yunet-sface"      # a name under packs/, or a folder; default: see home::choice
 //! detector = "yunet"        # or "seetaface"
 //! engine = "auto"           # or "plan", "tract": what runs the networks
 //! threads = 1               # or 2: a second core for the networks, for the same answers sooner
@@ -83,8 +83,9 @@ impl From<EngineName> for EngineChoice {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The pack's name or folder.
-    pub pack: String,
+    /// The pack's name or folder; see [`choice`](crate::home::choice) for what holds without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pack: Option<String>,
     /// Which detector looks for faces.
     pub detector: DetectorKind,
     /// What runs the networks.
@@ -138,7 +139,7 @@ impl Default for Settings {
     #[allow(clippy::expect_used, reason = "a constant within the range")]
     fn default() -> Self {
         Self {
-            pack: "yunet-sface".to_owned(),
+            pack: None,
             detector: DetectorKind::Yunet,
             engine: EngineName::Auto,
             threads: 1,

@@ -2,6 +2,7 @@
 //! the newer one is still there.
 
 use super::Home;
+use super::embedded::Embedded;
 use super::file::{read_text, replace};
 use crate::error::Error;
 use arcdoor_models::Pack;
@@ -52,6 +53,21 @@ impl Versions {
         let (name, offered) = (pack.name().to_owned(), pack.manifest().version);
         match self.file.highest.get(&name) {
             Some(&installed) if offered < installed => Err(Error::OlderPack { name, offered, installed }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses the pack that is compiled in where a newer one of its name was installed: its being gone must not bring
+    /// the older one back unseen.
+    ///
+    /// # Errors
+    /// [`Error::NewerPackGone`].
+    pub fn admit_embedded(&self, embedded: &Embedded) -> Result<(), Error> {
+        let (name, compiled_in) = (embedded.name().to_owned(), embedded.version());
+        match self.file.highest.get(&name) {
+            Some(&installed) if compiled_in < installed => {
+                Err(Error::NewerPackGone { name, compiled_in, installed, noted: self.path.clone() })
+            }
             _ => Ok(()),
         }
     }

@@ -46,11 +46,9 @@ pub fn doctor(device: &mut Device, trouble: &Trouble, reply: &mut dyn Reply) -> 
     if device.home().site().exists() {
         say(Check::Site, Finding::SiteLeftOver { path: device.home().site().into() })?;
     }
-    match device.pack().map(|pack| (pack.name().to_owned(), FilePath::from(pack.dir()))) {
-        Ok((name, dir)) => {
-            let signed = device.settings().pack_keys().is_some();
-            let found =
-                if signed { Finding::SignedPack { name, dir } } else { Finding::UnsignedPack { name, dir } };
+    let signed = device.settings().pack_keys().is_some();
+    match device.pack().map(|pack| chosen(pack, signed)) {
+        Ok(found) => {
             say(Check::Pack, found)?;
             say(Check::Tuning, tiles(device))?;
             for (check, finding) in gallery(device) {
@@ -66,6 +64,16 @@ pub fn doctor(device: &mut Device, trouble: &Trouble, reply: &mut dyn Reply) -> 
     }
     say(Check::Camera, camera(&device.settings().camera))?;
     Ok(outcome)
+}
+
+/// The pack in use. `signed`: whether one from outside must be.
+fn chosen(pack: &Pack, signed: bool) -> Finding {
+    let name = pack.name().to_owned();
+    match pack.folder().map(FilePath::from) {
+        None => Finding::CompiledInPack { name, version: pack.manifest().version },
+        Some(dir) if signed => Finding::SignedPack { name, dir },
+        Some(dir) => Finding::UnsignedPack { name, dir },
+    }
 }
 
 fn failed(error: &Error) -> Finding {

@@ -3,6 +3,7 @@
 
 pub mod annotate;
 pub mod doctor;
+mod engines;
 mod enrol;
 mod find;
 mod frames;

@@ -1,9 +1,11 @@
 //! Model packs: checking and installing them.
 
+use super::engines;
 use crate::device::recognition::Recognition;
 use crate::device::{Device, Outcome, Reply};
 use crate::error::{Error, PACK};
-use crate::home::{choice, packs, tuning};
+use crate::home::choice::{self, Choice};
+use crate::home::{pack_line, packs, tuning};
 use arcdoor_api::{NetworkStep, ReEnrolment, Response, UnsupportedNode};
 use arcdoor_models::Pack;
 use arcdoor_vision::{check_pack_graphs, explain};
@@ -16,20 +18,20 @@ pub(super) fn check(
     explain: bool,
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
-    let dir = match dir {
-        None => packs::find(device.home(), &device.settings().pack)?,
+    let (home, settings) = (device.home(), device.settings());
+    let choice = match dir {
+        None => Choice::of(home, settings, settings.pack.as_deref())?,
         // The path is taken as it is, also without a manifest: its problems are what was asked for.
-        Some(dir) if packs::is_path(dir) && dir.is_dir() => dir.to_owned(),
-        Some(name) => packs::find(device.home(), &name.to_string_lossy())?,
+        Some(dir) if packs::is_path(dir) && dir.is_dir() => Choice::Folder(dir.to_owned()),
+        Some(name) => Choice::of(home, settings, Some(&name.to_string_lossy()))?,
     };
-    let problems = Pack::check(&dir, device.settings().pack_keys());
-    for problem in &problems {
-        reply.answer(&Response::PackProblem { dir: dir.as_path().into(), problem: problem.to_string() })?;
-    }
-    if !problems.is_empty() {
+    if let Some((dir, problems)) = choice.problems(settings).filter(|(_, problems)| !problems.is_empty()) {
+        for problem in problems {
+            reply.answer(&Response::PackProblem { dir: dir.into(), problem: problem.to_string() })?;
+        }
         return Ok(Outcome::Failed(PACK));
     }
-    let pack = loaded(device, &dir)?;
+    let pack = loaded(device, &choice)?;
     check_pack_graphs(&pack)?;
     reply.answer(&whole(&pack))?;
     if explain {
@@ -52,16 +54,17 @@ pub(super) fn install(
     let (people, now) = (device.people(), device.embedder());
     let (home, settings) = (device.home(), device.settings());
     let mut consent = |pack: &Pack, present: Option<&Pack>| {
-        let (asked, target) = (pack.model_id(), home.packs().join(pack.name()));
-        let is_chosen = settings.pack == pack.name() || Path::new(&settings.pack) == target;
-        if is_chosen && let Some(again) = people.again(home, now, asked) {
+        let asked = pack.model_id();
+        if choice::takes_installed(home, settings, pack.name())?
+            && let Some(again) = people.again(home, now, asked)
+        {
             tell(again, sure, reply)?;
         }
         Ok(present.map(Pack::model_id).is_some_and(|here| here != asked && people.may_need(here)))
     };
     let installed = packs::install(home, settings, from, older, &mut consent)?;
     // Its graph files were compared before it got its name.
-    let pack = loaded(device, installed.pack.dir())?;
+    let pack = loaded(device, &Choice::Folder(installed.pack.dir().to_owned()))?;
     device.drop_pack();
     reply.answer(&whole(&pack))?;
     if let Some(name) = installed.before {
@@ -81,17 +84,17 @@ pub(super) fn choose(
     if packs::is_path(Path::new(name)) {
         return Err(Error::NoPack { asked: name.to_owned(), looked: dir });
     }
-    let pack = loaded(device, &packs::find(device.home(), name)?)?;
+    let pack = loaded(device, &Choice::of(device.home(), device.settings(), Some(name))?)?;
     let (people, now) = (device.people(), device.embedder());
     if let Some(again) = people.again(device.home(), now, pack.model_id()) {
         tell(again, sure, reply)?;
     }
-    let before = device.settings().pack.clone();
-    choice::choose_pack(device.home(), name)?;
+    let before = Choice::of(device.home(), device.settings(), device.settings().pack.as_deref());
+    let before = before.ok().and_then(|before| before.installed_name(device.home()));
+    pack_line::choose_pack(device.home(), name)?;
     device.use_pack(name);
     reply.answer(&whole(&pack))?;
-    let is_left = !packs::is_path(Path::new(&before)) && packs::find(device.home(), &before).is_ok();
-    if before != name && is_left {
+    if let Some(before) = before.filter(|before| before != name) {
         reply.answer(&Response::PackBefore { name: before })?;
     }
     Ok(Outcome::Done)
@@ -105,9 +108,9 @@ fn tell(again: ReEnrolment, sure: bool, reply: &mut dyn Reply) -> Result<(), Err
 }
 
 /// Whole is not enough: the networks must load, and the calibration have what the settings ask for.
-fn loaded(device: &Device, dir: &Path) -> Result<Pack, Error> {
+fn loaded(device: &Device, choice: &Choice) -> Result<Pack, Error> {
     let settings = device.settings();
-    let pack = settings.open_pack(dir)?;
+    let pack = choice.open(settings)?;
     settings.calibration(&pack).threshold(settings.target_fmr)?;
     Recognition::open(&pack, settings, tuning::of(device.home(), &pack))?;
     Ok(pack)
@@ -121,13 +124,13 @@ fn whole(pack: &Pack) -> Response {
         model_id: pack.model_id().to_string(),
         dimension: pack.dimension(),
         networks: pack.manifest().nets().map(|(_, net)| [net.file.clone(), net.licence.clone()]).collect(),
-        dir: pack.dir().into(),
+        dir: pack.folder().map(Into::into),
     }
 }
 
 /// How each network of a pack is run.
 fn networks(pack: &Pack, device: &Device) -> Result<Vec<Response>, Error> {
-    let network = |network: explain::Explained| {
+    let network = |network: explain::Explained, difference: Option<f32>| {
         let steps: Vec<NetworkStep> = network
             .steps
             .iter()
@@ -149,6 +152,7 @@ fn networks(pack: &Pack, device: &Device) -> Result<Vec<Response>, Error> {
                 node: found.node,
                 why: found.why.to_string(),
             }),
+            difference,
             macs: steps.iter().map(|step| step.macs).sum(),
             predicted_ms: steps.iter().fold(0.0, |sum, step| sum + step.predicted_us) / 1000.0,
             bytes: network.bytes,
@@ -156,5 +160,7 @@ fn networks(pack: &Pack, device: &Device) -> Result<Vec<Response>, Error> {
         }
     };
     let explained = explain::explain(pack, device.settings().engine.into())?;
-    Ok(explained.into_iter().map(network).collect())
+    // Both in the order of the pack's networks.
+    let explained = explained.into_iter().zip(pack.nets());
+    explained.map(|(explained, net)| Ok(network(explained, engines::difference(net)?))).collect()
 }
