@@ -95,11 +95,11 @@ struct Axis {
 const GROUPS: [&str; 5] = ["group 0", "group 1", "group 2", "group 3", "group 4"];
 
 const AXES: [Axis; 4] = [
-    Axis { name: "nothing", classes: &["everybody"], class: |_| 0 },
-    Axis { name: "group code", classes: &GROUPS, class: |label| label.group.into() },
-    Axis { name: "gender code", classes: &["gender 0", "gender 1"], class: |label| label.gender.into() },
+    Axis { name: "Everybody", classes: &["everybody"], class: |_| 0 },
+    Axis { name: "By group code", classes: &GROUPS, class: |label| label.group.into() },
+    Axis { name: "By gender code", classes: &["gender 0", "gender 1"], class: |label| label.gender.into() },
     Axis {
-        name: "age",
+        name: "By age",
         classes: &["0-12", "13-29", "30-59", "60 and above"],
         class: |label| [13, 30, 60].iter().filter(|from| label.age >= **from).count(),
     },
@@ -428,7 +428,7 @@ fn markdown(report: &Report) -> Result<String> {
             parted.people.iter().filter(|class| class.listed > 0).map(counted).collect();
         write!(
             out,
-            "\n## By {}\n\nPeople listed (refused by recognition's gate): {}.\n\n| between | pairs | suspects |",
+            "\n## {}\n\nPeople listed (refused by recognition's gate): {}.\n\n| between | pairs | suspects |",
             parted.by,
             people.join(", ")
         )?;
@@ -515,7 +515,7 @@ mod tests {
     #[test]
     fn a_group_of_look_alikes_is_not_hidden_by_the_others() {
         let parted = parted(&compared(false), 1.1, 2);
-        let groups = by(&parted, "group code");
+        let groups = by(&parted, "By group code");
         let within = groups.cells.iter().find(|cell| cell.between == [GROUPS[3]; 2]).unwrap();
         let rate = within.rates[0][0];
         assert_eq!((within.pairs, groups.cells.len()), (40 * 39 / 2, 15));
@@ -525,7 +525,7 @@ mod tests {
         assert!(with.worst_over_mean.unwrap() > 4.0, "{with:?}");
         let across = groups.cells.iter().find(|cell| cell.between == [GROUPS[2], GROUPS[3]]).unwrap();
         assert_eq!((across.pairs, across.rates[0][0].hits < 40), (1600, true));
-        let genders = by(&parted, "gender code");
+        let genders = by(&parted, "By gender code");
         assert!(genders.differentials[0][0].worst_over_mean.unwrap() < 1.5);
     }
 
@@ -536,7 +536,7 @@ mod tests {
         assert_eq!(suspects.len(), 1);
         assert_eq!((&*suspects[0].0, &*suspects[0].1), ("set/14_0_0_0.jpg", "set/14_0_0_again.jpg"));
         let parted = parted(&compared, 0.95, 1);
-        let cell = &by(&parted, "group code").cells[0];
+        let cell = &by(&parted, "By group code").cells[0];
         let [with, without] = cell.rates[0];
         assert_eq!((cell.between, cell.suspects), ([GROUPS[0]; 2], 1));
         assert_eq!((cell.pairs, with.hits), (41 * 40 / 2, without.hits + 1));
@@ -553,7 +553,7 @@ mod tests {
             assert_eq!((sum(|class| class.listed), sum(|class| class.refused)), (200, 1), "{}", axis.by);
             assert_eq!(pairs, 200 * 199 / 2, "{}", axis.by);
         }
-        let ages = by(&parted, "age");
+        let ages = by(&parted, "By age");
         assert_eq!((ages.people[0].listed, ages.people[1].refused), (1, 1));
         assert!(!ages.cells.iter().any(|cell| cell.between == ["0-12"; 2]), "nobody to compare with");
     }
