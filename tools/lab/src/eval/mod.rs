@@ -3,6 +3,7 @@
 mod degraded;
 mod det;
 mod gallery;
+mod groups;
 mod lfw;
 mod same_views;
 mod scenes;
@@ -36,6 +37,8 @@ protocols! {
     Degraded = degraded;
     /// Strangers and enrolled people at galleries of several sizes, the threshold from a target
     Gallery = gallery;
+    /// False match rates within and across labelled groups, from aligned crops of whom each shows another person
+    Groups = groups;
     /// Ordinary photos of several people: faces found and missed, people identified among strangers
     Scenes = scenes;
     /// What a second look at a face refuses: of good photos, and of photos and landmarks that were spoilt
