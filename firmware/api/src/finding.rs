@@ -17,6 +17,8 @@ pub enum Check {
     Settings,
     /// The model pack.
     Pack,
+    /// Where the embedder's weights come from.
+    Weights,
     /// Tiles that were measured here.
     Tuning,
     /// The gallery's key.
@@ -43,6 +45,7 @@ impl Check {
             Self::Home => "home",
             Self::Settings => "settings",
             Self::Pack => "pack",
+            Self::Weights => "weights",
             Self::Tuning => "tuning",
             Self::Key => "key",
             Self::Gallery => "gallery",
@@ -138,6 +141,13 @@ pub enum Finding {
         name: String,
         /// Which of the packs of this name it is.
         version: u64,
+    },
+    /// What the pack says of its embedder's weights.
+    Weights {
+        /// Under which licence they came.
+        licence: String,
+        /// What they were made from.
+        training_data: String,
     },
     /// A pack that nobody need have signed.
     UnsignedPack {

@@ -73,6 +73,8 @@ fn doctor_and_pack_check_say_that_the_pack_is_compiled_in_on_a_home_that_is_not_
     }
     let (code, out, error) = strict(&device, &["doctor"]);
     assert!(code == 0 && out.contains("doornet") && out.contains("compiled in"), "{out}{error}");
+    let said = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("research only") && said.contains("yours to judge"), "{out}");
     assert!(!device.home.path().join("state").exists());
 }
 
@@ -92,9 +94,11 @@ fn the_pack_that_is_compiled_in_is_refused_nothing_and_equals_the_repositorys() 
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     let mut files = embedded.files();
+    // For people alone.
+    files.push("README.md");
     there.sort();
     files.sort();
-    assert_eq!(files, there, "the folder holds the pack's files and nothing else");
+    assert_eq!(files, there, "the folder holds the pack's files, its card, and nothing else");
 }
 
 #[test]

@@ -44,6 +44,9 @@ fn text(finding: &Finding) -> String {
         }
         Finding::SignedPack { name, dir } => format!("{name} in {}, signed by a trusted key", dir.display()),
         Finding::CompiledInPack { name, version } => format!("{name}, version {version}, compiled in"),
+        Finding::Weights { licence, training_data } => {
+            format!("{licence}; training data: {training_data}; what they may be used for is yours to judge")
+        }
         Finding::UnsignedPack { name, dir } => format!(
             "{name} in {}; unsigned packs are allowed: who can write there chooses who is let in",
             dir.display()

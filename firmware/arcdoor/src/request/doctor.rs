@@ -47,9 +47,10 @@ pub fn doctor(device: &mut Device, trouble: &Trouble, reply: &mut dyn Reply) -> 
         say(Check::Site, Finding::SiteLeftOver { path: device.home().site().into() })?;
     }
     let signed = device.settings().pack_keys().is_some();
-    match device.pack().map(|pack| chosen(pack, signed)) {
-        Ok(found) => {
+    match device.pack().map(|pack| (chosen(pack, signed), weights(pack))) {
+        Ok((found, weights)) => {
             say(Check::Pack, found)?;
+            say(Check::Weights, weights)?;
             say(Check::Tuning, tiles(device))?;
             for (check, finding) in gallery(device) {
                 say(check, finding)?;
@@ -74,6 +75,12 @@ fn chosen(pack: &Pack, signed: bool) -> Finding {
         Some(dir) if signed => Finding::SignedPack { name, dir },
         Some(dir) => Finding::UnsignedPack { name, dir },
     }
+}
+
+/// What whoever installs it must know of where its embedder comes from.
+fn weights(pack: &Pack) -> Finding {
+    let embedder = &pack.manifest().embedder;
+    Finding::Weights { licence: embedder.licence.clone(), training_data: embedder.training_data.clone() }
 }
 
 fn failed(error: &Error) -> Finding {
