@@ -95,7 +95,7 @@ fn the_pack_that_is_compiled_in_is_refused_nothing_and_equals_the_repositorys() 
         .collect();
     let mut files = embedded.files();
     // For people alone.
-    files.push("README.md");
+    files.push("README.md".to_owned());
     there.sort();
     files.sort();
     assert_eq!(files, there, "the folder holds the pack's files, its card, and nothing else");
