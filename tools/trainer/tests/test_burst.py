@@ -183,7 +183,8 @@ def options(place, out, **more):
 
 
 def test_every_student_gets_nearer_to_the_teacher_and_can_be_exported(place, packed, tmp_path, capsys):
-    assert cli.main([*options(place, tmp_path, every=0.2), "--rate", "small=0.004"]) == 0
+    # A look at every step: which steps are looked at must not hang on the machine's pace.
+    assert cli.main([*options(place, tmp_path, every=0), "--rate", "small=0.004"]) == 0
     table = capsys.readouterr().out
     assert table.rstrip().endswith((tmp_path / "table.md").read_text().rstrip())
     others = some_faces(32, 7)
