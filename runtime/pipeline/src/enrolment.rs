@@ -113,8 +113,8 @@ impl Enrolment {
     }
 
     /// Offers a view that a recognizer made. Every view but the first must match one of those before: with a
-    /// face of somebody else among them, the door would open for both. And it must differ from each of them: the same
-    /// view twice lets the person in no oftener than once. The first view always counts.
+    /// face of somebody else among them, the door would open for both. And it must differ from each of them, by the
+    /// cosine: the same view twice lets the person in no oftener than once. The first view always counts.
     ///
     /// # Errors
     /// When it is of another embedder than those before.
@@ -125,12 +125,9 @@ impl Enrolment {
         // A clock that was set back does not make the time longer.
         self.begun = Some(self.begun.map_or(now, |begun| begun.min(now)));
         let taken = match view {
-            Ok(view) => match self.nearest_view(&view.template)? {
-                Some(score) if !self.thresholds.verify.admits(score) => Err(RetryReason::SomebodyElse),
-                Some(score) if score >= self.plan.medium.same() => Err(self.plan.medium.reason()),
-                _ => Ok(view),
-            },
-            refused => refused,
+            Ok(view) if !self.is_known(&view.template)? => Err(RetryReason::SomebodyElse),
+            Ok(view) if self.is_repeated(&view.template)? => Err(self.plan.medium.reason()),
+            taken => taken,
         };
         Ok(match taken {
             Ok(GoodView { template, quality, yaw_deg }) => {
@@ -214,14 +211,16 @@ impl Enrolment {
         Ok(Ok(Finished { templates, qualities, unseen, consistency, nearest }))
     }
 
-    /// The best cosine similarity of a view with those before it; `None` for the first.
-    fn nearest_view(&self, view: &Template) -> Result<Option<Score>, TemplateError> {
-        let mut best: Option<Score> = None;
-        for earlier in &self.templates {
-            let score = earlier.cosine(view)?;
-            best = Some(best.map_or(score, |best| Score(best.0.max(score.0))));
-        }
-        Ok(best)
+    /// Whether a view is the first, or matches one before it.
+    fn is_known(&self, view: &Template) -> Result<bool, TemplateError> {
+        let best = best(self.templates.iter().map(|earlier| earlier.score(view)))?;
+        Ok(best.is_none_or(|score| self.thresholds.verify.admits(score)))
+    }
+
+    /// Whether a view taken before shows the same.
+    fn is_repeated(&self, view: &Template) -> Result<bool, TemplateError> {
+        let best = best(self.templates.iter().map(|earlier| earlier.cosine(view)))?;
+        Ok(best.is_some_and(|cosine| cosine >= self.plan.medium.same()))
     }
 
     /// Whether one of the views matches the subject that they are about.
@@ -258,13 +257,19 @@ fn nearest(
 fn consistency(views: &[Template]) -> Result<Option<Score>, TemplateError> {
     let mut least: Option<Score> = None;
     for (index, view) in views.iter().enumerate() {
-        let mut best: Option<Score> = None;
-        for (_, other) in views.iter().enumerate().filter(|(other, _)| *other != index) {
-            let score = view.score(other)?;
-            best = Some(best.map_or(score, |best| Score(best.0.max(score.0))));
-        }
-        let Some(best) = best else { return Ok(None) };
+        let others = views.iter().enumerate().filter(|(other, _)| *other != index);
+        let Some(best) = best(others.map(|(_, other)| view.score(other)))? else { return Ok(None) };
         least = Some(least.map_or(best, |least| Score(least.0.min(best.0))));
     }
     Ok(least)
+}
+
+/// The best of these scores; `None` where there is none.
+fn best(
+    mut scores: impl Iterator<Item = Result<Score, TemplateError>>,
+) -> Result<Option<Score>, TemplateError> {
+    scores.try_fold(None, |best: Option<Score>, score| {
+        let score = score?;
+        Ok(Some(best.map_or(score, |best| Score(best.0.max(score.0)))))
+    })
 }

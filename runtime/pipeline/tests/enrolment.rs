@@ -105,6 +105,21 @@ fn views_of_one_person_are_taken_and_another_person_is_not() {
     assert_eq!(finish(NEW, &[10.0], 1.0, &gallery(&[])).unwrap().consistency, None, "of one view");
 }
 
+/// Alike by what degraded faces share alone, and the threshold is one of scores.
+#[test]
+fn somebody_elses_view_is_none_although_it_is_degraded_as_the_first_is() {
+    let mut enrolment = Enrolment::new(Plan::camera(NEW), thresholds(1.0)).unwrap();
+    let mut take = |degrees| {
+        let template = at(degrees);
+        let part = [template.values()[0], 0.0];
+        let template = template.with_shared(&part, 0.5).unwrap();
+        enrolment.take(Ok(GoodView { template, quality: GOOD, yaw_deg: 0.0 }), Millis(0)).unwrap()
+    };
+    assert_eq!(take(25.0), TAKEN);
+    assert_eq!(take(-20.0), EnrolmentStep::NotTaken(RetryReason::SomebodyElse), "its cosine is 0.71");
+    assert_eq!(take(60.0), TAKEN, "cosine 0.82, score 0.55: it also agrees in what is nobody else's");
+}
+
 /// Views that score 0.93 are 21.6 degrees apart, photos that score 0.95 are 18.2.
 #[test]
 fn the_same_view_again_is_no_further_one_and_whoever_holds_still_is_enrolled_all_the_same() {
