@@ -171,11 +171,11 @@ impl Matcher {
         let own = (0..self.len()).filter(|&row| self.subjects[row] == subject);
         let best = match &self.templates {
             Templates::F32(rows) => {
-                let probe = ProbeF32::new(self.isa, rows.stride(), probe);
-                own.map(|row| probe.score(rows.row(row))).reduce(f32::max)
+                let probe = Probe::new(self.isa, rows.stride(), probe);
+                own.map(|row| probe.score(rows.row(row), 1.0)).reduce(f32::max)
             }
             Templates::Int8 { rows, scales, .. } => {
-                let probe = ProbeI8::new(self.isa, rows.stride(), probe);
+                let probe = Probe::new(self.isa, rows.stride(), probe);
                 own.map(|row| probe.score(rows.row(row), scales[row])).reduce(f32::max)
             }
         };
@@ -211,26 +211,26 @@ impl Matcher {
 
     fn identify_f32(&self, rows: &Rows<f32>, probe: &Template, ranking: &mut Ranking<'_>) {
         let stride = rows.stride();
-        let probe = ProbeF32::new(self.isa, stride, probe);
+        let probe = Probe::new(self.isa, stride, probe);
         let mut cosines = [0.0; BLOCK];
         for (rows, subjects) in rows.all().chunks(BLOCK * stride).zip(self.subjects.chunks(BLOCK)) {
             let cosines = &mut cosines[..subjects.len()];
-            dot_f32_rows(self.isa, &probe.values[..stride], rows, cosines);
-            let discount = |row, cosine| probe.discount(&rows[row * stride..][..stride], cosine);
+            dot_f32_rows(self.isa, &probe.own.values[..stride], rows, cosines);
+            let discount = |row, cosine| probe.discount(&rows[row * stride..][..stride], 1.0, cosine);
             rank(subjects, cosines, ranking, discount);
         }
     }
 
     fn identify_i8(&self, rows: &Rows<i8>, scales: &[f32], probe: &Template, ranking: &mut Ranking<'_>) {
         let stride = rows.stride();
-        let probe = ProbeI8::new(self.isa, stride, probe);
+        let probe = Probe::new(self.isa, stride, probe);
         let (mut sums, mut cosines) = ([0; BLOCK], [0.0; BLOCK]);
         let blocks = rows.all().chunks(BLOCK * stride).zip(self.subjects.chunks(BLOCK));
         for ((rows, subjects), scales) in blocks.zip(scales.chunks(BLOCK)) {
             let sums = &mut sums[..subjects.len()];
-            dot_i8_rows(self.isa, &probe.values[..stride], rows, sums);
+            dot_i8_rows(self.isa, &probe.own.values[..stride], rows, sums);
             for ((cosine, &sum), &row_scale) in cosines.iter_mut().zip(&*sums).zip(scales) {
-                *cosine = sum as f32 * (row_scale * probe.scale);
+                *cosine = sum as f32 * (row_scale * probe.own.scale);
             }
             let discount = |row, cosine| probe.discount(&rows[row * stride..][..stride], scales[row], cosine);
             rank(subjects, &cosines[..subjects.len()], ranking, discount);
@@ -265,62 +265,70 @@ fn rank(
     }
 }
 
-/// A probe as rows of f32 meet it.
-struct ProbeF32<'a> {
-    isa: Isa,
-    stride: usize,
-    values: [f32; MAX_DIMENSION],
-    shared: Option<(&'a SharedPart, [f32; MAX_DIMENSION])>,
-}
-
-impl<'a> ProbeF32<'a> {
-    fn new(isa: Isa, stride: usize, probe: &'a Template) -> Self {
-        let shared = probe.shared().map(|shared| (shared, padded(shared.values())));
-        Self { isa, stride, values: padded(probe.values()), shared }
-    }
-
-    fn score(&self, row: &[f32]) -> f32 {
-        let cosine = dot_f32(self.isa, &self.values[..self.stride], row).clamp(-1.0, 1.0);
-        (cosine - self.discount(row, cosine)).max(-1.0)
-    }
-
-    fn discount(&self, row: &[f32], cosine: f32) -> f32 {
-        self.shared.as_ref().map_or(0.0, |(shared, values)| {
-            shared.discount(cosine, dot_f32(self.isa, &values[..self.stride], row))
-        })
-    }
-}
-
-/// A probe as rows of int8 meet it, each row with its scale.
-struct ProbeI8<'a> {
-    isa: Isa,
-    stride: usize,
-    values: [i8; MAX_DIMENSION],
+/// A vector as rows meet it: zeroes lie behind its values.
+struct Padded<T> {
+    values: [T; MAX_DIMENSION],
     scale: f32,
-    shared: Option<(&'a SharedPart, [i8; MAX_DIMENSION], f32)>,
 }
 
-impl<'a> ProbeI8<'a> {
-    fn new(isa: Isa, stride: usize, probe: &'a Template) -> Self {
-        let (values, scale) = padded_i8(probe.values());
-        let shared = probe.shared().map(|shared| {
-            let (values, scale) = padded_i8(shared.values());
-            (shared, values, scale)
-        });
-        Self { isa, stride, values, scale, shared }
+/// What rows hold.
+trait Value: Sized {
+    fn padded(values: &[f32]) -> Padded<Self>;
+
+    /// The dot product, without the scales.
+    fn dot(isa: Isa, a: &[Self], b: &[Self]) -> f32;
+}
+
+impl Value for f32 {
+    fn padded(values: &[f32]) -> Padded<Self> {
+        let mut padded = [0.0; MAX_DIMENSION];
+        padded[..values.len()].copy_from_slice(values);
+        Padded { values: padded, scale: 1.0 }
     }
 
-    fn score(&self, row: &[i8], row_scale: f32) -> f32 {
-        let sum = dot_i8(self.isa, &self.values[..self.stride], row);
-        let cosine = (sum as f32 * (row_scale * self.scale)).clamp(-1.0, 1.0);
+    fn dot(isa: Isa, a: &[Self], b: &[Self]) -> f32 {
+        dot_f32(isa, a, b)
+    }
+}
+
+impl Value for i8 {
+    fn padded(values: &[f32]) -> Padded<Self> {
+        let (mut padded, scale) = ([0; MAX_DIMENSION], scale(values));
+        padded.iter_mut().zip(values).for_each(|(place, &value)| *place = quantised(value, scale));
+        Padded { values: padded, scale }
+    }
+
+    fn dot(isa: Isa, a: &[Self], b: &[Self]) -> f32 {
+        dot_i8(isa, a, b) as f32
+    }
+}
+
+/// A probe as rows meet it, each row with its scale.
+struct Probe<'a, T> {
+    isa: Isa,
+    stride: usize,
+    own: Padded<T>,
+    shared: Option<(&'a SharedPart, Padded<T>)>,
+}
+
+impl<'a, T: Value> Probe<'a, T> {
+    fn new(isa: Isa, stride: usize, probe: &'a Template) -> Self {
+        let shared = probe.shared().map(|shared| (shared, T::padded(shared.values())));
+        Self { isa, stride, own: T::padded(probe.values()), shared }
+    }
+
+    fn score(&self, row: &[T], row_scale: f32) -> f32 {
+        let cosine = self.dot(&self.own, row, row_scale).clamp(-1.0, 1.0);
         (cosine - self.discount(row, row_scale, cosine)).max(-1.0)
     }
 
-    fn discount(&self, row: &[i8], row_scale: f32, cosine: f32) -> f32 {
-        self.shared.as_ref().map_or(0.0, |(shared, values, scale)| {
-            let sum = dot_i8(self.isa, &values[..self.stride], row);
-            shared.discount(cosine, sum as f32 * (row_scale * scale))
-        })
+    fn discount(&self, row: &[T], row_scale: f32, cosine: f32) -> f32 {
+        let of = |(shared, part): &(&SharedPart, _)| shared.discount(cosine, self.dot(part, row, row_scale));
+        self.shared.as_ref().map_or(0.0, of)
+    }
+
+    fn dot(&self, part: &Padded<T>, row: &[T], row_scale: f32) -> f32 {
+        T::dot(self.isa, &part.values[..self.stride], row) * (row_scale * part.scale)
     }
 }
 
@@ -331,16 +339,4 @@ fn scale(values: &[f32]) -> f32 {
 
 fn quantised(value: f32, scale: f32) -> i8 {
     (value / scale).round() as i8
-}
-
-fn padded(values: &[f32]) -> [f32; MAX_DIMENSION] {
-    let mut padded = [0.0; MAX_DIMENSION];
-    padded[..values.len()].copy_from_slice(values);
-    padded
-}
-
-fn padded_i8(values: &[f32]) -> ([i8; MAX_DIMENSION], f32) {
-    let (mut padded, scale) = ([0; MAX_DIMENSION], scale(values));
-    padded.iter_mut().zip(values).for_each(|(place, &value)| *place = quantised(value, scale));
-    (padded, scale)
 }
