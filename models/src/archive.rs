@@ -11,8 +11,7 @@ use std::path::Path;
 use arcdoor_core::file::{ReadError, open_regular};
 
 use crate::error::{PackError, Problem};
-use crate::manifest::is_plain;
-use crate::manifest::{MANIFEST_FILE, MAX_MANIFEST_BYTES};
+use crate::manifest::{MANIFEST_FILE, MAX_MANIFEST_BYTES, is_plain};
 use crate::pack::{MAX_NET_BYTES, MAX_SIGNATURE_BYTES, Pack, read_bounded};
 use crate::trust::SIGNATURE_FILE;
 

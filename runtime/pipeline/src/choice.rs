@@ -28,11 +28,9 @@ impl FaceChoice {
             Self::Nearest => BESIDE * faces[nearest].rect.w,
             Self::Refuse => f32::NEG_INFINITY,
         };
+        let is_rival = |second: usize| faces[second].rect.w >= least;
         let second = widest(faces, |index| index != nearest);
-        match second.filter(|second| faces[*second].rect.w >= least) {
-            Some(_) => Err(RetryReason::SeveralFaces),
-            None => Ok(nearest),
-        }
+        if second.is_some_and(is_rival) { Err(RetryReason::SeveralFaces) } else { Ok(nearest) }
     }
 }
 
