@@ -140,6 +140,11 @@ fn light_from_behind_is_not_called_a_dark_room_nor_the_other_way_round() {
     assert_eq!(says(0.6, 255), Ok(()), "dark skin before a white wall");
     let bright = of(&vec![254; (FRAME * FRAME * 3) as usize], &face);
     assert_eq!(QualityGate::recognise().check(&bright), Err(RetryReason::TooBright));
+    let mut flat = lit(0.0, 255);
+    flat.iter_mut().filter(|value| **value == 0).for_each(|value| *value = 75);
+    let found = of(&flat, &face);
+    assert!(found.measures.lit_share() < BACKLIT[1], "{found:?}");
+    assert_eq!(QualityGate::enrol().check(&found), Err(RetryReason::TooDark), "no contrast is worse");
 }
 
 #[test]
