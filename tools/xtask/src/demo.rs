@@ -41,11 +41,20 @@ struct Row {
     times: StageTimes,
 }
 
-/// A network, of `arcdoor pack check --explain --json`.
+/// What is read of `arcdoor pack check --explain --json`.
 #[derive(Deserialize)]
-struct Network {
-    file: String,
-    difference: Option<f32>,
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Checked {
+    PackWhole {
+        name: String,
+        version: u64,
+    },
+    Network {
+        file: String,
+        difference: Option<f32>,
+    },
+    #[serde(other)]
+    Other,
 }
 
 /// Fetches the photos, enrols one person, identifies the other photos and prints the table; with the pack that is
@@ -118,20 +127,24 @@ fn compare_engines(mut arcdoor: Command) -> Result<()> {
     // What is wrong with a pack is an answer.
     let text = String::from_utf8(output.stdout).context("arcdoor wrote something that is not text")?;
     ensure!(output.status.success(), "arcdoor pack check ended with {}:\n{text}", output.status);
+    let mut compared = 0;
     for line in text.lines() {
-        let answer: serde_json::Value =
-            serde_json::from_str(line).context("cannot read what arcdoor printed")?;
-        if answer["kind"] == "pack_whole" {
-            println!("pack {}, version {}", answer["name"], answer["version"]);
-        } else if answer["kind"] == "network" {
-            let Network { file, difference } = serde_json::from_value(answer)?;
-            let apart = difference.with_context(|| format!("{file} does not run on both engines"))?;
-            println!(
-                "  {file}: one run on the plan and on tract, values differ by at most {apart:.1e} of the greatest"
-            );
-            ensure!(apart <= MOST_APART, "{file}: the engines are farther apart than {MOST_APART:.0e}");
+        match serde_json::from_str(line)
+            .with_context(|| format!("cannot read what arcdoor printed: {line}"))?
+        {
+            Checked::PackWhole { name, version } => println!("pack {name}, version {version}"),
+            Checked::Network { file, difference } => {
+                let apart = difference.with_context(|| format!("{file} does not run on both engines"))?;
+                println!(
+                    "  {file}: one run on the plan and on tract, values differ by at most {apart:.1e} of the greatest"
+                );
+                ensure!(apart <= MOST_APART, "{file}: the engines are farther apart than {MOST_APART:.0e}");
+                compared += 1;
+            }
+            Checked::Other => {}
         }
     }
+    ensure!(compared > 0, "arcdoor pack check --explain named no network:\n{text}");
     Ok(())
 }
 
