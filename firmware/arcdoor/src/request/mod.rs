@@ -2,6 +2,7 @@
 //! clock or prints: passphrases and the time come in as arguments, and answers go out as values.
 
 pub mod annotate;
+mod apart;
 pub mod doctor;
 mod engines;
 mod enrol;

@@ -1,5 +1,6 @@
 //! `tune`: which tiles are fastest on this device, layer by layer, and what that brings to whole networks.
 
+use super::apart::{apart, noise, worse};
 use crate::device::recognition::detect_settings;
 use crate::device::{Device, Outcome, Reply};
 use crate::error::Error;
@@ -124,36 +125,19 @@ fn compare(plain: &Network, tuned: &Network) -> Result<Compared, Error> {
     let [plain, tuned] = &sessions;
     let mut difference = 0.0_f32;
     for index in 0..outputs(plain) {
-        difference = worse(difference, apart(plain.output(index), tuned.output(index)));
+        difference = worse(difference, apart(plain.output(index).iter().zip(tuned.output(index))));
     }
     Ok(Compared { before_us, after_us, difference })
 }
 
 fn session(network: &Network) -> Result<Session, Error> {
     let mut session = network.net.session().map_err(arcdoor_vision::VisionError::from)?;
-    // Values over a range such as an image's, the same each time.
-    let mut state = 1_u32;
-    for value in session.input_mut() {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        *value = (state >> 24) as f32;
-    }
+    session.input_mut().iter_mut().zip(noise()).for_each(|(value, noise)| *value = noise);
     Ok(session)
 }
 
 fn outputs(session: &Session) -> usize {
     (0..).take_while(|&index| !session.output(index).is_empty()).count()
-}
-
-/// The greatest difference, as a share of the greatest value; NaN where a value is.
-fn apart(a: &[f32], b: &[f32]) -> f32 {
-    let difference = a.iter().zip(b).fold(0.0, |most, (a, b)| worse(most, (a - b).abs()));
-    let greatest = a.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
-    if difference == 0.0 { 0.0 } else { difference / greatest }
-}
-
-/// The greater; a NaN stays.
-fn worse(a: f32, b: f32) -> f32 {
-    if a.is_nan() || a > b { a } else { b }
 }
 
 /// CPU time of this thread: what else runs on the board does not count.
@@ -187,18 +171,5 @@ fn form(choice: Choice) -> LayerForm {
         blocks: choice.tile.blocks,
         planes,
         strip,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_difference_is_of_the_greatest_value_and_a_nan_is_seen() {
-        assert_eq!(apart(&[1.0, -8.0], &[1.0, -8.0]), 0.0);
-        assert_eq!(apart(&[1.0, -8.0], &[3.0, -8.0]), 0.25);
-        assert!(apart(&[1.0, f32::NAN], &[1.0, 1.0]).is_nan());
-        assert!(worse(worse(0.0, f32::NAN), 1.0).is_nan());
     }
 }
