@@ -125,18 +125,16 @@ fn ask(
     }
     // Held before the key is looked at for the first time.
     let hold = HomeLock::take(&home, request.access())?;
-    let passphrase = if prompt::opens_gallery(request) {
-        prompt::gallery(&home)?
-    } else {
-        prompt::gallery_if_any(&home, request)
-    };
+    let passphrase = prompt::gallery_for(&home, request)?;
     let mut device = Device::open(home, hold, options, passphrase)?;
     tell_gone_keys(&device);
     begin_log(&mut device, &clock)?;
     let secrets = Secrets { log_key, ..prompt::secrets(request)? };
+    let mut carry =
+        |request: &Request, reply: &mut dyn Reply| carry_out(&mut device, request, &secrets, &clock, reply);
     let done = match request {
-        Request::LogVerify { .. } => verify(&mut device, request, &secrets, &clock, reply),
-        _ => carry_out(&mut device, request, &secrets, &clock, reply),
+        Request::LogVerify { .. } => verify(|reply| carry(request, reply), &clock, reply),
+        _ => carry(request, reply),
     };
     let done = match done {
         Err(unasked @ Error::ReEnrolUnconfirmed { .. }) => prompt::confirm_pack(unasked).and_then(|()| {
@@ -145,7 +143,7 @@ fn ask(
                 Response::OtherEmbedder { .. } => Ok(()),
                 _ => reply.answer(response),
             };
-            carry_out(&mut device, &request.clone().sure(), &secrets, &clock, &mut once)
+            carry(&request.clone().sure(), &mut once)
         }),
         done => done,
     };
@@ -164,26 +162,24 @@ fn ask(
 /// Verifies the log, up to three times, 200 ms apart: a loop may be in the middle of writing a record. The last answer
 /// counts.
 fn verify(
-    device: &mut Device,
-    request: &Request,
-    secrets: &Secrets,
+    mut once: impl FnMut(&mut dyn Reply) -> Result<Outcome, Error>,
     clock: &SystemClock,
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
-    let mut answers = Vec::new();
+    let mut last = None;
     let mut keep = |response: &Response| {
-        answers = vec![response.clone()];
+        last = Some(response.clone());
         Ok(())
     };
-    let mut outcome = carry_out(device, request, secrets, clock, &mut keep)?;
+    let mut outcome = once(&mut keep)?;
     for _ in 1..VERIFICATIONS {
         if outcome == Outcome::Done {
             break;
         }
         clock.rest(VERIFY_AGAIN_MS);
-        outcome = carry_out(device, request, secrets, clock, &mut keep)?;
+        outcome = once(&mut keep)?;
     }
-    answers.iter().try_for_each(|answer| reply.answer(answer))?;
+    last.iter().try_for_each(|answer| reply.answer(answer))?;
     Ok(outcome)
 }
 

@@ -27,19 +27,19 @@ const EXPORT: Asked =
 const IMPORT: Asked =
     Asked { prompt: "Passphrase of the exported file", file: "ARCDOOR_EXPORT_PASSPHRASE_FILE" };
 
-/// Whether a request needs the gallery at all.
-pub(super) const fn opens_gallery(request: &Request) -> bool {
-    !matches!(
-        request,
+/// The gallery's passphrase, where it has one and the request needs the gallery.
+pub(super) fn gallery_for(home: &Home, request: &Request) -> Result<Option<Passphrase>, Error> {
+    match request {
         Request::PackCheck { .. }
-            | Request::PackInstall { .. }
-            | Request::PackUse { .. }
-            | Request::Replay { .. }
-            | Request::Tune { .. }
-            | Request::LogVerify { .. }
-            | Request::LogNote
-            | Request::Log { of: None, names: false, .. }
-    )
+        | Request::Replay { .. }
+        | Request::Tune { .. }
+        | Request::LogVerify { .. }
+        | Request::LogNote
+        | Request::Log { of: None, names: false, .. } => Ok(None),
+        // They can do without: where there is nobody to type it, or the gallery cannot be looked at.
+        Request::PackInstall { .. } | Request::PackUse { .. } => Ok(gallery(home).ok().flatten()),
+        _ => gallery(home),
+    }
 }
 
 /// The gallery's passphrase, where it has one.
@@ -48,12 +48,6 @@ pub(super) fn gallery(home: &Home) -> Result<Option<Passphrase>, Error> {
         return Ok(None);
     }
     Ok(Some(Passphrase::given(GALLERY.ask()?)))
-}
-
-/// The same for a request that can do without: none where there is nobody to type it, or the gallery cannot be looked at.
-pub(super) fn gallery_if_any(home: &Home, request: &Request) -> Option<Passphrase> {
-    let looks = matches!(request, Request::PackInstall { .. } | Request::PackUse { .. });
-    if looks { gallery(home).ok().flatten() } else { None }
 }
 
 /// The other passphrases that a request needs.
@@ -77,25 +71,24 @@ pub(super) fn log_key(path: &Path) -> Result<VerificationKey, Error> {
 
 /// Asks before somebody is removed.
 pub(super) fn confirm(name: &SubjectName) -> Result<(), Error> {
-    if !io::stdin().is_terminal() {
-        return Err(Error::Unconfirmed(name.clone()));
-    }
-    if is_sure(&format!("Remove {name} and all templates?"))? { Ok(()) } else { Err(Error::Declined) }
+    let question = format!("Remove {name} and all templates?");
+    sure(&question, Error::Unconfirmed(name.clone()), Error::Declined)
 }
 
 /// Asks before a pack is taken that may know nobody who is enrolled; where there is nobody to ask, `unasked` stays.
 pub(super) fn confirm_pack(unasked: Error) -> Result<(), Error> {
+    sure("Take this pack all the same?", unasked, Error::PackDeclined)
+}
+
+/// Asks; `unasked` where there is nobody to ask, `declined` where the answer is no.
+fn sure(question: &str, unasked: Error, declined: Error) -> Result<(), Error> {
     if !io::stdin().is_terminal() {
         return Err(unasked);
     }
-    if is_sure("Take this pack all the same?")? { Ok(()) } else { Err(Error::PackDeclined) }
-}
-
-fn is_sure(question: &str) -> Result<bool, Error> {
     write!(io::stderr(), "{question} [y/N] ")?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(declined) }
 }
 
 impl Asked {
