@@ -239,7 +239,12 @@ fn memory(pid: u32) -> Option<Vec<u8>> {
     const PIECE: usize = 4096;
     let process = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     rustix::process::kill_process(process, rustix::process::Signal::STOP).unwrap();
-    while !fs::read_to_string(format!("/proc/{pid}/stat")).ok()?.contains(") T ") {
+    loop {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        if stat.contains(") T ") {
+            break;
+        }
+        assert!(!stat.contains(") Z "), "it ended before anybody looked");
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;

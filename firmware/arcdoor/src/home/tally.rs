@@ -47,7 +47,6 @@ impl Tally {
         let path = home.tally();
         let text = read_text(&path, MAX_BYTES).ok().flatten();
         let kept: Option<Sum> = text.and_then(|text| serde_json::from_str(&text).ok());
-        let kept_nothing = kept.is_none();
         let target_fpir = settings.target_fpir;
         let newest = || Records::newest_first(log)?.next().transpose();
         let sum = match kept {
@@ -63,7 +62,7 @@ impl Tally {
         let mut tally = Self { path, sum, kept_upto };
         let next = tally.sum.upto.saturating_add(1);
         // Nothing was ever noted in a home that nobody used yet.
-        if kept_nothing && !home.log().exists() {
+        if kept.is_none() && !home.log().exists() {
             return Ok(tally);
         }
         // A line that is no record is a matter of `log verify`.
