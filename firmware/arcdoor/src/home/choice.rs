@@ -48,18 +48,13 @@ impl Choice {
         asked: Option<&str>,
         embedded: Option<Embedded>,
     ) -> Result<Self, Error> {
-        match (asked, embedded) {
-            (Some(asked), Some(embedded)) if asked == embedded.name() => {
-                Self::by_its_name(home, settings, embedded)
-            }
-            (None, Some(embedded)) => match packs::find(home, FIRST) {
-                Ok(dir) => Ok(Self::Folder(dir)),
-                Err(_) => match another(home, embedded.name())? {
-                    Some(installed) => Err(Error::NoPackNamed { installed }),
-                    None => Self::by_its_name(home, settings, embedded),
-                },
-            },
-            (asked, _) => packs::find(home, asked.unwrap_or(FIRST)).map(Self::Folder),
+        let asked = match asked {
+            Some(asked) => asked,
+            None => unnamed(home, embedded.as_ref())?,
+        };
+        match embedded {
+            Some(embedded) if embedded.name() == asked => Self::by_its_name(home, settings, embedded),
+            _ => packs::find(home, asked).map(Self::Folder),
         }
     }
 
@@ -111,13 +106,25 @@ impl Choice {
 /// Whether a pack that is installed under `name` is in use from then on.
 ///
 /// # Errors
-/// When the pack that is compiled in is broken.
+/// When the pack that is compiled in is broken, or the folder of packs cannot be read.
 pub fn takes_installed(home: &Home, settings: &Settings, name: &str) -> Result<bool, Error> {
     Ok(match &settings.pack {
         Some(asked) => asked == name || Path::new(asked) == home.packs().join(name),
         None if name == FIRST => true,
-        None => packs::find(home, FIRST).is_err() && Embedded::find()?.is_some_and(|own| own.name() == name),
+        None => match unnamed(home, Embedded::find()?.as_ref()) {
+            Err(Error::NoPackNamed { .. }) => false,
+            meant => meant? == name,
+        },
     })
+}
+
+/// The name that is meant where none is named.
+fn unnamed<'a>(home: &Home, embedded: Option<&'a Embedded>) -> Result<&'a str, Error> {
+    let Some(embedded) = embedded.filter(|_| packs::find(home, FIRST).is_err()) else { return Ok(FIRST) };
+    match another(home, embedded.name())? {
+        Some(installed) => Err(Error::NoPackNamed { installed }),
+        None => Ok(embedded.name()),
+    }
 }
 
 /// An installed pack of another name than this, if there is one.
