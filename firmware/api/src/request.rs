@@ -153,9 +153,9 @@ pub enum Request {
         #[serde(default)]
         sure: bool,
     },
-    /// Choose an installed pack in the settings.
+    /// Choose a pack in the settings.
     PackUse {
-        /// Its name among the installed packs.
+        /// Its name among the installed packs, or that of the one that is compiled in.
         name: String,
         /// Whether it is taken although people would have to be enrolled again under it.
         #[serde(default)]

@@ -27,8 +27,8 @@ pub(super) struct Global {
     /// ~/.local/state/arcdoor]
     #[arg(long, global = true, value_name = "DIR", env = "ARCDOOR_HOME")]
     pub(super) home: Option<PathBuf>,
-    /// The pack: the name of an installed one, or the path of a folder, with a / [default: the one that is
-    /// compiled in, where none is installed]
+    /// The pack: the name of an installed one, or the path of a folder, with a / [default: as in
+    /// settings.toml, else yunet-sface where it is installed, else the one that is compiled in]
     #[arg(long, global = true, value_name = "NAME|DIR", env = "ARCDOOR_PACK")]
     pub(super) pack: Option<String>,
     /// Take a pack that no trusted key signed, such as one that you built yourself
@@ -222,9 +222,9 @@ pub(super) enum PackCommand {
         #[arg(long)]
         yes: bool,
     },
-    /// Choose an installed pack in settings.toml (--pack and ARCDOOR_PACK still count for more)
+    /// Choose a pack in settings.toml (--pack and ARCDOOR_PACK still count for more)
     Use {
-        /// Its name, as it was installed; NAME@before is the one that NAME replaced
+        /// The name of an installed one, or of the one that is compiled in; NAME@before is the one that NAME replaced
         name: String,
         /// Do not ask, although people would have to be enrolled again under it
         #[arg(long)]
