@@ -19,6 +19,6 @@ pub struct ReEnrolment {
     pub names: Vec<SubjectName>,
     /// Why the gallery could not be read.
     pub unread: Option<String>,
-    /// The installed pack that knows them all, by the name that `pack use` takes.
+    /// The pack that knows them all, still there, by the name that `pack use` takes.
     pub back: Option<String>,
 }

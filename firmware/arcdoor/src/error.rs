@@ -82,6 +82,12 @@ pub enum Error {
         /// Where it was looked for.
         looked: PathBuf,
     },
+    /// A path where a name is asked for.
+    #[error(
+        "{0:?} is a path, and `pack use` takes a name: install the pack with `arcdoor pack install {0}`, or write \
+         pack = {0:?} in settings.toml yourself"
+    )]
+    PackPath(String),
     /// Packs are installed, and none is named.
     #[error(
         "no pack is named, and {installed} is installed: say which one is meant, with pack = \"{installed}\" in \
@@ -135,7 +141,8 @@ pub enum Error {
     Tuning(#[from] TuningError),
     /// Other tiles, other values: more than rounding.
     #[error(
-        "tuned, {file} answers other values, {difference:.1e} of the greatest: nothing was written, and the          defaults stay; if this repeats, the CPU or its memory computes wrongly"
+        "tuned, {file} answers other values, {difference:.1e} of the greatest: nothing was written, and the defaults \
+         stay; if this repeats, the CPU or its memory computes wrongly"
     )]
     TunedValues {
         /// The network's file.
@@ -541,6 +548,7 @@ impl Error {
             Self::NoPack { .. }
             | Self::OtherEmbedder { .. }
             | Self::NoPackNamed { .. }
+            | Self::PackPath(_)
             | Self::Pack(_)
             | Self::Calibration(_)
             | Self::Gallery(_)

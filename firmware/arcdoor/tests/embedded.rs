@@ -79,6 +79,39 @@ fn doctor_and_pack_check_say_that_the_pack_is_compiled_in_on_a_home_that_is_not_
 }
 
 #[test]
+fn it_is_chosen_by_its_name_whether_one_of_its_name_is_installed_or_not() {
+    let device = Device::new();
+    let settings = || fs::read_to_string(device.home.path().join("state/settings.toml")).unwrap();
+    let (code, lines) = device.lines(&["pack", "use", "doornet"]);
+    assert_eq!((code, lines.len(), lines[0]["dir"].is_null()), (0, 1, true), "{lines:?}");
+    assert_eq!(settings(), "pack = \"doornet\"\n");
+    install(&device, version() + 1);
+    let (code, lines) = device.lines(&["pack", "use", "doornet"]);
+    assert_eq!((code, lines.len(), lines[0]["dir"].is_string()), (0, 1, true), "{lines:?}");
+    let (code, _, error) = device.run(&["pack", "use", folder().to_str().unwrap()]);
+    let said = error.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(code == 4 && said.contains("takes a name") && said.contains("pack install"), "{said}");
+    assert_eq!(settings(), "pack = \"doornet\"\n");
+}
+
+#[test]
+fn whoever_was_enrolled_with_it_is_one_command_away_from_it() {
+    let Some((pack, photos)) = real() else { return };
+    let device = Device::new();
+    let photo = photos.join("obama.jpg").to_str().unwrap().to_owned();
+    assert_eq!(device.run(&["enrol", "Barack", "--image", &photo]).0, 0);
+    let (code, lines) = device.lines(&["pack", "install", pack.to_str().unwrap()]);
+    assert_eq!((code, &lines[0]["back"]), (2, &"doornet".into()));
+    assert_eq!(device.run(&["pack", "install", pack.to_str().unwrap(), "--yes"]).0, 0);
+    let (code, _, error) = device.run(&["identify", "--image", &photo]);
+    let said = error.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(code == 4 && said.contains("`arcdoor pack use doornet` goes back"), "{said}");
+    let (code, lines) = device.lines(&["pack", "use", "doornet"]);
+    assert_eq!((code, &lines[1]["name"]), (0, &"yunet-sface".into()), "nobody is asked on the way back");
+    assert_eq!(device.run(&["identify", "--image", &photo]).0, 0);
+}
+
+#[test]
 fn the_pack_that_is_compiled_in_is_refused_nothing_and_equals_the_repositorys() {
     let embedded = Embedded::find().unwrap().unwrap().open().unwrap();
     let pack = Pack::open(&folder()).unwrap();

@@ -234,6 +234,19 @@ fn people_who_cannot_be_read_are_not_taken_for_nobody() {
 }
 
 #[test]
+fn a_pack_in_use_is_not_lost_to_what_an_installation_keeps() {
+    let Some(door) = Door::new() else { return };
+    let (model, other) = (door.model(), door.other("yunet-sface"));
+    assert_eq!(door.device.run(&["pack", "install", &other, "--yes"]).0, 0);
+    assert_eq!(door.device.run(&["pack", "use", "yunet-sface@before"]).0, 0);
+    door.seal_and_forget();
+    let third = door.with_mean("yunet-sface", 90.0);
+    let (code, _, error) = door.device.run(&["pack", "install", &third]);
+    assert_eq!(code, 0, "it takes the place of a pack that is not in use: {error}");
+    assert_eq!(door.model(), model);
+}
+
+#[test]
 fn a_gallery_that_was_moved_away_for_a_new_one_knows_its_people_when_it_is_back() {
     let Some(door) = Door::new() else { return };
     let (before, other) = (door.identify(), door.other("yunet-sface"));

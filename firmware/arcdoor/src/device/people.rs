@@ -72,13 +72,13 @@ impl People {
         }
     }
 
-    /// Whether a pack with this embedder may be all that knows them.
+    /// Whether a pack with this embedder is all that knows them; none: that cannot be told.
     #[must_use]
-    pub fn may_need(&self, model_id: ModelId) -> bool {
+    pub fn need(&self, model_id: ModelId) -> Option<bool> {
         match self {
-            Self::Nobody => false,
-            Self::Enrolled(enrolled) => enrolled.model_id == model_id,
-            Self::Sealed(_) => true,
+            Self::Nobody => Some(false),
+            Self::Enrolled(enrolled) => Some(enrolled.model_id == model_id),
+            Self::Sealed(_) => None,
         }
     }
 }
@@ -107,6 +107,6 @@ mod tests {
         let again = people.again(&home, None, OTHER).unwrap();
         assert_eq!((again.names.len(), again.people), (MAX_NAMED, Some(MAX_NAMED + 3)));
         assert_eq!((again.names[0].as_str(), again.back), ("Ada 0", None));
-        assert!(people.may_need(MODEL) && !people.may_need(OTHER));
+        assert_eq!((people.need(MODEL), people.need(OTHER)), (Some(true), Some(false)));
     }
 }

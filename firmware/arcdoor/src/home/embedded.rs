@@ -1,6 +1,7 @@
 //! The pack that is compiled in, so that a device recognises with nothing but its program.
 
 use crate::error::Error;
+use arcdoor_core::ModelId;
 use arcdoor_models::{MANIFEST_FILE, Manifest, Pack, PackFile};
 
 /// What stands for its folder.
@@ -27,6 +28,7 @@ const FILES: Option<&[PackFile]> = None;
 pub struct Embedded {
     name: String,
     version: u64,
+    model_id: ModelId,
     files: &'static [PackFile],
 }
 
@@ -42,13 +44,12 @@ impl Embedded {
     pub(super) fn of(files: &'static [PackFile]) -> Result<Self, Error> {
         let manifest = files.iter().find(|(name, _)| *name == MANIFEST_FILE);
         let text = manifest.and_then(|(_, bytes)| str::from_utf8(bytes).ok());
-        match text.and_then(|text| Manifest::parse(text).ok()) {
-            Some(Manifest { name, version, .. }) => Ok(Self { name, version, files }),
+        let manifest = match text.and_then(|text| Manifest::parse(text).ok()) {
+            Some(manifest) => manifest,
             // In its words.
-            None => Pack::from_files(ORIGIN, files)
-                .map(|pack| Self { name: pack.name().to_owned(), version: pack.manifest().version, files })
-                .map_err(Error::Pack),
-        }
+            None => Pack::from_files(ORIGIN, files)?.manifest().clone(),
+        };
+        Ok(Self { model_id: manifest.model_id(), name: manifest.name, version: manifest.version, files })
     }
 
     /// The name by which it is asked for.
@@ -61,6 +62,12 @@ impl Embedded {
     #[must_use]
     pub const fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Its embedder.
+    #[must_use]
+    pub const fn model_id(&self) -> ModelId {
+        self.model_id
     }
 
     /// Refuses to install a pack of its name that is older: this one would go before it.

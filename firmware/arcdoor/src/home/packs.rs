@@ -25,8 +25,8 @@ pub const MAX_PACKS: usize = 256;
 
 /// What an installation did.
 pub struct Installed {
-    /// The pack in its place.
-    pub pack: Pack,
+    /// The folder of the pack in its place.
+    pub dir: PathBuf,
     /// The name under which the pack that was there is kept.
     pub before: Option<String>,
 }
@@ -55,7 +55,14 @@ pub fn is_path(asked: &Path) -> bool {
         || asked == Path::new("..")
 }
 
-/// The name of an installed pack with this embedder, as its manifest says.
+/// The name by which a pack is kept beside the one of its name that replaced it.
+#[must_use]
+pub fn kept_name(name: &str) -> String {
+    format!("{name}{BEFORE}")
+}
+
+/// The name of an installed pack with this embedder, as its manifest says; else of the one that is compiled in, where it
+/// is that one's and no installed one has its name.
 #[must_use]
 pub fn of_embedder(home: &Home, model_id: ModelId) -> Option<String> {
     let is_of = |dir: &Path| {
@@ -65,7 +72,11 @@ pub fn of_embedder(home: &Home, model_id: ModelId) -> Option<String> {
     let entries = fs::read_dir(home.packs()).ok()?.take(MAX_PACKS).flatten();
     let found = entries.filter(|entry| is_of(&entry.path()) == Some(true));
     let names = found.filter_map(|entry| entry.file_name().into_string().ok());
-    names.filter(|name| !name.starts_with('.')).min()
+    names.filter(|name| !name.starts_with('.')).min().or_else(|| {
+        let own = Embedded::find().ok()??;
+        let is_meant = own.model_id() == model_id && find(home, own.name()).is_err();
+        is_meant.then(|| own.name().to_owned())
+    })
 }
 
 /// Copies the pack in `from`, a folder or an archive, to the home's packs, and verifies the copy before it
@@ -89,20 +100,14 @@ pub fn install(
     let part = packs.join(PART);
     remove(&part)?;
     fs::create_dir(&part).map_err(failed(&part))?;
-    let installed = place(home, settings, from, &part, older, consent);
+    let installed = fetch(settings, from, &part).and_then(|pack| place(home, &pack, older, consent));
     // By now it holds the pack that was refused, or the one that was replaced.
     remove(&part)?;
     installed
 }
 
-fn place(
-    home: &Home,
-    settings: &Settings,
-    from: &Path,
-    part: &Path,
-    older: bool,
-    consent: &mut Consent<'_>,
-) -> Result<Installed, Error> {
+/// Copies a pack to `part`, and verifies the copy.
+fn fetch(settings: &Settings, from: &Path, part: &Path) -> Result<Pack, Error> {
     if from.is_dir() {
         copy_pack(&settings.open_pack(from)?, part)?;
     } else {
@@ -111,32 +116,37 @@ fn place(
     sync(part)?;
     let pack = settings.open_pack(part)?;
     check_pack_graphs(&pack)?;
+    Ok(pack)
+}
+
+/// Gives a verified pack its name, and what had that name the pack's folder.
+fn place(home: &Home, pack: &Pack, older: bool, consent: &mut Consent<'_>) -> Result<Installed, Error> {
     // A pack's name is a plain one: its manifest was refused otherwise.
     let packs = home.packs();
     let target = packs.join(pack.name());
     let present = Pack::open(&target).ok();
     if let Some(embedded) = Embedded::find()? {
-        embedded.admit(&pack)?;
+        embedded.admit(pack)?;
     }
     let mut highest = Versions::read(home)?;
     if !older {
-        highest.admit(&pack)?;
+        highest.admit(pack)?;
     }
-    let keeps = consent(&pack, present.as_ref())?;
+    let keeps = consent(pack, present.as_ref())?;
     let kept = present.as_ref().filter(|_| keeps);
     let before = kept.map(|present| keep(home, present)).transpose()?;
     // Noted before it is installed: should the power go in between, older packs are refused. The other way round, a
     // version would be installed that is not noted, and an older one taken after it.
-    highest.note(&pack, present.as_ref())?;
-    exchange(part, &target)?;
+    highest.note(pack, present.as_ref())?;
+    exchange(pack.dir(), &target)?;
     sync(&packs)?;
-    Ok(Installed { pack: settings.open_pack(&target)?, before })
+    Ok(Installed { dir: target, before })
 }
 
 /// Keeps a copy of an installed pack under another name, which it returns, in the place of the one that was kept before.
 fn keep(home: &Home, pack: &Pack) -> Result<String, Error> {
     let packs = home.packs();
-    let (part, name) = (packs.join(KEPT_PART), format!("{}{BEFORE}", pack.name()));
+    let (part, name) = (packs.join(KEPT_PART), kept_name(pack.name()));
     remove(&part)?;
     fs::create_dir(&part).map_err(failed(&part))?;
     let kept =

@@ -60,11 +60,15 @@ pub(super) fn install(
         {
             tell(again, sure, reply)?;
         }
-        Ok(present.map(Pack::model_id).is_some_and(|here| here != asked && people.may_need(here)))
+        let Some(here) = present.map(Pack::model_id).filter(|here| *here != asked) else { return Ok(false) };
+        // People who cannot be read may need it, but not for it to take the place of the pack in use.
+        let is_free =
+            || choice::takes_installed(home, settings, &packs::kept_name(pack.name())).map(|takes| !takes);
+        people.need(here).map_or_else(is_free, Ok)
     };
     let installed = packs::install(home, settings, from, older, &mut consent)?;
     // Its graph files were compared before it got its name.
-    let pack = loaded(device, &Choice::Folder(installed.pack.dir().to_owned()))?;
+    let pack = loaded(device, &Choice::Folder(installed.dir))?;
     device.drop_pack();
     reply.answer(&whole(&pack))?;
     if let Some(name) = installed.before {
@@ -73,16 +77,15 @@ pub(super) fn install(
     Ok(Outcome::Done)
 }
 
-/// Chooses an installed pack in the settings; asks as [`install`] does. The gallery is left as it is.
+/// Chooses an installed pack, or the one that is compiled in, in the settings; asks as [`install`] does. The gallery is left as it is.
 pub(super) fn choose(
     device: &mut Device,
     name: &str,
     sure: bool,
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
-    let dir = device.home().packs().join(name);
     if packs::is_path(Path::new(name)) {
-        return Err(Error::NoPack { asked: name.to_owned(), looked: dir });
+        return Err(Error::PackPath(name.to_owned()));
     }
     let pack = loaded(device, &Choice::of(device.home(), device.settings(), Some(name))?)?;
     let (people, now) = (device.people(), device.embedder());
