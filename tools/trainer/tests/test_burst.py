@@ -81,6 +81,8 @@ def test_parcels_keep_to_their_size_and_leave_held_out_crops_at_home(place, pack
         parcels.pack(*lists(place), place / "none", most=2000)
     with pytest.raises(ConfigError, match="one start for each"):
         parcels.pack([place / "large.toml"], [], place / "none")
+    with pytest.raises(ConfigError, match="one file name"):
+        parcels.pack([place / "large.toml"] * 2, [place / "large.pt", place / "small.pt"], place / "none")
 
 
 def test_packing_leaves_other_zip_files_of_the_folder_alone(place, packed, tmp_path):

@@ -3,6 +3,8 @@
 import signal
 import subprocess
 import sys
+import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -243,6 +245,20 @@ def test_caches_are_used_again_and_keyed_by_teacher_and_set(place, monkeypatch):
     assert len(keys) == 4
     (place / "set" / "p1" / "00000.png").write_bytes(b"torn, too")
     assert teachers.set_hash(data.open(place / "set", data.ALIGNMENT)) != of_set
+
+
+@pytest.mark.parametrize("error", [zipfile.BadZipFile("Bad CRC-32"), zlib.error("invalid stored block lengths")])
+def test_a_damaged_crop_of_a_zip_does_not_end_the_hashing(error):
+    faces = data.open_drawn(2, 1, 0)
+    whole, drawn = teachers.set_hash(faces), faces.fetch
+
+    def fetch(number):
+        if number == 1:
+            raise error
+        return drawn(number)
+
+    faces.fetch = fetch
+    assert teachers.set_hash(faces) != whole
 
 
 def test_several_processes_are_refused(monkeypatch):

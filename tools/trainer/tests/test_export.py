@@ -18,7 +18,6 @@ from arcdoor_train import (
     device,
     export,
     feature_file,
-    light_track,
     macs,
     onnx_file,
     quantise,
@@ -136,7 +135,7 @@ def test_budgets(backbone, budget, gmac, size, refused):
 
 
 def test_the_budget_is_the_gates_and_no_second_number():
-    table = tomllib.loads(light_track.FILE.read_text(encoding="utf-8"))
+    table = tomllib.loads(export.LIGHT_TRACK.read_text(encoding="utf-8"))
     assert table["flops"]["at_most"] == export.LIGHT_FLOPS
     assert table["file"]["below_bytes"] == export.MAX_BYTES
     kept, over = (macs.Cost(1, export.LIGHT_FLOPS + more, 1) for more in (0, 1))

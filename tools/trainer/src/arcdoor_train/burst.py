@@ -117,10 +117,11 @@ class Burst:
         training.make(out)
         found, files = parcels.unpack(folder)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        seed = next(iter(wholes.values())).run.seed
+        first = next(iter(wholes.values()))
+        seed = first.run.seed
         # What lists and counts leave out was left out when it was packed.
         self.data = dataclasses.replace(
-            next(iter(wholes.values())).data,
+            first.data,
             sets=tuple(config.Set(str(path)) for path in found),
             list="", held_out="", min_images=1, workers=plan.workers, timeout_s=60.0,
         )  # fmt: skip
@@ -133,10 +134,9 @@ class Burst:
         self.source = data.Dataset(chosen, whole.labels[left], whole.identities, chosen.fetch)
         self.source.kept, self.seed = Kept(len(left), KEPT_MB), seed
         watched = start.inputs_of(whole, order[: plan.watch], plan.watch)
-        teacher = reader.read(*evaluate.located(files / "teacher" / "teacher.onnx"))
-        self.teacher = teacher.eval().requires_grad_(False)
+        self.teacher = teacher = reader.read(*evaluate.located(files / "teacher" / "teacher.onnx"))
         self.students = [
-            Student(name, given, start.loaded(files / "start" / f"{name}.pt", teacher), teacher, watched[: maps.CROPS])
+            Student(name, given, start.loaded(files / "start" / f"{name}.pt", teacher), teacher, watched)
             for name, given in wholes.items()
         ]
         self.memory = torch.channels_last

@@ -408,11 +408,6 @@ def _run(options: argparse.Namespace) -> int:
     whole = config.load(options.config)
     student = run(whole, options.resume)
     faces, _ = data.gather(whole.data, whole.run.seed)
-    images = []
-    for number in np.linspace(0, len(faces) - 1, min(64, len(faces))).astype(int):
-        try:
-            images.append(faces.read(int(number)))
-        except DataError:
-            continue
+    images = list(faces.readable(np.linspace(0, len(faces) - 1, min(64, len(faces))).astype(int)))
     export.finish(Path(config.expand(whole.run.folder)), student, whole, np.stack(images))
     return 0

@@ -4,6 +4,7 @@ takes. Refuses what breaks its size's budget, and what onnxruntime or the device
 import argparse
 import hashlib
 import json
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,18 @@ import torch
 from torch import nn
 
 from arcdoor_train import config as configuration
-from arcdoor_train import crops, device, light_track, macs, onnx_file
+from arcdoor_train import crops, device, macs, onnx_file
 from arcdoor_train.backbones import reparameterise
 from arcdoor_train.backbones.chain import CHAIN
 from arcdoor_train.backbones.dense import DENSE
 from arcdoor_train.errors import BudgetError, DataError, TrainError
 
-#: LFR's light track; a door's model keeps its size, whatever the budget of MACs. `arcdoor-lab gate` reads the same.
-MAX_BYTES = light_track.LIMITS.below_bytes
-LIGHT_FLOPS = light_track.LIMITS.flops
+#: The limits of LFR's light track. What a network is made of is for `arcdoor-lab gate` to judge, which reads the same.
+LIGHT_TRACK = Path(__file__).with_name("light_track.toml")
+_LIMITS = tomllib.loads(LIGHT_TRACK.read_text(encoding="utf-8"))
+#: A door's model keeps the track's size, whatever the budget of MACs.
+MAX_BYTES: int = _LIMITS["file"]["below_bytes"]
+LIGHT_FLOPS: int = _LIMITS["flops"]["at_most"]
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,9 @@ def check_budget(backbone: str, budget: str, cost: macs.Cost, size: int) -> None
     if size >= MAX_BYTES:
         raise BudgetError(f"the file has {size} bytes; a door's model stays below {MAX_BYTES} (export.budget)")
     if cost.flops > LIGHT_FLOPS:
-        allowed = LIGHT_FLOPS / 1e9
-        raise BudgetError(f"{cost.flops / 1e9:.2f} GFLOPs by LFR's counting; the light track allows {allowed:.2f}")
+        raise BudgetError(
+            f"{cost.flops / 1e9:.2f} GFLOPs by LFR's counting; the light track allows {LIGHT_FLOPS / 1e9:.2f}"
+        )
     allowed = DENSE[backbone].budget if budget == "size" and backbone in DENSE else LIGHT_FLOPS / 2
     if cost.macs > allowed:
         raise BudgetError(f"{backbone}: {cost.macs / 1e9:.3f} GMAC; its budget is {allowed / 1e9:.3f}")

@@ -55,8 +55,3 @@ def unit(features: np.ndarray) -> np.ndarray:
     """Rows divided by their lengths, float64 inside. A row of zeros stays."""
     wide = np.asarray(features, dtype=np.float64)
     return wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-12)
-
-
-def apart(found: np.ndarray, wanted: np.ndarray) -> float:
-    """The largest difference between features, each divided by its length."""
-    return float(np.abs(unit(found) - unit(wanted)).max())

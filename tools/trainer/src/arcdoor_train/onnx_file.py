@@ -13,8 +13,8 @@ import onnxruntime
 import torch
 from torch import nn
 
-from arcdoor_train import feature_file
 from arcdoor_train.errors import DataError, DiskError
+from arcdoor_train.feature_file import unit
 
 #: Most between the features of two engines that compute one network in float, unit-length.
 TOLERANCE = 1e-5
@@ -112,8 +112,8 @@ def session(source: Path | onnx.ModelProto, threads: int = 1) -> onnxruntime.Inf
 
 
 def differs(graph: onnx.ModelProto, batches: list[np.ndarray], wanted: np.ndarray) -> float:
-    """How far onnxruntime's features are from ``wanted``, both of unit length."""
-    return feature_file.apart(run(session(graph), batches), wanted)
+    """The largest difference between onnxruntime's features and ``wanted``, each divided by its length."""
+    return float(np.abs(unit(run(session(graph), batches)) - unit(wanted)).max())
 
 
 def run(runner: onnxruntime.InferenceSession, batches: Iterable[np.ndarray]) -> np.ndarray:

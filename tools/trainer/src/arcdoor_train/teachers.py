@@ -39,8 +39,8 @@ def set_hash(faces: Dataset) -> str:
     digest = hashlib.sha256()
     for number, name in enumerate(faces.keys):
         try:
-            content = faces.fetch(number)
-        except (OSError, ValueError, KeyError):
+            content = faces.content(number)
+        except DataError:
             content = b""
         content = content if isinstance(content, bytes) else content.tobytes()
         digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())

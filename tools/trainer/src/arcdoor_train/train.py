@@ -5,7 +5,6 @@ on from a checkpoint as if it had not stopped.
 """
 
 import argparse
-import contextlib
 import dataclasses
 import math
 import os
@@ -28,7 +27,6 @@ from arcdoor_train.batchnorm import StepStatistics
 from arcdoor_train.errors import (
     CheckpointError,
     ConfigError,
-    DataError,
     DiskError,
     DivergedError,
     TrainError,
@@ -556,10 +554,7 @@ def _export(trainer: Trainer) -> None:
     section = trainer.config.foreign.get("export")
     if section is None or not export.section_of(trainer.config).at_end:
         return
-    images = []
-    for index in range(min(len(trainer.source), 64)):
-        with contextlib.suppress(DataError):
-            images.append(trainer.source.read(index))
+    images = list(trainer.source.readable(range(min(len(trainer.source), 64))))
     export.finish(trainer.run, trainer.backbone.cpu().eval(), trainer.config, np.stack(images) if images else None)
 
 

@@ -35,6 +35,8 @@ def pack(configs: list[Path], starts: list[Path], folder: Path, most: int = MOST
     else; no held-out crop is in them. Raises ``TrainError``."""
     if not configs or len(configs) != len(starts):
         raise ConfigError(f"{len(configs)} configurations and {len(starts)} starts: one start for each")
+    if len({path.stem for path in configs}) < len(configs):
+        raise ConfigError("two configurations of one file name: it is the network's name in a burst; rename one")
     wholes = [config.load(path) for path in configs]
     for whole in wholes:
         refuse(whole)
@@ -129,14 +131,14 @@ def _crops(source: data.Dataset) -> Iterator[File]:
 def _divided(files: Iterable[File], most: int) -> list[list[File]]:
     """The files, parcel by parcel, each parcel with the declaration of the alignment first."""
     parcels: list[list[File]] = []
-    room = 0
+    room, whole = 0, most - 4 * HEADER
     for name, content in files:
         size = len(content) + 2 * len(name.encode()) + HEADER
-        if size + HEADER * 4 > most:
+        if size > whole:
             raise DataError(f"{name} has {len(content)} bytes; a parcel takes {most}")
         if size > room:
             parcels.append([("dataset.toml", f'alignment = "{data.ALIGNMENT}"\n'.encode())])
-            room = most - 4 * HEADER
+            room = whole
         parcels[-1].append((name, content))
         room -= size
     return parcels

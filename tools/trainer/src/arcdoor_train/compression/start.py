@@ -1,7 +1,7 @@
 """What a tuning starts from: the closed form's network, within its budget, or one that was tuned before."""
 
-import contextlib
 import dataclasses
+import itertools
 import sys
 from pathlib import Path
 
@@ -27,12 +27,7 @@ def calibration(source: data.Dataset, section: Compress, seed: int) -> torch.Ten
 
 def inputs_of(source: data.Dataset, numbers: np.ndarray, most: int) -> torch.Tensor:
     """Network inputs of the first ``most`` crops of ``numbers`` that can be read."""
-    found = []
-    for number in numbers:
-        with contextlib.suppress(DataError):
-            found.append(source.read(int(number)))
-        if len(found) == most:
-            break
+    found = list(itertools.islice(source.readable(numbers), most))
     if not found:
         raise DataError("not one crop can be read")
     return torch.from_numpy(crops.to_input(np.stack(found)))

@@ -7,7 +7,7 @@ import mmap
 import tomllib
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +82,15 @@ class Dataset:
             if self.kept:
                 self.kept.put(index, image)
         return image
+
+    def readable(self, numbers: Iterable[int]) -> Iterator[np.ndarray]:
+        """The images of these numbers, but for those that cannot be read."""
+        for number in numbers:
+            try:
+                image = self.read(int(number))
+            except DataError:
+                continue
+            yield image
 
     def content(self, index: int) -> bytes | np.ndarray:
         """``fetch``. Raises ``DataError`` where it cannot."""
