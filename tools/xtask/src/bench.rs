@@ -9,17 +9,26 @@ use crate::peers::{self, Peers};
 use crate::{cargo, fetch, pack};
 
 const PACK: &str = "yunet-sface";
+/// The packs of our own networks.
+const OWN: [&str; 2] = ["doornet", "doornet-m"];
+/// Pixels of a face before a door, in a frame of 640x480.
+const DOOR_FACE: &str = "80";
 /// The demo's photos that hold a whole face.
 const PHOTOS: [&str; 5] = ["obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg", "astronaut.png"];
 
-/// The way of a frame beside OpenCV and onnxruntime.
-pub(crate) fn frame(json: Option<PathBuf>) -> Result<()> {
+/// The way of a frame beside OpenCV and onnxruntime, which run [`PACK`], whatever pack ours runs.
+pub(crate) fn frame(json: Option<PathBuf>, name: &str, detector: &str) -> Result<()> {
     cargo::build_binaries()?;
     pack::build(PACK, None)?;
     let photos = fetch::demo_photos()?;
     let mut bench = lab(&peers::install()?, "frame", json);
-    bench.arg("--pack").arg(cargo::root().join("models/packs").join(PACK));
+    bench.args(["--detector", detector, "--min-face", DOOR_FACE, "--pack"]).arg(folder(name));
+    bench.arg("--peers-pack").arg(folder(PACK));
     cargo::check(bench.args(PHOTOS.iter().map(|name| photos.join(name))))
+}
+
+fn folder(pack: &str) -> PathBuf {
+    cargo::root().join("models/packs").join(pack)
 }
 
 /// The gallery's matcher beside faiss.
@@ -34,8 +43,11 @@ pub(crate) fn nets(json: Option<PathBuf>, only: &str) -> Result<()> {
     pack::build(PACK, None)?;
     let peers = peers::install()?;
     let mut bench = lab(&peers, "nets", json);
-    bench.arg("--pack").arg(cargo::root().join("models/packs").join(PACK));
+    bench.arg("--pack").arg(folder(PACK));
     bench.arg("--nets").arg(made_nets(&peers)?.join("nets"));
+    for own in OWN {
+        bench.arg("--embedder-of").arg(folder(own));
+    }
     cargo::check(bench.args(["--only", only]))
 }
 
@@ -44,7 +56,7 @@ pub(crate) fn ours(what: &str, only: &str) -> Result<()> {
     cargo::build_binaries()?;
     pack::build(PACK, None)?;
     let mut bench = Command::new(cargo::binary("arcdoor-lab"));
-    bench.args(["bench", what, "--pack"]).arg(cargo::root().join("models/packs").join(PACK));
+    bench.args(["bench", what, "--pack"]).arg(folder(PACK));
     bench.arg("--nets").arg(made_nets(&peers::install()?)?.join("nets"));
     cargo::check(bench.args(["--only", only]))
 }

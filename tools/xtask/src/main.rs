@@ -149,8 +149,14 @@ enum Bench {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
-    /// The way of a frame, stage by stage, beside OpenCV and onnxruntime
+    /// The way of a frame with faces from 80 pixels, stage by stage, beside OpenCV and onnxruntime with YuNet and SFace
     Frame {
+        /// The pack that ours runs, under models/packs
+        #[arg(long, value_name = "NAME", default_value = "yunet-sface")]
+        pack: String,
+        /// Our detector: yunet or seetaface
+        #[arg(long, default_value = "yunet")]
+        detector: String,
         /// Also write the rows as JSON
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
@@ -207,7 +213,9 @@ fn main() -> ExitCode {
         Command::Qemu { what: Qemu::Camera } => qemu::camera(),
         Command::Trainer { what: Trainer::Test } => trainer::test(),
         Command::Bench { what: Bench::Arm { core, json } } => arm::bench(&core, json),
-        Command::Bench { what: Bench::Frame { json } } => bench::frame(json),
+        Command::Bench { what: Bench::Frame { json, pack, detector } } => {
+            bench::frame(json, &pack, &detector)
+        }
         Command::Bench { what: Bench::Kernels { json } } => bench::kernels(json),
         Command::Bench { what: Bench::Nets { json, only } } => bench::nets(json, &only),
         Command::Bench { what: Bench::Profile { only } } => bench::ours("profile", &only),

@@ -41,6 +41,9 @@ pub(crate) struct BenchFrameArgs {
     photos: Vec<PathBuf>,
     #[arg(long, value_name = "DIR", default_value = "models/packs/yunet-sface")]
     pack: PathBuf,
+    /// The pack whose networks the peers run [default: the one of --pack]
+    #[arg(long, value_name = "DIR")]
+    peers_pack: Option<PathBuf>,
     #[arg(long, value_parser = detector_parser(), default_value = "yunet")]
     detector: DetectorKind,
     /// The least width of a face, pixels of a 640x480 frame [default: the detectors' own]
@@ -96,6 +99,9 @@ pub(crate) fn run(args: BenchFrameArgs) -> Result<()> {
         args.rounds,
         args.threads
     )?;
+    if let Some(theirs) = &args.peers_pack {
+        say!("ours runs the pack {}, the peers that of {}", args.pack.display(), theirs.display())?;
+    }
     say!("{}\n", sizing(&settings, input))?;
     print_rows(&rows)?;
     if let Some(path) = &args.json {
@@ -278,7 +284,8 @@ fn rounds(
     let mut peer = match &args.python {
         Some(python) => {
             let input = ours.detector_input(&frames[0])?;
-            Some(Peer::start(python, &Setting::of(pack, input)?, frames)?)
+            let theirs = args.peers_pack.as_deref().map(open_pack).transpose()?;
+            Some(Peer::start(python, &Setting::of(theirs.as_ref().unwrap_or(pack), input)?, frames)?)
         }
         None => None,
     };

@@ -16,7 +16,6 @@ use crate::say::say;
 
 /// Detector inputs that are measured: width, height.
 const DETECTOR_INPUTS: [(&str, [usize; 2]); 2] = [("yunet-320", [320, 320]), ("yunet-640x480", [640, 480])];
-const EMBEDDER: &str = "sface";
 
 #[derive(clap::Args)]
 pub(crate) struct BenchNetsArgs {
@@ -35,6 +34,9 @@ pub(crate) struct CoursesArgs {
     /// The pack whose detector and embedder are measured, too
     #[arg(long, value_name = "DIR", default_value = "models/packs/yunet-sface")]
     pack: PathBuf,
+    /// Packs whose embedders are measured, too
+    #[arg(long, value_name = "DIR")]
+    embedder_of: Vec<PathBuf>,
     /// Only the networks whose name holds this
     #[arg(long, value_name = "TEXT", default_value = "")]
     only: String,
@@ -42,7 +44,12 @@ pub(crate) struct CoursesArgs {
 
 impl CoursesArgs {
     fn open(&self, scratch: &Path) -> Result<Vec<Course>> {
-        let mut courses = of_pack(&open_pack(&self.pack)?, scratch)?;
+        let pack = open_pack(&self.pack)?;
+        let mut courses = detectors(&pack, scratch)?;
+        courses.push(embedder(&pack, scratch)?);
+        for dir in &self.embedder_of {
+            courses.push(embedder(&open_pack(dir)?, scratch)?);
+        }
         if let Some(dir) = &self.nets {
             courses.extend(of_index(dir)?);
         }
@@ -139,15 +146,19 @@ fn tempdir() -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// Detector and embedder of a pack. The peers take a detector's input shape from the call, not from the file.
-fn of_pack(pack: &Pack, scratch: &Path) -> Result<Vec<Course>> {
-    let mut courses = Vec::new();
-    for (name, [width, height]) in DETECTOR_INPUTS {
-        courses.push(course(pack.net(Role::Detector)?, name, [1, 3, height, width], scratch)?);
-    }
+/// The peers take a detector's input shape from the call, not from the file.
+fn detectors(pack: &Pack, scratch: &Path) -> Result<Vec<Course>> {
+    let detector = pack.net(Role::Detector)?;
+    let at =
+        |(name, [width, height]): (&str, [usize; 2])| course(detector, name, [1, 3, height, width], scratch);
+    DETECTOR_INPUTS.into_iter().map(at).collect()
+}
+
+/// Called as its file is.
+fn embedder(pack: &Pack, scratch: &Path) -> Result<Course> {
     let embedder = pack.net(Role::Embedder)?;
-    courses.push(course(embedder, EMBEDDER, embedder.preprocess.shape(), scratch)?);
-    Ok(courses)
+    let file = Path::new(&pack.manifest().embedder.file).file_stem().unwrap_or_default();
+    course(embedder, &file.to_string_lossy(), embedder.preprocess.shape(), scratch)
 }
 
 fn course(net: PackNet<'_>, name: &str, input: [usize; 4], scratch: &Path) -> Result<Course> {
