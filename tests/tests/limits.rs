@@ -6,6 +6,7 @@
 )]
 
 use arcdoor::daemon::ladder::PAUSES_MS;
+use arcdoor::daemon::socket::{MAX_CALLS, MAX_CALLS_OF_ONE, MAX_PHOTOS_BESIDE, PATIENCE};
 use arcdoor_api::{MAX_NAMED, MAX_PHOTOS};
 use arcdoor_core::limits;
 use arcdoor_core::{ModelId, SubjectName, Template};
@@ -35,7 +36,7 @@ fn the_page_says_what_the_constants_say() {
         .map(|line| line.split(" | ").collect())
         .collect();
     let image = ImageLimits::default();
-    let said: [(&str, &[usize]); 41] = [
+    let said: [(&str, &[usize]); 42] = [
         ("an encoded photo", &[image.max_bytes >> 20, image.max_side as usize, image.max_pixels as usize]),
         ("scans of a JPEG", &[MAX_SCANS]),
         ("photos in one request", &[MAX_PHOTOS]),
@@ -92,6 +93,16 @@ fn the_page_says_what_the_constants_say() {
         ),
         ("wait for the home folder", &[arcdoor::home::lock::PATIENCE.as_secs() as usize]),
         ("requests that wait for the loop", &[arcdoor::daemon::MAX_ASKED]),
+        (
+            "a call to a running door",
+            &[
+                arcdoor_api::MAX_CALL_BYTES >> 10,
+                PATIENCE.as_secs() as usize,
+                MAX_CALLS,
+                MAX_CALLS_OF_ONE,
+                MAX_PHOTOS_BESIDE,
+            ],
+        ),
         (
             "votes of a track",
             &[

@@ -5,6 +5,8 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | `call` | [`Call`], [`Said`]: a request over the daemon's socket, and what is said to it |
+//! | `role` | [`Role`]: who may ask for what there |
 //! | `request` | [`Request`]: one command, and [`Feed`]: where its images come from |
 //! | `response` | [`Response`]: the answers, and [`Progress`]: what long work says on its way |
 //! | `sight` | [`Sight`]: what was observed and decided on one image; [`View`] and [`Advice`] of an enrolment |
@@ -19,6 +21,7 @@
 //! | `time` | [`UtcTime`]: a point of time, as the log writes it |
 #![forbid(unsafe_code)]
 
+mod call;
 mod finding;
 mod key;
 mod link;
@@ -30,9 +33,11 @@ mod promise;
 mod re_enrolment;
 mod request;
 mod response;
+mod role;
 mod sight;
 mod time;
 
+pub use call::{CALL_VERSION, Call, CallSecrets, MAX_CALL_BYTES, MAX_SAID_BYTES, Said};
 pub use finding::{Check, Finding, Health};
 pub use key::KeySource;
 pub use link::{Link, LogHash};
@@ -44,5 +49,6 @@ pub use promise::Promised;
 pub use re_enrolment::{MAX_NAMED, ReEnrolment};
 pub use request::{Access, Feed, MAX_PHOTOS, Request};
 pub use response::{NoteStanding, Progress, Remain, Response};
+pub use role::Role;
 pub use sight::{Advice, FoundFace, OperatingPoint, Reason, Sight, Target, Verdict, View};
 pub use time::{NoTime, UtcTime};

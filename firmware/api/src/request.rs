@@ -22,6 +22,16 @@ pub enum Feed {
     Replay(PathBuf),
 }
 
+impl Feed {
+    fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
+        match self {
+            Self::Photos(files) => files.iter_mut().collect(),
+            Self::Replay(path) => vec![path],
+            Self::Camera(_) => Vec::new(),
+        }
+    }
+}
+
 /// What a request needs of the home folder while it is carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -206,6 +216,27 @@ impl Request {
             *sure = true;
         }
         self
+    }
+
+    /// Every path in it, but for a pack's name: who carries it out may stand in another folder.
+    pub fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
+        match self {
+            Self::Enrol { from, .. }
+            | Self::ReEnrol { from, .. }
+            | Self::NotThisPerson { from, .. }
+            | Self::Verify { from, .. } => from.paths_mut(),
+            Self::Identify { from, annotate } => {
+                let mut paths = from.paths_mut();
+                paths.extend(annotate);
+                paths
+            }
+            Self::LogVerify { note: Some(path) }
+            | Self::Export { file: path }
+            | Self::Import { file: path }
+            | Self::PackInstall { dir: path, .. }
+            | Self::Replay { file: path } => vec![path],
+            _ => Vec::new(),
+        }
     }
 
     /// What it needs of the home folder.

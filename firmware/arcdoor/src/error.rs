@@ -16,7 +16,7 @@ use arcdoor_core::{CalibrationError, RetryReason, SubjectName};
 use arcdoor_frame::FrameError;
 use arcdoor_gallery::GalleryError;
 use arcdoor_log::{KeyTextError, LogError, NoNote};
-use arcdoor_models::PackError;
+use arcdoor_models::{PackError, Problem};
 use arcdoor_pipeline::{PipelineError, TraceError};
 use arcdoor_vision::VisionError;
 use arcdoor_vision::tuning::{ShapeError, TuningError};
@@ -98,7 +98,7 @@ pub enum Error {
         installed: String,
     },
     /// The pack is broken.
-    #[error("{0}\nbuild it again with `cargo xtask pack NAME`, or take it from where you got it")]
+    #[error("{}", pack(.0))]
     Pack(#[from] PackError),
     /// The pack's table has no such threshold.
     #[error("target_fmr in settings.toml: {0}")]
@@ -423,6 +423,27 @@ pub enum Error {
         /// Why.
         source: TraceError,
     },
+    /// The socket of the running door.
+    #[error("{}: {source}\nits folder must be there, and the whole path have at most 107 bytes (ARCDOOR_SOCKET)", path.display())]
+    Socket {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The running door answered that it failed.
+    #[error("{error}")]
+    AtTheDoor {
+        /// The exit code.
+        code: u8,
+        /// Why, and what to do.
+        error: String,
+    },
+    /// The running door went away, or said something else.
+    #[error(
+        "the door was asked, and said no more: {0}\nwhether this was done, `arcdoor log` says; repeat when it runs again"
+    )]
+    DoorGone(io::Error),
     /// The loop is running, and this would disturb it.
     #[error("the door is in use: stop `arcdoor run` first, and repeat")]
     Busy,
@@ -450,6 +471,21 @@ fn photo(path: &Path, source: &FrameError) -> String {
     match source {
         FrameError::File { .. } | FrameError::NotAFile(_) => source.to_string(),
         _ => format!("{}: {source}", path.display()),
+    }
+}
+
+/// What is wrong with a pack, and what to do where that does not say it.
+fn pack(error: &PackError) -> String {
+    match error.problem {
+        Problem::Unsigned | Problem::NoNetwork(_) | Problem::Role(_) => error.to_string(),
+        Problem::UnknownSigner => {
+            format!(
+                "{error}\nadd the key of whoever signed it, if you trust them, or take a pack that a trusted key signed"
+            )
+        }
+        _ => {
+            format!("{error}\nbuild it again with `cargo xtask pack NAME`, or take it from where you got it")
+        }
     }
 }
 
@@ -496,6 +532,7 @@ impl Error {
     pub const fn code(&self) -> u8 {
         match self {
             Self::After { source, .. } => source.code(),
+            Self::AtTheDoor { code, .. } => *code,
             Self::Unconfirmed(_)
             | Self::ReEnrolUnconfirmed { .. }
             | Self::TooManyPhotos(_)
@@ -568,6 +605,8 @@ impl Error {
             | Self::Output(_)
             | Self::OutputStalled(_)
             | Self::HomeInUse { .. }
+            | Self::Socket { .. }
+            | Self::DoorGone(_)
             | Self::Busy
             | Self::LoopEnded
             | Self::Fault

@@ -6,13 +6,15 @@ mod lines;
 mod patient;
 mod print;
 mod prompt;
+mod remote;
 mod text;
 mod text_doctor;
 mod text_log;
 mod text_network;
 mod text_tuning;
 
-use crate::daemon::{Clock, Loop, SystemClock, Trace, feed};
+use crate::daemon::socket::{self, Guests, Socket};
+use crate::daemon::{Clock, Loop, Queue, SystemClock, Trace, feed};
 use crate::device::source::Frames;
 use crate::device::{Device, Options, Outcome, Reply};
 use crate::error::{self, Error};
@@ -105,11 +107,7 @@ fn run(cli: Cli) -> Result<u8, Error> {
             outcome
         }
     };
-    Ok(match outcome {
-        Outcome::Done => error::DONE,
-        Outcome::Refused => error::REFUSED,
-        Outcome::Failed(code) => code,
-    })
+    Ok(outcome.code())
 }
 
 fn ask(
@@ -120,6 +118,14 @@ fn ask(
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
     let clock = SystemClock::start();
+    if let Some(door) = remote::door(&home, request) {
+        if options != Options::default() {
+            warn(
+                "the door runs, and with what it was started with: --pack, --detector and the like count for nothing here",
+            );
+        }
+        return remote::ask(&door, request, reply);
+    }
     if matches!(request, Request::Doctor) {
         return examine(home, options, reply);
     }
@@ -236,7 +242,10 @@ fn at_the_door(
     // A camera that is not there yet, as at boot, is waited for.
     let frames = Frames::prepare(from, device.settings())?;
     let trace = trace.map(|path| Trace::create(&path)).transpose()?;
-    Loop::new(&mut device, frames, &clock, ()).with_trace(trace).run(most, &mut LinePrinter::new())
+    let (door, queue) = Queue::new();
+    let guests = Guests::new(device.settings().socket.clone());
+    let _socket = Socket::open(&socket::path(device.home()), guests, door)?;
+    Loop::new(&mut device, frames, &clock, queue).with_trace(trace).run(most, &mut LinePrinter::new())
 }
 
 /// A new log's verification key is shown before anything is done, and never again.

@@ -14,6 +14,11 @@ pub const MAX_ASKED: usize = 16;
 pub trait Caller: Reply {
     /// The request is over.
     fn ended(&mut self, result: Result<Outcome, Error>);
+
+    /// Whether nobody waits for it any more.
+    fn is_gone(&self) -> bool {
+        false
+    }
 }
 
 /// A request, and who asked it.
@@ -77,6 +82,9 @@ impl Inbox<Device> for Queue {
         }
         while self.active.is_none() {
             let Ok(Asked { request, secrets, mut caller }) = self.asked.try_recv() else { return };
+            if caller.is_gone() {
+                continue;
+            }
             let begun = match request {
                 // It measures for minutes, and would be disturbed by the loop itself.
                 Request::Tune { .. } => Err(Error::Busy),
@@ -92,6 +100,10 @@ impl Inbox<Device> for Queue {
 
     fn take(&mut self, device: &mut Device, frame: u64, now: Now) -> bool {
         let Some((mut stepper, mut caller)) = self.active.take() else { return false };
+        // Nothing of it is stored.
+        if caller.is_gone() {
+            return false;
+        }
         if stepper.is_late(now) {
             end(device, stepper, caller, now);
             return false;

@@ -1,6 +1,6 @@
 //! To whom a request answers, when it happens, and how it ends.
 
-use crate::error::Error;
+use crate::error::{self, Error};
 use arcdoor_api::{Progress, Response, UtcTime, Verdict};
 use arcdoor_core::Millis;
 
@@ -43,6 +43,26 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The exit code.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => error::DONE,
+            Self::Refused => error::REFUSED,
+            Self::Failed(code) => code,
+        }
+    }
+
+    /// The outcome of such an exit code.
+    #[must_use]
+    pub const fn of_code(code: u8) -> Self {
+        match code {
+            error::DONE => Self::Done,
+            error::REFUSED => Self::Refused,
+            code => Self::Failed(code),
+        }
+    }
+
     /// The worse of both; the first failure stays.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {

@@ -111,6 +111,12 @@ impl Home {
         ["log.1.jsonl", "log.jsonl"].map(|name| self.0.join(name))
     }
 
+    /// The socket of a running door, where nothing else is said.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.0.join("socket")
+    }
+
     /// The file that a lockout is kept in.
     #[must_use]
     pub fn lockout(&self) -> PathBuf {

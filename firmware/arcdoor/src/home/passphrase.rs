@@ -41,6 +41,12 @@ impl Passphrase {
         Ok(Self(text))
     }
 
+    /// What was typed.
+    #[must_use]
+    pub fn into_inner(self) -> Zeroizing<String> {
+        self.0
+    }
+
     /// Whether it is this one.
     #[must_use]
     pub fn is(&self, other: &str) -> bool {

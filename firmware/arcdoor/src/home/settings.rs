@@ -38,6 +38,10 @@
 //! sideways = 0.1            # and moving no farther to a side meanwhile, as a share of the frame's width; 0 to 1
 //! yaw_deg = 25              # turned to a side no farther; 0 to 90
 //! pitch_deg = 25            # nor up or down; 0 to 90
+//!
+//! [socket]                  # who may ask a running door, beside its own user and root: numbers of users (`id -u`)
+//! operators = []            # enrol, revoke, list; no files, keys or packs
+//! auditors = []             # the log without names, and the doctor
 //! ```
 
 use super::file::read_text;
@@ -55,6 +59,8 @@ use std::path::Path;
 
 /// Largest file, in bytes.
 pub const MAX_BYTES: u64 = 64 * 1024;
+/// Most users of each role that may ask a running door.
+pub const MOST_USERS: usize = 64;
 
 /// What runs the networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -133,6 +139,29 @@ pub struct Settings {
     pub allow_unsigned_packs: bool,
     /// How many frames must agree, and when the door locks out.
     pub policy: PolicySettings,
+    /// Who may ask the door while it runs.
+    pub socket: SocketSettings,
+}
+
+/// Users that may ask a running door, beside its own user and root; see [`Role`](arcdoor_api::Role).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SocketSettings {
+    /// Operators, by their number.
+    #[serde(deserialize_with = "users")]
+    pub operators: Vec<u32>,
+    /// Auditors, by their number.
+    #[serde(deserialize_with = "users")]
+    pub auditors: Vec<u32>,
+}
+
+fn users<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
+    let users = Vec::deserialize(deserializer)?;
+    if users.len() <= MOST_USERS {
+        Ok(users)
+    } else {
+        Err(D::Error::custom("operators and auditors are at most 64 each"))
+    }
 }
 
 impl Default for Settings {
@@ -159,6 +188,7 @@ impl Default for Settings {
             trusted_keys: Vec::new(),
             allow_unsigned_packs: false,
             policy: PolicySettings::default(),
+            socket: SocketSettings::default(),
         }
     }
 }

@@ -1,0 +1,99 @@
+//! A request to the door that runs: over its socket, for it holds the home.
+
+use super::prompt;
+use crate::daemon::socket;
+use crate::device::{Outcome, Reply};
+use crate::error::Error;
+use crate::home::{Home, packs};
+use crate::request::Secrets;
+use arcdoor_api::{
+    Access, CALL_VERSION, Call, CallSecrets, MAX_SAID_BYTES, Progress, Request, Response, Said,
+};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+
+/// The door that runs on this home, for what needs more than the log; none where none runs.
+pub(super) fn door(home: &Home, request: &Request) -> Option<UnixStream> {
+    if request.access() == Access::Nothing { None } else { UnixStream::connect(socket::path(home)).ok() }
+}
+
+/// Asks it, and asks whoever types where it wants to know that they are sure.
+pub(super) fn ask(door: &UnixStream, request: &Request, reply: &mut dyn Reply) -> Result<Outcome, Error> {
+    let request = absolute(request.clone())?;
+    match say(door, &request, reply)? {
+        Last::Ended(outcome) => Ok(outcome),
+        Last::Failed(error) => Err(error),
+        Last::Unsure(error) => {
+            prompt::confirm_pack(error)?;
+            let again = door.peer_addr().and_then(|address| UnixStream::connect_addr(&address));
+            // Who must be enrolled again was said before the question.
+            let mut once = |response: &Response| match response {
+                Response::OtherEmbedder { .. } => Ok(()),
+                _ => reply.answer(response),
+            };
+            match say(&again.map_err(Error::DoorGone)?, &request.sure(), &mut once)? {
+                Last::Ended(outcome) => Ok(outcome),
+                Last::Failed(error) | Last::Unsure(error) => Err(error),
+            }
+        }
+    }
+}
+
+/// How the door ended.
+enum Last {
+    Ended(Outcome),
+    Failed(Error),
+    /// Done all the same for who is sure.
+    Unsure(Error),
+}
+
+fn say(door: &UnixStream, request: &Request, reply: &mut dyn Reply) -> Result<Last, Error> {
+    let Secrets { new, file, .. } = prompt::secrets(request)?;
+    let [new, file] = [new, file].map(|secret| secret.map(crate::home::passphrase::Passphrase::into_inner));
+    let secrets = CallSecrets { new, file };
+    let call = Call { arcdoor_call: CALL_VERSION, request: request.clone(), secrets };
+    let mut line =
+        zeroize::Zeroizing::new(serde_json::to_vec(&call).map_err(|error| Error::DoorGone(error.into()))?);
+    line.push(b'\n');
+    // A door that turns it away says why, and may do so before it has come whole.
+    let sent = (&mut &*door).write_all(&line);
+    let mut reader = BufReader::new(door);
+    loop {
+        match heard(&mut reader)
+            .map_err(|error| Error::DoorGone(sent.as_ref().err().map_or(error, |sent| sent.kind().into())))?
+        {
+            Said::Answer(response) => reply.answer(&response)?,
+            Said::Progress(progress) => reply.progress(progress),
+            Said::Ended { code } => return Ok(Last::Ended(Outcome::of_code(code))),
+            Said::Failed { code, error, unsure } => {
+                reply.progress(Progress::Over);
+                let error = Error::AtTheDoor { code, error };
+                return Ok(if unsure { Last::Unsure(error) } else { Last::Failed(error) });
+            }
+        }
+    }
+}
+
+fn heard(reader: &mut BufReader<&UnixStream>) -> io::Result<Said> {
+    let mut line = Vec::new();
+    reader.take(MAX_SAID_BYTES as u64).read_until(b'\n', &mut line)?;
+    if line.is_empty() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    serde_json::from_slice(&line).map_err(io::Error::from)
+}
+
+/// The door stands in another folder.
+fn absolute(mut request: Request) -> Result<Request, Error> {
+    let whole = |path: &mut std::path::PathBuf| -> Result<(), Error> {
+        *path = std::path::absolute(&*path).map_err(|source| Error::File { path: path.clone(), source })?;
+        Ok(())
+    };
+    if let Request::PackCheck { dir: Some(dir), .. } = &mut request
+        && packs::is_path(dir)
+    {
+        whole(dir)?;
+    }
+    request.paths_mut().into_iter().try_for_each(whole)?;
+    Ok(request)
+}

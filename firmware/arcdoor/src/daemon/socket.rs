@@ -1,0 +1,170 @@
+//! The Unix socket by which requests reach the device while the loop holds it. Who asks is known by the kernel's word
+//! (`SO_PEERCRED`), and may do what their role allows; every call is bounded in size, time and number.
+
+mod connection;
+mod guests;
+mod pace;
+mod refusal;
+
+pub use connection::PATIENCE;
+pub use guests::Guests;
+pub use refusal::{MAX_PHOTOS_BESIDE, Refusal};
+
+use super::inbox::Asked;
+use crate::error::Error;
+use crate::home::Home;
+use connection::{Connection, turn_away};
+use pace::Pace;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+/// Calls at once; each has a thread.
+pub const MAX_CALLS: usize = 8;
+/// Calls at once of one user: nobody takes them all.
+pub const MAX_CALLS_OF_ONE: usize = 4;
+/// Calls that are turned away at once.
+const MAX_AWAY: usize = 8;
+/// How long until it is seen that the socket is to close, milliseconds.
+const LISTEN_MS: i64 = 500;
+
+/// Names the socket in place of the one in the home.
+pub const SOCKET: &str = "ARCDOOR_SOCKET";
+
+/// Where the socket of a device is: where `ARCDOOR_SOCKET` says, else in its home.
+#[must_use]
+pub fn path(home: &Home) -> PathBuf {
+    std::env::var_os(SOCKET).filter(|path| !path.is_empty()).map_or_else(|| home.socket(), PathBuf::from)
+}
+
+/// The open socket; it is closed, and its file removed, when this is dropped.
+pub struct Socket {
+    path: PathBuf,
+    closing: Arc<AtomicBool>,
+    listener: Option<JoinHandle<()>>,
+}
+
+/// What all calls share.
+struct Hall {
+    guests: Guests,
+    door: SyncSender<Asked>,
+    pace: Mutex<Pace>,
+    closing: Arc<AtomicBool>,
+    /// The users whose calls go on.
+    present: Mutex<Vec<u32>>,
+    /// How many are told why they are not served.
+    away: AtomicUsize,
+}
+
+impl Socket {
+    /// Listens at `path` for calls of `guests`, whose requests go to `door`. The caller holds the home, so a file that
+    /// is there is one that a killed process left.
+    ///
+    /// # Errors
+    /// When it cannot be made: the folder is missing, or the path is longer than a socket's may be (107 bytes).
+    pub fn open(path: &Path, guests: Guests, door: SyncSender<Asked>) -> Result<Self, Error> {
+        let failed = |source| Error::Socket { path: path.to_owned(), source };
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path).map_err(failed)?;
+        // Others are told apart by the kernel; without others, nobody else comes as far as that.
+        let mode = if guests.are_invited() { 0o666 } else { 0o600 };
+        std::fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let closing = Arc::new(AtomicBool::new(false));
+        let (pace, present) = (Mutex::new(Pace::default()), Mutex::new(Vec::new()));
+        let hall = Arc::new(Hall {
+            guests,
+            door,
+            pace,
+            closing: closing.clone(),
+            present,
+            away: AtomicUsize::new(0),
+        });
+        let listener = named("socket", move || hall.listen(&listener));
+        Ok(Self { path: path.to_owned(), closing, listener: Some(listener.map_err(failed)?) })
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.closing.store(true, Ordering::Relaxed);
+        if let Some(listener) = self.listener.take() {
+            // It ends by itself, and a panic in it has been told already.
+            let _ = listener.join();
+        }
+        // Somebody may have removed it before.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+impl Hall {
+    fn listen(self: &Arc<Self>, listener: &UnixListener) {
+        let patience = Timespec { tv_sec: 0, tv_nsec: LISTEN_MS * 1_000_000 };
+        while !self.closing.load(Ordering::Relaxed) {
+            // Interrupted, or nobody there: it is looked again.
+            let _ = poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&patience));
+            while let Ok((stream, _)) = listener.accept() {
+                self.welcome(stream);
+            }
+        }
+    }
+
+    fn welcome(self: &Arc<Self>, stream: UnixStream) {
+        let Ok(peer) = rustix::net::sockopt::socket_peercred(&stream) else { return };
+        let uid = peer.uid.as_raw();
+        let role = self.guests.role(uid).ok_or(Refusal::Stranger { uid });
+        let place = role.and_then(|role| self.take_place(uid).map(|()| role));
+        let hall = self.clone();
+        let spawned = match place {
+            Ok(role) => named("call", move || {
+                Connection { stream: &stream, role, uid, door: &hall.door, closing: &hall.closing }
+                    .serve(&hall.pace);
+                hall.leave(uid);
+            }),
+            // Beyond that number, nobody is told why.
+            Err(_) if self.away.fetch_add(1, Ordering::Relaxed) >= MAX_AWAY => {
+                self.away.fetch_sub(1, Ordering::Relaxed);
+                return;
+            }
+            Err(refusal) => named("call", move || {
+                turn_away(&stream, &refusal);
+                hall.away.fetch_sub(1, Ordering::Relaxed);
+            }),
+        };
+        // Without a thread, its place is lost until the door starts again: the system is at its end.
+        drop(spawned);
+    }
+
+    fn take_place(&self, uid: u32) -> Result<(), Refusal> {
+        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = present.iter().filter(|other| **other == uid).count();
+        if present.len() >= MAX_CALLS || own >= MAX_CALLS_OF_ONE {
+            return Err(Refusal::Full);
+        }
+        present.push(uid);
+        Ok(())
+    }
+
+    fn leave(&self, uid: u32) {
+        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = present.iter().position(|other| *other == uid) {
+            present.swap_remove(at);
+        }
+    }
+}
+
+fn named(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    Builder::new().name(name.to_owned()).spawn(work)
+}
+
+#[cfg(test)]
+mod tests;
