@@ -1,0 +1,22 @@
+//! Every state of every door that is searched holds what a door must hold.
+
+#![allow(clippy::unwrap_used, reason = "test helpers fail by panicking")]
+
+mod proof;
+
+use arcdoor_door::State;
+use proof::search::search;
+use proof::worlds;
+
+#[test]
+fn no_order_of_events_and_times_breaks_a_rule() {
+    let (mut states, mut steps) = (0, 0);
+    for world in worlds::all() {
+        let found = search::<State>(&world)
+            .unwrap_or_else(|broken| panic!("{}\nas a scenario:\n{}", broken.rule, broken.scenario));
+        let (count, walked, most) = (found.states, found.steps, found.most_actions);
+        println!("{count:>8} states {walked:>9} steps, at most {most:>2} actions: {}", world.name);
+        (states, steps) = (states + count, steps + walked);
+    }
+    println!("{states:>8} states {steps:>9} steps in all");
+}
