@@ -6,6 +6,7 @@
 //! policy methods card+face        # the rules, before everything else; what is not said is as in `Fields::default`
 //! policy unlock 5s                # fail-mode unlock exit held-warn held-alarm factor two-person anti-passback methods
 //! clock 2026-11-30 07:59          # in-alarm unlocked methods-at holiday; the clock is unset until it is set
+//! inside 3                        # so many people, without names, are inside from the start (anti-passback)
 //! 0:00.0 card ada                 # since the start, or +5s since the line before; -5s is a clock that jumps
 //! +2s face ada
 //! expect granted unlocked         # reasons that the last line gave, and what the door is now

@@ -6,7 +6,8 @@ use super::expect::{check, facts, position_text};
 use super::machine::Machine;
 use super::problem::{Problem, ScenarioError};
 use super::rules::{is_rule, policy};
-use crate::{About, Action, Actions, Civil, Event, Minute, Now, Policy, Reason, State};
+use crate::limits::MAX_INSIDE;
+use crate::{About, Action, Actions, Civil, Event, Kept, Minute, Now, Policy, Reason, State};
 use arcdoor_core::{Millis, SubjectId};
 use std::format;
 use std::string::{String, ToString};
@@ -70,6 +71,8 @@ struct Player<'a, M> {
     policy: &'a Policy,
     /// `None` before the first event.
     door: Option<M>,
+    /// What the door is to start with.
+    kept: Kept,
     mono: u64,
     /// What the clock on the wall showed, and when.
     clock: Option<(Civil, u64)>,
@@ -82,7 +85,7 @@ struct Player<'a, M> {
 impl<'a, M: Machine> Player<'a, M> {
     fn new(policy: &'a Policy) -> Self {
         let (names, facts, reasons) = (Vec::new(), Vec::new(), Vec::new());
-        Self { policy, door: None, mono: 0, clock: None, names, facts, reasons }
+        Self { policy, door: None, kept: Kept::default(), mono: 0, clock: None, names, facts, reasons }
     }
 
     fn line(&mut self, line: &str, told: &mut Vec<String>) -> Result<(), Problem> {
@@ -92,6 +95,7 @@ impl<'a, M: Machine> Player<'a, M> {
             ["policy", ..] if self.door.is_some() => Err(Problem::LateRule),
             ["policy", ..] => Ok(()),
             ["clock", ref clock @ ..] => self.set_clock(clock),
+            ["inside", count] => self.fill(count),
             ["expect", ref words @ ..] => words.iter().try_for_each(|word| check(word, &self.facts)),
             [time, ref words @ ..] => {
                 self.move_to(time)?;
@@ -100,6 +104,19 @@ impl<'a, M: Machine> Player<'a, M> {
                 Ok(())
             }
         }
+    }
+
+    /// So many people, who are told of nowhere else, are inside from the start.
+    fn fill(&mut self, count: &str) -> Result<(), Problem> {
+        let count: u32 = count.parse().map_err(|_| Problem::Event(format!("inside {count}")))?;
+        if self.door.is_some() {
+            return Err(Problem::LateRule);
+        }
+        let nameless = u32::MAX - count.min(MAX_INSIDE as u32)..u32::MAX;
+        for id in nameless {
+            self.kept.inside.enter(SubjectId(id));
+        }
+        Ok(())
     }
 
     fn set_clock(&mut self, words: &[&str]) -> Result<(), Problem> {
@@ -162,7 +179,7 @@ impl<'a, M: Machine> Player<'a, M> {
     }
 
     fn first(&mut self, now: Now) -> M {
-        let mut door = M::start(crate::Kept::default(), now);
+        let mut door = M::start(core::mem::take(&mut self.kept), now);
         let actions = door.step(self.policy, Event::Tick, now);
         self.hear(&actions);
         door

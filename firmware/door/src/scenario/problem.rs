@@ -33,8 +33,8 @@ pub enum Problem {
     /// No rule that is known, or a value that cannot be read.
     #[error("\"{0}\" is no rule: see the list of rules in docs/door.md")]
     Rule(String),
-    /// A rule after the door began.
-    #[error("rules stand before the first event: move this line up")]
+    /// A rule, or who is inside, after the door began.
+    #[error("this stands before the first event: move the line up")]
     LateRule,
     /// Rules that cannot be.
     #[error(transparent)]
