@@ -17,7 +17,8 @@ const RUNTIME: [&str; 7] = [
     "arcdoor-gallery",
     "arcdoor-pipeline",
 ];
-const FIRMWARE: [&str; 4] = ["arcdoor-panel", "arcdoor-camera", "arcdoor-api", "arcdoor-log"];
+const FIRMWARE: [&str; 5] =
+    ["arcdoor-panel", "arcdoor-camera", "arcdoor-board", "arcdoor-api", "arcdoor-log"];
 /// A global allocator that counts: whatever a device runs may have it in its tests alone.
 const ALLOCATIONS: &str = "arcdoor-allocations";
 
@@ -42,6 +43,7 @@ fn allowed(package: &str) -> Option<Vec<&'static str>> {
         "arcdoor-vision" => &[&["arcdoor-core", "arcdoor-frame", "arcdoor-infer", "arcdoor-models"]],
         "arcdoor-pipeline" => &[&["arcdoor-core", "arcdoor-frame", "arcdoor-vision", "arcdoor-gallery"]],
         "arcdoor-camera" => &[&["arcdoor-core", "arcdoor-frame"]],
+        "arcdoor-board" => &[&["arcdoor-core", "arcdoor-door", "arcdoor-panel"]],
         "arcdoor-log" => &[&["arcdoor-core", "arcdoor-api"]],
         "arcdoor" => &[&RUNTIME, &FIRMWARE, &["arcdoor-models", "arcdoor-calib"]],
         "arcdoor-lab" => &[&RUNTIME, &["arcdoor-models", "arcdoor-calib", ALLOCATIONS]],

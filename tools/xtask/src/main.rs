@@ -130,6 +130,9 @@ enum Qemu {
     /// The V4L2 capture on the kernel's virtual camera: formats, padded rows, rates, stall, unplugging; and `run` over
     /// a camera that is unplugged and comes back
     Camera,
+    /// The door's lines on the kernel's simulated chip: the relay's pulse, edges, debounce, polarity, lines in use, a
+    /// chip that is unplugged
+    Gpio,
 }
 
 #[derive(Subcommand)]
@@ -211,6 +214,7 @@ fn main() -> ExitCode {
         Command::Check { what: Check::Neon { cases } } => check::neon(cases),
         Command::Check { what: Check::Equal { cases } } => check::equal(cases),
         Command::Qemu { what: Qemu::Camera } => qemu::camera(),
+        Command::Qemu { what: Qemu::Gpio } => qemu::gpio(),
         Command::Trainer { what: Trainer::Test } => trainer::test(),
         Command::Bench { what: Bench::Arm { core, json } } => arm::bench(&core, json),
         Command::Bench { what: Bench::Frame { json, pack, detector } } => {

@@ -1,4 +1,4 @@
-//! `cargo xtask qemu camera`: our V4L2 capture, and the loop, on a real kernel with a virtual camera, in an emulator.
+//! An emulated machine: Debian's kernel, a ramdisk of tests, and the console that says how they ended.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,60 +9,117 @@ use serde::Deserialize;
 
 use crate::{cargo, fetch};
 
-/// Programs that this needs, and the Debian packages that bring them.
-const NEEDED: [(&str, &str); 6] = [
+/// Programs that every machine needs, and the Debian packages that bring them.
+const NEEDED: [(&str, &str); 5] = [
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("busybox", "busybox-static"),
-    ("v4l2-ctl", "v4l-utils"),
     ("modprobe", "kmod"),
     ("cpio", "cpio"),
     ("dpkg-deb", "dpkg"),
 ];
-/// The integration tests that run in it, in this order; the second leaves vivid unusable.
-const TESTS: [&str; 2] = ["unplugged", "vivid"];
 /// The longest that the emulated machine may run.
 const LIMIT: &str = "600";
 /// On a busy host the emulated timer looks broken to the kernel, which would stop there.
 const KERNEL: &str = "console=ttyS0 quiet panic=-1 no_timer_check";
 /// Before the test's exit code, on the console.
 const ENDED: &str = "arcdoor-test-ended-with";
+/// What every machine does first.
+const BEGIN: &str = "#!/bin/busybox sh\nexport PATH=/bin\n/bin/busybox --install -s /bin\n\
+    mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev\n";
 
-/// Boots Debian's kernel with the module vivid and runs the camera's tests in it.
-pub(crate) fn camera() -> Result<()> {
-    let missing: Vec<&str> =
-        NEEDED.iter().filter(|(program, _)| which(program).is_err()).map(|(_, package)| *package).collect();
-    ensure!(missing.is_empty(), "this needs Debian's packages; apt-get install {}", missing.join(" "));
-    let work = fetch::cache_dir()?.join("qemu");
-    let kernel = kernel(&work)?;
-    let root = work.join("root");
-    if root.exists() {
-        fs::remove_dir_all(&root)?;
-    }
-    for dir in ["bin", "modules", "proc", "sys", "dev", "tmp"] {
-        fs::create_dir_all(root.join(dir))?;
-    }
-    let tests = TESTS.map(test_binary).into_iter().collect::<Result<Vec<_>>>()?;
-    // The test of the loop brings it.
-    let door = cargo::target_dir().join("release/arcdoor");
-    let programs = [("busybox", which("busybox")?), ("v4l2-ctl", which("v4l2-ctl")?), ("arcdoor", door)];
-    for (name, from) in programs.into_iter().chain(TESTS.into_iter().zip(tests)) {
-        copy(&from, &root.join("bin").join(name))?;
-        libraries(&from, &root)?;
-    }
-    packs(&root.join("pack"))?;
-    let modules = modules(&kernel, &root)?;
-    fs::write(root.join("init"), init(&modules))?;
-    make_executable(&root.join("init"))?;
-    let ramdisk = work.join("ramdisk");
-    pack(&root, &ramdisk)?;
-    boot(&kernel.image, &ramdisk)
+/// What a machine is made of until it boots.
+pub(super) struct Machine {
+    pub(super) kernel: Kernel,
+    /// Where its parts are kept.
+    pub(super) work: PathBuf,
+    root: PathBuf,
+    /// Modules' files under /modules, in the order in which they load, with their options.
+    modules: Vec<String>,
 }
 
-struct Kernel {
+impl Machine {
+    /// An empty one with Debian's kernel. `also`: programs, and their packages, that this one needs.
+    pub(super) fn new(also: &[(&str, &str)]) -> Result<Self> {
+        let needed = NEEDED.iter().chain(also);
+        let missing: Vec<&str> =
+            needed.filter(|(program, _)| which(program).is_err()).map(|(_, package)| *package).collect();
+        ensure!(missing.is_empty(), "this needs Debian's packages; apt-get install {}", missing.join(" "));
+        let work = fetch::cache_dir()?.join("qemu");
+        let kernel = kernel(&work)?;
+        let root = work.join("root");
+        if root.exists() {
+            fs::remove_dir_all(&root)?;
+        }
+        for dir in ["bin", "modules", "proc", "sys", "dev", "tmp"] {
+            fs::create_dir_all(root.join(dir))?;
+        }
+        let mut machine = Self { kernel, work, root, modules: Vec::new() };
+        machine.put(&which("busybox")?, "busybox")?;
+        Ok(machine)
+    }
+
+    /// The folder that becomes its file system.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Copies a program, with its libraries, into /bin.
+    pub(super) fn put(&mut self, program: &Path, name: &str) -> Result<()> {
+        copy(program, &self.root.join("bin").join(name))?;
+        libraries(program, &self.root)
+    }
+
+    /// Loads a module of the kernel's, and before it what it needs.
+    pub(super) fn load(&mut self, module: &str, options: &str) -> Result<()> {
+        let mut modprobe = Command::new(which("modprobe")?);
+        modprobe.args(["--show-depends", "-S", &self.kernel.version, "-d"]).arg(&self.kernel.dir).arg(module);
+        let listed = output(&mut modprobe)?;
+        let paths: Vec<&str> = listed
+            .lines()
+            .filter_map(|line| line.strip_prefix("insmod "))
+            .filter_map(|line| line.split_whitespace().next())
+            .collect();
+        ensure!(!paths.is_empty(), "the kernel has no module {module}");
+        for (index, path) in paths.iter().enumerate() {
+            self.load_file(Path::new(path), if index + 1 == paths.len() { options } else { "" })?;
+        }
+        Ok(())
+    }
+
+    /// Loads a module from a file.
+    pub(super) fn load_file(&mut self, path: &Path, options: &str) -> Result<()> {
+        let name = path.file_name().context("a module without a name")?.to_string_lossy().into_owned();
+        copy(path, &self.root.join("modules").join(&name))?;
+        self.modules.push(format!("{name} {options}"));
+        Ok(())
+    }
+
+    /// Loads the modules, runs `prepare`, then each of `tests` out of /bin, tells, and powers off.
+    pub(super) fn boot(self, prepare: &str, tests: &[&str]) -> Result<()> {
+        let mut script = BEGIN.to_owned();
+        for module in &self.modules {
+            script.push_str(&format!("insmod /modules/{module}\n"));
+        }
+        script.push_str(&format!("{prepare}\nsleep 1\nuname -srm\nresult=0\n"));
+        for test in tests {
+            script.push_str(&format!("/bin/{test} --test-threads=1 --nocapture || result=$?\n"));
+        }
+        script.push_str(&format!("echo {ENDED} $result\npoweroff -f\n"));
+        let init = self.root.join("init");
+        fs::write(&init, script)?;
+        make_executable(&init)?;
+        let ramdisk = self.work.join("ramdisk");
+        pack(&self.root, &ramdisk)?;
+        boot(&self.kernel.image, &ramdisk)
+    }
+}
+
+/// Debian's kernel.
+pub(super) struct Kernel {
     image: PathBuf,
     /// The unpacked package.
     dir: PathBuf,
-    version: String,
+    pub(super) version: String,
 }
 
 /// Downloads and unpacks Debian's kernel, once.
@@ -96,55 +153,6 @@ fn kernel(work: &Path) -> Result<Kernel> {
     Ok(Kernel { image, dir, version })
 }
 
-/// Copies the pack that the loop runs.
-fn packs(to: &Path) -> Result<()> {
-    let from = cargo::root().join("models/packs/yunet-sface");
-    let files = fs::read_dir(&from).with_context(|| {
-        format!("{} is missing: `cargo xtask pack yunet-sface` builds it", from.display())
-    })?;
-    fs::create_dir_all(to)?;
-    for file in files {
-        let file = file?;
-        copy(&file.path(), &to.join(file.file_name()))?;
-    }
-    Ok(())
-}
-
-/// Copies vivid with what it needs; their names in the order in which they load.
-fn modules(kernel: &Kernel, root: &Path) -> Result<Vec<String>> {
-    let mut modprobe = Command::new(which("modprobe")?);
-    modprobe.args(["--show-depends", "-S", &kernel.version, "-d"]).arg(&kernel.dir).arg("vivid");
-    let mut names = Vec::new();
-    for path in output(&mut modprobe)?.lines().filter_map(|line| line.strip_prefix("insmod ")) {
-        let path = Path::new(path.split_whitespace().next().unwrap_or_default());
-        let name = path.file_name().context("modprobe named no file")?.to_string_lossy().into_owned();
-        copy(path, &root.join("modules").join(&name))?;
-        names.push(name);
-    }
-    ensure!(!names.is_empty(), "the kernel has no vivid");
-    Ok(names)
-}
-
-/// What the machine does: load, test, tell, power off.
-fn init(modules: &[String]) -> String {
-    let mut script = String::from(
-        "#!/bin/busybox sh\nexport PATH=/bin ARCDOOR_VIVID=/dev/video0\n\
-         export ARCDOOR_BINARY=/bin/arcdoor ARCDOOR_PACK=/pack\n/bin/busybox --install -s /bin\n\
-         mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev\n",
-    );
-    for module in modules {
-        // One capture device and nothing else.
-        let options = if module.starts_with("vivid") { " n_devs=1 node_types=0x1" } else { "" };
-        script.push_str(&format!("insmod /modules/{module}{options}\n"));
-    }
-    script.push_str("sleep 1\nuname -srm\nresult=0\n");
-    for test in TESTS {
-        script.push_str(&format!("/bin/{test} --test-threads=1 --nocapture || result=$?\n"));
-    }
-    script.push_str(&format!("echo {ENDED} $result\npoweroff -f\n"));
-    script
-}
-
 fn boot(image: &Path, ramdisk: &Path) -> Result<()> {
     eprintln!("booting (emulated; at most {LIMIT} s) ...");
     let mut qemu = Command::new("timeout");
@@ -173,10 +181,10 @@ struct Target {
     name: String,
 }
 
-/// Builds one integration test of the workspace; the same build as `cargo xtask test` makes.
-fn test_binary(name: &str) -> Result<PathBuf> {
+/// Builds one integration test of `packages`, an argument of cargo's.
+pub(super) fn test_binary(packages: &[&str], name: &str) -> Result<PathBuf> {
     let mut build = cargo::command();
-    build.args(["test", "--release", "--locked", "--workspace", "--test", name, "--no-run"]);
+    build.args(["test", "--release", "--locked"]).args(packages).args(["--test", name, "--no-run"]);
     let messages = output(build.arg("--message-format=json").stderr(Stdio::inherit()))?;
     messages
         .lines()
@@ -217,7 +225,7 @@ pub(crate) fn which(program: &str) -> Result<PathBuf> {
         .with_context(|| format!("{program} is not installed"))
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
     Ok(())
 }

@@ -1,0 +1,46 @@
+//! The board beside the door: what is wired to it, and what moves and reads the wires.
+//!
+//! A [`Board`] is data, read strictly from a file in boards/ or the installer's own. A [`LineDriver`] is the seam
+//! between the door and its wires: [`Gpio`] over the kernel's character device, [`Simulated`] in memory. [`check`]
+//! proves a board's wiring as far as software can. Beside them: a [`Framebuffer`] for what is drawn, and a
+//! [`Thermometer`].
+//!
+//! Time is an argument: [`Debounce`] and [`RelayWatch`] are pure, and what they say can be replayed.
+#![forbid(unsafe_code)]
+#![cfg(target_os = "linux")]
+
+mod board;
+mod check;
+mod debounce;
+mod driver;
+mod file;
+mod framebuffer;
+mod gpio;
+mod known;
+mod limits;
+mod line;
+mod relay_watch;
+mod role;
+mod simulated;
+mod thermal;
+
+pub use board::{
+    Baud, Board, BoardValueError, Camera, CameraFormat, CameraKind, CpuFeature, DevicePath, Drive, Panel,
+    PanelKind, Peer, Rotation, SerialPort, Side, Standing, ThermalLimits,
+};
+pub use check::{Doubt, Fact, Fault, Finding, Proof, RelayTest, check};
+pub use debounce::Debounce;
+pub use driver::{Edge, Edges, LineCause, LineDriver, LineError};
+pub use file::{BoardError, Problem};
+pub use framebuffer::{Area, Framebuffer, FramebufferError, Pixels};
+pub use gpio::Gpio;
+pub use known::BOARDS;
+pub use limits::*;
+pub use line::{
+    Bias, ChipName, DebounceMs, FailMode, InputLine, Line, LineValueError, Offset, Polarity, ReadBackLine,
+    RelayLine, TravelMs,
+};
+pub use relay_watch::{RelayState, RelayWatch, Stuck};
+pub use role::{Input, Output, Role};
+pub use simulated::{Act, Driven, Hand, Simulated};
+pub use thermal::{Heat, Temperature, ThermalError, Thermometer};
