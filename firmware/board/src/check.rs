@@ -6,7 +6,9 @@ use crate::board::{Board, Drive};
 use crate::driver::LineCause;
 use crate::gpio::kernel::{Held, Kernel, Wanted, take};
 use crate::gpio::sys::Linux;
-use crate::line::{FailMode, InputLine, Line, RelayLine};
+use crate::input_line::InputLine;
+use crate::line::Line;
+use crate::relay_line::{FailMode, RelayLine};
 use crate::relay_watch::Stuck;
 use crate::role::{Input, Output, Role};
 
@@ -67,6 +69,8 @@ pub enum Doubt {
         /// What the file says.
         said: FailMode,
     },
+    /// The kernel keeps an output's level when the program ends by force: the pull has no say then.
+    Kept,
     /// The relay's contact is wired and was not tried.
     NotMoved,
     /// No contact reads the relay back.
@@ -120,6 +124,10 @@ impl fmt::Display for Doubt {
             Self::Resistor { said } => write!(
                 f,
                 "fail_mode is {said}, and a resistor outside the chip decides it: stop the program, and look what the lock does"
+            ),
+            Self::Kept => f.write_str(
+                "this kernel keeps the relay as it is when the program is killed, released or not: add `dtparam=strict_gpiod` \
+                 to config.txt and start again",
             ),
             Self::NotMoved => f.write_str("the relay was not moved: check again with moving, while the door may open"),
             Self::Unwatched => f.write_str(
@@ -182,6 +190,9 @@ fn relay(kernel: &dyn Kernel, line: &RelayLine, test: RelayTest) -> Vec<Finding>
     let mut findings = vec![found(role, Proof::Proved(Fact::Drives))];
     if line.line.pulled_active().is_none() {
         findings.push(found(role, Proof::Look(Doubt::Resistor { said: line.fail_mode })));
+    }
+    if kernel.keeps_outputs() {
+        findings.push(found(role, Proof::Look(Doubt::Kept)));
     }
     let Some(contact) = &line.read_back else {
         findings.push(found(role, Proof::Look(Doubt::Unwatched)));
@@ -328,6 +339,15 @@ mod tests {
         let findings = check_with(&kernel, RelayTest::Rest);
         let fire = of(&findings, Role::Input(Input::Fire));
         assert_eq!(fire, [&Proof::Proved(Fact::AtRest), &Proof::Look(Doubt::NoEdges)]);
+    }
+
+    #[test]
+    fn a_kernel_that_keeps_the_relay_released_after_a_crash_is_told_of() {
+        let kernel = FakeKernel::default();
+        kernel.keep_outputs();
+        let findings = check_with(&kernel, RelayTest::Rest);
+        let relay = of(&findings, Role::Output(Output::Relay));
+        assert_eq!(relay, [&Proof::Proved(Fact::Drives), &Proof::Look(Doubt::Kept)]);
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub trait LineDriver: fmt::Debug {
     /// first poll in which a level has held tells of each wired input how it stands.
     ///
     /// # Errors
-    /// A line cannot be read. `edges` holds what was read before it.
+    /// A line cannot be read: the first of those. `edges` holds what the others say.
     fn poll(&mut self, now: Millis, edges: &mut Edges) -> Result<(), LineError>;
 }
 

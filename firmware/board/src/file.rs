@@ -9,11 +9,17 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::board::{Board, Camera, CpuFeature, Drive, Panel, SerialPort, Standing, ThermalLimits};
+use crate::board::{Board, CpuFeature, Drive, Standing};
+use crate::camera::Camera;
+use crate::input_line::InputLine;
 use crate::known;
 use crate::limits::{MAX_FILE_BYTES, MAX_SERIAL, MAX_TEXT};
-use crate::line::{FailMode, InputLine, Line, RelayLine};
+use crate::line::Line;
+use crate::panel::Panel;
+use crate::relay_line::{FailMode, RelayLine};
 use crate::role::{Input, Output, Role};
+use crate::serial_port::SerialPort;
+use crate::thermal::ThermalLimits;
 
 /// Why there is no board.
 #[derive(Debug, thiserror::Error)]
@@ -215,7 +221,7 @@ impl RawBoard {
         let inputs = [lines.rex, lines.contact, lines.tamper, lines.fire];
         let standing = match self.note {
             Some(note) if !*self.booted.get_ref() => Standing::Unbooted(note.into_inner()),
-            _ => Standing::Booted,
+            note => Standing::Booted(note.map(Spanned::into_inner)),
         };
         Board {
             title: self.title.into_inner(),

@@ -10,37 +10,43 @@
 #![cfg(target_os = "linux")]
 
 mod board;
+mod camera;
 mod check;
 mod debounce;
+mod device_path;
 mod driver;
 mod file;
 mod framebuffer;
 mod gpio;
+mod input_line;
 mod known;
 mod limits;
 mod line;
+mod panel;
+mod relay_line;
 mod relay_watch;
 mod role;
+mod serial_port;
 mod simulated;
 mod thermal;
 
-pub use board::{
-    Baud, Board, BoardValueError, Camera, CameraFormat, CameraKind, CpuFeature, DevicePath, Drive, Panel,
-    PanelKind, Peer, Rotation, SerialPort, Side, Standing, ThermalLimits,
-};
+pub use board::{Board, CpuFeature, Drive, Standing};
+pub use camera::{Camera, CameraFormat, CameraKind};
 pub use check::{Doubt, Fact, Fault, Finding, Proof, RelayTest, check};
 pub use debounce::Debounce;
+pub use device_path::{DevicePath, DevicePathError};
 pub use driver::{Edge, Edges, LineCause, LineDriver, LineError};
 pub use file::{BoardError, Problem};
 pub use framebuffer::{Area, Framebuffer, FramebufferError, Pixels};
 pub use gpio::Gpio;
+pub use input_line::{DebounceError, DebounceMs, InputLine};
 pub use known::BOARDS;
 pub use limits::*;
-pub use line::{
-    Bias, ChipName, DebounceMs, FailMode, InputLine, Line, LineValueError, Offset, Polarity, ReadBackLine,
-    RelayLine, TravelMs,
-};
+pub use line::{Bias, ChipName, Line, LineValueError, Offset, Polarity};
+pub use panel::{Panel, PanelKind, PanelValueError, Rotation, Side};
+pub use relay_line::{FailMode, ReadBackLine, RelayLine, TravelError, TravelMs};
 pub use relay_watch::{RelayState, RelayWatch, Stuck};
 pub use role::{Input, Output, Role};
+pub use serial_port::{Baud, BaudError, Peer, SerialPort};
 pub use simulated::{Act, Driven, Hand, Simulated};
-pub use thermal::{Heat, Temperature, ThermalError, Thermometer};
+pub use thermal::{Heat, Temperature, ThermalError, ThermalLimits, Thermometer};

@@ -2,8 +2,10 @@
 
 /// Bytes of a board's file.
 pub const MAX_FILE_BYTES: u64 = 64 * 1024;
-/// Characters of a title, a note or a path in it.
+/// Characters of a title or a note in it.
 pub const MAX_TEXT: usize = 400;
+/// Bytes of a device file's path.
+pub const MAX_DEVICE_PATH: usize = 100;
 /// Bytes of a chip's label: the kernel keeps 32 with the zero at the end (`GPIO_MAX_NAME_SIZE` in linux/gpio.h).
 pub const MAX_CHIP_NAME: usize = 31;
 /// The highest offset on a chip; no chip that Linux drives has more lines than this.

@@ -82,14 +82,14 @@ struct State {
     now: Millis,
 }
 
-impl State {
-    fn reach(&self, role: Role, line: &Line) -> Result<(), LineError> {
-        if self.lost.contains(&role) {
-            return Err(LineError { role, line: line.clone(), cause: LineCause::Gone });
-        }
-        Ok(())
+fn reach(lost: &[Role], role: Role, line: &Line) -> Result<(), LineError> {
+    if lost.contains(&role) {
+        return Err(LineError { role, line: line.clone(), cause: LineCause::Gone });
     }
+    Ok(())
+}
 
+impl State {
     fn record(&mut self, output: Output, active: bool, at: Millis) {
         if self.driven.is_full() {
             self.driven.pop_front();
@@ -102,7 +102,7 @@ impl State {
         if let Some((_, watch)) = &mut self.read_back {
             watch.ask(active, now);
         }
-        self.reach(Role::Output(Output::Relay), &self.relay)?;
+        reach(&self.lost, Role::Output(Output::Relay), &self.relay)?;
         self.relay_active = active;
         self.record(Output::Relay, active, now);
         Ok(())
@@ -116,16 +116,19 @@ impl State {
     }
 
     fn poll(&mut self, now: Millis, edges: &mut Edges) -> Result<(), LineError> {
-        for index in 0..self.inputs.len() {
-            if let Some(SimulatedInput { input, line, .. }) = &self.inputs[index] {
-                self.reach(Role::Input(*input), line)?;
-            }
-            let Some(wired) = &mut self.inputs[index] else { continue };
-            if let Some(active) = wired.debounce.sample(wired.level, now) {
+        let mut result = Ok(());
+        for wired in self.inputs.iter_mut().flatten() {
+            let role = Role::Input(wired.input);
+            let reached = reach(&self.lost, role, &wired.line);
+            if reached.is_ok()
+                && let Some(active) = wired.debounce.sample(wired.level, now)
+            {
                 insert(edges, Edge { input: wired.input, active, at: now });
             }
+            // Every input is read, whichever is lost.
+            result = result.and(reached);
         }
-        Ok(())
+        result
     }
 
     fn act(&mut self, act: Act) {
@@ -243,7 +246,7 @@ impl LineDriver for Simulated {
         }
         let index = Output::ALL.iter().skip(1).position(|other| *other == output);
         let Some(line) = index.and_then(|index| state.outputs[index].as_ref()) else { return Ok(()) };
-        state.reach(Role::Output(output), line)?;
+        reach(&state.lost, Role::Output(output), line)?;
         state.record(output, active, now);
         Ok(())
     }
@@ -253,7 +256,7 @@ impl LineDriver for Simulated {
         state.now = now;
         let contact = state.contact();
         let Some((line, _)) = &state.read_back else { return Ok(RelayState::Unwatched) };
-        let reached = state.reach(Role::ReadBack, line);
+        let reached = reach(&state.lost, Role::ReadBack, line);
         state.fail(reached, now)?;
         let watch = state.read_back.as_mut().map(|(_, watch)| watch.observe(contact, now));
         Ok(watch.unwrap_or(RelayState::Unwatched))

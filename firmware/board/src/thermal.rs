@@ -4,13 +4,24 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use crate::board::ThermalLimits;
+use serde::Deserialize;
+
 use crate::limits::MAX_ZONES;
 
 /// Where the kernel lists its sensors.
 const ZONES: &str = "/sys/class/thermal";
 /// What a sensor on a running board may say, in thousandths of a degree; anything else is a broken sensor.
 const PLAUSIBLE: std::ops::RangeInclusive<i32> = -40_000..=150_000;
+
+/// Temperatures in degrees Celsius from which something is done. `warn_c` lies below `throttle_c`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThermalLimits {
+    /// From here on the operator is told.
+    pub warn_c: i32,
+    /// From here on the load is lowered.
+    pub throttle_c: i32,
+}
 
 /// What the temperature asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

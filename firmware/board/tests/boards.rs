@@ -9,8 +9,9 @@
 use std::path::Path;
 
 use arcdoor_board::{
-    BOARDS, Bias, Board, BoardError, Drive, FailMode, Input, MAX_FILE_BYTES, Output, Polarity, Problem, Role,
-    Standing,
+    BOARDS, Bias, Board, BoardError, Drive, FailMode, Input, KERNEL_EDGES, MAX_CHIP_NAME, MAX_DEBOUNCE_MS,
+    MAX_DEVICE_PATH, MAX_DRIVEN, MAX_EDGES, MAX_FILE_BYTES, MAX_OFFSET, MAX_PANEL_PX, MAX_SERIAL, MAX_TEXT,
+    MAX_TRAVEL_MS, MAX_ZONES, Output, Polarity, Problem, Role, Standing,
 };
 use proptest::prelude::*;
 
@@ -49,7 +50,7 @@ fn no_board_claims_to_have_been_booted_but_the_one_in_memory() {
     for (name, _) in BOARDS {
         let board = Board::find(name).unwrap();
         let is_simulated = board.drive() == Drive::Simulated;
-        assert_eq!(*board.standing() == Standing::Booted, is_simulated, "{name}");
+        assert_eq!(matches!(board.standing(), Standing::Booted(_)), is_simulated, "{name}");
         assert_eq!(name == "simulated", is_simulated, "{name}");
     }
 }
@@ -78,6 +79,31 @@ fn what_stands_in_a_file_is_what_the_board_says() {
     );
     assert_eq!(board.input(Input::Fire).unwrap().line.offset.get(), 24);
     assert_eq!(board.output(Output::Buzzer).unwrap().offset.get(), 26);
+}
+
+#[test]
+fn the_page_of_limits_says_what_the_constants_say() {
+    let page = include_str!("../../../docs/limits.md").replace(',', "");
+    let row = |begins: &str| page.lines().find(|line| line.starts_with(begins)).unwrap();
+    for (begins, numbers) in [
+        (
+            "| a board's file",
+            vec![MAX_FILE_BYTES >> 10, MAX_TEXT as u64, MAX_DEVICE_PATH as u64, MAX_CHIP_NAME as u64],
+        ),
+        ("| a line's offset", vec![MAX_OFFSET.into(), MAX_DEBOUNCE_MS.into(), MAX_TRAVEL_MS.into()]),
+        ("| edges that one poll", vec![MAX_EDGES as u64, KERNEL_EDGES.into()]),
+        ("| a panel's side", vec![MAX_PANEL_PX.into(), MAX_SERIAL as u64, MAX_ZONES as u64]),
+        ("| what a simulated board", vec![MAX_DRIVEN as u64]),
+    ] {
+        let said: Vec<u64> = row(begins)
+            .split('|')
+            .nth(2)
+            .unwrap()
+            .split(|c: char| !c.is_ascii_digit())
+            .filter_map(|word| word.parse().ok())
+            .collect();
+        assert_eq!(said, numbers, "{begins}");
+    }
 }
 
 #[test]

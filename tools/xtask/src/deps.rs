@@ -23,13 +23,14 @@ const FIRMWARE: [&str; 5] =
 const ALLOCATIONS: &str = "arcdoor-allocations";
 
 /// Packages that exactly one room may import.
-const SOLE_IMPORTERS: [(&str, &str); 6] = [
+const SOLE_IMPORTERS: [(&str, &str); 7] = [
     ("tract-onnx", "arcdoor-infer"),
     ("rustface", "arcdoor-vision"),
     ("redb", "arcdoor-gallery"),
     ("nokhwa", "arcdoor-camera"),
     ("nokhwa-core", "arcdoor-camera"),
     ("embedded-graphics", "arcdoor-panel"),
+    ("gpiocdev", "arcdoor-board"),
 ];
 
 /// The rooms of ours that `package` may import, in its tests, too; `None` for a package that has no rule yet.

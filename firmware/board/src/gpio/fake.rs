@@ -23,6 +23,7 @@ struct State {
     broken: BTreeMap<u32, Errno>,
     occupied: BTreeMap<u32, String>,
     no_edges: bool,
+    keeps_outputs: bool,
     /// Driving the first makes the second's level follow.
     coupled: Option<(u32, u32)>,
     now_ns: u64,
@@ -60,6 +61,10 @@ impl FakeKernel {
 
     pub(crate) fn without_edges(&self) {
         self.state().no_edges = true;
+    }
+
+    pub(crate) fn keep_outputs(&self) {
+        self.state().keeps_outputs = true;
     }
 
     pub(crate) fn couple(&self, driven: u32, follows: u32) {
@@ -105,6 +110,10 @@ impl Kernel for FakeKernel {
         }
         state.calls.push(Call::Request(offset, wanted));
         Ok(Box::new(FakeLine { offset, kernel: self.clone() }))
+    }
+
+    fn keeps_outputs(&self) -> bool {
+        self.state().keeps_outputs
     }
 
     fn now_ns(&self) -> u64 {

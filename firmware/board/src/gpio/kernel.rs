@@ -40,6 +40,8 @@ pub(crate) trait Kernel: fmt::Debug + Send {
     /// Who uses the line, where anybody does.
     fn consumer(&self, line: &Line) -> Result<Option<String>, LineCause>;
     fn request(&self, line: &Line, wanted: Wanted) -> Result<Box<dyn Held>, Errno>;
+    /// Whether a line that is let go keeps the level to which it was driven.
+    fn keeps_outputs(&self) -> bool;
     /// The monotonic clock that stamps events.
     fn now_ns(&self) -> u64;
     fn pause(&self, ms: u32);

@@ -8,8 +8,9 @@ use super::sys::Linux;
 use crate::board::Board;
 use crate::debounce::Debounce;
 use crate::driver::{Edge, Edges, LineCause, LineDriver, LineError, insert};
+use crate::input_line::InputLine;
 use crate::limits::MAX_EDGES;
-use crate::line::{InputLine, Line};
+use crate::line::Line;
 use crate::relay_watch::{RelayState, RelayWatch};
 use crate::role::{Input, Output, Role};
 
@@ -58,8 +59,8 @@ struct InputWire {
     input: Input,
     wire: Wire,
     watching: Watching,
-    /// What was told last.
-    told: Option<bool>,
+    /// What was told last, and of when.
+    told: Option<(bool, Millis)>,
 }
 
 impl InputWire {
@@ -77,10 +78,13 @@ impl InputWire {
         Ok(Self { input, wire, watching, told: None })
     }
 
-    /// Tells a level, unless it is the one that was told last.
+    /// Tells a level, unless it is the one that was told last. A level that was read may be told before edges that were
+    /// older: time does not go back for that.
     fn tell(&mut self, active: bool, at: Millis, edges: &mut Edges) {
-        if self.told != Some(active) {
-            self.told = Some(active);
+        let (last, since) = self.told.map_or((None, at), |(last, since)| (Some(last), since));
+        if last != Some(active) {
+            let at = at.max(since);
+            self.told = Some((active, at));
             insert(edges, Edge { input: self.input, active, at });
         }
     }
@@ -188,7 +192,11 @@ impl LineDriver for Gpio {
     fn poll(&mut self, now: Millis, edges: &mut Edges) -> Result<(), LineError> {
         edges.clear();
         let now_ns = self.kernel.now_ns();
-        let result = self.inputs.iter_mut().flatten().try_for_each(|input| input.poll(now, now_ns, edges));
+        let mut result = Ok(());
+        for input in self.inputs.iter_mut().flatten() {
+            // Every input is read, whichever fails.
+            result = result.and(input.poll(now, now_ns, edges));
+        }
         self.fail(result, now)
     }
 }
@@ -310,6 +318,31 @@ mod tests {
         assert_eq!(poll(&mut gpio, 1010), [(Input::Rex, true, 1010)]);
         kernel.edge(REX, true, 0);
         assert_eq!(poll(&mut gpio, 1020), []);
+    }
+
+    #[test]
+    fn time_does_not_go_back_for_edges_that_are_older_than_a_level_that_was_told() {
+        let kernel = FakeKernel::default();
+        let mut gpio = open(&kernel);
+        kernel.level(REX, true);
+        assert!(poll(&mut gpio, 1010).contains(&(Input::Rex, true, 1010)));
+        for (active, at_ns) in [(true, 1_000_000), (false, 2_000_000), (true, 3_000_000)] {
+            kernel.edge(REX, active, at_ns);
+        }
+        kernel.set_now_ns(20_000_000);
+        assert_eq!(poll(&mut gpio, 1020), [(Input::Rex, false, 1010), (Input::Rex, true, 1010)]);
+    }
+
+    #[test]
+    fn one_lost_input_does_not_hide_the_others() {
+        let kernel = FakeKernel::default();
+        let mut gpio = open(&kernel);
+        poll(&mut gpio, 1000);
+        kernel.break_line(REX, Errno::NODEV);
+        kernel.level(5, true);
+        let mut edges = Edges::new();
+        assert_eq!(gpio.poll(Millis(1010), &mut edges).unwrap_err().role, Role::Input(Input::Rex));
+        assert_eq!(edges[0], Edge { input: Input::Fire, active: true, at: Millis(1010) });
     }
 
     #[test]

@@ -16,6 +16,12 @@ use crate::line::{Bias, ChipName, Line, Polarity};
 
 /// Who we are in the kernel's list of users (`gpioinfo`).
 const CONSUMER: &str = "arcdoor";
+/// Raspberry Pi's kernels keep outputs unless told otherwise (github.com/raspberrypi/linux, pull requests 6117 and 6150);
+/// each pin driver has the setting.
+const KEEPING: [&str; 2] = [
+    "/sys/module/pinctrl_bcm2835/parameters/persist_gpio_outputs",
+    "/sys/module/pinctrl_rp1/parameters/persist_gpio_outputs",
+];
 
 #[derive(Debug)]
 pub(crate) struct Linux;
@@ -85,6 +91,11 @@ impl Kernel for Linux {
         let request = request.request().map_err(|error| errno(&error))?;
         fcntl_setfl(&request, fcntl_getfl(&request)? | OFlags::NONBLOCK)?;
         Ok(Box::new(LinuxLine(request)))
+    }
+
+    fn keeps_outputs(&self) -> bool {
+        let says_yes = |file| std::fs::read_to_string(file).is_ok_and(|text| text.starts_with('Y'));
+        KEEPING.into_iter().any(says_yes)
     }
 
     fn now_ns(&self) -> u64 {
