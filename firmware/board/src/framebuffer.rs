@@ -313,9 +313,13 @@ mod tests {
     const ALL: Area = Area { x: 0, y: 0, width: u32::MAX, height: u32::MAX };
 
     #[test]
-    fn rows_go_to_their_stride_and_the_padding_is_left_alone() {
+    fn rows_go_to_their_stride_without_allocating_and_the_padding_is_left_alone() {
         let fake = fake(32, 0);
-        fake.open().unwrap().draw(Pixels::Rgb888(&screen()), ALL).unwrap();
+        let (mut framebuffer, screen) = (fake.open().unwrap(), screen());
+        let (drawn, used) =
+            arcdoor_allocations::during_here(|| framebuffer.draw(Pixels::Rgb888(&screen), ALL));
+        drawn.unwrap();
+        assert_eq!(used.count, 0);
         let bytes = fake.bytes();
         assert_eq!(bytes[STRIDE..STRIDE + 8], [0x20, 0x10, 32, 0, 0x20, 0x10, 40, 0]);
         assert!(bytes.chunks(STRIDE).all(|row| row[16..].iter().all(|byte| *byte == 0xaa)));

@@ -349,6 +349,21 @@ mod tests {
     }
 
     #[test]
+    fn a_long_run_allocates_nothing() {
+        let mut driver = Simulated::new(&board(), Millis(0));
+        let (hand, mut edges) = (driver.hand(), Edges::new());
+        let ((), used) = arcdoor_allocations::during_here(|| {
+            for at in (0..100_000).step_by(50) {
+                hand.act(Act::Turn(Input::Rex));
+                driver.set(Output::Relay, at % 100 == 0, Millis(at)).unwrap();
+                driver.relay(Millis(at)).unwrap();
+                driver.poll(Millis(at), &mut edges).unwrap();
+            }
+        });
+        assert_eq!(used.count, 0);
+    }
+
+    #[test]
     fn a_long_run_keeps_no_more_than_it_may() {
         let mut driver = Simulated::new(&board(), Millis(0));
         for at in 1..1000 {

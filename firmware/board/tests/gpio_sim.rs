@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use arcdoor_allocations::during_here;
 use arcdoor_board::{
     Board, Doubt, Edges, Fact, Fault, Gpio, Input, LineCause, LineDriver, Output, Proof, RelayState,
     RelayTest, Role, Stuck, check,
@@ -225,6 +226,28 @@ fn a_line_in_use_and_a_line_that_is_not_there_are_told_apart() {
     ] {
         let board = Board::parse(Path::new("gpio-sim.toml"), &text).unwrap();
         assert_eq!(Gpio::open(&board, chip.now()).unwrap_err().cause, cause);
+    }
+}
+
+#[test]
+fn the_lines_are_driven_and_read_without_allocating() {
+    let Some(chip) = Chip::new() else { return };
+    let mut gpio = Gpio::open(&chip.board(), chip.now()).unwrap();
+    let mut edges = Edges::new();
+    chip.edges(&mut gpio, Input::Rex, 1);
+    for level in [false, true] {
+        chip.pull(REX, level);
+        std::thread::sleep(Duration::from_millis(200));
+        let now = chip.now();
+        let (told, used) = during_here(|| {
+            for output in Output::ALL {
+                gpio.set(output, level, now).unwrap();
+            }
+            gpio.relay(now).unwrap();
+            gpio.poll(now, &mut edges).unwrap();
+            edges.iter().filter(|edge| edge.input == Input::Rex).count()
+        });
+        assert_eq!((told, used.count), (1, 0));
     }
 }
 
