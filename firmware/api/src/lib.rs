@@ -10,6 +10,7 @@
 //! | `request` | [`Request`]: one command, and [`Feed`]: where its images come from |
 //! | `response` | [`Response`]: the answers, and [`Progress`]: what long work says on its way |
 //! | `sight` | [`Sight`]: what was observed and decided on one image; [`View`] and [`Advice`] of an enrolment |
+//! | `door` | [`DoorState`]: how the door stands; [`DoorAct`]: what it is told |
 //! | `finding` | [`Finding`]: what the doctor found |
 //! | `network` | how a network is run, layer by layer and step by step |
 //! | `log` | [`Record`]: an entry of the operator's log, or what the log says of itself: `link`, [`Link`] |
@@ -22,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 mod call;
+mod door;
 mod finding;
 mod key;
 mod link;
@@ -38,6 +40,7 @@ mod sight;
 mod time;
 
 pub use call::{CALL_VERSION, Call, CallSecrets, MAX_CALL_BYTES, MAX_SAID_BYTES, Said};
+pub use door::{DoorAct, DoorFault, DoorState};
 pub use finding::{Check, Finding, Health};
 pub use key::KeySource;
 pub use link::{Link, LogHash};

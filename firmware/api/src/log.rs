@@ -4,8 +4,10 @@
 use std::path::PathBuf;
 
 use arcdoor_core::{GalleryId, SubjectId};
+use arcdoor_door::{Alarm, Method, Reason as DoorReason};
 use serde::{Deserialize, Serialize};
 
+use crate::door::{DoorAct, DoorFault};
 use crate::key::KeySource;
 use crate::link::Link;
 use crate::sight::{Reason, Verdict};
@@ -198,6 +200,40 @@ pub enum Entry {
         /// Milliseconds that it was away.
         away_ms: u64,
     },
+    /// Something happened at the door.
+    Door {
+        /// What, and why.
+        reason: DoorReason,
+        /// Who, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        subject: Option<SubjectId>,
+        /// How they proved who they are, where it took something.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        method: Option<Method>,
+        /// Which alarm it is about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        alarm: Option<Alarm>,
+    },
+    /// Somebody told the door something.
+    DoorTold {
+        /// What.
+        act: DoorAct,
+        /// The number of their user.
+        uid: u32,
+    },
+    /// Something beside the door's own machine went wrong, or works again.
+    DoorFault {
+        /// What.
+        fault: DoorFault,
+        /// The system's words, where there are some.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
+    },
+    /// Somebody came in under duress. Nothing at the door shows it.
+    Duress {
+        /// Who.
+        subject: SubjectId,
+    },
     /// Something that another version of arcdoor logs; it keeps its number.
     #[serde(other)]
     Unknown,
@@ -212,8 +248,11 @@ impl Entry {
             | Self::ReEnrolled { subject, .. }
             | Self::NotThisPerson { subject, .. }
             | Self::ImpostorsForgotten { subject, .. }
+            | Self::Duress { subject }
             | Self::Revoked { subject } => Some(*subject),
-            Self::Began { subject, .. } | Self::Decision { subject, .. } => *subject,
+            Self::Began { subject, .. } | Self::Decision { subject, .. } | Self::Door { subject, .. } => {
+                *subject
+            }
             Self::Failed { .. }
             | Self::Exporting { .. }
             | Self::ExportFailed { .. }
@@ -222,6 +261,8 @@ impl Entry {
             | Self::KeyChanged { .. }
             | Self::CameraLost { .. }
             | Self::CameraReturned { .. }
+            | Self::DoorTold { .. }
+            | Self::DoorFault { .. }
             | Self::Unknown => None,
         }
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use arcdoor_core::SubjectName;
 use serde::{Deserialize, Serialize};
 
+use crate::door::DoorAct;
 use crate::key::KeySource;
 
 /// Most photos in one request.
@@ -187,6 +188,10 @@ pub enum Request {
     },
     /// What is wrong with this device.
     Doctor,
+    /// How the running door stands.
+    DoorState,
+    /// Tell the running door something.
+    Door(DoorAct),
 }
 
 impl Request {
@@ -251,6 +256,8 @@ impl Request {
             | Self::Show { .. }
             | Self::PackCheck { .. }
             | Self::Doctor
+            | Self::DoorState
+            | Self::Door(_)
             | Self::Tune { dry_run: true, .. } => Access::Read,
             Self::Revoke { .. }
             | Self::ForgetImpostors { .. }

@@ -3,10 +3,11 @@
 use arcdoor_core::{RetryReason, Side, SubjectId, SubjectName};
 use serde::{Deserialize, Serialize};
 
+use crate::door::DoorState;
 use crate::finding::{Check, Finding, Health};
 use crate::key::KeySource;
 use crate::link::LogHash;
-use crate::log::{CameraFault, Record};
+use crate::log::{CameraFault, Entry, Record};
 use crate::network::{LayerForm, NetworkStep, UnsupportedNode};
 use crate::path::FilePath;
 use crate::promise::Promised;
@@ -345,6 +346,20 @@ pub enum Response {
     ReplayEnded {
         /// How many frames it has.
         frames: u64,
+    },
+    /// Something happened at the door beside the loop.
+    DoorEvent {
+        /// When.
+        at: UtcTime,
+        /// What.
+        #[serde(flatten)]
+        entry: Entry,
+    },
+    /// How the door stands.
+    Door {
+        /// The state.
+        #[serde(flatten)]
+        state: DoorState,
     },
     /// A check of the doctor.
     Check {

@@ -40,6 +40,7 @@ impl Request {
             | Self::LogVerify { .. }
             | Self::LogNote
             | Self::PackCheck { .. }
+            | Self::DoorState
             | Self::Doctor => Role::Auditor,
             Self::Log { .. }
             | Self::LogWrong { .. }
@@ -51,6 +52,7 @@ impl Request {
             | Self::Verify { .. }
             | Self::List
             | Self::Show { .. }
+            | Self::Door(_)
             | Self::Revoke { .. } => Role::Operator,
             Self::Export { .. }
             | Self::Import { .. }

@@ -423,6 +423,36 @@ pub enum Error {
         /// Why.
         source: TraceError,
     },
+    /// A zone that no table has.
+    #[error(
+        "no time zone is called {0:?}: write it as Asia/Seoul or Europe/Berlin, or leave door.time_zone out"
+    )]
+    TimeZone(String),
+    /// The system gives no thread.
+    #[error("no thread can be started: {0}")]
+    Thread(io::Error),
+    /// A board's file is wrong.
+    #[error("door.board in settings.toml: {0}")]
+    Board(#[from] arcdoor_board::BoardError),
+    /// A line of the board.
+    #[error("{0}")]
+    Line(#[from] arcdoor_board::LineError),
+    /// Rules that cannot be.
+    #[error("door.policy in settings.toml: {0}")]
+    DoorPolicy(arcdoor_door::PolicyError),
+    /// Settings and board disagree on what the lock does without power.
+    #[error(
+        "the board's relay is {board} when nobody drives it, and door.policy.fail_mode says {policy}: correct the one          that is wrong; a strike is secure and locked, a magnet is safe and unlocked"
+    )]
+    FailMode {
+        /// What the board's file says.
+        board: arcdoor_board::FailMode,
+        /// What the settings say.
+        policy: &'static str,
+    },
+    /// There is no door to ask.
+    #[error("no door runs here: start `arcdoor run` with [door] in settings.toml, or with --simulate")]
+    NoDoor,
     /// The socket of the running door.
     #[error("{}: {source}\nits folder must be there, and the whole path have at most 107 bytes (ARCDOOR_SOCKET)", path.display())]
     Socket {
@@ -561,7 +591,13 @@ impl Error {
             Self::Trace { source: TraceError::Mismatch { .. }, .. } => REFUSED,
             Self::Trace { .. } => INPUT,
             Self::Declined | Self::PackDeclined | Self::NoView { .. } | Self::NoGoodView => REFUSED,
-            Self::Photo { .. } | Self::UnknownName(_) | Self::Settings { .. } => INPUT,
+            Self::Photo { .. }
+            | Self::UnknownName(_)
+            | Self::Settings { .. }
+            | Self::TimeZone(_)
+            | Self::Board(_)
+            | Self::DoorPolicy(_)
+            | Self::FailMode { .. } => INPUT,
             Self::Gallery(
                 GalleryError::NameTaken(_)
                 | GalleryError::UnknownSubject(_)
@@ -606,6 +642,9 @@ impl Error {
             | Self::OutputStalled(_)
             | Self::HomeInUse { .. }
             | Self::Socket { .. }
+            | Self::Thread(_)
+            | Self::Line(_)
+            | Self::NoDoor
             | Self::DoorGone(_)
             | Self::Busy
             | Self::LoopEnded

@@ -37,9 +37,10 @@ const SOLE_IMPORTERS: [(&str, &str); 7] = [
 fn allowed(package: &str) -> Option<Vec<&'static str>> {
     let rooms: &[&[&'static str]] = match package {
         "arcdoor-core" | "arcdoor-kernels" | ALLOCATIONS => &[],
-        "arcdoor-frame" | "arcdoor-models" | "arcdoor-calib" | "arcdoor-panel" | "arcdoor-api" | "xtask" => {
+        "arcdoor-frame" | "arcdoor-models" | "arcdoor-calib" | "arcdoor-panel" | "arcdoor-door" | "xtask" => {
             &[&["arcdoor-core"]]
         }
+        "arcdoor-api" => &[&["arcdoor-core", "arcdoor-door"]],
         "arcdoor-infer" | "arcdoor-gallery" => &[&["arcdoor-core", "arcdoor-kernels"]],
         "arcdoor-vision" => &[&["arcdoor-core", "arcdoor-frame", "arcdoor-infer", "arcdoor-models"]],
         "arcdoor-pipeline" => &[&["arcdoor-core", "arcdoor-frame", "arcdoor-vision", "arcdoor-gallery"]],

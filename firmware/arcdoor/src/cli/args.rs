@@ -1,7 +1,7 @@
 //! The arguments, and the job that they ask for.
 
 use crate::home::settings::EngineName;
-use arcdoor_api::{Feed, KeySource, Request};
+use arcdoor_api::{DoorAct, Feed, KeySource, Request};
 use arcdoor_core::SubjectName;
 use arcdoor_vision::DetectorKind;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -176,6 +176,9 @@ pub(super) enum Command {
         /// Photos of a folder, or one file, instead of a camera
         #[arg(long, value_name = "DIR|FILE")]
         replay: Option<PathBuf>,
+        /// So many photos of a replay a second, at most [default: as fast as they can be decided]
+        #[arg(long, value_name = "N", requires = "replay", value_parser = clap::value_parser!(u32).range(1..=120))]
+        rate: Option<u32>,
         /// Stop after so many frames
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
         frames: Option<u64>,
@@ -183,6 +186,14 @@ pub(super) enum Command {
         /// it again
         #[arg(long, value_name = "FILE")]
         trace: Option<PathBuf>,
+        /// Hold a door in memory: keys press its buttons and open it, and what happens is told in words
+        #[arg(long)]
+        simulate: bool,
+    },
+    /// The door that `run` holds
+    Door {
+        #[command(subcommand)]
+        command: DoorCommand,
     },
     /// Decide a recorded trace again: it ends with 1 at the first decision that is another one now
     Replay {
@@ -257,6 +268,27 @@ pub(super) enum LogCommand {
 }
 
 #[derive(Debug, Subcommand)]
+pub(super) enum DoorCommand {
+    /// How it stands
+    State,
+    /// The alarms that stand were seen; each ends when its cause has
+    Acknowledge,
+    /// Let nobody in from now on; who is inside gets out as ever
+    Lockdown,
+    /// Let people in again
+    EndLockdown,
+    /// End the fire release, once the fire input is clear
+    ResetFire,
+    /// Take everybody to be outside, for anti-passback
+    ForgetInside,
+    /// Play a story on a door's machine alone: what would it do?
+    Simulate {
+        /// The story; docs/door.md says how one is written
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
     /// Issue every template anew under a new key from the same source; what leaked before matches no more
     Renew,
@@ -295,18 +327,28 @@ pub(super) enum Job {
     /// A request to the device.
     Ask(Request),
     /// The loop at the door.
-    Run {
-        /// Where the frames come from.
-        from: Feed,
-        /// Stop after so many frames.
-        frames: Option<u64>,
-        /// The file that decisions are recorded in; none: they are not.
-        trace: Option<PathBuf>,
-    },
+    Run(RunJob),
+    /// A story, played on the door's machine alone.
+    Scenario(PathBuf),
     /// A completion script.
     Completions(Shell),
     /// Nothing that can be done.
     WrongUsage,
+}
+
+/// How the loop at the door runs.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct RunJob {
+    /// Where the frames come from.
+    pub(super) from: Feed,
+    /// Stop after so many frames.
+    pub(super) frames: Option<u64>,
+    /// The file that decisions are recorded in; none: they are not.
+    pub(super) trace: Option<PathBuf>,
+    /// Frames a second, at most.
+    pub(super) rate: Option<u32>,
+    /// Whether lock and buttons are in memory, and keys press them.
+    pub(super) simulate: bool,
 }
 
 impl Command {
@@ -325,12 +367,17 @@ impl Command {
 
     pub(super) fn job(self) -> Job {
         Job::Ask(match self {
-            Self::Run { replay: Some(path), frames, trace, .. } => {
-                return Job::Run { from: Feed::Replay(path), frames, trace };
+            Self::Run { replay, rate, camera, frames, trace, simulate } => {
+                let from = replay.map_or(Feed::Camera(camera), Feed::Replay);
+                return Job::Run(RunJob { from, frames, trace, rate, simulate });
             }
-            Self::Run { camera, frames, trace, .. } => {
-                return Job::Run { from: Feed::Camera(camera), frames, trace };
-            }
+            Self::Door { command: DoorCommand::Simulate { file } } => return Job::Scenario(file),
+            Self::Door { command: DoorCommand::State } => Request::DoorState,
+            Self::Door { command: DoorCommand::Acknowledge } => Request::Door(DoorAct::Acknowledge),
+            Self::Door { command: DoorCommand::Lockdown } => Request::Door(DoorAct::Lockdown),
+            Self::Door { command: DoorCommand::EndLockdown } => Request::Door(DoorAct::EndLockdown),
+            Self::Door { command: DoorCommand::ResetFire } => Request::Door(DoorAct::ResetFire),
+            Self::Door { command: DoorCommand::ForgetInside } => Request::Door(DoorAct::ForgetInside),
             Self::Completions { shell } => return Job::Completions(shell),
             Self::Enrol { from, not: Some(name), .. } => Request::NotThisPerson { name, from: from.feed() },
             Self::Enrol { name: Some(name), from, add, replace, .. } if add || replace => {
@@ -461,7 +508,13 @@ mod tests {
         );
         assert_eq!(
             job(&["run", "--replay", "x", "--frames", "3", "--trace", "t"]),
-            Job::Run { from: Feed::Replay("x".into()), frames: Some(3), trace: Some("t".into()) }
+            Job::Run(RunJob {
+                from: Feed::Replay("x".into()),
+                frames: Some(3),
+                trace: Some("t".into()),
+                rate: None,
+                simulate: false,
+            })
         );
     }
 }

@@ -7,36 +7,40 @@ mod patient;
 mod print;
 mod prompt;
 mod remote;
+mod run;
+mod simulate;
 mod text;
 mod text_doctor;
+mod text_door;
 mod text_log;
 mod text_network;
 mod text_tuning;
 
-use crate::daemon::socket::{self, Guests, Socket};
-use crate::daemon::{Clock, Loop, Queue, SystemClock, Trace, feed};
-use crate::device::source::Frames;
+use crate::daemon::{Clock, SystemClock, feed};
 use crate::device::{Device, Options, Outcome, Reply};
 use crate::error::{self, Error};
 use crate::home::Home;
+use crate::home::file::read_text;
 use crate::home::lock::HomeLock;
 use crate::home::settings::Settings;
 use crate::request::{Begun, Secrets, begin, doctor};
-use arcdoor_api::{Access, Feed, Request, Response};
+use arcdoor_api::{Access, Request, Response};
 use arcdoor_log::VerificationKey;
 use args::{Cli, Job};
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 use lines::Lines;
-use print::{LinePrinter, Printer};
+use print::Printer;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Times that a log is verified which looks unfinished.
 const VERIFICATIONS: u32 = 3;
 /// Between two of them, milliseconds: longer than a record takes to be written.
 const VERIFY_AGAIN_MS: u64 = 200;
+/// Largest scenario, in bytes.
+const MAX_SCENARIO_BYTES: u64 = 1024 * 1024;
 
 /// Parses the process's arguments, does what they ask for, prints.
 #[must_use]
@@ -89,7 +93,8 @@ fn run(cli: Cli) -> Result<u8, Error> {
     let outcome = match job {
         Job::WrongUsage => return Ok(error::USAGE),
         Job::Completions(shell) => return completions(shell),
-        Job::Run { from, frames, trace } => at_the_door(home, options, &from, frames, trace)?,
+        Job::Run(job) => run::at_the_door(home, options, job)?,
+        Job::Scenario(path) => return play_scenario(&path),
         Job::Ask(request) => {
             if let (Request::Revoke { name, .. }, false) = (&request, is_sure) {
                 prompt::confirm(name)?;
@@ -222,32 +227,6 @@ fn examine(home: Home, options: Options, reply: &mut dyn Reply) -> Result<Outcom
     doctor::doctor(&mut device, &doctor::Trouble { settings: broken, home: in_use }, reply)
 }
 
-/// `run`: the loop, one JSON object a frame.
-fn at_the_door(
-    home: Home,
-    options: Options,
-    from: &Feed,
-    most: Option<u64>,
-    trace: Option<PathBuf>,
-) -> Result<Outcome, Error> {
-    let hold = HomeLock::take(&home, Access::Write)?;
-    let passphrase = prompt::gallery(&home)?;
-    let mut device = Device::open(home, hold, options, passphrase)?;
-    tell_gone_keys(&device);
-    let clock = SystemClock::start();
-    begin_log(&mut device, &clock)?;
-    device.tally()?.keep()?;
-    // A pack or gallery that refuses is found now, not with the first person at the door.
-    device.work(device.settings().policy)?;
-    // A camera that is not there yet, as at boot, is waited for.
-    let frames = Frames::prepare(from, device.settings())?;
-    let trace = trace.map(|path| Trace::create(&path)).transpose()?;
-    let (door, queue) = Queue::new();
-    let guests = Guests::new(device.settings().socket.clone());
-    let _socket = Socket::open(&socket::path(device.home()), guests, door)?;
-    Loop::new(&mut device, frames, &clock, queue).with_trace(trace).run(most, &mut LinePrinter::new())
-}
-
 /// A new log's verification key is shown before anything is done, and never again.
 fn begin_log(device: &mut Device, clock: &SystemClock) -> Result<(), Error> {
     if !device.may_write() {
@@ -271,6 +250,19 @@ fn is_kept_in_the_journal() -> bool {
     let Ok(journal) = std::env::var("JOURNAL_STREAM") else { return false };
     rustix::fs::fstat(io::stderr())
         .is_ok_and(|stderr| journal == format!("{}:{}", stderr.st_dev, stderr.st_ino))
+}
+
+/// Plays a story on a door's machine, and prints what comes of it.
+fn play_scenario(path: &Path) -> Result<u8, Error> {
+    let missing = || Error::File { path: path.to_owned(), source: io::ErrorKind::NotFound.into() };
+    let text = read_text(path, MAX_SCENARIO_BYTES)?.ok_or_else(missing)?;
+    let story = arcdoor_door::scenario::play(&text);
+    let mut out = io::stdout().lock();
+    story.lines.iter().try_for_each(|line| writeln!(out, "{line}")).map_err(Error::Output)?;
+    match story.end {
+        Ok(()) => Ok(error::DONE),
+        Err(error) => Err(Error::BadFile { path: path.to_owned(), problem: error.to_string() }),
+    }
 }
 
 fn tell_gone_keys(device: &Device) {

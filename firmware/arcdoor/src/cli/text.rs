@@ -2,7 +2,7 @@
 
 use super::column::{name_of, shortened};
 use super::lines::Lines;
-use super::{text_doctor, text_log, text_network, text_tuning};
+use super::{text_doctor, text_door, text_log, text_network, text_tuning};
 use arcdoor_api::{
     Advice, Feed, FoundFace, OperatingPoint, ReEnrolment, Reason, Remain, Request, Response, Sight, Target,
     UtcTime, View,
@@ -135,6 +135,10 @@ impl Text {
             Response::ReplayEnded { frames } => {
                 writeln!(out, "{frames} frame(s) are decided as they were recorded")
             }
+            Response::DoorEvent { entry, .. } => {
+                writeln!(out, "{}", text_log::entry_text(entry, None, false))
+            }
+            Response::Door { state } => text_door::print(out, state),
             Response::Check { check, health, finding } => text_doctor::print(out, *check, *health, finding),
         }
     }

@@ -3,6 +3,7 @@
 use super::lines::Lines;
 use arcdoor_api::{By, Content, Entry, Link, NoteStanding, Promised, Record, Response};
 use arcdoor_core::{SubjectId, SubjectName};
+use arcdoor_door::Alarm;
 use std::io;
 
 pub(super) fn print(
@@ -75,7 +76,7 @@ pub(super) fn broken_promise(promise: &Promised) -> String {
     )
 }
 
-fn entry_text(entry: &Entry, name: Option<&SubjectName>, probe: bool) -> String {
+pub(super) fn entry_text(entry: &Entry, name: Option<&SubjectName>, probe: bool) -> String {
     let who =
         |subject: &SubjectId| name.map_or_else(|| format!("subject {subject}"), |name| name.to_string());
     match entry {
@@ -109,6 +110,18 @@ fn entry_text(entry: &Entry, name: Option<&SubjectName>, probe: bool) -> String 
         Entry::CameraReturned { away_ms } => {
             format!("the camera gives frames again, after {:.1} s", *away_ms as f64 / 1000.0)
         }
+        Entry::Door { reason, subject, method, alarm } => {
+            let whom = subject.as_ref().map_or_else(String::new, |subject| format!(", {}", who(subject)));
+            let by = method.map_or_else(String::new, |method| format!(" by {}", method.text()));
+            let alarm = alarm.map_or_else(String::new, |alarm| format!(" ({})", alarm_text(alarm)));
+            format!("door: {reason}{whom}{by}{alarm}")
+        }
+        Entry::DoorTold { act, uid } => format!("door: {} (user {uid})", act.text()),
+        Entry::DoorFault { fault, why } => {
+            let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+            format!("door: {}{why}", fault.text())
+        }
+        Entry::Duress { subject } => format!("door: {} came in UNDER DURESS", who(subject)),
         Entry::Unknown => "something that another version of arcdoor logged".to_owned(),
         Entry::Decision { by, decision, reason, subject, score, threshold } => {
             let by = match by {
@@ -123,6 +136,15 @@ fn entry_text(entry: &Entry, name: Option<&SubjectName>, probe: bool) -> String 
             let decision = decision.text();
             format!("{by}: {decision}{reason}; {best} {score}, threshold {threshold:.3}{kept}")
         }
+    }
+}
+
+/// An alarm, in words.
+pub(super) const fn alarm_text(alarm: Alarm) -> &'static str {
+    match alarm {
+        Alarm::Forced => "forced open",
+        Alarm::HeldOpen => "held open",
+        Alarm::Tamper => "a housing is open",
     }
 }
 

@@ -53,11 +53,11 @@ pub trait Decider {
     /// Forgets all earlier frames, but for a lockout and the denials that lead to one.
     fn forget(&mut self, now: Millis);
 
-    /// Notes what became of the camera.
+    /// Notes what became of camera or door.
     ///
     /// # Errors
     /// When the log cannot be written.
-    fn note_camera(&mut self, entry: &Entry, at: UtcTime) -> Result<(), Error>;
+    fn note_entry(&mut self, entry: &Entry, at: UtcTime) -> Result<(), Error>;
 
     /// Notes the decision of the last step.
     ///
@@ -102,7 +102,7 @@ impl Decider for Device {
         self.forget_frames(now);
     }
 
-    fn note_camera(&mut self, entry: &Entry, at: UtcTime) -> Result<(), Error> {
+    fn note_entry(&mut self, entry: &Entry, at: UtcTime) -> Result<(), Error> {
         Device::note(self, entry, at).map(drop)
     }
 

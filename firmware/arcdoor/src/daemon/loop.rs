@@ -3,6 +3,7 @@
 
 use super::clock::Clock;
 use super::decider::{Decided, Decider};
+use super::door::{Nobody, Porter};
 use super::inbox::Inbox;
 use super::ladder::{Fall, Return};
 use super::trace::Trace;
@@ -10,7 +11,7 @@ use super::watch::{Watch, Watched, fault};
 use crate::device::source::Frames;
 use crate::device::{Now, Outcome, Reply};
 use crate::error::Error;
-use arcdoor_api::{Entry, Reason, Response, Sight, UtcTime, Verdict};
+use arcdoor_api::{DoorFault, Entry, Reason, Response, Sight, UtcTime, Verdict};
 use arcdoor_camera::CameraError;
 use arcdoor_core::{DenyReason, Millis, SubjectId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,6 +30,7 @@ pub struct Loop<'a, D, I> {
     clock: &'a dyn Clock,
     start: Millis,
     inbox: I,
+    porter: &'a dyn Porter,
     trace: Option<Trace>,
     /// The decision that was logged last, and not again while it repeats: a person who stays is one entry.
     noted: Option<(Verdict, Option<Reason>, Option<SubjectId>)>,
@@ -40,7 +42,15 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
     #[must_use]
     pub fn new(device: &'a mut D, frames: Frames, clock: &'a dyn Clock, inbox: I) -> Self {
         let (watch, start) = (Watch::new(frames), clock.now().at);
-        Self { device, watch, clock, start, inbox, trace: None, noted: None, failures: 0 }
+        let porter = &Nobody;
+        Self { device, watch, clock, start, inbox, porter, trace: None, noted: None, failures: 0 }
+    }
+
+    /// Beside this door.
+    #[must_use]
+    pub fn with_porter(mut self, porter: &'a dyn Porter) -> Self {
+        self.porter = porter;
+        self
     }
 
     /// Records every decision.
@@ -55,8 +65,23 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
     /// # Errors
     /// When the camera stays away, an answer cannot be given, the log cannot be written, or 30 frames in a
     /// row fail.
-    pub fn run(mut self, most: Option<u64>, reply: &mut dyn Reply) -> Result<Outcome, Error> {
+    pub fn run(self, most: Option<u64>, reply: &mut dyn Reply) -> Result<Outcome, Error> {
+        self.run_beside(most, reply, || {})
+    }
+
+    /// As [`Loop::run`]; `close` ends what runs beside it, and what that still tells is logged.
+    ///
+    /// # Errors
+    /// As [`Loop::run`].
+    pub fn run_beside(
+        mut self,
+        most: Option<u64>,
+        reply: &mut dyn Reply,
+        close: impl FnOnce(),
+    ) -> Result<Outcome, Error> {
         let outcome = self.each_frame(most, reply);
+        close();
+        let outcome = self.note_door(reply).and(outcome);
         self.inbox.close(self.device, self.clock.now());
         let settled = self.device.settle(self.clock.now().utc, true);
         outcome.and_then(|outcome| settled.map(|()| outcome))
@@ -66,7 +91,9 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
         let (mut frame, mut swept) = (0, self.start);
         self.device.sweep(self.clock.now().utc)?;
         while most.is_none_or(|most| frame < most) {
+            self.porter.beat(self.clock.now().at);
             self.inbox.serve(self.device, self.clock.now());
+            self.note_door(reply)?;
             self.device.settle(self.clock.now().utc, false)?;
             if self.clock.now().at.since(swept) >= SWEEP_MS {
                 swept = self.clock.now().at;
@@ -102,7 +129,10 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
             Err(_) => return Ok(Next::Failed("reading this frame panicked".to_owned())),
         };
         match watched {
-            Watched::Frame => return Ok(Next::Frame),
+            Watched::Frame => {
+                self.porter.camera(true);
+                return Ok(Next::Frame);
+            }
             Watched::Returned(back) => return self.returned(back, reply),
             Watched::End => return Ok(Next::End),
             Watched::Nothing => {}
@@ -115,9 +145,10 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
     /// Whoever stood there before the loss may be somebody else now.
     fn returned(&mut self, back: Return, reply: &mut dyn Reply) -> Result<Next, Error> {
         let (now, Return { away_ms, note }) = (self.clock.now(), back);
+        self.porter.camera(true);
         self.device.forget(now.at);
         if note {
-            self.device.note_camera(&Entry::CameraReturned { away_ms }, now.utc)?;
+            self.device.note_entry(&Entry::CameraReturned { away_ms }, now.utc)?;
         }
         reply.answer(&Response::CameraReturned { at_ms: now.at.since(self.start), away_ms })?;
         Ok(Next::Frame)
@@ -126,12 +157,13 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
     fn lost(&mut self, error: CameraError, fall: Fall, reply: &mut dyn Reply) -> Result<(), Error> {
         let Fall { tries, retry_ms, is_first, note } = fall;
         let (now, fault) = (self.clock.now(), fault(&error));
+        self.porter.camera(false);
         if is_first {
             (self.noted, self.failures) = (None, 0);
             self.inbox.interrupt(self.device, now);
         }
         if note {
-            self.device.note_camera(&Entry::CameraLost { fault }, now.utc)?;
+            self.device.note_entry(&Entry::CameraLost { fault }, now.utc)?;
         }
         let (at_ms, text) = (now.at.since(self.start), error.to_string());
         reply.answer(&Response::CameraLost { at_ms, fault, error: text, tries, retry_ms })?;
@@ -205,7 +237,21 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
             self.noted = None;
         } else if self.noted != Some(now) && (decided.ends_attempt || is_lockout) {
             self.device.note(sight, at)?;
+            self.porter.ended(sight);
             self.noted = Some(now);
+        }
+        Ok(())
+    }
+
+    /// What happened at the door is written by whoever holds the log.
+    fn note_door(&mut self, reply: &mut dyn Reply) -> Result<(), Error> {
+        while let Some((entry, at)) = self.porter.entry() {
+            self.device.note_entry(&entry, at)?;
+            reply.answer(&Response::DoorEvent { at, entry })?;
+        }
+        if let lost @ 1.. = self.porter.unlogged() {
+            let entry = Entry::DoorFault { fault: DoorFault::Unlogged, why: format!("{lost} entries") };
+            self.device.note_entry(&entry, self.clock.now().utc)?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 mod clock;
 mod decider;
+pub mod door;
 mod feed;
 mod inbox;
 pub mod ladder;

@@ -1,6 +1,7 @@
 //! The Unix socket by which requests reach the device while the loop holds it. Who asks is known by the kernel's word
 //! (`SO_PEERCRED`), and may do what their role allows; every call is bounded in size, time and number.
 
+mod at_door;
 mod connection;
 mod guests;
 mod pace;
@@ -10,6 +11,7 @@ pub use connection::PATIENCE;
 pub use guests::Guests;
 pub use refusal::{MAX_PHOTOS_BESIDE, Refusal};
 
+use super::door::Link;
 use super::inbox::Asked;
 use crate::error::Error;
 use crate::home::Home;
@@ -54,6 +56,7 @@ pub struct Socket {
 struct Hall {
     guests: Guests,
     door: SyncSender<Asked>,
+    link: Option<Arc<Link>>,
     pace: Mutex<Pace>,
     closing: Arc<AtomicBool>,
     /// The users whose calls go on.
@@ -63,12 +66,18 @@ struct Hall {
 }
 
 impl Socket {
-    /// Listens at `path` for calls of `guests`, whose requests go to `door`. The caller holds the home, so a file that
+    /// Listens at `path` for calls of `guests`, whose requests go to `door`, the loop's, and what is for
+    /// the lock to `link`. The caller holds the home, so a file that
     /// is there is one that a killed process left.
     ///
     /// # Errors
     /// When it cannot be made: the folder is missing, or the path is longer than a socket's may be (107 bytes).
-    pub fn open(path: &Path, guests: Guests, door: SyncSender<Asked>) -> Result<Self, Error> {
+    pub fn open(
+        path: &Path,
+        guests: Guests,
+        door: SyncSender<Asked>,
+        link: Option<Arc<Link>>,
+    ) -> Result<Self, Error> {
         let failed = |source| Error::Socket { path: path.to_owned(), source };
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
@@ -84,6 +93,7 @@ impl Socket {
         let hall = Arc::new(Hall {
             guests,
             door,
+            link,
             pace,
             closing: closing.clone(),
             present,
@@ -126,8 +136,8 @@ impl Hall {
         let hall = self.clone();
         let spawned = match place {
             Ok(role) => named("call", move || {
-                Connection { stream: &stream, role, uid, door: &hall.door, closing: &hall.closing }
-                    .serve(&hall.pace);
+                let (door, closing, link) = (&hall.door, &*hall.closing, hall.link.as_deref());
+                Connection { stream: &stream, role, uid, door, closing, link }.serve(&hall.pace);
                 hall.leave(uid);
             }),
             // Beyond that number, nobody is told why.

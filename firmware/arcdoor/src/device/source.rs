@@ -8,7 +8,7 @@ use arcdoor_core::Millis;
 use arcdoor_frame::{ImageLimits, Orientation, RgbImage, Turn, read_image};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The longest wait for one frame.
 pub const FRAME_TIMEOUT: Duration = Duration::from_secs(2);
@@ -18,6 +18,22 @@ pub struct Frames {
     from: From,
     upright: Orientation,
     scratch: RgbImage,
+    pace: Option<Pace>,
+}
+
+/// Frames no faster than a camera gives them.
+struct Pace {
+    every: Duration,
+    due: Instant,
+}
+
+impl Pace {
+    fn wait(&mut self) {
+        let now = Instant::now();
+        std::thread::sleep(self.due.saturating_duration_since(now));
+        // Who is late does not hurry afterwards.
+        self.due = self.due.max(now) + self.every;
+    }
 }
 
 enum From {
@@ -99,7 +115,15 @@ impl Frames {
     }
 
     fn new(from: From, upright: Orientation) -> Self {
-        Self { from, upright, scratch: RgbImage::new() }
+        Self { from, upright, scratch: RgbImage::new(), pace: None }
+    }
+
+    /// At most so many frames a second.
+    #[must_use]
+    pub fn paced(mut self, rate: Option<u32>) -> Self {
+        let every = rate.map(|rate| Duration::from_secs(1) / rate.max(1));
+        self.pace = every.map(|every| Pace { every, due: Instant::now() });
+        self
     }
 
     /// Whether they come from a camera, which may come back after it was lost.
@@ -114,6 +138,9 @@ impl Frames {
     /// # Errors
     /// When none came in time, the device is gone or cannot be opened, or a frame cannot be read.
     pub fn next(&mut self, out: &mut RgbImage, now: &dyn Fn() -> Millis) -> Result<Next, Error> {
+        if let Some(pace) = &mut self.pace {
+            pace.wait();
+        }
         let seen = match &mut self.from {
             From::Camera(camera) => camera.next(out, now)?,
             From::Source(source) => {

@@ -111,6 +111,18 @@ impl Home {
         ["log.1.jsonl", "log.jsonl"].map(|name| self.0.join(name))
     }
 
+    /// The file of what survives a restart of the door.
+    #[must_use]
+    pub fn door(&self) -> PathBuf {
+        self.0.join("door.json")
+    }
+
+    /// The file of why the program ended itself.
+    #[must_use]
+    pub fn last_words(&self) -> PathBuf {
+        self.0.join("last-words")
+    }
+
     /// The socket of a running door, where nothing else is said.
     #[must_use]
     pub fn socket(&self) -> PathBuf {

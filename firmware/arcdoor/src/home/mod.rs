@@ -15,6 +15,7 @@
 //! | `pack-versions.toml` | the highest version of each that was ever installed; see [`versions`] |
 
 pub mod choice;
+pub mod door;
 pub mod embedded;
 pub mod file;
 #[expect(clippy::module_inception, reason = "the folder is the module's one noun")]

@@ -48,6 +48,7 @@ use super::file::read_text;
 use super::probes::{MOST_HOURS, MOST_PROBES};
 use crate::error::Error;
 use arcdoor_core::{Calibration, Fmr, Rect};
+use arcdoor_door::Policy;
 use arcdoor_frame::{Orientation, Turn};
 use arcdoor_log::Retention;
 use arcdoor_models::{Pack, TrustedKey};
@@ -141,6 +142,22 @@ pub struct Settings {
     pub policy: PolicySettings,
     /// Who may ask the door while it runs.
     pub socket: SocketSettings,
+    /// The lock that `run` holds; without it, `run` only recognises.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub door: Option<DoorSettings>,
+}
+
+/// The lock, and what it is wired to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DoorSettings {
+    /// The board: a name that comes with arcdoor, or the path of a file.
+    pub board: String,
+    /// The zone of its hours; without it, the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// Its rules.
+    pub policy: Policy,
 }
 
 /// Users that may ask a running door, beside its own user and root; see [`Role`](arcdoor_api::Role).
@@ -189,6 +206,7 @@ impl Default for Settings {
             allow_unsigned_packs: false,
             policy: PolicySettings::default(),
             socket: SocketSettings::default(),
+            door: None,
         }
     }
 }

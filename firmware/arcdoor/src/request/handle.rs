@@ -59,6 +59,8 @@ pub fn begin(
         Request::PackUse { name, sure } => pack::choose(device, name, *sure, reply),
         Request::Replay { file } => replay::replay(file, reply),
         Request::Tune { frame, winograd, dry_run } => tune::tune(device, *frame, *winograd, *dry_run, reply),
+        // The door answers these itself, over its socket.
+        Request::DoorState | Request::Door(_) => return Err(Error::NoDoor),
         Request::Doctor => doctor::doctor(device, &doctor::Trouble::default(), reply),
     };
     outcome.map(Begun::Over)

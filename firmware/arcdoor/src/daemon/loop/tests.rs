@@ -89,7 +89,7 @@ impl Decider for Doubtful {
         self.forgot += 1;
     }
 
-    fn note_camera(&mut self, entry: &Entry, _: UtcTime) -> Result<(), Error> {
+    fn note_entry(&mut self, entry: &Entry, _: UtcTime) -> Result<(), Error> {
         self.cameras.push(entry.clone());
         Ok(())
     }

@@ -1,7 +1,10 @@
 //! One call: a request comes in, what is said to it goes out.
 
+use super::at_door;
 use super::pace::Pace;
 use super::refusal::{MAX_PHOTOS_BESIDE, Refusal};
+use crate::daemon::clock::{Clock, SystemClock};
+use crate::daemon::door::Link;
 use crate::daemon::inbox::{Asked, Caller};
 use crate::device::{Outcome, Reply};
 use crate::error::Error;
@@ -41,22 +44,35 @@ pub(super) struct Connection<'a> {
     pub(super) uid: u32,
     pub(super) door: &'a SyncSender<Asked>,
     pub(super) closing: &'a AtomicBool,
+    pub(super) link: Option<&'a Link>,
+}
+
+/// What became of a call.
+enum Begun {
+    /// The loop has it.
+    Passed(Receiver<Said>, Arc<AtomicBool>),
+    /// It is answered.
+    Answered(Vec<Said>),
 }
 
 impl Connection<'_> {
     /// Takes the call, passes it on, and says what is said to it.
     pub(super) fn serve(&self, pace: &Mutex<Pace>) {
         match self.begin(pace) {
-            Ok((said, gone)) => {
+            Ok(Begun::Passed(said, gone)) => {
                 if self.pass_on(&said).is_err() {
                     gone.store(true, Ordering::Relaxed);
                 }
+            }
+            // Who does not listen is not told.
+            Ok(Begun::Answered(said)) => {
+                let _ = said.iter().try_for_each(|said| write(self.stream, said));
             }
             Err(refusal) => turn_away(self.stream, &refusal),
         }
     }
 
-    fn begin(&self, pace: &Mutex<Pace>) -> Result<(Receiver<Said>, Arc<AtomicBool>), Refusal> {
+    fn begin(&self, pace: &Mutex<Pace>) -> Result<Begun, Refusal> {
         let Call { request, secrets, .. } = self.read()?;
         let wants = request.role();
         if self.role < wants {
@@ -65,12 +81,16 @@ impl Connection<'_> {
         admit(&request)?;
         let wait = pace.lock().unwrap_or_else(PoisonError::into_inner).wait(self.uid, Instant::now());
         sleep(wait.min(PATIENCE));
+        if at_door::is_for_it(&request) {
+            let at = SystemClock::start().now().utc;
+            return at_door::ask(self.link, &request, self.uid, at).map(Begun::Answered);
+        }
         let (sender, said) = sync_channel(MAX_WAITING);
         let gone = Arc::new(AtomicBool::new(false));
         let caller = Box::new(Teller { said: sender, gone: gone.clone(), patience: LOOP_PATIENCE });
         let asked = Asked { request, secrets: taken(secrets), caller };
         match self.door.try_send(asked) {
-            Ok(()) => Ok((said, gone)),
+            Ok(()) => Ok(Begun::Passed(said, gone)),
             Err(TrySendError::Full(_)) => Err(Refusal::Busy),
             Err(TrySendError::Disconnected(_)) => Err(Refusal::Closing),
         }

@@ -44,6 +44,9 @@ pub enum Refusal {
     /// A call of another version.
     #[error("the door answers calls of version {CALL_VERSION}, not {0}: use the arcdoor that runs it")]
     Version(u32),
+    /// There is no lock.
+    #[error("this door only recognises: it has no [door] in settings.toml")]
+    NoDoor,
     /// A camera of its own.
     #[error("while the door runs, its own camera is used: leave the camera's name out")]
     OtherCamera,
@@ -69,7 +72,7 @@ impl Refusal {
 
     const fn code(&self) -> u8 {
         match self {
-            Self::OtherCamera | Self::OtherFrames | Self::ManyPhotos(_) => error::USAGE,
+            Self::NoDoor | Self::OtherCamera | Self::OtherFrames | Self::ManyPhotos(_) => error::USAGE,
             Self::NotACall(_) | Self::TooLong | Self::Version(_) => error::INPUT,
             Self::Stranger { .. } | Self::Role { .. } => error::PACK,
             Self::Full | Self::Busy | Self::Slow(_) | Self::Closing => error::DEVICE,

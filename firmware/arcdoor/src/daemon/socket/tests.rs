@@ -18,7 +18,7 @@ fn place() -> Place {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socket");
     let (door, asked) = sync_channel(2);
-    let socket = Socket::open(&path, Guests::new(SocketSettings::default()), door).unwrap();
+    let socket = Socket::open(&path, Guests::new(SocketSettings::default()), door, None).unwrap();
     Place { _folder: folder, path, asked, socket }
 }
 
@@ -170,10 +170,11 @@ fn a_file_that_a_killed_process_left_is_replaced_and_others_see_a_private_socket
     let place = place();
     drop(place.socket);
     std::fs::write(&place.path, "").unwrap();
-    let again = Socket::open(&place.path, Guests::new(SocketSettings::default()), sync_channel(1).0).unwrap();
+    let again =
+        Socket::open(&place.path, Guests::new(SocketSettings::default()), sync_channel(1).0, None).unwrap();
     assert_eq!(std::fs::metadata(&place.path).unwrap().permissions().mode() & 0o777, 0o600);
     drop(again);
     let long = PathBuf::from(format!("/tmp/{}", "x".repeat(200)));
-    let refused = Socket::open(&long, Guests::new(SocketSettings::default()), sync_channel(1).0);
+    let refused = Socket::open(&long, Guests::new(SocketSettings::default()), sync_channel(1).0, None);
     assert!(refused.err().unwrap().to_string().contains("107 bytes"));
 }

@@ -1,0 +1,107 @@
+//! What the door's thread, the loop and the socket know of each other: bounded queues, pulses, and the newest state.
+
+use arcdoor_api::{DoorState, Entry, UtcTime};
+use arcdoor_core::Millis;
+use arcdoor_door::Event;
+use heapless::mpmc::Queue;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Events that wait for the door.
+pub const MAX_EVENTS: usize = 64;
+/// Entries that wait for the log.
+pub const MAX_ENTRIES: usize = 128;
+
+/// Between the threads.
+#[derive(Default)]
+pub struct Link {
+    events: Queue<Event, MAX_EVENTS>,
+    entries: Queue<(Entry, UtcTime), MAX_ENTRIES>,
+    /// Entries that found no place.
+    lost: AtomicU64,
+    state: Mutex<Option<DoorState>>,
+    /// When the loop, and the door, last showed that they live.
+    pub(super) pulses: [AtomicU64; 2],
+    has_camera: AtomicBool,
+    pub(super) closing: AtomicBool,
+}
+
+/// Whose pulse it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The loop at the camera.
+    Loop,
+    /// The door's thread.
+    Door,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+impl Link {
+    /// Tells the door; whether there was room.
+    pub fn tell(&self, event: Event) -> bool {
+        self.events.enqueue(event).is_ok()
+    }
+
+    /// The next thing that the door was told.
+    #[must_use]
+    pub fn event(&self) -> Option<Event> {
+        self.events.dequeue()
+    }
+
+    /// Something for the log.
+    pub fn log(&self, entry: Entry, at: UtcTime) {
+        if self.entries.enqueue((entry, at)).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The next entry for the log.
+    #[must_use]
+    pub fn entry(&self) -> Option<(Entry, UtcTime)> {
+        self.entries.dequeue()
+    }
+
+    /// How many entries found no place since this was asked last.
+    #[must_use]
+    pub fn take_lost(&self) -> u64 {
+        self.lost.swap(0, Ordering::Relaxed)
+    }
+
+    /// This part lives.
+    pub fn beat(&self, part: Part, now: Millis) {
+        self.pulses[part as usize].store(now.0, Ordering::Relaxed);
+    }
+
+    /// For how long a part has not shown that it lives, milliseconds.
+    #[must_use]
+    pub fn silence_ms(&self, part: Part, now: Millis) -> u64 {
+        now.0.saturating_sub(self.pulses[part as usize].load(Ordering::Relaxed))
+    }
+
+    /// Whether frames come.
+    pub fn set_camera(&self, has_camera: bool) {
+        self.has_camera.store(has_camera, Ordering::Relaxed);
+    }
+
+    /// Whether frames came when it was told last.
+    #[must_use]
+    pub fn has_camera(&self) -> bool {
+        self.has_camera.load(Ordering::Relaxed)
+    }
+
+    /// How the door stands now.
+    pub fn show(&self, state: DoorState) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
+    }
+
+    /// How the door stood last; none before its first look.
+    #[must_use]
+    pub fn state(&self) -> Option<DoorState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

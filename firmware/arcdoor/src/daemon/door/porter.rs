@@ -1,0 +1,81 @@
+//! What the loop tells the door, and takes from it.
+
+use super::link::{Link, Part};
+use super::{Ending, HUNG_MS};
+use arcdoor_api::{Entry, Sight, UtcTime, Verdict};
+use arcdoor_core::Millis;
+use arcdoor_door::{Credential, Event, Factor};
+use std::sync::Arc;
+
+/// Whom the loop tells what it saw. A trait, so that a loop may have no door.
+pub trait Porter {
+    /// The loop lives.
+    fn beat(&self, _: Millis) {}
+
+    /// An attempt ended so; once for each.
+    fn ended(&self, _: &Sight) {}
+
+    /// Whether frames come.
+    fn camera(&self, _: bool) {}
+
+    /// The next thing of the door for the log.
+    fn entry(&self) -> Option<(Entry, UtcTime)> {
+        None
+    }
+
+    /// How many such things found no place, since this was asked last.
+    fn unlogged(&self) -> u64 {
+        0
+    }
+}
+
+/// No door.
+#[derive(Debug)]
+pub struct Nobody;
+
+impl Porter for Nobody {}
+
+/// A door's.
+pub struct DoorPorter {
+    link: Arc<Link>,
+    end: Ending,
+}
+
+impl DoorPorter {
+    /// Of the door with this link.
+    #[must_use]
+    pub const fn new(link: Arc<Link>, end: Ending) -> Self {
+        Self { link, end }
+    }
+}
+
+impl Porter for DoorPorter {
+    fn beat(&self, now: Millis) {
+        self.link.beat(Part::Loop, now);
+        if self.link.silence_ms(Part::Door, now) >= HUNG_MS {
+            (self.end)("the door's part gave no sign of life for 10 s");
+        }
+    }
+
+    fn ended(&self, sight: &Sight) {
+        let credential = match (sight.decision, sight.subject) {
+            (Verdict::Granted, Some(subject)) => Credential::Face(subject),
+            (Verdict::Denied, _) => Credential::Unknown(Factor::Face),
+            (Verdict::Granted, None) | (Verdict::Retry, _) => return,
+        };
+        // A door that cannot take it has 64 others to deal with, and this one is denied.
+        self.link.tell(Event::Present(credential));
+    }
+
+    fn camera(&self, has_camera: bool) {
+        self.link.set_camera(has_camera);
+    }
+
+    fn entry(&self) -> Option<(Entry, UtcTime)> {
+        self.link.entry()
+    }
+
+    fn unlogged(&self) -> u64 {
+        self.link.take_lost()
+    }
+}

@@ -1,0 +1,43 @@
+//! What is asked of the door itself: answered without the loop, so that a lockdown waits for no frame.
+
+use super::refusal::Refusal;
+use crate::daemon::door::{LOOK_MS, Link};
+use arcdoor_api::{DoorAct, Entry, Request, Response, Said, UtcTime};
+use arcdoor_door::Event;
+use std::thread::sleep;
+use std::time::Duration;
+
+/// Whether the door itself is asked.
+pub(super) const fn is_for_it(request: &Request) -> bool {
+    matches!(request, Request::DoorState | Request::Door(_))
+}
+
+/// Tells it, and says how it stands then.
+///
+/// # Errors
+/// When there is no door, or it has too much to do.
+pub(super) fn ask(
+    link: Option<&Link>,
+    request: &Request,
+    uid: u32,
+    at: UtcTime,
+) -> Result<Vec<Said>, Refusal> {
+    let link = link.ok_or(Refusal::NoDoor)?;
+    if let Request::Door(act) = request {
+        let event = match act {
+            DoorAct::Acknowledge => Event::Acknowledge,
+            DoorAct::Lockdown => Event::Lockdown(true),
+            DoorAct::EndLockdown => Event::Lockdown(false),
+            DoorAct::ResetFire => Event::FireReset,
+            DoorAct::ForgetInside => Event::ForgetInside,
+        };
+        link.log(Entry::DoorTold { act: *act, uid }, at);
+        if !link.tell(event) {
+            return Err(Refusal::Busy);
+        }
+        // Two looks later it has heard it.
+        sleep(Duration::from_millis(3 * LOOK_MS));
+    }
+    let state = link.state().ok_or(Refusal::Busy)?;
+    Ok(vec![Said::Answer(Box::new(Response::Door { state })), Said::Ended { code: crate::error::DONE }])
+}

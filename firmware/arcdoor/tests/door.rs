@@ -1,0 +1,176 @@
+//! `run` with a door in memory: faces open it, keys press its buttons, commands ask and tell it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy exempts test functions only, not their helpers"
+)]
+
+mod common;
+
+use common::{Device, real};
+use serde_json::Value;
+use std::io::Write;
+use std::process::{Child, ChildStdin, Stdio};
+use std::time::{Duration, Instant};
+
+/// A running door that is killed in the end, as whoever pulls the plug does.
+struct Door<'a> {
+    device: &'a Device,
+    child: Child,
+    keys: ChildStdin,
+}
+
+impl<'a> Door<'a> {
+    /// One whose camera shows what lies in the folder `frames`, ten times a second; where there is none, it waits for it.
+    fn open(device: &'a Device) -> Self {
+        let frames = device.home.path().join("frames");
+        let mut arguments = vec!["run", "--simulate"];
+        if frames.exists() {
+            arguments.extend(["--replay", "frames", "--rate", "10"]);
+        } else {
+            arguments.extend(["--camera", "/dev/video-of-nobody"]);
+        }
+        let mut command = device.command(&arguments);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let keys = child.stdin.take().unwrap();
+        let door = Self { device, child, keys };
+        door.until("it does not answer", |door| door.state().is_some());
+        door
+    }
+
+    fn state(&self) -> Option<Value> {
+        let (code, mut lines) = self.device.lines(&["door", "state"]);
+        (code == 0).then(|| lines.remove(0))
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let begun = Instant::now();
+        while !holds(self) {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{what}: {:?}", self.state());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn until_state(&self, what: &str, holds: impl Fn(&Value) -> bool) {
+        self.until(what, |door| door.state().is_some_and(|state| holds(&state)));
+    }
+}
+
+impl Drop for Door<'_> {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+fn reasons(device: &Device) -> Vec<String> {
+    let (_, lines) = device.lines(&["log", "-n", "200"]);
+    let of = |line: &Value| line["event"] == "door" || line["event"] == "door_fault";
+    let text = |line: &Value| {
+        line[if line["event"] == "door" { "reason" } else { "fault" }].as_str().map(str::to_owned)
+    };
+    lines.iter().filter(|line| of(line)).filter_map(text).collect()
+}
+
+#[test]
+fn a_face_opens_the_door_and_the_log_tells_from_approach_to_relock() {
+    let Some((_, photos)) = real() else { return };
+    let device = Device::new();
+    let frames = device.home.path().join("frames");
+    std::fs::create_dir(&frames).unwrap();
+    std::fs::copy(photos.join("obama.jpg"), device.home.path().join("one.jpg")).unwrap();
+    assert_eq!(device.run(&["enrol", "Barack", "--image", "one.jpg"]).0, 0);
+    for number in 100..400 {
+        std::fs::hard_link(photos.join("obama2.jpg"), frames.join(format!("{number}.jpg")))
+            .or_else(|_| {
+                std::fs::copy(photos.join("obama2.jpg"), frames.join(format!("{number}.jpg"))).map(drop)
+            })
+            .unwrap();
+    }
+    let mut door = Door::open(&device);
+    door.until_state("not unlocked", |state| state["position"] == "unlocked");
+    door.press("c");
+    door.until_state("not seen open", |state| state["contact"] == "open");
+    door.press("c");
+    door.until_state("not locked", |state| state["position"] == "locked" && state["contact"] == "closed");
+    let closed = |said: &Vec<String>| said.iter().rposition(|said| said == "closed");
+    let opened = |said: &Vec<String>| said.iter().position(|said| said == "opened");
+    door.until("not logged", |_| {
+        let said = reasons(&device);
+        opened(&said).is_some() && opened(&said) < closed(&said)
+    });
+    drop(door);
+    let said = reasons(&device);
+    let granted = said.iter().position(|said| said == "granted");
+    assert!(granted.is_some() && granted < opened(&said), "{said:?}");
+    let (_, lines) = device.lines(&["log", "-n", "200", "--names"]);
+    let granted = lines.iter().find(|line| line["reason"] == "granted").unwrap();
+    assert_eq!((&granted["method"], &granted["name"]), (&"face".into(), &"Barack".into()));
+    assert_eq!(device.run(&["log", "verify"]).0, 0);
+}
+
+#[test]
+fn an_alarm_and_a_lockdown_survive_the_plug_and_are_ended_by_who_may() {
+    let device = Device::new();
+    let mut door = Door::open(&device);
+    door.until_state("not closed", |state| state["contact"] == "closed");
+    door.press("c");
+    door.until_state("no alarm", |state| state["alarms"][0] == "forced");
+    let (code, answer) = device.lines(&["door", "lockdown"]);
+    assert_eq!((code, &answer[0]["lockdown"]), (0, &true.into()));
+    drop(door);
+    let door = Door::open(&device);
+    door.until_state("forgotten", |state| state["alarms"][0] == "forced" && state["lockdown"] == true);
+    let (code, text, _) = device.run(&["door", "state"]);
+    assert!(code == 0 && text.contains("ALARM: forced open") && text.contains("end-lockdown"), "{text}");
+    assert_eq!(device.run(&["door", "acknowledge"]).0, 0);
+    assert_eq!(device.run(&["door", "end-lockdown"]).0, 0);
+    door.until_state("not over", |state| {
+        state["alarms"] == serde_json::json!([]) && state["lockdown"] == false
+    });
+    let said = reasons(&device);
+    for reason in
+        ["forced", "lockdown_began", "alarm_kept", "lockdown_kept", "acknowledged", "lockdown_ended"]
+    {
+        assert!(said.iter().any(|said| said == reason), "{reason}: {said:?}");
+    }
+}
+
+#[test]
+fn without_a_door_there_is_nothing_to_ask_and_a_wrong_board_is_named_at_the_start() {
+    let device = Device::new();
+    let (code, _, error) = device.run(&["door", "state"]);
+    assert!(code == 5 && error.contains("no door runs"), "{error}");
+    let home = device.home.path().join("state");
+    std::fs::create_dir_all(&home).unwrap();
+    for (settings, code, says) in [
+        ("[door]\nboard = \"toaster\"\npolicy = {}", 3, "simulated"),
+        ("[door]\nboard = \"simulated\"\npolicy = { fail_mode = \"safe\" }", 3, "fail_mode"),
+        ("[door]\nboard = \"simulated\"\npolicy = { unlock_ms = 0 }", 3, "1000 to 60000"),
+        ("[door]\nboard = \"simulated\"\npolicy = {}\ntime_zone = \"Mars\"", 3, "Asia/Seoul"),
+        ("[door]\nboard = \"raspberry-pi-4\"\npolicy = {}", 5, "relay"),
+    ] {
+        std::fs::write(home.join("settings.toml"), settings).unwrap();
+        let (found, _, error) = device.run(&["run", "--camera", "/dev/video-of-nobody"]);
+        let error = error.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(found == code && error.contains(says), "{settings}: {found} {error}");
+    }
+}
+
+#[test]
+fn a_story_is_played_and_one_that_does_not_hold_is_named_by_its_line() {
+    let device = Device::new();
+    let story = "policy methods face\n0:00.0 face ada\nexpect granted unlocked\n";
+    std::fs::write(device.home.path().join("story.txt"), story).unwrap();
+    let (code, out, _) = device.run(&["door", "simulate", "story.txt"]);
+    assert!(code == 0 && out.contains("let in"), "{out}");
+    std::fs::write(device.home.path().join("story.txt"), story.replace("unlocked", "locked")).unwrap();
+    let (code, _, error) = device.run(&["door", "simulate", "story.txt"]);
+    assert!(code == 3 && error.contains("story.txt") && error.contains('3'), "{error}");
+}
