@@ -15,12 +15,12 @@ use super::worlds::{BOB, World};
 const START_MS: u64 = 10_000;
 /// Far beyond every delay, milliseconds.
 const FAR_MS: u64 = 1 << 33;
-/// More states than a world may have: it is too wide to be searched whole then.
-const MAX_STATES: usize = 2_000_000;
 
 /// What a search found out.
 #[derive(Debug)]
 pub(crate) struct Searched {
+    /// Whether no state is left out.
+    pub(crate) is_whole: bool,
     pub(crate) states: usize,
     pub(crate) steps: usize,
     pub(crate) most_actions: usize,
@@ -73,8 +73,8 @@ struct Search<'a, M> {
     most_actions: usize,
 }
 
-/// Searches all states of `world`.
-pub(crate) fn search<M: Machine>(world: &World) -> Result<Searched, CounterExample> {
+/// Searches the states of `world`: all of them, or the first `most` that turn up.
+pub(crate) fn search<M: Machine>(world: &World, most: usize) -> Result<Searched, CounterExample> {
     let mut search = Search::<M>::new(world);
     let first = Move { clock: 0, passing: Passing::Ms(0), happening: Happening::Event(Event::Tick) };
     let now = Now { mono: Millis(START_MS), civil: search.clocks[0] };
@@ -92,10 +92,12 @@ pub(crate) fn search<M: Machine>(world: &World) -> Result<Searched, CounterExamp
             let to = search.meet(next, Some((id, movement)));
             search.arrows.push((id, to));
         }
-        assert!(search.origins.len() < MAX_STATES, "{}: too many states", world.name);
+        if search.origins.len() > most {
+            return Ok(search.found(false));
+        }
     }
     search.find_ways_back()?;
-    Ok(Searched { states: search.origins.len(), steps: search.steps, most_actions: search.most_actions })
+    Ok(search.found(true))
 }
 
 impl<'a, M: Machine> Search<'a, M> {
@@ -114,6 +116,11 @@ impl<'a, M: Machine> Search<'a, M> {
             steps: 0,
             most_actions: 0,
         }
+    }
+
+    const fn found(&self, is_whole: bool) -> Searched {
+        let (states, steps, most_actions) = (self.origins.len(), self.steps, self.most_actions);
+        Searched { is_whole, states, steps, most_actions }
     }
 
     /// The number of a scene; one that is new is walked on from.

@@ -113,7 +113,6 @@ pub(crate) fn all() -> Vec<World> {
                 &[card(ADA), card(BOB), Event::Left(ADA), Event::Left(BOB), Event::ForgetInside],
                 &door,
                 &LOCKDOWN,
-                &FIRE,
             ]),
             steps_ms: SHORT,
             clocks: &["unset"],
