@@ -19,6 +19,9 @@ pub struct Link {
     entries: Queue<(Entry, UtcTime), MAX_ENTRIES>,
     /// Entries that found no place.
     lost: AtomicU64,
+    /// Entries that were sent, and how many of them are in the log.
+    sent: AtomicU64,
+    noted: AtomicU64,
     state: Mutex<Option<DoorState>>,
     /// When the loop, and the door, last showed that they live.
     pub(super) pulses: [AtomicU64; 2],
@@ -55,15 +58,33 @@ impl Link {
 
     /// Something for the log.
     pub fn log(&self, entry: Entry, at: UtcTime) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
         if self.entries.enqueue((entry, at)).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// The next entry for the log.
+    /// The next entry for the log; whoever asks has noted the one before.
     #[must_use]
     pub fn entry(&self) -> Option<(Entry, UtcTime)> {
-        self.entries.dequeue()
+        let sent = self.sent.load(Ordering::Relaxed);
+        let entry = self.entries.dequeue();
+        if entry.is_none() {
+            self.noted.fetch_max(sent, Ordering::Relaxed);
+        }
+        entry
+    }
+
+    /// How many entries were sent so far.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Whether the first so many entries are in the log.
+    #[must_use]
+    pub fn has_noted(&self, sent: u64) -> bool {
+        self.noted.load(Ordering::Relaxed) >= sent
     }
 
     /// How many entries found no place since this was asked last.

@@ -5,7 +5,10 @@ use crate::daemon::door::{LOOK_MS, Link};
 use arcdoor_api::{DoorAct, Entry, Request, Response, Said, UtcTime};
 use arcdoor_door::Event;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long an answer waits for the log.
+const LOG_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether the door itself is asked.
 pub(super) const fn is_for_it(request: &Request) -> bool {
@@ -35,8 +38,12 @@ pub(super) fn ask(
         if !link.tell(event) {
             return Err(Refusal::Busy);
         }
-        // Two looks later it has heard it.
+        // Two looks later it has heard it; and what it answers is in the log, unless the loop hangs.
         sleep(Duration::from_millis(3 * LOOK_MS));
+        let (sent, begun) = (link.sent(), Instant::now());
+        while !link.has_noted(sent) && begun.elapsed() < LOG_PATIENCE {
+            sleep(Duration::from_millis(LOOK_MS));
+        }
     }
     let state = link.state().ok_or(Refusal::Busy)?;
     Ok(vec![Said::Answer(Box::new(Response::Door { state })), Said::Ended { code: crate::error::DONE }])
