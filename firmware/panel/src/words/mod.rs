@@ -1,0 +1,79 @@
+//! What the screens say. A language is a file, and complete: each state is matched there, without a rest.
+
+mod english;
+mod german;
+mod korean;
+
+use crate::state::UiState;
+use crate::style::Language;
+
+/// One screen's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Words {
+    /// The message: read from afar.
+    pub headline: &'static str,
+    /// What goes with it: read from near.
+    pub detail: Option<&'static str>,
+}
+
+impl Words {
+    /// What `state` says in `language`.
+    #[must_use]
+    pub const fn of(state: &UiState, language: Language) -> Self {
+        match language {
+            Language::Korean => korean::words(state),
+            Language::English => english::words(state),
+            Language::German => german::words(state),
+        }
+    }
+
+    const fn alone(headline: &'static str) -> Self {
+        Self { headline, detail: None }
+    }
+
+    const fn with(headline: &'static str, detail: &'static str) -> Self {
+        Self { headline, detail: Some(detail) }
+    }
+
+    /// An enrolment's words: a hint takes the place of the detail.
+    const fn hinted(headline: &'static str, hint: Option<Self>) -> Self {
+        match hint {
+            Some(hint) => Self { headline, detail: Some(hint.headline) },
+            None => Self::alone(headline),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::letters;
+    use crate::states::states;
+
+    #[test]
+    fn no_text_is_empty() {
+        for (name, state) in states() {
+            for language in Language::ALL {
+                let words = Words::of(&state, language);
+                let empty = |text: &str| text.trim() != text || text.is_empty();
+                assert!(!empty(words.headline) && !words.detail.is_some_and(empty), "{name} in {language:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_word_lacks_a_letter() {
+        for (name, state) in states() {
+            for language in Language::ALL {
+                let words = Words::of(&state, language);
+                for letter in words.headline.chars().chain(words.detail.unwrap_or_default().chars()) {
+                    assert!(
+                        letters::has(letter),
+                        "{letter:?} of {name} in {language:?}: run letters/make.py"
+                    );
+                }
+            }
+        }
+        assert!(('0'..='9').all(letters::has));
+    }
+}
