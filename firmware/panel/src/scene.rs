@@ -223,7 +223,7 @@ mod tests {
                         assert!(em_px * 724 * 9 >= short * 1024, "{what}: {text} is too small");
                     }
                     Figure::Line { em_px, muted: true, text } => {
-                        assert!(em_px * 724 * 15 >= short * 1024, "{what}: {text} is too small");
+                        assert!(em_px * 724 * 16 >= short * 1024, "{what}: {text} is too small");
                     }
                     Figure::Symbol(_) => assert!(area.w * 5 >= short, "{what}: a symbol of {} px", area.w),
                     Figure::Key(_) => assert!(area.w.min(area.h) * 8 >= short, "{what}: a key of {area:?}"),

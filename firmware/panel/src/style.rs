@@ -109,6 +109,18 @@ pub struct Style {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{keypad::MOST_DIGITS, state::MOST_VIEWS};
+    extern crate std;
+
+    #[test]
+    fn the_page_of_limits_says_what_the_constants_say() {
+        let limits = std::format!(
+            "| {},{} pixels a side, {LEAST_SIDE_PX} at least; {MOST_DIGITS}, {MOST_VIEWS} |",
+            MOST_SIDE_PX / 1000,
+            MOST_SIDE_PX % 1000
+        );
+        assert!(include_str!("../../../docs/limits.md").contains(&limits), "{limits}");
+    }
 
     #[test]
     fn a_screen_that_no_layout_serves_is_refused() {
