@@ -66,6 +66,8 @@ pub enum DoorFault {
     Hung,
     /// What was kept of the door could not be read: nobody is inside, no lockdown, no alarm.
     KeptLost,
+    /// The panel shows nothing.
+    Panel,
     /// What survives a restart could not be written.
     NotKept,
     /// So much happened at once that some of it has no entry.
@@ -82,6 +84,7 @@ impl DoorFault {
             Self::Restarted => "the door's part of the program failed and was started anew",
             Self::Hung => "the program ended itself before this start",
             Self::KeptLost => "who was inside, a lockdown and alarms could not be read: none is assumed",
+            Self::Panel => "the panel shows nothing",
             Self::NotKept => {
                 "who is inside, lockdown and alarms could not be written: a restart forgets what changed"
             }

@@ -440,6 +440,12 @@ pub enum Error {
     /// Rules that cannot be.
     #[error("door.policy in settings.toml: {0}")]
     DoorPolicy(arcdoor_door::PolicyError),
+    /// The panel cannot be opened.
+    #[error("{0}")]
+    Panel(#[from] arcdoor_board::FramebufferError),
+    /// A panel of a size that no screen is laid out for.
+    #[error("the board's panel: {0}")]
+    PanelSize(#[from] arcdoor_panel::style::ScreenSizeError),
     /// Settings and board disagree on what the lock does without power.
     #[error(
         "the board's relay is {board} when nobody drives it, and door.policy.fail_mode says {policy}: correct the one          that is wrong; a strike is secure and locked, a magnet is safe and unlocked"
@@ -597,6 +603,7 @@ impl Error {
             | Self::TimeZone(_)
             | Self::Board(_)
             | Self::DoorPolicy(_)
+            | Self::PanelSize(_)
             | Self::FailMode { .. } => INPUT,
             Self::Gallery(
                 GalleryError::NameTaken(_)
@@ -643,6 +650,7 @@ impl Error {
             | Self::HomeInUse { .. }
             | Self::Socket { .. }
             | Self::Thread(_)
+            | Self::Panel(_)
             | Self::Line(_)
             | Self::NoDoor
             | Self::DoorGone(_)

@@ -189,6 +189,9 @@ pub(super) enum Command {
         /// Hold a door in memory: keys press its buttons and open it, and what happens is told in words
         #[arg(long)]
         simulate: bool,
+        /// Write what the panel shows into this folder, a PNG for each change, instead of on the board's own
+        #[arg(long, value_name = "DIR")]
+        panel: Option<PathBuf>,
     },
     /// The door that `run` holds
     Door {
@@ -349,6 +352,8 @@ pub(super) struct RunJob {
     pub(super) rate: Option<u32>,
     /// Whether lock and buttons are in memory, and keys press them.
     pub(super) simulate: bool,
+    /// A folder for what the panel shows.
+    pub(super) panel: Option<PathBuf>,
 }
 
 impl Command {
@@ -367,9 +372,9 @@ impl Command {
 
     pub(super) fn job(self) -> Job {
         Job::Ask(match self {
-            Self::Run { replay, rate, camera, frames, trace, simulate } => {
+            Self::Run { replay, rate, camera, frames, trace, simulate, panel } => {
                 let from = replay.map_or(Feed::Camera(camera), Feed::Replay);
-                return Job::Run(RunJob { from, frames, trace, rate, simulate });
+                return Job::Run(RunJob { from, frames, trace, rate, simulate, panel });
             }
             Self::Door { command: DoorCommand::Simulate { file } } => return Job::Scenario(file),
             Self::Door { command: DoorCommand::State } => Request::DoorState,
@@ -514,6 +519,7 @@ mod tests {
                 trace: Some("t".into()),
                 rate: None,
                 simulate: false,
+                panel: None,
             })
         );
     }

@@ -4,6 +4,7 @@ use super::args::RunJob;
 use super::print::LinePrinter;
 use super::{begin_log, prompt, simulate, tell_gone_keys, warn};
 use crate::daemon::door::{Calendar, Door, DoorPorter, Doorkeeper, Nobody, OpenLines, Porter, ending};
+use crate::daemon::screen::{Output, Panel, Screen};
 use crate::daemon::socket::{self, Guests, Socket};
 use crate::daemon::{Loop, Queue, SystemClock, Trace};
 use crate::device::source::Frames;
@@ -14,14 +15,16 @@ use crate::home::door::KeptDoor;
 use crate::home::lock::HomeLock;
 use crate::home::settings::DoorSettings;
 use arcdoor_api::Access;
-use arcdoor_board::{Board, Drive, FailMode, Gpio, Simulated};
+use arcdoor_board::{Board, Drive, FailMode, Framebuffer, Gpio, Simulated};
 use arcdoor_core::Millis;
 use arcdoor_door::{FailMode as Lock, Fields, Method, Methods, Policy};
+use arcdoor_panel::ScreenSize;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Until stopped, or the frames end.
 pub(super) fn at_the_door(home: Home, options: Options, job: RunJob) -> Result<Outcome, Error> {
-    let RunJob { from, frames: most, trace, simulate, rate } = job;
+    let RunJob { from, frames: most, trace, simulate, rate, panel } = job;
     let hold = HomeLock::take(&home, Access::Write)?;
     let passphrase = prompt::gallery(&home)?;
     let mut device = Device::open(home, hold, options, passphrase)?;
@@ -34,7 +37,12 @@ pub(super) fn at_the_door(home: Home, options: Options, job: RunJob) -> Result<O
     // A camera that is not there yet, as at boot, is waited for.
     let frames = Frames::prepare(&from, device.settings())?.paced(rate);
     let trace = trace.map(|path| Trace::create(&path)).transpose()?;
-    let door = doorkeeper(&device, simulate, clock)?.map(Door::open).transpose()?;
+    let settings = door_settings(&device, simulate)?;
+    let board = settings.as_ref().map(|settings| Board::find(&settings.board)).transpose()?;
+    let held = settings.as_ref().zip(board.as_ref());
+    let keeper =
+        held.map(|(settings, board)| doorkeeper(&device, settings, board, simulate, clock)).transpose()?;
+    let door = keeper.map(Door::open).transpose()?;
     let (asked, queue) = Queue::new();
     let guests = Guests::new(device.settings().socket.clone());
     let link = door.as_ref().map(|door| door.link().clone());
@@ -45,7 +53,13 @@ pub(super) fn at_the_door(home: Home, options: Options, job: RunJob) -> Result<O
     };
     let mut reply: Box<dyn Reply> =
         if simulate { Box::new(simulate::Teller::new()) } else { Box::new(LinePrinter::new()) };
-    let held = (door, socket);
+    let screen =
+        held.map(|(settings, board)| screen(settings, board, panel.as_deref(), clock)).transpose()?;
+    let panel = match (screen.flatten(), &door) {
+        (Some(screen), Some(door)) => Some(Panel::open(screen, door.link().clone()).map_err(Error::Thread)?),
+        _ => None,
+    };
+    let held = (door, panel, socket);
     Loop::new(&mut device, frames, &clock, queue).with_trace(trace).with_porter(&*porter).run_beside(
         most,
         &mut *reply,
@@ -53,22 +67,57 @@ pub(super) fn at_the_door(home: Home, options: Options, job: RunJob) -> Result<O
     )
 }
 
-/// What keeps the door, where there is one.
-fn doorkeeper(device: &Device, simulate: bool, clock: SystemClock) -> Result<Option<Doorkeeper>, Error> {
-    let settings = match (&device.settings().door, simulate) {
-        (Some(settings), false) => settings.clone(),
-        (Some(settings), true) => DoorSettings { board: SIMULATED.to_owned(), ..settings.clone() },
-        (None, true) => face_alone()?,
-        (None, false) => return Ok(None),
-    };
-    let DoorSettings { board, time_zone, policy } = settings;
-    let board = Board::find(&board)?;
+/// The door's settings, where there is one.
+fn door_settings(device: &Device, simulate: bool) -> Result<Option<DoorSettings>, Error> {
+    Ok(match (&device.settings().door, simulate) {
+        (Some(settings), false) => Some(settings.clone()),
+        (Some(settings), true) => Some(DoorSettings { board: SIMULATED.to_owned(), ..settings.clone() }),
+        (None, true) => Some(face_alone()?),
+        (None, false) => None,
+    })
+}
+
+/// What keeps it.
+fn doorkeeper(
+    device: &Device,
+    settings: &DoorSettings,
+    board: &Board,
+    simulate: bool,
+    clock: SystemClock,
+) -> Result<Doorkeeper, Error> {
+    let DoorSettings { time_zone, policy, .. } = settings.clone();
     agree(board.relay().fail_mode, policy.fields().fail_mode)?;
     let calendar = Calendar::of(time_zone.as_deref())?;
-    let lines = opener(board, simulate);
+    let lines = opener(board.clone(), simulate);
     let kept = KeptDoor::new(device.home());
     let end = ending(kept.clone());
-    Ok(Some(Doorkeeper { policy, calendar, lines, kept, clock: Arc::new(clock), end }))
+    Ok(Doorkeeper { policy, calendar, lines, kept, clock: Arc::new(clock), end })
+}
+
+/// What is drawn, where: in files, where a folder is given, else on the board's panel, where it has one.
+fn screen(
+    settings: &DoorSettings,
+    board: &Board,
+    files: Option<&Path>,
+    clock: SystemClock,
+) -> Result<Option<Screen>, Error> {
+    let sides = board.panel().map_or([800, 480], |panel| [panel.width.px(), panel.height.px()]);
+    let (output, [width, height]) = match (files, board.panel()) {
+        (Some(folder), _) => {
+            let failed = |source| Error::File { path: folder.to_owned(), source };
+            (Output::files(folder).map_err(failed)?, sides)
+        }
+        (None, Some(panel)) if board.drive() == Drive::Gpio => {
+            let framebuffer = Framebuffer::open(panel)?;
+            let (width, height) = framebuffer.size();
+            (Output::Framebuffer(framebuffer), [width, height])
+        }
+        (None, _) => return Ok(None),
+    };
+    let size = ScreenSize::new(width, height)?;
+    let calendar = Calendar::of(settings.time_zone.as_deref())?;
+    let (language, light) = (settings.language.into(), settings.light);
+    Ok(Some(Screen { size, language, light, calendar, clock, output }))
 }
 
 /// The name of the board in memory.
@@ -81,7 +130,8 @@ fn face_alone() -> Result<DoorSettings, Error> {
     );
     let fields = Fields { methods: Methods::of(&[Method::Face]), ..Fields::default() };
     let policy = Policy::new(fields).map_err(Error::DoorPolicy)?;
-    Ok(DoorSettings { board: SIMULATED.to_owned(), time_zone: None, policy })
+    let (language, light) = Default::default();
+    Ok(DoorSettings { board: SIMULATED.to_owned(), time_zone: None, language, light, policy })
 }
 
 fn agree(board: FailMode, policy: Lock) -> Result<(), Error> {

@@ -110,7 +110,7 @@ impl Doorkeeper {
     fn keep(mut self, link: &Link, lines: Box<dyn LineDriver + Send>, kept: Kept) {
         let (mut lines, mut kept) = (Some(lines), kept);
         let mut falls: heapless::Vec<u64, MOST_RESTARTS> = heapless::Vec::new();
-        while !link.closing.load(Ordering::Relaxed) {
+        while !link.is_closing() {
             let round = AssertUnwindSafe(|| self.guard(link, lines.take(), &mut kept));
             let why = match catch_unwind(round) {
                 Ok(Ok(())) => return,
@@ -141,7 +141,7 @@ impl Doorkeeper {
             None => (self.lines)(now)?,
         };
         let mut keeper = Keeper::start(self.policy.clone(), kept.clone(), lines, self.door_time(now));
-        while !link.closing.load(Ordering::Relaxed) {
+        while !link.is_closing() {
             let now = self.clock.now();
             link.beat(Part::Door, now.at);
             let mut changed = false;
@@ -164,7 +164,10 @@ impl Doorkeeper {
             }
             let mut state = keeper.state(self.door_time(now));
             state.recognition = silence < SILENT_MS && link.has_camera();
-            link.show(state);
+            link.show(state, keeper.view());
+            if let Some(why) = link.take_panel_fault() {
+                fault(link, DoorFault::Panel, why, now);
+            }
             self.clock.rest(LOOK_MS);
         }
         Ok(())

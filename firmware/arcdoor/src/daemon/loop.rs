@@ -109,6 +109,7 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
                 Next::Frame => Some(self.decide(now, reply)?),
             };
             if let Some((decided, error)) = decided {
+                self.porter.saw(&decided.sight);
                 self.note(&decided, now.utc)?;
                 let at_ms = now.at.since(self.start);
                 reply.answer(&Response::Frame { frame, at_ms, sight: decided.sight, error })?;

@@ -7,6 +7,7 @@ mod feed;
 mod inbox;
 pub mod ladder;
 pub mod r#loop;
+pub mod screen;
 pub mod socket;
 mod trace;
 mod watch;

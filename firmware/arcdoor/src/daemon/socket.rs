@@ -136,7 +136,7 @@ impl Hall {
         let hall = self.clone();
         let spawned = match place {
             Ok(role) => named("call", move || {
-                let (door, closing, link) = (&hall.door, &*hall.closing, hall.link.as_deref());
+                let (door, closing, link) = (&hall.door, &*hall.closing, hall.link.as_ref());
                 Connection { stream: &stream, role, uid, door, closing, link }.serve(&hall.pace);
                 hall.leave(uid);
             }),

@@ -52,6 +52,7 @@ use arcdoor_door::Policy;
 use arcdoor_frame::{Orientation, Turn};
 use arcdoor_log::Retention;
 use arcdoor_models::{Pack, TrustedKey};
+use arcdoor_panel::Language;
 use arcdoor_pipeline::FaceChoice;
 use arcdoor_vision::tuning::Tuning;
 use arcdoor_vision::{DetectorKind, EngineChoice, RunOptions, Threads};
@@ -156,8 +157,50 @@ pub struct DoorSettings {
     /// The zone of its hours; without it, the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
+    /// The panel's language.
+    #[serde(default)]
+    pub language: PanelLanguage,
+    /// The panel's light.
+    #[serde(default)]
+    pub light: PanelLight,
     /// Its rules.
     pub policy: Policy,
+}
+
+/// What the panel speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PanelLanguage {
+    /// Korean.
+    Korean,
+    /// English.
+    #[default]
+    English,
+    /// German.
+    German,
+}
+
+/// How bright the panel is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PanelLight {
+    /// Light ground by day (7:00 to 19:00), dark by night.
+    #[default]
+    Auto,
+    /// Light ground.
+    Day,
+    /// Dark ground.
+    Night,
+}
+
+impl From<PanelLanguage> for Language {
+    fn from(language: PanelLanguage) -> Self {
+        match language {
+            PanelLanguage::Korean => Self::Korean,
+            PanelLanguage::English => Self::English,
+            PanelLanguage::German => Self::German,
+        }
+    }
 }
 
 /// Users that may ask a running door, beside its own user and root; see [`Role`](arcdoor_api::Role).

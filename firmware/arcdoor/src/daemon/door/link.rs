@@ -1,11 +1,13 @@
 //! What the door's thread, the loop and the socket know of each other: bounded queues, pulses, and the newest state.
 
+use crate::daemon::screen::{Seen, shown};
 use arcdoor_api::{DoorState, Entry, UtcTime};
 use arcdoor_core::Millis;
-use arcdoor_door::Event;
+use arcdoor_door::{Event, View};
+use arcdoor_panel::UiState;
 use heapless::mpmc::Queue;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Events that wait for the door.
 pub const MAX_EVENTS: usize = 64;
@@ -23,6 +25,12 @@ pub struct Link {
     sent: AtomicU64,
     noted: AtomicU64,
     state: Mutex<Option<DoorState>>,
+    /// What the door shows, and whether faces are recognised.
+    view: Mutex<Option<(View, bool)>>,
+    /// What recognition saw last.
+    seen: Mutex<Seen>,
+    /// Why the panel shows nothing.
+    panel: Mutex<Option<String>>,
     /// When the loop, and the door, last showed that they live.
     pub(super) pulses: [AtomicU64; 2],
     has_camera: AtomicBool,
@@ -93,6 +101,12 @@ impl Link {
         self.lost.swap(0, Ordering::Relaxed)
     }
 
+    /// Whether everything beside the loop is to end.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+
     /// This part lives.
     pub fn beat(&self, part: Part, now: Millis) {
         self.pulses[part as usize].store(now.0, Ordering::Relaxed);
@@ -115,14 +129,42 @@ impl Link {
         self.has_camera.load(Ordering::Relaxed)
     }
 
-    /// How the door stands now.
-    pub fn show(&self, state: DoorState) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
+    /// How the door stands now, and what it shows.
+    pub fn show(&self, state: DoorState, view: View) {
+        *held(&self.view) = Some((view, state.recognition));
+        *held(&self.state) = Some(state);
+    }
+
+    /// Changes what recognition saw last.
+    pub fn see(&self, change: impl FnOnce(&mut Seen)) {
+        change(&mut held(&self.seen));
+    }
+
+    /// What the panel is to show; none before the door's first look.
+    #[must_use]
+    pub fn screen(&self) -> Option<UiState> {
+        let (view, recognises) = (*held(&self.view))?;
+        Some(shown(view, *held(&self.seen), recognises))
+    }
+
+    /// The panel shows nothing any more, for this reason.
+    pub fn panel_failed(&self, why: String) {
+        *held(&self.panel) = Some(why);
+    }
+
+    /// Why it shows nothing, once.
+    #[must_use]
+    pub fn take_panel_fault(&self) -> Option<String> {
+        held(&self.panel).take()
     }
 
     /// How the door stood last; none before its first look.
     #[must_use]
     pub fn state(&self) -> Option<DoorState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        held(&self.state).clone()
     }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -12,6 +12,9 @@ pub trait Porter {
     /// The loop lives.
     fn beat(&self, _: Millis) {}
 
+    /// A frame was seen so.
+    fn saw(&self, _: &Sight) {}
+
     /// An attempt ended so; once for each.
     fn ended(&self, _: &Sight) {}
 
@@ -55,6 +58,10 @@ impl Porter for DoorPorter {
         if self.link.silence_ms(Part::Door, now) >= HUNG_MS {
             (self.end)("the door's part gave no sign of life for 10 s");
         }
+    }
+
+    fn saw(&self, sight: &Sight) {
+        self.link.see(|seen| seen.saw(sight));
     }
 
     fn ended(&self, sight: &Sight) {

@@ -44,7 +44,7 @@ pub(super) struct Connection<'a> {
     pub(super) uid: u32,
     pub(super) door: &'a SyncSender<Asked>,
     pub(super) closing: &'a AtomicBool,
-    pub(super) link: Option<&'a Link>,
+    pub(super) link: Option<&'a Arc<Link>>,
 }
 
 /// What became of a call.
@@ -83,11 +83,12 @@ impl Connection<'_> {
         sleep(wait.min(PATIENCE));
         if at_door::is_for_it(&request) {
             let at = SystemClock::start().now().utc;
-            return at_door::ask(self.link, &request, self.uid, at).map(Begun::Answered);
+            return at_door::ask(self.link.map(|link| &**link), &request, self.uid, at).map(Begun::Answered);
         }
         let (sender, said) = sync_channel(MAX_WAITING);
         let gone = Arc::new(AtomicBool::new(false));
-        let caller = Box::new(Teller { said: sender, gone: gone.clone(), patience: LOOP_PATIENCE });
+        let (link, patience) = (self.link.cloned(), LOOP_PATIENCE);
+        let caller = Box::new(Teller { said: sender, gone: gone.clone(), patience, link });
         let asked = Asked { request, secrets: taken(secrets), caller };
         match self.door.try_send(asked) {
             Ok(()) => Ok(Begun::Passed(said, gone)),
@@ -196,6 +197,8 @@ struct Teller {
     gone: Arc<AtomicBool>,
     /// What is left of the time that the loop waits for them.
     patience: Duration,
+    /// The door whose panel guides whoever is enrolled.
+    link: Option<Arc<Link>>,
 }
 
 impl Teller {
@@ -223,6 +226,9 @@ impl Reply for Teller {
     }
 
     fn progress(&mut self, progress: Progress) {
+        if let Some(link) = &self.link {
+            link.see(|seen| seen.progress(progress));
+        }
         // Who is behind with reading misses one.
         let _ = self.said.try_send(Said::Progress(progress));
     }
@@ -232,6 +238,9 @@ impl Caller for Teller {
     fn ended(&mut self, result: Result<Outcome, Error>) {
         if let Some(answer) = result.as_ref().err().and_then(Error::answer) {
             let _ = self.answer(&answer);
+        }
+        if let Some(link) = &self.link {
+            link.see(|seen| seen.enrolment = None);
         }
         let last = match result {
             Ok(outcome) => Said::Ended { code: outcome.code() },
