@@ -1,6 +1,6 @@
 //! 한국어.
 
-use super::Words;
+use super::message::Words;
 use crate::state::{Alarm, DenyAdvice, Fault, UiState, View};
 use arcdoor_core::RetryReason;
 

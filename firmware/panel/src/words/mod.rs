@@ -3,18 +3,12 @@
 mod english;
 mod german;
 mod korean;
+mod message;
 
 use crate::state::UiState;
 use crate::style::Language;
 
-/// One screen's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Words {
-    /// The message: read from afar.
-    pub headline: &'static str,
-    /// What goes with it: read from near.
-    pub detail: Option<&'static str>,
-}
+pub use message::Words;
 
 impl Words {
     /// What `state` says in `language`.
@@ -24,22 +18,6 @@ impl Words {
             Language::Korean => korean::words(state),
             Language::English => english::words(state),
             Language::German => german::words(state),
-        }
-    }
-
-    const fn alone(headline: &'static str) -> Self {
-        Self { headline, detail: None }
-    }
-
-    const fn with(headline: &'static str, detail: &'static str) -> Self {
-        Self { headline, detail: Some(detail) }
-    }
-
-    /// An enrolment's words: a hint takes the place of the detail.
-    const fn hinted(headline: &'static str, hint: Option<Self>) -> Self {
-        match hint {
-            Some(hint) => Self { headline, detail: Some(hint.headline) },
-            None => Self::alone(headline),
         }
     }
 }
