@@ -15,15 +15,25 @@ pub(crate) struct Canvas {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) pixels: Vec<Rgb888>,
-    /// Pixels drawn so far.
+    /// Pixels drawn since `forget`.
     pub(crate) drawn: usize,
+    hit: Vec<bool>,
+    /// A pixel was drawn a second time since then.
+    pub(crate) twice: bool,
 }
 
 impl Canvas {
     pub(crate) fn new(size: ScreenSize) -> Self {
         let Size { width, height } = size.size();
         // A colour of no palette.
-        Self { width, height, pixels: vec![Rgb888::MAGENTA; (width * height) as usize], drawn: 0 }
+        let count = (width * height) as usize;
+        let (pixels, hit) = (vec![Rgb888::MAGENTA; count], vec![false; count]);
+        Self { width, height, pixels, drawn: 0, hit, twice: false }
+    }
+
+    pub(crate) fn forget(&mut self) {
+        (self.drawn, self.twice) = (0, false);
+        self.hit.fill(false);
     }
 
     pub(crate) fn screen(state: &UiState, style: Style, size: ScreenSize) -> Self {
@@ -51,8 +61,10 @@ impl DrawTarget for Canvas {
         for Pixel(at, colour) in pixels {
             let (x, y) = (u32::try_from(at.x).unwrap(), u32::try_from(at.y).unwrap());
             assert!(x < self.width && y < self.height, "({x}, {y}) lies beyond the target");
-            self.pixels[(y * self.width + x) as usize] = colour;
+            let at = (y * self.width + x) as usize;
+            self.pixels[at] = colour;
             self.drawn += 1;
+            self.twice |= std::mem::replace(&mut self.hit[at], true);
         }
         Ok(())
     }
