@@ -14,7 +14,7 @@ use crate::home::Home;
 use crate::home::door::KeptDoor;
 use crate::home::lock::HomeLock;
 use crate::home::settings::DoorSettings;
-use arcdoor_api::Access;
+use arcdoor_api::{Access, Feed};
 use arcdoor_board::{Board, Drive, FailMode, Framebuffer, Gpio, Simulated};
 use arcdoor_core::Millis;
 use arcdoor_door::{FailMode as Lock, Fields, Method, Methods, Policy};
@@ -60,11 +60,13 @@ pub(super) fn at_the_door(home: Home, options: Options, job: RunJob) -> Result<O
         _ => None,
     };
     let held = (door, panel, socket);
-    Loop::new(&mut device, frames, &clock, queue).with_trace(trace).with_porter(&*porter).run_beside(
-        most,
-        &mut *reply,
-        || drop(held),
-    )
+    // A replay is looked at frame by frame: it is a test of recognition.
+    let dozes = matches!(from, Feed::Camera(_)) && device.settings().doze;
+    Loop::new(&mut device, frames, &clock, queue)
+        .dozing(dozes)
+        .with_trace(trace)
+        .with_porter(&*porter)
+        .run_beside(most, &mut *reply, || drop(held))
 }
 
 /// The door's settings, where there is one.

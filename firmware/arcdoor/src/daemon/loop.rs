@@ -6,8 +6,10 @@ use super::decider::{Decided, Decider};
 use super::door::{Nobody, Porter};
 use super::inbox::Inbox;
 use super::ladder::{Fall, Return};
+use super::motion::Motion;
 use super::trace::Trace;
 use super::watch::{Watch, Watched, fault};
+use super::watchdog::Watchdog;
 use crate::device::source::Frames;
 use crate::device::{Now, Outcome, Reply};
 use crate::error::Error;
@@ -31,6 +33,9 @@ pub struct Loop<'a, D, I> {
     start: Millis,
     inbox: I,
     porter: &'a dyn Porter,
+    watchdog: Watchdog,
+    /// None: every frame is looked at.
+    motion: Option<Motion>,
     trace: Option<Trace>,
     /// The decision that was logged last, and not again while it repeats: a person who stays is one entry.
     noted: Option<(Verdict, Option<Reason>, Option<SubjectId>)>,
@@ -42,8 +47,16 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
     #[must_use]
     pub fn new(device: &'a mut D, frames: Frames, clock: &'a dyn Clock, inbox: I) -> Self {
         let (watch, start) = (Watch::new(frames), clock.now().at);
-        let porter = &Nobody;
-        Self { device, watch, clock, start, inbox, porter, trace: None, noted: None, failures: 0 }
+        let (porter, watchdog) = (&Nobody, Watchdog::of_systemd());
+        let (motion, trace, noted) = (None, None, None);
+        Self { device, watch, clock, start, inbox, porter, watchdog, motion, trace, noted, failures: 0 }
+    }
+
+    /// Looks at few frames while nothing moves.
+    #[must_use]
+    pub fn dozing(mut self, dozes: bool) -> Self {
+        self.motion = dozes.then(Motion::default);
+        self
     }
 
     /// Beside this door.
@@ -79,7 +92,9 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
         reply: &mut dyn Reply,
         close: impl FnOnce(),
     ) -> Result<Outcome, Error> {
-        let outcome = self.each_frame(most, reply);
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.each_frame(most, reply)));
+        let outcome = outcome.unwrap_or(Err(Error::Fault));
+        self.watchdog.stop();
         close();
         let outcome = self.note_door(reply).and(outcome);
         self.inbox.close(self.device, self.clock.now());
@@ -92,6 +107,7 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
         self.device.sweep(self.clock.now().utc)?;
         while most.is_none_or(|most| frame < most) {
             self.porter.beat(self.clock.now().at);
+            self.watchdog.beat(self.clock.now().at);
             self.inbox.serve(self.device, self.clock.now());
             self.note_door(reply)?;
             self.device.settle(self.clock.now().utc, false)?;
@@ -106,10 +122,16 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
                 Next::Nothing => continue,
                 Next::Failed(why) => Some(self.failed(why)?),
                 Next::Frame if self.inbox.take(self.device, frame, now) => None,
+                Next::Frame if self.is_dozing(now)? => continue,
                 Next::Frame => Some(self.decide(now, reply)?),
             };
             if let Some((decided, error)) = decided {
                 self.porter.saw(&decided.sight);
+                if decided.sight.faces > 0
+                    && let Some(motion) = &mut self.motion
+                {
+                    motion.stir(now.at);
+                }
                 self.note(&decided, now.utc)?;
                 let at_ms = now.at.since(self.start);
                 reply.answer(&Response::Frame { frame, at_ms, sight: decided.sight, error })?;
@@ -242,6 +264,12 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
             self.noted = Some(now);
         }
         Ok(())
+    }
+
+    /// Whether the present frame is passed over.
+    fn is_dozing(&mut self, now: Now) -> Result<bool, Error> {
+        let Some(motion) = &mut self.motion else { return Ok(false) };
+        Ok(!motion.is_worth(self.device.image()?.view(), now.at))
     }
 
     /// What happened at the door is written by whoever holds the log.

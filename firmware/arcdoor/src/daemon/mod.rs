@@ -7,10 +7,12 @@ mod feed;
 mod inbox;
 pub mod ladder;
 pub mod r#loop;
+pub mod motion;
 pub mod screen;
 pub mod socket;
 mod trace;
 mod watch;
+pub mod watchdog;
 
 pub use clock::{Clock, SystemClock};
 pub use decider::Decider;

@@ -14,6 +14,7 @@
 //! camera = "/dev/video0"    # what `--camera` without a value means; also DEVICE@WIDTHxHEIGHT@RATE
 //! rotate = 0                # or 90, 180, 270: degrees clockwise that make its frames upright; replays as well
 //! mirror = false            # true: left and right change places, before the turn
+//! doze = true               # `run` looks at two frames a second alone while nothing moves before the camera
 //! frontal_check = true      # enrolments: a second detector must see the face upright and uncovered, too
 //!
 //! keep_probes = 0           # sealed probes of so many of the newest grants, for `log wrong`; 0 to 256, 0: none
@@ -122,6 +123,8 @@ pub struct Settings {
     /// Degrees clockwise, 0, 90, 180 or 270, by which frames of cameras and replays are turned upright.
     #[serde(deserialize_with = "degrees")]
     pub rotate: u16,
+    /// Whether `run` looks at two frames a second alone while nothing moves before the camera.
+    pub doze: bool,
     /// Whether left and right of these frames change places, before the turn.
     pub mirror: bool,
     /// Whether SeetaFace, too, must find the face of an enrolment's view, brought upright.
@@ -240,6 +243,7 @@ impl Default for Settings {
             allow_tail_fit: false,
             camera: "/dev/video0".to_owned(),
             rotate: 0,
+            doze: true,
             mirror: false,
             frontal_check: true,
             keep_probes: 0,

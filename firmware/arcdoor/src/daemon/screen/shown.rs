@@ -1,6 +1,6 @@
 //! From the door's state and what recognition sees to what the panel shows.
 
-use arcdoor_api::{Progress, Reason, Sight};
+use arcdoor_api::{Progress, Reason, Sight, Verdict};
 use arcdoor_core::{RetryReason, Side};
 use arcdoor_door::{Alarm as DoorAlarm, Factor, View};
 use arcdoor_panel::state::Progress as Taken;
@@ -11,6 +11,8 @@ use arcdoor_panel::{Alarm, DenyAdvice, Fault, KeyOrder, UiState, View as Gaze};
 pub struct Seen {
     /// What the person before the camera can do; none: nobody is there.
     pub hint: Option<RetryReason>,
+    /// Whether the face that is there was granted.
+    pub is_known: bool,
     /// Whether the last denial was a lockout.
     pub is_locked_out: bool,
     /// An enrolment goes on: where the person is to look, how far it is, what would be better.
@@ -22,8 +24,12 @@ pub struct Seen {
 impl Seen {
     /// After this frame.
     pub fn saw(&mut self, sight: &Sight) {
+        let looks_on = sight.reason == Some(Reason::Retry(RetryReason::Looking));
+        self.is_known = sight.decision == Verdict::Granted || (self.is_known && looks_on);
         self.hint = match sight.reason {
             Some(Reason::Retry(RetryReason::NoFace)) => None,
+            // Whoever was let in and still stands there is not asked for anything.
+            Some(Reason::Retry(_)) if self.is_known => None,
             Some(Reason::Retry(reason)) => Some(reason),
             Some(Reason::Deny(reason)) => {
                 self.is_locked_out = DenyAdvice::from(reason) == DenyAdvice::Wait;
@@ -100,6 +106,17 @@ mod tests {
         assert_eq!(shown(READY, seen, false), UiState::Fault(Fault::Camera));
         seen.saw(&sight(Reason::Retry(RetryReason::NoFace)));
         assert_eq!(shown(READY, seen, true), UiState::Idle);
+    }
+
+    #[test]
+    fn whoever_was_let_in_and_stays_is_asked_for_nothing() {
+        let mut seen = Seen::default();
+        seen.saw(&Sight { decision: Verdict::Granted, reason: None, ..Sight::nothing() });
+        seen.saw(&sight(Reason::Retry(RetryReason::Looking)));
+        assert_eq!(shown(READY, seen, true), UiState::Idle);
+        seen.saw(&sight(Reason::Retry(RetryReason::NoFace)));
+        seen.saw(&sight(Reason::Retry(RetryReason::Looking)));
+        assert_eq!(shown(READY, seen, true), UiState::Approach(RetryReason::Looking), "the next one");
     }
 
     #[test]
