@@ -153,18 +153,42 @@ fn edges_come_with_their_polarity_and_in_time() {
 }
 
 #[test]
+fn presses_between_two_polls_are_not_lost() {
+    let Some(chip) = Chip::new() else { return };
+    let text = chip.text().replace("debounce_ms = 30", "debounce_ms = 0");
+    let board = Board::parse(Path::new("gpio-sim.toml"), &text).unwrap();
+    let mut gpio = Gpio::open(&board, chip.now()).unwrap();
+    chip.edges(&mut gpio, Input::Rex, 1);
+    let mut pulled = Vec::new();
+    for level in [false, true, false, true] {
+        pulled.push(chip.now());
+        chip.pull(REX, level);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    pulled.push(chip.now());
+    let told = chip.edges(&mut gpio, Input::Rex, 4);
+    let levels: Vec<bool> = told.iter().map(|(active, _)| *active).collect();
+    assert_eq!(levels, [true, false, true, false]);
+    for (index, (_, at)) in told.iter().enumerate() {
+        // A millisecond for the two clocks that are rounded.
+        assert!(at.plus(1) >= pulled[index] && *at <= pulled[index + 1], "{told:?} {pulled:?}");
+    }
+}
+
+#[test]
 fn a_bouncing_wire_is_one_edge() {
     let Some(chip) = Chip::new() else { return };
     let board = Board::parse(
         Path::new("gpio-sim.toml"),
-        &chip.text().replace("debounce_ms = 30", "debounce_ms = 400"),
+        &chip.text().replace("debounce_ms = 30", "debounce_ms = 500"),
     )
     .unwrap();
     let mut gpio = Gpio::open(&board, chip.now()).unwrap();
     chip.edges(&mut gpio, Input::Rex, 1);
-    for _ in 0..20 {
-        chip.pull(REX, false);
-        chip.pull(REX, true);
+    for level in [false, true].into_iter().cycle().take(10) {
+        chip.pull(REX, level);
+        // Long enough that the kernel sees each of them.
+        std::thread::sleep(Duration::from_millis(10));
     }
     chip.pull(REX, false);
     let mut told = chip.edges(&mut gpio, Input::Rex, 1);

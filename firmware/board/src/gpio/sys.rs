@@ -5,6 +5,7 @@ use std::time::Duration;
 use gpiocdev::line::{Bias as GpioBias, EdgeDetection, EdgeKind, Value};
 use gpiocdev::{Chip, Request};
 use gpiocdev_uapi::Error as UapiError;
+use gpiocdev_uapi::v2::LineEdgeEvent;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
@@ -132,7 +133,10 @@ impl Held for LinuxLine {
     }
 
     fn event(&self) -> Result<Option<Event>, Errno> {
-        match self.0.read_edge_event() {
+        // gpiocdev's own read of one event takes all that fit its buffer, eight, and forgets seven.
+        let mut words = [0; size_of::<LineEdgeEvent>() / size_of::<u64>()];
+        let read = self.0.read_edge_events_into_slice(&mut words);
+        match read.and_then(|used| self.0.edge_event_from_slice(&words[..used.min(words.len())])) {
             // Rising is from inactive to active: the kernel turns it round with the polarity.
             Ok(event) => {
                 Ok(Some(Event { active: event.kind == EdgeKind::Rising, at_ns: event.timestamp_ns }))
