@@ -131,15 +131,20 @@ impl State {
         result
     }
 
+    fn wired(&mut self, input: Input) -> Option<&mut SimulatedInput> {
+        self.inputs.iter_mut().flatten().find(|wired| wired.input == input)
+    }
+
     fn act(&mut self, act: Act) {
         match act {
-            Act::Put(..) | Act::Turn(_) => {
-                for wired in self.inputs.iter_mut().flatten() {
-                    match act {
-                        Act::Put(input, level) if input == wired.input => wired.level = level,
-                        Act::Turn(input) if input == wired.input => wired.level = !wired.level,
-                        _ => {}
-                    }
+            Act::Put(input, level) => {
+                if let Some(wired) = self.wired(input) {
+                    wired.level = level;
+                }
+            }
+            Act::Turn(input) => {
+                if let Some(wired) = self.wired(input) {
+                    wired.level = !wired.level;
                 }
             }
             Act::Stick(stuck) => self.stuck = stuck,
