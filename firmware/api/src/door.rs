@@ -68,6 +68,10 @@ pub enum DoorFault {
     KeptLost,
     /// The panel shows nothing.
     Panel,
+    /// Somebody's PIN was wrong so often that none of theirs is looked at for a while.
+    PinLocked,
+    /// PINs cannot be looked at.
+    Pins,
     /// What survives a restart could not be written.
     NotKept,
     /// So much happened at once that some of it has no entry.
@@ -85,6 +89,8 @@ impl DoorFault {
             Self::Hung => "the program ended itself before this start",
             Self::KeptLost => "who was inside, a lockdown and alarms could not be read: none is assumed",
             Self::Panel => "the panel shows nothing",
+            Self::PinLocked => "a PIN was not looked at",
+            Self::Pins => "no PIN is taken",
             Self::NotKept => {
                 "who is inside, lockdown and alarms could not be written: a restart forgets what changed"
             }

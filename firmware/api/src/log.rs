@@ -214,6 +214,16 @@ pub enum Entry {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         alarm: Option<Alarm>,
     },
+    /// Somebody got a PIN, or another one.
+    PinSet {
+        /// Who.
+        subject: SubjectId,
+    },
+    /// Somebody has no PIN any more.
+    PinRemoved {
+        /// Who.
+        subject: SubjectId,
+    },
     /// Somebody told the door something.
     DoorTold {
         /// What.
@@ -248,6 +258,8 @@ impl Entry {
             | Self::ReEnrolled { subject, .. }
             | Self::NotThisPerson { subject, .. }
             | Self::ImpostorsForgotten { subject, .. }
+            | Self::PinSet { subject }
+            | Self::PinRemoved { subject }
             | Self::Duress { subject }
             | Self::Revoked { subject } => Some(*subject),
             Self::Began { subject, .. } | Self::Decision { subject, .. } | Self::Door { subject, .. } => {

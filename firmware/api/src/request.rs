@@ -188,6 +188,18 @@ pub enum Request {
     },
     /// What is wrong with this device.
     Doctor,
+    /// Give somebody a PIN; it comes beside the request.
+    PinSet {
+        /// The subject's name.
+        name: SubjectName,
+        /// Whether it is the one that says "under duress".
+        duress: bool,
+    },
+    /// Take somebody's PINs away.
+    PinRemove {
+        /// The subject's name.
+        name: SubjectName,
+    },
     /// How the running door stands.
     DoorState,
     /// Tell the running door something.

@@ -347,6 +347,13 @@ pub enum Response {
         /// How many frames it has.
         frames: u64,
     },
+    /// Somebody has a PIN, or none any more.
+    Pin {
+        /// The subject's name.
+        name: SubjectName,
+        /// Whether there is one now.
+        is_set: bool,
+    },
     /// Something happened at the door beside the loop.
     DoorEvent {
         /// When.

@@ -53,6 +53,8 @@ impl Request {
             | Self::List
             | Self::Show { .. }
             | Self::Door(_)
+            | Self::PinSet { .. }
+            | Self::PinRemove { .. }
             | Self::Revoke { .. } => Role::Operator,
             Self::Export { .. }
             | Self::Import { .. }

@@ -423,6 +423,29 @@ pub enum Error {
         /// Why.
         source: TraceError,
     },
+    /// No PIN.
+    #[error("a PIN is 4 to 12 digits")]
+    NoPin,
+    /// The usual one and the one under duress.
+    #[error("a person's PIN and the one under duress must differ: the door could not tell them apart")]
+    SamePin,
+    /// There is a door already.
+    #[error("{} has a [door] already: edit it there, or remove the section and run `arcdoor setup` again", .0.display())]
+    SetUp(PathBuf),
+    /// Cards, and nothing that reads them.
+    #[error("this version reads no cards: choose face+pin, or face alone, until a reader is supported")]
+    NoReader,
+    /// No way to open a door.
+    #[error("{0:?} opens no door: face+pin, card+face or face")]
+    NoMethod(String),
+    /// A question of the set-up, and nobody to ask.
+    #[error("there is nobody to ask for {what:?} here: answer with {flag}")]
+    Unanswered {
+        /// The question.
+        what: &'static str,
+        /// The flag that answers it.
+        flag: &'static str,
+    },
     /// A zone that no table has.
     #[error(
         "no time zone is called {0:?}: write it as Asia/Seoul or Europe/Berlin, or leave door.time_zone out"
@@ -572,6 +595,10 @@ impl Error {
             Self::Unconfirmed(_)
             | Self::ReEnrolUnconfirmed { .. }
             | Self::TooManyPhotos(_)
+            | Self::SetUp(_)
+            | Self::NoReader
+            | Self::NoMethod(_)
+            | Self::Unanswered { .. }
             | Self::Mounting(_) => USAGE,
             Self::NewName(_)
             | Self::ShortPassphrase { .. }
@@ -601,6 +628,8 @@ impl Error {
             | Self::UnknownName(_)
             | Self::Settings { .. }
             | Self::TimeZone(_)
+            | Self::NoPin
+            | Self::SamePin
             | Self::Board(_)
             | Self::DoorPolicy(_)
             | Self::PanelSize(_)

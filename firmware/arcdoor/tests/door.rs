@@ -116,6 +116,56 @@ fn a_face_opens_the_door_and_the_log_tells_from_approach_to_relock() {
 }
 
 #[test]
+fn a_face_waits_for_its_pin_and_the_one_under_duress_opens_as_the_usual_one_does() {
+    let Some((_, photos)) = real() else { return };
+    let device = Device::new();
+    std::fs::copy(photos.join("obama.jpg"), device.home.path().join("one.jpg")).unwrap();
+    assert_eq!(device.run(&["enrol", "Barack", "--image", "one.jpg"]).0, 0);
+    let (code, out, _) = device.run(&["setup", "--opens", "face+pin", "--board", "simulated"]);
+    assert!(code == 0 && out.contains("REX and fire release"), "{out}");
+    let (code, _, error) = device.run(&["setup", "--opens", "face", "--board", "simulated"]);
+    assert!(code == 2 && error.contains("already"), "{error}");
+    for (digits, flags) in
+        [("2718", &["pin", "set", "Barack"][..]), ("3141", &["pin", "set", "Barack", "--duress"])]
+    {
+        std::fs::write(device.home.path().join("pin"), digits).unwrap();
+        assert_eq!(device.command(flags).env("ARCDOOR_PIN_FILE", "pin").status().unwrap().code(), Some(0));
+    }
+    let frames = device.home.path().join("frames");
+    std::fs::create_dir(&frames).unwrap();
+    for number in 100..700 {
+        // Whoever stands there is gone for two seconds, and comes again.
+        let photo = if number % 80 < 50 { "obama2.jpg" } else { "astronaut.png" };
+        let extension = if number % 80 < 50 { "jpg" } else { "png" };
+        std::fs::copy(photos.join(photo), frames.join(format!("{number}.{extension}"))).unwrap();
+    }
+    let mut door = Door::open(&device);
+    let grants = |device: &Device| reasons(device).iter().filter(|said| *said == "granted").count();
+    for (digits, count) in [("0000#", 0), ("2718#", 1), ("3141#", 2)] {
+        let waits =
+            |device: &Device| reasons(device).iter().filter(|said| *said == "awaits_second_factor").count();
+        let before = waits(&device);
+        door.until("the face is not seen", |_| waits(&device) > before);
+        door.press(digits);
+        if count > 0 {
+            door.until_state("not unlocked", |state| state["position"] == "unlocked");
+            door.until("not logged", |_| grants(&device) == count);
+            door.until_state("not locked", |state| state["position"] == "locked");
+        } else {
+            door.until("a wrong PIN is not told", |_| {
+                reasons(&device).iter().any(|said| said == "wrong_pin")
+            });
+        }
+    }
+    let (_, lines) = device.lines(&["log", "-n", "400"]);
+    let duress = lines.iter().filter(|line| line["event"] == "duress").count();
+    let methods: Vec<_> =
+        lines.iter().filter(|line| line["reason"] == "granted").map(|line| &line["method"]).collect();
+    assert_eq!((duress, methods.len()), (1, 2));
+    assert!(methods.iter().all(|method| **method == "face_pin"), "{methods:?}");
+}
+
+#[test]
 fn an_alarm_and_a_lockdown_survive_the_plug_and_are_ended_by_who_may() {
     let device = Device::new();
     let mut door = Door::open(&device);

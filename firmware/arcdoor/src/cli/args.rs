@@ -1,5 +1,6 @@
 //! The arguments, and the job that they ask for.
 
+use super::setup::SetupArgs;
 use crate::home::settings::EngineName;
 use arcdoor_api::{DoorAct, Feed, KeySource, Request};
 use arcdoor_core::SubjectName;
@@ -193,6 +194,13 @@ pub(super) enum Command {
         #[arg(long, value_name = "DIR")]
         panel: Option<PathBuf>,
     },
+    /// First set-up: what opens the door, and what it is wired to
+    Setup(SetupArgs),
+    /// What people enter beside their face
+    Pin {
+        #[command(subcommand)]
+        command: PinCommand,
+    },
     /// The door that `run` holds
     Door {
         #[command(subcommand)]
@@ -271,6 +279,25 @@ pub(super) enum LogCommand {
 }
 
 #[derive(Debug, Subcommand)]
+pub(super) enum PinCommand {
+    /// Give somebody a PIN, or another one; it is asked for, or read from the file that ARCDOOR_PIN_FILE names
+    Set {
+        /// Who
+        #[arg(value_parser = SubjectName::new)]
+        name: SubjectName,
+        /// The other one, which opens as the usual one does and tells those who are to know: under duress
+        #[arg(long)]
+        duress: bool,
+    },
+    /// Take somebody's PINs away
+    Remove {
+        /// Who
+        #[arg(value_parser = SubjectName::new)]
+        name: SubjectName,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(super) enum DoorCommand {
     /// How it stands
     State,
@@ -333,6 +360,8 @@ pub(super) enum Job {
     Run(RunJob),
     /// A story, played on the door's machine alone.
     Scenario(PathBuf),
+    /// The first set-up.
+    Setup(SetupArgs),
     /// A completion script.
     Completions(Shell),
     /// Nothing that can be done.
@@ -376,6 +405,9 @@ impl Command {
                 let from = replay.map_or(Feed::Camera(camera), Feed::Replay);
                 return Job::Run(RunJob { from, frames, trace, rate, simulate, panel });
             }
+            Self::Setup(args) => return Job::Setup(args),
+            Self::Pin { command: PinCommand::Set { name, duress } } => Request::PinSet { name, duress },
+            Self::Pin { command: PinCommand::Remove { name } } => Request::PinRemove { name },
             Self::Door { command: DoorCommand::Simulate { file } } => return Job::Scenario(file),
             Self::Door { command: DoorCommand::State } => Request::DoorState,
             Self::Door { command: DoorCommand::Acknowledge } => Request::Door(DoorAct::Acknowledge),

@@ -8,6 +8,7 @@ mod print;
 mod prompt;
 mod remote;
 mod run;
+mod setup;
 mod simulate;
 mod text;
 mod text_doctor;
@@ -95,6 +96,7 @@ fn run(cli: Cli) -> Result<u8, Error> {
         Job::Completions(shell) => return completions(shell),
         Job::Run(job) => run::at_the_door(home, options, job)?,
         Job::Scenario(path) => return play_scenario(&path),
+        Job::Setup(args) => return setup::setup(&home, args).map(|()| error::DONE),
         Job::Ask(request) => {
             if let (Request::Revoke { name, .. }, false) = (&request, is_sure) {
                 prompt::confirm(name)?;

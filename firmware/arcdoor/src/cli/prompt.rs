@@ -27,6 +27,8 @@ const EXPORT: Asked =
 const IMPORT: Asked =
     Asked { prompt: "Passphrase of the exported file", file: "ARCDOOR_EXPORT_PASSPHRASE_FILE" };
 
+const PIN: Asked = Asked { prompt: "New PIN, 4 to 12 digits", file: "ARCDOOR_PIN_FILE" };
+
 /// The gallery's passphrase, where it has one and the request needs the gallery.
 pub(super) fn gallery_for(home: &Home, request: &Request) -> Result<Option<Passphrase>, Error> {
     match request {
@@ -56,6 +58,7 @@ pub(super) fn secrets(request: &Request) -> Result<Secrets, Error> {
     match request {
         Request::Export { .. } => secrets.new = Some(EXPORT.ask_new()?),
         Request::KeyChange { to: KeySource::Passphrase } => secrets.new = Some(NEW.ask_new()?),
+        Request::PinSet { .. } => secrets.new = Some(Passphrase::given(PIN.ask_twice()?)),
         Request::Import { .. } => secrets.file = Some(Passphrase::given(IMPORT.ask()?)),
         _ => {}
     }
@@ -110,8 +113,12 @@ impl Asked {
 
     /// A new one, typed twice where somebody types it.
     fn ask_new(&self) -> Result<Passphrase, Error> {
-        let first = Passphrase::new(self.ask()?)?;
-        if self.path().is_none() && !first.is(&self.type_in("Again")?) {
+        Passphrase::new(self.ask_twice()?)
+    }
+
+    fn ask_twice(&self) -> Result<Zeroizing<String>, Error> {
+        let first = self.ask()?;
+        if self.path().is_none() && first != self.type_in("Again")? {
             return Err(Error::PassphrasesDiffer);
         }
         Ok(first)

@@ -2,11 +2,12 @@
 
 use super::args::RunJob;
 use super::print::LinePrinter;
+use super::simulate::Slot;
 use super::{begin_log, prompt, simulate, tell_gone_keys, warn};
 use crate::daemon::door::{Calendar, Door, DoorPorter, Doorkeeper, Nobody, OpenLines, Porter, ending};
 use crate::daemon::screen::{Output, Panel, Screen};
 use crate::daemon::socket::{self, Guests, Socket};
-use crate::daemon::{Loop, Queue, SystemClock, Trace};
+use crate::daemon::{Loop, Queue, SystemClock, Trace, keypad};
 use crate::device::source::Frames;
 use crate::device::{Device, Options, Outcome, Reply};
 use crate::error::Error;
@@ -16,15 +17,14 @@ use crate::home::lock::HomeLock;
 use crate::home::settings::DoorSettings;
 use arcdoor_api::{Access, Feed};
 use arcdoor_board::{Board, Drive, FailMode, Framebuffer, Gpio, Simulated};
-use arcdoor_core::Millis;
 use arcdoor_door::{FailMode as Lock, Fields, Method, Methods, Policy};
 use arcdoor_panel::ScreenSize;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// Until stopped, or the frames end.
 pub(super) fn at_the_door(home: Home, options: Options, job: RunJob) -> Result<Outcome, Error> {
-    let RunJob { from, frames: most, trace, simulate, rate, panel } = job;
+    let RunJob { from, frames: most, trace, simulate: is_simulated, rate, panel } = job;
     let hold = HomeLock::take(&home, Access::Write)?;
     let passphrase = prompt::gallery(&home)?;
     let mut device = Device::open(home, hold, options, passphrase)?;
@@ -37,12 +37,20 @@ pub(super) fn at_the_door(home: Home, options: Options, job: RunJob) -> Result<O
     // A camera that is not there yet, as at boot, is waited for.
     let frames = Frames::prepare(&from, device.settings())?.paced(rate);
     let trace = trace.map(|path| Trace::create(&path)).transpose()?;
-    let settings = door_settings(&device, simulate)?;
+    let settings = door_settings(&device, is_simulated)?;
     let board = settings.as_ref().map(|settings| Board::find(&settings.board)).transpose()?;
     let held = settings.as_ref().zip(board.as_ref());
-    let keeper =
-        held.map(|(settings, board)| doorkeeper(&device, settings, board, simulate, clock)).transpose()?;
+    let hand = Slot::default();
+    let keeper = held
+        .map(|(settings, board)| doorkeeper(&device, settings, board, hand.clone(), clock))
+        .transpose()?;
     let door = keeper.map(Door::open).transpose()?;
+    if let (true, Some(door)) = (is_simulated, &door) {
+        let keys = keypad::open(device.home().clone(), door.link().clone(), Arc::new(clock))
+            .map_err(Error::Thread)?;
+        warn(&simulate::keys());
+        simulate::play(hand, keys);
+    }
     let (asked, queue) = Queue::new();
     let guests = Guests::new(device.settings().socket.clone());
     let link = door.as_ref().map(|door| door.link().clone());
@@ -52,7 +60,7 @@ pub(super) fn at_the_door(home: Home, options: Options, job: RunJob) -> Result<O
         None => Box::new(Nobody),
     };
     let mut reply: Box<dyn Reply> =
-        if simulate { Box::new(simulate::Teller::new()) } else { Box::new(LinePrinter::new()) };
+        if is_simulated { Box::new(simulate::Teller::new()) } else { Box::new(LinePrinter::new()) };
     let screen =
         held.map(|(settings, board)| screen(settings, board, panel.as_deref(), clock)).transpose()?;
     let panel = match (screen.flatten(), &door) {
@@ -84,13 +92,13 @@ fn doorkeeper(
     device: &Device,
     settings: &DoorSettings,
     board: &Board,
-    simulate: bool,
+    hand: Slot,
     clock: SystemClock,
 ) -> Result<Doorkeeper, Error> {
     let DoorSettings { time_zone, policy, .. } = settings.clone();
     agree(board.relay().fail_mode, policy.fields().fail_mode)?;
     let calendar = Calendar::of(time_zone.as_deref())?;
-    let lines = opener(board.clone(), simulate);
+    let lines = opener(board.clone(), hand);
     let kept = KeptDoor::new(device.home());
     let end = ending(kept.clone());
     Ok(Doorkeeper { policy, calendar, lines, kept, clock: Arc::new(clock), end })
@@ -144,18 +152,14 @@ fn agree(board: FailMode, policy: Lock) -> Result<(), Error> {
     }
 }
 
-/// Opens the lines, each time anew. Keys press those of the first opening.
-fn opener(board: Board, has_keys: bool) -> OpenLines {
-    let mut first = has_keys;
+/// Opens the lines, each time anew; of simulated ones, the hand is put into the slot.
+fn opener(board: Board, hand: Slot) -> OpenLines {
     Box::new(move |now| {
         if board.drive() == Drive::Gpio {
-            return Ok(Box::new(Gpio::open(&board, Millis(now.at.0))?));
+            return Ok(Box::new(Gpio::open(&board, now.at)?));
         }
         let lines = Simulated::new(&board, now.at);
-        if std::mem::take(&mut first) {
-            warn(&simulate::keys());
-            simulate::play(lines.hand());
-        }
+        *hand.lock().unwrap_or_else(PoisonError::into_inner) = Some(lines.hand());
         Ok(Box::new(lines))
     })
 }

@@ -2,28 +2,48 @@
 
 use super::lines::Lines;
 use super::text::Text;
+use crate::daemon::keypad::Keys;
 use crate::device::Reply;
 use crate::error::Error;
 use arcdoor_api::{Reason, Response, Verdict};
 use arcdoor_board::{Act, Hand};
 use arcdoor_core::RetryReason;
+use arcdoor_panel::Key;
 use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The hand at the lines that are open now: they are opened anew where the door's thread failed.
+pub(super) type Slot = Arc<Mutex<Option<Hand>>>;
 
 /// Takes keys from the terminal until it ends; what is no key does nothing.
-pub(super) fn play(hand: Hand) {
+pub(super) fn play(hand: Slot, keys: Keys) {
     // Without a thread, the door stands there all the same.
     let _ = std::thread::Builder::new().name("keys".to_owned()).spawn(move || {
         for byte in io::stdin().lock().bytes().map_while(Result::ok) {
             if let Some(act) = Act::from_key(char::from(byte)) {
-                hand.act(act);
+                if let Some(hand) = hand.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+                    hand.act(act);
+                }
+            } else if let Some(key) = pad(byte) {
+                // Nobody types faster than that.
+                let _ = keys.try_send(key);
             }
         }
     });
 }
 
+fn pad(byte: u8) -> Option<Key> {
+    match byte {
+        b'0'..=b'9' => Some(Key::Digit(byte - b'0')),
+        b'#' => Some(Key::Enter),
+        b'*' => Some(Key::Erase),
+        _ => None,
+    }
+}
+
 /// What can be pressed.
 pub(super) fn keys() -> String {
-    format!("a simulated door; keys (then Enter): {}", Act::KEYS)
+    format!("a simulated door; keys (then Enter): {}; 0 to 9 and # enter a PIN", Act::KEYS)
 }
 
 /// Tells what happens: of frames only the decisions, and each once.

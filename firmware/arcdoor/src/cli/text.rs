@@ -135,6 +135,8 @@ impl Text {
             Response::ReplayEnded { frames } => {
                 writeln!(out, "{frames} frame(s) are decided as they were recorded")
             }
+            Response::Pin { name, is_set: true } => writeln!(out, "{name} has a PIN"),
+            Response::Pin { name, is_set: false } => writeln!(out, "{name} has no PIN any more"),
             Response::DoorEvent { entry, .. } => {
                 writeln!(out, "{}", text_log::entry_text(entry, None, false))
             }

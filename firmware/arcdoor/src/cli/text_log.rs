@@ -116,6 +116,8 @@ pub(super) fn entry_text(entry: &Entry, name: Option<&SubjectName>, probe: bool)
             let alarm = alarm.map_or_else(String::new, |alarm| format!(" ({})", alarm_text(alarm)));
             format!("door: {reason}{whom}{by}{alarm}")
         }
+        Entry::PinSet { subject } => format!("{} got a PIN", who(subject)),
+        Entry::PinRemoved { subject } => format!("{} has no PIN any more", who(subject)),
         Entry::DoorTold { act, uid } => format!("door: {} (user {uid})", act.text()),
         Entry::DoorFault { fault, why } => {
             let why = if why.is_empty() { String::new() } else { format!(": {why}") };

@@ -5,6 +5,7 @@ mod decider;
 pub mod door;
 mod feed;
 mod inbox;
+pub mod keypad;
 pub mod ladder;
 pub mod r#loop;
 pub mod motion;

@@ -117,6 +117,12 @@ impl Home {
         self.0.join("door.json")
     }
 
+    /// The file of everybody's PIN, hashed.
+    #[must_use]
+    pub fn pins(&self) -> PathBuf {
+        self.0.join("pins.json")
+    }
+
     /// The file of why the program ended itself.
     #[must_use]
     pub fn last_words(&self) -> PathBuf {

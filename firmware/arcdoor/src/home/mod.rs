@@ -27,6 +27,7 @@ pub mod pack_line;
 pub mod packs;
 pub mod passphrase;
 pub mod pin;
+pub mod pin_book;
 pub mod probes;
 pub mod settings;
 pub mod tally;

@@ -6,6 +6,7 @@ use crate::device::{Device, Now, Outcome, Reply};
 use crate::error::Error;
 use crate::home::file::{is_part, part_name};
 use crate::home::passphrase::{Kdf, Passphrase};
+use crate::home::pin_book::PinBook;
 use arcdoor_api::{Act, Entry, KeySource, Remain, Response, UtcTime};
 use arcdoor_core::{SubjectId, SubjectName};
 use arcdoor_gallery::{FileFolder, Gallery, Subject};
@@ -62,6 +63,7 @@ pub(super) fn revoke(
 fn forget(device: &mut Device, id: SubjectId, erase: bool, now: Now) -> Result<Vec<Remain>, Error> {
     device.note(&Entry::Revoked { subject: id }, now.utc)?;
     device.journal().probes.forget_subject(id)?;
+    PinBook::read(device.home())?.remove(id)?;
     let mut remains = vec![Remain::LogEntries];
     if erase {
         let source = device.enrolled()?.ok_or(Error::NobodyEnrolled)?.source();

@@ -3,7 +3,7 @@
 use super::find::find;
 use super::frames::Begun;
 use super::secrets::Secrets;
-use super::{doctor, enrol, gallery, identify, log, pack, replay, tune};
+use super::{doctor, enrol, gallery, identify, log, pack, pin, replay, tune};
 use crate::device::{Device, Now, Reply};
 use crate::error::Error;
 use arcdoor_api::{Feed, MAX_PHOTOS, Request};
@@ -59,6 +59,8 @@ pub fn begin(
         Request::PackUse { name, sure } => pack::choose(device, name, *sure, reply),
         Request::Replay { file } => replay::replay(file, reply),
         Request::Tune { frame, winograd, dry_run } => tune::tune(device, *frame, *winograd, *dry_run, reply),
+        Request::PinSet { name, duress } => pin::set(device, name, *duress, secrets.new.as_ref(), now, reply),
+        Request::PinRemove { name } => pin::remove(device, name, now, reply),
         // The door answers these itself, over its socket.
         Request::DoorState | Request::Door(_) => return Err(Error::NoDoor),
         Request::Doctor => doctor::doctor(device, &doctor::Trouble::default(), reply),

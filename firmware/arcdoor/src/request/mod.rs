@@ -14,6 +14,7 @@ mod identify;
 mod log;
 mod logged;
 mod pack;
+mod pin;
 mod replay;
 mod secrets;
 mod tune;

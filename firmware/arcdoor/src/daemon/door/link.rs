@@ -2,7 +2,8 @@
 
 use crate::daemon::screen::{Seen, shown};
 use arcdoor_api::{DoorState, Entry, UtcTime};
-use arcdoor_core::Millis;
+use arcdoor_core::{Millis, SubjectId};
+use arcdoor_door::limits::MAX_DELAY_MS;
 use arcdoor_door::{Event, View};
 use arcdoor_panel::UiState;
 use heapless::mpmc::Queue;
@@ -29,6 +30,8 @@ pub struct Link {
     view: Mutex<Option<(View, bool)>>,
     /// What recognition saw last.
     seen: Mutex<Seen>,
+    /// Who showed a face or a card last, and when.
+    presented: Mutex<Option<(SubjectId, Millis)>>,
     /// Why the panel shows nothing.
     panel: Mutex<Option<String>>,
     /// When the loop, and the door, last showed that they live.
@@ -112,6 +115,12 @@ impl Link {
         self.pulses[part as usize].store(now.0, Ordering::Relaxed);
     }
 
+    /// When this part last showed that it lives.
+    #[must_use]
+    pub fn pulse(&self, part: Part) -> Millis {
+        Millis(self.pulses[part as usize].load(Ordering::Relaxed))
+    }
+
     /// For how long a part has not shown that it lives, milliseconds.
     #[must_use]
     pub fn silence_ms(&self, part: Part, now: Millis) -> u64 {
@@ -138,6 +147,18 @@ impl Link {
     /// Changes what recognition saw last.
     pub fn see(&self, change: impl FnOnce(&mut Seen)) {
         change(&mut held(&self.seen));
+    }
+
+    /// Somebody showed a face or a card.
+    pub fn present(&self, subject: SubjectId, now: Millis) {
+        *held(&self.presented) = Some((subject, now));
+    }
+
+    /// Whom a PIN that is entered now would be of.
+    #[must_use]
+    pub fn presented(&self, now: Millis) -> Option<SubjectId> {
+        let presented = *held(&self.presented);
+        presented.filter(|(_, at)| now.since(*at) <= MAX_DELAY_MS.into()).map(|(subject, _)| subject)
     }
 
     /// What the panel is to show; none before the door's first look.

@@ -66,7 +66,10 @@ impl Porter for DoorPorter {
 
     fn ended(&self, sight: &Sight) {
         let credential = match (sight.decision, sight.subject) {
-            (Verdict::Granted, Some(subject)) => Credential::Face(subject),
+            (Verdict::Granted, Some(subject)) => {
+                self.link.present(subject, self.link.pulse(Part::Loop));
+                Credential::Face(subject)
+            }
             (Verdict::Denied, _) => Credential::Unknown(Factor::Face),
             (Verdict::Granted, None) | (Verdict::Retry, _) => return,
         };
