@@ -26,15 +26,16 @@ fn main() -> Result<()> {
     for (index, mutant) in list::MUTANTS.iter().enumerate() {
         let folder = out.join(format!("m{index}"));
         fs::create_dir_all(&folder)?;
-        writeln!(root, "pub(crate) mod m{index} {{")?;
+        writeln!(root, "pub mod m{index} {{")?;
         for (name, text) in files.iter().filter(|(name, _)| name != "mod") {
             let path = write(&folder, name, text, mutant)?;
             writeln!(root, "#[path = {path:?}] mod {name};")?;
         }
-        writeln!(root, "pub(crate) use state::State;\n}}\nplayed!(m{index});")?;
+        writeln!(root, "pub use state::State;\n}}\nplayed!(m{index});")?;
     }
-    let verdicts = (0..list::MUTANTS.len()).map(|index| format!("verdict::<m{index}::State>,"));
-    writeln!(root, "pub(crate) const VERDICTS: &[fn() -> Verdict] = &[{}];", verdicts.collect::<String>())?;
+    let each = (0..list::MUTANTS.len()).map(|index| format!("$function::<$crate::copies::m{index}::State>,"));
+    let each = each.collect::<String>();
+    writeln!(root, "#[macro_export] macro_rules! each_mutant {{ ($function:ident) => {{ [{each}] }} }}")?;
     fs::write(out.join("mutants.rs"), root)?;
     Ok(())
 }

@@ -207,8 +207,8 @@ fn with(page: &str, mark: &str, text: &str) -> String {
         format!("<!-- {mark}: written by firmware/door/tests/table.rs -->\n"),
         format!("\n<!-- end of {mark} -->"),
     );
-    let (head, rest) = page.split_once(&begin).unwrap_or_else(|| panic!("docs/door.md has no mark {begin}"));
-    let (_, tail) = rest.split_once(&end).unwrap_or_else(|| panic!("docs/door.md has no mark {end}"));
+    let (head, rest) = page.split_once(&begin).unwrap();
+    let (_, tail) = rest.split_once(&end).unwrap();
     format!("{head}{begin}{text}{end}{tail}")
 }
 

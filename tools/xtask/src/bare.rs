@@ -10,7 +10,7 @@ use crate::qemu::output;
 const TARGET: &str = "thumbv7em-none-eabihf";
 
 /// Every crate that says `no_std`.
-const CRATES: [&str; 3] = ["arcdoor-core", "arcdoor-kernels", "arcdoor-panel"];
+const CRATES: [&str; 4] = ["arcdoor-core", "arcdoor-kernels", "arcdoor-panel", "arcdoor-door"];
 
 /// Builds them with no default features. Fails where the target's core library cannot be had.
 pub(crate) fn build() -> Result<()> {

@@ -17,8 +17,14 @@ const RUNTIME: [&str; 7] = [
     "arcdoor-gallery",
     "arcdoor-pipeline",
 ];
-const FIRMWARE: [&str; 5] =
-    ["arcdoor-panel", "arcdoor-camera", "arcdoor-board", "arcdoor-api", "arcdoor-log"];
+const FIRMWARE: [&str; 6] = [
+    "arcdoor-panel",
+    "arcdoor-camera",
+    "arcdoor-door",
+    "arcdoor-board",
+    "arcdoor-api",
+    "arcdoor-log",
+];
 /// A global allocator that counts: whatever a device runs may have it in its tests alone.
 const ALLOCATIONS: &str = "arcdoor-allocations";
 
@@ -41,6 +47,7 @@ fn allowed(package: &str) -> Option<Vec<&'static str>> {
             &[&["arcdoor-core"]]
         }
         "arcdoor-api" => &[&["arcdoor-core", "arcdoor-door"]],
+        "arcdoor-door-mutants" => &[&["arcdoor-core", "arcdoor-door"]],
         "arcdoor-infer" | "arcdoor-gallery" => &[&["arcdoor-core", "arcdoor-kernels"]],
         "arcdoor-vision" => &[&["arcdoor-core", "arcdoor-frame", "arcdoor-infer", "arcdoor-models"]],
         "arcdoor-pipeline" => &[&["arcdoor-core", "arcdoor-frame", "arcdoor-vision", "arcdoor-gallery"]],
