@@ -201,10 +201,13 @@ impl Methods {
         self.iter().any(|method| method.factors().has(factor))
     }
 
-    /// The first method that `factors` complete.
+    /// The first method that `factors` complete, of those that take `last`, the factor that was presented last: a
+    /// method that became enough in the meantime waits for its own.
     #[must_use]
-    pub fn completed_by(self, factors: Factors) -> Option<Method> {
-        self.iter().find(|method| factors.has_all(method.factors()))
+    pub fn completed_by(self, factors: Factors, last: Factor) -> Option<Method> {
+        self.iter()
+            .map(|method| (method, method.factors()))
+            .find_map(|(method, needed)| (needed.has(last) && factors.has_all(needed)).then_some(method))
     }
 }
 

@@ -61,6 +61,8 @@ fn a_scenario_that_is_wrong_says_where_and_what_to_do() {
 }
 
 proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
     #[test]
     fn no_text_panics(lines in proptest::collection::vec("(policy|clock|expect|inside|[+-]?[0-9:.]{1,4}m?s?)( [a-z0-9:+,-]{0,12}){0,3}", 0..8)) {
         let _ = play(&lines.join("\n"));

@@ -5,8 +5,9 @@
 mod proof;
 
 use arcdoor_door::State;
-use proof::search::search;
+use proof::search::{search, walk};
 use proof::worlds;
+use proptest::prelude::*;
 
 /// More than any world has.
 const MOST_STATES: usize = 1_000_000;
@@ -23,4 +24,17 @@ fn no_order_of_events_and_times_breaks_a_rule() {
         (states, steps) = (states + count, steps + walked);
     }
     println!("{states:>8} states {steps:>9} steps in all");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_walk_through_all_rules_at_once_breaks_one(choices in prop::collection::vec(any::<u16>(), 1..120)) {
+        for world in worlds::wide() {
+            if let Err(broken) = walk::<State>(&world, &choices) {
+                prop_assert!(false, "{}\nas a scenario:\n{}", broken.rule, broken.scenario);
+            }
+        }
+    }
 }

@@ -110,8 +110,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     mutant(
         "one factor is enough",
         "attempt",
-        "completed_by(attempt.factors)",
-        "completed_by(attempt.factors.with(Factor::Pin).with(Factor::Face))",
+        "completed_by(attempt.factors, factor)",
+        "completed_by(attempt.factors.with(Factor::Pin).with(Factor::Face), factor)",
     ),
     mutant(
         "factors of two people count together",
@@ -331,8 +331,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     mutant(
         "what was read before is held against what was driven after",
         "mode",
-        ".filter(|_| self.was_driven == self.door.driven)",
-        ".and(self.door.driven)",
+        ".filter(|_| !self.drove)",
+        "",
     ),
     mutant(
         "who left stays inside",

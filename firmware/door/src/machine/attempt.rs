@@ -48,7 +48,7 @@ impl Turn<'_> {
                 Attempt { subject, factors: Factors::only(factor), left: Timer::of(self.fields().factor_ms) }
             }
         };
-        match self.door.methods.completed_by(attempt.factors) {
+        match self.door.methods.completed_by(attempt.factors, factor) {
             Some(method) => self.admit(subject, method),
             None => {
                 self.door.attempt = Some(attempt);

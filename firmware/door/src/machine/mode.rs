@@ -77,7 +77,7 @@ impl Turn<'_> {
     /// Compares what the line is with what it was driven to, and drives it again where it differs. What was read before
     /// this very step drove the line anew says nothing.
     pub(super) fn read_back(&mut self, level: Level) {
-        let Some(driven) = self.was_driven.filter(|_| self.was_driven == self.door.driven) else { return };
+        let Some(driven) = self.door.driven.filter(|_| !self.drove) else { return };
         let differs = level != driven;
         if differs != self.door.relay_differs {
             self.door.relay_differs = differs;

@@ -11,8 +11,8 @@ impl State {
     /// the lock's position is an [`Action::Drive`].
     pub fn step(&mut self, policy: &Policy, event: Event, now: Now) -> Actions {
         let (last, door) = (core::mem::replace(&mut self.last, now.mono), &mut self.situation);
-        let (civil, was_driven) = (now.civil, door.driven);
-        let mut turn = Turn { door, policy, civil, actions: Actions::new(), was_driven, keep: false };
+        let mut turn =
+            Turn { door, policy, civil: now.civil, actions: Actions::new(), drove: false, keep: false };
         turn.begin();
         turn.pass(last, now.mono);
         turn.follow_hours();

@@ -1,7 +1,7 @@
 //! One step on its way.
 
 use super::state::Situation;
-use crate::{About, Action, Actions, Alarm, Civil, Fields, Level, Policy, Reason};
+use crate::{About, Action, Actions, Alarm, Civil, Fields, Policy, Reason};
 
 /// The state that a step changes, the rules, and the actions so far.
 pub(super) struct Turn<'a> {
@@ -9,8 +9,8 @@ pub(super) struct Turn<'a> {
     pub(super) policy: &'a Policy,
     pub(super) civil: Option<Civil>,
     pub(super) actions: Actions,
-    /// What the line was driven to before this step.
-    pub(super) was_driven: Option<Level>,
+    /// Whether this step drove the line to another level.
+    pub(super) drove: bool,
     /// Whether what is kept changed.
     pub(super) keep: bool,
 }
@@ -32,7 +32,7 @@ impl<'a> Turn<'a> {
     pub(super) fn drive(&mut self, reason: Reason) {
         let level = self.fields().fail_mode.level(self.door.position());
         if self.door.driven != Some(level) && self.push(Action::Drive { level, reason }) {
-            self.door.driven = Some(level);
+            (self.door.driven, self.drove) = (Some(level), true);
         }
     }
 

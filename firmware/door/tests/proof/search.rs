@@ -76,12 +76,7 @@ struct Search<'a, M> {
 /// Searches the states of `world`: all of them, or the first `most` that turn up.
 pub(crate) fn search<M: Machine>(world: &World, most: usize) -> Result<Searched, CounterExample> {
     let mut search = Search::<M>::new(world);
-    let first = Move { clock: 0, passing: Passing::Ms(0), happening: Happening::Event(Event::Tick) };
-    let now = Now { mono: Millis(START_MS), civil: search.clocks[0] };
-    let door = M::start(Kept::default(), now);
-    let witness = Witness::at_start(&Kept::default());
-    let scene = Scene { door, witness, mono_ms: START_MS, clock: 0 };
-    let scene = search.step(&scene, first).map_err(|rule| search.counter_example(rule, None, first))?;
+    let scene = search.begin()?;
     search.meet(scene, None);
     while let Some((id, scene)) = search.frontier.pop_front() {
         for index in 0..search.moves.len() {
@@ -100,7 +95,33 @@ pub(crate) fn search<M: Machine>(world: &World, most: usize) -> Result<Searched,
     Ok(search.found(true))
 }
 
+/// Walks one way through `world`: each of `choices` is one of its moves.
+pub(crate) fn walk<M: Machine>(world: &World, choices: &[u16]) -> Result<(), CounterExample> {
+    let mut search = Search::<M>::new(world);
+    let mut scene = search.begin()?;
+    let mut way = Vec::new();
+    for choice in choices {
+        let movement = search.moves[usize::from(*choice) % search.moves.len()];
+        scene = search.step(&scene, movement).map_err(|rule| CounterExample {
+            rule,
+            scenario: search.write(way.clone(), Some((rule, movement))),
+        })?;
+        way.push(movement);
+    }
+    Ok(())
+}
+
 impl<'a, M: Machine> Search<'a, M> {
+    /// The door after its first step.
+    fn begin(&mut self) -> Result<Scene<M>, CounterExample> {
+        let first = Move { clock: 0, passing: Passing::Ms(0), happening: Happening::Event(Event::Tick) };
+        let now = Now { mono: Millis(START_MS), civil: self.clocks[0] };
+        let door = M::start(Kept::default(), now);
+        let witness = Witness::at_start(&Kept::default());
+        let scene = Scene { door, witness, mono_ms: START_MS, clock: 0 };
+        self.step(&scene, first).map_err(|rule| self.counter_example(rule, None, first))
+    }
+
     fn new(world: &'a World) -> Self {
         let clocks: Vec<_> = world.clocks.iter().map(|clock| civil(clock)).collect();
         Self {

@@ -164,7 +164,7 @@ impl Witness {
         }
         self.check_lock(after, policy, event, actions)?;
         self.check_kept(before, after, actions)?;
-        self.check_view(after)?;
+        self.check_view(after, policy)?;
         was.check_alarms(self, event, actions)?;
         check_attempt(&after_time, event, actions)?;
         let changed = before.position() != after.position()
@@ -492,7 +492,7 @@ impl Witness {
         hold(is_kept || before.kept() == kept, "what changed is stored")
     }
 
-    fn check_view<M: Machine>(&self, door: &M) -> Result<(), Broken> {
+    fn check_view<M: Machine>(&self, door: &M, policy: &Policy) -> Result<(), Broken> {
         let (view, shown) = (door.view(), door.indicators());
         let unlocked = door.position() == Position::Unlocked;
         hold(
@@ -503,11 +503,18 @@ impl Witness {
         let alarm = !self.fire && self.standing.contains(&true);
         hold(matches!(view, View::Alarm(_)) == alarm, "an alarm is shown as long as it stands")?;
         hold((shown.buzzer == Buzzer::Steady) == alarm, "an alarm is heard as long as it stands")?;
-        hold(view != View::Lockdown || self.lockdown, "a lockdown is shown only while there is one")?;
-        hold(
-            !self.lockdown || matches!(view, View::Lockdown | View::Fire | View::Alarm(_) | View::CloseDoor),
-            "a lockdown is shown",
-        )
+        let held = self.held_ms.is_some_and(|ms| ms >= u64::from(policy.fields().held.warn_ms));
+        // From the most urgent on: what is shown is the first that holds.
+        let shown = [
+            (self.fire || alarm, true, "a fire release and an alarm are shown first"),
+            (held, view == View::CloseDoor, "an open door asks to be closed"),
+            (self.lockdown, view == View::Lockdown, "a lockdown is shown"),
+            (self.differs, view == View::OutOfOrder, "a line that differs is shown"),
+            (self.grant.is_some(), view == View::Welcome, "a grant is shown"),
+            (self.hours, view == View::OpenHours, "hours are shown, like whatever else unlocks"),
+        ];
+        let first = shown.into_iter().find(|(holds, ..)| *holds);
+        first.map_or(Ok(()), |(_, is_shown, rule)| hold(is_shown, rule))
     }
 
     /// `self` is what was known before.

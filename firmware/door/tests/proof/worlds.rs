@@ -139,3 +139,27 @@ pub(crate) fn all() -> Vec<World> {
         },
     ]
 }
+
+/// Doors with all rules at once and delays as they are in use: too wide to be searched, so walked at random.
+pub(crate) fn wide() -> Vec<World> {
+    const RULES: [&str; 2] = [
+        "policy fail-mode safe\npolicy methods card,face+pin\npolicy in-alarm face+pin\npolicy anti-passback on\n\
+         policy two-person 8s\npolicy unlocked mon-fri 08:00-18:00\npolicy methods-at mon-sun 22:00-24:00 card+face",
+        "policy methods face,card+pin\npolicy in-alarm card+pin\npolicy anti-passback on\n\
+         policy unlocked mon-fri 08:00-18:00\npolicy methods-at mon-sun 22:00-24:00 card+pin",
+    ];
+    let people =
+        [ADA, BOB].map(|who| [card(who), face(who), pin(who, false), pin(who, true), Event::Left(who)]);
+    let unknown = [unknown(Factor::Face), unknown(Factor::Card), unknown(Factor::Pin), Event::ForgetInside];
+    // Often, so that a walk comes through the door now and then.
+    let door = [OPEN, CLOSED, OPEN, CLOSED, Event::Exit, Event::Acknowledge];
+    let events = events(&[&people.concat(), &unknown, &door, &LOCKDOWN, &FIRE, &TAMPER, &READ_BACK]);
+    let world = |rules| World {
+        name: "all rules at once",
+        rules,
+        events: events.clone(),
+        steps_ms: &[0, 0, 0, 1, 700, 1_999, 4_999, 5_000, 8_000, 14_999, 30_000, 60_000],
+        clocks: &["unset", "2026-11-30 07:59", "2026-11-30 08:00", "2026-11-30 23:00"],
+    };
+    RULES.map(world).into()
+}
