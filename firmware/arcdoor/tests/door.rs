@@ -21,12 +21,12 @@ struct Door<'a> {
 }
 
 impl<'a> Door<'a> {
-    /// One whose camera shows what lies in the folder `frames`, ten times a second; where there is none, it waits for it.
+    /// One whose camera shows what lies in the folder `frames`, 30 times a second; where there is none, it waits for it.
     fn open(device: &'a Device) -> Self {
         let frames = device.home.path().join("frames");
         let mut arguments = vec!["run", "--simulate"];
         if frames.exists() {
-            arguments.extend(["--replay", "frames", "--rate", "10"]);
+            arguments.extend(["--replay", "frames", "--rate", "30"]);
         } else {
             arguments.extend(["--camera", "/dev/video-of-nobody"]);
         }
@@ -86,7 +86,7 @@ fn a_face_opens_the_door_and_the_log_tells_from_approach_to_relock() {
     std::fs::create_dir(&frames).unwrap();
     std::fs::copy(photos.join("obama.jpg"), device.home.path().join("one.jpg")).unwrap();
     assert_eq!(device.run(&["enrol", "Barack", "--image", "one.jpg"]).0, 0);
-    for number in 100..400 {
+    for number in 100..900 {
         std::fs::hard_link(photos.join("obama2.jpg"), frames.join(format!("{number}.jpg")))
             .or_else(|_| {
                 std::fs::copy(photos.join("obama2.jpg"), frames.join(format!("{number}.jpg"))).map(drop)
@@ -133,11 +133,17 @@ fn a_face_waits_for_its_pin_and_the_one_under_duress_opens_as_the_usual_one_does
     }
     let frames = device.home.path().join("frames");
     std::fs::create_dir(&frames).unwrap();
-    for number in 100..700 {
-        // Whoever stands there is gone for two seconds, and comes again.
-        let photo = if number % 80 < 50 { "obama2.jpg" } else { "astronaut.png" };
-        let extension = if number % 80 < 50 { "jpg" } else { "png" };
-        std::fs::copy(photos.join(photo), frames.join(format!("{number}.{extension}"))).unwrap();
+    let settings = device.home.path().join("state/settings.toml");
+    let quick = std::fs::read_to_string(&settings).unwrap() + "unlock_ms = 1000\n";
+    std::fs::write(&settings, quick).unwrap();
+    // Whoever stands there goes, and comes again, every three seconds.
+    for number in 1_000..7_000 {
+        let (photo, extension) =
+            if number % 90 < 45 { ("obama2.jpg", "jpg") } else { ("astronaut.png", "png") };
+        let frame = frames.join(format!("{number}.{extension}"));
+        std::fs::hard_link(photos.join(photo), &frame)
+            .or_else(|_| std::fs::copy(photos.join(photo), &frame).map(drop))
+            .unwrap();
     }
     let mut door = Door::open(&device);
     let grants = |device: &Device| reasons(device).iter().filter(|said| *said == "granted").count();

@@ -17,14 +17,8 @@ const RUNTIME: [&str; 7] = [
     "arcdoor-gallery",
     "arcdoor-pipeline",
 ];
-const FIRMWARE: [&str; 6] = [
-    "arcdoor-panel",
-    "arcdoor-camera",
-    "arcdoor-door",
-    "arcdoor-board",
-    "arcdoor-api",
-    "arcdoor-log",
-];
+const FIRMWARE: [&str; 6] =
+    ["arcdoor-panel", "arcdoor-camera", "arcdoor-door", "arcdoor-board", "arcdoor-api", "arcdoor-log"];
 /// A global allocator that counts: whatever a device runs may have it in its tests alone.
 const ALLOCATIONS: &str = "arcdoor-allocations";
 
