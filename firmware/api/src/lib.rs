@@ -19,6 +19,7 @@
 //! | `re_enrolment` | [`ReEnrolment`]: people whom a pack of another embedder does not know |
 //! | `path` | [`FilePath`]: a path in an answer |
 //! | `key` | [`KeySource`]: where the gallery's key comes from |
+//! | `why` | [`Why`]: what a decision rests on |
 //! | `time` | [`UtcTime`]: a point of time, as the log writes it |
 #![forbid(unsafe_code)]
 
@@ -38,6 +39,7 @@ mod response;
 mod role;
 mod sight;
 mod time;
+mod why;
 
 pub use call::{CALL_VERSION, Call, CallSecrets, MAX_CALL_BYTES, MAX_SAID_BYTES, Said};
 pub use door::{DoorAct, DoorFault, DoorState};
@@ -55,3 +57,4 @@ pub use response::{NoteStanding, Progress, Remain, Response};
 pub use role::Role;
 pub use sight::{Advice, FoundFace, OperatingPoint, Reason, Sight, Target, Verdict, View};
 pub use time::{NoTime, UtcTime};
+pub use why::{Gated, GatedQuality, Intended, Looks, Method, Reached, Why};

@@ -12,6 +12,7 @@ use crate::key::KeySource;
 use crate::link::Link;
 use crate::sight::{Reason, Verdict};
 use crate::time::UtcTime;
+use crate::why::Why;
 
 /// Which command asked for a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,6 +189,9 @@ pub enum Entry {
         score: Option<f32>,
         /// The least score that is accepted.
         threshold: f32,
+        /// What it rests on; none in entries of earlier versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<Box<Why>>,
     },
     /// The loop has no camera any more, and tries to open it again. Once for each loss, however often it tries, and however
     /// often the camera comes and goes within a minute; where it had returned meanwhile, once more if the loop ends.

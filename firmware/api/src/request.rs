@@ -94,6 +94,13 @@ pub enum Request {
         /// The number of the log's entry.
         entry: u64,
     },
+    /// Why an entry of the log was decided so.
+    LogWhy {
+        /// The number of the log's entry.
+        entry: u64,
+        /// A new file that what led to the decision is written to; none: it is not.
+        capsule: Option<PathBuf>,
+    },
     /// Whether the log is what was written. The verification key comes beside the request, where there is one.
     LogVerify {
         /// A file with a note of the log that somebody kept.
@@ -260,9 +267,10 @@ impl Request {
     #[must_use]
     pub const fn access(&self) -> Access {
         match self {
-            Self::Replay { .. } | Self::LogVerify { .. } | Self::Log { of: None, names: false, .. } => {
-                Access::Nothing
-            }
+            Self::Replay { .. }
+            | Self::LogVerify { .. }
+            | Self::LogWhy { .. }
+            | Self::Log { of: None, names: false, .. } => Access::Nothing,
             Self::Log { .. }
             | Self::List
             | Self::Show { .. }

@@ -70,6 +70,20 @@ pub enum Response {
         /// Whether its probe is still kept, so that `log wrong` can use it.
         probe: bool,
     },
+    /// Why an entry of the log was decided so.
+    LogWhy {
+        /// The entry.
+        #[serde(flatten)]
+        record: Record,
+        /// The same in words, a line each: what was seen, stage by stage, what decided, and what to do about it.
+        words: Vec<String>,
+        /// The file that what led to the decision was written to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        capsule: Option<FilePath>,
+        /// Whether the log's key signed that file.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        signed: bool,
+    },
     /// The log was verified; where it is not whole, the exit code is 4.
     LogVerified {
         /// Whether nothing is wrong, as far as it was checked.
@@ -328,6 +342,17 @@ pub enum Response {
         at_ms: u64,
         /// Milliseconds that it was away.
         away_ms: u64,
+    },
+    /// A capsule is as it was written; its frames follow.
+    Capsule {
+        /// The number of the log's entry that it is of.
+        entry: u64,
+        /// When that was, by its device's clock.
+        at: UtcTime,
+        /// The version of arcdoor that wrote it.
+        arcdoor: String,
+        /// The line that other programs take to check its signature with, and which log it is of; none: nobody signed it.
+        signer: Option<String>,
     },
     /// A frame of a trace was decided again, as before.
     Replayed {

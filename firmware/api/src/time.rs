@@ -26,6 +26,12 @@ impl UtcTime {
         Self { unix_ns }
     }
 
+    /// Nanoseconds since 1970.
+    #[must_use]
+    pub const fn unix_ns(&self) -> u64 {
+        self.unix_ns
+    }
+
     /// So many seconds after 1970 began; `None` beyond 2554.
     #[must_use]
     pub const fn from_unix_s(unix_s: u64) -> Option<Self> {

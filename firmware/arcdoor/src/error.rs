@@ -9,6 +9,7 @@
 //! | 4 | pack, gallery or log refused |
 //! | 5 | device or file trouble |
 
+use crate::home::capsule::CapsuleError;
 use arcdoor_api::{KeySource, NewNameError, ReEnrolment, Response};
 use arcdoor_calib::PromiseError;
 use arcdoor_camera::{CameraError, ErrorKind};
@@ -285,6 +286,12 @@ pub enum Error {
     /// No entry of this number.
     #[error("the log has no entry {0} (any more): `arcdoor log` shows the newest, with their numbers")]
     NoEntry(u64),
+    /// What led to an entry is gone, or never was kept.
+    #[error(
+        "what led to entry {0} of the log is not kept: it is no decision, somebody who was revoked was named in it, or newer \
+         decisions took its place; `arcdoor log why {0}` without --capsule says what the log holds"
+    )]
+    NoObservations(u64),
     /// An entry that let nobody in.
     #[error("entry {0} of the log let nobody in: only a grant can have been wrong in this way")]
     NoGrant(u64),
@@ -471,7 +478,7 @@ pub enum Error {
     PanelSize(#[from] arcdoor_panel::style::ScreenSizeError),
     /// Settings and board disagree on what the lock does without power.
     #[error(
-        "the board's relay is {board} when nobody drives it, and door.policy.fail_mode says {policy}: correct the one          that is wrong; a strike is secure and locked, a magnet is safe and unlocked"
+        "the board's relay is {board} when nobody drives it, and door.policy.fail_mode says {policy}: correct the one that is wrong; a strike is secure and locked, a magnet is safe and unlocked"
     )]
     FailMode {
         /// What the board's file says.
@@ -503,6 +510,16 @@ pub enum Error {
         "the door was asked, and said no more: {0}\nwhether this was done, `arcdoor log` says; repeat when it runs again"
     )]
     DoorGone(io::Error),
+    /// A capsule is not what was written, or its decision is another one now.
+    #[error("{path}: line {line}: {source}", path = path.display())]
+    Capsule {
+        /// The file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// Why.
+        source: CapsuleError,
+    },
     /// The loop is running, and this would disturb it.
     #[error("the door is in use: stop `arcdoor run` first, and repeat")]
     Busy,
@@ -615,14 +632,17 @@ impl Error {
             | Self::LogNote { .. }
             | Self::Log(LogError::TooLong { .. } | LogError::NotText(_))
             | Self::NoEntry(_)
+            | Self::NoObservations(_)
             | Self::NoGrant(_)
             | Self::NoProbe(_)
             | Self::Duplicate(_) => INPUT,
             Self::Camera(
                 CameraError::Photo { .. } | CameraError::Replay { .. } | CameraError::NoPhotos(_),
             ) => INPUT,
-            Self::Trace { source: TraceError::Mismatch { .. }, .. } => REFUSED,
-            Self::Trace { .. } => INPUT,
+            Self::Trace { source: TraceError::Mismatch { .. }, .. }
+            | Self::Capsule { source: CapsuleError::Trace(TraceError::Mismatch { .. }), .. } => REFUSED,
+            Self::Capsule { source: CapsuleError::Seal(_), .. } => PACK,
+            Self::Trace { .. } | Self::Capsule { .. } => INPUT,
             Self::Declined | Self::PackDeclined | Self::NoView { .. } | Self::NoGoodView => REFUSED,
             Self::Photo { .. }
             | Self::UnknownName(_)

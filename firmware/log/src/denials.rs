@@ -104,7 +104,15 @@ mod tests {
 
     fn decision(decision: Verdict) -> Entry {
         let reason = (decision != Verdict::Granted).then_some(Reason::Deny(DenyReason::NoMatch));
-        Entry::Decision { by: By::Run, decision, reason, subject: None, score: None, threshold: 0.4 }
+        Entry::Decision {
+            by: By::Run,
+            decision,
+            reason,
+            subject: None,
+            score: None,
+            threshold: 0.4,
+            why: None,
+        }
     }
 
     fn at(seconds: u64) -> UtcTime {

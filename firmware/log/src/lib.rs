@@ -44,6 +44,7 @@
 //! | `reader` | [`Records`]: newest first, or a range |
 //! | `report`, `fault` | [`verify`], [`Report`]; [`Fault`]: what is wrong, at the first record |
 //! | `head`, `note` | [`Head`]; [`Note`]: the head, signed, for whoever keeps it elsewhere |
+//! | `seal` | [`Sealed`]: lines of which none can be changed unseen, signed by the log's key |
 //! | `legacy` | [`Log::take_over`]: the log before this one |
 //! | `folder` | [`Folder`]: what is needed of a disk; [`FileFolder`], [`MemoryFolder`] |
 #![forbid(unsafe_code)]
@@ -66,6 +67,7 @@ mod reader;
 mod removal;
 mod report;
 mod retention;
+mod seal;
 mod segment;
 mod state;
 
@@ -83,5 +85,6 @@ pub use memory_folder::{MemoryFolder, Wear};
 pub use note::{MAX_NOTE_BYTES, NoNote, Note};
 pub use reader::Records;
 pub use report::{Noted, Report, verify};
-pub use retention::{MOST_OLD_AT_ONCE, Retention};
+pub use retention::{MAX_DECISION_BYTES, MOST_OLD_AT_ONCE, Retention};
+pub use seal::{MAX_SEALED_BYTES, SealError, Sealed, Signer};
 pub use segment::{SEGMENT_BYTES, SEGMENT_S};

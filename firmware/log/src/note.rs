@@ -70,7 +70,7 @@ impl Note {
     }
 }
 
-fn origin(log: &LogHash) -> String {
+pub(crate) fn origin(log: &LogHash) -> String {
     format!("{ORIGIN}{}", &log.to_string()[..16])
 }
 
@@ -85,10 +85,14 @@ impl VerificationKey {
     /// key. It is no secret.
     #[must_use]
     pub fn note_verifier(&self) -> String {
-        let (origin, key) = (origin(&self.log()), self.signer().verifying_key());
-        let id: String = signer_id(&origin, &key).iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{origin}+{id}+{}", Base64::encode_string(&[&[ED25519], &key.as_bytes()[..]].concat()))
+        verifier(&origin(&self.log()), &self.signer().verifying_key())
     }
+}
+
+/// See [`VerificationKey::note_verifier`].
+pub(crate) fn verifier(origin: &str, key: &VerifyingKey) -> String {
+    let id: String = signer_id(origin, key).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{origin}+{id}+{}", Base64::encode_string(&[&[ED25519], &key.as_bytes()[..]].concat()))
 }
 
 impl fmt::Display for Note {

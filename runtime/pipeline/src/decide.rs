@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::observation::Observation;
 use crate::outcome::Outcome;
 use crate::policy::{Fields, Policy};
+use crate::standing::{Standing, Standings};
 use crate::state::State;
 use crate::thresholds::Thresholds;
 use crate::track::{Ended, Track, Vote};
@@ -35,7 +36,19 @@ pub struct Rules {
 /// `thresholds.identify`, and nobody but the claimed subject can be named.
 #[must_use]
 pub fn decide(state: &State, observation: &Observation, now: Millis, rules: &Rules) -> (State, Outcome) {
+    let (state, outcome, _) = weigh(state, observation, now, rules);
+    (state, outcome)
+}
+
+/// As [`decide`], and how far the face had come: an end forgets the votes that it was made of.
+pub(crate) fn weigh(
+    state: &State,
+    observation: &Observation,
+    now: Millis,
+    rules: &Rules,
+) -> (State, Outcome, Standings) {
     let (mut state, fields) = (state.clone(), rules.policy.fields());
+    let mut standings = Standings { before: state.standing(now, rules), present: Standing::default() };
     state.denials.follow_clock(now, fields.lockout);
     let before = state.leave(observation, now, fields);
     if let Some(reason) = before {
@@ -48,7 +61,9 @@ pub fn decide(state: &State, observation: &Observation, now: Millis, rules: &Rul
         }
         _ if state.is_locked_out(now) => (Decision::Denied { reason: DenyReason::LockedOut }, false),
         Observation::Unclear { rect, stance, reason } => {
-            state.follow(*rect, None, now).attend(stance, now, &fields.intent);
+            let track = state.follow(*rect, None, now);
+            track.attend(stance, now, &fields.intent);
+            standings.present = Standing::of(track, now, rules);
             (Decision::Retry { reason: *reason }, false)
         }
         Observation::Face { rect, stance, claim, contenders, impostor } => {
@@ -57,6 +72,7 @@ pub fn decide(state: &State, observation: &Observation, now: Millis, rules: &Rul
             let track = state.follow(*rect, *claim, now);
             track.attend(stance, now, &fields.intent);
             track.look(vote, now, fields);
+            standings.present = Standing::of(track, now, rules);
             match track.intends(now, &fields.intent) {
                 true => judge(track, vote, threshold, fields),
                 // Whatever the look named, this says nothing of it.
@@ -68,7 +84,8 @@ pub fn decide(state: &State, observation: &Observation, now: Millis, rules: &Rul
     if let (Decision::Denied { reason }, true) = (decision, ends_attempt) {
         state.count(reason, now, fields);
     }
-    (state, Outcome { before, decision, ends_attempt })
+    standings.present.locked_ms = state.lockout(now).locked_ms;
+    (state, Outcome { before, decision, ends_attempt }, standings)
 }
 
 /// Whom a face votes for. An impostor's score takes a vote away; it never moves one to another subject.

@@ -131,6 +131,10 @@ impl Hold {
         held.filter(stays).or(Some(Self { since: now, x: stance.x }))
     }
 
+    pub(crate) const fn is_finite(&self) -> bool {
+        self.x.is_finite()
+    }
+
     /// When it began.
     pub(crate) const fn since(&self) -> Millis {
         self.since

@@ -63,10 +63,12 @@ mod policy;
 mod question;
 mod recognizer;
 mod replay;
+mod standing;
 mod state;
 mod thresholds;
 mod trace;
 mod track;
+mod window;
 
 pub use choice::FaceChoice;
 pub use decide::{Rules, decide};
@@ -83,6 +85,8 @@ pub use policy::{
 pub use question::Question;
 pub use recognizer::{GoodView, MOST_ASSESSED, Qualities, Recognizer, Step, View};
 pub use replay::Replay;
+pub use standing::{Intends, Standing, Standings};
 pub use state::State;
 pub use thresholds::{ForeignThreshold, Thresholds};
 pub use trace::{TRACE_VERSION, TraceEntry, TraceError, TraceLine};
+pub use window::{MAX_FRAMES, Window};

@@ -46,6 +46,12 @@ pub enum Observation {
 }
 
 impl Observation {
+    /// Whether it says anything of this subject.
+    pub(crate) fn names(&self, subject: SubjectId) -> bool {
+        matches!(self, Self::Face { claim, contenders, .. }
+            if *claim == Some(subject) || contenders.iter().any(|other| other.subject == subject))
+    }
+
     /// Whether every number of it is finite.
     pub(crate) fn is_finite(&self) -> bool {
         let is_finite = |rect: &Rect| [rect.x, rect.y, rect.w, rect.h].iter().all(|side| side.is_finite());

@@ -13,13 +13,14 @@ use arcdoor_vision::{DetectSettings, Vision};
 
 use crate::choice::{FaceChoice, widest};
 use crate::comparison::Comparison;
-use crate::decide::{Rules, decide};
+use crate::decide::{Rules, weigh};
 use crate::denials::LockoutState;
 use crate::error::PipelineError;
 use crate::intent::Stance;
 use crate::observation::Observation;
 use crate::outcome::Outcome;
 use crate::question::Question;
+use crate::standing::Standings;
 use crate::state::State;
 
 /// The most faces of a frame whose quality is assessed.
@@ -47,6 +48,8 @@ pub struct Step {
     pub observation: Observation,
     /// The decision, and which attempts are over.
     pub outcome: Outcome,
+    /// How far the face had come, and the one that was followed before.
+    pub standings: Standings,
     /// What the scores were held against.
     pub threshold: Threshold,
 }
@@ -199,7 +202,7 @@ impl Recognizer {
                 comparison.observation(rect, stance(&rect, frame, assessment.as_ref()), question)
             }
         };
-        let (state, outcome) = decide(state, &observation, now, rules);
+        let (state, outcome, standings) = weigh(state, &observation, now, rules);
         let threshold = *rules.thresholds.of(question.claim());
         // Of whoever shows no intent nothing is told, neither here nor in the lines of `run`.
         let is_open = matches!(
@@ -208,8 +211,18 @@ impl Recognizer {
         );
         let is_silent = is_open && !state.shows_intent(now, &rules.policy);
         let candidates = if is_silent { Candidates::new() } else { comparison.candidates };
-        let step =
-            Step { faces, chosen, assessment, qualities, candidates, times, observation, outcome, threshold };
+        let step = Step {
+            faces,
+            chosen,
+            assessment,
+            qualities,
+            candidates,
+            times,
+            observation,
+            outcome,
+            standings,
+            threshold,
+        };
         Ok((step, state))
     }
 

@@ -1,12 +1,13 @@
 //! A record of what was observed and decided, as lines of JSON.
 
-use arcdoor_core::{Decision, Millis, Score};
+use arcdoor_core::{Decision, Millis, Score, SubjectId};
 use serde::{Deserialize, Serialize};
 
 use crate::decide::Rules;
 use crate::denials::LockoutState;
 use crate::observation::Observation;
 use crate::outcome::Outcome;
+use crate::state::State;
 
 /// The version of the lines that this code writes, and the only one that it replays.
 pub const TRACE_VERSION: u32 = 3;
@@ -37,6 +38,8 @@ pub enum TraceLine {
         /// What was not forgotten.
         lockout: LockoutState,
     },
+    /// All that was remembered of the frames before those that follow: where a part of a trace begins.
+    State(State),
     /// One frame.
     Frame(TraceEntry),
 }
@@ -104,9 +107,24 @@ impl TraceLine {
         Ok(line)
     }
 
+    /// Whether it says anything of this subject.
+    #[must_use]
+    pub fn names(&self, subject: SubjectId) -> bool {
+        match self {
+            Self::Header { .. } | Self::Rules(_) | Self::Resumed { .. } => false,
+            Self::State(state) => state.names(subject),
+            Self::Frame(TraceEntry { observation, outcome, .. }) => {
+                let is_granted =
+                    matches!(outcome.decision, Decision::Granted { subject: id, .. } if id == subject);
+                is_granted || observation.names(subject)
+            }
+        }
+    }
+
     fn check(&self) -> Result<(), TraceError> {
         let is_finite = match self {
             Self::Header { .. } | Self::Resumed { .. } => true,
+            Self::State(state) => state.is_finite(),
             Self::Rules(Rules { thresholds, .. }) => {
                 let all = [thresholds.verify, thresholds.identify, thresholds.duplicate];
                 all.iter().all(|threshold| threshold.value.0.is_finite())

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::intent::{Hold, Intent, Stance};
 use crate::observation::Observation;
 use crate::policy::{Fields, MAX_WINDOW};
+use crate::thresholds::Thresholds;
 
 /// Least overlap (intersection over union) of a face's boxes in two frames. A person who walks past at
 /// arm's length moves half a face between frames at 10 a second, which still overlaps by a third.
@@ -160,6 +161,32 @@ impl Track {
         });
         let (count, best) = scores.fold((0, f32::NEG_INFINITY), |(n, best), score| (n + 1, best.max(score)));
         (count, Score(best))
+    }
+
+    /// Votes for somebody that stand under the present threshold: all of them are for the same subject.
+    pub(crate) fn agreeing(&self, thresholds: &Thresholds) -> u8 {
+        let threshold = thresholds.of(self.claim);
+        let stands =
+            |(_, vote): &&(Millis, Vote)| matches!(vote, Vote::Subject(_, score) if threshold.admits(*score));
+        u8::try_from(self.votes.iter().filter(stands).count()).unwrap_or(u8::MAX)
+    }
+
+    /// Whether this subject is named anywhere in it.
+    pub(crate) fn names(&self, subject: SubjectId) -> bool {
+        self.claim == Some(subject)
+            || self.has_ended(Ended::Granted(subject))
+            || self.votes.iter().any(|(_, vote)| vote.nearest() == Some(subject))
+    }
+
+    /// Whether every number of it is finite.
+    pub(crate) fn is_finite(&self) -> bool {
+        let Rect { x, y, w, h } = self.rect;
+        [x, y, w, h].iter().all(|side| side.is_finite())
+            && self.hold.is_none_or(|hold| hold.is_finite())
+            && self
+                .votes
+                .iter()
+                .all(|(_, vote)| !matches!(vote, Vote::Subject(_, score) if !score.0.is_finite()))
     }
 
     /// Looks of the present attempt; 0 where nothing shows yet that it is one.

@@ -208,7 +208,7 @@ pub(super) enum Command {
     },
     /// Decide a recorded trace again: it ends with 1 at the first decision that is another one now
     Replay {
-        /// What `run --trace` wrote
+        /// What `run --trace` or `log why --capsule` wrote
         file: PathBuf,
     },
     /// What is wrong with this device, and what to do
@@ -271,6 +271,15 @@ pub(super) enum LogCommand {
     },
     /// Print the log's head as a signed note: mail it to somebody, who can later tell whether the end was cut off
     Note,
+    /// Why that entry was decided so: what was seen, each quality part, score, margin, policy; and what to do about it
+    Why {
+        /// The entry's number, as `arcdoor log` prints it
+        entry: u64,
+        /// Also write what led to the decision into a new file (no image, no template, no name), sealed: `arcdoor
+        /// replay FILE` decides it again on any machine
+        #[arg(long, value_name = "FILE")]
+        capsule: Option<PathBuf>,
+    },
     /// That grant was wrong: whoever it was is denied being that subject from now on
     Wrong {
         /// The entry's number, as `arcdoor log` prints it
@@ -426,6 +435,9 @@ impl Command {
             // clap wants a name or --not.
             Self::Enrol { .. } => return Job::WrongUsage,
             Self::Log { command: Some(LogCommand::Wrong { entry }), .. } => Request::LogWrong { entry },
+            Self::Log { command: Some(LogCommand::Why { entry, capsule }), .. } => {
+                Request::LogWhy { entry, capsule }
+            }
             Self::Log { command: Some(LogCommand::Verify { note, .. }), .. } => Request::LogVerify { note },
             Self::Log { command: Some(LogCommand::Note), .. } => Request::LogNote,
             Self::Log { count, of, names, .. } => Request::Log { count, of, names },

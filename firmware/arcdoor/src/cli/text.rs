@@ -66,6 +66,7 @@ impl Text {
                 writeln!(out, "nobody is denied being {name} any more: {impostors} template(s) removed")
             }
             Response::LogEntry { record, name, probe } => text_log::print(out, record, name.as_ref(), *probe),
+            Response::LogWhy { .. } => text_log::why(out, response),
             Response::LogVerified { .. } => text_log::verified(out, response),
             Response::LogNote { note, .. } => note.lines().try_for_each(|line| writeln!(out, "{line}")),
             Response::Promise { promise } => writeln!(out, "{}", text_log::broken_promise(promise)),
@@ -126,6 +127,16 @@ impl Text {
             }
             Response::CameraReturned { away_ms, .. } => {
                 writeln!(out, "the camera gives frames again, after {:.1} s", *away_ms as f64 / 1000.0)
+            }
+            Response::Capsule { entry, at, arcdoor, signer } => {
+                writeln!(
+                    out,
+                    "entry {entry} of a log, {at}, by arcdoor {arcdoor}; nothing in this file was changed"
+                )?;
+                match signer {
+                    Some(signer) => writeln!(out, "signed by {signer}"),
+                    None => writeln!(out, "nobody signed it: whoever gave it to you could have made it up"),
+                }
             }
             Response::Replayed { frame, at_ms, decision, reason, subject } => {
                 let subject = subject.map_or_else(String::new, |subject| format!(" subject {subject}"));

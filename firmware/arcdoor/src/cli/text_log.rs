@@ -21,6 +21,18 @@ pub(super) fn print(
     writeln!(out, "{:>6}  {at}  {text}", record.n)
 }
 
+/// Why an entry was decided so.
+pub(super) fn why(out: &mut Lines<'_>, response: &Response) -> io::Result<()> {
+    let Response::LogWhy { record, words, capsule, signed } = response else { return Ok(()) };
+    print(out, record, None, false)?;
+    words.iter().try_for_each(|line| writeln!(out, "  {line}"))?;
+    match (capsule, signed) {
+        (Some(file), true) => writeln!(out, "  written to {file}, signed by the log's key"),
+        (Some(file), false) => writeln!(out, "  written to {file}; the log has no key to sign it with"),
+        (None, _) => Ok(()),
+    }
+}
+
 /// Whether the log is whole: what was checked, and with what.
 pub(super) fn verified(out: &mut Lines<'_>, response: &Response) -> io::Result<()> {
     let Response::LogVerified { whole, fault, records, sealed, first, head, unfinished, note, keyed, .. } =
@@ -125,7 +137,7 @@ pub(super) fn entry_text(entry: &Entry, name: Option<&SubjectName>, probe: bool)
         }
         Entry::Duress { subject } => format!("door: {} came in UNDER DURESS", who(subject)),
         Entry::Unknown => "something that another version of arcdoor logged".to_owned(),
-        Entry::Decision { by, decision, reason, subject, score, threshold } => {
+        Entry::Decision { by, decision, reason, subject, score, threshold, .. } => {
             let by = match by {
                 By::Identify => "identify",
                 By::Verify => "verify",

@@ -1,9 +1,10 @@
 //! What the loop asks of a device between two frames.
 
-use crate::device::recognition::sight;
+use crate::device::journal::Grounds;
+use crate::device::recognition::{entry, sight, why, why_before};
 use crate::device::{Device, Work};
 use crate::error::Error;
-use arcdoor_api::{By, Entry, Sight, UtcTime};
+use arcdoor_api::{By, Entry, Sight, UtcTime, Why};
 use arcdoor_core::{DenyReason, Millis};
 use arcdoor_frame::RgbImage;
 use arcdoor_pipeline::{LockoutState, Question, Rules, TraceEntry};
@@ -19,6 +20,10 @@ pub struct Decided {
     pub resumed: Option<LockoutState>,
     /// Why the attempt before this frame failed, where it did: to be logged as well.
     pub before: Option<DenyReason>,
+    /// What that failure rests on.
+    pub why_before: Option<Why>,
+    /// What the decision rests on; none of a frame that failed.
+    pub why: Option<Why>,
     /// Whether the decision ends an attempt, and does not repeat an earlier one about the same face.
     pub ends_attempt: bool,
 }
@@ -26,7 +31,16 @@ pub struct Decided {
 impl Decided {
     /// The decision about a frame that failed: no grant.
     pub(super) fn nothing() -> Self {
-        Self { sight: Sight::nothing(), recorded: None, resumed: None, before: None, ends_attempt: false }
+        let (before, why_before, why) = (None, None, None);
+        Self {
+            sight: Sight::nothing(),
+            recorded: None,
+            resumed: None,
+            before,
+            why_before,
+            why,
+            ends_attempt: false,
+        }
     }
 }
 
@@ -59,11 +73,11 @@ pub trait Decider {
     /// When the log cannot be written.
     fn note_entry(&mut self, entry: &Entry, at: UtcTime) -> Result<(), Error>;
 
-    /// Notes the decision of the last step.
+    /// Notes a decision of the last step, and what it rests on.
     ///
     /// # Errors
     /// When the log cannot be written.
-    fn note(&mut self, sight: &Sight, at: UtcTime) -> Result<(), Error>;
+    fn note(&mut self, sight: &Sight, why: Option<&Why>, at: UtcTime) -> Result<(), Error>;
 
     /// What time demands of the log, and of what must survive a restart; `is_last`: everything is made safe.
     ///
@@ -89,8 +103,10 @@ impl Decider for Device {
         let step = recognition.step(gallery, Question::Identify, &rules, now)?;
         let sight = sight(&step, recognition.engine(), gallery, None);
         let (before, ends_attempt) = (step.outcome.before, step.outcome.ends_attempt);
-        let entry = TraceEntry { now, observation: step.observation, outcome: step.outcome };
-        Ok(Decided { sight, recorded: Some((rules, entry)), resumed, before, ends_attempt })
+        let why = why(&step, &rules, gallery.templates());
+        let why_before = before.map(|_| why_before(&why, &step, &rules));
+        let recorded = Some((rules, entry(&step, now)));
+        Ok(Decided { sight, recorded, resumed, before, why_before, why: Some(why), ends_attempt })
     }
 
     fn renew(&mut self) -> Result<(), Error> {
@@ -106,9 +122,12 @@ impl Decider for Device {
         Device::note(self, entry, at).map(drop)
     }
 
-    fn note(&mut self, sight: &Sight, at: UtcTime) -> Result<(), Error> {
+    fn note(&mut self, sight: &Sight, why: Option<&Why>, at: UtcTime) -> Result<(), Error> {
+        // A frame that failed decides nothing.
+        let Some(why) = why else { return Ok(()) };
         let Work { recognition, gallery, journal, .. } = self.work(self.settings().policy)?;
-        journal.decided(By::Run, sight, gallery, recognition.probe(), at)
+        let (window, probe) = (recognition.window(), recognition.probe());
+        journal.decided(sight, Grounds { by: By::Run, why, window, probe }, gallery, at)
     }
 
     fn settle(&mut self, at: UtcTime, is_last: bool) -> Result<(), Error> {
@@ -117,6 +136,7 @@ impl Decider for Device {
     }
 
     fn sweep(&mut self, at: UtcTime) -> Result<(), Error> {
-        self.journal().probes.sweep(at.unix_s())
+        let journal = self.journal();
+        journal.probes.sweep(at.unix_s()).and_then(|()| journal.observations.sweep(at))
     }
 }

@@ -252,14 +252,18 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
         if let Some(reason) = decided.before.map(Reason::Deny) {
             let (threshold, threshold_basis) = (sight.threshold, sight.threshold_basis);
             let failed = Sight { decision: Verdict::Denied, reason: Some(reason), ..Sight::nothing() };
-            self.device.note(&Sight { threshold, threshold_basis, ..failed }, at)?;
+            self.device.note(
+                &Sight { threshold, threshold_basis, ..failed },
+                decided.why_before.as_ref(),
+                at,
+            )?;
         }
         let now = (sight.decision, sight.reason, sight.subject);
         let is_lockout = sight.reason == Some(Reason::Deny(DenyReason::LockedOut));
         if sight.decision == Verdict::Retry {
             self.noted = None;
         } else if self.noted != Some(now) && (decided.ends_attempt || is_lockout) {
-            self.device.note(sight, at)?;
+            self.device.note(sight, decided.why.as_ref(), at)?;
             self.porter.ended(sight);
             self.noted = Some(now);
         }

@@ -2,13 +2,15 @@
 
 use crate::error::Error;
 use crate::home::Home;
+use crate::home::observations::Observations;
 use crate::home::probes::{Moment, Probes};
 use crate::home::settings::Settings;
-use arcdoor_api::{By, Entry, Record, Sight, UtcTime, Verdict};
+use arcdoor_api::{By, Entry, Record, Sight, UtcTime, Verdict, Why};
 use arcdoor_core::file::{ReadError, open_regular};
 use arcdoor_core::{GalleryId, Template};
 use arcdoor_gallery::Gallery;
 use arcdoor_log::{FileFolder, Log, LogError, Note, Records, Retention, VerificationKey};
+use arcdoor_pipeline::Window;
 use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -28,6 +30,21 @@ pub struct Journal {
     log: Option<Log<FileFolder>>,
     /// The probes of the newest grants.
     pub probes: Probes,
+    /// What was observed before the newest decisions.
+    pub observations: Observations,
+}
+
+/// What is kept of a decision beside its verdict.
+#[derive(Debug, Clone, Copy)]
+pub struct Grounds<'a> {
+    /// Which command asked.
+    pub by: By,
+    /// What it rests on.
+    pub why: &'a Why,
+    /// The frames that led to it.
+    pub window: &'a Window,
+    /// The probe that was compared.
+    pub probe: Option<&'a Template>,
 }
 
 impl Journal {
@@ -36,7 +53,8 @@ impl Journal {
     pub fn new(home: &Home, settings: &Settings) -> Self {
         let probes = Probes::new(home.probes(), settings.keep_probes, settings.keep_probes_h);
         let retention = Retention { days: settings.keep_log_days, ..Retention::DEFAULT };
-        Self { folder: home.log(), older: home.older_logs(), retention, log: None, probes }
+        let observations = Observations::new(home.observations(), settings.keep_log_days);
+        Self { folder: home.log(), older: home.older_logs(), retention, log: None, probes, observations }
     }
 
     /// Opens the log, or makes it: the verification key of a new one is handed out here and never again. The log before
@@ -82,21 +100,23 @@ impl Journal {
         Ok(record.n)
     }
 
-    /// Notes a decision, and keeps the probe of a grant. The record waits for [`Journal::tick`] or [`Journal::close`].
+    /// Notes a decision, keeps what led to it, and the probe of a grant. The record waits for [`Journal::tick`] or [`Journal::close`].
     ///
     /// # Errors
     /// When a file cannot be written.
     pub fn decided(
         &mut self,
-        by: By,
         sight: &Sight,
+        grounds: Grounds<'_>,
         gallery: &Gallery,
-        probe: Option<&Template>,
         at: UtcTime,
     ) -> Result<(), Error> {
         let Sight { decision, reason, subject, score, threshold, .. } = *sight;
-        let entry = Entry::Decision { by, decision, reason, subject, score, threshold };
+        let Grounds { by, why, window, probe } = grounds;
+        let entry =
+            Entry::Decision { by, decision, reason, subject, score, threshold, why: Some(Box::new(*why)) };
         let Some(record) = self.log(at)?.append(&entry, at, gallery.id())? else { return Ok(()) };
+        self.observations.keep(record.n, record.at, window)?;
         let granted = subject.filter(|_| decision == Verdict::Granted && self.probes.is_on());
         if let (Some(subject), Some(probe)) = (granted, probe) {
             // The record first: should a power cut take it back, its number is given to another one.
@@ -182,11 +202,33 @@ fn older(path: &Path) -> Result<Option<BufReader<std::io::Take<std::fs::File>>>,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arcdoor_core::ModelId;
+    use arcdoor_api::{Intended, Looks, Method, Reached};
+    use arcdoor_core::{Basis, CalibrationId, ModelId};
     use arcdoor_gallery::{GalleryKey, MemoryDisk};
 
     fn at(ms: u64) -> UtcTime {
         UtcTime::from_unix_ns(1_795_843_884_250_000_000 + ms * 1_000_000)
+    }
+
+    fn decided(journal: &mut Journal, sight: &Sight, gallery: &Gallery, at: UtcTime) -> Result<(), Error> {
+        let looks = Looks { agreeing: 3, agree: 3, of: 5, made: 3, intent: Intended::Shown };
+        let why = Why {
+            method: Method::Face,
+            reached: Reached::Decided,
+            quality: None,
+            fmr: 1e-4,
+            basis: Basis::Counted,
+            templates: 1,
+            rival: None,
+            margin: 0.02,
+            impostor: None,
+            looks,
+            locked_ms: 0,
+            model_id: ModelId::new([1; 16]),
+            calibration_id: CalibrationId::new([1; 16]),
+        };
+        let grounds = Grounds { by: By::Run, why: &why, window: &Window::default(), probe: None };
+        journal.decided(sight, grounds, gallery, at)
     }
 
     /// Decisions that would be there if the power went now.
@@ -207,18 +249,18 @@ mod tests {
         let gallery =
             Gallery::open_on(MemoryDisk::new(), &GalleryKey::generate().unwrap(), model, 2).unwrap();
         let granted = Sight { decision: Verdict::Granted, ..Sight::nothing() };
-        journal.decided(By::Run, &granted, &gallery, None, at(0)).unwrap();
+        decided(&mut journal, &granted, &gallery, at(0)).unwrap();
         journal.tick(at(100)).unwrap();
         assert_eq!(on_the_disk(&home), 0, "no door waits for the disk");
         journal.tick(at(1_000)).unwrap();
         assert_eq!(on_the_disk(&home), 1);
-        journal.decided(By::Run, &granted, &gallery, None, at(2_000)).unwrap();
+        decided(&mut journal, &granted, &gallery, at(2_000)).unwrap();
         journal.note(&Entry::Imported { subjects: 1 }, at(2_001), None).unwrap();
         assert_eq!(on_the_disk(&home), 2, "an act takes what waits along");
-        journal.decided(By::Run, &granted, &gallery, None, at(3_000)).unwrap();
+        decided(&mut journal, &granted, &gallery, at(3_000)).unwrap();
         journal.tick(at(0)).unwrap();
         assert_eq!(on_the_disk(&home), 3, "a clock that went back");
-        journal.decided(By::Run, &granted, &gallery, None, at(4_000)).unwrap();
+        decided(&mut journal, &granted, &gallery, at(4_000)).unwrap();
         journal.close(at(4_001)).unwrap();
         assert_eq!(on_the_disk(&home), 4);
     }

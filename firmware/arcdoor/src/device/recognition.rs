@@ -3,14 +3,16 @@
 use super::source::read_photo;
 use crate::error::Error;
 use crate::home::settings::Settings;
-use arcdoor_api::{FoundFace, Sight, Verdict};
-use arcdoor_core::{Candidate, Engines, Face, Millis, RetryReason, SubjectId, Template};
+use arcdoor_api::{FoundFace, GatedQuality, Intended, Looks, Method, Reached, Sight, Verdict, Why};
+use arcdoor_core::{Candidate, Decision, Engines, Face, Millis, RetryReason, SubjectId, Template, Threshold};
 use arcdoor_frame::{Orientation, RgbImage, Turn};
 use arcdoor_gallery::Gallery;
 use arcdoor_models::Pack;
 use arcdoor_pipeline::{
-    Enrolment, EnrolmentStep, LockoutState, Observation, Question, Recognizer, Rules, Step,
+    Enrolment, EnrolmentStep, Intends, LockoutState, Observation, Question, Recognizer, Rules, Standing,
+    Step, TraceEntry, Window,
 };
+use arcdoor_vision::quality::QualityGate;
 use arcdoor_vision::tuning::Tuning;
 use arcdoor_vision::{DetectSettings, Vision};
 use std::path::Path;
@@ -25,6 +27,8 @@ pub struct Recognition {
     resumes: Option<LockoutState>,
     /// When the last image of a row was decided about.
     last: Millis,
+    /// What led to the newest decision of a row.
+    window: Window,
 }
 
 impl Recognition {
@@ -41,6 +45,7 @@ impl Recognition {
             scratch: RgbImage::new(),
             resumes: Some(LockoutState::default()),
             last: Millis(0),
+            window: Window::default(),
         })
     }
 
@@ -77,10 +82,18 @@ impl Recognition {
     ) -> Result<Step, Error> {
         if let Some(lockout) = &self.resumes {
             self.recognizer.resume(lockout, now);
+            self.window.resume(lockout, now);
         }
         let step = self.recognizer.step(self.image.view(), gallery, question, rules, now)?;
         (self.resumes, self.last) = (None, now);
+        self.window.push(rules, &entry(&step, now));
         Ok(step)
+    }
+
+    /// What led to the newest decision of a row.
+    #[must_use]
+    pub const fn window(&self) -> &Window {
+        &self.window
     }
 
     /// The lockout that the next image goes on with, where it is the first of a row: nothing else is remembered.
@@ -240,6 +253,70 @@ const fn is_mended_by_turning(reason: RetryReason) -> bool {
 pub fn detect_settings(settings: &Settings) -> DetectSettings {
     let (min_face_px, region) = (settings.min_face_px, settings.region);
     DetectSettings { min_face_px, region, ..DetectSettings::default() }
+}
+
+/// What a trace records of a step.
+#[must_use]
+pub fn entry(step: &Step, now: Millis) -> TraceEntry {
+    TraceEntry { now, observation: step.observation.clone(), outcome: step.outcome }
+}
+
+/// What led to the decision about one image by itself.
+#[must_use]
+pub fn still_window(step: &Step, rules: &Rules) -> Window {
+    let mut window = Window::default();
+    window.push(rules, &entry(step, Millis(0)));
+    window
+}
+
+/// What a step's decision rests on, for the log. Of whoever shows no intent, it says as little as the step.
+#[must_use]
+pub fn why(step: &Step, rules: &Rules, templates: usize) -> Why {
+    let Threshold { target, basis, model_id, calibration_id, .. } = step.threshold;
+    let reached = match (&step.observation, step.outcome.decision) {
+        (_, Decision::Granted { .. } | Decision::Denied { .. }) => Reached::Decided,
+        (Observation::Nobody { .. }, Decision::Retry { .. }) => Reached::Nobody,
+        (Observation::Unclear { .. }, Decision::Retry { .. }) => Reached::Unclear,
+        (Observation::Face { .. }, Decision::Retry { .. }) => Reached::Compared,
+    };
+    let impostor = match (&step.observation, step.candidates.first()) {
+        (Observation::Face { impostor, .. }, Some(_)) => impostor.map(|score| score.0),
+        _ => None,
+    };
+    let least = QualityGate::recognise().least;
+    Why {
+        method: Method::Face,
+        reached,
+        quality: step.assessment.map(|found| GatedQuality::new(&found.quality, &least)),
+        fmr: target.get(),
+        basis,
+        templates: u32::try_from(templates).unwrap_or(u32::MAX),
+        rival: step.candidates.get(1).copied(),
+        margin: rules.policy.fields().margin,
+        impostor,
+        looks: looks(&step.standings.present, rules),
+        locked_ms: step.standings.present.locked_ms,
+        model_id,
+        calibration_id,
+    }
+}
+
+/// What an attempt that failed before this step rests on: what the step says of the rules, and the failed face's looks.
+#[must_use]
+pub fn why_before(present: &Why, step: &Step, rules: &Rules) -> Why {
+    let looks = looks(&step.standings.before, rules);
+    Why { reached: Reached::Decided, quality: None, rival: None, impostor: None, looks, ..*present }
+}
+
+fn looks(standing: &Standing, rules: &Rules) -> Looks {
+    let fields = rules.policy.fields();
+    let intent = match standing.intends {
+        Intends::NotAsked => Intended::NotAsked,
+        Intends::Shown => Intended::Shown,
+        Intends::TooShort => Intended::TooShort,
+        Intends::NotShown => Intended::NotShown,
+    };
+    Looks { agreeing: standing.agreeing, agree: fields.agree, of: fields.of, made: standing.looks, intent }
 }
 
 /// What a step says to people and programs. `claim`: whom the question was about.

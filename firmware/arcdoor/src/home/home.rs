@@ -93,6 +93,12 @@ impl Home {
         self.0.join("probes.bin")
     }
 
+    /// The file of what was observed before the newest decisions.
+    #[must_use]
+    pub fn observations(&self) -> PathBuf {
+        self.0.join("observations.bin")
+    }
+
     /// The file of tiles that were measured here.
     #[must_use]
     pub fn tuning(&self) -> PathBuf {

@@ -7,6 +7,7 @@
 //! | `gallery.key` | the gallery's key, where nothing stronger is used; see [`keys`] |
 //! | `key-source` | where that key must come from; see [`pin`] |
 //! | `probes.bin` | sealed probes of the newest grants, where the settings ask for them; see [`probes`] |
+//! | `observations.bin` | what was observed before the newest decisions; see [`observations`], and [`capsule`] for how it is handed on |
 //! | `log/` | decisions and operators' acts, sealed; see `arcdoor_log` |
 //! | `lockout.json` | the lockout, and denials that lead to one; see [`lockout`] |
 //! | `tally.json` | attempts and reported wrong grants; see [`tally`] |
@@ -14,6 +15,7 @@
 //! | `packs/NAME/` | installed packs, and `NAME@before`, which one replaced; see [`packs`], and [`choice`] for which one is in use |
 //! | `pack-versions.toml` | the highest version of each that was ever installed; see [`versions`] |
 
+pub mod capsule;
 pub mod choice;
 pub mod door;
 pub mod embedded;
@@ -23,6 +25,7 @@ mod home;
 pub mod keys;
 pub mod lock;
 pub mod lockout;
+pub mod observations;
 pub mod pack_line;
 pub mod packs;
 pub mod passphrase;

@@ -138,6 +138,7 @@ mod tests {
             subject: Some(SubjectId(1)),
             score: Some(0.5),
             threshold: 0.4,
+            why: None,
         }
     }
 

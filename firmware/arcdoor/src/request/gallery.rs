@@ -64,6 +64,7 @@ fn forget(device: &mut Device, id: SubjectId, erase: bool, now: Now) -> Result<V
     device.note(&Entry::Revoked { subject: id }, now.utc)?;
     device.journal().probes.forget_subject(id)?;
     PinBook::read(device.home())?.remove(id)?;
+    device.journal().observations.forget_subject(id)?;
     let mut remains = vec![Remain::LogEntries];
     if erase {
         let source = device.enrolled()?.ok_or(Error::NobodyEnrolled)?.source();

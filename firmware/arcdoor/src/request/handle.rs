@@ -3,7 +3,7 @@
 use super::find::find;
 use super::frames::Begun;
 use super::secrets::Secrets;
-use super::{doctor, enrol, gallery, identify, log, pack, pin, replay, tune};
+use super::{doctor, enrol, gallery, identify, log, pack, pin, replay, tune, why};
 use crate::device::{Device, Now, Reply};
 use crate::error::Error;
 use arcdoor_api::{Feed, MAX_PHOTOS, Request};
@@ -45,6 +45,7 @@ pub fn begin(
         Request::ForgetImpostors { name } => enrol::forget_impostors(device, name, now, reply),
         Request::Log { count, of, names } => log::show(device, *count, of.as_ref(), *names, reply),
         Request::LogWrong { entry } => log::wrong(device, *entry, now, reply),
+        Request::LogWhy { entry, capsule } => why::why(device, *entry, capsule.as_deref(), reply),
         Request::LogVerify { note } => log::check(device, secrets, note.as_deref(), reply),
         Request::LogNote => log::note(device, now, reply),
         Request::List => gallery::list(device, reply),

@@ -2,7 +2,8 @@
 
 use super::annotate::Annotator;
 use super::frames::{Begun, LOOK_MS, Stepper};
-use crate::device::recognition::sight;
+use crate::device::journal::Grounds;
+use crate::device::recognition::{sight, still_window, why};
 use crate::device::{Device, Now, Outcome, Reply, Work};
 use crate::error::Error;
 use arcdoor_api::{By, Feed, Progress, Reason, Response, Sight, Verdict};
@@ -79,7 +80,11 @@ impl Ask {
         };
         let sight = sight(&step, recognition.engine(), gallery, claim);
         let sight = Sight { operating_point: Some(point), ..sight };
-        journal.decided(by, &sight, gallery, recognition.probe(), now.utc)?;
+        let templates = claim
+            .map_or(gallery.templates(), |id| gallery.subject(id).map_or(0, |claimed| claimed.templates));
+        let (why, window) = (why(&step, &rules, templates), still_window(&step, &rules));
+        let grounds = Grounds { by, why: &why, window: &window, probe: recognition.probe() };
+        journal.decided(&sight, grounds, gallery, now.utc)?;
         let decision = sight.decision;
         self.last = match sight.reason {
             Some(Reason::Retry(reason)) => Some(reason),

@@ -18,6 +18,7 @@ mod pin;
 mod replay;
 mod secrets;
 mod tune;
+mod why;
 
 pub use frames::{Begun, LOOK_MS, Stepper};
 pub use handle::begin;

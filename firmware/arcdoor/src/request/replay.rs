@@ -2,9 +2,11 @@
 
 use crate::device::{Outcome, Reply};
 use crate::error::Error;
+use crate::home::capsule::{Capsule, is_capsule};
 use arcdoor_api::{Response, Verdict};
 use arcdoor_core::Decision;
 use arcdoor_core::file::{ReadError, open_regular};
+use arcdoor_log::MAX_SEALED_BYTES;
 use arcdoor_pipeline::{Replay, TraceError, TraceLine};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -23,6 +25,9 @@ pub(super) fn replay(path: &Path, reply: &mut dyn Reply) -> Result<Outcome, Erro
         }
     })?;
     let mut lines = BufReader::new(file);
+    if is_capsule(lines.fill_buf().map_err(failed)?) {
+        return replay_capsule(path, lines, reply);
+    }
     let (mut replay, mut frames, mut text) = (Replay::new(), 0, String::new());
     let mut has_begun = false;
     for number in 1_u64.. {
@@ -46,6 +51,24 @@ pub(super) fn replay(path: &Path, reply: &mut dyn Reply) -> Result<Outcome, Erro
         return Err(bad(1, TraceError::NoHeader));
     }
     reply.answer(&Response::ReplayEnded { frames })?;
+    Ok(Outcome::Done)
+}
+
+/// Says the decisions of a capsule again; nothing of one that was changed.
+fn replay_capsule(path: &Path, file: impl Read, reply: &mut dyn Reply) -> Result<Outcome, Error> {
+    let bad = |(line, source)| Error::Capsule { path: path.to_owned(), line, source };
+    let mut text = Vec::new();
+    let read = file.take(MAX_SEALED_BYTES as u64 + 1).read_to_end(&mut text);
+    read.map_err(|source| Error::File { path: path.to_owned(), source })?;
+    let capsule = Capsule::read(&text).map_err(bad)?;
+    let frames = capsule.replay().map_err(bad)?;
+    let Capsule { of, signer, .. } = &capsule;
+    let (arcdoor, signer) = (of.arcdoor.clone(), signer.clone());
+    reply.answer(&Response::Capsule { entry: of.entry, at: of.at, arcdoor, signer })?;
+    for (number, entry) in (0..).zip(&frames) {
+        reply.answer(&frame(number, entry.now.0, entry.outcome.decision))?;
+    }
+    reply.answer(&Response::ReplayEnded { frames: frames.len() as u64 })?;
     Ok(Outcome::Done)
 }
 

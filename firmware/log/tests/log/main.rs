@@ -36,7 +36,7 @@ fn exporting(length: usize) -> Entry {
 fn decision(decision: Verdict, subject: u32) -> Entry {
     let reason = (decision != Verdict::Granted).then_some(Reason::Deny(DenyReason::NoMatch));
     let (subject, score) = (Some(SubjectId(subject)), Some(0.618_034));
-    Entry::Decision { by: By::Run, decision, reason, subject, score, threshold: 0.414_2 }
+    Entry::Decision { by: By::Run, decision, reason, subject, score, threshold: 0.414_2, why: None }
 }
 
 fn create() -> (MemoryFolder, Log<MemoryFolder>, VerificationKey) {

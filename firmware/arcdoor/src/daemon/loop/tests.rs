@@ -1,5 +1,5 @@
 use super::*;
-use arcdoor_api::CameraFault;
+use arcdoor_api::{CameraFault, Why};
 use arcdoor_camera::{CameraError, Source};
 use arcdoor_core::DenyReason;
 use arcdoor_frame::RgbImage;
@@ -94,7 +94,7 @@ impl Decider for Doubtful {
         Ok(())
     }
 
-    fn note(&mut self, sight: &Sight, _: UtcTime) -> Result<(), Error> {
+    fn note(&mut self, sight: &Sight, _: Option<&Why>, _: UtcTime) -> Result<(), Error> {
         self.noted.push(sight.decision);
         Ok(())
     }
