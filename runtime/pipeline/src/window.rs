@@ -23,14 +23,14 @@ pub struct Window {
     /// After the last of them.
     state: State,
     frames: VecDeque<TraceEntry>,
-    /// The first frame of the present face.
-    present: usize,
+    /// So many of them are over with the next frame.
+    past: usize,
 }
 
 impl Default for Window {
     fn default() -> Self {
         let (base, state, frames) = (State::default(), State::default(), VecDeque::with_capacity(MAX_FRAMES));
-        Self { rules: None, base, state, frames, present: 0 }
+        Self { rules: None, base, state, frames, past: 0 }
     }
 }
 
@@ -47,12 +47,11 @@ impl Window {
             self.begin();
             self.rules = Some(*rules);
         }
-        self.drop_first(self.present);
+        self.drop_first(self.past);
         self.drop_first((self.frames.len() + 1).saturating_sub(MAX_FRAMES));
-        self.present = match self.state.follows(&entry.observation, entry.now, &rules.policy) {
-            true => 0,
-            false => self.frames.len(),
-        };
+        if !self.state.follows(&entry.observation, entry.now, &rules.policy) {
+            self.leave(rules, entry);
+        }
         self.state = decide(&self.state, &entry.observation, entry.now, rules).0;
         self.frames.push_back(entry.clone());
     }
@@ -67,11 +66,24 @@ impl Window {
         head.into_iter().chain(part.frames.into_iter().map(TraceLine::Frame)).collect()
     }
 
+    /// Before the first frame of another face, or of nobody. Where the attempt at the face before fails with it, the
+    /// frames of that face say why, and go with the next one; else they, and whom they named, go now.
+    fn leave(&mut self, rules: &Rules, entry: &TraceEntry) {
+        let mut left = self.state.clone();
+        match left.leave(&entry.observation, entry.now, rules.policy.fields()) {
+            Some(_) => self.past = self.frames.len() + 1,
+            None => {
+                self.state = left;
+                self.begin();
+            }
+        }
+    }
+
     /// Goes on without its frames: what is remembered of them stays.
     fn begin(&mut self) {
         self.base = self.state.clone();
         self.frames.clear();
-        self.present = 0;
+        self.past = 0;
     }
 
     fn drop_first(&mut self, count: usize) {
@@ -79,6 +91,6 @@ impl Window {
         for entry in self.frames.drain(..count) {
             self.base = decide(&self.base, &entry.observation, entry.now, &rules).0;
         }
-        self.present = self.present.saturating_sub(count);
+        self.past = self.past.saturating_sub(count);
     }
 }
