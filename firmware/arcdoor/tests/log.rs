@@ -340,3 +340,32 @@ fn a_clock_that_was_ahead_hides_no_export() {
         "{remains:?}"
     );
 }
+
+#[test]
+fn a_decision_is_explained_and_its_capsule_decides_the_same_until_somebody_named_in_it_is_revoked() {
+    let Some(door) = Door::new() else { return };
+    door.identify();
+    let (code, lines) = door.call(&["log", "-n", "1"]);
+    let n = lines[0]["n"].as_u64().unwrap().to_string();
+    assert_eq!((code, lines[0]["event"].as_str()), (0, Some("decision")));
+    let capsule = door.path("capsule");
+    let (code, lines) = door.call(&["log", "why", &n, "--capsule", capsule.to_str().unwrap()]);
+    assert_eq!((code, lines[0]["signed"].as_bool()), (0, Some(true)), "{lines:?}");
+    assert!(lines[0]["why"]["quality"]["pose"][1].as_u64() > Some(0), "{lines:?}");
+    let words = lines[0]["words"].as_array().unwrap();
+    assert!(words.iter().any(|line| line.as_str().unwrap().starts_with("decided by: ")), "{words:?}");
+    let (code, replayed) = door.call(&["replay", capsule.to_str().unwrap()]);
+    assert_eq!((code, replayed[0]["entry"].as_u64()), (0, n.parse().ok()), "{replayed:?}");
+    assert!(replayed[0]["signer"].as_str().unwrap().starts_with("arcdoor-log/"));
+    assert_eq!(replayed[1]["decision"], lines[0]["decision"]);
+    let whole = fs::read_to_string(&capsule).unwrap();
+    fs::write(&capsule, whole.replacen("\"margin\":0.02", "\"margin\":0.01", 1)).unwrap();
+    let (code, _, error) = door.device.run(&["replay", capsule.to_str().unwrap()]);
+    assert!(code == 4 && error.contains("line 3"), "{error}");
+    assert_eq!(door.call(&["log", "why", "999"]).0, 3);
+    assert_eq!(door.call(&["revoke", "Barack", "--yes"]).0, 0);
+    let other = door.path("other");
+    assert_eq!(door.call(&["log", "why", &n, "--capsule", other.to_str().unwrap()]).0, 3);
+    assert!(!other.exists(), "nothing is left to write");
+    assert_eq!(door.call(&["log", "why", &n]).0, 0, "the log keeps the number");
+}

@@ -31,13 +31,13 @@ pub enum SealError {
     #[error("it is longer than {MAX_SEALED_BYTES} bytes: no capsule is")]
     TooLong,
     /// A line is not what was written.
-    #[error("line {0} was changed, moved or cut, or the line before it was removed: ask for the file again")]
+    #[error("this line was changed, moved or cut, or the line before it was removed: ask for the file again")]
     Changed(usize),
     /// The end is missing.
-    #[error("line {0} is missing: the end was cut off; ask for the file again")]
+    #[error("this line is missing or cut: the end of the file is gone; ask for it again")]
     Cut(usize),
     /// The signature is no signature of this text.
-    #[error("line {0} holds a signature of another text: somebody put this file together")]
+    #[error("the signature is of another text: somebody put this file together")]
     Signature(usize),
 }
 
