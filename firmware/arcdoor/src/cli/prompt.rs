@@ -36,6 +36,7 @@ pub(super) fn gallery_for(home: &Home, request: &Request) -> Result<Option<Passp
         | Request::Replay { .. }
         | Request::Tune { .. }
         | Request::LogVerify { .. }
+        | Request::LogWhy { .. }
         | Request::LogNote
         | Request::Log { of: None, names: false, .. } => Ok(None),
         // They can do without: where there is nobody to type it, or the gallery cannot be looked at.
