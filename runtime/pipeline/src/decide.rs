@@ -48,7 +48,9 @@ pub(crate) fn weigh(
     rules: &Rules,
 ) -> (State, Outcome, Standings) {
     let (mut state, fields) = (state.clone(), rules.policy.fields());
-    let mut standings = Standings { before: state.standing(now, rules), present: Standing::default() };
+    let standing = |track: &Track| Standing::of(track, now, &rules.thresholds, &fields.intent);
+    let before = state.track.as_ref().map_or_else(Standing::default, standing);
+    let mut standings = Standings { before, present: Standing::default() };
     state.denials.follow_clock(now, fields.lockout);
     let before = state.leave(observation, now, fields);
     if let Some(reason) = before {
@@ -63,7 +65,7 @@ pub(crate) fn weigh(
         Observation::Unclear { rect, stance, reason } => {
             let track = state.follow(*rect, None, now);
             track.attend(stance, now, &fields.intent);
-            standings.present = Standing::of(track, now, rules);
+            standings.present = standing(track);
             (Decision::Retry { reason: *reason }, false)
         }
         Observation::Face { rect, stance, claim, contenders, impostor } => {
@@ -72,7 +74,7 @@ pub(crate) fn weigh(
             let track = state.follow(*rect, *claim, now);
             track.attend(stance, now, &fields.intent);
             track.look(vote, now, fields);
-            standings.present = Standing::of(track, now, rules);
+            standings.present = standing(track);
             match track.intends(now, &fields.intent) {
                 true => judge(track, vote, threshold, fields),
                 // Whatever the look named, this says nothing of it.

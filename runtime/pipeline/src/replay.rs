@@ -32,7 +32,7 @@ impl Replay {
             _ if !self.has_begun => return Err(TraceError::NoHeader),
             TraceLine::Rules(rules) => self.rules = Some(*rules),
             TraceLine::Resumed { now, lockout } => self.state = State::resumed(lockout, *now),
-            TraceLine::State(state) => self.state = state.clone(),
+            TraceLine::State(state) => self.state = State::clone(state),
             TraceLine::Frame(entry) => {
                 let rules = self.rules.ok_or(TraceError::NoRules)?;
                 let (state, decided) = decide(&self.state, &entry.observation, entry.now, &rules);

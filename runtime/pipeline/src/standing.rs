@@ -2,7 +2,8 @@
 
 use arcdoor_core::Millis;
 
-use crate::decide::Rules;
+use crate::intent::Intent;
+use crate::thresholds::Thresholds;
 use crate::track::Track;
 
 /// Whether a face showed that somebody wants to be let in.
@@ -42,14 +43,13 @@ pub struct Standings {
 }
 
 impl Standing {
-    pub(crate) fn of(track: &Track, now: Millis, rules: &Rules) -> Self {
-        let intent = &rules.policy.fields().intent;
+    pub(crate) fn of(track: &Track, now: Millis, thresholds: &Thresholds, intent: &Intent) -> Self {
         let intends = match (intent.required, track.intends(now, intent), track.is_held()) {
             (false, ..) => Intends::NotAsked,
             (true, true, _) => Intends::Shown,
             (true, false, true) => Intends::TooShort,
             (true, false, false) => Intends::NotShown,
         };
-        Self { agreeing: track.agreeing(&rules.thresholds), looks: track.looks(), intends, locked_ms: 0 }
+        Self { agreeing: track.agreeing(thresholds), looks: track.looks(), intends, locked_ms: 0 }
     }
 }

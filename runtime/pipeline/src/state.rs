@@ -3,11 +3,9 @@
 use arcdoor_core::{DenyReason, Millis, Rect, SubjectId};
 use serde::{Deserialize, Serialize};
 
-use crate::decide::Rules;
 use crate::denials::{Denials, LockoutState};
 use crate::observation::Observation;
 use crate::policy::{Fields, Policy};
-use crate::standing::Standing;
 use crate::track::Track;
 
 /// All that is remembered from frame to frame.
@@ -82,11 +80,6 @@ impl State {
     pub fn shows_intent(&self, now: Millis, policy: &Policy) -> bool {
         let intent = &policy.fields().intent;
         !intent.required || self.track.as_ref().is_some_and(|track| track.intends(now, intent))
-    }
-
-    /// How far the face that is followed has come.
-    pub(crate) fn standing(&self, now: Millis, rules: &Rules) -> Standing {
-        self.track.as_ref().map_or_else(Standing::default, |track| Standing::of(track, now, rules))
     }
 
     /// Whether an observation goes on with a face that is followed.

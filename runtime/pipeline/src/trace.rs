@@ -39,7 +39,7 @@ pub enum TraceLine {
         lockout: LockoutState,
     },
     /// All that was remembered of the frames before those that follow: where a part of a trace begins.
-    State(State),
+    State(Box<State>),
     /// One frame.
     Frame(TraceEntry),
 }

@@ -62,7 +62,7 @@ impl Window {
         let mut part = self.clone();
         part.drop_first(self.frames.len().saturating_sub(most));
         let Some(rules) = part.rules else { return Vec::new() };
-        let head = [TraceLine::HEADER, TraceLine::Rules(rules), TraceLine::State(part.base)];
+        let head = [TraceLine::HEADER, TraceLine::Rules(rules), TraceLine::State(Box::new(part.base))];
         head.into_iter().chain(part.frames.into_iter().map(TraceLine::Frame)).collect()
     }
 
