@@ -210,6 +210,7 @@ fn push(text: &mut String, hash: &mut [u8; 32], line: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const LINES: [&str; 3] = ["{\"a\":1}", "{\"b\":{\"c\":2}}", "{\"d\":[]}"];
 
@@ -258,5 +259,15 @@ mod tests {
             push(&mut forged, &mut hash, line);
         }
         assert_eq!(Sealed::read(forged.as_bytes()), Err(SealError::Signature(4)));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_in_is_sealed_or_not(bytes in proptest::collection::vec(any::<u8>(), 0..300), line in ".{0,80}") {
+            let _ = Sealed::read(&bytes);
+            let (mut text, mut hash) = (String::new(), [0; 32]);
+            push(&mut text, &mut hash, &line);
+            prop_assert!(Sealed::read(text.as_bytes()).is_err(), "a line whose hash is right is no whole text");
+        }
     }
 }

@@ -52,6 +52,14 @@ pub(crate) fn equal(cases: u32) -> Result<()> {
     passed("equal", &mut test)
 }
 
+/// `cases` drawn visits to a door, each decided again from its capsule; and changed bytes of them.
+pub(crate) fn capsules(cases: u32) -> Result<()> {
+    let mut test = cargo::command();
+    test.env("PROPTEST_CASES", cases.to_string());
+    test.args(["test", "--release", "--locked", "--workspace", "--test", "capsules"]);
+    passed("capsules", &mut test)
+}
+
 /// The number of cases as `PROPTEST_CASES` takes it.
 fn number(cases: Option<u32>) -> String {
     cases.unwrap_or(USUAL_CASES).to_string()

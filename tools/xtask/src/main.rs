@@ -123,6 +123,12 @@ enum Check {
         #[arg(long, value_name = "N", default_value_t = 20_000)]
         cases: u32,
     },
+    /// Decide drawn visits to a door again, each from a capsule, and change bytes of it
+    Capsules {
+        /// Capsules that are drawn
+        #[arg(long, value_name = "N", default_value_t = 10_000)]
+        cases: u32,
+    },
 }
 
 #[derive(Subcommand)]
@@ -213,6 +219,7 @@ fn main() -> ExitCode {
         Command::Check { what: Check::Asan { cases } } => check::asan(cases),
         Command::Check { what: Check::Neon { cases } } => check::neon(cases),
         Command::Check { what: Check::Equal { cases } } => check::equal(cases),
+        Command::Check { what: Check::Capsules { cases } } => check::capsules(cases),
         Command::Qemu { what: Qemu::Camera } => qemu::camera(),
         Command::Qemu { what: Qemu::Gpio } => qemu::gpio(),
         Command::Trainer { what: Trainer::Test } => trainer::test(),
