@@ -255,6 +255,7 @@ impl Request {
                 paths
             }
             Self::LogVerify { note: Some(path) }
+            | Self::LogWhy { capsule: Some(path), .. }
             | Self::Export { file: path }
             | Self::Import { file: path }
             | Self::PackInstall { dir: path, .. }

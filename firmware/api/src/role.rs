@@ -38,6 +38,7 @@ impl Request {
         match self {
             Self::Log { of: None, names: false, .. }
             | Self::LogVerify { .. }
+            | Self::LogWhy { .. }
             | Self::LogNote
             | Self::PackCheck { .. }
             | Self::DoorState
@@ -74,6 +75,7 @@ impl Request {
             || match self {
                 Self::Identify { annotate, .. } => annotate.is_some(),
                 Self::LogVerify { note } => note.is_some(),
+                Self::LogWhy { capsule, .. } => capsule.is_some(),
                 Self::PackCheck { dir, .. } => dir.is_some(),
                 _ => false,
             }
