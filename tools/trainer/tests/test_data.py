@@ -337,36 +337,86 @@ def test_what_has_no_room_is_decoded_each_time():
     assert kept.room * image.size <= 1_000_000
 
 
+def a_list(path, rows, *sets):
+    """Writes a list of ``sets`` with these rows."""
+    origin = data.gather(config.Data(sets=tuple(config.Set(str(one)) for one in sets), workers=0), 1)[0].origin
+    path.write_text(f"# arcdoor-train list 1 {origin}\n{rows}")
+    return str(path)
+
+
+GOOD = "eve/1.png\t0\t0.9\tset/eve\nada/0.png\t1\t0.8\tset/ada\nada/2.png\t1\t0.8\tset/ada\n"
+
+
 def test_a_list_keeps_and_renumbers(tmp_path):
     path = folder(tmp_path / "set")
-    kept = tmp_path / "kept.tsv"
-    kept.write_text("eve/1.png\t0\t0.9\nada/0.png\t1\t0.8\nada/2.png\t1\t0.8\n")
-    found, notes = data.gather(wanted(path, list=str(kept)), 1)
+    kept = a_list(tmp_path / "kept.tsv", GOOD, path)
+    found, notes = data.gather(wanted(path, list=kept), 1)
     assert (found.labels.tolist(), found.identities) == ([0, 1, 1], ["set/eve", "set/ada"])
     assert [int(found.read(n)[5, 5, 0]) for n in range(3)] == [21, 0, 2]
+    assert found.moved.tolist() == [False] * 3
     assert "keeps 3 of 9 images, 2 identities" in notes[-1]
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("eve/9.png\t0\n", "not among the images"),
+        ("eve/9.png\t0\t1\teve\nada/0.png\t1\t1\tada\n", r"names eve/9\.png, which is not among the images"),
         ("eve/1.png\n", "as a list of"),
-        ("eve/1.png\tx\n", "as a list of"),
-        ("eve/1.png\t0\nada/0.png\t2\n", "without gaps"),
-        ("eve/1.png\t0\n", "at least two"),
+        ("eve/1.png\tx\t1\teve\n", "as a list of"),
+        ("eve/1.png\t0\t1\teve\nada/0.png\t2\t1\tada\n", "without gaps"),
+        ("eve/1.png\t-1\t1\teve\nada/0.png\t0\t1\tada\n", "without gaps"),
+        ("eve/1.png\t0\t1\teve\n", "at least two"),
+        ("", "at least two"),
+        ("eve/1.png\t0\t1\teve\neve/1.png\t1\t1\tada\n", r"names eve/1\.png twice"),
     ],
 )
-def test_a_list_of_other_sets_is_refused(text, said, tmp_path):
+def test_a_list_that_does_not_fit_is_refused(text, said, tmp_path):
     path = folder(tmp_path / "set")
-    (tmp_path / "kept.tsv").write_text(text)
     with pytest.raises(DataError, match=said):
-        data.gather(wanted(path, list=str(tmp_path / "kept.tsv")), 1)
+        data.gather(wanted(path, list=a_list(tmp_path / "kept.tsv", text, path)), 1)
 
 
-def test_a_list_is_refused_where_names_are_ambiguous(tmp_path):
-    (tmp_path / "kept.tsv").write_text("eve/1.png\t0\nada/0.png\t1\n")
+def test_a_list_of_other_sets_is_refused(tmp_path):
+    """Names alone do not tell: those of every ``train.rec`` are the same."""
+    path, other = folder(tmp_path / "set"), folder(tmp_path / "other", {**FILES, "eve/7.png": png(9)})
+    kept = a_list(tmp_path / "kept.tsv", GOOD, other)
+    with pytest.raises(DataError, match="made of other sets"):
+        data.gather(wanted(path, list=kept), 1)
+    (path / "ada/1.png").unlink()
+    with pytest.raises(DataError, match="or of another state of them"):
+        data.gather(wanted(path, list=a_list(tmp_path / "kept.tsv", GOOD, folder(tmp_path / "whole"))), 1)
+    (tmp_path / "kept.tsv").write_text(GOOD)
+    with pytest.raises(DataError, match="does not say of which sets"):
+        data.gather(wanted(path, list=kept), 1)
+    with pytest.raises(DataError, match="cannot read"):
+        data.gather(wanted(path, list=str(tmp_path / "none.tsv")), 1)
+
+
+def test_a_list_is_refused_where_names_are_ambiguous_until_sets_are_named(tmp_path):
     paths = [folder(tmp_path / "a" / "set"), folder(tmp_path / "b" / "set")]
-    both = config.Data(sets=tuple(config.Set(str(path)) for path in paths), list=str(tmp_path / "kept.tsv"), workers=0)
-    with pytest.raises(DataError, match="ambiguous"):
+    kept = a_list(tmp_path / "kept.tsv", GOOD, *paths)
+    both = config.Data(sets=tuple(config.Set(str(path)) for path in paths), list=kept, workers=0)
+    with pytest.raises(DataError, match="ambiguous; give one of them another name"):
         data.gather(both, 1)
+    named = config.Data(sets=(both.sets[0], config.Set(str(paths[1]), name="b")), list=kept, workers=0)
+    assert data.gather(named, 1)[0].identities == ["set/eve", "set/ada"]
+
+
+def test_each_set_has_a_list_of_its_own(tmp_path):
+    paths = [folder(tmp_path / "a" / "set"), folder(tmp_path / "b" / "set")]
+    kept = a_list(tmp_path / "kept.tsv", GOOD, paths[0])
+    sets = (config.Set(str(paths[0]), list=kept), config.Set(str(paths[1]), name="b"))
+    found, _ = data.gather(config.Data(sets=sets, workers=0), 1)
+    assert found.identities == ["set/eve", "set/ada", "b/ada", "b/bob", "b/eve"]
+    assert [found.keys[n] for n in range(4)] == ["eve/1.png", "ada/0.png", "ada/2.png", "b/ada/0.png"]
+    assert found.labels.tolist() == [0, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]
+
+
+def test_id_strings_for_the_labels_of_a_rec(tmp_path):
+    path = rec(tmp_path / "train.rec")
+    (tmp_path / "ids.txt").write_text("m.0a\nm.0b\nm.0c\n")
+    one = config.Set(str(path), identities=str(tmp_path / "ids.txt"))
+    assert data.gather(config.Data(sets=(one,)), 1)[0].identities == [f"train.rec/m.0{name}" for name in "abc"]
+    (tmp_path / "ids.txt").write_text("m.0a\nm.0b\n")
+    with pytest.raises(DataError, match=r"2 lines, train\.rec has 3 identities"):
+        data.gather(config.Data(sets=(one,)), 1)

@@ -122,7 +122,7 @@ def test_the_command_takes_the_section_and_keeps_a_run(place, tmp_path, capsys):
     assert cli.main([*command, "--steps", "2"]) == 0
     assert "over 2 steps" in capsys.readouterr().out
     assert {path.name for path in (tmp_path / "qat").iterdir()} == {
-        "config.toml", "environment.json", "metrics.jsonl", "curves.png", qat.STATE,
+        "config.toml", "environment.json", "metrics.jsonl", "curves.png", "lock", qat.STATE,
     }  # fmt: skip
     assert qat.config.load(tmp_path / "qat" / "config.toml").foreign["qat"]["batch"] == 3
     assert cli.main(command) != 0

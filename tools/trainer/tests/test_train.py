@@ -8,6 +8,7 @@ difference of 1e-7 in the weights still moved it by 6e-5 once, again in one proc
 import contextlib
 import dataclasses
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -22,7 +23,7 @@ import torch
 from PIL import Image
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from arcdoor_train import checkpoint, config, data, journal, train
+from arcdoor_train import checkpoint, config, data, journal, lock, train
 from arcdoor_train.errors import CheckpointError, ConfigError, DataError, DiskError, DivergedError, UsageError
 from arcdoor_train.world import World
 
@@ -436,3 +437,23 @@ def test_a_processs_share_must_hold_whole_identities(tmp_path):
 def test_rates(progress, wanted):
     optim = config.Optim(lr=0.1, warmup_epochs=1.0, milestones=(2.0, 3.0))
     assert train.rate(optim, progress) == pytest.approx(wanted)
+
+
+def test_two_runs_in_one_folder_are_refused(tmp_path):
+    whole = config.parse(settings(tmp_path / "run"))
+    with lock.alone(tmp_path / "run"), pytest.raises(UsageError, match="another run works in"):
+        train.train(whole, quiet=True)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["lock"]
+
+
+def test_a_run_s_workers_do_not_hold_its_folder(tmp_path):
+    """They outlive a run that is killed, by seconds in which it could not be resumed."""
+    with lock.alone(tmp_path / "run"):
+        left = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+        left.start()
+    try:
+        with lock.alone(tmp_path / "run"):
+            pass
+    finally:
+        left.kill()
+        left.join()

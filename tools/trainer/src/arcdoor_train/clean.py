@@ -1,92 +1,59 @@
-"""``clean``: noisy identities to clean ones by sub-centres. Every image votes for the nearest of its identity's K
-centres; the most voted is the dominant one; images farther than 75 degrees from it go, emptied identities go, and
-the rest is numbered anew. Train again from scratch with K = 1 on what is left."""
+"""``clean``: noisy identities to clean ones by a run with K sub-centres, see ``subcentres``. Train again from scratch
+with K = 1 on what is left. Beside the list lies a folder that says what went."""
 
 import argparse
-import contextlib
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from arcdoor_train import checkpoint, config, crops, data, evaluate
-from arcdoor_train.errors import DataError
-from arcdoor_train.feature_file import unit
-
-
-@dataclass(frozen=True)
-class Cleaned:
-    """Which images stay, and as whom."""
-
-    #: (n,) whether an image stays.
-    keep: np.ndarray
-    #: (n,) new labels, 0..identities without gaps; -1 for images that go.
-    labels: np.ndarray
-    #: (classes,) the number of the dominant centre; -1 where an identity has no image.
-    dominant: np.ndarray
-    #: (n,) cosine to the dominant centre of the image's identity.
-    cosines: np.ndarray
-
-
-def clean(features: np.ndarray, labels: np.ndarray, centres: np.ndarray, degrees: float = 75.0) -> Cleaned:
-    """``features`` (n, d), ``labels`` (n,) in 0..classes, ``centres`` (classes, K, d); lengths do not matter. An image
-    whose feature holds no number goes."""
-    classes, count, dimension = centres.shape
-    if not 0 < degrees < 180 or len(labels) != len(features) or features.shape[1] != dimension:
-        raise DataError(f"features {features.shape}, centres {centres.shape}, {degrees} degrees do not fit together")
-    if len(labels) and (labels.min() < 0 or labels.max() >= classes):
-        raise DataError(f"labels {labels.min()}..{labels.max()}; the head knows 0..{classes - 1}")
-    finite = np.isfinite(features).all(axis=1)
-    mine = unit(np.where(finite[:, None], features, 0))
-    rows = unit(centres.reshape(-1, dimension)).reshape(classes, count, dimension)
-    cosines = np.empty((len(mine), count))
-    for start in range(0, len(mine), 65536):
-        part = slice(start, start + 65536)
-        cosines[part] = np.einsum("nd,nkd->nk", mine[part], rows[labels[part]])
-    votes = np.zeros((classes, count), np.int64)
-    np.add.at(votes, (labels[finite], cosines[finite].argmax(axis=1)), 1)
-    dominant = np.where(votes.any(axis=1), votes.argmax(axis=1), -1)
-    own = cosines[np.arange(len(mine)), np.maximum(dominant[labels], 0)]
-    keep = finite & (own > np.cos(np.radians(degrees)))
-    left, numbers = np.unique(labels[keep], return_inverse=True)
-    fresh = np.full(len(labels), -1)
-    fresh[keep] = numbers
-    assert len(left) <= classes
-    return Cleaned(keep, fresh, dominant, own)
-
-
-def embed(embedder: evaluate.Embedder, faces: data.Dataset) -> np.ndarray:
-    """(n, d) features of a set; rows that hold no number where a crop does not decode."""
-    rows: list[np.ndarray | None] = []
-    for start in range(0, len(faces), 64):
-        images, whole = [], []
-        for number in range(start, min(start + 64, len(faces))):
-            with contextlib.suppress(DataError):
-                images.append(faces.read(number))
-                whole.append(number)
-        found = iter(embedder([crops.to_input(np.stack(images))]) if images else [])
-        rows += [next(found) if number in whole else None for number in range(start, min(start + 64, len(faces)))]
-    dimension = next((len(row) for row in rows if row is not None), 0)
-    if not dimension:
-        raise DataError("not one crop of the run's sets decodes")
-    return np.stack([np.full(dimension, np.nan) if row is None else row for row in rows])
+from arcdoor_train import checkpoint, clean_report, config, data, feature_map, lock, subcentres
+from arcdoor_train.data import lists
+from arcdoor_train.errors import DataError, UsageError
 
 
 def add_parser(subparsers: Any) -> None:
     """``arcdoor-train clean``."""
     parser = subparsers.add_parser("clean", help="drop the images of noisy identities, by a run with K sub-centres")
-    parser.add_argument("run_folder", type=Path, help="a run or a checkpoint, trained with head.centres = 3")
-    parser.add_argument("--degrees", type=float, default=75.0)
-    parser.add_argument(
-        "--out", type=Path, required=True, help="where the list goes: image, new label, cosine; by tabs"
-    )
+    parser.add_argument("run_folder", type=Path, help="a run or a checkpoint, trained with head.centres = 3, 5 or 10")
+    parser.add_argument("--degrees", type=float, default=75.0, help="an image farther from its dominant centre goes")
+    parser.add_argument("--out", type=Path, required=True, help="where the list goes; its report goes to OUT.report/")
+    parser.add_argument("--features", type=Path, metavar="DIR", help="where features are kept [OUT.features/]")
+    parser.add_argument("--processes", type=int, default=1, help="that compute features; each takes a GPU of its own")
+    parser.add_argument("--threads", type=int, default=1, help="of each process")
+    parser.add_argument("--planted", action="store_true", help="the run's data.list is of `plant`: say what was found")
+    parser.add_argument("--sheets", type=int, default=0, metavar="N", help="also show N images kept and N dropped")
+    parser.add_argument("--identity", metavar="NAME", help="also show one identity's images by sub-class")
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.processes < 1 or options.threads < 1 or options.sheets < 0 or not 0 < options.degrees < 180:
+        raise UsageError("--processes and --threads are 1 or more, --sheets 0 or more, --degrees between 0 and 180")
+    report = options.out.with_suffix(".report")
+    features = options.features or options.out.with_suffix(".features")
     folder = checkpoint.resolve(options.run_folder)
+    whole, faces, centres = _trained(folder)
+    if options.planted and faces.moved is None:
+        raise UsageError("--planted: the run was trained without data.list, so that nothing was planted")
+    if options.identity and options.identity not in faces.identities:
+        raise UsageError(f"--identity {options.identity}: no identity of the run; its identities.txt names them")
+    print(feature_map.needs(len(faces), centres.shape[2], *centres.shape[:2], features), flush=True)
+    with lock.alone(report):
+        job = feature_map.Job(whole.data, whole.run.seed, folder / "model.pt", options.threads)
+        found = feature_map.compute(features, job, faces, centres.shape[2], options.processes).features
+        done = subcentres.clean(found, faces.labels, centres, options.degrees)
+        text = lists.lines(faces.origin, faces.keys, done.labels, done.cosines, _names(faces, done))
+        checkpoint.write_file(options.out, lambda file: file.writelines(text))
+        answer = clean_report.write(report, faces, done, options)
+    print(json.dumps(answer))
+    return 0
+
+
+def _trained(folder: Path) -> tuple[config.Config, data.Dataset, np.ndarray]:
+    """A checkpoint's configuration, its sets, its centres (classes, K, d). Raises ``DataError`` where the sets are not
+    those that it was trained on."""
     content = checkpoint.load_tensors(folder / "model.pt")
     whole = config.from_table(content["config"])
     if whole.head.kind in config.METRIC:
@@ -97,19 +64,13 @@ def _run(options: argparse.Namespace) -> int:
         raise DataError(
             f"the run's sets have {classes} identities now, {content.get('identities')} when it was trained"
         )
-    found = embed(evaluate.Embedder(folder / "model.pt"), faces)
+    if content.get("data", faces.fingerprint) != faces.fingerprint:
+        raise DataError(f"the run's sets have other images now than when {folder} was trained: restore them")
     weight = checkpoint.read_head(folder, 0, classes)["weight"].numpy()
-    done = clean(found, faces.labels, weight.reshape(classes, whole.head.centres, -1), options.degrees)
-    lines = [
-        f"{key}\t{label}\t{cosine:.4f}\n"
-        for key, label, cosine, keep in zip(faces.keys, done.labels, done.cosines, done.keep, strict=True)
-        if keep
-    ]
-    options.out.write_text("".join(lines), encoding="utf-8")
-    answer = {
-        "images": len(faces), "unreadable": int(np.isnan(found).any(axis=1).sum()), "kept": int(done.keep.sum()),
-        "identities_before": classes, "identities": int(done.labels.max()) + 1,
-        "centres": whole.head.centres, "degrees": options.degrees,
-    }  # fmt: skip
-    print(json.dumps(answer))
-    return 0
+    return whole, faces, weight.reshape(classes, whole.head.centres, -1)
+
+
+def _names(faces: data.Dataset, done: subcentres.Cleaned) -> list[str]:
+    """The names of the identities that are left, by their new labels."""
+    left = np.unique(faces.labels[done.keep])
+    return [faces.identities[old] for old in left]

@@ -57,6 +57,12 @@ class Set:
     path: str
     #: Declares the crops' alignment where the set itself does not (no ``dataset.toml``).
     alignment: str = ""
+    #: Stands before its images' and identities' names, for sets whose images have the same names as another's.
+    name: str = ""
+    #: A file whose line n is the id string of label n: a .rec holds numbers alone. Empty takes the set's own names.
+    identities: str = ""
+    #: A list that ``clean`` wrote of this set alone; images that it does not name are left out. Empty takes all.
+    list: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ class Data:
 
     sets: tuple[Set, ...] = ()
     drawn: Drawn = field(default_factory=Drawn)
-    #: The list of images and labels that ``clean`` wrote of these sets; the others are left out. Empty takes all.
+    #: A list of images and labels that ``clean`` or ``merge`` wrote of these sets; it alone is taken. Empty takes all.
     list: str = ""
     #: A list of images, a name a line, that are never trained on, such as ``hold-out`` writes. Empty holds none out.
     held_out: str = ""

@@ -20,7 +20,7 @@ from torch.nn import functional
 from torch.utils.data import BatchSampler, RandomSampler
 from tqdm import tqdm
 
-from arcdoor_train import backbones, checkpoint, config, crops, data, heads, journal
+from arcdoor_train import backbones, checkpoint, config, crops, data, heads, journal, lock
 from arcdoor_train import teachers as teaching
 from arcdoor_train import train as training
 from arcdoor_train.errors import CheckpointError, ConfigError, DataError, DivergedError, UsageError
@@ -303,6 +303,11 @@ def run(whole: config.Config, resume: bool = False) -> nn.Module:
         raise UsageError("distil trains in one process (on one GPU): start it without torchrun")
     if whole.run.threads:
         torch.set_num_threads(whole.run.threads)
+    with lock.alone(config.expand(whole.run.folder)):
+        return _run_alone(whole, resume)
+
+
+def _run_alone(whole: config.Config, resume: bool) -> nn.Module:
     trainee = Trainee(whole)
     there = (trainee.folder / STATE).is_file()
     if there and not resume:
@@ -312,7 +317,6 @@ def run(whole: config.Config, resume: bool = False) -> nn.Module:
     trainee.build()
     if there:
         trainee.load()
-    training.make(trainee.folder)
     journal.describe(trainee.folder, whole, World(0, 1, trainee.device), trainee.faces.identities)
     _loop(trainee)
     journal.curves(trainee.folder)

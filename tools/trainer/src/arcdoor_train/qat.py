@@ -17,8 +17,7 @@ from onnx import numpy_helper
 from torch import nn
 from tqdm import tqdm
 
-from arcdoor_train import checkpoint, config, crops, export, journal, onnx_file
-from arcdoor_train import train as training
+from arcdoor_train import checkpoint, config, crops, export, journal, lock, onnx_file
 from arcdoor_train.backbones import reparameterise
 from arcdoor_train.errors import CheckpointError, ConfigError, DataError, DivergedError, UsageError
 from arcdoor_train.world import World
@@ -254,10 +253,10 @@ def _run(options: argparse.Namespace) -> int:
     rounded = prepare(plain)
     faces = crops.Crops(options.crops)
     torch.manual_seed(wanted.seed)
-    training.make(run)
-    journal.describe(run, whole, World(0, 1, device), [])
-    losses = train(rounded, plain, faces, wanted, run, options.resume)
-    journal.curves(run)
+    with lock.alone(run):
+        journal.describe(run, whole, World(0, 1, device), [])
+        losses = train(rounded, plain, faces, wanted, run, options.resume)
+        journal.curves(run)
     path = options.out or folder / "export" / f"{whole.model.backbone}-qat.onnx"
     size = onnx_file.save(to_onnx(freeze(rounded)), path)
     section = dataclasses.replace(export.section_of(whole), name=path.stem)

@@ -5,6 +5,7 @@ on from a checkpoint as if it had not stopped.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import math
 import os
@@ -22,7 +23,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from arcdoor_train import backbones, checkpoint, config, data, heads, journal, macs
+from arcdoor_train import backbones, checkpoint, config, data, heads, journal, lock, macs
 from arcdoor_train.batchnorm import StepStatistics
 from arcdoor_train.errors import (
     CheckpointError,
@@ -394,28 +395,35 @@ def drive(
         torch.set_num_threads(whole.run.threads)
     if whole.run.deterministic and world.device.type == "cuda":
         torch.backends.cudnn.deterministic = True
+    run = config.expand(whole.run.folder)
     try:
-        run = config.expand(whole.run.folder)
-        if checkpoint.list_steps(run) and not resume:
-            raise UsageError(f"{run} has checkpoints: --resume goes on with it; another run.folder begins anew")
-        source, notes = data.gather(whole.data, whole.run.seed)
-        trainer = build(whole, world, source)
-        if checkpoint.list_steps(run):
-            trainer.load(run)
-        make(run)
-        if world.first:
-            _announce(trainer, notes, quiet)
-            journal.describe(run, trainer.config, world, source.identities)
-        if learn:
-            _loop(trainer, quiet)
-        if world.first:
-            if learn:
-                journal.curves(run)
-            _export(trainer)
-        world.barrier()
-        return run
+        with lock.alone(run) if world.first else contextlib.nullcontext():
+            return _driven(whole, world, build, resume, quiet, learn)
     finally:
         leave(world)
+
+
+def _driven(
+    whole: config.Config, world: World, build: Callable[..., Any], resume: bool, quiet: bool, learn: bool
+) -> Path:
+    run = config.expand(whole.run.folder)
+    if checkpoint.list_steps(run) and not resume:
+        raise UsageError(f"{run} has checkpoints: --resume goes on with it; another run.folder begins anew")
+    source, notes = data.gather(whole.data, whole.run.seed)
+    trainer = build(whole, world, source)
+    if checkpoint.list_steps(run):
+        trainer.load(run)
+    if world.first:
+        _announce(trainer, notes, quiet)
+        journal.describe(run, trainer.config, world, source.identities)
+    if learn:
+        _loop(trainer, quiet)
+    if world.first:
+        if learn:
+            journal.curves(run)
+        _export(trainer)
+    world.barrier()
+    return run
 
 
 def make(run: Path) -> None:

@@ -1,5 +1,6 @@
 """Sets of crops: which identities, which images, and how they were aligned."""
 
+import dataclasses
 import functools
 import hashlib
 import io
@@ -15,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from arcdoor_train import config
-from arcdoor_train.data import drawn, recordio, stores
+from arcdoor_train.data import drawn, lists, recordio, stores
 from arcdoor_train.errors import DataError
 
 #: The only alignment that the device makes: ArcFace's five points on 112x112.
@@ -59,6 +60,10 @@ class Dataset:
     fetch: Callable[[int], bytes | np.ndarray]
     name: str = ""
     kept: Kept | None = None
+    #: The sets that this one was gathered of, as they are on the disk.
+    sources: tuple["Dataset", ...] = ()
+    #: (n,) whether ``data.list`` gives the image another identity than its set does; None without a list.
+    moved: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -72,6 +77,11 @@ class Dataset:
             some = self.labels[start : start + 65536].tolist()
             digest.update("".join(f"{label} {next(keys)}\n" for label in some).encode())
         return digest.hexdigest()
+
+    @functools.cached_property
+    def origin(self) -> str:
+        """A hash of the sets, whatever lists and limits leave of them. It stands in the head of a list made of them."""
+        return hashlib.sha256("".join(f"{part.fingerprint}\n" for part in self.sources or (self,)).encode()).hexdigest()
 
     def read(self, index: int) -> np.ndarray:
         """The image: (112, 112, 3) uint8, RGB. Raises ``DataError`` for one that cannot be decoded or has another
@@ -199,9 +209,11 @@ class Chosen(Sequence):
 def gather(wanted: config.Data, seed: int) -> tuple[Dataset, list[str]]:
     """All sets of a configuration as one, identities of different sets apart, and notes on what was left out.
     Raises ``DataError`` where fewer than two identities remain."""
-    sets = [open(item.path, item.alignment) for item in wanted.sets]
+    sources = [open(item.path, item.alignment) for item in wanted.sets]
+    sets = [_as_wanted(part, item) for part, item in zip(sources, wanted.sets, strict=True)]
     if wanted.drawn.identities:
-        sets.append(open_drawn(wanted.drawn.identities, wanted.drawn.images, seed))
+        sources.append(open_drawn(wanted.drawn.identities, wanted.drawn.images, seed))
+        sets.append(sources[-1])
     if not sets:
         raise DataError("no data: name [[data.sets]] or draw some by [data.drawn]")
     notes: list[str] = []
@@ -230,6 +242,7 @@ def gather(wanted: config.Data, seed: int) -> tuple[Dataset, list[str]]:
         raise DataError(f"{len(names)} identities are left; a loss between classes needs at least 2")
     one = Chosen(sets, chosen)
     whole = Dataset(one, labels[0] if len(labels) == 1 else np.concatenate(labels), names, one.fetch)
+    whole.sources = tuple(sources)
     if wanted.list:
         whole = listed(whole, config.expand(wanted.list))
         notes.append(f"{wanted.list} keeps {len(whole)} of {len(one)} images, {len(whole.identities)} identities")
@@ -256,25 +269,76 @@ def _unheld(sets: list[Dataset], path: Path, notes: list[str]) -> list[np.ndarra
     return owners
 
 
+def own_name(identity: str) -> str:
+    """An identity's name in its own set: ``gather`` puts the set's before it."""
+    return identity.partition("/")[2]
+
+
+class _Named(Sequence):
+    """Keys with a set's name before them."""
+
+    def __init__(self, name: str, keys: Sequence[str]) -> None:
+        self._name, self._keys = name, keys
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __getitem__(self, index: int) -> str:
+        return f"{self._name}/{self._keys[index]}"
+
+
+def _as_wanted(part: Dataset, item: config.Set) -> Dataset:
+    """A set with the names and of the images that its ``[[data.sets]]`` wants."""
+    found = dataclasses.replace(part)
+    if item.identities:
+        path = config.expand(item.identities)
+        try:
+            found.identities = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"cannot read identities = {path}: {error}") from error
+        if len(found.identities) != len(part.identities):
+            raise DataError(
+                f"{path} has {len(found.identities)} lines, {part.name} has {len(part.identities)} identities: line n "
+                "is the id string of label n"
+            )
+    if item.list:
+        found = _listed_alone(found, config.expand(item.list))
+    if item.name:
+        found = dataclasses.replace(found, keys=_Named(item.name, found.keys), name=item.name)
+    return found
+
+
+def _listed_alone(part: Dataset, path: Path) -> Dataset:
+    """``listed`` of one set: the list's names of identities have the set's before them."""
+    found = listed(part, path)
+    return dataclasses.replace(found, identities=[own_name(name) for name in found.identities])
+
+
 def listed(whole: Dataset, path: Path) -> Dataset:
-    """The images of ``whole`` that a list of ``clean`` keeps, with the list's labels. Raises ``DataError`` where the
-    list does not belong to these sets."""
-    place = {key: n for n, key in enumerate(whole.keys)}
-    if len(place) < len(whole.keys):
-        raise DataError(f"data.list = {path}: images of two sets have one name, so that the list is ambiguous")
-    try:
-        rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
-        chosen = [(place[row[0]], int(row[1])) for row in rows]
-    except (OSError, UnicodeDecodeError, ValueError, IndexError) as error:
-        raise DataError(f"cannot read {path} as a list of `arcdoor-train clean`: {error}") from error
-    except KeyError as error:
-        raise DataError(f"{path} names {error}, which is not among the images of data.sets") from error
-    labels = np.array([label for _, label in chosen], dtype=np.int64)
-    if len(np.unique(labels)) < 2 or not np.array_equal(np.unique(labels), np.arange(labels.max() + 1)):
-        raise DataError(f"{path}: labels are 0, 1, 2, ... without gaps, and at least two")
-    numbers = [n for n, _ in chosen]
-    names = [""] * (int(labels.max()) + 1)
-    for number, label in chosen:
-        names[label] = whole.identities[whole.labels[number]]
-    keys = [whole.keys[n] for n in numbers]
-    return Dataset(keys, labels, names, lambda n: whole.fetch(numbers[n]), whole.name)
+    """The images of ``whole`` that a list of ``clean`` or ``merge`` keeps, with the list's labels. Raises ``DataError``
+    where the list does not belong to these sets."""
+    rows = lists.read(path)
+    if rows.origin != whole.origin:
+        raise DataError(
+            f"{path} was made of other sets than data.sets names, or of another state of them: its head says "
+            f"{rows.origin[:12]}, theirs is {whole.origin[:12]}; make it anew, or restore the sets"
+        )
+    hashes = lists.hashes(whole.keys)
+    order = np.argsort(hashes, kind="stable")
+    ordered = hashes[order]
+    if (ordered[1:] == ordered[:-1]).any():
+        raise DataError(
+            f"{path}: images of two sets have one name, so that the list is ambiguous; give one of them another name "
+            "in [[data.sets]]"
+        )
+    place = np.minimum(np.searchsorted(ordered, rows.hashes), len(ordered) - 1)
+    absent = np.flatnonzero(ordered[place] != rows.hashes)
+    if len(absent):
+        raise DataError(f"{path} names {lists.key(path, int(absent[0]))}, which is not among the images of data.sets")
+    numbers = order[place]
+    own = {name: n for n, name in enumerate(whole.identities)}
+    owners = np.array([own.get(name, -1) for name in rows.names])
+    one = Chosen([whole], [numbers])
+    found = Dataset(one, rows.labels, rows.names, one.fetch, whole.name, sources=whole.sources or (whole,))
+    found.moved = owners[rows.labels] != whole.labels[numbers]
+    return found

@@ -1,0 +1,116 @@
+"""What ``clean`` says of its work: noise by identity, angles before and after, and where noise was planted, how much of
+it was found."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arcdoor_train import checkpoint, data, figure, sheets
+from arcdoor_train.subcentres import Cleaned
+
+#: Limits that the report counts beside the wanted one, in degrees.
+LIMITS = (60, 65, 70, 75, 80, 85)
+_SHEET_SEED = 1
+
+
+def write(folder: Path, faces: data.Dataset, done: Cleaned, options: argparse.Namespace) -> dict[str, Any]:
+    """``report.json``, whose content it gives, ``identities.csv``, ``angles.*``, and the sheets that were asked for."""
+    noisy = faces.moved if options.planted else None
+    answer = figures(faces.labels, done, options.degrees, noisy)
+    _identities(folder / "identities.csv", faces, done)
+    figure.histograms(folder / "angles", "angle to the nearest centre, and to the dominant one", angles(done, noisy))
+    if options.sheets:
+        for name, wanted in (("kept", done.keep), ("dropped", ~done.keep)):
+            numbers = np.flatnonzero(wanted)
+            some = np.random.default_rng(_SHEET_SEED).permutation(numbers)[: options.sheets]
+            sheets.write(folder / f"{name}.png", faces, {f"{name}: {len(some)} of {len(numbers)}": np.sort(some)})
+    if options.identity:
+        answer["identity"] = _of_one(folder, faces, done, faces.identities.index(options.identity), noisy)
+    checkpoint.write_file(folder / "report.json", lambda file: file.write(json.dumps(answer, indent=2).encode()))
+    return answer
+
+
+def figures(labels: np.ndarray, done: Cleaned, degrees: float, noisy: np.ndarray | None) -> dict[str, Any]:
+    """Counts, and shares of all images: by sub-class, and where ``noisy`` (n,) tells the truth, the paper's four."""
+    seen = _seen(done)
+    answer: dict[str, Any] = {
+        "images": len(labels), "unreadable": int((~seen).sum()), "kept": int(done.keep.sum()), "degrees": degrees,
+        "identities_before": len(done.dominant), "identities": int(done.labels.max(initial=-1)) + 1,
+        "dominant": float(np.mean(done.in_dominant[seen])),
+        "by_degrees": [_at(labels, done, limit, noisy) for limit in LIMITS],
+    }  # fmt: skip
+    if noisy is not None:
+        clean, noise, inside = seen & ~noisy, seen & noisy, done.in_dominant
+        answer["planted"] = {
+            "dominant_clean": _share(inside & clean, seen), "dominant_noisy": _share(inside & noise, seen),
+            "non_dominant_clean": _share(~inside & clean, seen), "non_dominant_noisy": _share(~inside & noise, seen),
+            "clean_in_dominant": _share(inside & clean, clean),
+            "noise_dropped": _share(noise & ~done.keep, noise), "clean_dropped": _share(clean & ~done.keep, clean),
+            "noise_in_kept": _share(noise & done.keep, done.keep),
+        }  # fmt: skip
+    return answer
+
+
+def _at(labels: np.ndarray, done: Cleaned, limit: float, noisy: np.ndarray | None) -> dict[str, Any]:
+    keep = _seen(done) & (done.cosines > np.cos(np.radians(limit)))
+    row: dict[str, Any] = {"degrees": limit, "kept": int(keep.sum()), "identities": len(np.unique(labels[keep]))}
+    if noisy is not None:
+        row |= {"noise_in_kept": _share(keep & noisy, keep), "clean_dropped": _share(~keep & ~noisy, ~noisy)}
+    return row
+
+
+def angles(done: Cleaned, noisy: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Histograms before the non-dominant centres are dropped (each image to its nearest centre) and after (to the
+    dominant one), of the sub-classes and, where ``noisy`` tells the truth, of clean and noisy images."""
+    seen, inside = _seen(done), done.in_dominant
+    groups = {"dominant": seen & inside, "non_dominant": seen & ~inside}
+    if noisy is not None:
+        groups |= {"clean": seen & ~noisy, "noisy": seen & noisy}
+    found = {f"{name}_before": figure.histogram(done.nearest_cosines[group]) for name, group in groups.items()}
+    return found | {f"{name}_after": figure.histogram(done.cosines[group]) for name, group in groups.items()}
+
+
+def _seen(done: Cleaned) -> np.ndarray:
+    """(n,) whether an image has a feature; no two vectors of numbers are exactly opposite but by intent."""
+    return done.nearest_cosines > -1.0
+
+
+def _share(some: np.ndarray, whole: np.ndarray) -> float | None:
+    count = int(whole.sum())
+    return int(some.sum()) / count if count else None
+
+
+def _identities(path: Path, faces: data.Dataset, done: Cleaned) -> None:
+    """The share of an identity's images that goes, the noisiest first."""
+    classes = len(done.dominant)
+    images, kept, inside = (
+        np.bincount(faces.labels[some], minlength=classes)
+        for some in (np.ones(len(faces), bool), done.keep, _seen(done) & done.in_dominant)
+    )
+    share = 1 - kept / np.maximum(images, 1)
+    order = np.argsort(-share, kind="stable")
+    columns = {
+        "identity": [faces.identities[n] for n in order], "images": images[order], "dominant": inside[order],
+        "kept": kept[order], "dropped_share": share[order],
+    }  # fmt: skip
+    figure.table(path, columns)
+
+
+def _of_one(folder: Path, faces: data.Dataset, done: Cleaned, label: int, noisy: np.ndarray | None) -> dict[str, Any]:
+    """A sheet of one identity, a row a sub-class, the dominant one first; what it shows."""
+    mine = np.flatnonzero((faces.labels == label) & _seen(done))
+    sizes = np.bincount(done.nearest[mine])
+    answer: dict[str, Any] = {"name": faces.identities[label], "sub_classes": sizes.tolist()}
+    if noisy is not None:
+        inside = done.nearest[mine] == done.dominant[label]
+        answer["clean_in_dominant"] = _share(inside & ~noisy[mine], ~noisy[mine])
+    rows = {}
+    for number in sorted(range(len(sizes)), key=lambda n: (n != done.dominant[label], -sizes[n])):
+        of_it = mine[done.nearest[mine] == number]
+        dominant = ", dominant" if number == done.dominant[label] else ""
+        rows[f"sub-class {number}: {len(of_it)} images{dominant}"] = of_it[: sheets.WIDE]
+    sheets.write(folder / "identity.png", faces, {text: numbers for text, numbers in rows.items() if len(numbers)})
+    return answer
