@@ -396,7 +396,7 @@ def test_a_list_is_refused_where_names_are_ambiguous_until_sets_are_named(tmp_pa
     paths = [folder(tmp_path / "a" / "set"), folder(tmp_path / "b" / "set")]
     kept = a_list(tmp_path / "kept.tsv", GOOD, *paths)
     both = config.Data(sets=tuple(config.Set(str(path)) for path in paths), list=kept, workers=0)
-    with pytest.raises(DataError, match="ambiguous; give one of them another name"):
+    with pytest.raises(DataError, match="ambiguous: give one of the sets another"):
         data.gather(both, 1)
     named = config.Data(sets=(both.sets[0], config.Set(str(paths[1]), name="b")), list=kept, workers=0)
     assert data.gather(named, 1)[0].identities == ["set/eve", "set/ada"]

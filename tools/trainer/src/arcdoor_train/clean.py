@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from arcdoor_train import checkpoint, clean_report, config, data, feature_map, lock, subcentres
+from arcdoor_train import checkpoint, clean_report, data, feature_map, lock, subcentres, trained
 from arcdoor_train.data import lists
-from arcdoor_train.errors import DataError, UsageError
+from arcdoor_train.errors import UsageError
 
 
 def add_parser(subparsers: Any) -> None:
@@ -34,7 +34,7 @@ def _run(options: argparse.Namespace) -> int:
     report = options.out.with_suffix(".report")
     features = options.features or options.out.with_suffix(".features")
     folder = checkpoint.resolve(options.run_folder)
-    whole, faces, centres = _trained(folder)
+    whole, faces, centres = trained.read(folder)
     if options.planted and faces.moved is None:
         raise UsageError("--planted: the run was trained without data.list, so that nothing was planted")
     if options.identity and options.identity not in faces.identities:
@@ -49,25 +49,6 @@ def _run(options: argparse.Namespace) -> int:
         answer = clean_report.write(report, faces, done, options)
     print(json.dumps(answer))
     return 0
-
-
-def _trained(folder: Path) -> tuple[config.Config, data.Dataset, np.ndarray]:
-    """A checkpoint's configuration, its sets, its centres (classes, K, d). Raises ``DataError`` where the sets are not
-    those that it was trained on."""
-    content = checkpoint.load_tensors(folder / "model.pt")
-    whole = config.from_table(content["config"])
-    if whole.head.kind in config.METRIC:
-        raise DataError(f"{folder} was trained with head.kind = {whole.head.kind!r}, which has no class centres")
-    faces, _ = data.gather(whole.data, whole.run.seed)
-    classes = len(faces.identities)
-    if content.get("identities") != classes:
-        raise DataError(
-            f"the run's sets have {classes} identities now, {content.get('identities')} when it was trained"
-        )
-    if content.get("data", faces.fingerprint) != faces.fingerprint:
-        raise DataError(f"the run's sets have other images now than when {folder} was trained: restore them")
-    weight = checkpoint.read_head(folder, 0, classes)["weight"].numpy()
-    return whole, faces, weight.reshape(classes, whole.head.centres, -1)
 
 
 def _names(faces: data.Dataset, done: subcentres.Cleaned) -> list[str]:

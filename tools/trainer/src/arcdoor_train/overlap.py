@@ -49,6 +49,17 @@ def alike(rows: np.ndarray, others: np.ndarray | None, least: float) -> tuple[np
     return every[order], values[order]
 
 
+def nearest(rows: np.ndarray) -> np.ndarray:
+    """(n,) the cosine of each of two or more unit-length ``rows`` (n, d) to the most alike of the others."""
+    found = np.empty(len(rows), np.float32)
+    step = max(_STEP_VALUES // len(rows), 1)
+    for start in range(0, len(rows), step):
+        cosines = rows[start : start + step] @ rows.T
+        cosines[np.arange(len(cosines)), start + np.arange(len(cosines))] = -2.0
+        found[start : start + step] = cosines.max(axis=1)
+    return found
+
+
 def copies(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """(n,) whether an image is to go for its hash in ``images`` (n,), 0 for none. Of one identity's copies the first
     stays; of copies that two identities claim none does, since one of the two is wrong. Labels below 0 do not count."""

@@ -314,6 +314,21 @@ def _listed_alone(part: Dataset, path: Path) -> Dataset:
     return dataclasses.replace(found, identities=[own_name(name) for name in found.identities])
 
 
+def by_name(whole: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """The hashes of all images' names in order, and the places of the images that have them. Raises ``DataError`` where
+    a list of them would be ambiguous."""
+    hashes = lists.hashes(whole.keys)
+    order = np.argsort(hashes, kind="stable")
+    ordered = hashes[order]
+    twice = np.flatnonzero(ordered[1:] == ordered[:-1])
+    if len(twice):
+        raise DataError(
+            f"two images have the name {whole.keys[int(order[twice[0]])]}, so that a list of them is ambiguous: give "
+            "one of the sets another `name` in [[data.sets]]"
+        )
+    return ordered, order
+
+
 def listed(whole: Dataset, path: Path) -> Dataset:
     """The images of ``whole`` that a list of ``clean`` or ``merge`` keeps, with the list's labels. Raises ``DataError``
     where the list does not belong to these sets."""
@@ -323,14 +338,7 @@ def listed(whole: Dataset, path: Path) -> Dataset:
             f"{path} was made of other sets than data.sets names, or of another state of them: its head says "
             f"{rows.origin[:12]}, theirs is {whole.origin[:12]}; make it anew, or restore the sets"
         )
-    hashes = lists.hashes(whole.keys)
-    order = np.argsort(hashes, kind="stable")
-    ordered = hashes[order]
-    if (ordered[1:] == ordered[:-1]).any():
-        raise DataError(
-            f"{path}: images of two sets have one name, so that the list is ambiguous; give one of them another name "
-            "in [[data.sets]]"
-        )
+    ordered, order = by_name(whole)
     place = np.minimum(np.searchsorted(ordered, rows.hashes), len(ordered) - 1)
     absent = np.flatnonzero(ordered[place] != rows.hashes)
     if len(absent):

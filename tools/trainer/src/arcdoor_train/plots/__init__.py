@@ -1,0 +1,1 @@
+"""The paper's figures: what each one shows, and how it is computed. ``plot`` names them."""
