@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -159,6 +160,23 @@ def test_planted_noise_is_where_the_list_says_and_nothing_else_changes():
     assert 0.25 < np.mean((found != labels)[stay]) < 0.35
     assert (found == labels)[np.arange(0, 600, 30)][np.isin(np.arange(20), left)].all(), "each keeps an image"
     assert np.array_equal(plant.plant(labels, 20, 0.0, 0.0, seed=3), labels)
+
+
+@pytest.mark.parametrize("count", [1, 3, 10])
+def test_memory_is_what_is_said_before_the_work(count, monkeypatch):
+    """Ten million images must not bring a copy of their features: 41 GB."""
+    monkeypatch.setattr(subcentres, "_STEP_VALUES", 1 << 14)
+    random, images, classes, dimension = np.random.default_rng(1), 100_000, 1000, 8
+    features = random.normal(size=(images, dimension)).astype(np.float32)
+    centres = random.normal(size=(classes, count, dimension)).astype(np.float32)
+    labels = random.integers(0, classes, images)
+    tracemalloc.start()
+    try:
+        subcentres.clean(features, labels, centres)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < images * (4 * count + 40) + centres.nbytes + 1_000_000
 
 
 def test_the_four_shares_are_of_all_images_that_have_a_feature():

@@ -8,7 +8,6 @@ difference of 1e-7 in the weights still moved it by 6e-5 once, again in one proc
 import contextlib
 import dataclasses
 import json
-import multiprocessing
 import os
 import shutil
 import signal
@@ -446,14 +445,24 @@ def test_two_runs_in_one_folder_are_refused(tmp_path):
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["lock"]
 
 
-def test_a_run_s_workers_do_not_hold_its_folder(tmp_path):
-    """They outlive a run that is killed, by seconds in which it could not be resumed."""
-    with lock.alone(tmp_path / "run"):
-        left = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
-        left.start()
+def test_the_workers_of_a_killed_run_do_not_hold_its_folder(tmp_path):
+    """They outlive it by seconds in which it could not be resumed."""
+    run = subprocess.Popen([sys.executable, "-c", f"""
+import os, pathlib, time
+from arcdoor_train import lock
+with lock.alone(pathlib.Path({str(tmp_path / "run")!r})):
+    worker = os.fork()
+    if not worker:
+        print(os.getpid(), flush=True)
+    time.sleep(60)
+"""], stdout=subprocess.PIPE, text=True)  # fmt: skip
+    worker = int(run.stdout.readline())
     try:
+        with pytest.raises(UsageError, match="another run works in"), lock.alone(tmp_path / "run"):
+            pass
+        run.kill()
+        run.wait()
         with lock.alone(tmp_path / "run"):
             pass
     finally:
-        left.kill()
-        left.join()
+        os.kill(worker, signal.SIGKILL)

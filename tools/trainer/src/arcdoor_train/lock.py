@@ -44,3 +44,5 @@ def alone(folder: Path) -> Iterator[None]:
             yield
         finally:
             _held.discard(file)
+            with contextlib.suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_UN)
