@@ -406,7 +406,8 @@ def test_each_set_has_a_list_of_its_own(tmp_path):
     paths = [folder(tmp_path / "a" / "set"), folder(tmp_path / "b" / "set")]
     kept = a_list(tmp_path / "kept.tsv", GOOD, paths[0])
     sets = (config.Set(str(paths[0]), list=kept), config.Set(str(paths[1]), name="b"))
-    found, _ = data.gather(config.Data(sets=sets, workers=0), 1)
+    found, notes = data.gather(config.Data(sets=sets, workers=0), 1)
+    assert notes == [f"{kept} keeps 3 of 9 images, 2 identities"]
     assert found.identities == ["set/eve", "set/ada", "b/ada", "b/bob", "b/eve"]
     assert [found.keys[n] for n in range(4)] == ["eve/1.png", "ada/0.png", "ada/2.png", "b/ada/0.png"]
     assert found.labels.tolist() == [0, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]

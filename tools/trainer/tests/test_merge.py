@@ -2,6 +2,7 @@
 
 import csv
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -193,6 +194,14 @@ def test_one_name_joins_where_asked_and_evaluation_people_go_without_a_review(pl
     # Unlike ones of one name are left to a person.
     assert cli.main(command(place, "--by-name", "join", "--same-name", "1")) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["identities"] == 6
+
+
+def test_evaluation_people_are_found_in_a_bin_whose_images_are_nobody_s(place):
+    images = [(place / "judged" / "her" / f"0000{n}.png").read_bytes() for n in range(2)]
+    (place / "judged.bin").write_bytes(pickle.dumps((images, [True])))
+    assert cli.main(command(place, "--evaluation", str(place / "judged.bin"))) == 0
+    rows = {pair: row for pair, row in reviewed(place).items() if row["why"] == "evaluation"}
+    assert set(rows) == {("two/y", f"{place}/judged.bin:image {n}") for n in range(2)}
 
 
 def test_merge_refuses_what_it_cannot_tell_apart(place, capsys):

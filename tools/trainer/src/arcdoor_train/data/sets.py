@@ -216,7 +216,11 @@ def gather(wanted: config.Data, seed: int) -> tuple[Dataset, list[str]]:
         sets.append(sources[-1])
     if not sets:
         raise DataError("no data: name [[data.sets]] or draw some by [data.drawn]")
-    notes: list[str] = []
+    notes = [
+        f"{item.list} keeps {len(part)} of {len(source)} images, {len(part.identities)} identities"
+        for source, part, item in zip(sources, sets, wanted.sets, strict=False)
+        if item.list
+    ]
     names: list[str] = []
     labels: list[np.ndarray] = []
     chosen: list[Sequence[int]] = []
