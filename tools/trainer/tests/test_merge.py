@@ -183,7 +183,11 @@ def test_the_command_merges_two_sets(place, capsys):
     found, _ = data.gather(listed, 1)
     assert found.identities == ["one/m.1", "one/m.2", "one/m.3"]
     assert np.bincount(found.labels).tolist() == [3, 6, 2]
-    assert reviewed(place)["one/m.2", "two/x"]["verdict"] == "join", "verdicts stay"
+    verdicts = {pair: row["verdict"] for pair, row in reviewed(place).items()}
+    assert verdicts["one/m.2", "two/x"] == "join", "what a person wrote stays"
+    assert verdicts["one/m.1", "two/m.1"] == "drop", "what needed nobody is said"
+    assert cli.main(command(place, "--alike", "1", "--review", str(path))) == 0
+    assert set(reviewed(place)) == set(verdicts), "also where a limit no longer lists it"
 
 
 def test_one_name_joins_where_asked_and_evaluation_people_go_without_a_review(place, capsys):

@@ -39,7 +39,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--model", required=True, type=Path, help="an .onnx file, a pack, a checkpoint, or a run")
     parser.add_argument("--out", type=Path, required=True, help="where the list goes; its report goes to OUT.report/")
     parser.add_argument(
-        "--by-name", choices=["drop", "join"], default="drop", help="the later set's identity goes, or .."
+        "--by-name",
+        choices=["drop", "join"],
+        default="drop",
+        help="of one id string in two sets, the later goes or joins",
     )
     parser.add_argument("--same-name", type=float, default=0.3, help="less alike ones of one name are reviewed")
     parser.add_argument("--alike", type=float, default=0.6, help="identities at least as alike are reviewed")
@@ -75,12 +78,13 @@ def _run(options: argparse.Namespace) -> int:
         found = feature_map.compute(features, job, faces, dimension, options.processes)
         middle = overlap.centres(found.features, faces.labels, len(faces.identities))
         rows = _rows(faces, middle, embedder, options)
-        labels = merge(faces, [*_decided(rows, judged, options), *judged])
+        decided = [*_decided(rows, judged, options), *judged]
+        labels = merge(faces, decided)
         labels, gone = _without_copies(found, labels, options.copy)
         cosines = to_centres(found.features, faces.labels, middle[:, None])[:, 0]
         answer = _write(options.out, faces, labels, cosines, gone)
         answer |= {"review": {why: sum(row.why == why for row in rows) for why in WHY}, "verdicts": len(judged)}
-        review.write(report / "review.tsv", rows, judged)
+        review.write(report / "review.tsv", rows, decided)
         checkpoint.write_file(report / "report.json", lambda file: file.write(json.dumps(answer, indent=2).encode()))
     print(json.dumps(answer))
     return 0

@@ -38,9 +38,10 @@ _HEAD = [item.name for item in dataclasses.fields(Row)]
 
 
 def write(path: Path, rows: list[Row], judged: list[Row]) -> None:
-    """``rows`` with the verdicts of ``judged``, the most alike first. Raises ``DiskError``."""
+    """``rows`` with the verdicts of ``judged``, and those of ``judged`` that are not among them; the most alike first.
+    Raises ``DiskError``."""
     verdicts = {row.pair: row.verdict for row in judged}
-    rows = sorted(rows, key=lambda row: -row.cosine)
+    rows = sorted({row.pair: row for row in [*judged, *rows]}.values(), key=lambda row: -row.cosine)
     columns = {name: [getattr(row, name) for row in rows] for name in _HEAD}
     columns["verdict"] = [verdicts.get(row.pair, row.verdict) for row in rows]
     figure.table(path, columns, "\t")
