@@ -111,6 +111,7 @@ def _of_one(folder: Path, faces: data.Dataset, done: Cleaned, label: int, noisy:
     for number in sorted(range(len(sizes)), key=lambda n: (n != done.dominant[label], -sizes[n])):
         of_it = mine[done.nearest[mine] == number]
         dominant = ", dominant" if number == done.dominant[label] else ""
-        rows[f"sub-class {number}: {len(of_it)} images{dominant}"] = of_it[: sheets.WIDE]
+        shown = of_it[: sheets.WIDE]
+        rows[f"sub-class {number}{dominant}: {len(shown)} of {len(of_it)} images"] = shown
     sheets.write(folder / "identity.png", faces, {text: numbers for text, numbers in rows.items() if len(numbers)})
     return answer
