@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from arcdoor_train import backbones, checkpoint, clean_report, cli, config, crops, data, lock, plant, subcentres
+from arcdoor_train import backbones, checkpoint, clean, clean_report, cli, config, crops, data, lock, plant, subcentres
 from arcdoor_train.errors import DataError
 from arcdoor_train.feature_file import unit
 
@@ -116,6 +116,16 @@ def test_the_command_reads_a_run_as_training_leaves_it(tmp_path, capsys):
     again = ["clean", run, "--out", str(tmp_path / "strict.tsv"), "--features", str(feature), "--degrees", "60"]
     assert cli.main(again) == 0
     assert not list((tmp_path / "strict.report").glob("[kd]*.png")), "nobody's face where none was asked for"
+
+
+def test_a_run_that_did_not_learn_is_said_to_say_nothing_of_noise(tmp_path, capsys, monkeypatch):
+    features, labels, *_ = noisy()
+    assert abs(clean.strangers(features, labels)) < 0.1
+    assert clean.strangers(np.ones((9, 4)) / 2, np.arange(9)) == pytest.approx(1.0)
+    assert clean.strangers(np.full((9, 4), np.nan), np.arange(9)) == 0.0
+    monkeypatch.setattr(clean, "strangers", lambda *_: 0.99)
+    assert cli.main(["clean", a_run(tmp_path), "--out", str(tmp_path / "list.tsv")]) == 0
+    assert "did not learn to tell people apart" in capsys.readouterr().err
 
 
 def test_sets_that_are_others_now_than_in_training_are_refused(tmp_path, capsys):

@@ -3,6 +3,7 @@ with K = 1 on what is left. Beside the list lies a folder that says what went.""
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy as np
 from arcdoor_train import checkpoint, clean_report, data, feature_map, lock, subcentres, trained
 from arcdoor_train.data import lists
 from arcdoor_train.errors import UsageError
+
+#: Images of strangers are not as alike on average after any training that went well: there it is near 0.
+COLLAPSED = 0.9
 
 
 def add_parser(subparsers: Any) -> None:
@@ -46,9 +50,24 @@ def _run(options: argparse.Namespace) -> int:
         done = subcentres.clean(found, faces.labels, centres, options.degrees)
         text = lists.lines(faces.origin, faces.keys, done.labels, done.cosines, _names(faces, done))
         checkpoint.write_file(options.out, lambda file: file.writelines(text))
-        answer = clean_report.write(report, faces, done, options)
+        alike = strangers(found, faces.labels)
+        if alike > COLLAPSED:
+            print(
+                f"note: images of different identities have a cosine of {alike:.2f} on average: the run did not learn "
+                "to tell people apart, and the list says nothing of noise; see `plot theta`",
+                file=sys.stderr,
+            )
+        answer = clean_report.write(report, faces, done, options) | {"strangers_cosine": alike}
     print(json.dumps(answer))
     return 0
+
+
+def strangers(features: np.ndarray, labels: np.ndarray) -> float:
+    """The mean cosine of 1,000 pairs of images of different identities, drawn at random; 0 where there is none."""
+    first, second = np.random.default_rng(1).integers(0, len(labels), (2, 1000))
+    cosines = np.sum(features[first] * features[second], axis=1)[labels[first] != labels[second]]
+    cosines = cosines[np.isfinite(cosines)]
+    return float(cosines.mean()) if len(cosines) else 0.0
 
 
 def _names(faces: data.Dataset, done: subcentres.Cleaned) -> list[str]:
