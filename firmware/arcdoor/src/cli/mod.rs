@@ -10,6 +10,7 @@ mod remote;
 mod run;
 mod setup;
 mod simulate;
+mod start;
 mod text;
 mod text_doctor;
 mod text_door;
@@ -30,8 +31,8 @@ use arcdoor_log::VerificationKey;
 use args::{Cli, Job};
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
-use lines::Lines;
 use print::Printer;
+use start::{begin_log, tell_gone_keys, warn};
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -71,11 +72,6 @@ fn keep_secrets() {
     if limited.and(hidden).is_err() {
         warn("this system does not let core dumps be turned off: a crash may write keys to the disk");
     }
-}
-
-fn warn(text: &str) {
-    // A closed stderr leaves nobody to tell.
-    let _ = Lines(&mut io::stderr()).paragraph("arcdoor: ", text);
 }
 
 fn run(cli: Cli) -> Result<u8, Error> {
@@ -229,31 +225,6 @@ fn examine(home: Home, options: Options, reply: &mut dyn Reply) -> Result<Outcom
     doctor::doctor(&mut device, &doctor::Trouble { settings: broken, home: in_use }, reply)
 }
 
-/// A new log's verification key is shown before anything is done, and never again.
-fn begin_log(device: &mut Device, clock: &SystemClock) -> Result<(), Error> {
-    if !device.may_write() {
-        return Ok(());
-    }
-    if is_kept_in_the_journal() && !device.home().log().exists() {
-        return Err(Error::LogNotBegun);
-    }
-    if let Some(key) = device.journal().begin(clock.now().utc)? {
-        warn(&format!(
-            "a log begins; its verification key is shown this once:\n{key}\nwrite it down, and keep it with somebody \
-             who does not hold this device:\nwith it, `arcdoor log verify` can tell whether the log was changed"
-        ));
-    }
-    Ok(())
-}
-
-/// Whether systemd keeps what stderr says, on the card that a key must not lie on: `JOURNAL_STREAM` is then its device
-/// and inode (systemd.exec(5)).
-fn is_kept_in_the_journal() -> bool {
-    let Ok(journal) = std::env::var("JOURNAL_STREAM") else { return false };
-    rustix::fs::fstat(io::stderr())
-        .is_ok_and(|stderr| journal == format!("{}:{}", stderr.st_dev, stderr.st_ino))
-}
-
 /// Plays a story on a door's machine, and prints what comes of it.
 fn play_scenario(path: &Path) -> Result<u8, Error> {
     let missing = || Error::File { path: path.to_owned(), source: io::ErrorKind::NotFound.into() };
@@ -264,12 +235,6 @@ fn play_scenario(path: &Path) -> Result<u8, Error> {
     match story.end {
         Ok(()) => Ok(error::DONE),
         Err(error) => Err(Error::BadFile { path: path.to_owned(), problem: error.to_string() }),
-    }
-}
-
-fn tell_gone_keys(device: &Device) {
-    for gone in device.gone_keys() {
-        warn(&format!("{}: {}: {}", device.home().settings().display(), gone.key, gone.advice));
     }
 }
 

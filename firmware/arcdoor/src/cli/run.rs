@@ -3,7 +3,8 @@
 use super::args::RunJob;
 use super::print::LinePrinter;
 use super::simulate::Slot;
-use super::{begin_log, prompt, simulate, tell_gone_keys, warn};
+use super::start::{begin_log, tell_gone_keys, warn};
+use super::{prompt, simulate};
 use crate::daemon::door::{Calendar, Door, DoorPorter, Doorkeeper, Nobody, OpenLines, Porter, ending};
 use crate::daemon::screen::{Output, Panel, Screen};
 use crate::daemon::socket::{self, Guests, Socket};
