@@ -1,7 +1,8 @@
 //! `cargo xtask door-demo`: the daemon with a door in memory and its panel, from approach to relock.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread::sleep;
@@ -27,6 +28,9 @@ const TOLD: [&str; 7] =
     ["granted", "opened", "closed", "unknown_face", "forced", "acknowledged", "alarm_ended"];
 const WAIT: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(100);
+/// A panel by day, whatever the hour is; and a face alone, which no door of worth should open to.
+const SETTINGS: &str =
+    "[door]\nboard = \"simulated\"\nlight = \"day\"\n\n[door.policy]\nmethods = \"face\"\n";
 const COLUMNS: usize = 4;
 /// Pixels of a panel, and of its image in the storyboard.
 const PANEL: [usize; 2] = [800, 480];
@@ -38,11 +42,8 @@ pub(crate) fn run(out: Option<PathBuf>) -> Result<()> {
     eprintln!("building arcdoor (the first time takes some minutes) ...");
     cargo::build_binaries()?;
     let photos = fetch::demo_photos()?;
-    if out.exists() {
-        fs::remove_dir_all(&out).with_context(|| format!("cannot empty {}", out.display()))?;
-    }
-    fs::create_dir_all(out.join("frames"))?;
-    write_frames(&out.join("frames"), &photos)?;
+    home(&out, SETTINGS)?;
+    write_story(&out.join("frames"), &photos, &STORY)?;
     let stage = Stage { out: out.clone() };
     cargo::check(stage.arcdoor().args(["enrol", "Barack", "--image"]).arg(photos.join("obama.jpg")))?;
     println!();
@@ -139,16 +140,31 @@ impl Stage {
     }
 }
 
-fn write_frames(folder: &Path, photos: &Path) -> Result<()> {
-    let empty = folder.join("0000.png");
+/// Empties `out`, and makes a home with these settings in it, and a folder for frames.
+pub(crate) fn home(out: &Path, settings: &str) -> Result<()> {
+    if out.exists() {
+        fs::remove_dir_all(out).with_context(|| format!("cannot empty {}", out.display()))?;
+    }
+    for folder in ["home", "frames"] {
+        fs::create_dir_all(out.join(folder)).with_context(|| format!("cannot make {}", out.display()))?;
+    }
+    fs::write(out.join("home/settings.toml"), settings)?;
+    Ok(fs::set_permissions(out.join("home"), Permissions::from_mode(0o700))?)
+}
+
+/// Frames of a story: what stands before the camera, and for how many of them; none: nobody.
+pub(crate) fn write_story(folder: &Path, photos: &Path, story: &[(Option<&str>, usize)]) -> Result<()> {
+    let empty = folder.join("00000.png");
     write_png(&empty, [640, 480], &vec![96; 640 * 480 * 3])?;
     let mut number = 1;
-    for (photo, count) in STORY {
+    for (photo, count) in story {
         let source = photo.map_or(empty.clone(), |photo| photos.join(photo));
         let extension = source.extension().and_then(|name| name.to_str()).unwrap_or("png").to_owned();
-        for _ in 0..count {
-            let frame = folder.join(format!("{number:04}.{extension}"));
-            fs::copy(&source, &frame).with_context(|| format!("cannot write {}", frame.display()))?;
+        for _ in 0..*count {
+            let frame = folder.join(format!("{number:05}.{extension}"));
+            fs::hard_link(&source, &frame)
+                .or_else(|_| fs::copy(&source, &frame).map(drop))
+                .with_context(|| format!("cannot write {}", frame.display()))?;
             number += 1;
         }
     }

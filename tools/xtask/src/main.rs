@@ -11,6 +11,7 @@ mod check;
 mod demo;
 mod deny;
 mod deps;
+mod door_bench;
 mod door_demo;
 mod fetch;
 mod fuzz;
@@ -42,6 +43,15 @@ enum Command {
         /// Where everything is written [default: door-demo in the target folder]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+    },
+    /// A day at a door, faster than time: visits and faults drawn from a seed; what is missed is named
+    Soak {
+        /// How many visits; 2,000 are a day
+        #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
+        visits: u32,
+        /// What they are drawn from
+        #[arg(long, default_value_t = 1)]
+        seed: u32,
     },
     /// Fetch sample photos, enrol one person, and show who is let in, with the model pack that is compiled in
     Demo {
@@ -165,6 +175,12 @@ enum Bench {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
+    /// What the daemon with a door costs, and how soon a face opens it
+    Door {
+        /// How many people are enrolled
+        #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        subjects: u32,
+    },
     /// The way of a frame with faces from 80 pixels, stage by stage, beside OpenCV and onnxruntime with YuNet and SFace
     Frame {
         /// The pack that ours runs, under models/packs
@@ -216,6 +232,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo { out, pack } => demo::run(out, pack.as_deref()),
         Command::DoorDemo { out } => door_demo::run(out),
+        Command::Soak { visits, seed } => test::soak(visits, seed),
         Command::Test => test::run(),
         Command::Deps => deps::run(),
         Command::Pack { name, out } => pack::build(&name, out),
@@ -235,6 +252,7 @@ fn main() -> ExitCode {
         Command::Bench { what: Bench::Frame { json, pack, detector } } => {
             bench::frame(json, &pack, &detector)
         }
+        Command::Bench { what: Bench::Door { subjects } } => door_bench::run(subjects as usize),
         Command::Bench { what: Bench::Kernels { json } } => bench::kernels(json),
         Command::Bench { what: Bench::Nets { json, only } } => bench::nets(json, &only),
         Command::Bench { what: Bench::Profile { only } } => bench::ours("profile", &only),

@@ -65,3 +65,12 @@ fn tests() -> Result<()> {
     test.args(["test", "--release", "--locked", "--workspace", "--no-fail-fast"]);
     cargo::check(test.env("ARCDOOR_DEMO_PHOTOS", fetch::demo_photos()?))
 }
+
+/// A day at a door, with its figures.
+pub(crate) fn soak(visits: u32, seed: u32) -> Result<()> {
+    pack::build("yunet-sface", None)?;
+    let mut test = cargo::command();
+    test.args(["test", "--release", "--locked", "--workspace", "--test", "soak", "--", "--nocapture"]);
+    test.env("ARCDOOR_SOAK_VISITS", visits.to_string()).env("ARCDOOR_SOAK_SEED", seed.to_string());
+    cargo::check(test.env("ARCDOOR_DEMO_PHOTOS", fetch::demo_photos()?))
+}

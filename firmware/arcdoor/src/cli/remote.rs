@@ -11,10 +11,22 @@ use arcdoor_api::{
 };
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+/// Where the service's unit puts the socket, and its home.
+const SERVICE: &str = "/run/arcdoor/socket";
+const SERVICE_HOME: &str = "/var/lib/arcdoor";
 
 /// The door that runs on this home, for what needs more than the log; none where none runs.
 pub(super) fn door(home: &Home, request: &Request) -> Option<UnixStream> {
-    if request.access() == Access::Nothing { None } else { UnixStream::connect(socket::path(home)).ok() }
+    if request.access() == Access::Nothing {
+        return None;
+    }
+    // Whoever has no home of their own here asks the service's door.
+    let service = Path::new(SERVICE);
+    let is_the_services = home.dir() == Path::new(SERVICE_HOME) || !home.dir().exists();
+    let connect = |path: &Path| UnixStream::connect(path).ok();
+    connect(&socket::path(home)).or_else(|| connect(service).filter(|_| is_the_services))
 }
 
 /// Asks it, and asks whoever types where it wants to know that they are sure.

@@ -69,8 +69,8 @@ pub(super) fn at_the_door(home: Home, options: Options, job: RunJob) -> Result<O
         _ => None,
     };
     let held = (door, panel, socket);
-    // A replay is looked at frame by frame: it is a test of recognition.
-    let dozes = matches!(from, Feed::Camera(_)) && device.settings().doze;
+    // A replay without a pace is a test of recognition: each frame is looked at.
+    let dozes = (matches!(from, Feed::Camera(_)) || rate.is_some()) && device.settings().doze;
     Loop::new(&mut device, frames, &clock, queue)
         .dozing(dozes)
         .with_trace(trace)

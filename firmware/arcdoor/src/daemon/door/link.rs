@@ -36,7 +36,8 @@ pub struct Link {
     panel: Mutex<Option<String>>,
     /// When the loop, and the door, last showed that they live.
     pub(super) pulses: [AtomicU64; 2],
-    has_camera: AtomicBool,
+    /// Until something else is known, frames are on their way.
+    lacks_camera: AtomicBool,
     pub(super) closing: AtomicBool,
 }
 
@@ -129,13 +130,13 @@ impl Link {
 
     /// Whether frames come.
     pub fn set_camera(&self, has_camera: bool) {
-        self.has_camera.store(has_camera, Ordering::Relaxed);
+        self.lacks_camera.store(!has_camera, Ordering::Relaxed);
     }
 
     /// Whether frames came when it was told last.
     #[must_use]
     pub fn has_camera(&self) -> bool {
-        self.has_camera.load(Ordering::Relaxed)
+        !self.lacks_camera.load(Ordering::Relaxed)
     }
 
     /// How the door stands now, and what it shows.
