@@ -5,8 +5,11 @@
     reason = "clippy exempts test functions only, not their helpers"
 )]
 
+use arcdoor::daemon::door::{HUNG_MS, MAX_ENTRIES, MAX_EVENTS, SILENT_MS};
 use arcdoor::daemon::ladder::PAUSES_MS;
+use arcdoor::daemon::screen::MOST_FILES;
 use arcdoor::daemon::socket::{MAX_CALLS, MAX_CALLS_OF_ONE, MAX_PHOTOS_BESIDE, PATIENCE};
+use arcdoor::home::pin_book::{DIGITS, LOCKED_S, MOST_WRONG};
 use arcdoor_api::{MAX_NAMED, MAX_PHOTOS};
 use arcdoor_core::limits;
 use arcdoor_core::{ModelId, SubjectName, Template};
@@ -36,7 +39,7 @@ fn the_page_says_what_the_constants_say() {
         .map(|line| line.split(" | ").collect())
         .collect();
     let image = ImageLimits::default();
-    let said: [(&str, &[usize]); 42] = [
+    let said: [(&str, &[usize]); 46] = [
         ("an encoded photo", &[image.max_bytes >> 20, image.max_side as usize, image.max_pixels as usize]),
         ("scans of a JPEG", &[MAX_SCANS]),
         ("photos in one request", &[MAX_PHOTOS]),
@@ -93,6 +96,10 @@ fn the_page_says_what_the_constants_say() {
         ),
         ("wait for the home folder", &[arcdoor::home::lock::PATIENCE.as_secs() as usize]),
         ("requests that wait for the loop", &[arcdoor::daemon::MAX_ASKED]),
+        ("what waits for the door", &[MAX_EVENTS, MAX_ENTRIES]),
+        ("a silent loop until", &[SILENT_MS as usize, HUNG_MS as usize]),
+        ("a PIN; wrong ones", &[*DIGITS.start(), *DIGITS.end(), MOST_WRONG as usize, LOCKED_S as usize]),
+        ("screens of a panel that", &[MOST_FILES]),
         (
             "a call to a running door",
             &[
