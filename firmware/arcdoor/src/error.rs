@@ -486,6 +486,12 @@ pub enum Error {
         /// What the settings say.
         policy: &'static str,
     },
+    /// The relay was not moved.
+    #[error("the relay was not moved: answer y where somebody watches the door")]
+    RelayUnconfirmed,
+    /// No board is named.
+    #[error("which board? name one (`arcdoor board list`), or set it up with `arcdoor setup`")]
+    NoBoard,
     /// There is no door to ask.
     #[error("no door runs here: start `arcdoor run` with [door] in settings.toml, or with --simulate")]
     NoDoor,
@@ -613,6 +619,8 @@ impl Error {
             | Self::ReEnrolUnconfirmed { .. }
             | Self::TooManyPhotos(_)
             | Self::SetUp(_)
+            | Self::RelayUnconfirmed
+            | Self::NoBoard
             | Self::NoReader
             | Self::NoMethod(_)
             | Self::Unanswered { .. }

@@ -14,8 +14,19 @@ use std::path::Path;
 #[test]
 fn every_command_has_help() {
     let device = Device::new();
-    let commands: [&[&str]; 21] = [
+    let commands: [&[&str]; 32] = [
         &[],
+        &["setup"],
+        &["pin", "set"],
+        &["pin", "remove"],
+        &["board", "check"],
+        &["board", "list"],
+        &["door", "state"],
+        &["door", "lockdown"],
+        &["door", "acknowledge"],
+        &["door", "simulate"],
+        &["log", "why"],
+        &["log", "verify"],
         &["enrol"],
         &["identify"],
         &["verify"],

@@ -222,6 +222,24 @@ fn without_a_door_there_is_nothing_to_ask_and_a_wrong_board_is_named_at_the_star
 }
 
 #[test]
+fn a_board_is_checked_line_by_line_and_one_that_is_not_there_says_what_to_do() {
+    let device = Device::new();
+    let (code, out, _) = device.run(&["board", "list"]);
+    assert!(code == 0 && out.contains("raspberry-pi-5") && out.contains("Nobody has booted"), "{out}");
+    let (code, lines) = device.lines(&["board", "check", "simulated"]);
+    assert!(
+        code == 0 && lines.iter().any(|line| line["role"] == "relay" && line["health"] == "warn"),
+        "{lines:?}"
+    );
+    let (code, out, _) = device.run(&["board", "check", "raspberry-pi-4"]);
+    assert!(code == 5 && out.contains("FAIL  relay") && out.contains("gpiodetect"), "{code} {out}");
+    let (code, _, error) = device.run(&["board", "check"]);
+    assert!(code == 2 && error.contains("arcdoor setup"), "{error}");
+    let (code, _, error) = device.run(&["board", "check", "simulated", "--move-relay"]);
+    assert!(code == 2 && error.contains("was not moved"), "{error}");
+}
+
+#[test]
 fn a_story_is_played_and_one_that_does_not_hold_is_named_by_its_line() {
     let device = Device::new();
     let story = "policy methods face\n0:00.0 face ada\nexpect granted unlocked\n";

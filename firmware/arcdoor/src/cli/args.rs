@@ -1,5 +1,6 @@
 //! The arguments, and the job that they ask for.
 
+use super::board::BoardCommand;
 use super::setup::SetupArgs;
 use crate::home::settings::EngineName;
 use arcdoor_api::{DoorAct, Feed, KeySource, Request};
@@ -201,6 +202,11 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: PinCommand,
     },
+    /// What is wired to this board
+    Board {
+        #[command(subcommand)]
+        command: BoardCommand,
+    },
     /// The door that `run` holds
     Door {
         #[command(subcommand)]
@@ -371,6 +377,8 @@ pub(super) enum Job {
     Scenario(PathBuf),
     /// The first set-up.
     Setup(SetupArgs),
+    /// What is wired.
+    Board(BoardCommand),
     /// A completion script.
     Completions(Shell),
     /// Nothing that can be done.
@@ -415,6 +423,7 @@ impl Command {
                 return Job::Run(RunJob { from, frames, trace, rate, simulate, panel });
             }
             Self::Setup(args) => return Job::Setup(args),
+            Self::Board { command } => return Job::Board(command),
             Self::Pin { command: PinCommand::Set { name, duress } } => Request::PinSet { name, duress },
             Self::Pin { command: PinCommand::Remove { name } } => Request::PinRemove { name },
             Self::Door { command: DoorCommand::Simulate { file } } => return Job::Scenario(file),

@@ -1,6 +1,7 @@
 //! The command line: arguments to a job, passphrases from the terminal, answers to text or JSON. The only printer.
 
 mod args;
+mod board;
 mod column;
 mod lines;
 mod patient;
@@ -92,6 +93,7 @@ fn run(cli: Cli) -> Result<u8, Error> {
         Job::Completions(shell) => return completions(shell),
         Job::Run(job) => run::at_the_door(home, options, job)?,
         Job::Scenario(path) => return play_scenario(&path),
+        Job::Board(command) => return board::board(&home, command, global.json),
         Job::Setup(args) => return setup::setup(&home, args).map(|()| error::DONE),
         Job::Ask(request) => {
             if let (Request::Revoke { name, .. }, false) = (&request, is_sure) {

@@ -84,6 +84,15 @@ pub(super) fn confirm_pack(unasked: Error) -> Result<(), Error> {
     sure("Take this pack all the same?", unasked, Error::PackDeclined)
 }
 
+/// Asks before the relay is moved.
+pub(super) fn confirm_relay() -> Result<(), Error> {
+    sure(
+        "The door is released, or locked, for a moment. Move the relay?",
+        Error::RelayUnconfirmed,
+        Error::RelayUnconfirmed,
+    )
+}
+
 /// Asks; `unasked` where there is nobody to ask, `declined` where the answer is no.
 fn sure(question: &str, unasked: Error, declined: Error) -> Result<(), Error> {
     if !io::stdin().is_terminal() {

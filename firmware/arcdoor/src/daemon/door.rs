@@ -30,6 +30,8 @@ pub const SILENT_MS: u64 = 1_000;
 /// After so long without a sign of life of a part, the program ends, and its supervisor starts it again: a thread that
 /// hangs cannot be ended otherwise. Milliseconds.
 pub const HUNG_MS: u64 = 10_000;
+/// The same while the loop answers a request: a key that is renewed, or a pack that is run on both engines, takes its time.
+pub const REQUEST_MS: u64 = 120_000;
 /// Failures of the door's thread within a minute after which the program ends.
 const MOST_RESTARTS: usize = 3;
 const MINUTE_MS: u64 = 60_000;
@@ -158,12 +160,14 @@ impl Doorkeeper {
                 }
             }
             let silence = link.silence_ms(Part::Loop, now.at);
-            if silence >= HUNG_MS {
-                (self.end)("recognition gave no sign of life for 10 s");
+            let is_busy = link.is_busy();
+            let most = if is_busy { REQUEST_MS } else { HUNG_MS };
+            if silence >= most {
+                (self.end)(&format!("recognition gave no sign of life for {} s", most / 1_000));
                 return Ok(());
             }
             let mut state = keeper.state(self.door_time(now));
-            state.recognition = silence < SILENT_MS && link.has_camera();
+            state.recognition = (is_busy || silence < SILENT_MS) && link.has_camera();
             link.show(state, keeper.view());
             if let Some(why) = link.take_panel_fault() {
                 fault(link, DoorFault::Panel, why, now);

@@ -108,7 +108,10 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
         while most.is_none_or(|most| frame < most) {
             self.porter.beat(self.clock.now().at);
             self.watchdog.beat(self.clock.now().at);
+            self.porter.busy(true);
             self.inbox.serve(self.device, self.clock.now());
+            self.porter.busy(false);
+            self.porter.beat(self.clock.now().at);
             self.note_door(reply)?;
             self.device.settle(self.clock.now().utc, false)?;
             if self.clock.now().at.since(swept) >= SWEEP_MS {

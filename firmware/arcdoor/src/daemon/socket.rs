@@ -24,7 +24,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 /// Calls at once; each has a thread.
@@ -132,44 +132,64 @@ impl Hall {
         let Ok(peer) = rustix::net::sockopt::socket_peercred(&stream) else { return };
         let uid = peer.uid.as_raw();
         let role = self.guests.role(uid).ok_or(Refusal::Stranger { uid });
-        let place = role.and_then(|role| self.take_place(uid).map(|()| role));
-        let hall = self.clone();
-        let spawned = match place {
-            Ok(role) => named("call", move || {
+        let spawned = match role.and_then(|role| self.place(uid).map(|place| (role, place))) {
+            Ok((role, place)) => named("call", move || {
+                let hall = &place.hall;
                 let (door, closing, link) = (&hall.door, &*hall.closing, hall.link.as_ref());
                 Connection { stream: &stream, role, uid, door, closing, link }.serve(&hall.pace);
-                hall.leave(uid);
             }),
-            // Beyond that number, nobody is told why.
-            Err(_) if self.away.fetch_add(1, Ordering::Relaxed) >= MAX_AWAY => {
-                self.away.fetch_sub(1, Ordering::Relaxed);
-                return;
+            Err(refusal) => {
+                // Beyond that number, nobody is told why.
+                let Some(away) = self.place_outside() else { return };
+                named("call", move || {
+                    let _away = away;
+                    turn_away(&stream, &refusal);
+                })
             }
-            Err(refusal) => named("call", move || {
-                turn_away(&stream, &refusal);
-                hall.away.fetch_sub(1, Ordering::Relaxed);
-            }),
         };
-        // Without a thread, its place is lost until the door starts again: the system is at its end.
+        // Without a thread, whoever called sees the socket close.
         drop(spawned);
     }
 
-    fn take_place(&self, uid: u32) -> Result<(), Refusal> {
-        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+    fn place(self: &Arc<Self>, uid: u32) -> Result<Place, Refusal> {
+        let mut present = held(&self.present);
         let own = present.iter().filter(|other| **other == uid).count();
         if present.len() >= MAX_CALLS || own >= MAX_CALLS_OF_ONE {
             return Err(Refusal::Full);
         }
         present.push(uid);
-        Ok(())
+        Ok(Place { hall: self.clone(), uid: Some(uid) })
     }
 
-    fn leave(&self, uid: u32) {
-        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+    fn place_outside(self: &Arc<Self>) -> Option<Place> {
+        let taken = self.away.fetch_add(1, Ordering::Relaxed);
+        let place = Place { hall: self.clone(), uid: None };
+        (taken < MAX_AWAY).then_some(place)
+    }
+}
+
+/// A call's place among those of its user, or among those who are turned away; free again when this is dropped, however
+/// the call ends.
+struct Place {
+    hall: Arc<Hall>,
+    uid: Option<u32>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some(uid) = self.uid else {
+            self.hall.away.fetch_sub(1, Ordering::Relaxed);
+            return;
+        };
+        let mut present = held(&self.hall.present);
         if let Some(at) = present.iter().position(|other| *other == uid) {
             present.swap_remove(at);
         }
     }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn named(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {

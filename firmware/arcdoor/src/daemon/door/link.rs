@@ -36,6 +36,8 @@ pub struct Link {
     panel: Mutex<Option<String>>,
     /// When the loop, and the door, last showed that they live.
     pub(super) pulses: [AtomicU64; 2],
+    /// Whether the loop answers a request.
+    is_busy: AtomicBool,
     /// Until something else is known, frames are on their way.
     lacks_camera: AtomicBool,
     pub(super) closing: AtomicBool,
@@ -126,6 +128,17 @@ impl Link {
     #[must_use]
     pub fn silence_ms(&self, part: Part, now: Millis) -> u64 {
         now.0.saturating_sub(self.pulses[part as usize].load(Ordering::Relaxed))
+    }
+
+    /// Whether the loop answers a request, which may take a while.
+    pub fn set_busy(&self, is_busy: bool) {
+        self.is_busy.store(is_busy, Ordering::Relaxed);
+    }
+
+    /// Whether it did when it was told last.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.is_busy.load(Ordering::Relaxed)
     }
 
     /// Whether frames come.

@@ -12,6 +12,9 @@ pub trait Porter {
     /// The loop lives.
     fn beat(&self, _: Millis) {}
 
+    /// The loop answers a request from now on, or no more.
+    fn busy(&self, _: bool) {}
+
     /// A frame was seen so.
     fn saw(&self, _: &Sight) {}
 
@@ -58,6 +61,10 @@ impl Porter for DoorPorter {
         if self.link.silence_ms(Part::Door, now) >= HUNG_MS {
             (self.end)("the door's part gave no sign of life for 10 s");
         }
+    }
+
+    fn busy(&self, is_busy: bool) {
+        self.link.set_busy(is_busy);
     }
 
     fn saw(&self, sight: &Sight) {

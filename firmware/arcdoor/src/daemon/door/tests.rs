@@ -139,3 +139,16 @@ fn a_loop_without_a_sign_of_life_is_shown_and_then_ends_the_program() {
     assert!(!place.door.link().state().unwrap().recognition);
     assert!(place.ended.lock().unwrap()[0].contains("no sign of life"));
 }
+
+#[test]
+fn a_loop_that_answers_a_request_is_given_its_time() {
+    let place = place();
+    place.door.link().set_camera(true);
+    place.door.link().set_busy(true);
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(HUNG_MS + 1_000) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(place.ended.lock().unwrap().is_empty());
+    assert!(place.door.link().state().unwrap().recognition, "and the panel does not call it broken");
+}

@@ -35,7 +35,8 @@ impl Seen {
                 self.is_locked_out = DenyAdvice::from(reason) == DenyAdvice::Wait;
                 None
             }
-            None => None,
+            // The door's own word follows within a look.
+            None => self.hint,
         };
     }
 
