@@ -64,7 +64,8 @@ impl<'a> Door<'a> {
 
 impl Drop for Door<'_> {
     fn drop(&mut self) {
-        self.child.kill().unwrap();
+        // It may have stopped by itself.
+        let _ = self.child.kill();
         self.child.wait().unwrap();
     }
 }
@@ -219,6 +220,27 @@ fn without_a_door_there_is_nothing_to_ask_and_a_wrong_board_is_named_at_the_star
         let error = error.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(found == code && error.contains(says), "{settings}: {found} {error}");
     }
+}
+
+#[test]
+fn a_door_that_is_told_to_stop_ends_well_and_leaves_its_log_whole() {
+    let device = Device::new();
+    let mut door = Door::open(&device);
+    door.until_state("not closed", |state| state["contact"] == "closed");
+    let pid = rustix::process::Pid::from_child(&door.child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let begun = Instant::now();
+    let ended = loop {
+        if let Some(ended) = door.child.try_wait().unwrap() {
+            break ended;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "it does not stop");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(ended.code(), Some(0));
+    assert!(!device.home.path().join("state/socket").exists());
+    assert_eq!(device.run(&["log", "verify"]).0, 0);
+    assert!(reasons(&device).contains(&"started".to_owned()));
 }
 
 #[test]

@@ -50,9 +50,11 @@ pub(crate) fn cargo() -> Result<Command> {
 }
 
 /// `cargo xtask bench arm`: instructions of each stage, the plan beside tract.
-pub(crate) fn bench(core: &str, json: Option<PathBuf>) -> Result<()> {
+pub(crate) fn bench(core: &str, json: Option<PathBuf>, name: &str) -> Result<()> {
     ready()?;
-    pack::build("yunet-sface", None)?;
+    if name == bench::PACK {
+        pack::build(name, None)?;
+    }
     let photo = fetch::demo_photos()?.join(PHOTO);
     let nets = bench::made_nets(&peers::install()?)?.join("nets");
     let qemu = Emulator::find()?;
@@ -68,7 +70,7 @@ pub(crate) fn bench(core: &str, json: Option<PathBuf>) -> Result<()> {
     run.arg(with(&plugin, ",out=", &counts));
     run.arg(cargo::target_dir().join(TARGET).join("release/arcdoor-lab"));
     run.args(["bench", "count", "--nets"]).arg(nets).arg("--pack");
-    run.arg(cargo::root().join("models/packs/yunet-sface")).arg(photo);
+    run.arg(bench::folder(name)).arg(photo);
     // The emulator shows the host's /proc/cpuinfo, from which tract would not see what it runs on.
     let stages = output(run.env("TRACT_CPU_AARCH64_KIND", core))?;
     let rows = pair(&stages, &fs::read_to_string(&counts)?)?;

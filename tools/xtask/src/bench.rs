@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::peers::{self, Peers};
 use crate::{cargo, fetch, pack};
 
-const PACK: &str = "yunet-sface";
+pub(crate) const PACK: &str = "yunet-sface";
 /// The packs of our own networks.
 const OWN: [&str; 2] = ["doornet", "doornet-m"];
 /// Pixels of a face before a door, in a frame of 640x480.
@@ -27,7 +27,7 @@ pub(crate) fn frame(json: Option<PathBuf>, name: &str, detector: &str) -> Result
     cargo::check(bench.args(PHOTOS.iter().map(|name| photos.join(name))))
 }
 
-fn folder(pack: &str) -> PathBuf {
+pub(crate) fn folder(pack: &str) -> PathBuf {
     cargo::root().join("models/packs").join(pack)
 }
 

@@ -171,6 +171,9 @@ enum Bench {
         /// Which core: a53 or a72; tract has kernels of its own for the first
         #[arg(long, default_value = "a72", value_parser = ["a53", "a72"])]
         core: String,
+        /// The pack whose embedder is counted, under models/packs
+        #[arg(long, value_name = "NAME", default_value = "yunet-sface")]
+        pack: String,
         /// Also write the rows as JSON
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
@@ -248,7 +251,7 @@ fn main() -> ExitCode {
         Command::Qemu { what: Qemu::Camera } => qemu::camera(),
         Command::Qemu { what: Qemu::Gpio } => qemu::gpio(),
         Command::Trainer { what: Trainer::Test } => trainer::test(),
-        Command::Bench { what: Bench::Arm { core, json } } => arm::bench(&core, json),
+        Command::Bench { what: Bench::Arm { core, json, pack } } => arm::bench(&core, json, &pack),
         Command::Bench { what: Bench::Frame { json, pack, detector } } => {
             bench::frame(json, &pack, &detector)
         }

@@ -20,62 +20,85 @@ use arcdoor_api::{Access, Feed};
 use arcdoor_board::{Board, Drive, FailMode, Framebuffer, Gpio, Simulated};
 use arcdoor_door::{FailMode as Lock, Fields, Method, Methods, Policy};
 use arcdoor_panel::ScreenSize;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError};
 
 /// Until stopped, or the frames end.
 pub(super) fn at_the_door(home: Home, options: Options, job: RunJob) -> Result<Outcome, Error> {
-    let RunJob { from, frames: most, trace, simulate: is_simulated, rate, panel } = job;
-    let hold = HomeLock::take(&home, Access::Write)?;
-    let passphrase = prompt::gallery(&home)?;
-    let mut device = Device::open(home, hold, options, passphrase)?;
-    tell_gone_keys(&device);
     let clock = SystemClock::start();
-    begin_log(&mut device, &clock)?;
-    device.tally()?.keep()?;
-    // A pack or gallery that refuses is found now, not with the first person at the door.
-    device.work(device.settings().policy)?;
+    let mut device = ready(home, options, clock)?;
     // A camera that is not there yet, as at boot, is waited for.
-    let frames = Frames::prepare(&from, device.settings())?.paced(rate);
-    let trace = trace.map(|path| Trace::create(&path)).transpose()?;
-    let settings = door_settings(&device, is_simulated)?;
-    let board = settings.as_ref().map(|settings| Board::find(&settings.board)).transpose()?;
-    let held = settings.as_ref().zip(board.as_ref());
-    let hand = Slot::default();
-    let keeper = held
-        .map(|(settings, board)| doorkeeper(&device, settings, board, hand.clone(), clock))
-        .transpose()?;
-    let door = keeper.map(Door::open).transpose()?;
-    if let (true, Some(door)) = (is_simulated, &door) {
-        let keys = keypad::open(device.home().clone(), door.link().clone(), Arc::new(clock))
-            .map_err(Error::Thread)?;
-        warn(&simulate::keys());
-        simulate::play(hand, keys);
-    }
+    let frames = Frames::prepare(&job.from, device.settings())?.paced(job.rate);
+    let trace = job.trace.as_deref().map(Trace::create).transpose()?;
+    // A replay without a pace is a test of recognition: each frame is looked at.
+    let dozes = (matches!(job.from, Feed::Camera(_)) || job.rate.is_some()) && device.settings().doze;
+    let (door, panel) = beside(&device, &job, clock)?;
+    let link = door.as_ref().map(|door| door.link().clone());
     let (asked, queue) = Queue::new();
     let guests = Guests::new(device.settings().socket.clone());
-    let link = door.as_ref().map(|door| door.link().clone());
     let socket = Socket::open(&socket::path(device.home()), guests, asked, link.clone())?;
     let porter: Box<dyn Porter> = match link {
         Some(link) => Box::new(DoorPorter::new(link, ending(KeptDoor::new(device.home())))),
         None => Box::new(Nobody),
     };
     let mut reply: Box<dyn Reply> =
-        if is_simulated { Box::new(simulate::Teller::new()) } else { Box::new(LinePrinter::new()) };
-    let screen =
-        held.map(|(settings, board)| screen(settings, board, panel.as_deref(), clock)).transpose()?;
-    let panel = match (screen.flatten(), &door) {
-        (Some(screen), Some(door)) => Some(Panel::open(screen, door.link().clone()).map_err(Error::Thread)?),
-        _ => None,
-    };
-    let held = (door, panel, socket);
-    // A replay without a pace is a test of recognition: each frame is looked at.
-    let dozes = (matches!(from, Feed::Camera(_)) || rate.is_some()) && device.settings().doze;
+        if job.simulate { Box::new(simulate::Teller::new()) } else { Box::new(LinePrinter::new()) };
     Loop::new(&mut device, frames, &clock, queue)
         .dozing(dozes)
         .with_trace(trace)
         .with_porter(&*porter)
-        .run_beside(most, &mut *reply, || drop(held))
+        .until(stopped()?)
+        .run_beside(job.frames, &mut *reply, || drop((door, panel, socket)))
+}
+
+/// The device, with its log begun. A pack or gallery that refuses is found now, not with the first person at the door.
+fn ready(home: Home, options: Options, clock: SystemClock) -> Result<Device, Error> {
+    let hold = HomeLock::take(&home, Access::Write)?;
+    let passphrase = prompt::gallery(&home)?;
+    let mut device = Device::open(home, hold, options, passphrase)?;
+    tell_gone_keys(&device);
+    begin_log(&mut device, &clock)?;
+    device.tally()?.keep()?;
+    device.work(device.settings().policy)?;
+    Ok(device)
+}
+
+/// Whether somebody wants the loop to stop: systemd, or Ctrl-C. Asked twice, the program ends at once.
+fn stopped() -> Result<Arc<AtomicBool>, Error> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        flag::register_conditional_shutdown(signal, 1, stop.clone())
+            .and_then(|_| flag::register(signal, stop.clone()))
+            .map_err(Error::Thread)?;
+    }
+    Ok(stop)
+}
+
+/// What runs beside the loop: the door, and its panel.
+fn beside(device: &Device, job: &RunJob, clock: SystemClock) -> Result<(Option<Door>, Option<Panel>), Error> {
+    let Some(settings) = door_settings(device, job.simulate)? else { return Ok((None, None)) };
+    let (board, hand) = (Board::find(&settings.board)?, Slot::default());
+    let door = Door::open(doorkeeper(device, &settings, &board, hand.clone(), clock)?)?;
+    let link = door.link();
+    if job.simulate {
+        let keys =
+            keypad::open(device.home().clone(), link.clone(), Arc::new(clock)).map_err(Error::Thread)?;
+        warn(&simulate::keys());
+        simulate::play(hand, keys);
+    }
+    let screen = match screen(&settings, &board, job.panel.as_deref(), clock) {
+        // Whoever stands at a dark panel is let in all the same.
+        Err(Error::Panel(error)) => {
+            link.panel_failed(error.to_string());
+            None
+        }
+        screen => screen?,
+    };
+    let panel = screen.map(|screen| Panel::open(screen, link.clone()).map_err(Error::Thread)).transpose()?;
+    Ok((Some(door), panel))
 }
 
 /// The door's settings, where there is one.

@@ -17,6 +17,8 @@ use arcdoor_api::{DoorFault, Entry, Reason, Response, Sight, UtcTime, Verdict};
 use arcdoor_camera::CameraError;
 use arcdoor_core::{DenyReason, Millis, SubjectId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How often probes whose time is over are looked for, where nobody is granted.
 const SWEEP_MS: u64 = 3_600_000;
@@ -36,6 +38,7 @@ pub struct Loop<'a, D, I> {
     watchdog: Watchdog,
     /// None: every frame is looked at.
     motion: Option<Motion>,
+    stop: Arc<AtomicBool>,
     trace: Option<Trace>,
     /// The decision that was logged last, and not again while it repeats: a person who stays is one entry.
     noted: Option<(Verdict, Option<Reason>, Option<SubjectId>)>,
@@ -49,7 +52,15 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
         let (watch, start) = (Watch::new(frames), clock.now().at);
         let (porter, watchdog) = (&Nobody, Watchdog::of_systemd());
         let (motion, trace, noted) = (None, None, None);
-        Self { device, watch, clock, start, inbox, porter, watchdog, motion, trace, noted, failures: 0 }
+        let stop = Arc::default();
+        Self { device, watch, clock, start, inbox, porter, watchdog, motion, stop, trace, noted, failures: 0 }
+    }
+
+    /// Ends after the frame at which this is set.
+    #[must_use]
+    pub fn until(mut self, stop: Arc<AtomicBool>) -> Self {
+        self.stop = stop;
+        self
     }
 
     /// Looks at few frames while nothing moves.
@@ -105,7 +116,7 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
     fn each_frame(&mut self, most: Option<u64>, reply: &mut dyn Reply) -> Result<Outcome, Error> {
         let (mut frame, mut swept) = (0, self.start);
         self.device.sweep(self.clock.now().utc)?;
-        while most.is_none_or(|most| frame < most) {
+        while most.is_none_or(|most| frame < most) && !self.stop.load(Ordering::Relaxed) {
             self.porter.beat(self.clock.now().at);
             self.watchdog.beat(self.clock.now().at);
             self.porter.busy(true);
