@@ -96,8 +96,8 @@ mod tests {
         assert_eq!(enrol(Feed::Replay("/etc".into())), Role::Installer);
         let identify = |annotate| Request::Identify { from: Feed::Camera(None), annotate }.role();
         assert_eq!((identify(None), identify(Some("/etc".into()))), (Role::Operator, Role::Installer));
-        assert_eq!(Request::LogVerify { note: Some("/root/note".into()) }.role(), Role::Installer);
-        assert_eq!(Request::PackCheck { dir: Some("/root".into()), explain: false }.role(), Role::Installer);
+        assert_eq!(Request::LogVerify { note: Some("/etc/note".into()) }.role(), Role::Installer);
+        assert_eq!(Request::PackCheck { dir: Some("/etc".into()), explain: false }.role(), Role::Installer);
     }
 
     #[test]

@@ -9,6 +9,13 @@
 //! | 4 | pack, gallery or log refused |
 //! | 5 | device or file trouble |
 
+mod door;
+mod exit;
+mod words;
+
+pub use door::DoorError;
+pub use exit::{DEVICE, DONE, INPUT, PACK, REFUSED, USAGE};
+
 use crate::home::capsule::CapsuleError;
 use arcdoor_api::{KeySource, NewNameError, ReEnrolment, Response};
 use arcdoor_calib::PromiseError;
@@ -17,25 +24,13 @@ use arcdoor_core::{CalibrationError, RetryReason, SubjectName};
 use arcdoor_frame::FrameError;
 use arcdoor_gallery::GalleryError;
 use arcdoor_log::{KeyTextError, LogError, NoNote};
-use arcdoor_models::{PackError, Problem};
+use arcdoor_models::PackError;
 use arcdoor_pipeline::{PipelineError, TraceError};
 use arcdoor_vision::VisionError;
 use arcdoor_vision::tuning::{ShapeError, TuningError};
 use std::io;
-use std::path::{Path, PathBuf};
-
-/// Done, or granted.
-pub const DONE: u8 = 0;
-/// No match, denied, or try again.
-pub const REFUSED: u8 = 1;
-/// Wrong usage.
-pub const USAGE: u8 = 2;
-/// Bad input.
-pub const INPUT: u8 = 3;
-/// Pack, gallery or log refused.
-pub const PACK: u8 = 4;
-/// Device or file trouble.
-pub const DEVICE: u8 = 5;
+use std::path::PathBuf;
+use words::{network, other_embedder, pack, photo, said};
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -430,71 +425,12 @@ pub enum Error {
         /// Why.
         source: TraceError,
     },
-    /// No PIN.
-    #[error("a PIN is 4 to 12 digits")]
-    NoPin,
-    /// The usual one and the one under duress.
-    #[error("a person's PIN and the one under duress must differ: the door could not tell them apart")]
-    SamePin,
-    /// There is a door already.
-    #[error("{} has a [door] already: edit it there, or remove the section and run `arcdoor setup` again", .0.display())]
-    SetUp(PathBuf),
-    /// Cards, and nothing that reads them.
-    #[error("this version reads no cards: choose face+pin, or face alone, until a reader is supported")]
-    NoReader,
-    /// No way to open a door.
-    #[error("{0:?} opens no door: face+pin, card+face or face")]
-    NoMethod(String),
-    /// A question of the set-up, and nobody to ask.
-    #[error("there is nobody to ask for {what:?} here: answer with {flag}")]
-    Unanswered {
-        /// The question.
-        what: &'static str,
-        /// The flag that answers it.
-        flag: &'static str,
-    },
-    /// A zone that no table has.
-    #[error(
-        "no time zone is called {0:?}: write it as Asia/Seoul or Europe/Berlin, or leave door.time_zone out"
-    )]
-    TimeZone(String),
+    /// The door, its board, its panel or a PIN.
+    #[error(transparent)]
+    Door(#[from] DoorError),
     /// The system gives no thread.
     #[error("no thread can be started: {0}")]
     Thread(io::Error),
-    /// A board's file is wrong.
-    #[error("door.board in settings.toml: {0}")]
-    Board(#[from] arcdoor_board::BoardError),
-    /// A line of the board.
-    #[error("{0}")]
-    Line(#[from] arcdoor_board::LineError),
-    /// Rules that cannot be.
-    #[error("door.policy in settings.toml: {0}")]
-    DoorPolicy(arcdoor_door::PolicyError),
-    /// The panel cannot be opened.
-    #[error("{0}")]
-    Panel(#[from] arcdoor_board::FramebufferError),
-    /// A panel of a size that no screen is laid out for.
-    #[error("the board's panel: {0}")]
-    PanelSize(#[from] arcdoor_panel::style::ScreenSizeError),
-    /// Settings and board disagree on what the lock does without power.
-    #[error(
-        "the board's relay is {board} when nobody drives it, and door.policy.fail_mode says {policy}: correct the one that is wrong; a strike is secure and locked, a magnet is safe and unlocked"
-    )]
-    FailMode {
-        /// What the board's file says.
-        board: arcdoor_board::FailMode,
-        /// What the settings say.
-        policy: &'static str,
-    },
-    /// The relay was not moved.
-    #[error("the relay was not moved: answer y where somebody watches the door")]
-    RelayUnconfirmed,
-    /// No board is named.
-    #[error("which board? name one (`arcdoor board list`), or set it up with `arcdoor setup`")]
-    NoBoard,
-    /// There is no door to ask.
-    #[error("no door runs here: start `arcdoor run` with [door] in settings.toml, or with --simulate")]
-    NoDoor,
     /// The socket of the running door.
     #[error("{}: {source}\nits folder must be there, and the whole path have at most 107 bytes (ARCDOOR_SOCKET)", path.display())]
     Socket {
@@ -548,66 +484,6 @@ pub enum Error {
     FramesFail(u32),
 }
 
-/// The message about a photo: an error of its file names the file already, an error of its image does not.
-fn photo(path: &Path, source: &FrameError) -> String {
-    match source {
-        FrameError::File { .. } | FrameError::NotAFile(_) => source.to_string(),
-        _ => format!("{}: {source}", path.display()),
-    }
-}
-
-/// What is wrong with a pack, and what to do where that does not say it.
-fn pack(error: &PackError) -> String {
-    match error.problem {
-        Problem::Unsigned | Problem::NoNetwork(_) | Problem::Role(_) => error.to_string(),
-        Problem::UnknownSigner => {
-            format!(
-                "{error}\nadd the key of whoever signed it, if you trust them, or take a pack that a trusted key signed"
-            )
-        }
-        _ => {
-            format!("{error}\nbuild it again with `cargo xtask pack NAME`, or take it from where you got it")
-        }
-    }
-}
-
-/// The message about a gallery of another embedder. It names nobody: services' journals and the doctor keep it, and
-/// [`Error::answer`] has the names.
-fn other_embedder(of: &ReEnrolment, gallery: &Path) -> String {
-    let ReEnrolment { embedder, enrolled_with, people, back, .. } = of;
-    let (with, people) = (enrolled_with.as_deref().unwrap_or("another one"), people.unwrap_or(0));
-    let file = gallery.display();
-    if people == 0 {
-        return format!(
-            "the gallery {file} is of embedder {with}, the pack's is {embedder}; nobody is enrolled in it: it takes the new \
-             one with the next `arcdoor enrol`"
-        );
-    }
-    let back = match back {
-        Some(name) => format!("`arcdoor pack use {name}` goes back to the pack that knows them"),
-        None => format!("install the pack with embedder {with} to go back"),
-    };
-    format!(
-        "{people} people (`arcdoor list` names them) were enrolled with embedder {with}, the pack's is {embedder}, and \
-         templates of two embedders cannot be compared; the gallery's people are as they were. {back}; or move {file} \
-         away, keep it with a copy of its key file, and enrol them again"
-    )
-}
-
-/// A network that fails may be broken; one that this build cannot run need not be.
-fn network(error: &dyn std::error::Error, lacks_tract: bool) -> String {
-    let advice = if lacks_tract { "" } else { "; `arcdoor pack check` tells whether the pack is whole" };
-    format!("{error}{advice}")
-}
-
-const fn said(source: KeySource) -> &'static str {
-    match source {
-        KeySource::Credential => "credential",
-        KeySource::Passphrase => "passphrase",
-        KeySource::File => "key file",
-    }
-}
-
 impl Error {
     /// The exit code.
     #[must_use]
@@ -615,15 +491,10 @@ impl Error {
         match self {
             Self::After { source, .. } => source.code(),
             Self::AtTheDoor { code, .. } => *code,
+            Self::Door(error) => error.code(),
             Self::Unconfirmed(_)
             | Self::ReEnrolUnconfirmed { .. }
             | Self::TooManyPhotos(_)
-            | Self::SetUp(_)
-            | Self::RelayUnconfirmed
-            | Self::NoBoard
-            | Self::NoReader
-            | Self::NoMethod(_)
-            | Self::Unanswered { .. }
             | Self::Mounting(_) => USAGE,
             Self::NewName(_)
             | Self::ShortPassphrase { .. }
@@ -652,16 +523,7 @@ impl Error {
             Self::Capsule { source: CapsuleError::Seal(_), .. } => PACK,
             Self::Trace { .. } | Self::Capsule { .. } => INPUT,
             Self::Declined | Self::PackDeclined | Self::NoView { .. } | Self::NoGoodView => REFUSED,
-            Self::Photo { .. }
-            | Self::UnknownName(_)
-            | Self::Settings { .. }
-            | Self::TimeZone(_)
-            | Self::NoPin
-            | Self::SamePin
-            | Self::Board(_)
-            | Self::DoorPolicy(_)
-            | Self::PanelSize(_)
-            | Self::FailMode { .. } => INPUT,
+            Self::Photo { .. } | Self::UnknownName(_) | Self::Settings { .. } => INPUT,
             Self::Gallery(
                 GalleryError::NameTaken(_)
                 | GalleryError::UnknownSubject(_)
@@ -707,9 +569,6 @@ impl Error {
             | Self::HomeInUse { .. }
             | Self::Socket { .. }
             | Self::Thread(_)
-            | Self::Panel(_)
-            | Self::Line(_)
-            | Self::NoDoor
             | Self::DoorGone(_)
             | Self::Busy
             | Self::LoopEnded

@@ -2,7 +2,7 @@
 
 use super::lines::Lines;
 use super::prompt;
-use crate::error::{self, Error};
+use crate::error::{self, DoorError, Error};
 use crate::home::Home;
 use crate::home::settings::Settings;
 use arcdoor_board::{BOARDS, Board, Finding, Proof, RelayTest, Standing, check};
@@ -33,7 +33,7 @@ pub(super) fn board(home: &Home, command: BoardCommand, json: bool) -> Result<u8
     match command {
         BoardCommand::List => {
             for (name, _) in BOARDS {
-                let board = Board::find(name)?;
+                let board = Board::find(name).map_err(DoorError::from)?;
                 let standing = match board.standing() {
                     Standing::Booted(note) => note.as_deref().unwrap_or("booted, its lines checked"),
                     Standing::Unbooted(note) => note,
@@ -48,7 +48,7 @@ pub(super) fn board(home: &Home, command: BoardCommand, json: bool) -> Result<u8
                 Some(name) => name,
                 None => chosen(home)?,
             };
-            let board = Board::find(&named)?;
+            let board = Board::find(&named).map_err(DoorError::from)?;
             if move_relay {
                 prompt::confirm_relay()?;
             }
@@ -62,7 +62,7 @@ pub(super) fn board(home: &Home, command: BoardCommand, json: bool) -> Result<u8
 
 fn chosen(home: &Home) -> Result<String, Error> {
     let (settings, _) = Settings::read(&home.settings())?;
-    settings.door.map(|door| door.board).ok_or(Error::NoBoard)
+    settings.door.map(|door| door.board).ok_or(DoorError::NoBoard.into())
 }
 
 fn print(out: &mut Lines<'_>, Finding { role, proof }: &Finding, json: bool) -> io::Result<()> {

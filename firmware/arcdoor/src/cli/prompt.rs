@@ -1,7 +1,7 @@
 //! What is asked of whoever types the command: passphrases, and whether they are sure.
 
 use crate::device::Device;
-use crate::error::Error;
+use crate::error::{DoorError, Error};
 use crate::home::Home;
 use crate::home::file::read_text;
 use crate::home::passphrase::{MAX_BYTES, Passphrase};
@@ -88,8 +88,8 @@ pub(super) fn confirm_pack(unasked: Error) -> Result<(), Error> {
 pub(super) fn confirm_relay() -> Result<(), Error> {
     sure(
         "The door is released, or locked, for a moment. Move the relay?",
-        Error::RelayUnconfirmed,
-        Error::RelayUnconfirmed,
+        DoorError::RelayUnconfirmed.into(),
+        DoorError::RelayUnconfirmed.into(),
     )
 }
 

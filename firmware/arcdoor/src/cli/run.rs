@@ -11,7 +11,7 @@ use crate::daemon::socket::{self, Guests, Socket};
 use crate::daemon::{Loop, Queue, SystemClock, Trace, keypad};
 use crate::device::source::Frames;
 use crate::device::{Device, Options, Outcome, Reply};
-use crate::error::Error;
+use crate::error::{DoorError, Error};
 use crate::home::Home;
 use crate::home::door::KeptDoor;
 use crate::home::lock::HomeLock;
@@ -80,7 +80,7 @@ fn stopped() -> Result<Arc<AtomicBool>, Error> {
 /// What runs beside the loop: the door, and its panel.
 fn beside(device: &Device, job: &RunJob, clock: SystemClock) -> Result<(Option<Door>, Option<Panel>), Error> {
     let Some(settings) = door_settings(device, job.simulate)? else { return Ok((None, None)) };
-    let (board, hand) = (Board::find(&settings.board)?, Slot::default());
+    let (board, hand) = (Board::find(&settings.board).map_err(DoorError::from)?, Slot::default());
     let door = Door::open(doorkeeper(device, &settings, &board, hand.clone(), clock)?)?;
     let link = door.link();
     if job.simulate {
@@ -91,7 +91,7 @@ fn beside(device: &Device, job: &RunJob, clock: SystemClock) -> Result<(Option<D
     }
     let screen = match screen(&settings, &board, job.panel.as_deref(), clock) {
         // Whoever stands at a dark panel is let in all the same.
-        Err(Error::Panel(error)) => {
+        Err(Error::Door(DoorError::Panel(error))) => {
             link.panel_failed(error.to_string());
             None
         }
@@ -142,13 +142,13 @@ fn screen(
             (Output::files(folder).map_err(failed)?, sides)
         }
         (None, Some(panel)) if board.drive() == Drive::Gpio => {
-            let framebuffer = Framebuffer::open(panel)?;
+            let framebuffer = Framebuffer::open(panel).map_err(DoorError::from)?;
             let (width, height) = framebuffer.size();
             (Output::Framebuffer(framebuffer), [width, height])
         }
         (None, _) => return Ok(None),
     };
-    let size = ScreenSize::new(width, height)?;
+    let size = ScreenSize::new(width, height).map_err(DoorError::from)?;
     let calendar = Calendar::of(settings.time_zone.as_deref())?;
     let (language, light) = (settings.language.into(), settings.light);
     Ok(Some(Screen { size, language, light, calendar, clock, output }))
@@ -163,7 +163,7 @@ fn face_alone() -> Result<DoorSettings, Error> {
         "no [door] in settings.toml: this simulated door opens to a face alone, which a photo of it may be enough for",
     );
     let fields = Fields { methods: Methods::of(&[Method::Face]), ..Fields::default() };
-    let policy = Policy::new(fields).map_err(Error::DoorPolicy)?;
+    let policy = Policy::new(fields).map_err(DoorError::Policy)?;
     let (language, light) = Default::default();
     Ok(DoorSettings { board: SIMULATED.to_owned(), time_zone: None, language, light, policy })
 }
@@ -171,8 +171,8 @@ fn face_alone() -> Result<DoorSettings, Error> {
 fn agree(board: FailMode, policy: Lock) -> Result<(), Error> {
     match (board, policy) {
         (FailMode::Locked, Lock::Secure) | (FailMode::Unlocked, Lock::Safe) => Ok(()),
-        (board, Lock::Secure) => Err(Error::FailMode { board, policy: "secure" }),
-        (board, Lock::Safe) => Err(Error::FailMode { board, policy: "safe" }),
+        (board, Lock::Secure) => Err(DoorError::FailMode { board, policy: "secure" }.into()),
+        (board, Lock::Safe) => Err(DoorError::FailMode { board, policy: "safe" }.into()),
     }
 }
 
@@ -180,7 +180,7 @@ fn agree(board: FailMode, policy: Lock) -> Result<(), Error> {
 fn opener(board: Board, hand: Slot) -> OpenLines {
     Box::new(move |now| {
         if board.drive() == Drive::Gpio {
-            return Ok(Box::new(Gpio::open(&board, now.at)?));
+            return Ok(Box::new(Gpio::open(&board, now.at).map_err(DoorError::from)?));
         }
         let lines = Simulated::new(&board, now.at);
         *hand.lock().unwrap_or_else(PoisonError::into_inner) = Some(lines.hand());

@@ -1,7 +1,7 @@
 //! First set-up: what opens the door, and what it is wired to. Nothing that matters is chosen in silence.
 
 use super::lines::Lines;
-use crate::error::Error;
+use crate::error::{DoorError, Error};
 use crate::home::Home;
 use crate::home::file::{read_text, replace};
 use crate::home::lock::HomeLock;
@@ -36,7 +36,7 @@ pub(super) fn setup(home: &Home, args: SetupArgs) -> Result<(), Error> {
     let path = home.settings();
     let (settings, _) = Settings::read(&path)?;
     if settings.door.is_some() {
-        return Err(Error::SetUp(path));
+        return Err(DoorError::SetUp(path).into());
     }
     let method = method(args.opens)?;
     let (name, board) = board(args.board)?;
@@ -78,9 +78,9 @@ fn method(given: Option<String>) -> Result<Method, Error> {
     };
     match text.trim() {
         "1" | "face+pin" => Ok(Method::FacePin),
-        "2" | "card+face" => Err(Error::NoReader),
+        "2" | "card+face" => Err(DoorError::NoReader.into()),
         "3" | "face" => told(FACE_ALONE).map(|()| Method::Face),
-        other => Err(Error::NoMethod(other.to_owned())),
+        other => Err(DoorError::NoMethod(other.to_owned()).into()),
     }
 }
 
@@ -93,13 +93,13 @@ fn board(given: Option<String>) -> Result<(String, Board), Error> {
             ask("Board", "--board NAME")?
         }
     };
-    let board = Board::find(name.trim())?;
+    let board = Board::find(name.trim()).map_err(DoorError::from)?;
     Ok((name.trim().to_owned(), board))
 }
 
 fn ask(what: &'static str, flag: &'static str) -> Result<String, Error> {
     if !io::stdin().is_terminal() {
-        return Err(Error::Unanswered { what, flag });
+        return Err(DoorError::Unanswered { what, flag }.into());
     }
     write!(io::stderr(), "{what}: ")?;
     let mut answer = String::new();

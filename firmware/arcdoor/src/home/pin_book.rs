@@ -3,7 +3,7 @@
 
 use super::Home;
 use super::file::{read_text, replace};
-use crate::error::Error;
+use crate::error::{DoorError, Error};
 use arcdoor_core::SubjectId;
 use argon2::{Algorithm, Argon2, Params, Version};
 use serde::{Deserialize, Serialize};
@@ -114,12 +114,12 @@ impl PinBook {
         is_duress: bool,
     ) -> Result<(), Error> {
         if !DIGITS.contains(&digits.len()) || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-            return Err(Error::NoPin);
+            return Err(DoorError::NoPin.into());
         }
         let mut person = self.people.get(&subject.0).cloned().unwrap_or_default();
         let other = if is_duress { &person.pin } else { &person.duress };
         if other.as_ref().map(|other| other.is_of(digits)).transpose()?.unwrap_or(false) {
-            return Err(Error::SamePin);
+            return Err(DoorError::SamePin.into());
         }
         let hash = Some(Hash::new(digits)?);
         if is_duress {
@@ -202,7 +202,7 @@ mod tests {
         let (_folder, home) = place();
         let mut book = PinBook::read(&home).unwrap();
         book.set(ADA, &digits("271828"), false).unwrap();
-        assert!(matches!(book.set(ADA, &digits("271828"), true), Err(Error::SamePin)));
+        assert!(matches!(book.set(ADA, &digits("271828"), true), Err(Error::Door(DoorError::SamePin))));
         book.set(ADA, &digits("314159"), true).unwrap();
         let mut book = PinBook::read(&home).unwrap();
         let mut enter = |text: &str| book.enter(ADA, text, 0).unwrap();
@@ -215,7 +215,10 @@ mod tests {
         assert!(!text.contains("271828") && !text.contains("314159"));
         assert!(book.remove(ADA).unwrap() && !book.has(ADA));
         for wrong in ["123", "1234567890123", "12a4", ""] {
-            assert!(matches!(book.set(ADA, &digits(wrong), false), Err(Error::NoPin)), "{wrong}");
+            assert!(
+                matches!(book.set(ADA, &digits(wrong), false), Err(Error::Door(DoorError::NoPin))),
+                "{wrong}"
+            );
         }
     }
 

@@ -5,7 +5,7 @@ use super::frames::Begun;
 use super::secrets::Secrets;
 use super::{doctor, enrol, gallery, identify, log, pack, pin, replay, tune, why};
 use crate::device::{Device, Now, Reply};
-use crate::error::Error;
+use crate::error::{DoorError, Error};
 use arcdoor_api::{Feed, MAX_PHOTOS, Request};
 use arcdoor_pipeline::Question;
 
@@ -63,7 +63,7 @@ pub fn begin(
         Request::PinSet { name, duress } => pin::set(device, name, *duress, secrets.new.as_ref(), now, reply),
         Request::PinRemove { name } => pin::remove(device, name, now, reply),
         // The door answers these itself, over its socket.
-        Request::DoorState | Request::Door(_) => return Err(Error::NoDoor),
+        Request::DoorState | Request::Door(_) => return Err(DoorError::NoDoor.into()),
         Request::Doctor => doctor::doctor(device, &doctor::Trouble::default(), reply),
     };
     outcome.map(Begun::Over)

@@ -2,7 +2,7 @@
 
 use super::find::find;
 use crate::device::{Device, Now, Outcome, Reply};
-use crate::error::Error;
+use crate::error::{DoorError, Error};
 use crate::home::passphrase::Passphrase;
 use crate::home::pin_book::PinBook;
 use arcdoor_api::{Entry, Response, UtcTime};
@@ -17,7 +17,7 @@ pub(super) fn set(
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
     let subject = whose(device, name)?;
-    let digits = digits.cloned().ok_or(Error::NoPin)?.into_inner();
+    let digits = digits.cloned().ok_or(DoorError::NoPin)?.into_inner();
     PinBook::read(device.home())?.set(subject, &digits, is_duress)?;
     answer(device, name, &Entry::PinSet { subject }, now.utc, reply, true)
 }

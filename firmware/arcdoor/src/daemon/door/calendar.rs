@@ -1,6 +1,6 @@
 //! Civil time: what a clock on the wall beside the door shows.
 
-use crate::error::Error;
+use crate::error::{DoorError, Error};
 use arcdoor_api::UtcTime;
 use arcdoor_door::{Civil, Date, Minute};
 use jiff::Timestamp;
@@ -21,7 +21,9 @@ impl Calendar {
     /// When there is no such zone.
     pub fn of(zone: Option<&str>) -> Result<Self, Error> {
         match zone {
-            Some(name) => TimeZone::get(name).map(Self).map_err(|_| Error::TimeZone(name.to_owned())),
+            Some(name) => {
+                TimeZone::get(name).map(Self).map_err(|_| DoorError::TimeZone(name.to_owned()).into())
+            }
             None => Ok(Self(TimeZone::system())),
         }
     }
