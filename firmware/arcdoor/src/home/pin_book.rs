@@ -9,6 +9,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use zeroize::Zeroizing;
 
 /// Largest file, in bytes: some 10,000 people.
@@ -43,7 +44,12 @@ pub enum Entered {
 pub struct PinBook {
     path: PathBuf,
     people: BTreeMap<u32, Person>,
+    _held: MutexGuard<'static, ()>,
 }
+
+/// One book at a time in this process, which holds the home: what the keypad counts must not write over a PIN that an operator
+/// has changed meanwhile, or bring back one that was removed.
+static ONE: Mutex<()> = Mutex::new(());
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -89,18 +95,18 @@ fn hashed(digits: &str, salt: &[u8; 16]) -> Result<[u8; HASH_BYTES], Error> {
 }
 
 impl PinBook {
-    /// Reads what this home holds.
+    /// Reads what this home holds; nobody else reads or changes it until this is dropped.
     ///
     /// # Errors
     /// When the file is there and cannot be read: nobody's PIN is taken then.
     pub fn read(home: &Home) -> Result<Self, Error> {
-        let path = home.pins();
+        let (path, held) = (home.pins(), ONE.lock().unwrap_or_else(PoisonError::into_inner));
         let Some(text) = read_text(&path, MAX_BYTES)? else {
-            return Ok(Self { path, people: BTreeMap::new() });
+            return Ok(Self { path, people: BTreeMap::new(), _held: held });
         };
         let people = serde_json::from_str(&text)
             .map_err(|error| Error::BadFile { path: path.clone(), problem: error.to_string() })?;
-        Ok(Self { path, people })
+        Ok(Self { path, people, _held: held })
     }
 
     /// Gives somebody a PIN, or another one; or the one that says "under duress".
@@ -204,6 +210,7 @@ mod tests {
         book.set(ADA, &digits("271828"), false).unwrap();
         assert!(matches!(book.set(ADA, &digits("271828"), true), Err(Error::Door(DoorError::SamePin))));
         book.set(ADA, &digits("314159"), true).unwrap();
+        drop(book);
         let mut book = PinBook::read(&home).unwrap();
         let mut enter = |text: &str| book.enter(ADA, text, 0).unwrap();
         assert_eq!(
@@ -230,6 +237,7 @@ mod tests {
         for _ in 0..MOST_WRONG {
             assert_eq!(book.enter(ADA, "0000", 1_000).unwrap(), Entered::Wrong);
         }
+        drop(book);
         let mut book = PinBook::read(&home).unwrap();
         for now in [1_000, 999 + LOCKED_S, 0] {
             assert_eq!(book.enter(ADA, "2718", now).unwrap(), Entered::Locked, "{now}");

@@ -34,10 +34,10 @@ pub(super) fn ask(
             DoorAct::ResetFire => Event::FireReset,
             DoorAct::ForgetInside => Event::ForgetInside,
         };
-        link.log(Entry::DoorTold { act: *act, uid }, at);
         if !link.tell(event) {
             return Err(Refusal::Busy);
         }
+        link.log(Entry::DoorTold { act: *act, uid }, at);
         // Two looks later it has heard it; and what it answers is in the log, unless the loop hangs.
         sleep(Duration::from_millis(3 * LOOK_MS));
         let (sent, begun) = (link.sent(), Instant::now());
