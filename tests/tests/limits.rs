@@ -13,9 +13,13 @@ use arcdoor::home::pin_book::{DIGITS, LOCKED_S, MOST_WRONG};
 use arcdoor_api::{MAX_NAMED, MAX_PHOTOS};
 use arcdoor_core::limits;
 use arcdoor_core::{ModelId, SubjectName, Template};
+use arcdoor_door::limits::{
+    MAX_ACTIONS, MAX_DELAY_MS, MAX_HELD_MS, MAX_HOLIDAYS, MAX_INSIDE, MAX_WINDOWS, MIN_DELAY_MS,
+};
 use arcdoor_frame::{FrameError, ImageLimits, MAX_SCANS};
 use arcdoor_gallery::{Gallery, GalleryError, GalleryKey, MAX_SUBJECTS, MemoryDisk};
 use arcdoor_infer::{InferError, Net, NetSpec, RunOptions};
+use arcdoor_log::{MAX_DECISION_BYTES, MAX_SEALED_BYTES};
 
 /// With commas between thousands, as the table has it.
 fn grouped(number: usize) -> String {
@@ -39,7 +43,7 @@ fn the_page_says_what_the_constants_say() {
         .map(|line| line.split(" | ").collect())
         .collect();
     let image = ImageLimits::default();
-    let said: [(&str, &[usize]); 46] = [
+    let said: [(&str, &[usize]); 52] = [
         ("an encoded photo", &[image.max_bytes >> 20, image.max_side as usize, image.max_pixels as usize]),
         ("scans of a JPEG", &[MAX_SCANS]),
         ("photos in one request", &[MAX_PHOTOS]),
@@ -100,6 +104,12 @@ fn the_page_says_what_the_constants_say() {
         ("a silent loop until", &[SILENT_MS as usize, HUNG_MS as usize]),
         ("a PIN; wrong ones", &[*DIGITS.start(), *DIGITS.end(), MOST_WRONG as usize, LOCKED_S as usize]),
         ("screens of a panel that", &[MOST_FILES]),
+        ("subjects that are known to be inside", &[MAX_INSIDE]),
+        ("windows in a list of a door's", &[MAX_WINDOWS, MAX_HOLIDAYS]),
+        ("a door's delays", &[MIN_DELAY_MS as usize, MAX_DELAY_MS as usize, MAX_HELD_MS as usize]),
+        ("actions of one step", &[MAX_ACTIONS]),
+        ("a line of a decision", &[usize::try_from(MAX_DECISION_BYTES).unwrap() >> 10]),
+        ("a capsule", &[MAX_SEALED_BYTES >> 10]),
         (
             "a call to a running door",
             &[

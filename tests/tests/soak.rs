@@ -116,6 +116,7 @@ impl Door {
         self.keeper.tick(self.events.drain(..), door_time(&self.clock), &mut |told| match told {
             Told::Entry(entry) => entries.push_back((entry, utc)),
             Told::Keep => keeps = true,
+            Told::Recovery => {}
         });
         if keeps {
             self.kept = self.keeper.kept().clone();
@@ -392,6 +393,7 @@ fn a_day_of_visits_and_faults_misses_no_relock_and_no_entry_and_leaves_memory_as
     assert_eq!(played.let_in, played.known, "every known person of every visit");
     assert_eq!(count("\"reason\":\"granted\",\"subject\""), played.known, "and in the log");
     assert_eq!(count("\"relay_differs\""), faults(Fault::StuckRelay));
+    assert_eq!(count("\"reason\":\"not_opened\""), faults(Fault::NotOpened));
     assert_eq!(count("\"fault\":\"line\""), faults(Fault::LostLine));
     assert_eq!(count("\"lines_back\""), faults(Fault::LostLine));
     assert_eq!(count("\"camera_lost\""), faults(Fault::LostCamera));

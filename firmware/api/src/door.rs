@@ -64,10 +64,12 @@ pub enum DoorFault {
     Restarted,
     /// The program ended because a part of it hung; found at the next start.
     Hung,
-    /// What was kept of the door could not be read: nobody is inside, no lockdown, no alarm.
+    /// What was kept of the door could not be read: nobody is inside, a lockdown, no alarm.
     KeptLost,
     /// The panel shows nothing.
     Panel,
+    /// A touch panel or a key pad cannot be read: no PIN can be entered there.
+    Keys,
     /// Somebody's PIN was wrong so often that none of theirs is looked at for a while.
     PinLocked,
     /// PINs cannot be looked at.
@@ -87,8 +89,11 @@ impl DoorFault {
             Self::LinesBack => "the board's lines work again",
             Self::Restarted => "the door's part of the program failed and was started anew",
             Self::Hung => "the program ended itself before this start",
-            Self::KeptLost => "who was inside, a lockdown and alarms could not be read: none is assumed",
+            Self::KeptLost => {
+                "who was inside, a lockdown and alarms could not be read: a lockdown is assumed; `arcdoor door end-lockdown` ends it"
+            }
             Self::Panel => "the panel shows nothing",
+            Self::Keys => "what people press cannot be read",
             Self::PinLocked => "a PIN was not looked at",
             Self::Pins => "no PIN is taken",
             Self::NotKept => {

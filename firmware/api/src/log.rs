@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use arcdoor_core::{GalleryId, SubjectId};
-use arcdoor_door::{Alarm, Method, Reason as DoorReason};
+use arcdoor_door::{Alarm, Kind, Method, Reason as DoorReason};
 use serde::{Deserialize, Serialize};
 
 use crate::door::{DoorAct, DoorFault};
@@ -235,6 +235,11 @@ pub enum Entry {
         /// The number of their user.
         uid: u32,
     },
+    /// Somebody held the button inside while the door started: whoever calls is the installer for a while.
+    InstallerFreed {
+        /// For how long, seconds.
+        seconds: u64,
+    },
     /// Something beside the door's own machine went wrong, or works again.
     DoorFault {
         /// What.
@@ -254,6 +259,16 @@ pub enum Entry {
 }
 
 impl Entry {
+    /// Whether somebody was not let in: what a face that nobody knows, or a PIN that is tried, gives as often as it likes.
+    #[must_use]
+    pub fn is_denial(&self) -> bool {
+        match self {
+            Self::Decision { decision, .. } => *decision != Verdict::Granted,
+            Self::Door { reason, .. } => reason.kind() == Kind::Denied,
+            _ => false,
+        }
+    }
+
     /// Whom it is about; of a decision, the best candidate.
     #[must_use]
     pub const fn subject(&self) -> Option<SubjectId> {
@@ -278,6 +293,7 @@ impl Entry {
             | Self::CameraLost { .. }
             | Self::CameraReturned { .. }
             | Self::DoorTold { .. }
+            | Self::InstallerFreed { .. }
             | Self::DoorFault { .. }
             | Self::Unknown => None,
         }

@@ -1,6 +1,6 @@
 //! What the device answers.
 
-use arcdoor_core::{RetryReason, Side, SubjectId, SubjectName};
+use arcdoor_core::{HeadTurn, RetryReason, SubjectId, SubjectName};
 use serde::{Deserialize, Serialize};
 
 use crate::door::DoorState;
@@ -470,8 +470,8 @@ pub enum Progress {
         of: usize,
         /// Why the newest frame was not taken; none: it was.
         reason: Option<RetryReason>,
-        /// The person's own side that no view is turned to yet; none: both were seen.
-        unseen: Option<Side>,
+        /// Where no view is turned to yet; none: everywhere.
+        unseen: Option<HeadTurn>,
     },
     /// A layer is measured.
     Layer {

@@ -8,9 +8,9 @@ use crate::request::{Feed, Request};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Reads what happened, without names, and whether the device is well.
+    /// Reads what happened and why, without names, how the door stands, and whether the device is well.
     Auditor,
-    /// Enrols, revokes, and looks into the gallery.
+    /// Enrols, revokes, gives PINs, looks into the gallery, and tells the door: lockdown, fire, alarms, who is inside.
     Operator,
     /// Keys, packs, and everything that touches files.
     Installer,
@@ -40,7 +40,7 @@ impl Request {
             | Self::LogVerify { .. }
             | Self::LogWhy { .. }
             | Self::LogNote
-            | Self::PackCheck { .. }
+            | Self::PackCheck { explain: false, .. }
             | Self::DoorState
             | Self::Doctor => Role::Auditor,
             Self::Log { .. }
@@ -54,6 +54,7 @@ impl Request {
             | Self::List
             | Self::Show { .. }
             | Self::Door(_)
+            | Self::PackCheck { .. }
             | Self::PinSet { .. }
             | Self::PinRemove { .. }
             | Self::Revoke { .. } => Role::Operator,

@@ -1,7 +1,7 @@
 //! What was observed and decided on one image: a photo or a frame.
 
 use arcdoor_core::{
-    Basis, Decision, DenyReason, Engines, Quality, QualityPart, Rect, RetryReason, Side, StageTimes,
+    Basis, Decision, DenyReason, Engines, HeadTurn, Quality, QualityPart, Rect, RetryReason, StageTimes,
     SubjectId, SubjectName,
 };
 use serde::{Deserialize, Serialize};
@@ -192,10 +192,10 @@ pub enum Advice {
         /// How many an enrolment takes.
         of: usize,
     },
-    /// Before a camera, no view that is turned to this side.
+    /// Before a camera, no view that is turned this way.
     NotTurned {
-        /// The person's own side.
-        side: Side,
+        /// Where to.
+        side: HeadTurn,
     },
     /// Some view is hardly like the others.
     Inconsistent {

@@ -11,6 +11,7 @@
 
 mod door;
 mod exit;
+mod shown;
 mod words;
 
 pub use door::DoorError;
@@ -465,6 +466,17 @@ pub enum Error {
     /// The loop is running, and this would disturb it.
     #[error("the door is in use: stop `arcdoor run` first, and repeat")]
     Busy,
+    /// The loop itself panicked.
+    #[error("the loop at the camera failed by a fault of arcdoor's own, and ends: please report it")]
+    LoopFault,
+    /// Whoever asked did not read.
+    #[error("the answer was not read fast enough, and the rest of it is lost: ask again, for less")]
+    NotRead,
+    /// A key that does not travel.
+    #[error(
+        "the log is read by the door that runs, and --key is compared here: run this as a user who may read the home, or without --key"
+    )]
+    KeyStaysHere,
     /// The loop ended before it came to this request.
     #[error("the door's loop ended before this was done: nothing was changed; repeat when it runs again")]
     LoopEnded,
@@ -495,6 +507,7 @@ impl Error {
             Self::Unconfirmed(_)
             | Self::ReEnrolUnconfirmed { .. }
             | Self::TooManyPhotos(_)
+            | Self::KeyStaysHere
             | Self::Mounting(_) => USAGE,
             Self::NewName(_)
             | Self::ShortPassphrase { .. }
@@ -543,7 +556,8 @@ impl Error {
             | Self::Hint
             | Self::OlderPack { .. }
             | Self::OlderThanCompiledIn { .. }
-            | Self::NewerPackGone { .. } => PACK,
+            | Self::NewerPackGone { .. }
+            | Self::LogNotBegun => PACK,
             Self::NoPack { .. }
             | Self::OtherEmbedder { .. }
             | Self::NoPackNamed { .. }
@@ -557,7 +571,6 @@ impl Error {
             | Self::Pipeline(_) => PACK,
             Self::NoHome
             | Self::Log(_)
-            | Self::LogNotBegun
             | Self::Promise(_)
             | Self::TunedValues { .. }
             | Self::File { .. }
@@ -572,6 +585,8 @@ impl Error {
             | Self::DoorGone(_)
             | Self::Busy
             | Self::LoopEnded
+            | Self::NotRead
+            | Self::LoopFault
             | Self::Fault
             | Self::FramesFail(_) => DEVICE,
         }

@@ -1,6 +1,11 @@
 //! What led to a decision, handed on: another machine decides the same, and no changed byte goes unseen.
-//! `PROPTEST_CASES` sets how many capsules are drawn.
-#![allow(clippy::unwrap_used, reason = "clippy exempts test functions only, not their helpers")]
+//! `PROPTEST_CASES` sets how many capsules are drawn; `ARCDOOR_CAPSULES_INTO` names a folder that keeps them, and
+//! `ARCDOOR_CAPSULES_FROM` one with another machine's.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy exempts test functions only, not their helpers"
+)]
 
 use arcdoor::home::capsule::{self, Capsule, CapsuleError, Subject};
 use arcdoor::home::observations::{MAX_KEPT, Observations, SLOT_BYTES};
@@ -14,6 +19,7 @@ use arcdoor_pipeline::{
     Thresholds, TraceEntry, TraceError, TraceLine, Window, decide,
 };
 use proptest::prelude::*;
+use std::path::Path;
 
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(500)
@@ -159,6 +165,10 @@ proptest! {
         prop_assert_eq!((&read.of, read.signer.is_some()), (&of, is_signed));
         let frames = read.replay().unwrap();
         prop_assert_eq!(frames.last().unwrap().outcome, outcome);
+        if let Some(folder) = std::env::var_os("ARCDOOR_CAPSULES_INTO") {
+            let number = std::fs::read_dir(&folder).unwrap().count();
+            std::fs::write(Path::new(&folder).join(format!("{number}.capsule")), &text).unwrap();
+        }
         for (place, flip) in places {
             let mut changed = text.clone().into_bytes();
             let at = place.index(changed.len());
@@ -169,6 +179,21 @@ proptest! {
             prop_assert_eq!(named, line);
         }
     }
+}
+
+#[test]
+fn what_another_machine_decided_is_decided_so_here() {
+    let Some(folder) = std::env::var_os("ARCDOOR_CAPSULES_FROM") else {
+        return println!("skipped: ARCDOOR_CAPSULES_FROM names no folder of another machine's capsules");
+    };
+    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(!files.is_empty());
+    for file in &files {
+        let capsule = Capsule::read(&std::fs::read(file).unwrap()).unwrap();
+        // It compares every frame's outcome with the one that was written down.
+        capsule.replay().unwrap_or_else(|error| panic!("{}: {error:?}", file.display()));
+    }
+    println!("{} capsules of another machine are decided so here", files.len());
 }
 
 fn visit(subject: u32, score: f32, frames: u64) -> Window {

@@ -2,11 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "clippy exempts test functions only, not their helpers")]
 
 mod common;
+#[path = "common/mounted.rs"]
+mod mounted;
 
 use arcdoor::home::lock::HomeLock;
 use arcdoor_api::Access;
 use common::{Device, real};
-use std::path::{Path, PathBuf};
+use mounted::{Mounted, sh};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -47,31 +50,6 @@ fn strs(words: &[String]) -> Vec<&str> {
     words.iter().map(String::as_str).collect()
 }
 
-fn sh(script: &str) -> bool {
-    Command::new("sh").args(["-c", script]).output().is_ok_and(|output| output.status.success())
-}
-
-/// A file system in memory of its own, unmounted at the end.
-struct Mounted(PathBuf);
-
-impl Mounted {
-    fn new(dir: &Path, size: &str) -> Option<Self> {
-        let path = dir.join("mounted");
-        std::fs::create_dir(&path).unwrap();
-        let mounted = sh(&format!("mount -t tmpfs -o size={size},mode=700 none {}", path.display()));
-        if !mounted {
-            println!("skipped: mounting a tmpfs is not permitted here");
-        }
-        mounted.then_some(Self(path))
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        sh(&format!("umount {}", self.0.display()));
-    }
-}
-
 #[test]
 fn a_file_that_may_not_grow_is_an_error_and_loses_nobody() {
     let Some(two) = Two::new(None) else { return };
@@ -95,7 +73,7 @@ fn a_file_that_may_not_grow_is_an_error_and_loses_nobody() {
 #[test]
 fn a_full_disk_is_an_error_and_loses_nobody() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(disk) = Mounted::new(dir.path(), "1m") else { return };
+    let Some(disk) = Mounted::at(dir.path().join("mounted"), "1m") else { return };
     let Some(two) = Two::new(Some(&disk.0)) else { return };
     let filler = disk.0.join("filler");
     assert!(!sh(&format!("cat /dev/zero > {}", filler.display())), "the disk is full now");
@@ -113,7 +91,7 @@ fn a_full_disk_is_an_error_and_loses_nobody() {
 #[test]
 fn a_read_only_disk_is_an_error_and_loses_nobody() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(disk) = Mounted::new(dir.path(), "4m") else { return };
+    let Some(disk) = Mounted::at(dir.path().join("mounted"), "4m") else { return };
     let Some(two) = Two::new(Some(&disk.0)) else { return };
     assert!(sh(&format!("mount -o remount,ro {}", disk.0.display())));
     let (code, _, error) = two.device.run(&strs(&two.words));
@@ -165,7 +143,7 @@ fn first_enrolments_at_the_same_time_lose_nobody() {
 #[test]
 fn what_only_reads_works_on_read_only_media() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(disk) = Mounted::new(dir.path(), "4m") else { return };
+    let Some(disk) = Mounted::at(dir.path().join("mounted"), "4m") else { return };
     let Some(two) = Two::new(Some(&disk.0)) else { return };
     assert!(sh(&format!("mount -o remount,ro {}", disk.0.display())));
     assert_eq!(two.names(), ["Barack"]);

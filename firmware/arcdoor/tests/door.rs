@@ -6,69 +6,13 @@
 )]
 
 mod common;
+#[path = "common/running.rs"]
+mod running;
 
 use common::{Device, real};
+use running::Door;
 use serde_json::Value;
-use std::io::Write;
-use std::process::{Child, ChildStdin, Stdio};
 use std::time::{Duration, Instant};
-
-/// A running door that is killed in the end, as whoever pulls the plug does.
-struct Door<'a> {
-    device: &'a Device,
-    child: Child,
-    keys: ChildStdin,
-}
-
-impl<'a> Door<'a> {
-    /// One whose camera shows what lies in the folder `frames`, 30 times a second; where there is none, it waits for it.
-    fn open(device: &'a Device) -> Self {
-        let frames = device.home.path().join("frames");
-        let mut arguments = vec!["run", "--simulate"];
-        if frames.exists() {
-            arguments.extend(["--replay", "frames", "--rate", "30"]);
-        } else {
-            arguments.extend(["--camera", "/dev/video-of-nobody"]);
-        }
-        let mut command = device.command(&arguments);
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let keys = child.stdin.take().unwrap();
-        let door = Self { device, child, keys };
-        door.until("it does not answer", |door| door.state().is_some());
-        door
-    }
-
-    fn state(&self) -> Option<Value> {
-        let (code, mut lines) = self.device.lines(&["door", "state"]);
-        (code == 0).then(|| lines.remove(0))
-    }
-
-    fn press(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).unwrap();
-        self.keys.flush().unwrap();
-    }
-
-    fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
-        let begun = Instant::now();
-        while !holds(self) {
-            assert!(begun.elapsed() < Duration::from_secs(60), "{what}: {:?}", self.state());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn until_state(&self, what: &str, holds: impl Fn(&Value) -> bool) {
-        self.until(what, |door| door.state().is_some_and(|state| holds(&state)));
-    }
-}
-
-impl Drop for Door<'_> {
-    fn drop(&mut self) {
-        // It may have stopped by itself.
-        let _ = self.child.kill();
-        self.child.wait().unwrap();
-    }
-}
 
 fn reasons(device: &Device) -> Vec<String> {
     let (_, lines) = device.lines(&["log", "-n", "200"]);
@@ -271,4 +215,78 @@ fn a_story_is_played_and_one_that_does_not_hold_is_named_by_its_line() {
     std::fs::write(device.home.path().join("story.txt"), story.replace("unlocked", "locked")).unwrap();
     let (code, _, error) = device.run(&["door", "simulate", "story.txt"]);
     assert!(code == 3 && error.contains("story.txt") && error.contains('3'), "{error}");
+}
+
+#[test]
+fn whoever_mistypes_a_pin_types_it_again_before_the_same_camera() {
+    let Some((_, photos)) = real() else { return };
+    let device = Device::new();
+    std::fs::copy(photos.join("obama.jpg"), device.home.path().join("one.jpg")).unwrap();
+    assert_eq!(device.run(&["enrol", "Barack", "--image", "one.jpg"]).0, 0);
+    assert_eq!(device.run(&["setup", "--opens", "face+pin", "--board", "simulated"]).0, 0);
+    std::fs::write(device.home.path().join("pin"), "2718").unwrap();
+    let set = device.command(&["pin", "set", "Barack"]).env("ARCDOOR_PIN_FILE", "pin").status().unwrap();
+    assert_eq!(set.code(), Some(0));
+    let settings = device.home.path().join("state/settings.toml");
+    let patient = std::fs::read_to_string(&settings).unwrap() + "factor_ms = 60000\n";
+    std::fs::write(&settings, patient).unwrap();
+    let frames = device.home.path().join("frames");
+    std::fs::create_dir(&frames).unwrap();
+    for number in 1_000..5_000 {
+        let (photo, frame) = (photos.join("obama2.jpg"), frames.join(format!("{number}.jpg")));
+        std::fs::hard_link(&photo, &frame).or_else(|_| std::fs::copy(&photo, &frame).map(drop)).unwrap();
+    }
+    let mut door = Door::open(&device);
+    let has = |what: &str| reasons(&device).iter().any(|said| said == what);
+    door.until("the face is not seen", |_| has("awaits_second_factor"));
+    door.press("0000#");
+    door.until("a wrong PIN is not told", |_| has("wrong_pin"));
+    door.press("2718#");
+    door.until_state("not unlocked", |state| state["position"] == "unlocked");
+}
+
+#[test]
+fn nobody_inherits_the_pin_of_a_number() {
+    let Some((_, photos)) = real() else { return };
+    let device = Device::new();
+    for (name, photo) in [("one.jpg", "obama.jpg"), ("two.jpg", "biden.jpg")] {
+        std::fs::copy(photos.join(photo), device.home.path().join(name)).unwrap();
+    }
+    assert_eq!(device.run(&["enrol", "Barack", "--image", "one.jpg"]).0, 0);
+    std::fs::write(device.home.path().join("pin"), "2718").unwrap();
+    let set = device.command(&["pin", "set", "Barack"]).env("ARCDOOR_PIN_FILE", "pin").status().unwrap();
+    assert_eq!(set.code(), Some(0));
+    let state = device.home.path().join("state");
+    let has_pin = || {
+        let home = arcdoor::Home::resolve(Some(state.clone())).unwrap();
+        arcdoor::home::pin_book::PinBook::read(&home).unwrap().has(arcdoor_core::SubjectId(1))
+    };
+    assert!(has_pin());
+    // As the advice about another embedder has it: the gallery is moved away, and people are enrolled again.
+    std::fs::remove_file(state.join("gallery.redb")).unwrap();
+    assert_eq!(device.run(&["enrol", "Joe", "--image", "two.jpg"]).0, 0);
+    assert!(!has_pin(), "Joe has Barack's number, and not his PIN");
+}
+
+#[test]
+fn a_secret_is_asked_for_before_the_door_is_called() {
+    let Some((_, photos)) = real() else { return };
+    let device = Device::new();
+    std::fs::copy(photos.join("obama.jpg"), device.home.path().join("one.jpg")).unwrap();
+    assert_eq!(device.run(&["enrol", "Barack", "--image", "one.jpg"]).0, 0);
+    let listener = std::os::unix::net::UnixListener::bind(device.home.path().join("door")).unwrap();
+    let mut command = device.command(&["pin", "set", "Barack"]);
+    command.env("ARCDOOR_SOCKET", device.home.path().join("door")).env("ARCDOOR_PIN_FILE", "missing");
+    let output = command.output().unwrap();
+    assert!(!output.status.success());
+    // It looked whether a door is there, and hung up: its time to be asked runs for no one who still types.
+    let mut looks = 0;
+    listener.set_nonblocking(true).unwrap();
+    while let Ok((mut stream, _)) = listener.accept() {
+        looks += 1;
+        let mut said = String::new();
+        std::io::Read::read_to_string(&mut stream, &mut said).unwrap();
+        assert!(said.is_empty());
+    }
+    assert_eq!(looks, 1);
 }

@@ -257,7 +257,7 @@ fn a_service_does_not_write_the_verification_key_into_its_journal() {
         (status.unwrap().code(), fs::read_to_string(&journal).unwrap())
     };
     let (code, error) = run();
-    assert_eq!(code, Some(5), "{error}");
+    assert_eq!(code, Some(4), "{error}");
     assert!(error.contains("by hand") && !error.contains("arcdoor-log-1"), "{error}");
     let mut elsewhere = device.command(&words);
     let begun = elsewhere.env("JOURNAL_STREAM", "8:1234").output().unwrap();

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::camera::Camera;
+use crate::device_path::DevicePath;
 use crate::input_line::InputLine;
 use crate::line::Line;
 use crate::panel::Panel;
@@ -53,9 +54,10 @@ pub struct Board {
     pub(crate) cpu: Vec<CpuFeature>,
     pub(crate) camera: Option<Camera>,
     pub(crate) panel: Option<Panel>,
+    pub(crate) keypad: Option<DevicePath>,
     pub(crate) relay: RelayLine,
     pub(crate) outputs: [Option<Line>; 4],
-    pub(crate) inputs: [Option<InputLine>; 4],
+    pub(crate) inputs: [Option<InputLine>; 5],
     pub(crate) serial: Vec<SerialPort>,
     pub(crate) thermal: ThermalLimits,
 }
@@ -97,6 +99,12 @@ impl Board {
         self.panel.as_ref()
     }
 
+    /// Its key pad's input device, where it has one.
+    #[must_use]
+    pub const fn keypad(&self) -> Option<&DevicePath> {
+        self.keypad.as_ref()
+    }
+
     /// The relay: every board has one.
     #[must_use]
     pub const fn relay(&self) -> &RelayLine {
@@ -123,6 +131,7 @@ impl Board {
             Input::Contact => self.inputs[1].as_ref(),
             Input::Tamper => self.inputs[2].as_ref(),
             Input::Fire => self.inputs[3].as_ref(),
+            Input::Recovery => self.inputs[4].as_ref(),
         }
     }
 

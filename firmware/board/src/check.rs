@@ -129,7 +129,7 @@ impl fmt::Display for Doubt {
                 "this kernel keeps the relay as it is when the program is killed, released or not: add `dtparam=strict_gpiod` \
                  to config.txt and start again",
             ),
-            Self::NotMoved => f.write_str("the relay was not moved: check again with moving, while the door may open"),
+            Self::NotMoved => f.write_str("the relay was not moved: check again with --move-relay, while the door may open"),
             Self::Unwatched => f.write_str(
                 "no contact reads the relay back: whether the lock moves is not known. Wire a second contact as read_back, or \
                  listen",
@@ -289,7 +289,7 @@ mod tests {
         let kernel = FakeKernel::default();
         kernel.couple(0, 1);
         let findings = check_with(&kernel, RelayTest::Move);
-        assert_eq!(findings.len(), 10);
+        assert_eq!(findings.len(), 11);
         assert_eq!(of(&findings, Role::ReadBack), [&Proof::Proved(Fact::Follows)]);
         assert_eq!(of(&findings, Role::Input(Input::Rex)), [&Proof::Proved(Fact::AtRest)]);
         assert_eq!(
@@ -353,6 +353,6 @@ mod tests {
     #[test]
     fn a_simulated_board_is_not_called_proved() {
         let findings = check(&Board::find("simulated").unwrap(), RelayTest::Move);
-        assert!(findings.len() == 10 && findings.iter().all(|f| f.proof == Proof::Look(Doubt::Simulated)));
+        assert!(findings.len() == 11 && findings.iter().all(|f| f.proof == Proof::Look(Doubt::Simulated)));
     }
 }

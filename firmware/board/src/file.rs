@@ -11,6 +11,7 @@ use toml::Spanned;
 
 use crate::board::{Board, CpuFeature, Drive, Standing};
 use crate::camera::Camera;
+use crate::device_path::DevicePath;
 use crate::input_line::InputLine;
 use crate::known;
 use crate::limits::{MAX_FILE_BYTES, MAX_SERIAL, MAX_TEXT};
@@ -108,10 +109,18 @@ struct RawBoard {
     cpu: Vec<CpuFeature>,
     camera: Option<Camera>,
     panel: Option<Panel>,
+    keypad: Option<Keypad>,
     lines: RawLines,
     #[serde(default)]
     serial: Vec<Spanned<SerialPort>>,
     thermal: Spanned<ThermalLimits>,
+}
+
+/// Keys beside the door.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keypad {
+    device: DevicePath,
 }
 
 #[derive(Deserialize)]
@@ -122,6 +131,7 @@ struct RawLines {
     contact: Option<Spanned<InputLine>>,
     tamper: Option<Spanned<InputLine>>,
     fire: Option<Spanned<InputLine>>,
+    recovery: Option<Spanned<InputLine>>,
     led_granted: Option<Spanned<Line>>,
     led_denied: Option<Spanned<Line>>,
     led_fault: Option<Spanned<Line>>,
@@ -143,6 +153,7 @@ impl RawLines {
             (Input::Contact, &self.contact),
             (Input::Tamper, &self.tamper),
             (Input::Fire, &self.fire),
+            (Input::Recovery, &self.recovery),
         ];
         let outputs = outputs.into_iter().filter_map(|(role, line)| {
             line.as_ref().map(|line| (Role::Output(role), line.get_ref(), line.span()))
@@ -218,7 +229,7 @@ impl RawBoard {
     fn into_board(self) -> Board {
         let lines = self.lines;
         let outputs = [lines.led_granted, lines.led_denied, lines.led_fault, lines.buzzer];
-        let inputs = [lines.rex, lines.contact, lines.tamper, lines.fire];
+        let inputs = [lines.rex, lines.contact, lines.tamper, lines.fire, lines.recovery];
         let standing = match self.note {
             Some(note) if !*self.booted.get_ref() => Standing::Unbooted(note.into_inner()),
             note => Standing::Booted(note.map(Spanned::into_inner)),
@@ -230,6 +241,7 @@ impl RawBoard {
             cpu: self.cpu,
             camera: self.camera,
             panel: self.panel,
+            keypad: self.keypad.map(|keypad| keypad.device),
             relay: lines.relay.into_inner(),
             outputs: outputs.map(|line| line.map(Spanned::into_inner)),
             inputs: inputs.map(|line| line.map(Spanned::into_inner)),

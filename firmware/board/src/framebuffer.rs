@@ -141,6 +141,8 @@ pub struct Framebuffer {
     file: File,
     depth: Depth,
     stride: usize,
+    /// Columns and rows of the screen, as whoever draws sees it.
+    size: (u32, u32),
     /// The panel's own columns and rows.
     native: (u32, u32),
     rotation: Rotation,
@@ -190,17 +192,7 @@ impl Framebuffer {
             .open(device)
             .map_err(|cause| FramebufferError::Open { device: device.to_owned(), cause })?;
         let row = vec![0; native.0 as usize * depth.bytes()];
-        Ok(Self { file, depth, stride, native, rotation: panel.rotation, row })
-    }
-
-    /// Columns and rows of the screen, as whoever draws sees it.
-    #[must_use]
-    pub const fn size(&self) -> (u32, u32) {
-        let (width, height) = self.native;
-        match self.rotation {
-            Rotation::None | Rotation::Half => (width, height),
-            Rotation::Quarter | Rotation::ThreeQuarters => (height, width),
-        }
+        Ok(Self { file, depth, stride, size: panel.size(), native, rotation: panel.rotation, row })
     }
 
     /// Writes `dirty`, as far as it lies on the screen, out of the whole screen's pixels.
@@ -208,7 +200,7 @@ impl Framebuffer {
     /// # Errors
     /// Pixels of another size; a write that fails.
     pub fn draw(&mut self, screen: Pixels<'_>, dirty: Area) -> Result<(), FramebufferError> {
-        let (width, height) = self.size();
+        let (width, height) = self.size;
         let needed = width as usize * height as usize;
         if screen.count() != needed {
             return Err(FramebufferError::Pixels { needed, got: screen.count() });
@@ -220,13 +212,14 @@ impl Framebuffer {
             return Ok(());
         }
         // The corners' places on the panel span the rectangle there.
-        let (a, b) = (self.to_panel(left, top), self.to_panel(right - 1, bottom - 1));
+        let on_panel = |at| self.rotation.to_panel(self.native, at);
+        let (a, b) = (on_panel((left, top)), on_panel((right - 1, bottom - 1)));
         let (columns, rows) = (a.0.min(b.0)..=a.0.max(b.0), a.1.min(b.1)..=a.1.max(b.1));
         let bytes = self.depth.bytes();
         for y in rows {
             let mut used = 0;
             for x in columns.clone() {
-                let (sx, sy) = self.from_panel(x, y);
+                let (sx, sy) = self.rotation.from_panel(self.native, (x, y));
                 let rgb = screen.rgb(sy as usize * width as usize + sx as usize);
                 self.depth.put(rgb, &mut self.row[used..used + bytes]);
                 used += bytes;
@@ -235,29 +228,6 @@ impl Framebuffer {
             self.file.write_all_at(&self.row[..used], at as u64)?;
         }
         Ok(())
-    }
-
-    /// From a drawn place to its place on the panel.
-    const fn to_panel(&self, x: u32, y: u32) -> (u32, u32) {
-        let (width, height) = self.native;
-        match self.rotation {
-            Rotation::None => (x, y),
-            Rotation::Quarter => (width - 1 - y, x),
-            Rotation::Half => (width - 1 - x, height - 1 - y),
-            Rotation::ThreeQuarters => (y, height - 1 - x),
-        }
-    }
-
-    /// From a place on the panel to what is drawn there.
-    #[allow(clippy::wrong_self_convention, reason = "the way back of to_panel")]
-    const fn from_panel(&self, x: u32, y: u32) -> (u32, u32) {
-        let (width, height) = self.native;
-        match self.rotation {
-            Rotation::None => (x, y),
-            Rotation::Quarter => (y, width - 1 - x),
-            Rotation::Half => (width - 1 - x, height - 1 - y),
-            Rotation::ThreeQuarters => (height - 1 - y, x),
-        }
     }
 }
 
@@ -291,6 +261,7 @@ mod tests {
             width: Side::try_from(4).unwrap(),
             height: Side::try_from(3).unwrap(),
             rotation: Rotation::try_from(degrees).unwrap(),
+            touch: None,
         };
         Fake { folder, panel }
     }
@@ -351,7 +322,7 @@ mod tests {
         for (degrees, size, first) in [(90, (3, 4), 3), (180, (4, 3), 2 * 8 + 3), (270, (3, 4), 2 * 8)] {
             let fake = fake(32, degrees);
             let mut framebuffer = fake.open().unwrap();
-            assert_eq!(framebuffer.size(), size);
+            assert_eq!(framebuffer.size, size);
             let mut screen = [0_u8; 36];
             screen[..3].copy_from_slice(&[255, 255, 255]);
             framebuffer.draw(Pixels::Rgb888(&screen), ALL).unwrap();

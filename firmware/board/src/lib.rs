@@ -2,8 +2,8 @@
 //!
 //! A [`Board`] is data, read strictly from a file in boards/ or the installer's own. A [`LineDriver`] is the seam
 //! between the door and its wires: [`Gpio`] over the kernel's character device, [`Simulated`] in memory. [`check`]
-//! proves a board's wiring as far as software can. Beside them: a [`Framebuffer`] for what is drawn, and a
-//! [`Thermometer`].
+//! proves a board's wiring as far as software can. Beside them: a [`Framebuffer`] for what is drawn, a
+//! [`PressDevice`] for what people press, and a [`Thermometer`].
 //!
 //! Time is an argument: [`Debounce`] and [`RelayWatch`] are pure, and what they say can be replayed.
 #![forbid(unsafe_code)]
@@ -23,6 +23,7 @@ mod known;
 mod limits;
 mod line;
 mod panel;
+mod press;
 mod relay_line;
 mod relay_watch;
 mod role;
@@ -43,7 +44,8 @@ pub use input_line::{DebounceError, DebounceMs, InputLine};
 pub use known::BOARDS;
 pub use limits::*;
 pub use line::{Bias, ChipName, Line, LineValueError, Offset, Polarity};
-pub use panel::{Panel, PanelKind, PanelValueError, Rotation, Side};
+pub use panel::{Panel, PanelKind, PanelValueError, Rotation, Side, TouchDevice};
+pub use press::{Press, PressDevice, PressError, Presses};
 pub use relay_line::{FailMode, ReadBackLine, RelayLine, TravelError, TravelMs};
 pub use relay_watch::{RelayState, RelayWatch, Stuck};
 pub use role::{Input, Output, Role};

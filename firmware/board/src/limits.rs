@@ -22,6 +22,8 @@ pub const MAX_EDGES: usize = 32;
 pub const KERNEL_EDGES: u32 = 64;
 /// What a simulated board remembers of what was driven; the oldest is forgotten.
 pub const MAX_DRIVEN: usize = 256;
+/// Presses of keys and places that one look gives.
+pub const MAX_PRESSES: usize = 32;
 /// Thermal zones that are read; a kernel has one for each sensor, tens at most.
 pub const MAX_ZONES: usize = 32;
 /// Pixels along a panel's longer side.

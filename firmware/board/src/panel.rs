@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::device_path::DevicePath;
+use crate::device_path::{DevicePath, DevicePathError};
 use crate::limits::MAX_PANEL_PX;
 
 /// Why a number is no part of a panel.
@@ -36,6 +36,29 @@ pub enum Rotation {
     Half,
     /// Three quarters.
     ThreeQuarters,
+}
+
+impl Rotation {
+    /// From a drawn place to its place on a panel of these columns and rows of its own.
+    pub(crate) const fn to_panel(self, (width, height): (u32, u32), (x, y): (u32, u32)) -> (u32, u32) {
+        match self {
+            Self::None => (x, y),
+            Self::Quarter => (width - 1 - y, x),
+            Self::Half => (width - 1 - x, height - 1 - y),
+            Self::ThreeQuarters => (y, height - 1 - x),
+        }
+    }
+
+    /// From a place on such a panel to what is drawn there.
+    #[allow(clippy::wrong_self_convention, reason = "the way back of to_panel")]
+    pub(crate) const fn from_panel(self, (width, height): (u32, u32), (x, y): (u32, u32)) -> (u32, u32) {
+        match self {
+            Self::None => (x, y),
+            Self::Quarter => (y, width - 1 - x),
+            Self::Half => (width - 1 - x, height - 1 - y),
+            Self::ThreeQuarters => (height - 1 - y, x),
+        }
+    }
 }
 
 impl TryFrom<u32> for Rotation {
@@ -73,6 +96,24 @@ impl TryFrom<u32> for Side {
     }
 }
 
+/// What tells where a finger is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum TouchDevice {
+    /// `auto`: the first touch panel that the kernel knows.
+    Auto,
+    /// This input device, `/dev/input/...`.
+    At(DevicePath),
+}
+
+impl TryFrom<String> for TouchDevice {
+    type Error = DevicePathError;
+
+    fn try_from(text: String) -> Result<Self, DevicePathError> {
+        if text == "auto" { Ok(Self::Auto) } else { DevicePath::try_from(text).map(Self::At) }
+    }
+}
+
 /// The panel on the wall.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,4 +128,18 @@ pub struct Panel {
     pub height: Side,
     /// How it hangs.
     pub rotation: Rotation,
+    /// What tells where a finger is on it, where it can be touched.
+    pub touch: Option<TouchDevice>,
+}
+
+impl Panel {
+    /// Columns and rows of the screen, as whoever draws sees it.
+    #[must_use]
+    pub const fn size(&self) -> (u32, u32) {
+        let (width, height) = (self.width.px(), self.height.px());
+        match self.rotation {
+            Rotation::None | Rotation::Half => (width, height),
+            Rotation::Quarter | Rotation::ThreeQuarters => (height, width),
+        }
+    }
 }

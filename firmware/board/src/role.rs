@@ -34,11 +34,13 @@ pub enum Input {
     Tamper,
     /// The fire panel's contact. Active: fire.
     Fire,
+    /// A button inside the housing. Active: somebody holds it; held at start, it makes them the installer.
+    Recovery,
 }
 
 impl Input {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Rex, Self::Contact, Self::Tamper, Self::Fire];
+    pub const ALL: [Self; 5] = [Self::Rex, Self::Contact, Self::Tamper, Self::Fire, Self::Recovery];
 }
 
 /// One line's part, as boards' files name it.
@@ -64,6 +66,7 @@ impl fmt::Display for Role {
             Self::Input(Input::Contact) => "contact",
             Self::Input(Input::Tamper) => "tamper",
             Self::Input(Input::Fire) => "fire",
+            Self::Input(Input::Recovery) => "recovery",
             Self::ReadBack => "relay.read_back",
         })
     }

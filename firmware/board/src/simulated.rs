@@ -28,7 +28,7 @@ pub enum Act {
 
 impl Act {
     /// The keys and what they do, for a text.
-    pub const KEYS: &str = "r request to exit, c door's contact, t tamper, f fire (each key turns its input round); \
+    pub const KEYS: &str = "r request to exit, c door's contact, t tamper, f fire, b the button inside (each key turns its input round); \
         o relay sticks on, p relay sticks off, i relay is repaired; l the contact's line is lost, k it is back";
 
     /// What a key does; `None` for a key that does nothing.
@@ -39,6 +39,7 @@ impl Act {
             'c' => Self::Turn(Input::Contact),
             't' => Self::Turn(Input::Tamper),
             'f' => Self::Turn(Input::Fire),
+            'b' => Self::Turn(Input::Recovery),
             'o' => Self::Stick(Some(Stuck::On)),
             'p' => Self::Stick(Some(Stuck::Off)),
             'i' => Self::Stick(None),
@@ -75,9 +76,9 @@ struct State {
     relay_active: bool,
     read_back: Option<(Line, RelayWatch)>,
     outputs: [Option<Line>; 4],
-    inputs: [Option<SimulatedInput>; 4],
+    inputs: [Option<SimulatedInput>; 5],
     stuck: Option<Stuck>,
-    lost: heapless::Vec<Role, 10>,
+    lost: heapless::Vec<Role, 11>,
     driven: Deque<Driven, MAX_DRIVEN>,
     now: Millis,
 }
@@ -303,7 +304,7 @@ mod tests {
         let mut driver = Simulated::new(&board(), Millis(0));
         let hand = driver.hand();
         assert_eq!(poll(&mut driver, 0), []);
-        assert_eq!(poll(&mut driver, 50).len(), 4);
+        assert_eq!(poll(&mut driver, 50).len(), Input::ALL.len());
         hand.act(Act::from_key('r').unwrap());
         assert_eq!(poll(&mut driver, 60), []);
         assert_eq!(poll(&mut driver, 90), [(Input::Rex, true)]);

@@ -17,9 +17,9 @@ const PLAUSIBLE: std::ops::RangeInclusive<i32> = -40_000..=150_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ThermalLimits {
-    /// From here on the operator is told.
+    /// From here on the operator is to be told.
     pub warn_c: i32,
-    /// From here on the load is lowered.
+    /// From here on the load is to be lowered.
     pub throttle_c: i32,
 }
 

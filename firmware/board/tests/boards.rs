@@ -10,8 +10,8 @@ use std::path::Path;
 
 use arcdoor_board::{
     BOARDS, Bias, Board, BoardError, Drive, FailMode, Input, KERNEL_EDGES, MAX_CHIP_NAME, MAX_DEBOUNCE_MS,
-    MAX_DEVICE_PATH, MAX_DRIVEN, MAX_EDGES, MAX_FILE_BYTES, MAX_OFFSET, MAX_PANEL_PX, MAX_SERIAL, MAX_TEXT,
-    MAX_TRAVEL_MS, MAX_ZONES, Output, Polarity, Problem, Role, Standing,
+    MAX_DEVICE_PATH, MAX_DRIVEN, MAX_EDGES, MAX_FILE_BYTES, MAX_OFFSET, MAX_PANEL_PX, MAX_PRESSES,
+    MAX_SERIAL, MAX_TEXT, MAX_TRAVEL_MS, MAX_ZONES, Output, Polarity, Problem, Role, Standing,
 };
 use proptest::prelude::*;
 
@@ -41,7 +41,8 @@ fn every_board_that_ships_is_read_and_stays_locked_without_this_program() {
         let board = Board::find(name).unwrap();
         assert_eq!(board.relay().fail_mode, FailMode::Locked, "{name}");
         assert_eq!(board.relay().line.pulled_active(), Some(false), "{name}");
-        assert_eq!(board.lines().count(), 10, "{name}");
+        let has_button = board.input(Input::Recovery).is_some();
+        assert_eq!(board.lines().count(), 10 + usize::from(has_button), "{name}");
     }
 }
 
@@ -92,6 +93,7 @@ fn the_page_of_limits_says_what_the_constants_say() {
         ),
         ("| a line's offset", vec![MAX_OFFSET.into(), MAX_DEBOUNCE_MS.into(), MAX_TRAVEL_MS.into()]),
         ("| edges that one poll", vec![MAX_EDGES as u64, KERNEL_EDGES.into()]),
+        ("| presses of keys", vec![MAX_PRESSES as u64]),
         ("| a panel's side", vec![MAX_PANEL_PX.into(), MAX_SERIAL as u64, MAX_ZONES as u64]),
         ("| what a simulated board", vec![MAX_DRIVEN as u64]),
     ] {
@@ -224,7 +226,7 @@ proptest! {
 
     /// What is read holds the rules, whatever the file said.
     #[test]
-    fn every_board_that_is_read_has_a_line_for_each_role(offsets in proptest::collection::vec(0_u32..12, 10)) {
+    fn every_board_that_is_read_has_a_line_for_each_role(offsets in proptest::collection::vec(0_u32..13, 11)) {
         let mut text = SIMULATED.to_owned();
         for (index, offset) in offsets.iter().enumerate() {
             text = text.replacen(&format!("offset = {index}"), &format!("offset = @{offset}"), 1);

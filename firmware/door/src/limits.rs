@@ -10,7 +10,7 @@ pub const MAX_HOLIDAYS: usize = 64;
 pub const MAX_ACTIONS: usize = 32;
 /// The shortest delay that a policy may name, milliseconds: a lock's bolt needs about as long.
 pub const MIN_DELAY_MS: u32 = 1_000;
-/// The longest delay while which a door may be unlocked or an attempt open, milliseconds.
+/// The longest delay while which a door that nobody opened may be unlocked, or an attempt open, milliseconds.
 pub const MAX_DELAY_MS: u32 = 60_000;
 /// The longest time that a door may stand open before it is an alarm, milliseconds: one hour.
 pub const MAX_HELD_MS: u32 = 3_600_000;

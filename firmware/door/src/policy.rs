@@ -37,7 +37,8 @@ pub enum PolicyError {
     NoMethod,
     /// An alarm would close the door to everybody.
     #[error(
-        "in_alarm has no method in common with methods: name one that methods has, or leave in_alarm out"
+        "in_alarm has no method in common with methods, or with those of a window of schedule.methods: name one that each \
+         has, or leave in_alarm out"
     )]
     InAlarm,
     /// Nothing says when a holiday's date would matter.
@@ -145,7 +146,10 @@ impl Policy {
         if schedule.ever(fields.methods).is_empty() {
             return Err(PolicyError::NoMethod);
         }
-        if fields.in_alarm.is_some_and(|methods| methods.both(fields.methods).is_empty()) {
+        let closes = |methods: Methods| {
+            !methods.is_empty() && fields.in_alarm.is_some_and(|these| these.both(methods).is_empty())
+        };
+        if closes(fields.methods) || schedule.methods.iter().any(|hours| closes(hours.methods)) {
             return Err(PolicyError::InAlarm);
         }
         if !schedule.holidays.is_empty() && schedule.unlocked.is_empty() && schedule.methods.is_empty() {

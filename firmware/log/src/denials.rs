@@ -1,7 +1,7 @@
 //! How many denials get a record of their own. A camera that sees a face which is not enrolled, or something that looks
 //! like one, denies as often as it takes frames; that must not fill the log, nor wear the card. A pure machine.
 
-use arcdoor_api::{Entry, Link, UtcTime, Verdict};
+use arcdoor_api::{Entry, Link, UtcTime};
 
 /// So many denials in a row each get a record, after a quiet time.
 pub const BURST: u64 = 60;
@@ -39,7 +39,7 @@ struct Counted {
 impl Denials {
     /// Decides about an entry that happened at `at`. A clock that goes back refills nothing.
     pub fn step(&mut self, entry: &Entry, at: UtcTime) -> Admission {
-        if !matches!(entry, Entry::Decision { decision, .. } if *decision != Verdict::Granted) {
+        if !entry.is_denial() {
             return Admission::Recorded;
         }
         self.refill(at);
@@ -98,7 +98,7 @@ pub(crate) const fn seconds(from: UtcTime, to: UtcTime) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arcdoor_api::{By, Reason};
+    use arcdoor_api::{By, Reason, Verdict};
     use arcdoor_core::DenyReason;
     use proptest::prelude::*;
 
@@ -113,6 +113,12 @@ mod tests {
             threshold: 0.4,
             why: None,
         }
+    }
+
+    fn told_by_a_door() -> Entry {
+        let entry: Entry = serde_json::from_str(r#"{"event":"door","reason":"unknown_face"}"#).unwrap();
+        assert!(matches!(entry, Entry::Door { .. }));
+        entry
     }
 
     fn at(seconds: u64) -> UtcTime {
@@ -137,9 +143,9 @@ mod tests {
                 (counted, summaries) = (counted + count, summaries + 1);
                 denials.clear();
             }
-            for _ in 0..10 {
-                recorded +=
-                    u64::from(denials.step(&decision(Verdict::Denied), at(second)) == Admission::Recorded);
+            // A door tells of a denial, too.
+            for entry in [decision(Verdict::Denied), told_by_a_door()].iter().cycle().take(10) {
+                recorded += u64::from(denials.step(entry, at(second)) == Admission::Recorded);
             }
         }
         let Some(Link::Denials { count, .. }) = denials.counted() else { panic!("the flood goes on") };

@@ -29,6 +29,12 @@ pub struct KeyOrderError(u8);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyOrder([u8; 10]);
 
+impl Default for KeyOrder {
+    fn default() -> Self {
+        Self::USUAL
+    }
+}
+
 impl KeyOrder {
     /// 1 2 3, 4 5 6, 7 8 9, 0: as on a telephone.
     pub const USUAL: Self = Self([1, 2, 3, 4, 5, 6, 7, 8, 9, 0]);
@@ -69,9 +75,10 @@ impl Keypad {
         Self { field: layout::keypad(size), order }
     }
 
-    /// The key that a touch at `at` means; `None` between keys and beside the pad.
+    /// The key that a touch at this column and row of the screen means; `None` between keys and beside the pad.
     #[must_use]
-    pub fn key_at(&self, at: Point) -> Option<Key> {
+    pub fn key_at(&self, [x, y]: [u32; 2]) -> Option<Key> {
+        let at = Point::new(i32::try_from(x).ok()?, i32::try_from(y).ok()?);
         self.keys().find(|(area, _)| area.contains(at)).map(|(_, key)| key)
     }
 

@@ -60,7 +60,7 @@ pub use embedded_graphics::geometry::Point;
 pub use keypad::{Key, KeyOrder, KeyOrderError, Keypad};
 pub use layout::headline_capital_px;
 pub use overlay::{FaceMark, MarkKind, draw_overlay};
-pub use painter::{Painter, draw_screen};
+pub use painter::{Dirty, DirtyArea, Painter, draw_screen};
 pub use state::{Alarm, DenyAdvice, Fault, Percent, Progress, UiState, View};
 pub use style::{Language, Light, ScreenSize, ScreenSizeError, Style};
 pub use words::Words;

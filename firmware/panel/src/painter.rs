@@ -2,11 +2,12 @@
 
 use crate::area::Area;
 use crate::element::Element;
-use crate::scene::Scene;
+use crate::scene::{MOST_ELEMENTS, Scene};
 use crate::state::UiState;
 use crate::style::{ScreenSize, Style};
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::pixelcolor::Rgb888;
+use heapless::Vec;
 
 /// Draws the whole screen for `state` from the target's upper left corner on.
 ///
@@ -46,6 +47,22 @@ where
     target.fill_solid(&area.rectangle(), ground)
 }
 
+/// A part of the screen in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DirtyArea {
+    /// Columns from the left.
+    pub x: u32,
+    /// Rows from the top.
+    pub y: u32,
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+}
+
+/// Where a target was drawn on: every pixel that changed lies in one of these, and they may overlap.
+pub type Dirty = Vec<DirtyArea, { 2 * MOST_ELEMENTS }>;
+
 /// Knows what its target shows, and draws what is new alone.
 #[derive(Debug)]
 pub struct Painter {
@@ -60,31 +77,46 @@ impl Painter {
         Self { size, shown: None }
     }
 
-    /// Brings the target from the last state to this one; nothing is drawn where they look the same.
+    /// Brings the target from the last state to this one, and says where; nothing is drawn where they look the same.
     ///
     /// # Errors
     /// When the target fails to draw; the next state is then drawn whole.
-    pub fn paint<T>(&mut self, state: &UiState, style: Style, target: &mut T) -> Result<(), T::Error>
+    pub fn paint<T>(&mut self, state: &UiState, style: Style, target: &mut T) -> Result<Dirty, T::Error>
     where
         T: DrawTarget<Color = Rgb888>,
     {
         let scene = Scene::of(state, style, self.size);
+        let mut dirty = Dirty::new();
         match self.shown.take().filter(|shown| shown.inks.ground == scene.inks.ground) {
-            Some(shown) => draw_changes(&shown, &scene, target)?,
-            None => draw_whole(&scene, self.size, target)?,
+            Some(shown) => draw_changes(&shown, &scene, target, &mut dirty)?,
+            None => {
+                draw_whole(&scene, self.size, target)?;
+                note(&mut dirty, Area::new(0, 0, self.size.width(), self.size.height()));
+            }
         }
         self.shown = Some(scene);
-        Ok(())
+        Ok(dirty)
     }
 }
 
-fn draw_changes<T>(shown: &Scene, scene: &Scene, target: &mut T) -> Result<(), T::Error>
+fn draw_changes<T>(shown: &Scene, scene: &Scene, target: &mut T, dirty: &mut Dirty) -> Result<(), T::Error>
 where
     T: DrawTarget<Color = Rgb888>,
 {
     for old in shown.elements.iter().filter(|old| !scene.elements.contains(old)) {
         clear(old.area, &scene.elements, scene.inks.ground, target)?;
+        note(dirty, old.area);
     }
-    let is_new = |element: &&Element| !shown.elements.contains(element);
-    scene.elements.iter().filter(is_new).try_for_each(|element| element.draw(target))
+    for new in scene.elements.iter().filter(|new| !shown.elements.contains(new)) {
+        new.draw(target)?;
+        note(dirty, new.area);
+    }
+    Ok(())
+}
+
+fn note(dirty: &mut Dirty, area: Area) {
+    // An element lies on the screen, as a test holds.
+    let [x, y, width, height] = [area.x, area.y, area.w, area.h].map(i32::unsigned_abs);
+    // Of two scenes, each element is noted once at most: there is room.
+    let _full = dirty.push(DirtyArea { x, y, width, height });
 }

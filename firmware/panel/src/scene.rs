@@ -14,7 +14,7 @@ use crate::words::Words;
 use heapless::Vec;
 
 /// Most elements of a screen: the keypad's keys, dots and headline.
-const MOST_ELEMENTS: usize = 12 + MOST_DIGITS as usize + lines::MOST;
+pub(crate) const MOST_ELEMENTS: usize = 12 + MOST_DIGITS as usize + lines::MOST;
 
 /// One state on one screen.
 #[derive(Debug, Clone)]

@@ -127,12 +127,22 @@ pub enum Fault {
     Storage,
     /// The clock is not set, or it jumped.
     Clock,
+    /// The program was stopped, or ended by itself.
+    Stopped,
 }
 
 impl Fault {
     /// All.
-    pub const ALL: [Self; 7] =
-        [Self::Camera, Self::Pack, Self::Gallery, Self::Key, Self::Lock, Self::Storage, Self::Clock];
+    pub const ALL: [Self; 8] = [
+        Self::Camera,
+        Self::Pack,
+        Self::Gallery,
+        Self::Key,
+        Self::Lock,
+        Self::Storage,
+        Self::Clock,
+        Self::Stopped,
+    ];
 }
 
 /// Most views of one enrolment that the panel counts.

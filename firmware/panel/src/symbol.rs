@@ -319,6 +319,11 @@ fn fault(pen: &mut Pen<'_>, inks: &Palette, cause: Fault) {
             pen.ring(inks.text, MIDDLE, 76, 76, 15);
             pen.path(inks.text, &[(100, 56), (100, 104), (128, 122)], 15);
         }
+        Fault::Stopped => {
+            pen.plate(inks.text, (38, 26), (124, 148), 20);
+            pen.plate(inks.ground, (56, 46), (88, 84), 8);
+            pen.disc(inks.ground, (100, 152), 9);
+        }
     }
     pen.path(inks.ground, &[(30, 170), (170, 30)], 38);
     pen.path(inks.accent, &[(30, 170), (170, 30)], 17);

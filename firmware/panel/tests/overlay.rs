@@ -6,52 +6,12 @@
     reason = "clippy exempts test functions only, not their helpers"
 )]
 
+mod common;
+
 use arcdoor_core::{Landmarks5, Point, Rect};
 use arcdoor_panel::{FaceMark, MarkKind, draw_overlay};
-use embedded_graphics::Pixel;
-use embedded_graphics::draw_target::DrawTarget;
-use embedded_graphics::geometry::{OriginDimensions, Size};
+use common::Canvas;
 use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
-
-struct Canvas {
-    width: u32,
-    height: u32,
-    pixels: Vec<Option<Rgb888>>,
-}
-
-impl Canvas {
-    fn new(width: u32, height: u32) -> Self {
-        Self { width, height, pixels: vec![None; (width * height) as usize] }
-    }
-
-    fn at(&self, x: u32, y: u32) -> Option<Rgb888> {
-        self.pixels[(y * self.width + x) as usize]
-    }
-
-    fn count(&self, colour: Rgb888) -> usize {
-        self.pixels.iter().filter(|pixel| **pixel == Some(colour)).count()
-    }
-}
-
-impl OriginDimensions for Canvas {
-    fn size(&self) -> Size {
-        Size::new(self.width, self.height)
-    }
-}
-
-impl DrawTarget for Canvas {
-    type Color = Rgb888;
-    type Error = core::convert::Infallible;
-
-    fn draw_iter<I: IntoIterator<Item = Pixel<Rgb888>>>(&mut self, pixels: I) -> Result<(), Self::Error> {
-        for Pixel(at, colour) in pixels {
-            let (x, y) = (u32::try_from(at.x).unwrap(), u32::try_from(at.y).unwrap());
-            assert!(x < self.width && y < self.height, "({x}, {y}) lies beyond the target");
-            self.pixels[(y * self.width + x) as usize] = Some(colour);
-        }
-        Ok(())
-    }
-}
 
 fn mark(rect: Rect, label: &str, kind: MarkKind) -> FaceMark<'_> {
     FaceMark { rect, landmarks: None, label, kind }
@@ -60,7 +20,7 @@ fn mark(rect: Rect, label: &str, kind: MarkKind) -> FaceMark<'_> {
 #[test]
 fn corners_of_the_box_carry_the_decisions_colour() {
     for kind in [MarkKind::Granted, MarkKind::Denied, MarkKind::Retry] {
-        let mut canvas = Canvas::new(64, 48);
+        let mut canvas = Canvas::of(64, 48);
         draw_overlay(&mut canvas, &[mark(Rect::new(10.0, 8.0, 20.0, 30.0), "", kind)]).unwrap();
         for (x, y) in [(10, 8), (30, 8), (10, 38), (30, 38)] {
             assert_eq!(canvas.at(x, y), Some(kind.colour()), "({x}, {y})");
@@ -73,7 +33,7 @@ fn corners_of_the_box_carry_the_decisions_colour() {
 
 #[test]
 fn landmarks_lie_where_they_were_found() {
-    let mut canvas = Canvas::new(64, 48);
+    let mut canvas = Canvas::of(64, 48);
     let points = [(20.0, 16.0), (30.0, 16.0), (25.0, 22.0), (21.0, 28.0), (29.0, 28.0)];
     let landmarks = Some(Landmarks5(points.map(|(x, y)| Point::new(x, y))));
     let face = FaceMark { landmarks, ..mark(Rect::new(10.0, 8.0, 30.0, 30.0), "", MarkKind::Granted) };
@@ -85,7 +45,7 @@ fn landmarks_lie_where_they_were_found() {
 
 #[test]
 fn a_label_has_dark_text_on_its_own_ground_above_the_box() {
-    let mut canvas = Canvas::new(200, 100);
+    let mut canvas = Canvas::of(200, 100);
     draw_overlay(&mut canvas, &[mark(Rect::new(20.0, 40.0, 60.0, 50.0), "Ada", MarkKind::Granted)]).unwrap();
     assert_eq!(canvas.at(20, 25), Some(MarkKind::Granted.colour()), "the ground's corner");
     let dark = (20..42)
@@ -97,7 +57,7 @@ fn a_label_has_dark_text_on_its_own_ground_above_the_box() {
 
 #[test]
 fn a_label_without_room_above_or_to_the_right_stays_in_the_frame() {
-    let mut canvas = Canvas::new(120, 60);
+    let mut canvas = Canvas::of(120, 60);
     let faces = [mark(Rect::new(100.0, 0.0, 18.0, 30.0), "Grace Hopper", MarkKind::Denied)];
     draw_overlay(&mut canvas, &faces).unwrap();
     // 12 letters of 6 pixels and 2 of margin at each side end at the right edge.
@@ -109,7 +69,7 @@ fn a_label_without_room_above_or_to_the_right_stays_in_the_frame() {
 #[test]
 fn strokes_and_text_grow_with_the_frame() {
     let drawn = |width: u32, height: u32| {
-        let mut canvas = Canvas::new(width, height);
+        let mut canvas = Canvas::of(width, height);
         let rect =
             Rect::new(width as f32 / 4.0, height as f32 / 2.0, width as f32 / 4.0, height as f32 / 4.0);
         draw_overlay(&mut canvas, &[mark(rect, "Ada", MarkKind::Retry)]).unwrap();
@@ -131,7 +91,7 @@ fn boxes_beyond_the_frame_or_without_sense_draw_only_what_is_inside() {
     ];
     for (width, height) in [(64, 48), (1, 1), (3, 200)] {
         for rect in odd {
-            let mut canvas = Canvas::new(width, height);
+            let mut canvas = Canvas::of(width, height);
             let far = Point::new(-1e30, f32::NAN);
             let landmarks = Some(Landmarks5([far; 5]));
             let face =
@@ -139,7 +99,7 @@ fn boxes_beyond_the_frame_or_without_sense_draw_only_what_is_inside() {
             draw_overlay(&mut canvas, &[face]).unwrap();
         }
     }
-    let mut canvas = Canvas::new(64, 48);
+    let mut canvas = Canvas::of(64, 48);
     draw_overlay(&mut canvas, &[mark(odd[0], "", MarkKind::Denied)]).unwrap();
     assert_eq!(canvas.at(10, 10), Some(MarkKind::Denied.colour()));
     assert_eq!(canvas.at(0, 0), None);
@@ -148,5 +108,5 @@ fn boxes_beyond_the_frame_or_without_sense_draw_only_what_is_inside() {
 #[test]
 fn an_empty_target_takes_nothing() {
     let faces = [mark(Rect::new(0.0, 0.0, 9.0, 9.0), "a", MarkKind::Granted)];
-    draw_overlay(&mut Canvas::new(0, 0), &faces).unwrap();
+    draw_overlay(&mut Canvas::of(0, 0), &faces).unwrap();
 }

@@ -41,7 +41,16 @@ proptest! {
             let style = if keeps_style { steps[0].1 } else { *style };
             let state = index.get(&states).1;
             canvas.forget();
-            painter.paint(&state, style, &mut canvas).unwrap();
+            let before = canvas.pixels.clone();
+            let dirty = painter.paint(&state, style, &mut canvas).unwrap();
+            let is_told = |x: u32, y: u32| {
+                dirty.iter().any(|d| (d.x..d.x + d.width).contains(&x) && (d.y..d.y + d.height).contains(&y))
+            };
+            let places = (0..dimensions.1).flat_map(|y| (0..dimensions.0).map(move |x| (x, y)));
+            let changed = places.zip(before.iter().zip(&canvas.pixels)).filter(|(_, (old, new))| old != new);
+            for ((x, y), _) in changed {
+                prop_assert!(is_told(x, y), "{state:?}: {x}, {y} changed, and nobody was told");
+            }
             prop_assert!(!canvas.twice, "{state:?} flickers: a pixel is drawn twice");
             prop_assert!(canvas.pixels == Canvas::screen(&state, style, size).pixels, "{state:?}");
         }
@@ -67,7 +76,9 @@ fn a_digit_of_a_pin_redraws_no_key() {
     let pin = |entered| UiState::Pin { order: shuffled(), entered };
     painter.paint(&pin(3), STYLE, &mut canvas).unwrap();
     canvas.forget();
-    painter.paint(&pin(4), STYLE, &mut canvas).unwrap();
+    let dirty = painter.paint(&pin(4), STYLE, &mut canvas).unwrap();
+    let told: u32 = dirty.iter().map(|area| area.width * area.height).sum();
+    assert!(told < 800 * 480 / 50, "{told} pixels");
     assert!(canvas.drawn < 800 * 480 / 50, "{} pixels", canvas.drawn);
 }
 

@@ -2,7 +2,7 @@
 
 use arcdoor_core::limits::MAX_TEMPLATES_PER_SUBJECT;
 use arcdoor_core::{
-    Candidate, Candidates, Millis, Quality, RetryReason, Score, Side, SubjectId, Template, TemplateError,
+    Candidate, Candidates, HeadTurn, Millis, Quality, RetryReason, Score, SubjectId, Template, TemplateError,
 };
 use arcdoor_frame::RgbView;
 use arcdoor_gallery::{Gallery, GalleryError};
@@ -12,8 +12,8 @@ use crate::plan::{Plan, Purpose};
 use crate::recognizer::{GoodView, Recognizer, View};
 use crate::thresholds::Thresholds;
 
-/// From this yaw on, in degrees, a view counts as turned to that side, in advice alone: a choice, not a measurement. The
-/// gate of enrolment takes views up to some 27.
+/// From this angle on, in degrees, a view counts as turned that way, in advice alone: a choice, not a measurement. The
+/// gate of enrolment takes views up to some 27 to the side.
 const TURNED_DEG: f32 = 8.0;
 
 /// What became of one frame.
@@ -37,8 +37,8 @@ pub struct Finished {
     pub templates: Vec<Template>,
     /// The quality of each view.
     pub qualities: Vec<Quality>,
-    /// Sides that no view is turned to, also where there is one view only.
-    pub unseen: Vec<Side>,
+    /// Where no view is turned to, also where there is one view only.
+    pub unseen: Vec<HeadTurn>,
     /// How well the views agree: of each the best score against the others, and of those the least. None with
     /// fewer than two views.
     pub consistency: Option<Score>,
@@ -76,8 +76,8 @@ pub struct Enrolment {
     last: Option<RetryReason>,
     templates: Vec<Template>,
     qualities: Vec<Quality>,
-    /// Turn of each view to the side, in degrees, positive towards the image's right.
-    yaws_deg: Vec<f32>,
+    /// Turn of each view to the side and its nod, see [`GoodView`].
+    angles_deg: Vec<[f32; 2]>,
 }
 
 impl Enrolment {
@@ -90,8 +90,8 @@ impl Enrolment {
             return Err(PipelineError::TooManyViews(plan.views));
         }
         let (templates, qualities) = (Vec::with_capacity(plan.views), Vec::with_capacity(plan.views));
-        let yaws_deg = Vec::with_capacity(plan.views);
-        Ok(Self { plan, thresholds, begun: None, last: None, templates, qualities, yaws_deg })
+        let angles_deg = Vec::with_capacity(plan.views);
+        Ok(Self { plan, thresholds, begun: None, last: None, templates, qualities, angles_deg })
     }
 
     /// Offers the next frame.
@@ -130,10 +130,10 @@ impl Enrolment {
             taken => taken,
         };
         Ok(match taken {
-            Ok(GoodView { template, quality, yaw_deg }) => {
+            Ok(GoodView { template, quality, yaw_deg, pitch_deg }) => {
                 self.templates.push(template);
                 self.qualities.push(quality);
-                self.yaws_deg.push(yaw_deg);
+                self.angles_deg.push([yaw_deg, pitch_deg]);
                 EnrolmentStep::Taken { quality }
             }
             Err(reason) => {
@@ -174,14 +174,16 @@ impl Enrolment {
         &self.qualities
     }
 
-    /// Sides that no view is turned to yet.
-    pub fn unseen(&self) -> impl Iterator<Item = Side> {
-        Side::ALL.into_iter().filter(|side| {
-            let towards = |yaw_deg: &f32| match side {
-                Side::Left => *yaw_deg >= TURNED_DEG,
-                Side::Right => *yaw_deg <= -TURNED_DEG,
+    /// Where no view is turned to yet.
+    pub fn unseen(&self) -> impl Iterator<Item = HeadTurn> {
+        HeadTurn::ALL.into_iter().filter(|turn| {
+            let towards = |[yaw_deg, pitch_deg]: &[f32; 2]| match turn {
+                HeadTurn::Left => *yaw_deg >= TURNED_DEG,
+                HeadTurn::Right => *yaw_deg <= -TURNED_DEG,
+                HeadTurn::Up => *pitch_deg <= -TURNED_DEG,
+                HeadTurn::Down => *pitch_deg >= TURNED_DEG,
             };
-            !self.yaws_deg.iter().any(towards)
+            !self.angles_deg.iter().any(towards)
         })
     }
 

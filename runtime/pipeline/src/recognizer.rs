@@ -63,6 +63,8 @@ pub struct GoodView {
     pub quality: Quality,
     /// Turn to the side in degrees, positive towards the image's right.
     pub yaw_deg: f32,
+    /// Nod in degrees, positive downwards.
+    pub pitch_deg: f32,
 }
 
 /// One view of a person, or why there is none.
@@ -252,7 +254,8 @@ impl Recognizer {
         Ok(match (observed.face, observed.assessment) {
             (Found::Nobody(reason) | Found::Unclear(_, reason), _) => Err(reason),
             (Found::Face(_, template), Some(Assessment { quality, measures, .. })) => {
-                Ok(GoodView { template, quality, yaw_deg: measures.yaw_deg })
+                let (yaw_deg, pitch_deg) = (measures.yaw_deg, measures.pitch_deg);
+                Ok(GoodView { template, quality, yaw_deg, pitch_deg })
             }
             // Every face that was embedded was assessed before; this is for the compiler alone.
             (Found::Face(..), None) => Err(RetryReason::NoFace),

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy exempts test functions only, not their helpers")]
 
 use arcdoor_core::{
-    Basis, CalibrationId, Candidate, Fmr, Millis, ModelId, Quality, RetryReason, Score, Side, SubjectId,
+    Basis, CalibrationId, Candidate, Fmr, HeadTurn, Millis, ModelId, Quality, RetryReason, Score, SubjectId,
     SubjectName, Template, Threshold,
 };
 use arcdoor_gallery::{Gallery, GalleryKey, MemoryDisk};
@@ -46,12 +46,12 @@ fn at(degrees: f32) -> Template {
 }
 
 fn view(degrees: f32) -> View {
-    turned(degrees, 0.0)
+    turned(degrees, 0.0, 0.0)
 }
 
-/// The same of a head that is turned to the side by so many degrees.
-fn turned(degrees: f32, yaw_deg: f32) -> View {
-    Ok(GoodView { template: at(degrees), quality: GOOD, yaw_deg })
+/// The same of a head that is turned to the side, and nods, by so many degrees.
+fn turned(degrees: f32, yaw_deg: f32, pitch_deg: f32) -> View {
+    Ok(GoodView { template: at(degrees), quality: GOOD, yaw_deg, pitch_deg })
 }
 
 /// A gallery of one subject for each list of angles.
@@ -113,7 +113,9 @@ fn somebody_elses_view_is_none_although_it_is_degraded_as_the_first_is() {
         let template = at(degrees);
         let part = [template.values()[0], 0.0];
         let template = template.with_shared(&part, 0.5).unwrap();
-        enrolment.take(Ok(GoodView { template, quality: GOOD, yaw_deg: 0.0 }), Millis(0)).unwrap()
+        enrolment
+            .take(Ok(GoodView { template, quality: GOOD, yaw_deg: 0.0, pitch_deg: 0.0 }), Millis(0))
+            .unwrap()
     };
     assert_eq!(take(25.0), TAKEN);
     assert_eq!(take(-20.0), EnrolmentStep::NotTaken(RetryReason::SomebodyElse), "its cosine is 0.71");
@@ -147,20 +149,23 @@ fn the_same_view_again_is_no_further_one_and_whoever_holds_still_is_enrolled_all
 }
 
 #[test]
-fn sides_that_no_view_is_turned_to_are_known() {
+fn where_no_view_is_turned_to_is_known() {
+    use HeadTurn::{Down, Left, Right, Up};
     let mut enrolment = Enrolment::new(Plan::camera(NEW), thresholds(1.0)).unwrap();
     let unseen = |enrolment: &Enrolment| enrolment.unseen().collect::<Vec<_>>();
-    assert_eq!(unseen(&enrolment), [Side::Left, Side::Right]);
+    assert_eq!(unseen(&enrolment), [Left, Right, Up, Down]);
     // Towards the image's right: the person's left.
-    enrolment.take(turned(0.0, 15.0), Millis(0)).unwrap();
-    assert_eq!(unseen(&enrolment), [Side::Right]);
-    enrolment.take(turned(1.0, -15.0), Millis(0)).unwrap();
-    assert_eq!(unseen(&enrolment), [Side::Right], "what was not taken was not seen");
-    enrolment.take(turned(25.0, -15.0), Millis(0)).unwrap();
-    assert_eq!(unseen(&enrolment), []);
-    enrolment.take(turned(50.0, 2.0), Millis(0)).unwrap();
+    enrolment.take(turned(0.0, 15.0, 0.0), Millis(0)).unwrap();
+    assert_eq!(unseen(&enrolment), [Right, Up, Down]);
+    enrolment.take(turned(1.0, -15.0, 0.0), Millis(0)).unwrap();
+    assert_eq!(unseen(&enrolment), [Right, Up, Down], "what was not taken was not seen");
+    enrolment.take(turned(25.0, -15.0, 3.0), Millis(0)).unwrap();
+    assert_eq!(unseen(&enrolment), [Up, Down]);
+    enrolment.take(turned(50.0, 2.0, -12.0), Millis(0)).unwrap();
+    assert_eq!(unseen(&enrolment), [Down]);
+    enrolment.take(turned(75.0, 0.0, 12.0), Millis(0)).unwrap();
     assert_eq!(enrolment.finish(&gallery(&[])).unwrap().unwrap().unseen, []);
-    assert_eq!(finish(NEW, &[10.0], 1.0, &gallery(&[])).unwrap().unseen, [Side::Left, Side::Right]);
+    assert_eq!(finish(NEW, &[10.0], 1.0, &gallery(&[])).unwrap().unseen, [Left, Right, Up, Down]);
 }
 
 #[test]
@@ -202,7 +207,7 @@ fn a_subject_has_bounded_templates_and_one_embedder() {
     assert!(matches!(many, Err(PipelineError::TooManyViews(17))), "before any work");
     let foreign = |values: &[f32]| {
         let template = Template::new(ModelId::new([4; 16]), values).unwrap();
-        Ok(GoodView { template, quality: GOOD, yaw_deg: 0.0 })
+        Ok(GoodView { template, quality: GOOD, yaw_deg: 0.0, pitch_deg: 0.0 })
     };
     let mut enrolment = Enrolment::new(Plan::camera(NEW), thresholds(1.0)).unwrap();
     enrolment.take(view(1.0), Millis(0)).unwrap();

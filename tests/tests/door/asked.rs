@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel};
 use arcdoor::daemon::{Asked, Caller, Queue};
 use arcdoor::request::Secrets;
 use arcdoor::{Error, Outcome, Reply};
-use arcdoor_api::{Feed, Request, Response};
+use arcdoor_api::{Feed, Progress, Request, Response};
 use arcdoor_tests::{Real, barack, device, write_frames};
 
 use crate::{decisions, enrol, run};
@@ -13,12 +13,19 @@ use crate::{decisions, enrol, run};
 /// Passes answers, and how it ended, to a test.
 struct Told {
     answers: Sender<serde_json::Value>,
+    /// Goes away at the first word of how far it is.
+    leaves: bool,
+    is_gone: bool,
 }
 
 impl Reply for Told {
     fn answer(&mut self, response: &Response) -> Result<(), Error> {
         self.answers.send(serde_json::to_value(response).unwrap()).unwrap();
         Ok(())
+    }
+
+    fn progress(&mut self, _: Progress) {
+        self.is_gone = self.leaves;
     }
 }
 
@@ -27,11 +34,20 @@ impl Caller for Told {
         let text = result.map_or_else(|error| error.to_string(), |outcome| format!("{outcome:?}"));
         self.answers.send(serde_json::Value::String(text)).unwrap();
     }
+
+    fn is_gone(&self) -> bool {
+        self.is_gone
+    }
 }
 
 pub(crate) fn send(door: &SyncSender<Asked>, request: Request) -> Receiver<serde_json::Value> {
+    send_of(door, request, false)
+}
+
+fn send_of(door: &SyncSender<Asked>, request: Request, leaves: bool) -> Receiver<serde_json::Value> {
     let (answers, told) = channel();
-    door.send(Asked { request, secrets: Secrets::default(), caller: Box::new(Told { answers }) }).unwrap();
+    let caller = Box::new(Told { answers, leaves, is_gone: false });
+    door.send(Asked { request, secrets: Secrets::default(), caller }).unwrap();
     told
 }
 
@@ -137,4 +153,42 @@ fn a_photo_that_is_identified_while_the_loop_runs_changes_no_decision_of_the_loo
     let answers = told.iter().flat_map(|told| told.try_iter()).filter(|told| told["kind"] == "identified");
     assert_eq!(answers.count(), 16, "after each frame");
     assert_eq!(decisions(&plain), decisions(&asked));
+}
+
+#[test]
+fn whoever_asks_on_and_on_leaves_every_frame_to_the_door() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let frames = folder.path().join("frames");
+    write_frames(
+        &frames,
+        &[real.frame("obama2.jpg", 3), real.frame("obama2.jpg", 6), real.frame("obama2.jpg", 9)],
+    );
+    let mut device = device(&folder.path().join("home"), &real.pack);
+    let (door, queue) = Queue::new();
+    let (mut told, mut answered) = (Vec::new(), Vec::new());
+    let lines = run(&mut device, frames, queue, None, |_| {
+        if told.is_empty() {
+            told.extend((0..8).map(|_| send(&door, Request::List)));
+        }
+        answered.push(told.iter().flat_map(Receiver::try_iter).filter(|said| said == "Done").count());
+    });
+    assert_eq!((lines.len(), &answered[..]), (3, &[0, 1, 1][..]), "one between two frames");
+}
+
+#[test]
+fn an_enrolment_whose_caller_is_gone_is_told_to_be_over_so_that_no_panel_guides_on() {
+    let Some(real) = Real::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let frames = folder.path().join("frames");
+    write_frames(&frames, &[&real.views()[..2], &real.views()].concat());
+    let mut device = device(&folder.path().join("home"), &real.pack);
+    let (door, queue) = Queue::new();
+    let mut told = None;
+    run(&mut device, frames, queue, None, |_| {
+        let enrol = || Request::Enrol { name: barack(), from: Feed::Camera(None), duplicate: false };
+        told.get_or_insert_with(|| send_of(&door, enrol(), true));
+    });
+    let told: Vec<_> = told.unwrap().into_iter().collect();
+    assert!(told.len() == 1 && told[0].as_str().unwrap().contains("loop ended"), "{told:?}");
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask check NAME`: single checks that are too slow for `cargo xtask test`.
 
+use std::fs;
 use std::process::Command;
 use std::time::Instant;
 
@@ -52,12 +53,26 @@ pub(crate) fn equal(cases: u32) -> Result<()> {
     passed("equal", &mut test)
 }
 
-/// `cases` drawn visits to a door, each decided again from its capsule; and changed bytes of them.
-pub(crate) fn capsules(cases: u32) -> Result<()> {
+/// `cases` drawn visits to a door, each decided again from its capsule; and changed bytes of them. With `on_arm`, the same
+/// capsules are decided on an emulated 64-bit ARM as well.
+pub(crate) fn capsules(cases: u32, on_arm: bool) -> Result<()> {
+    let folder = cargo::target_dir().join("capsules");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
     let mut test = cargo::command();
-    test.env("PROPTEST_CASES", cases.to_string());
+    test.env("PROPTEST_CASES", cases.to_string()).env("ARCDOOR_CAPSULES_INTO", &folder);
     test.args(["test", "--release", "--locked", "--workspace", "--test", "capsules"]);
-    passed("capsules", &mut test)
+    passed("capsules", &mut test)?;
+    if !on_arm {
+        return Ok(());
+    }
+    let mut test = arm::cargo()?;
+    test.env("ARCDOOR_CAPSULES_FROM", &folder).args(["test", "--release", "--locked", "-p", "arcdoor"]);
+    // Without tract, which decides nothing and takes a quarter of an hour to compile.
+    test.args(["--no-default-features", "--test", "capsules", "--target", arm::TARGET, "--"]);
+    passed("capsules --arm", test.args(["--nocapture", "another_machine"]))
 }
 
 /// The number of cases as `PROPTEST_CASES` takes it.

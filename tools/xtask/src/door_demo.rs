@@ -140,10 +140,12 @@ impl Stage {
     }
 }
 
-/// Empties `out`, and makes a home with these settings in it, and a folder for frames.
+/// Makes a home with these settings in `out`, and a folder for frames; what was in these, and in the panel's, is gone.
 pub(crate) fn home(out: &Path, settings: &str) -> Result<()> {
-    if out.exists() {
-        fs::remove_dir_all(out).with_context(|| format!("cannot empty {}", out.display()))?;
+    for folder in ["home", "frames", "panel"].map(|folder| out.join(folder)) {
+        if folder.exists() {
+            fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+        }
     }
     for folder in ["home", "frames"] {
         fs::create_dir_all(out.join(folder)).with_context(|| format!("cannot make {}", out.display()))?;

@@ -145,6 +145,9 @@ enum Check {
         /// Capsules that are drawn
         #[arg(long, value_name = "N", default_value_t = 10_000)]
         cases: u32,
+        /// Decides them on an emulated 64-bit ARM as well
+        #[arg(long)]
+        arm: bool,
     },
 }
 
@@ -247,7 +250,7 @@ fn main() -> ExitCode {
         Command::Check { what: Check::Asan { cases } } => check::asan(cases),
         Command::Check { what: Check::Neon { cases } } => check::neon(cases),
         Command::Check { what: Check::Equal { cases } } => check::equal(cases),
-        Command::Check { what: Check::Capsules { cases } } => check::capsules(cases),
+        Command::Check { what: Check::Capsules { cases, arm } } => check::capsules(cases, arm),
         Command::Qemu { what: Qemu::Camera } => qemu::camera(),
         Command::Qemu { what: Qemu::Gpio } => qemu::gpio(),
         Command::Trainer { what: Trainer::Test } => trainer::test(),

@@ -129,7 +129,10 @@ fn ask(
                 "the door runs, and with what it was started with: --pack, --detector and the like count for nothing here",
             );
         }
-        return remote::ask(&door, request, reply);
+        if log_key.is_some() {
+            return Err(Error::KeyStaysHere);
+        }
+        return remote::ask(door, request, reply);
     }
     if matches!(request, Request::Doctor) {
         return examine(home, options, reply);

@@ -7,7 +7,7 @@ use crate::device::Reply;
 use crate::error::Error;
 use crate::home::lock::PATIENCE;
 use arcdoor_api::{Progress, Response};
-use arcdoor_core::{RetryReason, Side};
+use arcdoor_core::{HeadTurn, RetryReason};
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 /// Prints answers on stdout, and how far the work is on stderr.
@@ -71,9 +71,9 @@ impl Reply for Printer {
 }
 
 /// What the person before the camera does next.
-fn views_text(reason: Option<RetryReason>, unseen: Option<Side>) -> String {
+fn views_text(reason: Option<RetryReason>, unseen: Option<HeadTurn>) -> String {
     match (reason, unseen) {
-        (None | Some(RetryReason::SameView), Some(side)) => format!("turn the head a little to the {side}"),
+        (None | Some(RetryReason::SameView), Some(turn)) => format!("turn the head a little {turn}"),
         (None, None) => "good".to_owned(),
         (Some(reason), _) => reason.to_string(),
     }
@@ -110,9 +110,9 @@ mod tests {
 
     #[test]
     fn whoever_is_enrolled_is_told_which_way_to_turn_as_long_as_that_is_all() {
-        let (left, same) = (Some(Side::Left), Some(RetryReason::SameView));
+        let (left, same) = (Some(HeadTurn::Left), Some(RetryReason::SameView));
         assert_eq!(views_text(None, left), "turn the head a little to the left");
-        assert_eq!(views_text(same, Some(Side::Right)), "turn the head a little to the right");
+        assert_eq!(views_text(same, Some(HeadTurn::Right)), "turn the head a little to the right");
         assert_eq!(views_text(Some(RetryReason::TooDark), left), "too dark");
         assert_eq!(views_text(same, None), "turn the head a little");
         assert_eq!(views_text(None, None), "good");

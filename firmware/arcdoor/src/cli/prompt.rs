@@ -38,6 +38,8 @@ pub(super) fn gallery_for(home: &Home, request: &Request) -> Result<Option<Passp
         | Request::LogVerify { .. }
         | Request::LogWhy { .. }
         | Request::LogNote
+        | Request::DoorState
+        | Request::Door(_)
         | Request::Log { of: None, names: false, .. } => Ok(None),
         // They can do without: where there is nobody to type it, or the gallery cannot be looked at.
         Request::PackInstall { .. } | Request::PackUse { .. } => Ok(gallery(home).ok().flatten()),

@@ -7,19 +7,23 @@ use crate::error::Error;
 use crate::home::{Home, packs};
 use crate::request::Secrets;
 use arcdoor_api::{
-    Access, CALL_VERSION, Call, CallSecrets, MAX_SAID_BYTES, Progress, Request, Response, Said,
+    Access, CALL_VERSION, Call, CallSecrets, MAX_CALL_BYTES, MAX_SAID_BYTES, Progress, Request, Response,
+    Said,
 };
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use zeroize::Zeroizing;
 
 /// Where the service's unit puts the socket, and its home.
 const SERVICE: &str = "/run/arcdoor/socket";
 const SERVICE_HOME: &str = "/var/lib/arcdoor";
 
-/// The door that runs on this home, for what needs more than the log; none where none runs.
+/// The door that runs on this home, for what needs more than the log, or a log that this user may not read; none where none
+/// runs.
 pub(super) fn door(home: &Home, request: &Request) -> Option<UnixStream> {
-    if request.access() == Access::Nothing {
+    let is_readable = || std::fs::read_dir(home.dir()).is_ok();
+    if matches!(request, Request::Replay { .. }) || (request.access() == Access::Nothing && is_readable()) {
         return None;
     }
     // Whoever has no home of their own here asks the service's door.
@@ -30,20 +34,27 @@ pub(super) fn door(home: &Home, request: &Request) -> Option<UnixStream> {
 }
 
 /// Asks it, and asks whoever types where it wants to know that they are sure.
-pub(super) fn ask(door: &UnixStream, request: &Request, reply: &mut dyn Reply) -> Result<Outcome, Error> {
+pub(super) fn ask(door: UnixStream, request: &Request, reply: &mut dyn Reply) -> Result<Outcome, Error> {
     let request = absolute(request.clone())?;
-    match say(door, &request, reply)? {
+    // A door waits for a request for seconds, a person types a passphrase for longer: the call is opened after that.
+    let address = door.peer_addr().map_err(Error::DoorGone)?;
+    drop(door);
+    let call = |request: &Request, reply: &mut dyn Reply| {
+        let line = line_of(request)?;
+        let door = UnixStream::connect_addr(&address).map_err(Error::DoorGone)?;
+        say(&door, &line, reply)
+    };
+    match call(&request, reply)? {
         Last::Ended(outcome) => Ok(outcome),
         Last::Failed(error) => Err(error),
         Last::Unsure(error) => {
             prompt::confirm_pack(error)?;
-            let again = door.peer_addr().and_then(|address| UnixStream::connect_addr(&address));
             // Who must be enrolled again was said before the question.
             let mut once = |response: &Response| match response {
                 Response::OtherEmbedder { .. } => Ok(()),
                 _ => reply.answer(response),
             };
-            match say(&again.map_err(Error::DoorGone)?, &request.sure(), &mut once)? {
+            match call(&request.sure(), &mut once)? {
                 Last::Ended(outcome) => Ok(outcome),
                 Last::Failed(error) | Last::Unsure(error) => Err(error),
             }
@@ -59,16 +70,22 @@ enum Last {
     Unsure(Error),
 }
 
-fn say(door: &UnixStream, request: &Request, reply: &mut dyn Reply) -> Result<Last, Error> {
+/// The line of a call, with the secrets that were asked for.
+fn line_of(request: &Request) -> Result<Zeroizing<Vec<u8>>, Error> {
     let Secrets { new, file, .. } = prompt::secrets(request)?;
     let [new, file] = [new, file].map(|secret| secret.map(crate::home::passphrase::Passphrase::into_inner));
     let secrets = CallSecrets { new, file };
     let call = Call { arcdoor_call: CALL_VERSION, request: request.clone(), secrets };
-    let mut line =
-        zeroize::Zeroizing::new(serde_json::to_vec(&call).map_err(|error| Error::DoorGone(error.into()))?);
+    // As long as it may become, so that no secret is left behind where it grew.
+    let mut line = Zeroizing::new(Vec::with_capacity(MAX_CALL_BYTES + 1));
+    serde_json::to_writer(&mut *line, &call).map_err(|error| Error::DoorGone(error.into()))?;
     line.push(b'\n');
+    Ok(line)
+}
+
+fn say(door: &UnixStream, line: &[u8], reply: &mut dyn Reply) -> Result<Last, Error> {
     // A door that turns it away says why, and may do so before it has come whole.
-    let sent = (&mut &*door).write_all(&line);
+    let sent = (&mut &*door).write_all(line);
     let mut reader = BufReader::new(door);
     loop {
         match heard(&mut reader)

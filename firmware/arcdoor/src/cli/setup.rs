@@ -1,13 +1,14 @@
 //! First set-up: what opens the door, and what it is wired to. Nothing that matters is chosen in silence.
 
 use super::lines::Lines;
+use crate::daemon::door::Calendar;
 use crate::error::{DoorError, Error};
 use crate::home::Home;
 use crate::home::file::{read_text, replace};
 use crate::home::lock::HomeLock;
 use crate::home::settings::{MAX_BYTES, Settings};
 use arcdoor_api::Access;
-use arcdoor_board::{BOARDS, Board, FailMode};
+use arcdoor_board::{BOARDS, Board, Drive, FailMode};
 use arcdoor_door::Method;
 use clap::Args;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -40,10 +41,16 @@ pub(super) fn setup(home: &Home, args: SetupArgs) -> Result<(), Error> {
     }
     let method = method(args.opens)?;
     let (name, board) = board(args.board)?;
+    Calendar::of(args.time_zone.as_deref())?;
+    let can_type = board.keypad().is_some() || board.panel().is_some_and(|panel| panel.touch.is_some());
+    if method == Method::FacePin && board.drive() == Drive::Gpio && !can_type {
+        return Err(DoorError::NoKeys(name).into());
+    }
     let fail_mode = match board.relay().fail_mode {
         FailMode::Locked => "secure",
         FailMode::Unlocked => "safe",
     };
+    let zone_said = args.time_zone.clone().unwrap_or_else(|| "the system's time zone".to_owned());
     let zone = args.time_zone.map_or_else(String::new, |zone| format!("time_zone = {}\n", quoted(&zone)));
     let section = format!(
         "\n[door]\nboard = {}\n{zone}\n[door.policy]\nfail_mode = \"{fail_mode}\"\nmethods = \"{}\"\n",
@@ -56,11 +63,13 @@ pub(super) fn setup(home: &Home, args: SetupArgs) -> Result<(), Error> {
         .map_err(|source| Error::Settings { path: path.clone(), source: Box::new(source) })?;
     replace(&path, text.as_bytes())?;
     told(&format!(
-        "{} is written: {} opens this door, and its lock is {} without power. REX and fire release belong into the lock's own \
+        "{} is written: {} opens this door, and its lock is {} without power; its hours are those of {}, and its panel speaks English \
+         (`language`). REX and fire release belong into the lock's own \
          circuit, first of all (docs/door.md). Then: `arcdoor enrol NAME --camera`{}, and `arcdoor run`.",
         path.display(),
         method.text(),
         board.relay().fail_mode,
+        zone_said,
         if method == Method::FacePin { ", `arcdoor pin set NAME`" } else { "" },
     ))
 }
@@ -93,8 +102,14 @@ fn board(given: Option<String>) -> Result<(String, Board), Error> {
             ask("Board", "--board NAME")?
         }
     };
-    let board = Board::find(name.trim()).map_err(DoorError::from)?;
-    Ok((name.trim().to_owned(), board))
+    let name = name.trim();
+    let board = Board::find(name).map_err(DoorError::from)?;
+    if BOARDS.iter().any(|(known, _)| *known == name) {
+        return Ok((name.to_owned(), board));
+    }
+    // The service stands in another folder.
+    let file = std::path::absolute(name).map_err(|source| Error::File { path: name.into(), source })?;
+    Ok((file.to_string_lossy().into_owned(), board))
 }
 
 fn ask(what: &'static str, flag: &'static str) -> Result<String, Error> {

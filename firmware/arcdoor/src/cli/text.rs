@@ -285,7 +285,7 @@ fn advice_text(advice: &Advice) -> String {
              without glasses if any are worn"
         ),
         Advice::NotTurned { side } => {
-            format!("no view is turned a little to the {side}: one more with --add")
+            format!("no view is turned a little {side}: one more with --add")
         }
         Advice::Inconsistent { score, threshold } => format!(
             "the views are hardly alike ({score:.3}; the door asks for {threshold:.3}): this person may be \

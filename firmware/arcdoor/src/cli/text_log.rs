@@ -131,6 +131,12 @@ pub(super) fn entry_text(entry: &Entry, name: Option<&SubjectName>, probe: bool)
         Entry::PinSet { subject } => format!("{} got a PIN", who(subject)),
         Entry::PinRemoved { subject } => format!("{} has no PIN any more", who(subject)),
         Entry::DoorTold { act, uid } => format!("door: {} (user {uid})", act.text()),
+        Entry::InstallerFreed { seconds } => {
+            format!(
+                "door: the button inside was held: whoever calls is the installer for {} minutes",
+                seconds / 60
+            )
+        }
         Entry::DoorFault { fault, why } => {
             let why = if why.is_empty() { String::new() } else { format!(": {why}") };
             format!("door: {}{why}", fault.text())

@@ -104,7 +104,8 @@ impl Decider for Device {
         let sight = sight(&step, recognition.engine(), gallery, None);
         let (before, ends_attempt) = (step.outcome.before, step.outcome.ends_attempt);
         let why = why(&step, &rules, gallery.templates());
-        let why_before = before.map(|_| why_before(&why, &step, &rules));
+        let assessed = recognition.assessed(why.quality);
+        let why_before = before.map(|_| why_before(&why, assessed, &step, &rules));
         let recorded = Some((rules, entry(&step, now)));
         Ok(Decided { sight, recorded, resumed, before, why_before, why: Some(why), ends_attempt })
     }

@@ -3,13 +3,16 @@
 
 mod calendar;
 mod keeper;
+mod kept_writer;
 mod link;
 mod porter;
+mod recovery;
 
 pub use calendar::Calendar;
 pub use keeper::{Keeper, Told};
 pub use link::{Link, MAX_ENTRIES, MAX_EVENTS, Part};
 pub use porter::{DoorPorter, Nobody, Porter};
+pub use recovery::{FREE_S, HOLD_MS};
 
 use super::clock::Clock;
 use crate::device::Now;
@@ -18,10 +21,12 @@ use crate::home::door::KeptDoor;
 use arcdoor_api::{DoorFault, Entry};
 use arcdoor_board::LineDriver;
 use arcdoor_door::{Kept, Policy};
+use kept_writer::KeptWriter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Between two looks at the wires, milliseconds.
 pub const LOOK_MS: u64 = 20;
@@ -35,6 +40,8 @@ pub const REQUEST_MS: u64 = 120_000;
 /// Failures of the door's thread within a minute after which the program ends.
 const MOST_RESTARTS: usize = 3;
 const MINUTE_MS: u64 = 60_000;
+/// How long the program's end waits for its last words to be written.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Opens the board's lines, in their fail mode.
 pub type OpenLines = Box<dyn FnMut(Now) -> Result<Box<dyn LineDriver + Send>, Error> + Send>;
@@ -84,8 +91,9 @@ impl Door {
         for part in [Part::Loop, Part::Door] {
             link.beat(part, now.at);
         }
-        let shared = link.clone();
-        let work = move || keeper.keep(&shared, lines, kept);
+        let writer = KeptWriter::open(keeper.kept.clone(), link.clone(), keeper.clock.clone());
+        let (writer, shared) = (writer.map_err(Error::Thread)?, link.clone());
+        let work = move || keeper.keep(&shared, &writer, lines, kept);
         let thread = std::thread::Builder::new().name("door".to_owned()).spawn(work);
         Ok(Self { link, thread: Some(thread.map_err(Error::Thread)?) })
     }
@@ -109,11 +117,11 @@ impl Drop for Door {
 
 impl Doorkeeper {
     /// Until the door is closed; what panics is thrown away, its lines with it.
-    fn keep(mut self, link: &Link, lines: Box<dyn LineDriver + Send>, kept: Kept) {
+    fn keep(mut self, link: &Link, writer: &KeptWriter, lines: Box<dyn LineDriver + Send>, kept: Kept) {
         let (mut lines, mut kept) = (Some(lines), kept);
         let mut falls: heapless::Vec<u64, MOST_RESTARTS> = heapless::Vec::new();
         while !link.is_closing() {
-            let round = AssertUnwindSafe(|| self.guard(link, lines.take(), &mut kept));
+            let round = AssertUnwindSafe(|| self.guard(link, writer, lines.take(), &mut kept));
             let why = match catch_unwind(round) {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => error.to_string(),
@@ -134,6 +142,7 @@ impl Doorkeeper {
     fn guard(
         &mut self,
         link: &Link,
+        writer: &KeptWriter,
         lines: Option<Box<dyn LineDriver + Send>>,
         kept: &mut Kept,
     ) -> Result<(), Error> {
@@ -151,18 +160,21 @@ impl Doorkeeper {
             keeper.tick(events, self.door_time(now), &mut |told| match told {
                 Told::Entry(entry) => link.log(entry, now.utc),
                 Told::Keep => changed = true,
+                Told::Recovery => {
+                    link.free_installer(FREE_S);
+                    link.log(Entry::InstallerFreed { seconds: FREE_S }, now.utc);
+                }
             });
-            // After all was driven: no lock waits for a disk.
             if changed {
                 kept.clone_from(keeper.kept());
-                if let Err(error) = self.kept.write(kept) {
-                    fault(link, DoorFault::NotKept, error.to_string(), now);
-                }
+                writer.put(kept);
             }
-            let silence = link.silence_ms(Part::Loop, now.at);
             let is_busy = link.is_busy();
+            let silence = link.silence_ms(Part::Loop, now.at);
             let most = if is_busy { REQUEST_MS } else { HUNG_MS };
             if silence >= most {
+                // Its lines go into the fail mode first: the program's end runs nothing any more.
+                drop(keeper);
                 (self.end)(&format!("recognition gave no sign of life for {} s", most / 1_000));
                 return Ok(());
             }
@@ -186,12 +198,19 @@ fn fault(link: &Link, fault: DoorFault, why: String, now: Now) {
     link.log(Entry::DoorFault { fault, why }, now.utc);
 }
 
-/// What ends the program, with the reason for the next start. The kernel gives the lines back, and the board's pulls bring
-/// the lock into its fail mode.
+/// What ends the program, with the reason for the next start. The kernel gives the lines back; where it does not keep
+/// their levels, the board's pulls bring the lock into its fail mode.
 #[must_use]
 pub fn ending(kept: KeptDoor) -> Ending {
     Arc::new(move |why| {
-        kept.leave_last_words(why);
+        let (kept, why) = (kept.clone(), why.to_owned());
+        let (written, wait) = std::sync::mpsc::channel();
+        // The disk may be what hangs.
+        std::thread::spawn(move || {
+            kept.leave_last_words(&why);
+            let _ = written.send(());
+        });
+        let _ = wait.recv_timeout(LAST_WORDS);
         std::process::exit(i32::from(crate::error::DEVICE));
     })
 }

@@ -33,7 +33,7 @@ pub struct Asked {
 
 /// Where a loop looks for requests.
 pub trait Inbox<D> {
-    /// Answers what was asked since the last frame.
+    /// Answers the next that was asked.
     fn serve(&mut self, device: &mut D, now: Now);
 
     /// Whether a request takes the present frame, the `frame`th, so that nobody is recognised on it.
@@ -80,21 +80,21 @@ impl Inbox<Device> for Queue {
         if let Some((stepper, caller)) = self.active.take_if(|(stepper, _)| stepper.is_late(now)) {
             end(device, stepper, caller, now);
         }
-        while self.active.is_none() {
-            let Ok(Asked { request, secrets, mut caller }) = self.asked.try_recv() else { return };
-            if caller.is_gone() {
-                continue;
-            }
-            let begun = match request {
-                // It measures for minutes, and would be disturbed by the loop itself.
-                Request::Tune { .. } => Err(Error::Busy),
-                request => guarded(device, |device| begin(device, &request, &secrets, now, &mut *caller)),
-            };
-            match begun {
-                Ok(Begun::Over(outcome)) => caller.ended(Ok(outcome)),
-                Ok(Begun::Frames(stepper)) => self.active = Some((stepper, caller)),
-                Err(error) => caller.ended(Err(error)),
-            }
+        if self.active.is_some() {
+            return;
+        }
+        // One between two frames, or whoever asks often enough keeps the door from looking.
+        let waiting = std::iter::from_fn(|| self.asked.try_recv().ok()).find(|asked| !asked.caller.is_gone());
+        let Some(Asked { request, secrets, mut caller }) = waiting else { return };
+        let begun = match request {
+            // It measures for minutes, and would be disturbed by the loop itself.
+            Request::Tune { .. } => Err(Error::Busy),
+            request => guarded(device, |device| begin(device, &request, &secrets, now, &mut *caller)),
+        };
+        match begun {
+            Ok(Begun::Over(outcome)) => caller.ended(Ok(outcome)),
+            Ok(Begun::Frames(stepper)) => self.active = Some((stepper, caller)),
+            Err(error) => caller.ended(Err(error)),
         }
     }
 
@@ -102,6 +102,7 @@ impl Inbox<Device> for Queue {
         let Some((mut stepper, mut caller)) = self.active.take() else { return false };
         // Nothing of it is stored.
         if caller.is_gone() {
+            caller.ended(Err(Error::LoopEnded));
             return false;
         }
         if stepper.is_late(now) {

@@ -6,12 +6,15 @@ use super::door::Link;
 use crate::home::Home;
 use crate::home::pin_book::{DIGITS, Entered, PinBook};
 use arcdoor_api::{DoorFault, Entry};
+use arcdoor_core::Millis;
 use arcdoor_door::{Credential, Event, Factor};
 use arcdoor_panel::Key;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use zeroize::Zeroizing;
 
+/// After so long without a key, what was typed is forgotten, milliseconds.
+const LEFT_MS: u64 = 10_000;
 /// Keys that wait.
 const MAX_KEYS: usize = 32;
 
@@ -24,6 +27,8 @@ struct Keypad {
     link: Arc<Link>,
     clock: Arc<dyn Clock + Send + Sync>,
     digits: Zeroizing<String>,
+    /// When a key was pressed last.
+    last: Millis,
 }
 
 /// Takes keys from then on, for as long as somebody can press them.
@@ -33,7 +38,7 @@ struct Keypad {
 pub fn open(home: Home, link: Arc<Link>, clock: Arc<dyn Clock + Send + Sync>) -> std::io::Result<Keys> {
     let (keys, pressed) = sync_channel(MAX_KEYS);
     let digits = Zeroizing::new(String::with_capacity(*DIGITS.end()));
-    let keypad = Keypad { home, link, clock, digits };
+    let keypad = Keypad { home, link, clock, digits, last: Millis(0) };
     std::thread::Builder::new().name("keypad".to_owned()).spawn(move || keypad.keep(&pressed))?;
     Ok(keys)
 }
@@ -48,6 +53,12 @@ impl Keypad {
     }
 
     fn press(&mut self, key: Key) {
+        let now = self.clock.now().at;
+        // What somebody left is not the next person's.
+        if now.since(self.last) > LEFT_MS {
+            self.digits.clear();
+        }
+        self.last = now;
         match key {
             Key::Digit(digit) if self.digits.len() < *DIGITS.end() => {
                 self.digits.push(char::from(b'0' + digit.min(9)));

@@ -3,7 +3,7 @@
 
 use super::clock::Clock;
 use super::decider::{Decided, Decider};
-use super::door::{Nobody, Porter};
+use super::door::{MAX_ENTRIES, Nobody, Porter};
 use super::inbox::Inbox;
 use super::ladder::{Fall, Return};
 use super::motion::Motion;
@@ -22,6 +22,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How often probes whose time is over are looked for, where nobody is granted.
 const SWEEP_MS: u64 = 3_600_000;
+/// Entries of the door that are written between two frames: wires that are pulsed keep nobody from being recognised.
+const MOST_NOTES: usize = 16;
 /// Longest rest while a camera is away, milliseconds: requests and what time demands go on.
 const REST_MS: u64 = 100;
 /// Frames that may fail in a row.
@@ -104,10 +106,10 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
         close: impl FnOnce(),
     ) -> Result<Outcome, Error> {
         let outcome = catch_unwind(AssertUnwindSafe(|| self.each_frame(most, reply)));
-        let outcome = outcome.unwrap_or(Err(Error::Fault));
+        let outcome = outcome.unwrap_or(Err(Error::LoopFault));
         self.watchdog.stop();
         close();
-        let outcome = self.note_door(reply).and(outcome);
+        let outcome = self.note_door(MAX_ENTRIES, reply).and(outcome);
         self.inbox.close(self.device, self.clock.now());
         let settled = self.device.settle(self.clock.now().utc, true);
         outcome.and_then(|outcome| settled.map(|()| outcome))
@@ -121,9 +123,10 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
             self.watchdog.beat(self.clock.now().at);
             self.porter.busy(true);
             self.inbox.serve(self.device, self.clock.now());
-            self.porter.busy(false);
+            // In this order: a door that sees the one must not miss the other.
             self.porter.beat(self.clock.now().at);
-            self.note_door(reply)?;
+            self.porter.busy(false);
+            self.note_door(MOST_NOTES, reply)?;
             self.device.settle(self.clock.now().utc, false)?;
             if self.clock.now().at.since(swept) >= SWEEP_MS {
                 swept = self.clock.now().at;
@@ -291,8 +294,10 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
     }
 
     /// What happened at the door is written by whoever holds the log.
-    fn note_door(&mut self, reply: &mut dyn Reply) -> Result<(), Error> {
-        while let Some((entry, at)) = self.porter.entry() {
+    fn note_door(&mut self, most: usize, reply: &mut dyn Reply) -> Result<(), Error> {
+        for _ in 0..most {
+            let Some((entry, at)) = self.porter.entry() else { break };
+            self.porter.beat(self.clock.now().at);
             self.device.note_entry(&entry, at)?;
             reply.answer(&Response::DoorEvent { at, entry })?;
         }

@@ -9,6 +9,7 @@ pub mod keypad;
 pub mod ladder;
 pub mod r#loop;
 pub mod motion;
+pub mod presses;
 pub mod screen;
 pub mod socket;
 mod trace;

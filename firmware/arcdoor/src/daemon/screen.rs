@@ -11,6 +11,7 @@ use super::clock::{Clock, SystemClock};
 use super::door::{Calendar, Link};
 use crate::home::settings::PanelLight;
 use arcdoor_panel::{Language, Light, Painter, RgbCanvas, ScreenSize, Style, UiState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -46,7 +47,12 @@ impl Panel {
     /// # Errors
     /// When there can be no thread.
     pub fn open(screen: Screen, link: Arc<Link>) -> std::io::Result<Self> {
-        let thread = std::thread::Builder::new().name("panel".to_owned()).spawn(move || screen.keep(&link));
+        let work = move || {
+            if catch_unwind(AssertUnwindSafe(|| screen.keep(&link))).is_err() {
+                link.panel_failed("it panicked".to_owned());
+            }
+        };
+        let thread = std::thread::Builder::new().name("panel".to_owned()).spawn(work);
         thread.map(|thread| Self(Some(thread)))
     }
 }
@@ -60,19 +66,40 @@ impl Drop for Panel {
     }
 }
 
+/// What is drawn on.
+struct Canvas {
+    painter: Painter,
+    pixels: Vec<u8>,
+    sides: [u32; 2],
+}
+
+impl Canvas {
+    fn new(size: ScreenSize) -> Self {
+        let sides = [size.width(), size.height()].map(i32::unsigned_abs);
+        let pixels = vec![0; sides[0] as usize * sides[1] as usize * 3];
+        Self { painter: Painter::new(size), pixels, sides }
+    }
+}
+
 impl Screen {
+    /// Draws this once.
+    ///
+    /// # Errors
+    /// When it cannot be shown.
+    pub fn show(mut self, state: UiState) -> Result<(), OutputError> {
+        let light = self.light();
+        let mut canvas = Canvas::new(self.size);
+        self.draw(&state, light, &mut canvas)
+    }
+
     fn keep(mut self, link: &Link) {
-        let (width, height) = (self.size.width().unsigned_abs(), self.size.height().unsigned_abs());
-        let mut pixels = vec![0; width as usize * height as usize * 3];
-        let mut painter = Painter::new(self.size);
+        let mut canvas = Canvas::new(self.size);
         let mut last: Option<(UiState, Light)> = None;
         let mut fault: Option<String> = None;
         while !link.is_closing() {
             let now = link.screen().map(|state| (state, self.light()));
             if let Some((state, light)) = now.filter(|now| last.as_ref() != Some(now)) {
-                let style = Style { language: self.language, light };
-                let drawn = self.draw(&state, style, &mut painter, &mut pixels, [width, height]);
-                let why = drawn.err().map(|error| error.to_string());
+                let why = self.draw(&state, light, &mut canvas).err().map(|error| error.to_string());
                 if why != fault
                     && let Some(why) = &why
                 {
@@ -96,17 +123,15 @@ impl Screen {
         }
     }
 
-    fn draw(
-        &mut self,
-        state: &UiState,
-        style: Style,
-        painter: &mut Painter,
-        pixels: &mut [u8],
-        [width, height]: [u32; 2],
-    ) -> Result<(), OutputError> {
-        if let Some(mut canvas) = RgbCanvas::new(pixels, width, height) {
-            let Ok(()) = painter.paint(state, style, &mut canvas);
+    fn draw(&mut self, state: &UiState, light: Light, canvas: &mut Canvas) -> Result<(), OutputError> {
+        let Canvas { painter, pixels, sides } = canvas;
+        let Some(mut target) = RgbCanvas::new(pixels, sides[0], sides[1]) else { return Ok(()) };
+        let Ok(dirty) = painter.paint(state, Style { language: self.language, light }, &mut target);
+        let shown = self.output.show(pixels, *sides, &dirty);
+        if shown.is_err() {
+            // Nobody knows what stands there now: the next one is shown whole.
+            *painter = Painter::new(self.size);
         }
-        self.output.show(pixels, [width, height])
+        shown
     }
 }

@@ -19,13 +19,14 @@ use connection::{Connection, turn_away};
 use pace::Pace;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 /// Calls at once; each has a thread.
 pub const MAX_CALLS: usize = 8;
@@ -79,14 +80,8 @@ impl Socket {
         link: Option<Arc<Link>>,
     ) -> Result<Self, Error> {
         let failed = |source| Error::Socket { path: path.to_owned(), source };
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
-            _ => {}
-        }
+        give_way(path).map_err(failed)?;
         let listener = UnixListener::bind(path).map_err(failed)?;
-        // Others are told apart by the kernel; without others, nobody else comes as far as that.
-        let mode = if guests.are_invited() { 0o666 } else { 0o600 };
-        std::fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let closing = Arc::new(AtomicBool::new(false));
         let (pace, present) = (Mutex::new(Pace::default()), Mutex::new(Vec::new()));
@@ -99,7 +94,10 @@ impl Socket {
             present,
             away: AtomicUsize::new(0),
         });
-        let listener = named("socket", move || hall.listen(&listener));
+        let is_open = hall.is_open();
+        permit(path, is_open).map_err(failed)?;
+        let shown = path.to_owned();
+        let listener = named("socket", move || hall.listen(&listener, &shown, is_open));
         Ok(Self { path: path.to_owned(), closing, listener: Some(listener.map_err(failed)?) })
     }
 }
@@ -117,13 +115,35 @@ impl Drop for Socket {
 }
 
 impl Hall {
-    fn listen(self: &Arc<Self>, listener: &UnixListener) {
+    /// Whether whoever calls is the installer now.
+    fn is_freed(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.is_installer_free())
+    }
+
+    /// Whether others than the daemon's own user and root come as far as to be told apart.
+    fn is_open(&self) -> bool {
+        self.guests.are_invited() || self.is_freed()
+    }
+
+    fn listen(self: &Arc<Self>, listener: &UnixListener, path: &Path, mut was_open: bool) {
         let patience = Timespec { tv_sec: 0, tv_nsec: LISTEN_MS * 1_000_000 };
         while !self.closing.load(Ordering::Relaxed) {
+            let is_open = self.is_open();
+            if is_open != was_open && permit(path, is_open).is_ok() {
+                was_open = is_open;
+            }
             // Interrupted, or nobody there: it is looked again.
             let _ = poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&patience));
-            while let Ok((stream, _)) = listener.accept() {
-                self.welcome(stream);
+            while !self.closing.load(Ordering::Relaxed) {
+                match listener.accept() {
+                    Ok((stream, _)) => self.welcome(stream),
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+                    // No more files may be open, for example: looked again, but not at once.
+                    Err(_) => {
+                        std::thread::sleep(Duration::from_millis(LISTEN_MS.unsigned_abs() / 10));
+                        break;
+                    }
+                }
             }
         }
     }
@@ -131,7 +151,7 @@ impl Hall {
     fn welcome(self: &Arc<Self>, stream: UnixStream) {
         let Ok(peer) = rustix::net::sockopt::socket_peercred(&stream) else { return };
         let uid = peer.uid.as_raw();
-        let role = self.guests.role(uid).ok_or(Refusal::Stranger { uid });
+        let role = self.guests.role(uid, self.is_freed()).ok_or(Refusal::Stranger { uid });
         let spawned = match role.and_then(|role| self.place(uid).map(|place| (role, place))) {
             Ok((role, place)) => named("call", move || {
                 let hall = &place.hall;
@@ -166,6 +186,23 @@ impl Hall {
         let place = Place { hall: self.clone(), uid: None };
         (taken < MAX_AWAY).then_some(place)
     }
+}
+
+/// Removes the socket that a killed process left; whatever else is there, or is listened at, stays.
+fn give_way(path: &Path) -> std::io::Result<()> {
+    let is_socket = match std::fs::symlink_metadata(path) {
+        Ok(found) => found.file_type().is_socket(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !is_socket || UnixStream::connect(path).is_ok() {
+        return Err(std::io::ErrorKind::AlreadyExists.into());
+    }
+    std::fs::remove_file(path)
+}
+
+fn permit(path: &Path, is_open: bool) -> std::io::Result<()> {
+    std::fs::set_permissions(path, Permissions::from_mode(if is_open { 0o666 } else { 0o600 }))
 }
 
 /// A call's place among those of its user, or among those who are turned away; free again when this is dropped, however

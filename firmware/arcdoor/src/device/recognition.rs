@@ -29,6 +29,8 @@ pub struct Recognition {
     last: Millis,
     /// What led to the newest decision of a row.
     window: Window,
+    /// The quality of the face of a row that was assessed last.
+    assessed: Option<GatedQuality>,
 }
 
 impl Recognition {
@@ -46,6 +48,7 @@ impl Recognition {
             resumes: Some(LockoutState::default()),
             last: Millis(0),
             window: Window::default(),
+            assessed: None,
         })
     }
 
@@ -90,6 +93,15 @@ impl Recognition {
         Ok(step)
     }
 
+    /// Keeps the quality of the face that this step assessed, and gives that of the one before.
+    pub const fn assessed(&mut self, now: Option<GatedQuality>) -> Option<GatedQuality> {
+        let before = self.assessed;
+        if now.is_some() {
+            self.assessed = now;
+        }
+        before
+    }
+
     /// What led to the newest decision of a row.
     #[must_use]
     pub const fn window(&self) -> &Window {
@@ -110,6 +122,7 @@ impl Recognition {
 
     /// Forgets the frames of the row, but for a lockout and the denials that lead to one.
     pub fn forget(&mut self, now: Millis) {
+        self.assessed = None;
         if self.resumes.is_none() {
             self.resumes = Some(self.recognizer.lockout(now));
         }
@@ -301,11 +314,12 @@ pub fn why(step: &Step, rules: &Rules, templates: usize) -> Why {
     }
 }
 
-/// What an attempt that failed before this step rests on: what the step says of the rules, and the failed face's looks.
+/// What an attempt that failed before this step rests on: what the step says of the rules, and the failed face's looks and
+/// `quality`, as it was assessed last.
 #[must_use]
-pub fn why_before(present: &Why, step: &Step, rules: &Rules) -> Why {
+pub fn why_before(present: &Why, quality: Option<GatedQuality>, step: &Step, rules: &Rules) -> Why {
     let looks = looks(&step.standings.before, rules);
-    Why { reached: Reached::Decided, quality: None, rival: None, impostor: None, looks, ..*present }
+    Why { reached: Reached::Decided, quality, rival: None, impostor: None, looks, ..*present }
 }
 
 fn looks(standing: &Standing, rules: &Rules) -> Looks {

@@ -18,6 +18,23 @@ pub enum DoorError {
     /// Cards, and nothing that reads them.
     #[error("this version reads no cards: choose face+pin, or face alone, until a reader is supported")]
     NoReader,
+    /// Nobody would ever be known to be inside.
+    #[error(
+        "anti_passback needs the door's contact: wire it and name it in the board's file, or leave anti_passback out"
+    )]
+    NoContact,
+    /// Too little memory, where a PIN is hashed.
+    #[error("a PIN cannot be hashed: is there too little memory? It takes 19 MiB")]
+    NoHash,
+    /// No more people have room in the file of PINs.
+    #[error("{}: no room for another PIN: remove those of people who are gone", .0.display())]
+    PinsFull(std::path::PathBuf),
+    /// A PIN that nobody could enter.
+    #[error(
+        "nobody could enter a PIN: {0} names neither `touch` in [panel] nor a [keypad]; write one into a file of your own (docs/boards.md), \
+         or choose a face alone"
+    )]
+    NoKeys(String),
     /// No way to open a door.
     #[error("{0:?} opens no door: face+pin, card+face or face")]
     NoMethod(String),
@@ -77,6 +94,8 @@ impl DoorError {
         match self {
             Self::SetUp(_)
             | Self::NoReader
+            | Self::NoKeys(_)
+            | Self::NoContact
             | Self::NoMethod(_)
             | Self::Unanswered { .. }
             | Self::RelayUnconfirmed
@@ -88,7 +107,7 @@ impl DoorError {
             | Self::Policy(_)
             | Self::PanelSize(_)
             | Self::FailMode { .. } => INPUT,
-            Self::Line(_) | Self::Panel(_) | Self::NoDoor => DEVICE,
+            Self::Line(_) | Self::Panel(_) | Self::NoDoor | Self::NoHash | Self::PinsFull(_) => DEVICE,
         }
     }
 }

@@ -24,15 +24,16 @@ impl KeptDoor {
         Self { path: home.door(), words: home.last_words() }
     }
 
-    /// What was kept, and whether something was there that cannot be read.
+    /// What was kept, and whether something was there that cannot be read: nobody knows then whether there was a lockdown, and
+    /// one is assumed.
     #[must_use]
     pub fn read(&self) -> (Kept, bool) {
         match read_text(&self.path, MAX_BYTES) {
             Ok(None) => (Kept::default(), false),
             Ok(Some(text)) => {
-                serde_json::from_str(&text).map_or((Kept::default(), true), |kept| (kept, false))
+                serde_json::from_str(&text).map_or_else(|_| (lost(), true), |kept| (kept, false))
             }
-            Err(_) => (Kept::default(), true),
+            Err(_) => (lost(), true),
         }
     }
 
@@ -61,6 +62,10 @@ impl KeptDoor {
     }
 }
 
+fn lost() -> Kept {
+    Kept { lockdown: true, ..Kept::default() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,7 +84,7 @@ mod tests {
         assert_eq!(door.read(), (kept, false));
         assert!(std::fs::metadata(&door.path).unwrap().len() <= MAX_BYTES);
         std::fs::write(&door.path, "{").unwrap();
-        assert_eq!(door.read(), (Kept::default(), true));
+        assert_eq!(door.read(), (Kept { lockdown: true, ..Kept::default() }, true));
         door.leave_last_words("it hung");
         assert_eq!((door.take_last_words(), door.take_last_words()), (Some("it hung".to_owned()), None));
     }

@@ -10,6 +10,10 @@
 //! | `observations.bin` | what was observed before the newest decisions; see [`observations`], and [`capsule`] for how it is handed on |
 //! | `log/` | decisions and operators' acts, sealed; see `arcdoor_log` |
 //! | `lockout.json` | the lockout, and denials that lead to one; see [`lockout`] |
+//! | `door.json` | who is inside, a lockdown, alarms; see [`door`] |
+//! | `pins.json` | hashed PINs, and how often one was wrong; see [`pin_book`] |
+//! | `last-words` | why the program ended itself; see [`door`] |
+//! | `socket` | where a running door listens, unless `ARCDOOR_SOCKET` says otherwise |
 //! | `tally.json` | attempts and reported wrong grants; see [`tally`] |
 //! | `tuning.toml` | tiles that were measured on this device; see [`tuning`] |
 //! | `packs/NAME/` | installed packs, and `NAME@before`, which one replaced; see [`packs`], and [`choice`] for which one is in use |

@@ -86,11 +86,11 @@ impl Hash {
 }
 
 fn hashed(digits: &str, salt: &[u8; 16]) -> Result<[u8; HASH_BYTES], Error> {
-    let params = Params::new(MEMORY_KIB, PASSES, 1, Some(HASH_BYTES)).map_err(|_| Error::Hint)?;
+    let params = Params::new(MEMORY_KIB, PASSES, 1, Some(HASH_BYTES)).map_err(|_| DoorError::NoHash)?;
     let mut hash = [0; HASH_BYTES];
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into(digits.as_bytes(), salt, &mut hash)
-        .map_err(|_| Error::Hint)?;
+        .map_err(|_| DoorError::NoHash)?;
     Ok(hash)
 }
 
@@ -153,7 +153,8 @@ impl PinBook {
         self.people.get(&subject.0).is_some_and(|person| person.pin.is_some())
     }
 
-    /// Looks at what somebody entered. Both hashes are made, whichever is right: nobody tells duress by the time it takes.
+    /// Looks at what somebody entered. Two hashes are made, whichever is right and whether there are two: nobody tells by the
+    /// time it takes that there is a PIN for duress, or that it was this one.
     ///
     /// # Errors
     /// When the count of wrong ones cannot be written: then none is taken.
@@ -170,7 +171,10 @@ impl PinBook {
         (person.wrong, person.since_s) = (person.wrong + 1, now_s);
         self.write()?;
         let person = self.people.entry(subject.0).or_default();
-        let is = |hash: &Option<Hash>| hash.as_ref().map_or(Ok(false), |hash| hash.is_of(digits));
+        let is = |hash: &Option<Hash>| match hash {
+            Some(hash) => hash.is_of(digits),
+            None => hashed(digits, &[0; 16]).map(|_| false),
+        };
         let (right, duress) = (is(&person.pin)?, is(&person.duress)?);
         if !right && !duress {
             return Ok(Entered::Wrong);
@@ -183,6 +187,9 @@ impl PinBook {
     fn write(&self) -> Result<(), Error> {
         let text = serde_json::to_vec(&self.people)
             .map_err(|error| Error::File { path: self.path.clone(), source: error.into() })?;
+        if text.len() as u64 > MAX_BYTES {
+            return Err(DoorError::PinsFull(self.path.clone()).into());
+        }
         replace(&self.path, &text)
     }
 }

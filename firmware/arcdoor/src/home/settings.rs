@@ -166,6 +166,9 @@ pub struct DoorSettings {
     /// The panel's light.
     #[serde(default)]
     pub light: PanelLight,
+    /// Whether the keys of a PIN lie in another order each time.
+    #[serde(default)]
+    pub shuffle_keys: bool,
     /// Its rules.
     pub policy: Policy,
 }

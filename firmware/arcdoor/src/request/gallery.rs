@@ -62,9 +62,12 @@ pub(super) fn revoke(
 /// Removes what is kept of a revoked subject beside the gallery; returns what remains all the same.
 fn forget(device: &mut Device, id: SubjectId, erase: bool, now: Now) -> Result<Vec<Remain>, Error> {
     device.note(&Entry::Revoked { subject: id }, now.utc)?;
-    device.journal().probes.forget_subject(id)?;
-    PinBook::read(device.home())?.remove(id)?;
-    device.journal().observations.forget_subject(id)?;
+    // What frames are still held would bring the number back with the next decision.
+    device.forget_frames(now.at);
+    let probes = device.journal().probes.forget_subject(id);
+    let observations = device.journal().observations.forget_subject(id);
+    let pin = PinBook::read(device.home()).and_then(|mut book| book.remove(id));
+    probes.and(observations).and(pin.map(drop))?;
     let mut remains = vec![Remain::LogEntries];
     if erase {
         let source = device.enrolled()?.ok_or(Error::NobodyEnrolled)?.source();
@@ -182,12 +185,17 @@ pub(super) fn import(
     device.gallery()?;
     let (subjects, skipped) = device.act(Act::Import, None, now.utc, |device| {
         let gallery = device.gallery()?;
-        let before = gallery.len();
+        let before: Vec<SubjectId> = gallery.iter().map(|subject| subject.id).collect();
         let skipped = gallery.import(&other)?;
-        Ok((gallery.len() - before, skipped))
+        let is_new = |id: &SubjectId| !before.contains(id);
+        Ok((gallery.iter().map(|subject| subject.id).filter(is_new).collect::<Vec<_>>(), skipped))
     })?;
-    device
-        .note(&Entry::Imported { subjects }, now.utc)
+    let (new, subjects) = (subjects.clone(), subjects.len());
+    // As for whoever is enrolled: nobody inherits the PIN of a number.
+    let without_pins = PinBook::read(device.home())
+        .and_then(|mut book| new.into_iter().try_for_each(|id| book.remove(id).map(drop)));
+    without_pins
+        .and_then(|()| device.note(&Entry::Imported { subjects }, now.utc))
         .map_err(|error| error.after(format!("{subjects} subject(s) are imported")))?;
     reply.answer(&Response::Imported { subjects, skipped })?;
     Ok(Outcome::Done)

@@ -2,12 +2,12 @@
 
 use crate::device::{Device, Outcome, Reply};
 use crate::error::Error;
-use crate::home::capsule::{self, Subject};
+use crate::home::capsule::{self, Capsule, Subject};
 use crate::home::file::make;
 use arcdoor_api::{Entry, Gated, Intended, Looks, Reached, Reason, Record, Response, Verdict, Why};
 use arcdoor_core::{DenyReason, QualityPart, RetryReason, SubjectId};
 use arcdoor_log::Signer;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 /// Says why entry `n` was decided so; with `to`, writes what led to it into a new file.
@@ -32,9 +32,18 @@ fn write_capsule(device: &mut Device, record: &Record, to: &Path) -> Result<bool
     let trace = journal.observations.find(record.n, record.at)?.ok_or_else(gone)?;
     let signer = Signer::find(&journal.folder()?)?;
     let text = capsule::write(of, &trace, signer.as_ref());
-    let written =
-        make(to).and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
-    written.map_err(|source| Error::File { path: to.to_owned(), source })?;
+    // What a power cut tore apart is not handed on as if it were whole.
+    Capsule::read(text.as_bytes()).and_then(|capsule| capsule.replay().map(drop)).map_err(|_| gone())?;
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::AlreadyExists => Error::Exists(to.to_owned()),
+        _ => Error::File { path: to.to_owned(), source },
+    };
+    let mut file = make(to).map_err(failed)?;
+    if let Err(source) = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()) {
+        // Half a capsule is none, and would be in the way of the next try.
+        let _ = std::fs::remove_file(to);
+        return Err(failed(source));
+    }
     Ok(signer.is_some())
 }
 

@@ -119,7 +119,7 @@ pub struct Gpio {
     fail_active: bool,
     read_back: Option<(Wire, RelayWatch)>,
     outputs: [Option<Wire>; 4],
-    inputs: [Option<InputWire>; 4],
+    inputs: [Option<InputWire>; 5],
 }
 
 impl Gpio {
@@ -152,8 +152,8 @@ impl Gpio {
         let [_, granted, denied, fault, buzzer] = Output::ALL;
         let outputs =
             [output(granted, false)?, output(denied, false)?, output(fault, false)?, output(buzzer, false)?];
-        let [rex, contact, tamper, fire] = Input::ALL;
-        let inputs = [input(rex)?, input(contact)?, input(tamper)?, input(fire)?];
+        let [rex, contact, tamper, fire, recovery] = Input::ALL;
+        let inputs = [input(rex)?, input(contact)?, input(tamper)?, input(fire)?, input(recovery)?];
         Ok(Self { kernel, relay, fail_active, read_back, outputs, inputs })
     }
 
@@ -285,7 +285,7 @@ mod tests {
         kernel.level(3, true);
         let mut gpio = open(&kernel);
         let first = poll(&mut gpio, 1000);
-        assert_eq!(first.len(), 4);
+        assert_eq!(first.len(), Input::ALL.len());
         assert!(first.contains(&(Input::Contact, true, 1000)) && first.contains(&(Input::Rex, false, 1000)));
         assert_eq!(poll(&mut gpio, 1010), []);
         kernel.edge(REX, true, 15_000_000);
@@ -300,7 +300,7 @@ mod tests {
         let mut gpio = open(&kernel);
         poll(&mut gpio, 1000);
         // Twice as many as one poll takes; the last, which says that the button is held, is lost.
-        for index in 0..16_u64 {
+        for index in 0..2 * EDGES_PER_INPUT as u64 {
             kernel.edge(REX, index % 2 == 0, index);
         }
         kernel.level(REX, true);
@@ -364,7 +364,7 @@ mod tests {
         kernel.without_edges();
         let mut gpio = open(&kernel);
         assert_eq!(poll(&mut gpio, 1000), []);
-        assert_eq!(poll(&mut gpio, 1050).len(), 4);
+        assert_eq!(poll(&mut gpio, 1050).len(), Input::ALL.len());
         kernel.level(REX, true);
         assert_eq!(poll(&mut gpio, 1060), []);
         kernel.level(REX, false);

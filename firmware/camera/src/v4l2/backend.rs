@@ -24,6 +24,11 @@ use crate::layout::{AgreedLayout, Layout};
 /// How nokhwa is told about this backend.
 const API: ApiBackend = ApiBackend::Video4Linux;
 
+/// How long a camera that gives frames may give none before it counts as stalled: a door shows it within a second.
+const STALL: Duration = Duration::from_millis(900);
+/// In a mode so slow that this is longer: so many of its frames.
+const STALL_FRAMES: f64 = 3.0;
+
 /// A V4L2 camera.
 #[derive(Debug)]
 pub struct V4l2Backend {
@@ -38,11 +43,14 @@ pub struct V4l2Backend {
     stride: u32,
     timeout: Duration,
     stream: Option<Stream<Box<dyn Queue>>>,
+    /// Whether the stream has given a frame: the first one takes longer, while a camera sets itself up.
+    flows: bool,
     last_error: LastError,
 }
 
 impl V4l2Backend {
-    /// Opens a camera and sets the mode nearest to `wanted`. A frame is waited for until `timeout`.
+    /// Opens a camera and sets the mode nearest to `wanted`. The first frame is waited for until `timeout`, another one no
+    /// longer than 900 ms, or three frames of its mode.
     ///
     /// # Errors
     /// When the device cannot be opened, is no camera, or has no format that can be converted.
@@ -66,7 +74,18 @@ impl V4l2Backend {
         let info = CameraInfo::new(&path, "V4L2", "", CameraIndex::String(path.clone()));
         let (layout, last_error, stride) = (AgreedLayout::default(), LastError::default(), wanted.stride);
         let (mode, pixels) = set(&*device, &mode, stride, &layout)?;
-        Ok(Self { device, info, mode, pixels, layout, stride, timeout, stream: None, last_error })
+        Ok(Self {
+            device,
+            info,
+            mode,
+            pixels,
+            layout,
+            stride,
+            timeout,
+            stream: None,
+            flows: false,
+            last_error,
+        })
     }
 
     /// Where the last error of [`CaptureBackendTrait::open_stream`] and [`CaptureBackendTrait::frame_raw`] is kept, of
@@ -97,6 +116,7 @@ impl V4l2Backend {
 
     fn start(&mut self) -> Result<(), CameraError> {
         if self.stream.is_none() {
+            self.flows = false;
             self.stream = Some(Stream::new(self.device.start()?));
         }
         Ok(())
@@ -104,16 +124,27 @@ impl V4l2Backend {
 
     fn newest(&mut self) -> Result<&[u8], CameraError> {
         self.start()?;
+        let patience = self.patience();
         let Some(stream) = &mut self.stream else { return Ok(&[]) };
-        let filled = match stream.newest(self.timeout) {
+        let filled = match stream.newest(patience) {
             Ok(filled) => filled,
             Err(NoFrame::Failed(errno)) => return Err(failed(self.device.path(), "reading a frame", errno)),
             Err(NoFrame::Stalled) => {
-                let waited_ms = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX);
+                let waited_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
                 return Err(CameraError::Stalled { device: self.device.path().to_owned(), waited_ms });
             }
         };
+        self.flows = true;
         Ok(stream.queue.bytes(&filled))
+    }
+
+    /// How long the next frame is waited for.
+    fn patience(&self) -> Duration {
+        if !self.flows {
+            return self.timeout;
+        }
+        let slow = self.mode.rate.map(|rate| Duration::try_from_secs_f64(STALL_FRAMES / rate.per_second()));
+        self.timeout.min(STALL.max(slow.and_then(Result::ok).unwrap_or(STALL)))
     }
 }
 
@@ -349,6 +380,27 @@ mod tests {
             matches!(&stalled, CameraError::Stalled { device, waited_ms: 700 } if device == "/dev/fake");
         assert!(is_stall && stalled.kind() == ErrorKind::Camera, "{stalled}");
         assert!(stalled.to_string().contains("no frame for 700 ms"));
+    }
+
+    #[test]
+    fn the_first_frame_is_waited_for_longer_than_the_next_ones_and_a_slow_mode_is_given_its_time() {
+        let stalls = |rate: Option<(u32, u32)>, frames: usize| {
+            let scripts = RefCell::new([grey(&vec![Ok(256); frames])].into());
+            let driver = Box::new(FakeDriver { code: *b"GREY", stride: 0, scripts });
+            let mut backend = V4l2Backend::on(driver, Wanted::default(), Duration::from_secs(2)).unwrap();
+            backend.mode.rate = rate.map(|(frames, seconds)| Rate { frames, seconds });
+            for _ in 0..frames {
+                assert_eq!(backend.newest().unwrap().len(), 256);
+            }
+            match backend.newest().unwrap_err() {
+                CameraError::Stalled { waited_ms, .. } => waited_ms,
+                other => panic!("{other}"),
+            }
+        };
+        let usual = Some((30, 1));
+        assert_eq!((stalls(usual, 0), stalls(usual, 1), stalls(None, 2)), (2_000, 900, 900));
+        assert_eq!((stalls(Some((2, 1)), 1), stalls(Some((1, 1_000)), 1)), (1_500, 2_000));
+        assert_eq!(stalls(Some((0, 0)), 1), 900, "a driver's nonsense");
     }
 
     /// A frame of 16 x 16 pixels whose planes have `rows` and strides; padding is what no pixel may show.

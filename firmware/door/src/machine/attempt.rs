@@ -25,7 +25,10 @@ impl Turn<'_> {
         }
         let factor = credential.factor();
         let Some(subject) = subject else {
-            self.door.attempt = None;
+            // Whoever mistypes a PIN stands there still: the face is not shown anew, and who counts the PINs bounds the guesses.
+            if factor != Factor::Pin {
+                self.door.attempt = None;
+            }
             return self.deny(None, unknown(factor));
         };
         if !self.door.methods.take(factor) {

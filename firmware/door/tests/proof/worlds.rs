@@ -144,7 +144,7 @@ pub(crate) fn all() -> Vec<World> {
 pub(crate) fn wide() -> Vec<World> {
     const RULES: [&str; 2] = [
         "policy fail-mode safe\npolicy methods card,face+pin\npolicy in-alarm face+pin\npolicy anti-passback on\n\
-         policy two-person 8s\npolicy unlocked mon-fri 08:00-18:00\npolicy methods-at mon-sun 22:00-24:00 card+face",
+         policy two-person 8s\npolicy unlocked mon-fri 08:00-18:00\npolicy methods-at mon-sun 22:00-24:00 card+face,face+pin",
         "policy methods face,card+pin\npolicy in-alarm card+pin\npolicy anti-passback on\n\
          policy unlocked mon-fri 08:00-18:00\npolicy methods-at mon-sun 22:00-24:00 card+pin",
     ];

@@ -4,20 +4,14 @@ use super::message::Words;
 use crate::state::{Alarm, DenyAdvice, Fault, UiState, View};
 use arcdoor_core::RetryReason;
 
-pub(super) const fn words(state: &UiState) -> Words {
+pub(super) fn words(state: &UiState) -> Words {
     match state {
         UiState::Idle => Words::with("Hello", "Look at the camera"),
         UiState::Approach(reason) => hint(*reason),
         UiState::Granted => Words::alone("Come in"),
         UiState::Denied(DenyAdvice::TryAgain) => Words::with("Try again", "Look straight at the camera"),
         UiState::Denied(DenyAdvice::Wait) => Words::with("Please wait", "Then try again"),
-        UiState::Enrolment { view, hint: reason, .. } => Words::hinted(
-            looking(*view),
-            match reason {
-                Some(reason) => Some(hint(*reason)),
-                None => None,
-            },
-        ),
+        UiState::Enrolment { view, hint: reason, .. } => Words::hinted(looking(*view), reason.map(hint)),
         UiState::Pin { .. } => Words::alone("PIN"),
         UiState::Alarm(Alarm::Forced) => Words::with("Alarm", "The door was forced open"),
         UiState::Alarm(Alarm::HeldOpenWarning) => {
@@ -56,7 +50,7 @@ const fn hint(reason: RetryReason) -> Words {
 
 const fn looking(view: View) -> &'static str {
     match view {
-        View::Frontal => "Look straight",
+        View::Frontal => "Look ahead",
         View::Left => "Turn left",
         View::Right => "Turn right",
         View::Up => "Look up",
@@ -73,5 +67,6 @@ const fn cause(fault: Fault) -> &'static str {
         Fault::Lock => "The lock does not answer",
         Fault::Storage => "Storage is full",
         Fault::Clock => "The clock is not set",
+        Fault::Stopped => "Out of service",
     }
 }

@@ -4,20 +4,14 @@ use super::message::Words;
 use crate::state::{Alarm, DenyAdvice, Fault, UiState, View};
 use arcdoor_core::RetryReason;
 
-pub(super) const fn words(state: &UiState) -> Words {
+pub(super) fn words(state: &UiState) -> Words {
     match state {
         UiState::Idle => Words::with("Hallo", "Bitte in die Kamera schauen"),
         UiState::Approach(reason) => hint(*reason),
         UiState::Granted => Words::alone("Bitte eintreten"),
         UiState::Denied(DenyAdvice::TryAgain) => Words::with("Noch einmal", "Gerade in die Kamera schauen"),
         UiState::Denied(DenyAdvice::Wait) => Words::with("Bitte warten", "Danach noch einmal"),
-        UiState::Enrolment { view, hint: reason, .. } => Words::hinted(
-            looking(*view),
-            match reason {
-                Some(reason) => Some(hint(*reason)),
-                None => None,
-            },
-        ),
+        UiState::Enrolment { view, hint: reason, .. } => Words::hinted(looking(*view), reason.map(hint)),
         UiState::Pin { .. } => Words::alone("PIN"),
         UiState::Alarm(Alarm::Forced) => Words::with("Alarm", "Die Tür wurde aufgebrochen"),
         UiState::Alarm(Alarm::HeldOpenWarning) => Words::with("Tür schließen", "Sie ist zu lange offen"),
@@ -71,5 +65,6 @@ const fn cause(fault: Fault) -> &'static str {
         Fault::Lock => "Das Schloss antwortet nicht",
         Fault::Storage => "Der Speicher ist voll",
         Fault::Clock => "Die Uhr ist nicht gestellt",
+        Fault::Stopped => "Außer Betrieb",
     }
 }

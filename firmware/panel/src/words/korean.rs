@@ -4,20 +4,14 @@ use super::message::Words;
 use crate::state::{Alarm, DenyAdvice, Fault, UiState, View};
 use arcdoor_core::RetryReason;
 
-pub(super) const fn words(state: &UiState) -> Words {
+pub(super) fn words(state: &UiState) -> Words {
     match state {
         UiState::Idle => Words::with("안녕하세요", "카메라를 봐 주세요"),
         UiState::Approach(reason) => hint(*reason),
         UiState::Granted => Words::alone("들어오세요"),
         UiState::Denied(DenyAdvice::TryAgain) => Words::with("다시 해 주세요", "카메라를 똑바로 봐 주세요"),
         UiState::Denied(DenyAdvice::Wait) => Words::with("기다려 주세요", "잠시 후 다시 해 주세요"),
-        UiState::Enrolment { view, hint: reason, .. } => Words::hinted(
-            looking(*view),
-            match reason {
-                Some(reason) => Some(hint(*reason)),
-                None => None,
-            },
-        ),
+        UiState::Enrolment { view, hint: reason, .. } => Words::hinted(looking(*view), reason.map(hint)),
         UiState::Pin { .. } => Words::alone("비밀번호"),
         UiState::Alarm(Alarm::Forced) => Words::with("경보", "문이 강제로 열렸습니다"),
         UiState::Alarm(Alarm::HeldOpenWarning) => Words::with("문을 닫아 주세요", "너무 오래 열려 있습니다"),
@@ -71,5 +65,6 @@ const fn cause(fault: Fault) -> &'static str {
         Fault::Lock => "잠금장치가 응답하지 않습니다",
         Fault::Storage => "저장 공간이 없습니다",
         Fault::Clock => "시계가 맞지 않습니다",
+        Fault::Stopped => "지금은 사용할 수 없습니다",
     }
 }

@@ -13,7 +13,7 @@ pub use message::Words;
 impl Words {
     /// What `state` says in `language`.
     #[must_use]
-    pub const fn of(state: &UiState, language: Language) -> Self {
+    pub fn of(state: &UiState, language: Language) -> Self {
         match language {
             Language::Korean => korean::words(state),
             Language::English => english::words(state),

@@ -25,10 +25,23 @@ pub(crate) struct Canvas {
 impl Canvas {
     pub(crate) fn new(size: ScreenSize) -> Self {
         let Size { width, height } = size.size();
+        Self::of(width, height)
+    }
+
+    pub(crate) fn of(width: u32, height: u32) -> Self {
         // A colour of no palette.
         let count = (width * height) as usize;
         let (pixels, hit) = (vec![Rgb888::MAGENTA; count], vec![false; count]);
         Self { width, height, pixels, drawn: 0, hit, twice: false }
+    }
+
+    /// What was drawn there.
+    pub(crate) fn at(&self, x: u32, y: u32) -> Option<Rgb888> {
+        Some(self.pixels[(y * self.width + x) as usize]).filter(|colour| *colour != Rgb888::MAGENTA)
+    }
+
+    pub(crate) fn count(&self, colour: Rgb888) -> usize {
+        self.pixels.iter().filter(|pixel| **pixel == colour).count()
     }
 
     pub(crate) fn forget(&mut self) {

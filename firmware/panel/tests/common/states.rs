@@ -67,8 +67,10 @@ pub(crate) fn states() -> Vec<(String, UiState)> {
     for (taken, view) in (0..).zip(View::ALL) {
         all.push((named("enrol", &view), enrolment(view, taken, None)));
     }
-    for reason in retry_reasons() {
-        all.push((named("enrol up", &reason), enrolment(View::Up, 3, Some(reason))));
+    for view in View::ALL {
+        let hinted =
+            |reason| (format!("enrol {view:?} {reason:?}").to_lowercase(), enrolment(view, 3, Some(reason)));
+        all.extend(retry_reasons().into_iter().map(hinted));
     }
     for (name, order, entered) in
         [("none", KeyOrder::USUAL, 0), ("four", shuffled(), 4), ("twelve", shuffled(), 12)]

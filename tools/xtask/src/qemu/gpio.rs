@@ -1,4 +1,5 @@
-//! `cargo xtask qemu gpio`: the door's lines on a chip that the kernel simulates.
+//! `cargo xtask qemu gpio`: the door's lines on a chip that the kernel simulates, and what people press on devices that a test
+//! plugs in.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,24 +12,29 @@ use crate::cargo;
 
 /// Programs that build the module.
 const NEEDED: [(&str, &str); 4] = [("make", "make"), ("gcc", "gcc"), ("tar", "tar"), ("xz", "xz-utils")];
-const TEST: &str = "gpio_sim";
-const PREPARE: &str =
-    "mkdir /config; mount -t configfs configfs /config; export ARCDOOR_GPIO_SIM=/config/gpio-sim";
+const TESTS: [&str; 2] = ["gpio_sim", "presses"];
+const PREPARE: &str = "mkdir /config; mount -t configfs configfs /config; export ARCDOOR_GPIO_SIM=/config/gpio-sim; \
+     export ARCDOOR_UINPUT=1";
 /// The parts of the kernel's source that the module is made of.
 const SOURCES: [&str; 3] = ["drivers/gpio/gpio-sim.c", "drivers/gpio/gpiolib.h", "kernel/irq/irq_sim.c"];
 /// Debian's kernel leaves simulated interrupts out, so they become a part of the module.
 const MAKEFILE: &str =
     "obj-m := gpio-sim.o\ngpio-sim-y := main.o irq_sim.o\nccflags-y := -DCONFIG_IRQ_SIM=1\n";
 
-/// Boots Debian's kernel with the module gpio-sim and runs the board's tests in it.
+/// Boots Debian's kernel with the modules gpio-sim and uinput, and runs the board's tests in it.
 pub(crate) fn gpio() -> Result<()> {
     let mut machine = Machine::new(&NEEDED)?;
     // By itself the board builds without tract.
-    machine.put(&test_binary(&["--package", "arcdoor-board"], TEST)?, TEST)?;
+    for test in TESTS {
+        machine.put(&test_binary(&["--package", "arcdoor-board"], test)?, test)?;
+    }
     let module = gpio_sim(&machine.work, &machine.kernel)?;
     machine.load("configfs", "")?;
     machine.load_file(&module, "")?;
-    machine.boot(PREPARE, &[TEST])
+    for module in ["evdev", "uinput"] {
+        machine.load(module, "")?;
+    }
+    machine.boot(PREPARE, &TESTS)
 }
 
 /// Builds the module for this kernel, once.

@@ -1,5 +1,6 @@
 //! The door's machine and its wires, together: what happens goes in, the lock and the lights follow.
 
+use super::recovery::Recovery;
 use arcdoor_api::{DoorFault, DoorState, Entry};
 use arcdoor_board::{Edges, Input, LineDriver, LineError, Output, RelayState, Stuck};
 use arcdoor_core::Millis;
@@ -17,6 +18,8 @@ pub enum Told {
     Entry(Entry),
     /// What [`Keeper::kept`] holds is to be stored.
     Keep,
+    /// Somebody held the button inside while the program started.
+    Recovery,
 }
 
 /// Keeps one door.
@@ -27,10 +30,11 @@ pub struct Keeper {
     lines: Box<dyn LineDriver + Send>,
     edges: Edges,
     contact: Option<Contact>,
-    /// What the relay's own contact said last.
-    read_back: Option<Level>,
+    /// What was asked when the relay's own contact was told of last, and what it said.
+    read_back: Option<(Level, Level)>,
     /// What is wrong with a line.
     fault: Option<LineError>,
+    recovery: Recovery,
     last: Millis,
 }
 
@@ -39,8 +43,8 @@ impl Keeper {
     #[must_use]
     pub fn start(policy: Policy, kept: Kept, lines: Box<dyn LineDriver + Send>, now: Now) -> Self {
         let door = State::start(kept, now);
-        let (contact, read_back, fault) = (None, None, None);
-        Self { policy, door, lines, edges: Edges::new(), contact, read_back, fault, last: now.mono }
+        let (contact, read_back, fault, recovery) = (None, None, None, Recovery::default());
+        Self { policy, door, lines, edges: Edges::new(), contact, read_back, fault, recovery, last: now.mono }
     }
 
     /// Looks at the wires, takes what happened elsewhere, lets time pass, and drives what follows from it.
@@ -49,18 +53,21 @@ impl Keeper {
         let polled = self.lines.poll(now.mono, &mut edges);
         for edge in &edges {
             let mono = edge.at.min(now.mono).max(self.last);
-            if let Some(event) = self.heard(edge.input, edge.active) {
+            if let Some(event) = self.heard(edge.input, edge.active, mono) {
                 self.take(event, Now { mono, ..now }, told);
             }
         }
         self.edges = edges;
+        if self.recovery.is_due(now.mono) {
+            told(Told::Recovery);
+        }
         events.into_iter().for_each(|event| self.take(event, now, told));
         self.take(Event::Tick, now, told);
-        let driven = polled.and_then(|()| self.follow(now, told));
-        self.note_fault(driven.err(), now, told);
+        let followed = self.follow(now, told);
+        self.note_fault(polled.and(followed).err(), now, told);
     }
 
-    fn heard(&mut self, input: Input, active: bool) -> Option<Event> {
+    fn heard(&mut self, input: Input, active: bool, at: Millis) -> Option<Event> {
         match input {
             // The moment of the press counts, however long it is held.
             Input::Rex => active.then_some(Event::Exit),
@@ -71,6 +78,10 @@ impl Keeper {
             }
             Input::Tamper => Some(Event::Tamper(active)),
             Input::Fire => Some(Event::Fire(active)),
+            Input::Recovery => {
+                self.recovery.press(active, at);
+                None
+            }
         }
     }
 
@@ -109,16 +120,18 @@ impl Keeper {
     fn follow(&mut self, now: Now, told: &mut dyn FnMut(Told)) -> Result<(), LineError> {
         let fail_mode = self.policy.fields().fail_mode;
         let asked = fail_mode.level(self.door.position());
-        let level = match self.lines.relay(now.mono)? {
-            RelayState::Unwatched | RelayState::Travelling => None,
-            RelayState::Follows => Some(asked),
-            RelayState::Stuck(Stuck::On) => Some(fail_mode.level(Position::Unlocked)),
-            RelayState::Stuck(Stuck::Off) => Some(fail_mode.level(Position::Locked)),
+        let relay = self.lines.relay(now.mono);
+        let level = match relay {
+            Err(_) | Ok(RelayState::Unwatched | RelayState::Travelling) => None,
+            Ok(RelayState::Follows) => Some(asked),
+            Ok(RelayState::Stuck(Stuck::On)) => Some(fail_mode.level(Position::Unlocked)),
+            Ok(RelayState::Stuck(Stuck::Off)) => Some(fail_mode.level(Position::Locked)),
         };
-        if let Some(level) = level.filter(|level| self.read_back != Some(*level)) {
-            self.read_back = Some(level);
+        if let Some(level) = level.filter(|level| self.read_back != Some((asked, *level))) {
+            self.read_back = Some((asked, level));
             self.take(Event::ReadBack(level), now, told);
         }
+        let mut result = relay.map(drop);
         let shown = self.door.indicators();
         let beep = (now.mono.0 / BEEP_MS).is_multiple_of(2);
         let sounds = match shown.buzzer {
@@ -133,9 +146,10 @@ impl Keeper {
             (Output::LedFault, is_faulty),
             (Output::Buzzer, sounds),
         ] {
-            self.lines.set(output, active, now.mono)?;
+            // Each of them is driven, whichever is lost.
+            result = result.and(self.lines.set(output, active, now.mono));
         }
-        Ok(())
+        result
     }
 
     /// A fault is told once, and its end; then the lock is driven again to what it is meant to be.

@@ -9,6 +9,7 @@ use arcdoor_panel::UiState;
 use heapless::mpmc::Queue;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Events that wait for the door.
 pub const MAX_EVENTS: usize = 64;
@@ -32,6 +33,8 @@ pub struct Link {
     seen: Mutex<Seen>,
     /// Who showed a face or a card last, and when.
     presented: Mutex<Option<(SubjectId, Millis)>>,
+    /// Until when whoever calls is the installer.
+    freed_until: Mutex<Option<Instant>>,
     /// Why the panel shows nothing.
     panel: Mutex<Option<String>>,
     /// When the loop, and the door, last showed that they live.
@@ -72,16 +75,17 @@ impl Link {
 
     /// Something for the log.
     pub fn log(&self, entry: Entry, at: UtcTime) {
-        self.sent.fetch_add(1, Ordering::Relaxed);
         if self.entries.enqueue((entry, at)).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
+        // Counted once it is there, or nobody could tell that it is written.
+        self.sent.fetch_add(1, Ordering::Release);
     }
 
     /// The next entry for the log; whoever asks has noted the one before.
     #[must_use]
     pub fn entry(&self) -> Option<(Entry, UtcTime)> {
-        let sent = self.sent.load(Ordering::Relaxed);
+        let sent = self.sent.load(Ordering::Acquire);
         let entry = self.entries.dequeue();
         if entry.is_none() {
             self.noted.fetch_max(sent, Ordering::Relaxed);
@@ -132,13 +136,13 @@ impl Link {
 
     /// Whether the loop answers a request, which may take a while.
     pub fn set_busy(&self, is_busy: bool) {
-        self.is_busy.store(is_busy, Ordering::Relaxed);
+        self.is_busy.store(is_busy, Ordering::Release);
     }
 
     /// Whether it did when it was told last.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.is_busy.load(Ordering::Relaxed)
+        self.is_busy.load(Ordering::Acquire)
     }
 
     /// Whether frames come.
@@ -180,6 +184,17 @@ impl Link {
     pub fn screen(&self) -> Option<UiState> {
         let (view, recognises) = (*held(&self.view))?;
         Some(shown(view, *held(&self.seen), recognises))
+    }
+
+    /// Whoever calls is the installer for so many seconds.
+    pub fn free_installer(&self, seconds: u64) {
+        *held(&self.freed_until) = Instant::now().checked_add(Duration::from_secs(seconds));
+    }
+
+    /// Whether whoever calls is the installer now.
+    #[must_use]
+    pub fn is_installer_free(&self) -> bool {
+        held(&self.freed_until).is_some_and(|until| Instant::now() < until)
     }
 
     /// The panel shows nothing any more, for this reason.

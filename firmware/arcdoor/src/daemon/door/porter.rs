@@ -5,6 +5,7 @@ use super::{Ending, HUNG_MS};
 use arcdoor_api::{Entry, Sight, UtcTime, Verdict};
 use arcdoor_core::Millis;
 use arcdoor_door::{Credential, Event, Factor};
+use arcdoor_panel::KeyOrder;
 use std::sync::Arc;
 
 /// Whom the loop tells what it saw. A trait, so that a loop may have no door.
@@ -45,13 +46,29 @@ impl Porter for Nobody {}
 pub struct DoorPorter {
     link: Arc<Link>,
     end: Ending,
+    /// Whether each PIN is typed on keys in another order.
+    shuffles: bool,
 }
 
 impl DoorPorter {
     /// Of the door with this link.
     #[must_use]
-    pub const fn new(link: Arc<Link>, end: Ending) -> Self {
-        Self { link, end }
+    pub const fn new(link: Arc<Link>, end: Ending, shuffles: bool) -> Self {
+        Self { link, end, shuffles }
+    }
+
+    /// The order of the keys for the next PIN. A system without random numbers draws none: they stay as they are usually.
+    fn order(&self) -> KeyOrder {
+        let mut random = [0_u8; 40];
+        if !self.shuffles || getrandom::fill(&mut random).is_err() {
+            return KeyOrder::USUAL;
+        }
+        let mut digits = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+        for (last, bytes) in random.as_chunks::<4>().0.iter().enumerate().skip(1) {
+            // Of four bytes, the remainder is even to one in 400 million.
+            digits.swap(last, u32::from_le_bytes(*bytes) as usize % (last + 1));
+        }
+        KeyOrder::new(digits).unwrap_or(KeyOrder::USUAL)
     }
 }
 
@@ -75,6 +92,7 @@ impl Porter for DoorPorter {
         let credential = match (sight.decision, sight.subject) {
             (Verdict::Granted, Some(subject)) => {
                 self.link.present(subject, self.link.pulse(Part::Loop));
+                self.link.see(|seen| seen.order = self.order());
                 Credential::Face(subject)
             }
             (Verdict::Denied, _) => Credential::Unknown(Factor::Face),
@@ -94,5 +112,20 @@ impl Porter for DoorPorter {
 
     fn unlogged(&self) -> u64 {
         self.link.take_lost()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_lie_in_another_order_each_time_where_that_is_asked_for_and_no_digit_is_missing() {
+        let end: Ending = Arc::new(|_: &str| ());
+        let porter = |shuffles| DoorPorter::new(Arc::new(Link::default()), end.clone(), shuffles);
+        assert_eq!(porter(false).order(), KeyOrder::USUAL);
+        let shuffled = porter(true);
+        // That all ten are the usual one: once in 10^65.
+        assert!((0..10).any(|_| shuffled.order() != KeyOrder::USUAL));
     }
 }

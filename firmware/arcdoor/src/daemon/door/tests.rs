@@ -1,11 +1,12 @@
 use super::*;
 use crate::daemon::SystemClock;
 use crate::home::Home;
+use arcdoor_api::UtcTime;
 use arcdoor_board::{Board, Edges, Hand, LineError, Output, RelayState, Simulated};
 use arcdoor_core::{Millis, SubjectId};
 use arcdoor_door::{Credential, Event, Fields, Method, Methods, Position, Reason};
 use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::time::{Duration, Instant};
 
 /// Lines that panic when they are told to.
@@ -30,8 +31,28 @@ impl LineDriver for Brittle {
     }
 }
 
+/// The system's clock, set forward or back by whoever sets clocks.
+#[derive(Debug, Clone)]
+struct SetClock {
+    clock: SystemClock,
+    set_s: Arc<AtomicI64>,
+}
+
+impl Clock for SetClock {
+    fn now(&self) -> Now {
+        let Now { at, utc } = self.clock.now();
+        let seconds = utc.unix_s().saturating_add_signed(self.set_s.load(Ordering::Relaxed));
+        Now { at, utc: UtcTime::from_unix_ns(seconds * 1_000_000_000) }
+    }
+
+    fn rest(&self, ms: u64) {
+        self.clock.rest(ms);
+    }
+}
+
 struct Place {
     door: Door,
+    set_s: Arc<AtomicI64>,
     hands: Arc<Mutex<Vec<Hand>>>,
     breaks: Arc<AtomicBool>,
     ended: Arc<Mutex<Vec<String>>>,
@@ -48,15 +69,17 @@ fn place() -> Place {
         given.lock().unwrap().push(lines.hand());
         Ok(Box::new(Brittle { lines, breaks: told.clone() }))
     });
-    let fields = Fields { methods: Methods::of(&[Method::Face]), ..Fields::default() };
+    let fields = Fields { methods: Methods::of(&[Method::Face]), unlock_ms: 1_000, ..Fields::default() };
     let kept = KeptDoor::new(&Home::resolve(Some(home.path().to_owned())).unwrap());
     let ended = Arc::new(Mutex::new(Vec::new()));
     let heard = ended.clone();
     let end: Ending = Arc::new(move |why: &str| heard.lock().unwrap().push(why.to_owned()));
     let policy = Policy::new(fields).unwrap();
     let calendar = Calendar::of(Some("UTC")).unwrap();
-    let keeper = Doorkeeper { policy, calendar, lines, kept, clock: Arc::new(clock), end };
-    Place { door: Door::open(keeper).unwrap(), hands, breaks, ended, clock, _home: home }
+    let set_s = Arc::new(AtomicI64::new(0));
+    let set = SetClock { clock, set_s: set_s.clone() };
+    let keeper = Doorkeeper { policy, calendar, lines, kept, clock: Arc::new(set), end };
+    Place { door: Door::open(keeper).unwrap(), set_s, hands, breaks, ended, clock, _home: home }
 }
 
 impl Place {
@@ -151,4 +174,45 @@ fn a_loop_that_answers_a_request_is_given_its_time() {
     }
     assert!(place.ended.lock().unwrap().is_empty());
     assert!(place.door.link().state().unwrap().recognition, "and the panel does not call it broken");
+}
+
+#[test]
+fn a_clock_that_is_set_while_the_door_is_open_neither_holds_it_open_nor_lets_anybody_in() {
+    const YEAR_S: i64 = 366 * 86_400;
+    let place = place();
+    place.until("no state", |place| place.door.link().state().is_some());
+    for set_s in [0, YEAR_S, -YEAR_S, -100 * YEAR_S] {
+        place.door.link().tell(Event::Present(Credential::Face(SubjectId(1))));
+        place.until("not unlocked", Place::is_released);
+        place.set_s.store(set_s, Ordering::Relaxed);
+        let begun = Instant::now();
+        place.until("not locked again", |place| !place.is_released());
+        assert!(begun.elapsed() < Duration::from_secs(10), "{set_s}: the wall's clock keeps no door open");
+        let rest = Instant::now();
+        place.until("", |place| {
+            assert!(!place.is_released(), "{set_s}: nobody came");
+            rest.elapsed() > Duration::from_millis(300)
+        });
+    }
+    assert!(place.ended.lock().unwrap().is_empty());
+}
+
+#[test]
+fn what_cannot_be_kept_is_told_and_the_lock_goes_on() {
+    let place = place();
+    place.until("no state", |place| place.door.link().state().is_some());
+    let home = place._home.path();
+    std::fs::remove_dir_all(home).unwrap();
+    std::fs::write(home, "no folder").unwrap();
+    place.door.link().tell(Event::Lockdown(true));
+    place.until("no lockdown", |place| place.door.link().state().unwrap().lockdown);
+    place.until("not told", |place| {
+        let not_kept = |entry: &Entry| matches!(entry, Entry::DoorFault { fault: DoorFault::NotKept, .. });
+        place.entries().iter().any(not_kept)
+    });
+    place.door.link().tell(Event::Present(Credential::Face(SubjectId(1))));
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(!place.is_released(), "a lockdown that cannot be kept holds all the same");
+    std::fs::remove_file(home).unwrap();
+    std::fs::create_dir(home).unwrap();
 }

@@ -280,3 +280,30 @@ fn an_attempt_that_was_cut_short_is_logged_although_its_frame_is_no_denial() {
     assert_eq!(lines[1..], [(Verdict::Retry, false); 2]);
     assert_eq!(door.noted, [Verdict::Granted, Verdict::Denied, Verdict::Denied]);
 }
+
+/// Wires that are pulsed faster than anybody can write.
+#[derive(Default)]
+struct Pulsed(Cell<usize>);
+
+impl Porter for Pulsed {
+    fn entry(&self) -> Option<(Entry, UtcTime)> {
+        self.0.set(self.0.get() + 1);
+        assert!(self.0.get() < 10_000, "the loop writes and looks no more");
+        Some((Entry::DoorFault { fault: DoorFault::Line, why: String::new() }, UtcTime::default()))
+    }
+}
+
+#[test]
+fn wires_that_are_pulsed_without_end_keep_nobody_from_being_recognised() {
+    let source = Frames::of(Box::new(Faulty { frames: vec![Frame::Grant; 3].into_iter() }));
+    let (mut doubtful, pulsed) = (Doubtful::default(), Pulsed::default());
+    let outcome = Loop::new(&mut doubtful, source, &Standing, ())
+        .with_porter(&pulsed)
+        .run(None, &mut |_: &Response| Ok(()));
+    assert!(matches!(outcome, Ok(Outcome::Done)) && count(&doubtful.noted, Verdict::Granted) == 1);
+    assert_eq!(
+        doubtful.cameras.len(),
+        4 * MOST_NOTES + MAX_ENTRIES,
+        "some between two frames, the rest at the end"
+    );
+}

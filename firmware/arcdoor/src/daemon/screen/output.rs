@@ -2,6 +2,7 @@
 
 use arcdoor_board::{Area, Framebuffer, FramebufferError, Pixels};
 use arcdoor_frame::{FrameError, RgbView, write_png};
+use arcdoor_panel::DirtyArea;
 use std::path::{Path, PathBuf};
 
 /// Most PNG files of one run.
@@ -33,24 +34,32 @@ pub enum Output {
 }
 
 impl Output {
-    /// Files of this folder, which is made where it is missing.
+    /// Files of this folder, which is made where it is missing; they go on after those that are there.
     ///
     /// # Errors
     /// When it cannot be made.
     pub fn files(folder: &Path) -> std::io::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        Ok(Self::Files { folder: folder.to_owned(), count: 0 })
+        let count = std::fs::read_dir(folder)?.take(MOST_FILES).count();
+        Ok(Self::Files { folder: folder.to_owned(), count })
     }
 
-    /// Shows these pixels, three bytes each, row by row.
+    /// Shows these pixels, three bytes each, row by row; they differ from those before in the `dirty` areas alone.
     ///
     /// # Errors
     /// When they cannot be written.
-    pub fn show(&mut self, pixels: &[u8], [width, height]: [u32; 2]) -> Result<(), OutputError> {
+    pub fn show(
+        &mut self,
+        pixels: &[u8],
+        [width, height]: [u32; 2],
+        dirty: &[DirtyArea],
+    ) -> Result<(), OutputError> {
         match self {
             Self::Framebuffer(framebuffer) => {
-                let whole = Area { x: 0, y: 0, width, height };
-                Ok(framebuffer.draw(Pixels::Rgb888(pixels), whole)?)
+                for &DirtyArea { x, y, width, height } in dirty {
+                    framebuffer.draw(Pixels::Rgb888(pixels), Area { x, y, width, height })?;
+                }
+                Ok(())
             }
             Self::Files { count, .. } if *count >= MOST_FILES => Ok(()),
             Self::Files { folder, count } => {

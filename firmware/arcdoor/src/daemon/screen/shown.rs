@@ -1,7 +1,7 @@
 //! From the door's state and what recognition sees to what the panel shows.
 
 use arcdoor_api::{Progress, Reason, Sight, Verdict};
-use arcdoor_core::{RetryReason, Side};
+use arcdoor_core::{HeadTurn, RetryReason};
 use arcdoor_door::{Alarm as DoorAlarm, Factor, View};
 use arcdoor_panel::state::Progress as Taken;
 use arcdoor_panel::{Alarm, DenyAdvice, Fault, KeyOrder, UiState, View as Gaze};
@@ -19,6 +19,8 @@ pub struct Seen {
     pub enrolment: Option<(Gaze, Taken, Option<RetryReason>)>,
     /// Digits that were entered.
     pub entered: u8,
+    /// Where the digits of a PIN lie.
+    pub order: KeyOrder,
 }
 
 impl Seen {
@@ -26,6 +28,9 @@ impl Seen {
     pub fn saw(&mut self, sight: &Sight) {
         let looks_on = sight.reason == Some(Reason::Retry(RetryReason::Looking));
         self.is_known = sight.decision == Verdict::Granted || (self.is_known && looks_on);
+        if sight.decision == Verdict::Granted {
+            self.is_locked_out = false;
+        }
         self.hint = match sight.reason {
             Some(Reason::Retry(RetryReason::NoFace)) => None,
             // Whoever was let in and still stands there is not asked for anything.
@@ -47,8 +52,10 @@ impl Seen {
             return;
         };
         let gaze = match unseen {
-            Some(Side::Left) => Gaze::Left,
-            Some(Side::Right) => Gaze::Right,
+            Some(HeadTurn::Left) => Gaze::Left,
+            Some(HeadTurn::Right) => Gaze::Right,
+            Some(HeadTurn::Up) => Gaze::Up,
+            Some(HeadTurn::Down) => Gaze::Down,
             None => Gaze::Frontal,
         };
         let count = |count: usize| u8::try_from(count).unwrap_or(u8::MAX);
@@ -71,7 +78,7 @@ pub fn shown(view: View, seen: Seen, recognises: bool) -> UiState {
         View::Denied if seen.is_locked_out => UiState::Denied(DenyAdvice::Wait),
         View::Denied => UiState::Denied(DenyAdvice::TryAgain),
         View::SecondFactor(factors) if !factors.has(Factor::Pin) && factors.has(Factor::Face) => {
-            UiState::Pin { order: KeyOrder::USUAL, entered: seen.entered }
+            UiState::Pin { order: seen.order, entered: seen.entered }
         }
         View::SecondFactor(_) | View::SecondPerson | View::Ready(_) => match seen {
             _ if !recognises => UiState::Fault(Fault::Camera),
@@ -137,7 +144,7 @@ mod tests {
         let mut seen = Seen { entered: 2, ..Seen::default() };
         let keys = shown(View::SecondFactor(Factors::only(Factor::Face)), seen, true);
         assert_eq!(keys, UiState::Pin { order: KeyOrder::USUAL, entered: 2 });
-        seen.progress(Progress::Views { taken: 1, of: 5, reason: None, unseen: Some(Side::Left) });
+        seen.progress(Progress::Views { taken: 1, of: 5, reason: None, unseen: Some(HeadTurn::Left) });
         let guide = UiState::Enrolment { view: Gaze::Left, progress: Taken::new(1, 5).unwrap(), hint: None };
         assert_eq!(shown(READY, seen, true), guide);
         seen.progress(Progress::Over);

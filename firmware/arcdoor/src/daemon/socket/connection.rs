@@ -14,7 +14,7 @@ use arcdoor_api::{
     CALL_VERSION, Call, CallSecrets, Feed, MAX_CALL_BYTES, Progress, Request, Response, Role, Said,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 /// Time in which a request must have come, and each line of an answer must have been taken.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 /// Lines of an answer that wait to be taken.
-const MAX_WAITING: usize = 4096;
+pub(super) const MAX_WAITING: usize = 4096;
 /// How long the loop waits for whoever does not take them, in all of one request.
 const LOOP_PATIENCE: Duration = Duration::from_millis(200);
 const PAUSE: Duration = Duration::from_millis(2);
@@ -60,7 +60,7 @@ impl Connection<'_> {
     pub(super) fn serve(&self, pace: &Mutex<Pace>) {
         match self.begin(pace) {
             Ok(Begun::Passed(said, gone)) => {
-                if self.pass_on(&said).is_err() {
+                if self.pass_on(&said, &gone).is_err() {
                     gone.store(true, Ordering::Relaxed);
                 }
             }
@@ -101,19 +101,26 @@ impl Connection<'_> {
     fn read(&self) -> Result<Call, Refusal> {
         let slow = || Refusal::Slow(PATIENCE.as_secs());
         let end = Instant::now() + PATIENCE;
-        let mut line = Zeroizing::new(Vec::with_capacity(1024));
-        let mut reader = BufReader::new(Timed { stream: self.stream, end }).take(MAX_CALL_BYTES as u64 + 1);
-        reader.read_until(b'\n', &mut line).map_err(|_| slow())?;
-        if line.len() > MAX_CALL_BYTES {
+        // As long as it may become, and read into it alone: secrets are left nowhere else.
+        let mut line = Zeroizing::new(vec![0; MAX_CALL_BYTES + 1]);
+        let (mut came, mut reader) = (0, Timed { stream: self.stream, end });
+        while came <= MAX_CALL_BYTES && line[..came].last() != Some(&b'\n') {
+            match reader.read(&mut line[came..]).map_err(|_| slow())? {
+                0 => break,
+                more => came += more,
+            }
+        }
+        if came > MAX_CALL_BYTES {
             return Err(Refusal::TooLong);
         }
-        let call: Call = serde_json::from_slice(&line)?;
+        let line = &line[..came];
+        let call: Call = serde_json::from_slice(line)?;
         if call.arcdoor_call == CALL_VERSION { Ok(call) } else { Err(Refusal::Version(call.arcdoor_call)) }
     }
 
     /// # Errors
     /// When whoever asked is gone, or does not read.
-    fn pass_on(&self, said: &Receiver<Said>) -> io::Result<()> {
+    fn pass_on(&self, said: &Receiver<Said>, gone: &AtomicBool) -> io::Result<()> {
         loop {
             match said.recv_timeout(LOOK) {
                 Ok(said) => {
@@ -130,6 +137,9 @@ impl Connection<'_> {
                     return Err(io::ErrorKind::BrokenPipe.into());
                 }
                 Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) if gone.load(Ordering::Relaxed) => {
+                    return write(self.stream, &failed(&Error::NotRead));
+                }
                 Err(RecvTimeoutError::Disconnected) => return write(self.stream, &failed(&Error::LoopEnded)),
             }
         }
@@ -138,6 +148,11 @@ impl Connection<'_> {
 
 /// What a loop with its own frames can serve.
 fn admit(request: &Request) -> Result<(), Refusal> {
+    if let Request::Log { count, .. } = request
+        && *count > MAX_WAITING
+    {
+        return Err(Refusal::ManyEntries(*count));
+    }
     match request.feed() {
         Some(Feed::Camera(Some(_))) => Err(Refusal::OtherCamera),
         Some(Feed::Replay(_)) => Err(Refusal::OtherFrames),
@@ -161,10 +176,23 @@ pub(super) fn turn_away(stream: &UnixStream, refusal: &Refusal) {
 }
 
 fn write(mut stream: &UnixStream, said: &Said) -> io::Result<()> {
-    stream.set_write_timeout(Some(PATIENCE))?;
     let mut line = serde_json::to_vec(said).map_err(io::Error::from)?;
     line.push(b'\n');
-    stream.write_all(&line)
+    let (end, mut rest) = (Instant::now() + PATIENCE, &line[..]);
+    while !rest.is_empty() {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.set_write_timeout(Some(left))?;
+        match stream.write(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(taken) => rest = &rest[taken..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Whether the other end is closed. Nothing more is expected from it, so what comes is not looked at.

@@ -1,5 +1,6 @@
 //! Why a call is not taken.
 
+use super::connection::MAX_WAITING;
 use crate::error;
 use arcdoor_api::{CALL_VERSION, MAX_CALL_BYTES, Role, Said};
 
@@ -58,6 +59,9 @@ pub enum Refusal {
         "{0} photos would keep the door waiting: give at most {MAX_PHOTOS_BESIDE} at once, or stop `arcdoor run`"
     )]
     ManyPhotos(usize),
+    /// More of the log than an answer holds.
+    #[error("while the door runs, at most {MAX_WAITING} entries come at once, not {0}: give a smaller -n")]
+    ManyEntries(usize),
     /// It listens no more.
     #[error("the door is stopping: try again when it runs")]
     Closing,
@@ -72,7 +76,11 @@ impl Refusal {
 
     const fn code(&self) -> u8 {
         match self {
-            Self::NoDoor | Self::OtherCamera | Self::OtherFrames | Self::ManyPhotos(_) => error::USAGE,
+            Self::NoDoor
+            | Self::OtherCamera
+            | Self::OtherFrames
+            | Self::ManyPhotos(_)
+            | Self::ManyEntries(_) => error::USAGE,
             Self::NotACall(_) | Self::TooLong | Self::Version(_) => error::INPUT,
             Self::Stranger { .. } | Self::Role { .. } => error::PACK,
             Self::Full | Self::Busy | Self::Slow(_) | Self::Closing => error::DEVICE,

@@ -161,3 +161,59 @@ fn lights_follow_a_scheduled_unlock() {
         assert_eq!(seen, (is_open, is_open), "{minute}");
     }
 }
+
+#[test]
+fn the_button_inside_counts_where_it_is_held_from_the_start_on() {
+    let lines = Simulated::new(&Board::find("simulated").unwrap(), Millis(0));
+    let hand = lines.hand();
+    hand.act(Act::Put(Input::Recovery, true));
+    let keeper = Keeper::start(Policy::new(face()).unwrap(), Kept::default(), Box::new(lines), now(0));
+    let mut held = Place { keeper, hand, at: 0, told: Vec::new() };
+    held.pass(4_900);
+    assert!(!held.told.contains(&Told::Recovery));
+    held.pass(10_000);
+    assert_eq!(held.told.iter().filter(|told| **told == Told::Recovery).count(), 1);
+    let mut later = place(face());
+    later.hand.act(Act::Put(Input::Recovery, true));
+    later.pass(10_000);
+    assert!(later.told.is_empty(), "{:?}", later.told);
+}
+
+#[test]
+fn a_relay_that_welds_while_it_is_released_is_told() {
+    let mut place = place(face());
+    place.tick(&[Event::Present(Credential::Face(ADA))]);
+    place.pass(500);
+    place.hand.act(Act::Stick(Some(Stuck::On)));
+    place.pass(10_000);
+    assert!(place.hand.is_released());
+    assert_eq!(place.reasons(), [Reason::Granted, Reason::NotOpened, Reason::RelayDiffers], "once");
+    assert!(place.is_on(Output::LedFault));
+}
+
+#[test]
+fn a_relay_that_never_moves_is_told() {
+    let mut place = place(face());
+    place.hand.act(Act::Stick(Some(Stuck::Off)));
+    place.pass(500);
+    place.tick(&[Event::Present(Credential::Face(ADA))]);
+    place.pass(1_000);
+    assert_eq!(place.reasons(), [Reason::Granted, Reason::RelayDiffers], "once");
+}
+
+#[test]
+fn a_lost_line_lights_the_light_for_faults() {
+    let mut place = place(face());
+    place.hand.act(Act::Lose(Role::Input(Input::Contact), true));
+    place.pass(500);
+    assert!(place.is_on(Output::LedFault));
+}
+
+#[test]
+fn a_lost_lamp_silences_no_alarm() {
+    let mut place = place(face());
+    place.hand.act(Act::Lose(Role::Output(Output::LedGranted), true));
+    place.hand.act(Act::Put(Input::Contact, true));
+    place.pass(500);
+    assert!(place.reasons().contains(&Reason::Forced) && place.is_on(Output::Buzzer));
+}
