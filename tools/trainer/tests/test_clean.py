@@ -147,6 +147,21 @@ def test_what_clean_cannot_do_is_refused_before_the_work(more, tmp_path):
     assert not (tmp_path / "list.features").exists()
 
 
+def test_what_a_list_could_not_tell_apart_is_refused_before_the_work(tmp_path, capsys, monkeypatch):
+    for place, name in (("a", "0.png"), ("b", "1.png")):
+        crops.save(tmp_path / place / "set" / "ada", crops.random(1))
+        (tmp_path / place / "set" / "ada" / "00000.png").rename(tmp_path / place / "set" / "ada" / name)
+    sets = ", ".join(f'{{ path = "{tmp_path / name / "set"}", alignment = "arcface-112" }}' for name in "ab")
+    (tmp_path / "both.toml").write_text(f"[data]\nsets = [{sets}]\n")
+    assert cli.main(["plant", "--config", str(tmp_path / "both.toml"), "--out", str(tmp_path / "noisy.tsv")]) == 3
+    assert "two identities have the name set/ada" in capsys.readouterr().err
+    run, faces = a_run(tmp_path), data.Dataset(["a/0.png"] * 2, np.arange(2), ["a", "b"], lambda _: b"")
+    monkeypatch.setattr(clean.trained, "read", lambda _: (config.Config(), faces, np.ones((2, 1, 8))))
+    assert cli.main(["clean", run, "--out", str(tmp_path / "list.tsv")]) == 3
+    assert "two images have the name a/0.png" in capsys.readouterr().err
+    assert not (tmp_path / "list.features").exists()
+
+
 def test_two_runs_in_one_folder_are_refused_and_a_folder_that_cannot_be_is_named(tmp_path, capsys):
     run, out = a_run(tmp_path), str(tmp_path / "list.tsv")
     with lock.alone(tmp_path / "list.report"):

@@ -35,6 +35,7 @@ from arcdoor_train.errors import ConfigError
         ("[data]\nper_identity = 64\n[optim]\nmicro_batch = 64", "two at least"),
         ("[data.augment]\njpeg = 1.5", "0..1"),
         ("[[data.sets]]\nalignment = 'x'", "data.sets[0].path is missing"),
+        ("[[data.sets]]\npath = 'x'\nname = 'a/b'", "begins at the first /"),
         ("data = 3", "a table is wanted"),
         ("[data", "no TOML"),
     ],

@@ -11,6 +11,7 @@ import numpy as np
 
 from arcdoor_train import checkpoint, clean_report, data, feature_map, lock, subcentres, trained
 from arcdoor_train.data import lists
+from arcdoor_train.data.sets import by_name
 from arcdoor_train.errors import UsageError
 
 #: Images of strangers are not as alike on average after any training that went well: there it is near 0.
@@ -39,6 +40,7 @@ def _run(options: argparse.Namespace) -> int:
     features = options.features or options.out.with_suffix(".features")
     folder = checkpoint.resolve(options.run_folder)
     whole, faces, centres = trained.read(folder)
+    by_name(faces)
     if options.planted and faces.moved is None:
         raise UsageError("--planted: the run was trained without data.list, so that nothing was planted")
     if options.identity and options.identity not in faces.identities:

@@ -64,6 +64,9 @@ class Set:
     #: A list that ``clean`` wrote of this set alone; images that it does not name are left out. Empty takes all.
     list: str = ""
 
+    def __post_init__(self) -> None:
+        _check("/" not in self.name, f"data.sets: name = {self.name!r}: what follows it begins at the first /")
+
 
 @dataclass(frozen=True)
 class Drawn:

@@ -24,7 +24,7 @@ from arcdoor_train import (
     review,
 )
 from arcdoor_train.data import lists
-from arcdoor_train.data.sets import by_name, own_name
+from arcdoor_train.data.sets import own_name, unambiguous
 from arcdoor_train.errors import DataError, UsageError
 from arcdoor_train.review import WHY, Row
 from arcdoor_train.subcentres import to_centres
@@ -65,9 +65,7 @@ def _run(options: argparse.Namespace) -> int:
         raise UsageError("--processes and --threads are 1 or more; cosines lie between -1 and 1")
     whole = config.load(options.config)
     faces, _ = data.gather(whole.data, whole.run.seed)
-    if len(set(faces.identities)) < len(faces.identities):
-        raise DataError("two sets have one name, so that their identities do: give one another `name` in [[data.sets]]")
-    by_name(faces)  # before hours of work
+    unambiguous(faces)
     judged = review.read(options.review, faces.identities) if options.review else []
     embedder = evaluate.Embedder(options.model, options.threads)
     dimension = feature_map.dimension_of(embedder)
