@@ -218,6 +218,7 @@ def test_merge_refuses_what_it_cannot_tell_apart(place, capsys):
     assert "two images have the name m.1/0000" in capsys.readouterr().err
     (place / "both.toml").write_text(text)
     assert cli.main(command(place, "--alike", "1.5")) == 2
+    assert cli.main(command(place, "--evaluation", str(place / "nowhere"))) == 3
     assert not (place / "merged.features").exists()
 
 
