@@ -70,6 +70,9 @@ def test_the_toy_takes_the_largest_identities_alike_and_refuses_too_few():
     assert "p0" not in names
     with pytest.raises(DataError, match="eight identities"):
         toy.choose(data.open_drawn(7, 3, 1), 64)
+    faces.fetch = lambda n: images if labels[n] != 3 else b"torn"
+    with pytest.raises(DataError, match="not one image of p3"):
+        toy.choose(faces, 64)
 
 
 def test_statistics_are_the_angles_that_were_put_there():

@@ -10,8 +10,8 @@ from typing import Any
 import numpy
 import torch
 
-from arcdoor_train import checkpoint, config
-from arcdoor_train.errors import DiskError
+from arcdoor_train import checkpoint, config, figure
+from arcdoor_train.errors import DiskError, UsageError
 from arcdoor_train.world import World
 
 
@@ -77,22 +77,20 @@ def read(run: Path) -> list[dict[str, Any]]:
 def curves(run: Path) -> None:
     """``curves.png``: loss and learning rate over the epochs, and where the metrics tell them, the gradient's norm and
     the share of the steps in which it was clipped. Without matplotlib a line says that none was drawn."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        print("no curves.png: matplotlib is not installed", file=sys.stderr)
-        return
     lines = read(run)
     panels = [(("loss", "linear"), ("lr", "log"))]
     if any("gradient_norm" in line for line in lines):
         panels.append((("gradient_norm", "log"), ("clipped", "linear")))
-    figure = Figure(figsize=(8, 4.5 * len(panels)), layout="constrained")
-    for panel, (left, right) in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
+    try:
+        drawn = figure.new(8.0, 4.5 * len(panels))
+    except UsageError as error:
+        print(f"no curves.png: {error}", file=sys.stderr)
+        return
+    for panel, (left, right) in zip(drawn.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
         _curve(panel, lines, *left, "tab:blue")
         _curve(panel.twinx(), lines, *right, "tab:orange")
         panel.set_xlabel("epoch")
-    checkpoint.write_file(run / "curves.png", lambda file: FigureCanvasAgg(figure).print_png(file))
+    figure.save_png(drawn, run / "curves.png")
 
 
 def _curve(axes: Any, lines: list[dict[str, Any]], name: str, scale: str, colour: str) -> None:
