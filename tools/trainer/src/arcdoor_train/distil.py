@@ -20,7 +20,7 @@ from torch.nn import functional
 from torch.utils.data import BatchSampler, RandomSampler
 from tqdm import tqdm
 
-from arcdoor_train import backbones, checkpoint, config, crops, data, heads, journal, lock
+from arcdoor_train import backbones, checkpoint, config, crops, data, heads, journal, lock, overlap
 from arcdoor_train import teachers as teaching
 from arcdoor_train import train as training
 from arcdoor_train.errors import CheckpointError, ConfigError, DataError, DivergedError, UsageError
@@ -207,7 +207,8 @@ class Trainee:
         student = backbones.build(whole.model.backbone, whole.model.dimension, whole.model.dropout)
         self.student = student.to(self.device)
         head = heads.build(whole.head, whole.model.dimension, classes, whole.run.seed)
-        wanted = torch.from_numpy(teaching.class_centres(self.target[0], self.faces.labels, classes))
+        # What stands for the teachers' class centres, where only their features are at hand.
+        wanted = torch.from_numpy(overlap.centres(self.target[0], self.faces.labels, classes))
         self.loss = Loss(self.section, whole.model.dimension, wanted, head).to(self.device)
         optim = whole.optim
         self.optimiser = torch.optim.SGD(

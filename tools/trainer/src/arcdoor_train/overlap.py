@@ -42,8 +42,6 @@ def alike(rows: np.ndarray, others: np.ndarray | None, least: float) -> tuple[np
             raise UsageError(f"more than {MOST_PAIRS} pairs have a cosine of {least} or more: raise the limit")
         pairs.append(np.stack([first + start, second], axis=1))
         cosines.append(found[first, second])
-    if not pairs:
-        return np.zeros((0, 2), np.int64), np.zeros(0, np.float32)
     every, values = np.concatenate(pairs), np.concatenate(cosines)
     order = np.argsort(-values, kind="stable")
     return every[order], values[order]
