@@ -80,7 +80,9 @@ def _run(options: argparse.Namespace) -> int:
         for precision in options.precisions:
             whole = dataclasses.replace(
                 base,
-                model=dataclasses.replace(base.model, backbone=backbone),
+                # Speed hangs on no weights; another backbone's would not fit.
+                model=dataclasses.replace(base.model, backbone=backbone, init=""),
+                head=dataclasses.replace(base.head, init=False),
                 optim=dataclasses.replace(base.optim, batch=options.batch, micro_batch=0, precision=precision),
             )
             row = measure(whole, options.seconds)

@@ -139,6 +139,9 @@ class Model:
     backbone: str = "dense-s"
     dimension: int = 512
     dropout: float = 0.0
+    #: A run, a checkpoint or a ``model.pt`` whose weights the network begins with; of another ``dimension`` all but the
+    #: last layer's. ``backbone`` is the same, ``chain`` for what ``compress`` made. Empty draws the network.
+    init: str = ""
 
     def __post_init__(self) -> None:
         _check(1 <= self.dimension <= 4096, f"model.dimension = {self.dimension}: choose 1..4096")
@@ -179,6 +182,9 @@ class Head:
     sample: float = 1.0
     #: Divide the class centres among the processes.
     sharded: bool = False
+    #: Begin with the centres of ``model.init``, a run of ``train``, too, for identities that have the same names there;
+    #: the others' are drawn.
+    init: bool = False
 
     def __post_init__(self) -> None:
         _check(self.scale > 0, f"head.scale = {self.scale}: must be above 0")
@@ -272,6 +278,10 @@ class Config:
             self.data.per_identity >= 2 or not (self.head.kind in METRIC or self.head.triplet),
             f"{wanted} compares images of one identity, which images drawn at random hardly have: 64 of MS1MV3 "
             "hold 0.02 such pairs. Set data.per_identity, such as 4",
+        )
+        _check(
+            not self.head.init or (bool(self.model.init) and self.head.kind not in METRIC),
+            "head.init takes the class centres of model.init: name that, and a head.kind that has centres",
         )
         each, micro = self.data.per_identity, self.optim.micro_batch or self.optim.batch
         _check(

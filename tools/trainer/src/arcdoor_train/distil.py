@@ -20,7 +20,7 @@ from torch.nn import functional
 from torch.utils.data import BatchSampler, RandomSampler
 from tqdm import tqdm
 
-from arcdoor_train import backbones, checkpoint, config, crops, data, heads, journal, lock, overlap
+from arcdoor_train import checkpoint, config, crops, data, heads, initial, journal, lock, overlap
 from arcdoor_train import teachers as teaching
 from arcdoor_train import train as training
 from arcdoor_train.errors import CheckpointError, ConfigError, DataError, DivergedError, UsageError
@@ -203,9 +203,9 @@ class Trainee:
         """Student, loss and optimiser; the teachers' features are computed first, where no cache has them."""
         whole, classes = self.whole, len(self.faces.identities)
         self.target = _targets(self.section, self.faces, max(whole.run.threads, 1))
-        torch.manual_seed(whole.run.seed)
-        student = backbones.build(whole.model.backbone, whole.model.dimension, whole.model.dropout)
-        self.student = student.to(self.device)
+        own = self.folder / "model.pt"
+        goes_on = own.is_file() and (self.folder / STATE).is_file()
+        self.student = initial.network(whole, own if goes_on else None).to(self.device)
         head = heads.build(whole.head, whole.model.dimension, classes, whole.run.seed)
         # What stands for the teachers' class centres, where only their features are at hand.
         wanted = torch.from_numpy(overlap.centres(self.target[0], self.faces.labels, classes))
@@ -331,6 +331,8 @@ def _refuse(whole: config.Config) -> None:
         raise ConfigError("data.augment: distil knows flip alone; teachers' features are kept of crops as they are")
     if whole.data.per_identity:
         raise ConfigError("data.per_identity, triplets and tuplets: distil draws its images at random; leave them out")
+    if whole.head.init:
+        raise ConfigError("head.init: distil draws its centres; leave it out")
     names = ("micro_batch", "batch_norm", "warmup_epochs", "precision", "compress", "compile")
     config.refuse_unheeded(whole.optim, names, "distil")
 

@@ -125,8 +125,8 @@ def compute(folder: Path, job: Job, faces: data.Dataset, dimension: int, process
 def model_hash(model: Path) -> str:
     """Of the network's file and of what it takes."""
     path, preprocess = evaluate.located(model)
-    if path.suffix != ".onnx" and not path.is_file():
-        path = checkpoint.resolve(path) / "model.pt"
+    if path.suffix != ".onnx":
+        path = checkpoint.model_file(path)
     try:
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256")

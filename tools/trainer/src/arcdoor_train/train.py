@@ -23,7 +23,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from arcdoor_train import backbones, checkpoint, config, data, heads, journal, lock, macs
+from arcdoor_train import backbones, checkpoint, config, data, heads, initial, journal, lock, macs
 from arcdoor_train.batchnorm import StepStatistics
 from arcdoor_train.errors import (
     CheckpointError,
@@ -112,8 +112,8 @@ class Trainer:
 
     def _build(self) -> None:
         whole, world = self.config, self.world
-        torch.manual_seed(whole.run.seed)
-        backbone = backbones.build(whole.model.backbone, whole.model.dimension, whole.model.dropout)
+        begun = checkpoint.list_steps(self.run)
+        backbone = initial.network(whole, begun[-1] if begun else None)
         classes, dimension, seed = len(self.source.identities), whole.model.dimension, whole.run.seed
         self.sharded: ShardedHead | None = None
         head = None
@@ -123,6 +123,9 @@ class Trainer:
             self.sharded = ShardedHead(whole.head, dimension, classes, seed, world).to(world.device)
         else:
             head = heads.build(whole.head, dimension, classes, seed)
+        self.taken = 0
+        if whole.head.init and not begun:
+            self.taken = self._take_centres(head)
         net = Net(backbone, head).to(world.device)
         if whole.optim.channels_last:
             net = net.to(memory_format=torch.channels_last)
@@ -139,6 +142,14 @@ class Trainer:
         )
         self.scaler = torch.amp.GradScaler(world.device.type, init_scale=4096.0, enabled=optim.precision == "fp16")
         self.runner = self._joined(torch.compile(net) if optim.compile else net)
+
+    def _take_centres(self, head: nn.Module | None) -> int:
+        identities = self.source.identities
+        if self.sharded:
+            mine = identities[self.sharded.start : self.sharded.stop]
+            taken = initial.centres(self.config, mine, {"weight": self.sharded.weight})
+            return int(self.world.sum(torch.tensor(taken, device=self.world.device)))
+        return initial.centres(self.config, identities, dict(getattr(head, "head", head).named_parameters()))
 
     def _joined(self, net: nn.Module) -> nn.Module:
         if self.world.size == 1:
@@ -444,6 +455,9 @@ def _announce(trainer: Trainer, notes: list[str], quiet: bool) -> None:
     print(f"{len(source)} images of {len(source.identities)} identities; {trainer.config.model.backbone}: {cost}")
     if trainer.step:
         print(f"going on from step {trainer.step}")
+    elif trainer.config.model.init:
+        centres = f", and the centres of {trainer.taken} identities" if trainer.config.head.init else ""
+        print(f"begins with the network of {trainer.config.model.init}{centres}")
 
 
 def _loop(trainer: Trainer, quiet: bool) -> None:

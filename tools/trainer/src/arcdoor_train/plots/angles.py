@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from arcdoor_train import backbones, checkpoint, config, crops, data, figure, heads, overlap, subcentres, trained
+from arcdoor_train import checkpoint, config, crops, data, figure, heads, initial, overlap, subcentres, trained
 from arcdoor_train.errors import DataError
 from arcdoor_train.feature_file import unit
 
@@ -29,13 +29,15 @@ def embed(model: nn.Module, faces: data.Dataset, numbers: np.ndarray) -> tuple[n
     return unit(np.concatenate(rows)).astype(np.float32), np.array(labels)
 
 
-def _start(whole: config.Config, classes: int) -> tuple[nn.Module, np.ndarray]:
-    """Network and centres (classes, K, d) as the run drew them."""
-    torch.manual_seed(whole.run.seed)
-    model = backbones.build(whole.model.backbone, whole.model.dimension, whole.model.dropout).eval()
-    head = heads.build(whole.head, whole.model.dimension, classes, whole.run.seed)
-    weight = getattr(head, "head", head).weight.detach().numpy()
-    return model, weight.reshape(classes, whole.head.centres, -1)
+def _start(whole: config.Config, identities: list[str]) -> tuple[nn.Module, np.ndarray]:
+    """Network and centres (classes, K, d) as the run began."""
+    model = initial.network(whole).eval()
+    head = heads.build(whole.head, whole.model.dimension, len(identities), whole.run.seed)
+    head = getattr(head, "head", head)
+    if whole.head.init:
+        initial.centres(whole, identities, dict(head.named_parameters()))
+    weight = head.weight.detach().numpy()
+    return model, weight.reshape(len(identities), whole.head.centres, -1)
 
 
 def draw_theta(folder: Path, run: Path, images: int) -> None:
@@ -44,7 +46,7 @@ def draw_theta(folder: Path, run: Path, images: int) -> None:
     steps = checkpoint.list_steps(run) or [checkpoint.resolve(run)]
     whole, faces, _ = trained.read(steps[-1])
     numbers = np.linspace(0, len(faces) - 1, min(images, len(faces))).astype(int)
-    counts = {"start": _theta(faces, numbers, *_start(whole, len(faces.identities)))}
+    counts = {"start": _theta(faces, numbers, *_start(whole, faces.identities))}
     for step in steps:
         centres = trained.centres(step, whole, len(faces.identities))
         counts[step.name] = _theta(faces, numbers, checkpoint.load_model(step)[0], centres)
