@@ -12,7 +12,7 @@ import torch
 
 from arcdoor_train import config, data, train
 from arcdoor_train.errors import UsageError
-from arcdoor_train.world import join, leave
+from arcdoor_train.world import join, kernels, leave
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 #: Steps before the clock starts: kernels are chosen and memory is taken in the first ones.
@@ -38,6 +38,7 @@ def measure(whole: config.Config, seconds: float) -> Row:
     world = join(whole)
     if whole.run.threads:
         torch.set_num_threads(whole.run.threads)
+    kernels(whole.run, world.device)
     try:
         source, _ = data.gather(whole.data, whole.run.seed)
         # More epochs than any measurement lasts; their order is drawn when it is reached.

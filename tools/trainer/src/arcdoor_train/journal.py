@@ -34,19 +34,35 @@ def describe(run: Path, whole: config.Config, world: World, identities: list[str
         checkpoint.write_file(run / "identities.txt", lambda file: file.write(listed.encode()))
 
 
-class Journal:
-    """``metrics.jsonl`` and ``skipped.tsv``, appended; lines past the step that a run resumes from are dropped."""
+def board() -> type:
+    """TensorBoard's own writer. Raises ``UsageError`` where it is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise UsageError("run.tensorboard needs TensorBoard: pip install tensorboard, or leave it out") from error
+    return SummaryWriter
 
-    def __init__(self, run: Path, step: int) -> None:
+
+class Journal:
+    """``metrics.jsonl`` and ``skipped.tsv``, appended, and TensorBoard's events where they are wanted; lines past the
+    step that a run resumes from are dropped."""
+
+    def __init__(self, run: Path, step: int, tensorboard: bool = False) -> None:
         self.run = run
         self.metrics = run / "metrics.jsonl"
         kept = [line for line in read(run) if line["step"] <= step]
         text = "".join(json.dumps(line) + "\n" for line in kept)
         checkpoint.write_file(self.metrics, lambda file: file.write(text.encode()))
+        self.board = board()(run / "tensorboard", purge_step=step + 1) if tensorboard else None
 
     def add(self, line: dict[str, Any]) -> None:
         """One line of metrics."""
         self._append(self.metrics, json.dumps(line) + "\n")
+        if self.board:
+            for name, value in line.items():
+                if name != "step" and value is not None:
+                    self.board.add_scalar(name, value, line["step"])
+            self.board.flush()
 
     def skip(self, skipped: list[tuple[str, str]]) -> None:
         """Images that could not be read, with the reason."""

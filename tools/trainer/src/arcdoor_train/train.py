@@ -21,6 +21,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils.checkpoint import checkpoint as recomputed
 from tqdm import tqdm
 
 from arcdoor_train import backbones, checkpoint, config, data, heads, initial, journal, lock, macs
@@ -34,7 +35,7 @@ from arcdoor_train.errors import (
     UsageError,
 )
 from arcdoor_train.partial import ShardedHead
-from arcdoor_train.world import World, join, leave
+from arcdoor_train.world import World, join, kernels, leave
 
 #: Between two lines of metrics: the losses' sum, the steps taken, the sum of the backbone's gradient norms before they
 #: were clipped, the steps that were.
@@ -44,13 +45,22 @@ EMPTY = {"loss": 0.0, "steps": 0, "norm": 0.0, "clipped": 0}
 class Net(nn.Module):
     """Backbone and whole head as one module, so that DDP joins the gradients of both."""
 
-    def __init__(self, backbone: nn.Module, head: nn.Module | None) -> None:
+    def __init__(self, backbone: nn.Module, head: nn.Module | None, recompute: bool = False) -> None:
         super().__init__()
-        self.backbone, self.head = backbone, head
+        self.backbone, self.head, self.recompute = backbone, head, recompute
+        if recompute and not isinstance(backbone, nn.Sequential):
+            raise ConfigError("optim.recompute: this backbone has no blocks whose maps could be computed anew")
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        embeddings = self.backbone(images)
+        embeddings = self._sparing(images) if self.recompute else self.backbone(images)
         return embeddings if self.head is None else self.head(embeddings, labels)
+
+    def _sparing(self, x: torch.Tensor) -> torch.Tensor:
+        """The backbone, of whose blocks only what they take is kept for the backward pass."""
+        for layer in self.backbone:
+            block = next(layer.children(), None) is not None
+            x = recomputed(layer, x, use_reentrant=False) if block else layer(x)
+        return x
 
 
 def rate(optim: config.Optim, progress: float) -> float:
@@ -76,6 +86,14 @@ def groups(optim: config.Optim, *modules: nn.Module) -> list[dict[str, Any]]:
         {"params": [parameter for parameter in trained if id(parameter) not in own]},
         {"params": [parameter for parameter in trained if id(parameter) in own], "weight_decay": 0.0},
     ]
+
+
+def optimiser(optim: config.Optim, *modules: nn.Module) -> torch.optim.Optimizer:
+    """What trains these, in the groups of ``groups``."""
+    parts = groups(optim, *modules)
+    if optim.kind == "adamw":
+        return torch.optim.AdamW(parts, optim.lr, weight_decay=optim.weight_decay)
+    return torch.optim.SGD(parts, optim.lr, momentum=optim.momentum, weight_decay=optim.weight_decay)
 
 
 def normalise(images: torch.Tensor, device: torch.device, channels_last: bool) -> torch.Tensor:
@@ -126,7 +144,7 @@ class Trainer:
         self.taken = 0
         if whole.head.init and not begun:
             self.taken = self._take_centres(head)
-        net = Net(backbone, head).to(world.device)
+        net = Net(backbone, head, whole.optim.recompute).to(world.device)
         if whole.optim.channels_last:
             net = net.to(memory_format=torch.channels_last)
         sync = whole.optim.batch_norm == "sync"
@@ -137,9 +155,7 @@ class Trainer:
         self.net, self.backbone, self.head = net, net.backbone, net.head
         self.statistics = None if sync else StepStatistics(backbone, world)
         optim = whole.optim
-        self.optimiser = torch.optim.SGD(
-            groups(optim, net), optim.lr, momentum=optim.momentum, weight_decay=optim.weight_decay
-        )
+        self.optimiser = optimiser(optim, net)
         self.scaler = torch.amp.GradScaler(world.device.type, init_scale=4096.0, enabled=optim.precision == "fp16")
         self.runner = self._joined(torch.compile(net) if optim.compile else net)
 
@@ -404,8 +420,7 @@ def drive(
     world = join(whole)
     if whole.run.threads:
         torch.set_num_threads(whole.run.threads)
-    if whole.run.deterministic and world.device.type == "cuda":
-        torch.backends.cudnn.deterministic = True
+    kernels(whole.run, world.device)
     run = config.expand(whole.run.folder)
     try:
         with lock.alone(run) if world.first else contextlib.nullcontext():
@@ -420,6 +435,8 @@ def _driven(
     run = config.expand(whole.run.folder)
     if checkpoint.list_steps(run) and not resume:
         raise UsageError(f"{run} has checkpoints: --resume goes on with it; another run.folder begins anew")
+    if whole.run.tensorboard:
+        journal.board()
     source, notes = data.gather(whole.data, whole.run.seed)
     trainer = build(whole, world, source)
     if checkpoint.list_steps(run):
@@ -464,7 +481,7 @@ def _loop(trainer: Trainer, quiet: bool) -> None:
     whole, world = trainer.config, trainer.world
     batches = trainer.batches()
     per_epoch, total = batches.steps_per_epoch, batches.steps_per_epoch * whole.optim.epochs
-    book = journal.Journal(trainer.run, trainer.step) if world.first else None
+    book = journal.Journal(trainer.run, trainer.step, whole.run.tensorboard) if world.first else None
     stop: list[int] = []
     previous = on_term(stop)
     bar = tqdm(total=total, initial=trainer.step, unit="step", disable=quiet or not world.first, mininterval=1.0)
