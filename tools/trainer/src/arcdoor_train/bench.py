@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from arcdoor_train import config, data, train
+from arcdoor_train.backbones.chain import CHAIN
 from arcdoor_train.errors import UsageError
 from arcdoor_train.world import join, kernels, leave
 
@@ -81,8 +82,8 @@ def _run(options: argparse.Namespace) -> int:
         for precision in options.precisions:
             whole = dataclasses.replace(
                 base,
-                # Speed hangs on no weights; another backbone's would not fit.
-                model=dataclasses.replace(base.model, backbone=backbone, init=""),
+                # Speed hangs on no weights, and another backbone's would not fit; a chain's layers are those of init.
+                model=dataclasses.replace(base.model, backbone=backbone, init=base.model.init * (backbone == CHAIN)),
                 head=dataclasses.replace(base.head, init=False),
                 optim=dataclasses.replace(base.optim, batch=options.batch, micro_batch=0, precision=precision),
             )

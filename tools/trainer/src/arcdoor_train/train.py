@@ -372,7 +372,7 @@ def _kept_buffers(module: nn.Module) -> dict[str, torch.Tensor]:
 
 
 #: What a resumed run may change: none of it changes what is computed. Which images there are, the data's hash says.
-FREE = frozenset({"workers", "keep_mb", "timeout_s", "compile", "max_bad_steps", "sets", "held_out"})
+FREE = frozenset({"workers", "keep_mb", "timeout_s", "compile", "recompute", "max_bad_steps", "sets", "held_out"})
 
 
 def compare(
