@@ -60,9 +60,22 @@ def test_known_costs():
     mobilefacenet = macs.count(backbones.build("mobilefacenet", 512))
     assert 215e6 < mobilefacenet.macs < 230e6
     assert 0.42e9 < mobilefacenet.flops < 0.46e9
-    with torch.device("meta"):
-        iresnet = backbones.build("iresnet50", 512)
-    assert 43.5e6 < sum(p.numel() for p in iresnet.parameters()) < 43.7e6
+    for name, millions in (("iresnet18", 24.0), ("iresnet34", 34.1), ("iresnet50", 43.6), ("iresnet100", 65.2)):
+        with torch.device("meta"):
+            iresnet = backbones.build(name, 512)
+        assert sum(p.numel() for p in iresnet.parameters()) / 1e6 == pytest.approx(millions, abs=0.1), name
+
+
+@pytest.mark.parametrize("name", ["dense-xs", "mobilefacenet", "iresnet18", "efficientnet-b0"])
+def test_the_embedding_is_made_in_float32_whatever_autocast_says(name):
+    model, seen = backbones.build(name, 16), []
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear | nn.BatchNorm1d):
+            layer.register_forward_hook(lambda _, given, made: seen.append((given[0].dtype, made.dtype)))
+    with torch.autocast("cpu", torch.bfloat16):
+        model(torch.zeros(2, 3, 112, 112))
+    assert [made for _, made in seen] == [torch.float32] * 2
+    assert seen[1][0] == torch.float32
 
 
 def test_unknown_name():

@@ -62,6 +62,12 @@ def test_a_feature_that_is_no_number_neither_votes_nor_stays():
     assert done.dominant.tolist() == [1]
 
 
+def test_a_feature_opposite_to_its_centre_is_one_that_could_be_read():
+    done = subcentres.clean(np.array([[-1.0, 0], [np.nan, 0]]), np.array([0, 0]), np.array([[[1.0, 0]]]))
+    assert (done.cosines.tolist(), done.seen.tolist()) == ([-1.0, -1.0], [True, False])
+    assert clean_report.figures(np.array([0, 0]), done, 75.0, None)["unreadable"] == 1
+
+
 def test_labels_beyond_the_head_are_refused():
     with pytest.raises(DataError, match="the head knows"):
         subcentres.clean(np.eye(2), np.array([0, 1]), np.ones((1, 1, 2)))
@@ -83,6 +89,7 @@ def a_run(tmp_path, **more):
         centres = 3
     """)
     whole = dataclasses.replace(whole, data=dataclasses.replace(whole.data, **more))
+    torch.manual_seed(3)  # by chance, images of one person would be unlike
     model = backbones.build("dense-xs", 8).eval()
     part = checkpoint.begin(tmp_path / "run", 1)
     faces, _ = data.gather(whole.data, 1)
@@ -102,6 +109,7 @@ def test_the_command_reads_a_run_as_training_leaves_it(tmp_path, capsys):
     said = capsys.readouterr().out.splitlines()
     assert "6 images of 2 identities: features take 0.0 GB" in said[0]
     answer = json.loads(said[-1])
+    assert answer == json.loads((tmp_path / "list.report" / "report.json").read_text())
     assert answer["unreadable"] == 1
     assert answer["identity"] == {"name": "set/p1", "sub_classes": [0, 3]}
     names = [line.split("\t")[0] for line in out.read_text().splitlines()[1:]]
@@ -140,10 +148,28 @@ def test_sets_that_are_others_now_than_in_training_are_refused(tmp_path, capsys)
 
 @pytest.mark.parametrize(
     "more",
-    [["--processes", "0"], ["--degrees", "180"], ["--sheets", "-1"], ["--planted"], ["--identity", "set/nobody"]],
-)
+    [
+        ["--processes", "0"], ["--degrees", "180"], ["--sheets", "-1"], ["--sheets", "4097"], ["--planted"],
+        ["--identity", "set/nobody"], ["--out", "."],
+    ],
+)  # fmt: skip
 def test_what_clean_cannot_do_is_refused_before_the_work(more, tmp_path):
     assert cli.main(["clean", a_run(tmp_path), "--out", str(tmp_path / "list.tsv"), *more]) == 2
+    assert not (tmp_path / "list.features").exists()
+
+
+def test_what_a_list_could_not_tell_apart_is_refused_before_the_work(tmp_path, capsys, monkeypatch):
+    for place, name in (("a", "0.png"), ("b", "1.png")):
+        crops.save(tmp_path / place / "set" / "ada", crops.random(1))
+        (tmp_path / place / "set" / "ada" / "00000.png").rename(tmp_path / place / "set" / "ada" / name)
+    sets = ", ".join(f'{{ path = "{tmp_path / name / "set"}", alignment = "arcface-112" }}' for name in "ab")
+    (tmp_path / "both.toml").write_text(f"[data]\nsets = [{sets}]\n")
+    assert cli.main(["plant", "--config", str(tmp_path / "both.toml"), "--out", str(tmp_path / "noisy.tsv")]) == 3
+    assert "two identities have the name set/ada" in capsys.readouterr().err
+    run, faces = a_run(tmp_path), data.Dataset(["a/0.png"] * 2, np.arange(2), ["a", "b"], lambda _: b"")
+    monkeypatch.setattr(clean.trained, "read", lambda _: (config.Config(), faces, np.ones((2, 1, 8))))
+    assert cli.main(["clean", run, "--out", str(tmp_path / "list.tsv")]) == 3
+    assert "two images have the name a/0.png" in capsys.readouterr().err
     assert not (tmp_path / "list.features").exists()
 
 

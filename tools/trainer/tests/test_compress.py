@@ -2,6 +2,7 @@
 run that was killed goes on bit for bit, and what cannot be is refused by its name."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 import torch
 from onnx import helper, numpy_helper
 
-from arcdoor_train import checkpoint, cli, compress, config, crops, data, device, export, macs, onnx_file
+from arcdoor_train import checkpoint, cli, compress, config, crops, data, device, export, macs, onnx_file, train
 from arcdoor_train.backbones.chain import Chain, Layer, Shape
 from arcdoor_train.compression import (
     closed_form,
@@ -451,6 +452,40 @@ def test_a_file_of_a_burst_is_tuned_on(place, unbroken):
     (place / "doornet-m.pt").write_bytes((checkpoint.resolve(unbroken) / "model.pt").read_bytes())
     compress.run(started(place, "file", place / "doornet-m.pt"), quiet=True)
     assert lines(place, "file")[0]["cosine"] > lines(place, "run")[0]["cosine"]
+
+
+def test_what_was_compressed_is_trained_on_by_labels(place, unbroken, tmp_path):
+    begun = tmp_path / "begun.pt"
+    begun.write_bytes((checkpoint.resolve(unbroken) / "model.pt").read_bytes())
+    whole = config.parse(f"""
+        [run]
+        folder = "{tmp_path}/run"
+        device = "cpu"
+        keep = 9
+        [data]
+        workers = 0
+        drawn = {{ identities = 6, images = 4 }}
+        [model]
+        backbone = "chain"
+        dimension = 24
+        init = "{begun}"
+        [optim]
+        epochs = 2
+        batch = 8
+        lr = 1e-4
+    """)
+    run = train.train(whole, quiet=True)
+    tuned, trained = checkpoint.load_model(unbroken)[0], checkpoint.load_model(run)[0]
+    assert trained.shape == tuned.shape
+    assert 0.9 < likeness(trained, tuned, some_faces(8)) < 1 - 1e-6
+    # The run knows its own layers.
+    begun.unlink()
+    shutil.rmtree(checkpoint.list_steps(run)[-1])
+    train.train(whole, resume=True, quiet=True)
+    again = checkpoint.load_model(run)[0].state_dict()
+    assert all(torch.equal(tensor, again[name]) for name, tensor in trained.state_dict().items())
+    assert cli.main(["export", str(run), "--out", str(tmp_path)]) == 0
+    assert f"begun with the weights of {begun}" in (tmp_path / "export" / "chain.toml").read_text()
 
 
 def test_a_start_of_another_teacher_is_named(place):

@@ -50,7 +50,7 @@ def test_crops(tmp_path):
     Image.new("RGB", (100, 112)).save(tmp_path / "a" / "00001.png")
     faces = crops.Crops(tmp_path)
     assert faces.names == ["a/00000.png", "a/00001.png", *(f"b/{name}" for name in names)]
-    assert faces.identities().tolist() == [0, 0, 1, 1, 1]
+    assert crops.owners(faces.names).tolist() == [0, 0, 1, 1, 1]
     assert np.array_equal(faces.read("b/00002.png"), crops.random(3)[2])
     for name, said in (("a/00000.png", "cannot be decoded"), ("a/00001.png", "100x112")):
         with pytest.raises(DataError, match=said):

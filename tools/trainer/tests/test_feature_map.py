@@ -1,5 +1,6 @@
 """Feature maps: the same whatever stops them and however many compute them; what goes wrong has a name."""
 
+import dataclasses
 import json
 import os
 
@@ -38,6 +39,13 @@ def test_rows_are_the_images_features_and_nan_where_one_cannot_be_read(job, tmp_
     assert found.images[20] == feature_map.image_hash(faces.content(20))
 
 
+def test_one_process_has_as_many_threads_as_it_is_given(job, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(feature_map.torch, "set_num_threads", given.append)
+    computed(dataclasses.replace(job, threads=3), tmp_path / "map")
+    assert given == [3]
+
+
 def test_several_processes_compute_what_one_does(job, tmp_path, monkeypatch):
     one = computed(job, tmp_path / "one")
     monkeypatch.setattr(feature_map, "_worker", None)
@@ -49,11 +57,11 @@ def test_several_processes_compute_what_one_does(job, tmp_path, monkeypatch):
 
 def test_a_disk_that_fills_stops_by_its_name_and_the_same_command_goes_on(job, tmp_path, monkeypatch):
     wanted = computed(job, tmp_path / "whole")
-    good, parts = feature_map._part, []
+    good, parts = feature_map._compute, []
 
-    def counted(number):
-        parts.append(number)
-        good(number)
+    def counted(*given):
+        parts.append(given[-1])
+        good(*given)
 
     def full(file, content, at):
         if at >= 8 * 4 * DIMENSION:
@@ -61,7 +69,7 @@ def test_a_disk_that_fills_stops_by_its_name_and_the_same_command_goes_on(job, t
         return real(file, content, at)
 
     real = os.pwrite
-    monkeypatch.setattr(feature_map, "_part", counted)
+    monkeypatch.setattr(feature_map, "_compute", counted)
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", full)
         with pytest.raises(DiskError, match="with room there, the same command goes on"):

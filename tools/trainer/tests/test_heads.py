@@ -113,6 +113,24 @@ def test_gradients(name):
     assert torch.autograd.gradcheck(by_weight, (weight.detach().clone().requires_grad_(),), eps=1e-7, atol=1e-5)
 
 
+def test_what_is_too_alike_is_filtered_and_the_own_class_never():
+    x, labels = sample()
+    head = build(Head(m2=0.5, scale=16.0, filter=0.4)).eval()
+    weight = settle(head, x, labels)
+    with torch.no_grad():
+        weight[1] = x[0] + 0.1 * weight[1]  # one person under two labels
+    plain = build(Head(m2=0.5, scale=16.0)).eval()
+    plain.load_state_dict(head.state_dict())
+    assert (head.cosines(x) > 0.4).sum() > N
+    found, _ = head.logits(x, labels)
+    wanted, _ = plain.logits(x, labels)
+    other = torch.ones_like(found, dtype=torch.bool).scatter(1, labels[:, None], False)
+    gone = other & (head.cosines(x) > 0.4)
+    assert torch.equal(found, torch.where(gone, 0.0, wanted))
+    x.requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: head(x, labels), (x,), eps=1e-7, atol=1e-5)
+
+
 def test_softmax_formula():
     x, labels = sample()
     head = build(Head(kind="softmax"))

@@ -75,7 +75,10 @@ def test_images_in_folders_are_a_person_s_and_others_are_each_somebody():
     features, _ = people(2, 2)
     found, names, sizes = overlap.people(features, ["a/1.png", "a/2.png", "b/1.png", "b/2.png"])
     assert (names, sizes, found.shape) == (["a", "b"], [2, 2], (2, 32))
-    assert overlap.people(features, ["1.png", "2.png", "3.png", "4.png"])[2] == [1] * 4
+    for folder in ("", "all/"):
+        assert overlap.people(features, [f"{folder}{n}.png" for n in range(4)])[2] == [1] * 4
+    _, names, sizes = overlap.people(features, ["a/1.png", "a/2.png", "b.png", "c.png"])
+    assert (names, sizes) == (["a", "b.png", "c.png"], [2, 1, 1])
 
 
 def test_numbers_are_no_id_strings_and_one_set_is_not_compared_with_itself_by_name():
@@ -218,6 +221,7 @@ def test_merge_refuses_what_it_cannot_tell_apart(place, capsys):
     assert "two images have the name m.1/0000" in capsys.readouterr().err
     (place / "both.toml").write_text(text)
     assert cli.main(command(place, "--alike", "1.5")) == 2
+    assert cli.main(command(place, "--evaluation", str(place / "nowhere"))) == 3
     assert not (place / "merged.features").exists()
 
 

@@ -70,6 +70,9 @@ def test_the_toy_takes_the_largest_identities_alike_and_refuses_too_few():
     assert "p0" not in names
     with pytest.raises(DataError, match="eight identities"):
         toy.choose(data.open_drawn(7, 3, 1), 64)
+    faces.fetch = lambda n: images if labels[n] != 3 else b"torn"
+    with pytest.raises(DataError, match="not one image of p3"):
+        toy.choose(faces, 64)
 
 
 def test_statistics_are_the_angles_that_were_put_there():
@@ -125,7 +128,7 @@ def test_a_run_is_drawn_from_its_start_to_its_end(tmp_path, capsys):
 def test_the_start_is_the_network_that_the_run_began_with():
     whole = config.parse('[run]\nseed = 7\n[model]\nbackbone = "dense-xs"\ndimension = 8\n[head]\ncentres = 2')
     built = train.Trainer(whole, train.World(0, 1, train.torch.device("cpu")), data.open_drawn(8, 64, 1))
-    model, centres = angles._start(whole, 8)
+    model, centres = angles._start(whole, built.source.identities)
     first = built.backbone.state_dict()
     assert all(train.torch.equal(value, first[name]) for name, value in model.state_dict().items())
     assert np.array_equal(centres.reshape(16, 8), built.head.weight.detach().numpy())

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ import torch
 from PIL import Image
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from arcdoor_train import checkpoint, config, data, journal, lock, train
+from arcdoor_train import checkpoint, config, data, journal, lock, train, world
 from arcdoor_train.errors import CheckpointError, ConfigError, DataError, DiskError, DivergedError, UsageError
 from arcdoor_train.world import World
 
@@ -164,9 +165,10 @@ def trainer_of(tmp_path, **more):
     return train.Trainer(whole, World(0, 1, torch.device("cpu")), source)
 
 
-def test_sharded_head_of_one_is_the_whole_head(tmp_path):
+@pytest.mark.parametrize("head", ["", "filter = 0.05"])
+def test_sharded_head_of_one_is_the_whole_head(tmp_path, head):
     """Loss and centres after one step, and after two, where momentum counts: own SGD against torch's."""
-    whole, sharded = trainer_of(tmp_path), trainer_of(tmp_path, head="sharded = true")
+    whole, sharded = trainer_of(tmp_path, head=head), trainer_of(tmp_path, head=f"sharded = true\n{head}")
     images, labels, _ = next(iter(whole.batches()))
     for tolerance in (1e-6, 1e-5):
         first, second = whole.train_step(images, labels, 0.1), sharded.train_step(images, labels, 0.1)
@@ -343,6 +345,30 @@ def test_the_curves_tell_the_gradients_norm_and_the_clipped_share(tmp_path, unbr
     assert heights == [heights[0], 2 * heights[0], 2 * heights[0]]
 
 
+def test_tensorboard_gets_what_metrics_tell(tmp_path, monkeypatch):
+    seen, writer = [], types.ModuleType("torch.utils.tensorboard")
+
+    class SummaryWriter:
+        def __init__(self, folder, purge_step):
+            seen.append((str(folder), purge_step))
+
+        def add_scalar(self, *said):
+            seen.append(said)
+
+        def flush(self):
+            seen.append("flushed")
+
+    writer.SummaryWriter = SummaryWriter
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", writer)
+    book = journal.Journal(tmp_path, 6, tensorboard=True)
+    book.add({"step": 7, "epoch": 0.5, "loss": 2.5, "lr": None})
+    assert seen == [(str(tmp_path / "tensorboard"), 7), ("epoch", 0.5, 7), ("loss", 2.5, 7), "flushed"]
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    whole = config.parse(settings(tmp_path / "run").replace("keep = 9", "keep = 9\ntensorboard = true"))
+    with pytest.raises(UsageError, match="pip install tensorboard"):
+        train.train(whole, quiet=True)
+
+
 def test_a_checkpoint_that_was_clipped_otherwise_is_refused(tmp_path):
     trainer = trainer_of(tmp_path)
     folder = trainer.save()
@@ -390,6 +416,41 @@ def test_norms_need_not_decay(tmp_path):
     for name, parameter in trainer.net.named_parameters():
         wanted = before[name] * (1.0 if id(parameter) in norms or not parameter.requires_grad else 1 - 0.001 * 0.5)
         assert torch.allclose(parameter, wanted, rtol=1e-6, atol=0), name
+
+
+def test_adamw_goes_on_bit_for_bit(tmp_path, unbroken):
+    whole = config.parse(settings(tmp_path / "run", optim="kind = 'adamw'"))
+    run = train.train(whole, quiet=True)
+    found, wanted = losses(run), weights(run)
+    assert not same(wanted, weights(unbroken))
+    for path in checkpoint.list_steps(run)[2:]:
+        shutil.rmtree(path)
+    train.train(whole, resume=True, quiet=True)
+    assert losses(run) == found
+    assert same(weights(run), wanted)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_maps_that_are_computed_anew_change_nothing(tmp_path, monkeypatch, precision):
+    """Drop-out and BatchNorm's statistics included; RepConv is a block."""
+    calls, good = [], train.recomputed
+    monkeypatch.setattr(train, "recomputed", lambda *a, **more: calls.append(0) or good(*a, **more))
+    kept, spared = (
+        trainer_of(tmp_path, optim=f"precision = '{precision}'\n{more}") for more in ("", "recompute = true")
+    )
+    images, labels, _ = next(iter(kept.batches()))
+    for _ in range(2):
+        assert kept.train_step(images, labels, 0.01) == spared.train_step(images, labels, 0.01)
+    assert same(kept.net.state_dict(), spared.net.state_dict())
+    assert len(calls) == 4, "a block, in each of four passes"
+
+
+def test_kernels_are_exact_or_the_fastest(monkeypatch):
+    for exact in (True, False):
+        monkeypatch.setattr(torch.backends.cudnn, "deterministic", not exact)
+        monkeypatch.setattr(torch.backends.cudnn, "benchmark", exact)
+        world.kernels(config.Run(deterministic=exact), torch.device("cuda"))
+        assert (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark) == (exact, not exact)
 
 
 def by_identity(folder, kind):

@@ -11,8 +11,9 @@ from typing import Any
 import torch
 
 from arcdoor_train import config, data, train
+from arcdoor_train.backbones.chain import CHAIN
 from arcdoor_train.errors import UsageError
-from arcdoor_train.world import join, leave
+from arcdoor_train.world import join, kernels, leave
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 #: Steps before the clock starts: kernels are chosen and memory is taken in the first ones.
@@ -38,6 +39,7 @@ def measure(whole: config.Config, seconds: float) -> Row:
     world = join(whole)
     if whole.run.threads:
         torch.set_num_threads(whole.run.threads)
+    kernels(whole.run, world.device)
     try:
         source, _ = data.gather(whole.data, whole.run.seed)
         # More epochs than any measurement lasts; their order is drawn when it is reached.
@@ -80,7 +82,9 @@ def _run(options: argparse.Namespace) -> int:
         for precision in options.precisions:
             whole = dataclasses.replace(
                 base,
-                model=dataclasses.replace(base.model, backbone=backbone),
+                # Speed hangs on no weights, and another backbone's would not fit; a chain's layers are those of init.
+                model=dataclasses.replace(base.model, backbone=backbone, init=base.model.init * (backbone == CHAIN)),
+                head=dataclasses.replace(base.head, init=False),
                 optim=dataclasses.replace(base.optim, batch=options.batch, micro_batch=0, precision=precision),
             )
             row = measure(whole, options.seconds)

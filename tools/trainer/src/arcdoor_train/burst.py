@@ -26,7 +26,7 @@ from arcdoor_train.backbones.chain import Chain
 from arcdoor_train.compression import maps, parcels, reader, start
 from arcdoor_train.compression.pupil import Pupil
 from arcdoor_train.compression.section import Compress, described
-from arcdoor_train.compression.tuning import MOST, refuse
+from arcdoor_train.compression.tuning import refuse
 from arcdoor_train.data.sets import Chosen, Kept
 from arcdoor_train.errors import ConfigError, DataError, UsageError
 
@@ -68,8 +68,9 @@ class Plan:
     def __post_init__(self) -> None:
         _check(0 < self.seconds < math.inf, f"{self.seconds:.0f} s are left: give --seconds, or an --until to come")
         _check(self.batch >= 1, f"--batch {self.batch}: at least 1")
+        most = config.MOST_ADAMW
         for name, rate in self.rates.items():
-            _check(0 < rate <= MOST, f"--rate {name}={rate}: above 0, and at most {MOST}; choose some 1e-3")
+            _check(0 < rate <= most, f"--rate {name}={rate}: above 0, and at most {most}; choose some 1e-3")
         _check(self.watch >= 1, f"--watch {self.watch}: at least 1 crop, by which the best is known")
         _check(0 <= self.every < math.inf, f"--every {self.every}: seconds, at least 0")
         _check(self.steps >= 0, f"--steps {self.steps}: 0 leaves it to the time")

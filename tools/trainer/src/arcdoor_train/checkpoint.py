@@ -83,12 +83,16 @@ def resolve(path: str | Path) -> Path:
     return steps[-1]
 
 
+def model_file(path: str | Path) -> Path:
+    """The ``model.pt`` that ``path`` means: itself, a checkpoint's, or that of a run's newest."""
+    path = Path(path)
+    return path if path.is_file() else resolve(path) / "model.pt"
+
+
 def load_model(path: str | Path) -> tuple[nn.Module, config.Config]:
     """The trained backbone in ``eval`` mode and its configuration, from a run folder, a checkpoint folder, or a
     ``model.pt``. Raises ``CheckpointError``."""
-    path = Path(path)
-    if not path.is_file():
-        path = resolve(path) / "model.pt"
+    path = model_file(path)
     content = load_tensors(path)
     try:
         loaded = config.from_table(content["config"])

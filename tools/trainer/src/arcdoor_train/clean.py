@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from arcdoor_train import checkpoint, clean_report, data, feature_map, lock, subcentres, trained
+from arcdoor_train import checkpoint, clean_report, feature_map, lock, sheets, subcentres, trained
 from arcdoor_train.data import lists
+from arcdoor_train.data.sets import by_name
 from arcdoor_train.errors import UsageError
 
 #: Images of strangers are not as alike on average after any training that went well: there it is near 0.
@@ -22,10 +23,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("clean", help="drop the images of noisy identities, by a run with K sub-centres")
     parser.add_argument("run_folder", type=Path, help="a run or a checkpoint, trained with head.centres = 3, 5 or 10")
     parser.add_argument("--degrees", type=float, default=75.0, help="an image farther from its dominant centre goes")
-    parser.add_argument("--out", type=Path, required=True, help="where the list goes; its report goes to OUT.report/")
-    parser.add_argument("--features", type=Path, metavar="DIR", help="where features are kept [OUT.features/]")
-    parser.add_argument("--processes", type=int, default=1, help="that compute features; each takes a GPU of its own")
-    parser.add_argument("--threads", type=int, default=1, help="of each process")
+    feature_map.add_arguments(parser)
     parser.add_argument("--planted", action="store_true", help="the run's data.list is of `plant`: say what was found")
     parser.add_argument("--sheets", type=int, default=0, metavar="N", help="also show N images kept and N dropped")
     parser.add_argument("--identity", metavar="NAME", help="also show one identity's images by sub-class")
@@ -33,12 +31,12 @@ def add_parser(subparsers: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    if options.processes < 1 or options.threads < 1 or options.sheets < 0 or not 0 < options.degrees < 180:
-        raise UsageError("--processes and --threads are 1 or more, --sheets 0 or more, --degrees between 0 and 180")
-    report = options.out.with_suffix(".report")
-    features = options.features or options.out.with_suffix(".features")
+    if not 0 <= options.sheets <= sheets.MOST or not 0 < options.degrees < 180:
+        raise UsageError(f"--sheets is 0 to {sheets.MOST}, --degrees between 0 and 180")
+    report, features = feature_map.places(options)
     folder = checkpoint.resolve(options.run_folder)
     whole, faces, centres = trained.read(folder)
+    by_name(faces)
     if options.planted and faces.moved is None:
         raise UsageError("--planted: the run was trained without data.list, so that nothing was planted")
     if options.identity and options.identity not in faces.identities:
@@ -48,7 +46,8 @@ def _run(options: argparse.Namespace) -> int:
         job = feature_map.Job(whole.data, whole.run.seed, folder / "model.pt", options.threads)
         found = feature_map.compute(features, job, faces, centres.shape[2], options.processes).features
         done = subcentres.clean(found, faces.labels, centres, options.degrees)
-        text = lists.lines(faces.origin, faces.keys, done.labels, done.cosines, _names(faces, done))
+        names = [faces.identities[label] for label in np.unique(faces.labels[done.keep])]
+        text = lists.lines(faces.origin, faces.keys, done.labels, done.cosines, names)
         checkpoint.write_file(options.out, lambda file: file.writelines(text))
         alike = strangers(found, faces.labels)
         if alike > COLLAPSED:
@@ -57,7 +56,7 @@ def _run(options: argparse.Namespace) -> int:
                 "to tell people apart, and the list says nothing of noise; see `plot theta`",
                 file=sys.stderr,
             )
-        answer = clean_report.write(report, faces, done, options) | {"strangers_cosine": alike}
+        answer = clean_report.write(report, faces, done, alike, options)
     print(json.dumps(answer))
     return 0
 
@@ -68,9 +67,3 @@ def strangers(features: np.ndarray, labels: np.ndarray) -> float:
     cosines = np.sum(features[first] * features[second], axis=1)[labels[first] != labels[second]]
     cosines = cosines[np.isfinite(cosines)]
     return float(cosines.mean()) if len(cosines) else 0.0
-
-
-def _names(faces: data.Dataset, done: subcentres.Cleaned) -> list[str]:
-    """The names of the identities that are left, by their new labels."""
-    left = np.unique(faces.labels[done.keep])
-    return [faces.identities[old] for old in left]

@@ -16,10 +16,12 @@ LIMITS = (60, 65, 70, 75, 80, 85)
 _SHEET_SEED = 1
 
 
-def write(folder: Path, faces: data.Dataset, done: Cleaned, options: argparse.Namespace) -> dict[str, Any]:
+def write(
+    folder: Path, faces: data.Dataset, done: Cleaned, strangers: float, options: argparse.Namespace
+) -> dict[str, Any]:
     """``report.json``, whose content it gives, ``identities.csv``, ``angles.*``, and the sheets that were asked for."""
     noisy = faces.moved if options.planted else None
-    answer = figures(faces.labels, done, options.degrees, noisy)
+    answer = figures(faces.labels, done, options.degrees, noisy) | {"strangers_cosine": strangers}
     _identities(folder / "identities.csv", faces, done)
     figure.histograms(folder / "angles", "angle to the nearest centre, and to the dominant one", angles(done, noisy))
     if options.sheets:
@@ -35,7 +37,7 @@ def write(folder: Path, faces: data.Dataset, done: Cleaned, options: argparse.Na
 
 def figures(labels: np.ndarray, done: Cleaned, degrees: float, noisy: np.ndarray | None) -> dict[str, Any]:
     """Counts, and shares of all images: by sub-class, and where ``noisy`` (n,) tells the truth, the paper's four."""
-    seen = _seen(done)
+    seen = done.seen
     answer: dict[str, Any] = {
         "images": len(labels), "unreadable": int((~seen).sum()), "kept": int(done.keep.sum()), "degrees": degrees,
         "identities_before": len(done.dominant), "identities": int(done.labels.max(initial=-1)) + 1,
@@ -55,7 +57,7 @@ def figures(labels: np.ndarray, done: Cleaned, degrees: float, noisy: np.ndarray
 
 
 def _at(labels: np.ndarray, done: Cleaned, limit: float, noisy: np.ndarray | None) -> dict[str, Any]:
-    keep = _seen(done) & (done.cosines > np.cos(np.radians(limit)))
+    keep = done.seen & (done.cosines > np.cos(np.radians(limit)))
     row: dict[str, Any] = {"degrees": limit, "kept": int(keep.sum()), "identities": len(np.unique(labels[keep]))}
     if noisy is not None:
         row |= {"noise_in_kept": _share(keep & noisy, keep), "clean_dropped": _share(~keep & ~noisy, ~noisy)}
@@ -65,17 +67,12 @@ def _at(labels: np.ndarray, done: Cleaned, limit: float, noisy: np.ndarray | Non
 def angles(done: Cleaned, noisy: np.ndarray | None) -> dict[str, np.ndarray]:
     """Histograms before the non-dominant centres are dropped (each image to its nearest centre) and after (to the
     dominant one), of the sub-classes and, where ``noisy`` tells the truth, of clean and noisy images."""
-    seen, inside = _seen(done), done.in_dominant
+    seen, inside = done.seen, done.in_dominant
     groups = {"dominant": seen & inside, "non_dominant": seen & ~inside}
     if noisy is not None:
         groups |= {"clean": seen & ~noisy, "noisy": seen & noisy}
     found = {f"{name}_before": figure.histogram(done.nearest_cosines[group]) for name, group in groups.items()}
     return found | {f"{name}_after": figure.histogram(done.cosines[group]) for name, group in groups.items()}
-
-
-def _seen(done: Cleaned) -> np.ndarray:
-    """(n,) whether an image has a feature; no two vectors of numbers are exactly opposite but by intent."""
-    return done.nearest_cosines > -1.0
 
 
 def _share(some: np.ndarray, whole: np.ndarray) -> float | None:
@@ -88,7 +85,7 @@ def _identities(path: Path, faces: data.Dataset, done: Cleaned) -> None:
     classes = len(done.dominant)
     images, kept, inside = (
         np.bincount(faces.labels[some], minlength=classes)
-        for some in (np.ones(len(faces), bool), done.keep, _seen(done) & done.in_dominant)
+        for some in (np.ones(len(faces), bool), done.keep, done.seen & done.in_dominant)
     )
     share = 1 - kept / np.maximum(images, 1)
     order = np.argsort(-share, kind="stable")
@@ -101,7 +98,7 @@ def _identities(path: Path, faces: data.Dataset, done: Cleaned) -> None:
 
 def _of_one(folder: Path, faces: data.Dataset, done: Cleaned, label: int, noisy: np.ndarray | None) -> dict[str, Any]:
     """A sheet of one identity, a row a sub-class, the dominant one first; what it shows."""
-    mine = np.flatnonzero((faces.labels == label) & _seen(done))
+    mine = np.flatnonzero((faces.labels == label) & done.seen)
     sizes = np.bincount(done.nearest[mine])
     answer: dict[str, Any] = {"name": faces.identities[label], "sub_classes": sizes.tolist()}
     if noisy is not None:

@@ -25,6 +25,8 @@ FOREIGN_SECTIONS = ("export", "qat", "distil", "compress")
 HeadKind = Literal["softmax", "norm-softmax", "margin", "adaface", "magface", "triplet", "tuplet"]
 #: Kinds that compare the images of a micro-batch with each other and have no class centres.
 METRIC = ("triplet", "tuplet")
+#: AdamW moves a weight by about its rate in a step: above this every weight changes by more than it is in a few steps.
+MOST_ADAMW = 0.02
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Run:
     keep: int = 2
     #: Bit-exact on a GPU too, at the price of slower convolutions.
     deterministic: bool = True
+    #: Also writes the metrics for TensorBoard, into the run's ``tensorboard/``; it must be installed.
+    tensorboard: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,9 @@ class Set:
     identities: str = ""
     #: A list that ``clean`` wrote of this set alone; images that it does not name are left out. Empty takes all.
     list: str = ""
+
+    def __post_init__(self) -> None:
+        _check("/" not in self.name, f"data.sets: name = {self.name!r}: what follows it begins at the first /")
 
 
 @dataclass(frozen=True)
@@ -136,6 +143,9 @@ class Model:
     backbone: str = "dense-s"
     dimension: int = 512
     dropout: float = 0.0
+    #: A run, a checkpoint or a ``model.pt`` whose weights the network begins with; of another ``dimension`` all but the
+    #: last layer's. ``backbone`` is the same, ``chain`` for what ``compress`` made. Empty draws the network.
+    init: str = ""
 
     def __post_init__(self) -> None:
         _check(1 <= self.dimension <= 4096, f"model.dimension = {self.dimension}: choose 1..4096")
@@ -174,8 +184,14 @@ class Head:
     mag_pull: float = 35.0
     #: Share of the classes met in one step (Partial FC); 1 meets all.
     sample: float = 1.0
+    #: Cosines to other identities' centres that are above this count as 0: one person under two labels is not pushed
+    #: away from herself (arcface_torch's inter-class filtering, 0.4 there). 0 leaves all.
+    filter: float = 0.0
     #: Divide the class centres among the processes.
     sharded: bool = False
+    #: Begin with the centres of ``model.init``, a run of ``train``, too, for identities that have the same names there;
+    #: the others' are drawn.
+    init: bool = False
 
     def __post_init__(self) -> None:
         _check(self.scale > 0, f"head.scale = {self.scale}: must be above 0")
@@ -184,6 +200,7 @@ class Head:
         # Past 2.33 the guard beyond pi - m2 would lift the target: cos(m2) + m2 * sin(m2) < 1.
         _check(0 <= self.m2 <= 2.0, f"head.m2 = {self.m2}: radians, 0 <= m2 <= 2")
         _check(0.0 < self.sample <= 1.0, f"head.sample = {self.sample}: a share in (0, 1]")
+        _check(0.0 <= self.filter < 1.0, f"head.filter = {self.filter}: a cosine, 0 <= filter < 1")
         additions = self.intra or self.inter or self.triplet or self.centre_pull
         partial = self.sharded or self.sample < 1.0
         _check(
@@ -200,6 +217,10 @@ class Head:
             f"head.kind = {self.kind!r} has no class centres: leave out sharded, sample, intra, inter, "
             "centre_pull, and triplet as an addition",
         )
+        _check(
+            not self.filter or self.kind not in ("softmax", *METRIC),
+            f"head.filter: head.kind = {self.kind!r} knows no cosines to class centres; leave it out",
+        )
         angular = self.kind not in ("softmax", "norm-softmax", *METRIC)
         _check(
             angular or self.centres == 1,
@@ -209,8 +230,10 @@ class Head:
 
 @dataclass(frozen=True)
 class Optim:
-    """SGD with momentum, and its schedule."""
+    """The optimiser and its schedule."""
 
+    #: SGD with momentum, or AdamW, whose rate is some 1e-3 and whose weight decay about 0.1.
+    kind: Literal["sgd", "adamw"] = "sgd"
     epochs: int = 12
     #: Images in a step, over all processes.
     batch: int = 512
@@ -234,6 +257,8 @@ class Optim:
     compress: bool = False
     channels_last: bool = True
     compile: bool = False
+    #: Computes the blocks' maps anew in the backward pass in place of keeping them: less memory, one more forward pass.
+    recompute: bool = False
     #: Steps in a row whose loss or gradient is no number before the run stops.
     max_bad_steps: int = 10
 
@@ -241,6 +266,15 @@ class Optim:
         _check(self.epochs >= 1, f"optim.epochs = {self.epochs}: at least 1")
         _check(self.batch >= 1, f"optim.batch = {self.batch}: at least 1")
         _check(self.lr > 0, f"optim.lr = {self.lr}: must be above 0")
+        _check(
+            self.kind == "sgd" or (self.lr <= MOST_ADAMW and self.momentum == Optim.momentum),
+            f"optim.kind = 'adamw': it moves a weight by about optim.lr = {self.lr} in a step, so choose some 1e-3; it "
+            "knows no optim.momentum",
+        )
+        _check(
+            not (self.recompute and self.batch_norm == "sync"),
+            "optim.recompute would move SyncBatchNorm's averages twice a step: use batch_norm = 'micro'",
+        )
         _check(
             self.micro_batch >= 0 and (not self.micro_batch or self.batch % self.micro_batch == 0),
             f"optim.micro_batch = {self.micro_batch}: must divide optim.batch = {self.batch}",
@@ -269,6 +303,14 @@ class Config:
             self.data.per_identity >= 2 or not (self.head.kind in METRIC or self.head.triplet),
             f"{wanted} compares images of one identity, which images drawn at random hardly have: 64 of MS1MV3 "
             "hold 0.02 such pairs. Set data.per_identity, such as 4",
+        )
+        _check(
+            not self.head.init or (bool(self.model.init) and self.head.kind not in METRIC),
+            "head.init takes the class centres of model.init: name that, and a head.kind that has centres",
+        )
+        _check(
+            self.optim.kind == "sgd" or not (self.head.sharded or self.head.sample < 1.0),
+            "head.sharded and head.sample move the class centres by SGD with momentum: use optim.kind = 'sgd'",
         )
         each, micro = self.data.per_identity, self.optim.micro_batch or self.optim.batch
         _check(

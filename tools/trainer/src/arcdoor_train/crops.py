@@ -51,12 +51,6 @@ class Crops:
         """(112, 112, 3) uint8, RGB. Raises ``DataError`` where it does not decode or has another size."""
         return decode(self.bytes(name), name)
 
-    def identities(self) -> np.ndarray:
-        """For each name the number of its folder, in order of the folders' names."""
-        folders = [name.rpartition("/")[0] for name in self.names]
-        _, numbers = np.unique(folders, return_inverse=True)
-        return numbers
-
     def spread(self, count: int) -> list[str]:
         """At most ``count`` names, evenly spaced over the set."""
         count = min(count, len(self.names))
@@ -66,6 +60,11 @@ class Crops:
         """Network inputs (n, 3, 112, 112) in the order of ``names``."""
         for start in range(0, len(names), size):
             yield to_input(np.stack([self.read(name) for name in names[start : start + size]]))
+
+
+def owners(names: list[str]) -> np.ndarray:
+    """For each name the number of its folder, in order of the folders' names."""
+    return np.unique([name.rpartition("/")[0] for name in names], return_inverse=True)[1]
 
 
 #: Planes of a network's input by the ``channel_order`` of a manifest.

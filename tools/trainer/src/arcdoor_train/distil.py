@@ -20,11 +20,11 @@ from torch.nn import functional
 from torch.utils.data import BatchSampler, RandomSampler
 from tqdm import tqdm
 
-from arcdoor_train import backbones, checkpoint, config, crops, data, heads, journal, lock
+from arcdoor_train import checkpoint, config, crops, data, heads, initial, journal, lock, overlap
 from arcdoor_train import teachers as teaching
 from arcdoor_train import train as training
 from arcdoor_train.errors import CheckpointError, ConfigError, DataError, DivergedError, UsageError
-from arcdoor_train.world import World
+from arcdoor_train.world import World, kernels
 
 #: What a run goes on from.
 STATE = "distil-state.pt"
@@ -192,8 +192,7 @@ class Trainee:
         self.folder = config.expand(whole.run.folder)
         device = "cuda" if whole.run.device != "cpu" and torch.cuda.is_available() else "cpu"
         self.device = torch.device(device)
-        if whole.run.deterministic and device == "cuda":
-            torch.backends.cudnn.deterministic = True
+        kernels(whole.run, self.device)
         self.faces, self.notes = data.gather(whole.data, whole.run.seed)
         self.pool = Pool(self.faces, whole.run.seed, whole.data.augment.flip)
         self.per_epoch = max(len(self.faces) // whole.optim.batch, 1)
@@ -203,16 +202,14 @@ class Trainee:
         """Student, loss and optimiser; the teachers' features are computed first, where no cache has them."""
         whole, classes = self.whole, len(self.faces.identities)
         self.target = _targets(self.section, self.faces, max(whole.run.threads, 1))
-        torch.manual_seed(whole.run.seed)
-        student = backbones.build(whole.model.backbone, whole.model.dimension, whole.model.dropout)
-        self.student = student.to(self.device)
+        own = self.folder / "model.pt"
+        goes_on = own.is_file() and (self.folder / STATE).is_file()
+        self.student = initial.network(whole, own if goes_on else None).to(self.device)
         head = heads.build(whole.head, whole.model.dimension, classes, whole.run.seed)
-        wanted = torch.from_numpy(teaching.class_centres(self.target[0], self.faces.labels, classes))
+        # What stands for the teachers' class centres, where only their features are at hand.
+        wanted = torch.from_numpy(overlap.centres(self.target[0], self.faces.labels, classes))
         self.loss = Loss(self.section, whole.model.dimension, wanted, head).to(self.device)
-        optim = whole.optim
-        self.optimiser = torch.optim.SGD(
-            training.groups(optim, self.student, self.loss), optim.lr, optim.momentum, weight_decay=optim.weight_decay
-        )
+        self.optimiser = training.optimiser(whole.optim, self.student, self.loss)
 
     def batches(self) -> torch.utils.data.DataLoader:
         """What is left of the epoch, in an order drawn from (seed, epoch)."""
@@ -330,7 +327,9 @@ def _refuse(whole: config.Config) -> None:
         raise ConfigError("data.augment: distil knows flip alone; teachers' features are kept of crops as they are")
     if whole.data.per_identity:
         raise ConfigError("data.per_identity, triplets and tuplets: distil draws its images at random; leave them out")
-    names = ("micro_batch", "batch_norm", "warmup_epochs", "precision", "compress", "compile")
+    if whole.head.init:
+        raise ConfigError("head.init: distil draws its centres; leave it out")
+    names = ("micro_batch", "batch_norm", "warmup_epochs", "precision", "compress", "compile", "recompute")
     config.refuse_unheeded(whole.optim, names, "distil")
 
 
@@ -351,7 +350,7 @@ def _rate(optim: config.Optim, epoch: int) -> float:
 def _loop(trainee: Trainee) -> None:
     whole, progress = trainee.whole, trainee.progress
     total = trainee.per_epoch * whole.optim.epochs
-    book = journal.Journal(trainee.folder, progress.step)
+    book = journal.Journal(trainee.folder, progress.step, whole.run.tensorboard)
     stop: list[int] = []
     previous = training.on_term(stop)
     bar = tqdm(total=total, initial=progress.step, unit="step", disable=not sys.stderr.isatty(), mininterval=1.0)

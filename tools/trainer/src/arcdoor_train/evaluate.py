@@ -152,7 +152,7 @@ def on_crops(
             answer |= {"accuracy": float(shares.mean()), "deviation": float(shares.std(ddof=1))}
         else:
             raise UsageError("these pairs have no folds: give --choose, a list to choose the threshold on")
-    people = np.unique([name.rpartition("/")[0] for name in names], return_inverse=True)[1]
+    people = crops.owners(names)
     if people.max() > 0:
         answer["all_pairs"] = [asdict(row) for row in scores.all_pairs(found, people)]
     return answer

@@ -134,6 +134,8 @@ def section_of(config: configuration.Config) -> Export:
 
 def _origin(config: configuration.Config) -> str:
     """Where the weights come from, for the card."""
+    if config.model.init:
+        return f"{config.model.backbone}, trained with arcdoor-train, begun with the weights of {config.model.init}"
     if config.model.backbone == CHAIN:
         teacher = Path(config.foreign["compress"]["teacher"]["path"]).name
         return f"made of {teacher} by arcdoor-train compress: channels removed, layers refit to its answers"

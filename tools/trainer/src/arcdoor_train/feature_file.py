@@ -54,4 +54,4 @@ def read(path: str | Path, memory_map: bool = False) -> np.ndarray:
 def unit(features: np.ndarray) -> np.ndarray:
     """Rows divided by their lengths, float64 inside. A row of zeros stays."""
     wide = np.asarray(features, dtype=np.float64)
-    return wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-12)
+    return wide / np.maximum(np.linalg.norm(wide, axis=-1, keepdims=True), 1e-12)

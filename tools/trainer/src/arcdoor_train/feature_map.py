@@ -6,6 +6,7 @@ computed again, so that whatever stops it, the same command goes on.
 cannot be read; ``images.u64`` has a hash of each encoded image, 0 where it cannot be read; ``done.u8`` a byte a part.
 """
 
+import argparse
 import contextlib
 import hashlib
 import json
@@ -24,7 +25,7 @@ import torch
 from tqdm import tqdm
 
 from arcdoor_train import checkpoint, config, crops, data, evaluate, lock
-from arcdoor_train.errors import DataError, DiskError, TrainError
+from arcdoor_train.errors import DataError, DiskError, TrainError, UsageError
 
 #: Images of a part: what a stop costs at most, each process.
 PART = 4096
@@ -33,17 +34,13 @@ _BATCH = 64
 
 @dataclass(frozen=True)
 class Job:
-    """What a process needs to compute features: plain values, since it opens files itself."""
+    """What a process needs to compute features: plain values, since each of several opens files itself."""
 
     wanted: config.Data
     seed: int
     #: An ONNX file, a pack, a checkpoint or a run.
     model: Path
     threads: int = 1
-
-    def open(self) -> tuple[evaluate.Embedder, data.Dataset]:
-        """The network and the sets."""
-        return evaluate.Embedder(self.model, self.threads), data.gather(self.wanted, self.seed)[0]
 
 
 @dataclass(frozen=True)
@@ -82,6 +79,23 @@ class _Files:
         )
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What a command takes that makes a list by features. ``places`` reads it."""
+    parser.add_argument("--out", type=Path, required=True, help="where the list goes, NAME.tsv; reports: NAME.report/")
+    parser.add_argument("--features", type=Path, metavar="DIR", help="where features are kept [NAME.features/]")
+    parser.add_argument("--processes", type=int, default=1, help="that compute features; each takes a GPU of its own")
+    parser.add_argument("--threads", type=int, default=1, help="of each process")
+
+
+def places(options: argparse.Namespace) -> tuple[Path, Path]:
+    """The folders of the report and of the features. Raises ``UsageError`` for what cannot be."""
+    if options.processes < 1 or options.threads < 1:
+        raise UsageError("--processes and --threads are 1 or more")
+    if options.out.is_dir():
+        raise UsageError(f"--out {options.out} is a folder: name a file in it")
+    return options.out.with_suffix(".report"), options.features or options.out.with_suffix(".features")
+
+
 def needs(images: int, dimension: int, classes: int, centres: int, folder: Path) -> str:
     """What features, and cosines to so many centres of each of ``classes`` identities, take, as a line for people: said
     before hours of work."""
@@ -104,15 +118,15 @@ def compute(folder: Path, job: Job, faces: data.Dataset, dimension: int, process
         _begin(files, {"set": faces.fingerprint, "model": model_hash(job.model)})
         missing = np.flatnonzero(files.done() == 0).tolist()
         if missing:
-            _fill(files, job, missing, processes)
+            _fill(files, job, faces, missing, processes)
     return files.open()
 
 
 def model_hash(model: Path) -> str:
     """Of the network's file and of what it takes."""
     path, preprocess = evaluate.located(model)
-    if path.suffix != ".onnx" and not path.is_file():
-        path = checkpoint.resolve(path) / "model.pt"
+    if path.suffix != ".onnx":
+        path = checkpoint.model_file(path)
     try:
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256")
@@ -152,13 +166,14 @@ def _begin(files: _Files, about: dict[str, str]) -> None:
         raise DiskError(f"cannot set features aside in {files.folder}: {error}; name another folder") from error
 
 
-def _fill(files: _Files, job: Job, missing: list[int], processes: int) -> None:
+def _fill(files: _Files, job: Job, faces: data.Dataset, missing: list[int], processes: int) -> None:
     processes = min(processes, len(missing))
     with tqdm(total=len(missing) * files.part, unit="image", disable=not sys.stderr.isatty()) as bar:
         if processes == 1:
-            _start(files, job, None)
+            torch.set_num_threads(job.threads)
+            embedder = evaluate.Embedder(job.model, job.threads)
             for part in missing:
-                _part(part)
+                _compute(files, embedder, faces, part)
                 bar.update(files.part)
             return
         # Not forked: a process that has used a GPU, or threads, cannot be.
@@ -184,22 +199,24 @@ def _await(asked: list[Future], bar: tqdm, images: int) -> None:
             one.cancel()
 
 
-def _start(files: _Files, job: Job, ranks: SimpleQueue | None) -> None:
-    """Opens what this process needs for its parts; of several GPUs each process takes its own."""
+def _start(files: _Files, job: Job, ranks: SimpleQueue) -> None:
+    """Opens what a process of a pool needs for its parts; of several GPUs each takes its own."""
     global _worker  # noqa: PLW0603 - what a pool's processes keep between parts has no other place
-    if ranks is not None:
-        torch.set_num_threads(job.threads)
-        rank = ranks.get()
-        if torch.cuda.is_available():
-            torch.cuda.set_device(rank % torch.cuda.device_count())
-    _worker = (files, *job.open())
+    torch.set_num_threads(job.threads)
+    rank = ranks.get()
+    if torch.cuda.is_available():
+        torch.cuda.set_device(rank % torch.cuda.device_count())
+    _worker = (files, evaluate.Embedder(job.model, job.threads), data.gather(job.wanted, job.seed)[0])
 
 
 _worker: tuple[_Files, evaluate.Embedder, data.Dataset] | None = None
 
 
 def _part(number: int) -> None:
-    files, embedder, faces = _worker
+    _compute(*_worker, number)
+
+
+def _compute(files: _Files, embedder: evaluate.Embedder, faces: data.Dataset, number: int) -> None:
     chosen = range(number * files.part, min((number + 1) * files.part, files.images))
     rows, hashes = np.full((len(chosen), files.dimension), np.nan, "<f4"), np.zeros(len(chosen), "<u8")
     for start in range(0, len(chosen), _BATCH):

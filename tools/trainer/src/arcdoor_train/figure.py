@@ -28,15 +28,21 @@ def new(wide: float = 8.0, high: float = 4.5) -> Any:
 def save(figure: Any, stem: Path, columns: dict[str, Sequence]) -> None:
     """``STEM.png``, ``STEM.svg``, and of ``columns``, all of one length, ``STEM.csv``. Raises ``DiskError``."""
     import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     table(stem.with_suffix(".csv"), columns)
-    checkpoint.write_file(stem.with_suffix(".png"), lambda file: FigureCanvasAgg(figure).print_png(file))
+    save_png(figure, stem.with_suffix(".png"))
     # The same data gives the same file.
     with matplotlib.rc_context({"svg.hashsalt": "arcdoor"}):
         checkpoint.write_file(
             stem.with_suffix(".svg"), lambda file: figure.savefig(file, format="svg", metadata={"Date": None})
         )
+
+
+def save_png(figure: Any, path: Path) -> None:
+    """``figure`` alone. Raises ``DiskError``."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    checkpoint.write_file(path, lambda file: FigureCanvasAgg(figure).print_png(file))
 
 
 def table(path: Path, columns: dict[str, Sequence], delimiter: str = ",") -> None:
@@ -66,10 +72,10 @@ def histograms(stem: Path, title: str, counts: dict[str, np.ndarray]) -> None:
     """Histograms of angles over each other: of what, and the counts in ``EDGES``' bins. Without matplotlib the CSV
     alone, and a line that says so."""
     columns = {"from_degrees": EDGES[:-1].tolist(), **{name: count.tolist() for name, count in counts.items()}}
-    table(stem.with_suffix(".csv"), columns)
     try:
         drawn = new()
     except UsageError as error:
+        table(stem.with_suffix(".csv"), columns)
         print(f"no {stem.with_suffix('.png')}: {error}", file=sys.stderr)
         return
     axes = drawn.subplots()

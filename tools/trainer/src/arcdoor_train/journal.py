@@ -10,8 +10,8 @@ from typing import Any
 import numpy
 import torch
 
-from arcdoor_train import checkpoint, config
-from arcdoor_train.errors import DiskError
+from arcdoor_train import checkpoint, config, figure
+from arcdoor_train.errors import DiskError, UsageError
 from arcdoor_train.world import World
 
 
@@ -34,19 +34,35 @@ def describe(run: Path, whole: config.Config, world: World, identities: list[str
         checkpoint.write_file(run / "identities.txt", lambda file: file.write(listed.encode()))
 
 
-class Journal:
-    """``metrics.jsonl`` and ``skipped.tsv``, appended; lines past the step that a run resumes from are dropped."""
+def board() -> type:
+    """TensorBoard's own writer. Raises ``UsageError`` where it is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise UsageError("run.tensorboard needs TensorBoard: pip install tensorboard, or leave it out") from error
+    return SummaryWriter
 
-    def __init__(self, run: Path, step: int) -> None:
+
+class Journal:
+    """``metrics.jsonl`` and ``skipped.tsv``, appended, and TensorBoard's events where they are wanted; lines past the
+    step that a run resumes from are dropped."""
+
+    def __init__(self, run: Path, step: int, tensorboard: bool = False) -> None:
         self.run = run
         self.metrics = run / "metrics.jsonl"
         kept = [line for line in read(run) if line["step"] <= step]
         text = "".join(json.dumps(line) + "\n" for line in kept)
         checkpoint.write_file(self.metrics, lambda file: file.write(text.encode()))
+        self.board = board()(run / "tensorboard", purge_step=step + 1) if tensorboard else None
 
     def add(self, line: dict[str, Any]) -> None:
         """One line of metrics."""
         self._append(self.metrics, json.dumps(line) + "\n")
+        if self.board:
+            for name, value in line.items():
+                if name != "step" and value is not None:
+                    self.board.add_scalar(name, value, line["step"])
+            self.board.flush()
 
     def skip(self, skipped: list[tuple[str, str]]) -> None:
         """Images that could not be read, with the reason."""
@@ -77,22 +93,20 @@ def read(run: Path) -> list[dict[str, Any]]:
 def curves(run: Path) -> None:
     """``curves.png``: loss and learning rate over the epochs, and where the metrics tell them, the gradient's norm and
     the share of the steps in which it was clipped. Without matplotlib a line says that none was drawn."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        print("no curves.png: matplotlib is not installed", file=sys.stderr)
-        return
     lines = read(run)
     panels = [(("loss", "linear"), ("lr", "log"))]
     if any("gradient_norm" in line for line in lines):
         panels.append((("gradient_norm", "log"), ("clipped", "linear")))
-    figure = Figure(figsize=(8, 4.5 * len(panels)), layout="constrained")
-    for panel, (left, right) in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
+    try:
+        drawn = figure.new(8.0, 4.5 * len(panels))
+    except UsageError as error:
+        print(f"no curves.png: {error}", file=sys.stderr)
+        return
+    for panel, (left, right) in zip(drawn.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
         _curve(panel, lines, *left, "tab:blue")
         _curve(panel.twinx(), lines, *right, "tab:orange")
         panel.set_xlabel("epoch")
-    checkpoint.write_file(run / "curves.png", lambda file: FigureCanvasAgg(figure).print_png(file))
+    figure.save_png(drawn, run / "curves.png")
 
 
 def _curve(axes: Any, lines: list[dict[str, Any]], name: str, scale: str, colour: str) -> None:

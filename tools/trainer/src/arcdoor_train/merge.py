@@ -24,10 +24,13 @@ from arcdoor_train import (
     review,
 )
 from arcdoor_train.data import lists
-from arcdoor_train.data.sets import by_name, own_name
+from arcdoor_train.data.sets import own_name, unambiguous
 from arcdoor_train.errors import DataError, UsageError
 from arcdoor_train.review import WHY, Row
 from arcdoor_train.subcentres import to_centres
+
+#: An evaluation set, its people's centres, their names, and how many images each has.
+Judges = tuple[Path, np.ndarray, list[str], list[int]]
 
 
 def add_parser(subparsers: Any) -> None:
@@ -37,7 +40,6 @@ def add_parser(subparsers: Any) -> None:
         "--config", required=True, type=Path, help="[[data.sets]], each with its list, name, identities"
     )
     parser.add_argument("--model", required=True, type=Path, help="an .onnx file, a pack, a checkpoint, or a run")
-    parser.add_argument("--out", type=Path, required=True, help="where the list goes; its report goes to OUT.report/")
     parser.add_argument(
         "--by-name",
         choices=["drop", "join"],
@@ -52,32 +54,29 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--evaluation-alike", type=float, default=0.6, help="identities at least as alike are reviewed")
     parser.add_argument("--drop-evaluation", action="store_true", help="they go without a review")
-    parser.add_argument("--review", type=Path, metavar="FILE", help="an earlier OUT.report/review.tsv with verdicts")
-    parser.add_argument("--features", type=Path, metavar="DIR", help="where features are kept [OUT.features/]")
-    parser.add_argument("--processes", type=int, default=1, help="that compute features; each takes a GPU of its own")
-    parser.add_argument("--threads", type=int, default=1, help="of each process")
+    parser.add_argument("--review", type=Path, metavar="FILE", help="an earlier NAME.report/review.tsv with verdicts")
+    feature_map.add_arguments(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
     limits = (options.same_name, options.alike, options.copy, options.evaluation_alike)
-    if options.processes < 1 or options.threads < 1 or not all(-1 < limit <= 1 for limit in limits):
-        raise UsageError("--processes and --threads are 1 or more; cosines lie between -1 and 1")
+    if not all(-1 < limit <= 1 for limit in limits):
+        raise UsageError("the limits are cosines, which lie between -1 and 1")
+    report, features = feature_map.places(options)
     whole = config.load(options.config)
     faces, _ = data.gather(whole.data, whole.run.seed)
-    if len(set(faces.identities)) < len(faces.identities):
-        raise DataError("two sets have one name, so that their identities do: give one another `name` in [[data.sets]]")
-    by_name(faces)  # before hours of work
+    unambiguous(faces)
     judged = review.read(options.review, faces.identities) if options.review else []
     embedder = evaluate.Embedder(options.model, options.threads)
     dimension = feature_map.dimension_of(embedder)
-    report, features = options.out.with_suffix(".report"), options.features or options.out.with_suffix(".features")
+    judges = [(path, *_people(path, embedder)) for path in options.evaluation]
     print(feature_map.needs(len(faces), dimension, len(faces.identities), 1, features), flush=True)
     with lock.alone(report):
         job = feature_map.Job(whole.data, whole.run.seed, options.model, options.threads)
         found = feature_map.compute(features, job, faces, dimension, options.processes)
         middle = overlap.centres(found.features, faces.labels, len(faces.identities))
-        rows = _rows(faces, middle, embedder, options)
+        rows = _rows(faces, middle, judges, options)
         decided = [*_decided(rows, judged, options), *judged]
         labels = merge(faces, decided)
         labels, gone = _without_copies(found, labels, options.copy)
@@ -90,9 +89,7 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _rows(
-    faces: data.Dataset, middle: np.ndarray, embedder: evaluate.Embedder, options: argparse.Namespace
-) -> list[Row]:
+def _rows(faces: data.Dataset, middle: np.ndarray, judges: list[Judges], options: argparse.Namespace) -> list[Row]:
     """All that may be one person, by names and by the identities' centres ``middle``."""
     counts = np.bincount(faces.labels, minlength=len(faces.identities))
     named = same_names(faces.identities)
@@ -104,8 +101,7 @@ def _rows(
         for pair, cosine in zip(pairs.tolist(), cosines, strict=True)
         if tuple(pair) not in of_a_name
     ]
-    for path in options.evaluation:
-        people, names, sizes = _people(path, embedder)
+    for path, people, names, sizes in judges:
         pairs, cosines = overlap.alike(middle, people, options.evaluation_alike)
         rows += [
             Row("", "evaluation", float(cosine), faces.identities[a], int(counts[a]), f"{path}:{names[b]}", sizes[b])

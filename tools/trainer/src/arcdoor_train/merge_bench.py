@@ -82,7 +82,7 @@ def _plant(
 def _copies(faces: data.Dataset, found: np.ndarray, embedder: evaluate.Embedder, chosen: np.ndarray) -> None:
     """Images encoded again, and encoded again two pixels to the right, behind the others of their identities."""
     again = [_again(faces, int(number), moved) for moved in (0, 2) for number in chosen]
-    more = np.concatenate([embedder([crops.to_input(image[None])]) for image in again]).astype(np.float32)
+    more = embedder(crops.to_input(image[None]) for image in again).astype(np.float32)
     features = np.concatenate([found, more])
     labels = np.concatenate([faces.labels, faces.labels[chosen], faces.labels[chosen]])
     print("\n| copies, at least as alike | of the set's own images | encoded again, recall % | moved, too, recall % |")

@@ -42,8 +42,6 @@ def alike(rows: np.ndarray, others: np.ndarray | None, least: float) -> tuple[np
             raise UsageError(f"more than {MOST_PAIRS} pairs have a cosine of {least} or more: raise the limit")
         pairs.append(np.stack([first + start, second], axis=1))
         cosines.append(found[first, second])
-    if not pairs:
-        return np.zeros((0, 2), np.int64), np.zeros(0, np.float32)
     every, values = np.concatenate(pairs), np.concatenate(cosines)
     order = np.argsort(-values, kind="stable")
     return every[order], values[order]
@@ -67,15 +65,13 @@ def copies(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
     # By hash, then by place.
     order = numbers[np.argsort(images[numbers], kind="stable")]
     hashes, owners = images[order], labels[order]
-    begins = np.flatnonzero(np.r_[True, hashes[1:] != hashes[:-1]]) if len(order) else np.zeros(0, np.int64)
-    sizes = np.diff(np.r_[begins, len(order)])
-    claimed = np.zeros(0, bool)
-    if len(order):
-        claimed = np.maximum.reduceat(owners, begins) != np.minimum.reduceat(owners, begins)
-    goes = np.repeat(claimed, sizes)
-    goes |= ~np.isin(np.arange(len(order)), begins)
+    again = np.zeros(len(order), bool)
+    again[1:] = hashes[1:] == hashes[:-1]
+    group = np.cumsum(~again)
+    claimed = np.zeros(len(order) + 1, bool)
+    claimed[group[again & (owners != np.roll(owners, 1))]] = True
     found = np.zeros(len(images), bool)
-    found[order[goes]] = True
+    found[order[again | claimed[group]]] = True
     return found
 
 
@@ -102,10 +98,9 @@ def by_label(labels: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def people(features: np.ndarray, names: list[str]) -> tuple[np.ndarray, list[str], list[int]]:
-    """Unit-length means of the features of images by their folders' names, whose, and of how many images. Images that
-    all lie in one folder are each somebody."""
-    folders = [name.rpartition("/")[0] for name in names]
-    left, owners, sizes = np.unique(
-        folders if len(set(folders)) > 1 else names, return_inverse=True, return_counts=True
-    )
+    """Unit-length means of the features of images by their folders' names, whose, and of how many images. Images in no
+    folder are each somebody, and so are those of a single one."""
+    folders = [name.rpartition("/")[0] or name for name in names]
+    whose = folders if len(set(folders)) > 1 else names
+    left, owners, sizes = np.unique(whose, return_inverse=True, return_counts=True)
     return centres(features, owners, len(left)), left.tolist(), sizes.tolist()

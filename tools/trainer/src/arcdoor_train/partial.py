@@ -107,7 +107,8 @@ class ShardedHead(nn.Module):
             cosines = self.rule.cosines(features, self.active)
             own = cosines.gather(1, column[:, None])
             target, extra = self.rule.target(own, features)
-            target = torch.where(here[:, None], target, own)
+            cosines = self.rule.filtered(cosines)
+            target = torch.where(here[:, None], target, cosines.gather(1, column[:, None]))
             logits = self.config.scale * cosines.scatter(1, column[:, None], target)
             loss = _JoinedCrossEntropy.apply(logits, torch.where(here, column, -1), self.world)
             # Every process computes the same regulariser of the same features: one of them lets it flow back.

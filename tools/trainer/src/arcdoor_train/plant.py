@@ -9,6 +9,7 @@ import numpy as np
 
 from arcdoor_train import checkpoint, config, data
 from arcdoor_train.data import lists
+from arcdoor_train.data.sets import unambiguous
 from arcdoor_train.errors import UsageError
 
 
@@ -47,6 +48,7 @@ def _run(options: argparse.Namespace) -> int:
         raise UsageError("--flips and --strangers are shares: 0 or more, below 1")
     whole = config.load(options.config)
     faces, _ = data.gather(whole.data, whole.run.seed)
+    unambiguous(faces)
     labels = plant(faces.labels, len(faces.identities), options.flips, options.strangers, options.seed)
     left, numbers = np.unique(labels, return_inverse=True)
     names = [faces.identities[label] for label in left]

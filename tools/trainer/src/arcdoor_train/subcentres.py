@@ -17,6 +17,8 @@ class Cleaned:
 
     #: (n,) whether an image stays.
     keep: np.ndarray
+    #: (n,) whether it has a feature.
+    seen: np.ndarray
     #: (n,) new labels, 0..identities without gaps; -1 for images that go.
     labels: np.ndarray
     #: (classes,) the number of the dominant centre; -1 where an identity has no image.
@@ -43,18 +45,18 @@ def clean(features: np.ndarray, labels: np.ndarray, centres: np.ndarray, degrees
     if len(labels) and (labels.min() < 0 or labels.max() >= classes):
         raise DataError(f"labels {labels.min()}..{labels.max()}; the head knows 0..{classes - 1}")
     cosines = to_centres(features, labels, centres)
-    finite = np.isfinite(cosines[:, 0])
-    cosines[~finite] = -1.0
+    seen = np.isfinite(cosines[:, 0])
+    cosines[~seen] = -1.0
     nearest = cosines.argmax(axis=1).astype(np.int16)
-    votes = np.bincount(labels[finite] * count + nearest[finite], minlength=classes * count).reshape(classes, count)
+    votes = np.bincount(labels[seen] * count + nearest[seen], minlength=classes * count).reshape(classes, count)
     dominant = np.where(votes.any(axis=1), votes.argmax(axis=1), -1)
     own = cosines[np.arange(len(labels)), np.maximum(dominant[labels], 0)]
-    keep = finite & (own > np.cos(np.radians(degrees)))
+    keep = seen & (own > np.cos(np.radians(degrees)))
     left, numbers = np.unique(labels[keep], return_inverse=True)
     fresh = np.full(len(labels), -1)
     fresh[keep] = numbers
     assert len(left) <= classes
-    return Cleaned(keep, fresh, dominant, own, nearest, cosines.max(axis=1, initial=-1.0))
+    return Cleaned(keep, seen, fresh, dominant, own, nearest, cosines.max(axis=1, initial=-1.0))
 
 
 def to_centres(features: np.ndarray, labels: np.ndarray, centres: np.ndarray) -> np.ndarray:

@@ -12,7 +12,6 @@ from arcdoor_train.config import expand
 from arcdoor_train.data import Dataset
 from arcdoor_train.errors import DataError
 from arcdoor_train.evaluate import Embedder
-from arcdoor_train.feature_file import unit
 
 
 @dataclass(frozen=True)
@@ -102,11 +101,3 @@ def _compute(teacher: Teacher, faces: Dataset, threads: int) -> np.ndarray:
 def ensemble(parts: list[np.ndarray]) -> np.ndarray:
     """(n, d1 + d2 + ...) from unit-length (n, di): their cosine is the mean of the teachers' cosines."""
     return np.concatenate(parts, axis=-1) / np.sqrt(len(parts))
-
-
-def class_centres(found: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """(classes, d) unit-length means of a teacher's features: what stands for its class centres where only its
-    features are at hand."""
-    sums = np.zeros((classes, found.shape[1]))
-    np.add.at(sums, labels, found)
-    return unit(sums).astype(np.float32)

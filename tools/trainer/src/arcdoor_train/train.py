@@ -21,9 +21,10 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils.checkpoint import checkpoint as recomputed
 from tqdm import tqdm
 
-from arcdoor_train import backbones, checkpoint, config, data, heads, journal, lock, macs
+from arcdoor_train import backbones, checkpoint, config, data, heads, initial, journal, lock, macs
 from arcdoor_train.batchnorm import StepStatistics
 from arcdoor_train.errors import (
     CheckpointError,
@@ -34,7 +35,7 @@ from arcdoor_train.errors import (
     UsageError,
 )
 from arcdoor_train.partial import ShardedHead
-from arcdoor_train.world import World, join, leave
+from arcdoor_train.world import World, join, kernels, leave
 
 #: Between two lines of metrics: the losses' sum, the steps taken, the sum of the backbone's gradient norms before they
 #: were clipped, the steps that were.
@@ -44,13 +45,22 @@ EMPTY = {"loss": 0.0, "steps": 0, "norm": 0.0, "clipped": 0}
 class Net(nn.Module):
     """Backbone and whole head as one module, so that DDP joins the gradients of both."""
 
-    def __init__(self, backbone: nn.Module, head: nn.Module | None) -> None:
+    def __init__(self, backbone: nn.Module, head: nn.Module | None, recompute: bool = False) -> None:
         super().__init__()
-        self.backbone, self.head = backbone, head
+        self.backbone, self.head, self.recompute = backbone, head, recompute
+        if recompute and not isinstance(backbone, nn.Sequential):
+            raise ConfigError("optim.recompute: this backbone has no blocks whose maps could be computed anew")
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        embeddings = self.backbone(images)
+        embeddings = self._sparing(images) if self.recompute else self.backbone(images)
         return embeddings if self.head is None else self.head(embeddings, labels)
+
+    def _sparing(self, x: torch.Tensor) -> torch.Tensor:
+        """The backbone, of whose blocks only what they take is kept for the backward pass."""
+        for layer in self.backbone:
+            block = next(layer.children(), None) is not None
+            x = recomputed(layer, x, use_reentrant=False) if block else layer(x)
+        return x
 
 
 def rate(optim: config.Optim, progress: float) -> float:
@@ -76,6 +86,14 @@ def groups(optim: config.Optim, *modules: nn.Module) -> list[dict[str, Any]]:
         {"params": [parameter for parameter in trained if id(parameter) not in own]},
         {"params": [parameter for parameter in trained if id(parameter) in own], "weight_decay": 0.0},
     ]
+
+
+def optimiser(optim: config.Optim, *modules: nn.Module) -> torch.optim.Optimizer:
+    """What trains these, in the groups of ``groups``."""
+    parts = groups(optim, *modules)
+    if optim.kind == "adamw":
+        return torch.optim.AdamW(parts, optim.lr, weight_decay=optim.weight_decay)
+    return torch.optim.SGD(parts, optim.lr, momentum=optim.momentum, weight_decay=optim.weight_decay)
 
 
 def normalise(images: torch.Tensor, device: torch.device, channels_last: bool) -> torch.Tensor:
@@ -112,8 +130,8 @@ class Trainer:
 
     def _build(self) -> None:
         whole, world = self.config, self.world
-        torch.manual_seed(whole.run.seed)
-        backbone = backbones.build(whole.model.backbone, whole.model.dimension, whole.model.dropout)
+        begun = checkpoint.list_steps(self.run)
+        backbone = initial.network(whole, begun[-1] if begun else None)
         classes, dimension, seed = len(self.source.identities), whole.model.dimension, whole.run.seed
         self.sharded: ShardedHead | None = None
         head = None
@@ -123,7 +141,10 @@ class Trainer:
             self.sharded = ShardedHead(whole.head, dimension, classes, seed, world).to(world.device)
         else:
             head = heads.build(whole.head, dimension, classes, seed)
-        net = Net(backbone, head).to(world.device)
+        self.taken = 0
+        if whole.head.init and not begun:
+            self.taken = self._take_centres(head)
+        net = Net(backbone, head, whole.optim.recompute).to(world.device)
         if whole.optim.channels_last:
             net = net.to(memory_format=torch.channels_last)
         sync = whole.optim.batch_norm == "sync"
@@ -134,11 +155,17 @@ class Trainer:
         self.net, self.backbone, self.head = net, net.backbone, net.head
         self.statistics = None if sync else StepStatistics(backbone, world)
         optim = whole.optim
-        self.optimiser = torch.optim.SGD(
-            groups(optim, net), optim.lr, momentum=optim.momentum, weight_decay=optim.weight_decay
-        )
+        self.optimiser = optimiser(optim, net)
         self.scaler = torch.amp.GradScaler(world.device.type, init_scale=4096.0, enabled=optim.precision == "fp16")
         self.runner = self._joined(torch.compile(net) if optim.compile else net)
+
+    def _take_centres(self, head: nn.Module | None) -> int:
+        identities = self.source.identities
+        if self.sharded:
+            mine = identities[self.sharded.start : self.sharded.stop]
+            taken = initial.centres(self.config, mine, {"weight": self.sharded.weight})
+            return int(self.world.sum(torch.tensor(taken, device=self.world.device)))
+        return initial.centres(self.config, identities, dict(getattr(head, "head", head).named_parameters()))
 
     def _joined(self, net: nn.Module) -> nn.Module:
         if self.world.size == 1:
@@ -345,7 +372,7 @@ def _kept_buffers(module: nn.Module) -> dict[str, torch.Tensor]:
 
 
 #: What a resumed run may change: none of it changes what is computed. Which images there are, the data's hash says.
-FREE = frozenset({"workers", "keep_mb", "timeout_s", "compile", "max_bad_steps", "sets", "held_out"})
+FREE = frozenset({"workers", "keep_mb", "timeout_s", "compile", "recompute", "max_bad_steps", "sets", "held_out"})
 
 
 def compare(
@@ -393,8 +420,7 @@ def drive(
     world = join(whole)
     if whole.run.threads:
         torch.set_num_threads(whole.run.threads)
-    if whole.run.deterministic and world.device.type == "cuda":
-        torch.backends.cudnn.deterministic = True
+    kernels(whole.run, world.device)
     run = config.expand(whole.run.folder)
     try:
         with lock.alone(run) if world.first else contextlib.nullcontext():
@@ -409,6 +435,8 @@ def _driven(
     run = config.expand(whole.run.folder)
     if checkpoint.list_steps(run) and not resume:
         raise UsageError(f"{run} has checkpoints: --resume goes on with it; another run.folder begins anew")
+    if whole.run.tensorboard:
+        journal.board()
     source, notes = data.gather(whole.data, whole.run.seed)
     trainer = build(whole, world, source)
     if checkpoint.list_steps(run):
@@ -444,13 +472,16 @@ def _announce(trainer: Trainer, notes: list[str], quiet: bool) -> None:
     print(f"{len(source)} images of {len(source.identities)} identities; {trainer.config.model.backbone}: {cost}")
     if trainer.step:
         print(f"going on from step {trainer.step}")
+    elif trainer.config.model.init:
+        centres = f", and the centres of {trainer.taken} identities" if trainer.config.head.init else ""
+        print(f"begins with the network of {trainer.config.model.init}{centres}")
 
 
 def _loop(trainer: Trainer, quiet: bool) -> None:
     whole, world = trainer.config, trainer.world
     batches = trainer.batches()
     per_epoch, total = batches.steps_per_epoch, batches.steps_per_epoch * whole.optim.epochs
-    book = journal.Journal(trainer.run, trainer.step) if world.first else None
+    book = journal.Journal(trainer.run, trainer.step, whole.run.tensorboard) if world.first else None
     stop: list[int] = []
     previous = on_term(stop)
     bar = tqdm(total=total, initial=trainer.step, unit="step", disable=quiet or not world.first, mininterval=1.0)

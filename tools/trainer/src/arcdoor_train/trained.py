@@ -23,5 +23,10 @@ def read(folder: Path) -> tuple[config.Config, data.Dataset, np.ndarray]:
         )
     if content.get("data", faces.fingerprint) != faces.fingerprint:
         raise DataError(f"the run's sets have other images now than when {folder} was trained: restore them")
+    return whole, faces, centres(folder, whole, classes)
+
+
+def centres(folder: Path, whole: config.Config, classes: int) -> np.ndarray:
+    """A checkpoint's centres (classes, K, d)."""
     weight = checkpoint.read_head(folder, 0, classes)["weight"].numpy()
-    return whole, faces, weight.reshape(classes, whole.head.centres, -1)
+    return weight.reshape(classes, whole.head.centres, -1)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 
-from arcdoor_train.config import Config
+from arcdoor_train.config import Config, Run
 from arcdoor_train.errors import ConfigError
 
 
@@ -63,6 +63,14 @@ def join(config: Config) -> World:
     if size > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if cuda else "gloo", timeout=timedelta(minutes=10))
     return World(rank, size, device)
+
+
+def kernels(run: Run, device: torch.device) -> None:
+    """On a GPU, convolutions that are bit-exact where ``run.deterministic`` asks for it; else whichever of cuDNN's are
+    fastest, which it tries first. Their products are TF32, torch's own choice; the head's are float32."""
+    if device.type == "cuda":
+        torch.backends.cudnn.deterministic = run.deterministic
+        torch.backends.cudnn.benchmark = not run.deterministic
 
 
 def leave(world: World) -> None:

@@ -20,8 +20,10 @@ __all__ = ["BUILDERS", "build", "reparameterise"]
 #: Name -> a function of the embedding's dimension and the drop-out before the last layer.
 BUILDERS: dict[str, Callable[[int, float], nn.Module]] = {
     "iresnet18": lambda dimension, dropout: iresnet((2, 2, 2, 2), dimension, dropout),
+    "iresnet34": lambda dimension, dropout: iresnet((3, 4, 6, 3), dimension, dropout),
     "iresnet50": lambda dimension, dropout: iresnet((3, 4, 14, 3), dimension, dropout),
     "iresnet100": lambda dimension, dropout: iresnet((3, 13, 30, 3), dimension, dropout),
+    "iresnet200": lambda dimension, dropout: iresnet((6, 26, 60, 6), dimension, dropout),
     "mobilefacenet": mobilefacenet,
     "efficientnet-b0": efficientnet_b0,
     **{name: (lambda dimension, dropout, _name=name: dense(_name, dimension, dropout)) for name in DENSE},

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from arcdoor_train.backbones.precise import Linear
 from arcdoor_train.backbones.reparam import RepConv
 
 
@@ -58,4 +59,4 @@ def dense(name: str, dimension: int, dropout: float) -> nn.Module:
     if spec.width != inputs:
         layers += [*_conv(inputs, spec.width, 1, 1), nn.ReLU(inplace=True)]
     layers += [*_conv(spec.width, spec.width, 7, 1, spec.width), nn.Flatten(1), nn.Dropout(dropout)]
-    return nn.Sequential(*layers, nn.Linear(spec.width, dimension, bias=False), nn.BatchNorm1d(dimension))
+    return nn.Sequential(*layers, Linear(spec.width, dimension, bias=False), nn.BatchNorm1d(dimension))

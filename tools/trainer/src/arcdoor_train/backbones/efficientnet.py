@@ -7,6 +7,8 @@ are not ImageNet's.
 import torch
 from torch import nn
 
+from arcdoor_train.backbones.precise import Linear
+
 
 class SqueezeExcite(nn.Module):
     """Scales each channel by what the whole map says about it."""
@@ -71,5 +73,5 @@ def efficientnet_b0(dimension: int, dropout: float) -> nn.Module:
             layers.append(MbConv(inputs, outputs, expansion, kernel, stride if n == 0 else 1))
             inputs = outputs
     layers += [*_conv(inputs, 512, 1), nn.SiLU(), nn.Conv2d(512, 512, 7, groups=512, bias=False), nn.BatchNorm2d(512)]
-    layers += [nn.Flatten(1), nn.Dropout(dropout), nn.Linear(512, dimension, bias=False)]
+    layers += [nn.Flatten(1), nn.Dropout(dropout), Linear(512, dimension, bias=False)]
     return nn.Sequential(*layers, nn.BatchNorm1d(dimension))

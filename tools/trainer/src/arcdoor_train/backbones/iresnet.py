@@ -4,6 +4,8 @@ and BN-Dropout-FC-BN after the last one (arXiv 1801.07698, section 4.1)."""
 import torch
 from torch import nn
 
+from arcdoor_train.backbones.precise import Linear
+
 
 class Block(nn.Module):
     """BN, 3x3, BN, PReLU, 3x3 with the stride, BN; plus the input, through 1x1 where the shape changes."""
@@ -33,7 +35,7 @@ class EmbeddingHead(nn.Module):
         super().__init__()
         self.norm = nn.BatchNorm2d(channels)
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(channels * side * side, dimension)
+        self.linear = Linear(channels * side * side, dimension)
         self.features = nn.BatchNorm1d(dimension)
         # The scale of a feature's entries is fixed: the head normalises the whole anyway.
         self.features.weight.requires_grad_(False)

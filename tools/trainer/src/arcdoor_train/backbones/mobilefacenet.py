@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from arcdoor_train.backbones.precise import Linear
+
 
 def conv(
     inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, *, prelu: bool = True
@@ -46,4 +48,4 @@ def mobilefacenet(dimension: int, dropout: float) -> nn.Module:
             layers.append(Bottleneck(inputs, outputs, expansion, stride if n == 0 else 1))
             inputs = outputs
     layers += [conv(inputs, 512, 1), conv(512, 512, 7, 1, 512, prelu=False), nn.Flatten(1), nn.Dropout(dropout)]
-    return nn.Sequential(*layers, nn.Linear(512, dimension, bias=False), nn.BatchNorm1d(dimension))
+    return nn.Sequential(*layers, Linear(512, dimension, bias=False), nn.BatchNorm1d(dimension))

@@ -15,9 +15,6 @@ from arcdoor_train.compression.section import Compress, described
 from arcdoor_train.errors import CheckpointError, ConfigError, TrainError, UsageError
 from arcdoor_train.world import World
 
-#: Above this rate every weight changes by more than it is in a few steps.
-MOST = 0.02
-
 
 class Tuner:
     """What ``train.drive`` drives in place of a ``Trainer``."""
@@ -118,9 +115,9 @@ def refuse(whole: config.Config) -> None:
     if whole.data.per_identity:
         raise ConfigError("data.per_identity: compress knows no labels and draws its images at random; leave it out")
     given = whole.optim
-    names = ("micro_batch", "batch_norm", "momentum", "decay_norms", "compress", "compile")
+    names = ("kind", "recompute", "micro_batch", "batch_norm", "momentum", "decay_norms", "compress", "compile")
     config.refuse_unheeded(given, names, "compress")
     if given.precision == "fp16":
         raise ConfigError("optim.precision = 'fp16': compress knows fp32 and bf16")
-    if given.lr > MOST:
+    if given.lr > config.MOST_ADAMW:
         raise ConfigError(f"optim.lr = {given.lr}: AdamW moves a weight by about that in a step; choose some 1e-3")

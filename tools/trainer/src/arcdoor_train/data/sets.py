@@ -293,7 +293,7 @@ class _Named(Sequence):
 
 def _as_wanted(part: Dataset, item: config.Set) -> Dataset:
     """A set with the names and of the images that its ``[[data.sets]]`` wants."""
-    found = dataclasses.replace(part)
+    found = dataclasses.replace(part, sources=(part,))
     if item.identities:
         path = config.expand(item.identities)
         try:
@@ -320,7 +320,7 @@ def _listed_alone(part: Dataset, path: Path) -> Dataset:
 
 def by_name(whole: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """The hashes of all images' names in order, and the places of the images that have them. Raises ``DataError`` where
-    a list of them would be ambiguous."""
+    a list of them would be ambiguous: who makes one asks before hours of work."""
     hashes = lists.hashes(whole.keys)
     order = np.argsort(hashes, kind="stable")
     ordered = hashes[order]
@@ -331,6 +331,19 @@ def by_name(whole: Dataset) -> tuple[np.ndarray, np.ndarray]:
             "one of the sets another `name` in [[data.sets]]"
         )
     return ordered, order
+
+
+def unambiguous(whole: Dataset) -> None:
+    """Raises ``DataError`` where a list could not tell images, or identities, apart by their names."""
+    known: set[str] = set()
+    for name in whole.identities:
+        if name in known:
+            raise DataError(
+                f"two identities have the name {name}: of two sets that have one name, give one another `name` in "
+                "[[data.sets]]; of one set, give its `identities` other id strings"
+            )
+        known.add(name)
+    by_name(whole)
 
 
 def listed(whole: Dataset, path: Path) -> Dataset:

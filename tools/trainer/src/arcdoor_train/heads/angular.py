@@ -50,7 +50,11 @@ class AngularHead(nn.Module):
         cosines = self.cosines(embeddings)
         own = cosines.gather(1, labels[:, None])
         target, extra = self.target(own, embeddings)
-        return self.config.scale * cosines.scatter(1, labels[:, None], target), extra
+        return self.config.scale * self.filtered(cosines).scatter(1, labels[:, None], target), extra
+
+    def filtered(self, cosines: torch.Tensor) -> torch.Tensor:
+        """Cosines to other classes, those above ``head.filter`` 0."""
+        return torch.where(cosines > self.config.filter, 0.0, cosines) if self.config.filter else cosines
 
     def cosines(self, embeddings: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
         """(N, classes) cosines; over K sub-centres their maximum, or their softmax-weighted mean."""

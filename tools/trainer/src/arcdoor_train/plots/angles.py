@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from arcdoor_train import backbones, checkpoint, config, crops, data, figure, heads, overlap, subcentres, trained
+from arcdoor_train import checkpoint, config, crops, data, figure, heads, initial, overlap, subcentres, trained
 from arcdoor_train.errors import DataError
+from arcdoor_train.feature_file import unit
 
 
 def embed(model: nn.Module, faces: data.Dataset, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -25,17 +26,18 @@ def embed(model: nn.Module, faces: data.Dataset, numbers: np.ndarray) -> tuple[n
                 rows.append(model(torch.from_numpy(crops.to_input(np.stack(images)))).numpy())
     if not rows:
         raise DataError("not one image of the run's sets can be read")
-    found = np.concatenate(rows)
-    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12), np.array(labels)
+    return unit(np.concatenate(rows)).astype(np.float32), np.array(labels)
 
 
-def _start(whole: config.Config, classes: int) -> tuple[nn.Module, np.ndarray]:
-    """Network and centres (classes, K, d) as the run drew them."""
-    torch.manual_seed(whole.run.seed)
-    model = backbones.build(whole.model.backbone, whole.model.dimension, whole.model.dropout).eval()
-    head = heads.build(whole.head, whole.model.dimension, classes, whole.run.seed)
-    weight = getattr(head, "head", head).weight.detach().numpy()
-    return model, weight.reshape(classes, whole.head.centres, -1)
+def _start(whole: config.Config, identities: list[str]) -> tuple[nn.Module, np.ndarray]:
+    """Network and centres (classes, K, d) as the run began."""
+    model = initial.network(whole).eval()
+    head = heads.build(whole.head, whole.model.dimension, len(identities), whole.run.seed)
+    head = getattr(head, "head", head)
+    if whole.head.init:
+        initial.centres(whole, identities, dict(head.named_parameters()))
+    weight = head.weight.detach().numpy()
+    return model, weight.reshape(len(identities), whole.head.centres, -1)
 
 
 def draw_theta(folder: Path, run: Path, images: int) -> None:
@@ -44,9 +46,10 @@ def draw_theta(folder: Path, run: Path, images: int) -> None:
     steps = checkpoint.list_steps(run) or [checkpoint.resolve(run)]
     whole, faces, _ = trained.read(steps[-1])
     numbers = np.linspace(0, len(faces) - 1, min(images, len(faces))).astype(int)
-    counts = {"start": _theta(faces, numbers, *_start(whole, len(faces.identities)))}
+    counts = {"start": _theta(faces, numbers, *_start(whole, faces.identities))}
     for step in steps:
-        counts[step.name] = _theta(faces, numbers, checkpoint.load_model(step)[0], trained.read(step)[2])
+        centres = trained.centres(step, whole, len(faces.identities))
+        counts[step.name] = _theta(faces, numbers, checkpoint.load_model(step)[0], centres)
     figure.histograms(folder / "theta", "angle of an image to its class centre", counts)
 
 
@@ -77,7 +80,7 @@ def statistics(run: Path, each: int) -> dict[str, float]:
     found, labels = embed(model, faces, np.sort(order[np.arange(len(order)) - first < each]))
     answer, middle = of_features(found, labels)
     left = np.unique(labels)
-    rows = centres[left] / np.maximum(np.linalg.norm(centres[left], axis=2, keepdims=True), 1e-12)
+    rows = unit(centres[left]).astype(np.float32)
     cosines = np.einsum("nkd,nd->nk", rows, middle)
     own = rows[np.arange(len(left)), cosines.argmax(axis=1)]
     between = {"W to centre": cosines.max(axis=1), "W inter": overlap.nearest(own)}
@@ -91,8 +94,7 @@ def draw_statistics(folder: Path, run: Path, each: int, faces: crops.Crops | Non
         from arcdoor_train import evaluate
 
         found, names, _ = evaluate.features(evaluate.Embedder(run), faces)
-        people = np.unique([name.rpartition("/")[0] for name in names], return_inverse=True)[1]
-        more, _ = of_features(found.astype(np.float32), people)
+        more, _ = of_features(found.astype(np.float32), crops.owners(names))
         answer |= {f"{name}, crops": value for name, value in more.items()}
     drawn = figure.new()
     axes = drawn.subplots()

@@ -31,11 +31,7 @@ def of_all(found: np.ndarray, people: np.ndarray) -> dict[str, np.ndarray]:
 def draw(folder: Path, model: Path, faces: crops.Crops, pairs: Path | None) -> dict[str, int]:
     """``pairs.*``; how many comparisons of each kind."""
     found, names, _ = evaluate.features(evaluate.Embedder(model), faces)
-    if pairs is not None:
-        counts = of_list(found, names, pairs)
-    else:
-        people = np.unique([name.rpartition("/")[0] for name in names], return_inverse=True)[1]
-        counts = of_all(found, people)
+    counts = of_all(found, crops.owners(names)) if pairs is None else of_list(found, names, pairs)
     if not all(count.sum() for count in counts.values()):
         raise DataError("there is no genuine or no impostor pair: crops lie in a folder for each person, or --pairs")
     figure.histograms(folder / "pairs", "angle between two images", counts)

@@ -41,9 +41,12 @@ def choose(faces: data.Dataset, each: int) -> tuple[np.ndarray, np.ndarray, list
     each = min(each, int(counts[largest].min()))
     if len(largest) < IDENTITIES or each < 2:
         raise DataError(f"eight identities of two or more images are needed; these sets have {len(counts)}")
-    images = [np.stack(list(faces.readable(np.flatnonzero(faces.labels == who)[:each]))) for who in largest]
+    images = [list(faces.readable(np.flatnonzero(faces.labels == who)[:each])) for who in largest]
     labels = np.repeat(np.arange(IDENTITIES), [len(some) for some in images])
-    return np.concatenate(images), labels, [faces.identities[who] for who in largest]
+    names = [faces.identities[who] for who in largest]
+    if not all(images):
+        raise DataError(f"not one image of {names[images.index([])]} can be read")
+    return np.concatenate(images), labels, names
 
 
 def learn(images: np.ndarray, labels: np.ndarray, head: config.Head, epochs: int, seed: int = 1) -> Learnt:
