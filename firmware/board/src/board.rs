@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::camera::Camera;
 use crate::input_line::InputLine;
 use crate::line::Line;
+use crate::machine::Machine;
 use crate::panel::Panel;
 use crate::relay_line::RelayLine;
 use crate::role::{Input, Output, Role};
@@ -58,6 +59,7 @@ pub struct Board {
     pub(crate) inputs: [Option<InputLine>; 4],
     pub(crate) serial: Vec<SerialPort>,
     pub(crate) thermal: ThermalLimits,
+    pub(crate) machine: Option<Machine>,
 }
 
 impl Board {
@@ -83,6 +85,12 @@ impl Board {
     #[must_use]
     pub fn cpu(&self) -> &[CpuFeature] {
         &self.cpu
+    }
+
+    /// Which hardware it is and how that starts; `None` of a board that is no hardware of its own.
+    #[must_use]
+    pub const fn machine(&self) -> Option<&Machine> {
+        self.machine.as_ref()
     }
 
     /// Its camera, where the board names one.

