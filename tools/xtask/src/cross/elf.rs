@@ -4,36 +4,52 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 /// The part of a header that is read.
 const HEADER: usize = 64;
-/// `e_machine` of 64-bit ARM (ELF for the Arm 64-bit Architecture, section 5.2).
-const AARCH64: u16 = 183;
+/// `e_machine`, and Debian's name for it.
+const MACHINES: [(u64, &str); 2] = [(183, "arm64"), (62, "amd64")];
 /// A segment that names the loader of shared libraries.
-const PT_INTERP: u32 = 3;
+const PT_INTERP: u64 = 3;
 
-/// Refuses a program that is not for 64-bit ARM, or that needs shared libraries.
-pub(super) fn check(program: &Path) -> Result<()> {
-    let mut bytes = Vec::new();
-    // The table of segments lies behind the header.
-    let file = File::open(program).with_context(|| format!("cannot read {}", program.display()))?;
-    file.take(4096).read_to_end(&mut bytes)?;
-    judge(&bytes).with_context(|| program.display().to_string())
+/// A 64-bit program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Elf {
+    machine: u64,
+    is_static: bool,
 }
 
-fn judge(bytes: &[u8]) -> Result<()> {
-    ensure!(bytes.len() >= HEADER && bytes.starts_with(b"\x7fELF\x02\x01"), "this is no 64-bit ELF file");
-    let machine = number(bytes, 18, 2)?;
-    ensure!(machine == u64::from(AARCH64), "built for machine {machine}, not for 64-bit ARM");
-    let (table, size, count) = (number(bytes, 32, 8)?, number(bytes, 54, 2)?, number(bytes, 56, 2)?);
-    for index in 0..count {
-        let at = usize::try_from(table.saturating_add(index * size))?;
-        if number(bytes, at, 4)? == u64::from(PT_INTERP) {
-            bail!("it needs shared libraries, which the board may not have: it must be static");
-        }
+impl Elf {
+    /// Reads a program's header.
+    pub(crate) fn read(program: &Path) -> Result<Self> {
+        let mut bytes = Vec::new();
+        // The table of segments lies behind the header.
+        let file = File::open(program).with_context(|| format!("cannot read {}", program.display()))?;
+        file.take(4096).read_to_end(&mut bytes)?;
+        Self::parse(&bytes).with_context(|| program.display().to_string())
     }
-    Ok(())
+
+    fn parse(bytes: &[u8]) -> Result<Self> {
+        ensure!(bytes.len() >= HEADER && bytes.starts_with(b"\x7fELF\x02\x01"), "this is no 64-bit ELF file");
+        let (table, size, count) = (number(bytes, 32, 8)?, number(bytes, 54, 2)?, number(bytes, 56, 2)?);
+        let mut is_static = true;
+        for index in 0..count {
+            let at = usize::try_from(table.saturating_add(index * size))?;
+            is_static &= number(bytes, at, 4)? != PT_INTERP;
+        }
+        Ok(Self { machine: number(bytes, 18, 2)?, is_static })
+    }
+
+    /// Debian's name of the processor; `None` of one that nothing is made for.
+    pub(crate) fn architecture(self) -> Option<&'static str> {
+        MACHINES.iter().find(|(machine, _)| *machine == self.machine).map(|(_, name)| *name)
+    }
+
+    /// Whether it needs no shared libraries.
+    pub(crate) const fn is_static(self) -> bool {
+        self.is_static
+    }
 }
 
 /// A little-endian number of `length` bytes.
@@ -43,32 +59,41 @@ fn number(bytes: &[u8], at: usize, length: usize) -> Result<u64> {
     Ok(field.iter().rev().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)))
 }
 
+/// A static program of nothing but headers, for tests.
+#[cfg(test)]
+pub(crate) fn elf_of(architecture: &str) -> Vec<u8> {
+    let (machine, _) = MACHINES.into_iter().find(|(_, name)| *name == architecture).unwrap();
+    let mut bytes = vec![0; HEADER + 56];
+    bytes[..6].copy_from_slice(b"\x7fELF\x02\x01");
+    bytes[18] = u8::try_from(machine).unwrap();
+    bytes[32] = 64;
+    bytes[54] = 56;
+    bytes[56] = 1;
+    bytes[64] = 1;
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn elf(machine: u8, segment: u8) -> Vec<u8> {
-        let mut bytes = vec![0; HEADER + 56];
-        bytes[..6].copy_from_slice(b"\x7fELF\x02\x01");
-        bytes[18] = machine;
-        bytes[32] = 64;
-        bytes[54] = 56;
-        bytes[56] = 1;
-        bytes[64] = segment;
-        bytes
+    #[test]
+    fn a_program_says_what_it_is_for_and_whether_it_stands_alone() {
+        let plain = Elf::parse(&elf_of("arm64")).unwrap();
+        assert_eq!((plain.architecture(), plain.is_static()), (Some("arm64"), true));
+        let mut dynamic = elf_of("amd64");
+        dynamic[64] = 3;
+        let dynamic = Elf::parse(&dynamic).unwrap();
+        assert_eq!((dynamic.architecture(), dynamic.is_static()), (Some("amd64"), false));
     }
 
     #[test]
-    fn another_processors_program_a_dynamic_one_and_half_a_one_are_refused() {
-        assert!(judge(&elf(183, 1)).is_ok());
-        for (bytes, word) in [
-            (elf(62, 1), "machine 62"),
-            (elf(183, 3), "static"),
-            (elf(183, 1)[..64].to_vec(), "cut short"),
-            (b"#!/bin/sh".to_vec(), "no 64-bit ELF"),
-        ] {
-            let said = judge(&bytes).unwrap_err().to_string();
-            assert!(said.contains(word), "{said}");
+    fn half_a_program_and_a_script_are_none() {
+        for bytes in [&elf_of("arm64")[..64], b"#!/bin/sh", b""] {
+            assert!(Elf::parse(bytes).is_err());
         }
+        let mut far = elf_of("arm64");
+        far[32..40].fill(0xff);
+        assert!(Elf::parse(&far).is_err());
     }
 }

@@ -13,6 +13,10 @@ use arcdoor_board::Board;
 use crate::qemu::{output, which};
 use crate::{bench, cargo};
 
+pub(crate) use elf::Elf;
+#[cfg(test)]
+pub(crate) use elf::elf_of;
+
 /// What cargo builds for: every 64-bit ARM Linux, whatever its C library.
 pub(crate) const TARGET: &str = "aarch64-unknown-linux-musl";
 /// Cargo's profile.
@@ -151,7 +155,12 @@ fn split(whole: &Path) -> Result<Built> {
     strip.args(["--strip-all", "--remove-section=.comment", "--add-gnu-debuglink=arcdoor.debug"]);
     // The link's checksum is taken of the file where it lies.
     cargo::check(strip.current_dir(&dir).arg(whole).arg(&program))?;
-    elf::check(&program)?;
+    let elf = Elf::read(&program)?;
+    ensure!(
+        elf.architecture() == Some("arm64") && elf.is_static(),
+        "{} is not a static program for 64-bit ARM: boards may lack the libraries that it wants",
+        program.display()
+    );
     Ok(Built { program, symbols })
 }
 

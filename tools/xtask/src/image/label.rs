@@ -46,7 +46,8 @@ impl Label {
             bail!("this is no image of arcdoor's: `cargo xtask image BOARD` makes one");
         };
         let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
-        let format: AnyFormat = serde_json::from_slice(&text[..end]).context("the image's label is damaged")?;
+        let format: AnyFormat =
+            serde_json::from_slice(&text[..end]).context("the image's label is damaged")?;
         ensure!(
             format.format == FORMAT,
             "the image has form {}, and this program writes form {FORMAT}: take the program of the image's own version",

@@ -34,7 +34,10 @@ pub(crate) fn write(places: &[Place; 4], signature: u32) -> Result<[u8; BYTES]> 
 
 /// Refuses a record whose partitions are not ours, overlap, or end behind `bytes`.
 pub(crate) fn check(record: &[u8], bytes: u64) -> Result<()> {
-    ensure!(record.len() >= BYTES && record[510..512] == [0x55, 0xaa], "it begins with no table of partitions");
+    ensure!(
+        record.len() >= BYTES && record[510..512] == [0x55, 0xaa],
+        "it begins with no table of partitions"
+    );
     let mut end = SECTOR;
     for (part, entry) in Part::ALL.into_iter().zip(record[ENTRIES..510].chunks_exact(16)) {
         let number = |at: usize| {
@@ -61,7 +64,10 @@ mod tests {
         let record = write(&places, 0x1234_5678).unwrap();
         assert_eq!(record[440..444], [0x78, 0x56, 0x34, 0x12]);
         // The first begins at 16 MiB, sector 32,768; the second behind it.
-        assert_eq!(record[446..462], [0x80, 0xfe, 0xff, 0xff, 0x0c, 0xfe, 0xff, 0xff, 0, 0x80, 0, 0, 0, 0x40, 1, 0]);
+        assert_eq!(
+            record[446..462],
+            [0x80, 0xfe, 0xff, 0xff, 0x0c, 0xfe, 0xff, 0xff, 0, 0x80, 0, 0, 0, 0x40, 1, 0]
+        );
         assert_eq!(record[470..474], (32_768_u32 + 40 * 2048).to_le_bytes());
         check(&record, layout.bytes()).unwrap();
     }
