@@ -1,22 +1,28 @@
 #!/bin/sh
-# Runs once in a new system, before it becomes an image.
+# Makes a door's system of a Debian that was just unpacked: `prepare.sh ROOT`. Nothing of it is run, so any machine can.
 set -eu
-systemd-sysusers
+root=$1
+systemd-sysusers --root="$root" arcdoor.conf
 # Nobody has a password, and none can be tried.
-for name in $(cut -d: -f1 /etc/passwd); do usermod --lock --password '*' "$name" >/dev/null 2>&1 || true; done
-systemctl disable --quiet ssh.service ssh.socket 2>/dev/null || true
-systemctl mask --quiet ssh.service systemd-networkd-wait-online.service apt-daily.timer apt-daily-upgrade.timer \
-    dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-firstboot.service 2>/dev/null || true
-systemctl disable --quiet systemd-networkd.service systemd-timesyncd.service 2>/dev/null || true
-systemctl enable --quiet arcdoor.service arcdoor-setup.path arcdoor-clock-save.timer arcdoor-ssh.service
-mkdir -p /usr/lib/systemd/system/local-fs.target.wants /usr/lib/systemd/system/sysinit.target.wants
-ln -sf ../arcdoor-grow.service /usr/lib/systemd/system/local-fs.target.wants/
-ln -sf ../arcdoor-data.service /usr/lib/systemd/system/local-fs.target.wants/
-ln -sf ../arcdoor-clock.service /usr/lib/systemd/system/sysinit.target.wants/
+sed -i 's/^\([^:]*\):[^:]*:/\1:*:/' "$root/etc/shadow"
+for unit in ssh.service ssh.socket systemd-networkd-wait-online.service systemd-timesyncd.service apt-daily.timer \
+    apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer \
+    systemd-firstboot.service; do
+    ln -sf /dev/null "$root/etc/systemd/system/$unit"
+done
+# Only where somebody laid public keys on the boot partition is there a network.
+systemctl --root="$root" disable --quiet systemd-networkd.service 2>/dev/null || true
+systemctl --root="$root" enable --quiet arcdoor.service arcdoor-clock-save.timer arcdoor-ssh.service
+units=$root/usr/lib/systemd/system
+mkdir -p "$units/local-fs.target.wants" "$units/sysinit.target.wants"
+for unit in arcdoor-grow.service arcdoor-data.service; do
+    ln -sf "../$unit" "$units/local-fs.target.wants/"
+done
+ln -sf ../arcdoor-clock.service "$units/sysinit.target.wants/"
 # Each card makes its own.
-rm -f /etc/ssh/ssh_host_*
-: >/etc/machine-id
-mkdir -p /data /boot /var/lib/arcdoor
-# The start needs no resume from a swap that is not there.
-printf 'RESUME=none\n' >/etc/initramfs-tools/conf.d/resume
-rm -rf /var/lib/apt/lists/* /var/cache/apt/*
+rm -f "$root"/etc/ssh/ssh_host_*
+: >"$root/etc/machine-id"
+mkdir -p "$root/data" "$root/boot" "$root/var/lib/arcdoor"
+# Kernel and ramdisk lie on the boot partition.
+rm -rf "$root"/boot/* "$root"/usr/lib/raspi-firmware "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/* \
+    "$root"/usr/share/doc/* "$root"/usr/share/man/* "$root"/usr/share/locale/* "$root"/usr/share/info/*

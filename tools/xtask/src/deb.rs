@@ -14,11 +14,12 @@ use crate::{cargo, cross};
 pub(crate) const ARCHITECTURES: [&str; 2] = ["arm64", "amd64"];
 
 /// Where each file goes, and with which rights. The program is added to these.
-const FILES: [(&str, &str, u32); 6] = [
+const FILES: [(&str, &str, u32); 7] = [
     ("firmware/arcdoor/arcdoor.service", "usr/lib/systemd/system/arcdoor.service", 0o644),
     ("firmware/image/deb/package.conf", "usr/lib/systemd/system/arcdoor.service.d/package.conf", 0o644),
     ("firmware/image/deb/sysusers.conf", "usr/lib/sysusers.d/arcdoor.conf", 0o644),
     ("firmware/image/deb/60-arcdoor.rules", "usr/lib/udev/rules.d/60-arcdoor.rules", 0o644),
+    ("firmware/image/deb/profile.sh", "etc/profile.d/arcdoor.sh", 0o644),
     ("LICENSE-MIT", "usr/share/doc/arcdoor/copyright", 0o644),
     ("THIRD-PARTY.md", "usr/share/doc/arcdoor/THIRD-PARTY.md", 0o644),
 ];

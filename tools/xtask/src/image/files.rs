@@ -1,5 +1,6 @@
 //! File systems in files, made by the usual tools without root.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -31,9 +32,8 @@ pub(super) fn fat(file: &Path, folder: &Path) -> Result<()> {
     // FAT32, whatever the size: some firmware reads nothing else.
     let mut make = Command::new(which("mkfs.vfat")?);
     cargo::check(quiet(make.args(["-F", "32", "-n", Part::Boot.label()]).arg(file)))?;
-    let mut entries: Vec<_> = std::fs::read_dir(folder)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<std::io::Result<_>>()?;
+    let mut entries: Vec<_> =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<_>>()?;
     entries.sort();
     if entries.is_empty() {
         return Ok(());
@@ -60,15 +60,32 @@ pub(super) fn ext4(file: &Path, folder: &Path, label: &str) -> Result<()> {
     cargo::check(make.arg("-d").arg(folder).arg(file)).context("the partition may be too small for its files")
 }
 
-/// As [`ext4`], of an archive, whose owners and device files it keeps; `work` is a folder that is removed.
-pub(super) fn ext4_of_archive(file: &Path, archive: &Path, work: &Path, label: &str) -> Result<()> {
-    std::fs::create_dir_all(work)?;
-    // Owners and device files are remembered within one run of fakeroot.
-    let script = "tar --numeric-owner -C \"$2\" -xpf \"$1\" && exec \"$5\" -q -F -t ext4 -m 0 -L \"$4\" -d \"$2\" \"$3\"";
+/// What a system is made of, one over the other.
+pub(super) struct Layers<'a> {
+    /// Debian's.
+    pub(super) archive: &'a Path,
+    /// A folder whose files become root's.
+    pub(super) ours: &'a Path,
+    /// A script that changes what was unpacked, in the folder that it is given.
+    pub(super) prepare: &'a Path,
+}
+
+/// Unpacks, changes and packs within one run of fakeroot, which remembers owners and device files.
+const UNPACK_AND_MAKE: &str = "set -eu; umask 022; archive=$1 ours=$2 prepare=$3 root=$4 file=$5 label=$6 mke2fs=$7\n\
+    tar --numeric-owner -C \"$root\" -xpf \"$archive\"\n\
+    tar -C \"$ours\" --owner=0 --group=0 --no-same-permissions -cf - . | tar -C \"$root\" --no-overwrite-dir -xpf -\n\
+    sh \"$prepare\" \"$root\"\n\
+    exec \"$mke2fs\" -q -F -t ext4 -m 0 -L \"$label\" -d \"$root\" \"$file\"";
+
+/// As [`ext4`], of a system in layers.
+pub(super) fn ext4_of_archive(file: &Path, label: &str, layers: &Layers<'_>) -> Result<()> {
+    let root = layers.ours.with_extension("root");
+    fs::create_dir_all(&root)?;
     let mut shell = Command::new("fakeroot");
-    shell.args(["sh", "-c", script, "sh"]).arg(archive).arg(work).arg(file).arg(label).arg(which("mke2fs")?);
+    shell.args(["sh", "-c", UNPACK_AND_MAKE, "sh"]);
+    shell.args([layers.archive, layers.ours, layers.prepare, &root, file]).arg(label).arg(which("mke2fs")?);
     let made = cargo::check(&mut shell).context("the slot may be too small for the system");
-    std::fs::remove_dir_all(work)?;
+    fs::remove_dir_all(root)?;
     made
 }
 

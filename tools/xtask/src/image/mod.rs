@@ -99,7 +99,7 @@ fn make(out: &Path, layout: Layout, parts: &Parts<'_>, work: &Path) -> Result<()
     let card = card::Card::create(out, layout)?;
     boot::fill(&boot, parts.name, parts.board, parts.root, &card)?;
     card.fill(layout::Part::Boot, |file| files::fat(file, &boot))?;
-    card.fill(layout::Part::SlotA, |file| parts.root.into_file(file))?;
+    card.fill(layout::Part::SlotA, |file| parts.root.write(file))?;
     let data = work.join("data");
     fs::create_dir_all(&data)?;
     card.fill(layout::Part::Data, |file| files::ext4(file, &data, layout::Part::Data.label()))?;
