@@ -109,8 +109,8 @@ pub(crate) fn build(features: Features) -> Result<Built> {
     build.args(["rustc", "--locked", "--profile", PROFILE, "--target", TARGET]);
     build.args(["--package", "arcdoor", "--bin", "arcdoor", "--no-default-features"]);
     build.arg("--features").arg(features.list());
-    // A build's name, by which its symbols are found.
-    cargo::check(build.args(["--", "-C", "link-arg=--build-id=sha1"]))?;
+    // A build's name, by which its symbols are found; and functions of the same code are one, of which tract has many.
+    cargo::check(build.args(["--", "-C", "link-arg=--build-id=sha1", "-C", "link-arg=--icf=all"]))?;
     split(&built_by_cargo())
 }
 
