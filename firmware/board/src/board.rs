@@ -6,6 +6,7 @@ use crate::camera::Camera;
 use crate::device_path::DevicePath;
 use crate::input_line::InputLine;
 use crate::line::Line;
+use crate::machine::Machine;
 use crate::panel::Panel;
 use crate::relay_line::RelayLine;
 use crate::role::{Input, Output, Role};
@@ -60,6 +61,7 @@ pub struct Board {
     pub(crate) inputs: [Option<InputLine>; 5],
     pub(crate) serial: Vec<SerialPort>,
     pub(crate) thermal: ThermalLimits,
+    pub(crate) machine: Option<Machine>,
 }
 
 impl Board {
@@ -85,6 +87,12 @@ impl Board {
     #[must_use]
     pub fn cpu(&self) -> &[CpuFeature] {
         &self.cpu
+    }
+
+    /// Which hardware it is and how that starts; `None` of a board that is no hardware of its own.
+    #[must_use]
+    pub const fn machine(&self) -> Option<&Machine> {
+        self.machine.as_ref()
     }
 
     /// Its camera, where the board names one.

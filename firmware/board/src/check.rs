@@ -8,6 +8,7 @@ use crate::gpio::kernel::{Held, Kernel, Wanted, take};
 use crate::gpio::sys::Linux;
 use crate::input_line::InputLine;
 use crate::line::Line;
+use crate::machine::Machine;
 use crate::relay_line::{FailMode, RelayLine};
 use crate::relay_watch::Stuck;
 use crate::role::{Input, Output, Role};
@@ -143,6 +144,10 @@ impl fmt::Display for Doubt {
 /// included.
 #[must_use]
 pub fn check(board: &Board, relay: RelayTest) -> Vec<Finding> {
+    if let Some(Err(wrong)) = board.machine().map(Machine::is_this) {
+        // Not a line is touched: on another board it may hold anything.
+        return vec![Finding { role: Role::Output(Output::Relay), proof: LineCause::from(wrong).into() }];
+    }
     match board.drive() {
         Drive::Gpio => check_on(&Linux, board, relay),
         Drive::Simulated => {

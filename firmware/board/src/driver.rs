@@ -7,6 +7,7 @@ use rustix::io::Errno;
 
 use crate::limits::MAX_EDGES;
 use crate::line::Line;
+use crate::machine::WrongMachine;
 use crate::relay_watch::RelayState;
 use crate::role::{Input, Output, Role};
 
@@ -76,6 +77,9 @@ pub struct LineError {
 /// Why a line does not work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineCause {
+    /// Other hardware.
+    #[error("{0}")]
+    Machine(#[from] WrongMachine),
     /// No such chip.
     #[error(
         "there is no such GPIO chip: `gpiodetect` lists those there are; correct `chip` in the board's file"

@@ -16,6 +16,7 @@ use crate::input_line::InputLine;
 use crate::known;
 use crate::limits::{MAX_FILE_BYTES, MAX_SERIAL, MAX_TEXT};
 use crate::line::Line;
+use crate::machine::Machine;
 use crate::panel::Panel;
 use crate::relay_line::{FailMode, RelayLine};
 use crate::role::{Input, Output, Role};
@@ -107,6 +108,7 @@ struct RawBoard {
     drive: Drive,
     #[serde(default)]
     cpu: Vec<CpuFeature>,
+    machine: Option<Machine>,
     camera: Option<Camera>,
     panel: Option<Panel>,
     keypad: Option<Keypad>,
@@ -247,6 +249,7 @@ impl RawBoard {
             inputs: inputs.map(|line| line.map(Spanned::into_inner)),
             serial: self.serial.into_iter().map(Spanned::into_inner).collect(),
             thermal: self.thermal.into_inner(),
+            machine: self.machine,
         }
     }
 }

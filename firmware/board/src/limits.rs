@@ -28,3 +28,7 @@ pub const MAX_PRESSES: usize = 32;
 pub const MAX_ZONES: usize = 32;
 /// Pixels along a panel's longer side.
 pub const MAX_PANEL_PX: u32 = 4096;
+/// The highest number of a ribbon camera; a Raspberry Pi has two at most, with a multiplexer four.
+pub const MAX_CAMERA: u8 = 7;
+/// Names of machines for which one board's file is right.
+pub const MAX_MACHINES: usize = 8;

@@ -9,9 +9,10 @@
 use std::path::Path;
 
 use arcdoor_board::{
-    BOARDS, Bias, Board, BoardError, Drive, FailMode, Input, KERNEL_EDGES, MAX_CHIP_NAME, MAX_DEBOUNCE_MS,
-    MAX_DEVICE_PATH, MAX_DRIVEN, MAX_EDGES, MAX_FILE_BYTES, MAX_OFFSET, MAX_PANEL_PX, MAX_PRESSES,
-    MAX_SERIAL, MAX_TEXT, MAX_TRAVEL_MS, MAX_ZONES, Output, Polarity, Problem, Role, Standing,
+    BOARDS, Bias, Board, BoardError, Boot, Drive, FailMode, Input, KERNEL_EDGES, MAX_CAMERA, MAX_CHIP_NAME,
+    MAX_DEBOUNCE_MS, MAX_DEVICE_PATH, MAX_DRIVEN, MAX_EDGES, MAX_FILE_BYTES, MAX_MACHINES, MAX_OFFSET,
+    MAX_PANEL_PX, MAX_PRESSES, MAX_SERIAL, MAX_TEXT, MAX_TRAVEL_MS, MAX_ZONES, Machine, Output, Polarity,
+    Problem, Role, Standing,
 };
 use proptest::prelude::*;
 
@@ -57,6 +58,61 @@ fn no_board_claims_to_have_been_booted_but_the_one_in_memory() {
 }
 
 #[test]
+fn the_page_of_boards_has_a_row_for_each_and_claims_no_boot_that_no_file_claims() {
+    let page = include_str!("../../../docs/boards.md");
+    for (name, _) in BOARDS {
+        let board = Board::find(name).unwrap();
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` | "))).unwrap();
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let booted = match (board.drive(), board.standing()) {
+            (Drive::Simulated, _) => "nothing to boot",
+            (_, Standing::Booted(_)) => "yes",
+            (_, Standing::Unbooted(_)) => "no",
+        };
+        assert_eq!(cells[5], booted, "{row}");
+        for (_, line) in board.lines().filter(|_| board.drive() == Drive::Gpio) {
+            assert!(cells[3].contains(&format!("`{}`", line.chip.as_str())), "{row}");
+        }
+        let boot = match board.machine().map(Machine::boot) {
+            Some(Boot::RaspberryPi) => "Raspberry Pi's firmware",
+            Some(Boot::UBoot) => "U-Boot",
+            None => "",
+        };
+        assert_eq!(cells[4], boot, "{row}");
+    }
+}
+
+#[test]
+fn no_hardware_has_two_files_and_each_names_its_camera_panel_port_and_limits() {
+    let mut names = Vec::new();
+    for (name, _) in BOARDS.iter().filter(|(name, _)| *name != "simulated") {
+        let board = Board::find(name).unwrap();
+        names.extend(board.machine().unwrap().compatible().to_vec());
+        assert_eq!(board.camera().unwrap().words(), "/dev/video0", "{name}");
+        assert!(board.panel().is_some() && !board.serial().is_empty(), "{name}");
+    }
+    let all = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), all);
+}
+
+#[test]
+fn a_ribbon_camera_is_named_by_its_number() {
+    let with =
+        |camera: &str| parse(&SIMULATED.replace("[thermal]", &format!("[camera]\n{camera}\n[thermal]")));
+    let board = with("kind = \"rpicam\"\nnumber = 1").unwrap();
+    assert_eq!(board.camera().unwrap().words(), "rpicam:1");
+    for camera in [
+        "kind = \"rpicam\"\nnumber = 8",
+        "kind = \"rpicam\"\nnumber = 0\ndevice = \"/dev/video0\"",
+        "kind = \"csi\"",
+    ] {
+        assert!(with(camera).is_err(), "{camera}");
+    }
+}
+
+#[test]
 fn every_file_in_the_folder_ships() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("boards");
     for file in std::fs::read_dir(folder).unwrap() {
@@ -95,6 +151,7 @@ fn the_page_of_limits_says_what_the_constants_say() {
         ("| edges that one poll", vec![MAX_EDGES as u64, KERNEL_EDGES.into()]),
         ("| presses of keys", vec![MAX_PRESSES as u64]),
         ("| a panel's side", vec![MAX_PANEL_PX.into(), MAX_SERIAL as u64, MAX_ZONES as u64]),
+        ("| names of the hardware", vec![MAX_MACHINES as u64, MAX_CAMERA.into()]),
         ("| what a simulated board", vec![MAX_DRIVEN as u64]),
     ] {
         let said: Vec<u64> = row(begins)

@@ -21,7 +21,8 @@ pub enum ErrorKind {
 pub enum CameraError {
     /// The words after `@` are no mode.
     #[error(
-        "{0:?} names no camera: write DEVICE, DEVICE@WIDTHxHEIGHT or DEVICE@WIDTHxHEIGHT@RATE, such as /dev/video0@1280x720@15"
+        "{0:?} names no camera: write DEVICE, DEVICE@WIDTHxHEIGHT or DEVICE@WIDTHxHEIGHT@RATE, such as /dev/video0@1280x720@15, \
+         or rpicam:0@1280x720@15 for a Raspberry Pi's ribbon camera"
     )]
     Spec(String),
     /// The device file cannot be opened.
@@ -71,6 +72,26 @@ pub enum CameraError {
         /// Milliseconds waited.
         waited_ms: u64,
     },
+    /// The program that drives a ribbon camera cannot be started.
+    #[error(
+        "{program}: {cause}; a ribbon camera needs it: apt-get install rpicam-apps (Raspberry Pi OS has it)"
+    )]
+    Program {
+        /// The program.
+        program: String,
+        /// The system's words.
+        cause: std::io::Error,
+    },
+    /// The program that drives a ribbon camera ended.
+    #[error(
+        "{device}: rpicam-vid ended: {said}; check the ribbon cable, and whether `rpicam-hello --list-cameras` shows the camera"
+    )]
+    Ended {
+        /// The camera.
+        device: String,
+        /// What the program said last.
+        said: String,
+    },
     /// Another backend of nokhwa's than ours failed; what it says is all that is known.
     #[error("{0}")]
     Backend(#[from] NokhwaError),
@@ -107,14 +128,17 @@ impl CameraError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Photo { .. } | Self::Frame(_) => ErrorKind::Frame,
-            Self::Stalled { .. } | Self::Gone { .. } | Self::Device { .. } | Self::Backend(_) => {
-                ErrorKind::Camera
-            }
+            Self::Stalled { .. }
+            | Self::Gone { .. }
+            | Self::Device { .. }
+            | Self::Ended { .. }
+            | Self::Backend(_) => ErrorKind::Camera,
             // While a camera is unplugged or another program holds it, there is no file, or a busy one.
             Self::Open { cause, .. } if cause.kind() != std::io::ErrorKind::PermissionDenied => {
                 ErrorKind::Camera
             }
             Self::Open { .. }
+            | Self::Program { .. }
             | Self::Spec(_)
             | Self::NotACamera(_)
             | Self::NoFormat { .. }

@@ -9,26 +9,33 @@ use nokhwa_core::types::{CameraFormat, FrameFormat};
 use crate::error::CameraError;
 use crate::last_error::LastError;
 use crate::layout::{AgreedLayout, Layout};
+#[cfg(target_os = "linux")]
+use crate::rpicam::{Mode, Rpicam};
 use crate::source::Source;
 #[cfg(target_os = "linux")]
 use crate::v4l2::V4l2Backend;
 
 /// Opens a live camera: `DEVICE`, `DEVICE@WIDTHxHEIGHT` or `DEVICE@WIDTHxHEIGHT@RATE`, such as
-/// `/dev/video0@1280x720@7.5`; the nearest mode that the camera has is taken. A frame is waited for until
-/// `timeout`, then it is an error.
+/// `/dev/video0@1280x720@7.5`; the nearest mode that the camera has is taken. `rpicam:N` in the place of `DEVICE` is the
+/// N-th ribbon camera of a Raspberry Pi, counted from 0; there a fourth part may say how many bytes a row takes, where
+/// libcamera does not pad it to a multiple of 64. A frame is waited for until `timeout`, then it is an error.
 ///
 /// # Errors
 /// When the words name no camera, or it cannot be opened or started.
 #[cfg(target_os = "linux")]
-pub fn open(spec: &str, timeout: Duration) -> Result<Live, CameraError> {
+pub fn open(spec: &str, timeout: Duration) -> Result<Box<dyn Source>, CameraError> {
+    if let Some(words) = spec.strip_prefix("rpicam:") {
+        let mode = Mode::parse(words).ok_or_else(|| CameraError::Spec(spec.to_owned()))?;
+        return Ok(Box::new(Rpicam::open(mode, timeout)?));
+    }
     #[cfg(feature = "nokhwa-v4l")]
     if let Some(index) = spec.strip_prefix("nokhwa:") {
         let index = index.parse().map_err(|_| CameraError::Spec(spec.to_owned()))?;
         let index = nokhwa_core::types::CameraIndex::Index(index);
-        return Live::new(Camera::new(index, nokhwa_wants())?);
+        return Ok(Box::new(Live::new(Camera::new(index, nokhwa_wants())?)?));
     }
     let (device, wanted) = parse(spec)?;
-    Live::on(V4l2Backend::open(device, wanted, timeout)?)
+    Ok(Box::new(Live::on(V4l2Backend::open(device, wanted, timeout)?)?))
 }
 
 /// Refuses: live cameras need Linux.
@@ -36,7 +43,7 @@ pub fn open(spec: &str, timeout: Duration) -> Result<Live, CameraError> {
 /// # Errors
 /// Always.
 #[cfg(not(target_os = "linux"))]
-pub fn open(_: &str, _: Duration) -> Result<Live, CameraError> {
+pub fn open(_: &str, _: Duration) -> Result<Box<dyn Source>, CameraError> {
     Err(CameraError::NotLinux)
 }
 

@@ -39,7 +39,8 @@ fn allowed(package: &str) -> Option<Vec<&'static str>> {
     let rooms: &[&[&'static str]] = match package {
         "arcdoor-core" | "arcdoor-kernels" | ALLOCATIONS => &[],
         "arcdoor-frame" | "arcdoor-models" | "arcdoor-calib" | "arcdoor-panel" | "arcdoor-door"
-        | "arcdoor-board" | "xtask" => &[&["arcdoor-core"]],
+        | "arcdoor-board" => &[&["arcdoor-core"]],
+        "xtask" => &[&["arcdoor-core", "arcdoor-board"]],
         "arcdoor-api" => &[&["arcdoor-core", "arcdoor-door"]],
         "arcdoor-door-mutants" => &[&["arcdoor-core", "arcdoor-door"]],
         "arcdoor-infer" | "arcdoor-gallery" => &[&["arcdoor-core", "arcdoor-kernels"]],

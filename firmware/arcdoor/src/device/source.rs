@@ -93,9 +93,7 @@ impl Frames {
                 let (camera, mounted) = mounting(spec)?;
                 upright = mounted.unwrap_or(upright);
                 let camera = camera.to_owned();
-                let open = move || -> Result<Box<dyn Source>, CameraError> {
-                    Ok(Box::new(arcdoor_camera::open(&camera, FRAME_TIMEOUT)?))
-                };
+                let open = move || arcdoor_camera::open(&camera, FRAME_TIMEOUT);
                 From::Camera(Camera::new(Box::new(open)))
             }
         };

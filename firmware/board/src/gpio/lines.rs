@@ -11,6 +11,7 @@ use crate::driver::{Edge, Edges, LineCause, LineDriver, LineError, insert};
 use crate::input_line::InputLine;
 use crate::limits::MAX_EDGES;
 use crate::line::Line;
+use crate::machine::Machine;
 use crate::relay_watch::{RelayState, RelayWatch};
 use crate::role::{Input, Output, Role};
 
@@ -126,8 +127,12 @@ impl Gpio {
     /// Takes every line of `board` from the kernel; the relay first, in the fail mode.
     ///
     /// # Errors
-    /// The first line that cannot be had, and why.
+    /// Other hardware than the board's; else the first line that cannot be had, and why.
     pub fn open(board: &Board, now: Millis) -> Result<Self, LineError> {
+        if let Some(Err(wrong)) = board.machine().map(Machine::is_this) {
+            let (role, line) = (Role::Output(Output::Relay), board.relay().line.clone());
+            return Err(LineError { role, line, cause: wrong.into() });
+        }
         Self::on(Box::new(Linux), board, now)
     }
 

@@ -1,0 +1,177 @@
+//! `cargo xtask cross`: the device's program for 64-bit ARM, one static file, and its symbols in a file beside it.
+
+mod elf;
+mod sizes;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use arcdoor_board::Board;
+
+use crate::qemu::{output, which};
+use crate::{bench, cargo};
+
+pub(crate) use elf::Elf;
+#[cfg(test)]
+pub(crate) use elf::elf_of;
+
+/// What cargo builds for: every 64-bit ARM Linux, whatever its C library.
+pub(crate) const TARGET: &str = "aarch64-unknown-linux-musl";
+/// Cargo's profile.
+const PROFILE: &str = "device";
+/// Assembles tract's kernels.
+const CC: &str = "aarch64-linux-gnu-gcc";
+/// Splits symbols off.
+const OBJCOPY: &str = "aarch64-linux-gnu-objcopy";
+/// The longest that the program may be without the pack that is compiled in, in bytes.
+const MOST_BYTES: u64 = 12_000_000;
+/// The pack that is compiled in.
+const PACK: &str = "doornet";
+/// Of these files of it, the bytes lie in the program.
+const PACK_ENDINGS: [&str; 3] = ["graph", "onnx", "toml"];
+
+/// What the program can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Features {
+    /// The engine that reads ONNX files.
+    pub(crate) tract: bool,
+    /// The pack that is compiled in.
+    pub(crate) pack: bool,
+}
+
+impl Features {
+    /// What ships.
+    pub(crate) const ALL: Self = Self { tract: true, pack: true };
+
+    fn list(self) -> String {
+        let named = [(self.tract, "tract"), (self.pack, "embedded-pack")];
+        let names: Vec<&str> = named.iter().filter(|(on, _)| *on).map(|(_, name)| *name).collect();
+        names.join(",")
+    }
+
+    /// What is given up, for a person.
+    fn lacks(self) -> Vec<&'static str> {
+        let mut lacks = Vec::new();
+        if !self.tract {
+            lacks.push(
+                "without tract: packs run from their graph files alone. A pack is not checked against its ONNX files when it \
+                 is installed, no reference stands beside the plan in `doctor`, and a network that the plan does not run \
+                 is refused",
+            );
+        }
+        if !self.pack {
+            lacks
+                .push("without a pack: it recognises nobody until one is installed (`arcdoor pack install`)");
+        }
+        lacks
+    }
+}
+
+/// What was built.
+pub(crate) struct Built {
+    /// Without symbols: what goes onto the board.
+    pub(crate) program: PathBuf,
+    /// Its symbols.
+    pub(crate) symbols: PathBuf,
+}
+
+/// Builds it, says what fills it, and refuses what is too large.
+pub(crate) fn run(board: Option<&str>, features: Features) -> Result<()> {
+    if let Some(name) = board {
+        let board = Board::find(name)?;
+        println!("{}: the same program as for every other 64-bit ARM board", board.title());
+    }
+    let built = build(features)?;
+    let whole = built_by_cargo();
+    println!("{}", sizes::table(&whole)?);
+    let bytes = fs::metadata(&built.program)?.len();
+    let pack = if features.pack { pack_bytes()? } else { 0 };
+    println!("{} {bytes:>12} bytes", built.program.display());
+    println!("{} {:>12} bytes", built.symbols.display(), fs::metadata(&built.symbols)?.len());
+    println!("without the pack that is compiled in: {} of {MOST_BYTES} bytes", bytes - pack.min(bytes));
+    for sentence in features.lacks() {
+        println!("{sentence}");
+    }
+    ensure!(
+        bytes.saturating_sub(pack) <= MOST_BYTES,
+        "the program is larger than {MOST_BYTES} bytes without its pack: the table says what fills it"
+    );
+    Ok(())
+}
+
+/// Builds the program and splits its symbols off.
+pub(crate) fn build(features: Features) -> Result<Built> {
+    ready()?;
+    eprintln!("building for {TARGET}; the first time that takes a quarter of an hour ...");
+    let mut build = command();
+    build.args(["rustc", "--locked", "--profile", PROFILE, "--target", TARGET]);
+    build.args(["--package", "arcdoor", "--bin", "arcdoor", "--no-default-features"]);
+    build.arg("--features").arg(features.list());
+    // A build's name, by which its symbols are found; and functions of the same code are one, of which tract has many.
+    cargo::check(build.args(["--", "-C", "link-arg=--build-id=sha1", "-C", "link-arg=--icf=all"]))?;
+    split(&built_by_cargo())
+}
+
+/// cargo, set to link for the target.
+fn command() -> Command {
+    let mut cargo = cargo::command();
+    cargo.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "rust-lld");
+    cargo.env("CC_aarch64_unknown_linux_musl", CC);
+    cargo
+}
+
+/// The program with its symbols, as cargo leaves it.
+fn built_by_cargo() -> PathBuf {
+    cargo::target_dir().join(TARGET).join(PROFILE).join("arcdoor")
+}
+
+/// Says what is missing for building, and the command that installs it.
+fn ready() -> Result<()> {
+    let missing = |program: &&str| which(program).is_err();
+    if [CC, OBJCOPY].iter().any(missing) || !Path::new("/usr/aarch64-linux-gnu/include").is_dir() {
+        bail!("this needs Debian's packages: apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross");
+    }
+    let root = output(Command::new("rustc").args(["--print", "sysroot"]))?;
+    if !Path::new(root.trim()).join("lib/rustlib").join(TARGET).is_dir() {
+        bail!("Rust's library for the board is missing: rustup target add {TARGET}");
+    }
+    Ok(())
+}
+
+/// Splits `whole` into a program and its symbols; the program names the file of its symbols.
+fn split(whole: &Path) -> Result<Built> {
+    let dir = cargo::target_dir().join("cross");
+    fs::create_dir_all(&dir)?;
+    let (program, symbols) = (dir.join("arcdoor"), dir.join("arcdoor.debug"));
+    cargo::check(
+        Command::new(OBJCOPY)
+            .args(["--only-keep-debug", "--compress-debug-sections=zlib"])
+            .arg(whole)
+            .arg(&symbols),
+    )?;
+    let mut strip = Command::new(OBJCOPY);
+    strip.args(["--strip-all", "--remove-section=.comment", "--add-gnu-debuglink=arcdoor.debug"]);
+    // The link's checksum is taken of the file where it lies.
+    cargo::check(strip.current_dir(&dir).arg(whole).arg(&program))?;
+    let elf = Elf::read(&program)?;
+    ensure!(
+        elf.architecture() == Some("arm64") && elf.is_static(),
+        "{} is not a static program for 64-bit ARM: boards may lack the libraries that it wants",
+        program.display()
+    );
+    Ok(Built { program, symbols })
+}
+
+fn pack_bytes() -> Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(bench::folder(PACK)).context("the pack that is compiled in is missing")? {
+        let entry = entry?;
+        let ending = entry.path().extension().map(|ending| ending.to_string_lossy().into_owned());
+        if ending.is_some_and(|ending| PACK_ENDINGS.contains(&&*ending)) {
+            bytes += entry.metadata()?.len();
+        }
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,189 @@
+//! `cargo xtask flash`: an image onto a card, and what was written read back.
+//!
+//! Before a byte is written, the whole image is read once: its length, its hash, its table and its board are right, or the card
+//! stays as it is.
+
+mod disk;
+mod source;
+
+use std::fs::{File, OpenOptions};
+use std::io::{IsTerminal, Read, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use sha2::{Digest, Sha256};
+
+use crate::image::{LABEL_AT, LABEL_BYTES, LOADER, Label, MIB, check_table};
+
+use disk::{Disk, System};
+use source::Source;
+
+/// Bytes that are read and written at once.
+const CHUNK: usize = 4 << 20;
+/// Opens a disk only where nothing has it mounted (open(2), Linux, block devices).
+const O_EXCL: i32 = 0o200;
+
+/// Writes `image` onto `device`, and verifies it.
+pub(crate) fn run(image: &Path, device: &Path, board: Option<&str>, fixed: Option<&str>) -> Result<()> {
+    let said = write(&System::this(), image, device, board, fixed, &mut Progress::new())?;
+    println!("{said}");
+    Ok(())
+}
+
+fn write(
+    system: &System,
+    image: &Path,
+    device: &Path,
+    board: Option<&str>,
+    fixed: Option<&str>,
+    progress: &mut Progress,
+) -> Result<String> {
+    let label = check(image, board, progress)?;
+    let disk = Disk::find(system, device, fixed)?;
+    ensure!(
+        disk.bytes.is_none_or(|bytes| bytes >= label.bytes),
+        "{} has room for {} MiB, and the image has {} MiB: take a larger card",
+        device.display(),
+        disk.bytes.unwrap_or_default() / MIB,
+        label.bytes / MIB
+    );
+    let written = copy(image, device, &disk, &label, progress)?;
+    let found = read_back(device, &label, progress)?;
+    ensure!(
+        found == written,
+        "{} does not hold what was written: it is worn out, or not what it says it is. Take another card",
+        device.display()
+    );
+    Ok(format!("{}: arcdoor {} for {}, verified", device.display(), label.version, label.board))
+}
+
+/// Reads all of an image before anything is written.
+fn check(image: &Path, board: Option<&str>, progress: &mut Progress) -> Result<Label> {
+    let named = || image.display().to_string();
+    let mut source = Source::open(image)?;
+    // The first sectors: table, label, and zeros.
+    let mut head = vec![0; usize::try_from(LOADER)?];
+    source.read_exact(&mut head).context("the image is cut short").with_context(named)?;
+    let at = usize::try_from(LABEL_AT)?;
+    let label = Label::read(&head[at..at + LABEL_BYTES]).with_context(named)?;
+    check_table(&head, label.bytes).with_context(named)?;
+    if let Some(board) = board {
+        ensure!(
+            label.board == board,
+            "{}: the image is for {}, not for {board}: another board's lines would move other things",
+            image.display(),
+            label.board
+        );
+    }
+    let (mut hash, mut done, mut chunk) = (Sha256::new(), LOADER, vec![0; CHUNK]);
+    loop {
+        let length = source.read(&mut chunk).with_context(named)?;
+        if length == 0 {
+            break;
+        }
+        hash.update(&chunk[..length]);
+        done += length as u64;
+        progress.show("checking", done, label.bytes);
+        ensure!(
+            done <= label.bytes,
+            "{}: longer than the {} bytes that it says",
+            image.display(),
+            label.bytes
+        );
+    }
+    source.end().with_context(named)?;
+    ensure!(
+        done == label.bytes,
+        "{}: cut short: {done} of {} bytes; load it down again",
+        image.display(),
+        label.bytes
+    );
+    ensure!(
+        hex(hash) == label.sha256,
+        "{}: damaged: its hash is another; load it down again",
+        image.display()
+    );
+    Ok(label)
+}
+
+/// Writes all of it, the first MiB last: until then the card is no image, and nothing starts from half of one. The hash of
+/// what was written.
+fn copy(image: &Path, device: &Path, disk: &Disk, label: &Label, progress: &mut Progress) -> Result<String> {
+    let failed = || format!("cannot write {}", device.display());
+    let mut options = OpenOptions::new();
+    options.write(true);
+    if disk.is_file() {
+        options.create(true).truncate(true);
+    } else {
+        options.custom_flags(O_EXCL);
+    }
+    let mut card = options.open(device).with_context(failed)?;
+    let mut source = Source::open(image)?;
+    let mut hash = Sha256::new();
+    let mut head = vec![0; usize::try_from(MIB)?];
+    source.read_exact(&mut head)?;
+    hash.update(&head);
+    card.write_all(&vec![0; head.len()]).with_context(failed)?;
+    let (mut done, mut chunk) = (MIB, vec![0; CHUNK]);
+    while done < label.bytes {
+        let length = source.read(&mut chunk)?;
+        ensure!(length > 0, "{} changed while it was written", image.display());
+        hash.update(&chunk[..length]);
+        card.write_all(&chunk[..length]).with_context(failed)?;
+        done += length as u64;
+        progress.show("writing", done, label.bytes);
+    }
+    card.sync_all().with_context(failed)?;
+    std::os::unix::fs::FileExt::write_all_at(&card, &head, 0).with_context(failed)?;
+    card.sync_all().with_context(failed)?;
+    Ok(hex(hash))
+}
+
+/// The hash of what the card holds, not of what the kernel remembers.
+fn read_back(device: &Path, label: &Label, progress: &mut Progress) -> Result<String> {
+    let mut card = File::open(device)?;
+    rustix::fs::fadvise(&card, 0, None, rustix::fs::Advice::DontNeed)
+        .context("cannot forget what was written")?;
+    let (mut hash, mut done, mut chunk) = (Sha256::new(), 0, vec![0; CHUNK]);
+    while done < label.bytes {
+        let most = usize::try_from((label.bytes - done).min(CHUNK as u64))?;
+        let length =
+            card.read(&mut chunk[..most]).with_context(|| format!("cannot read {}", device.display()))?;
+        ensure!(length > 0, "{} ends before what was written", device.display());
+        hash.update(&chunk[..length]);
+        done += length as u64;
+        progress.show("reading back", done, label.bytes);
+    }
+    Ok(hex(hash))
+}
+
+fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// How far it is, where somebody watches.
+struct Progress {
+    is_watched: bool,
+    last: (&'static str, u64),
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self { is_watched: std::io::stderr().is_terminal(), last: ("", 0) }
+    }
+
+    fn show(&mut self, step: &'static str, done: u64, all: u64) {
+        let percent = done.saturating_mul(100) / all.max(1);
+        if self.is_watched && self.last != (step, percent) {
+            self.last = (step, percent);
+            eprint!("\r{step} {percent:>3} % of {} MiB   ", all / MIB);
+            if done == all {
+                eprintln!();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

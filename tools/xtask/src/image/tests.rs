@@ -1,0 +1,185 @@
+use super::*;
+use crate::qemu::{output, which};
+use std::process::Command;
+
+/// As much of a system as a boot partition is made of.
+fn system(folder: &Path) -> root::Root {
+    for (file, text) in [
+        ("boot/vmlinuz-6.1.0-9-arm64", "kernel"),
+        ("boot/initrd.img-6.1.0-9-arm64", "ramdisk"),
+        ("usr/lib/raspi-firmware/start4.elf", "firmware"),
+        ("usr/lib/raspi-firmware/LICENCE", "licence"),
+        (
+            "usr/lib/linux-image-6.1.0-9-arm64/broadcom/bcm2711-rpi-4-b.dtb",
+            "\0\0\x1fraspberrypi,4-model-b\0brcm,bcm2711\0",
+        ),
+        (
+            "usr/lib/linux-image-6.1.0-9-arm64/rockchip/rk3566-rock-3c.dtb",
+            "\0\0\x1fradxa,rock-3c\0rockchip,rk3566\0",
+        ),
+        ("etc/hostname", "door\n"),
+    ] {
+        let path = folder.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    root::Root::from_folder(folder).unwrap()
+}
+
+fn wishes(loader: Option<(PathBuf, String)>) -> Wishes {
+    Wishes { small: None, suite: "bookworm".to_owned(), loader, out: None, program: None }
+}
+
+/// A card in a folder of its own, not finished.
+fn card(folder: &Path) -> card::Card {
+    card::Card::create(&folder.join("card.img"), Layout::SMALL).unwrap()
+}
+
+#[test]
+fn a_boot_partition_holds_what_its_boards_firmware_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = system(&folder.path().join("root"));
+    let boot = folder.path().join("boot");
+    fs::create_dir_all(&boot).unwrap();
+    let card = card(folder.path());
+    let board = Board::find("raspberry-pi-4").unwrap();
+    boot::fill(&boot, "raspberry-pi-4", &board, &root, &card).unwrap();
+    let mut names: Vec<_> =
+        fs::read_dir(&boot).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    let expected = [
+        "README.txt",
+        "bcm2711-rpi-4-b.dtb",
+        "cmdline.txt",
+        "config.txt",
+        "initrd.img",
+        "start4.elf",
+        "vmlinuz",
+    ];
+    assert_eq!(names, expected);
+    let line = fs::read_to_string(boot.join("cmdline.txt")).unwrap();
+    assert!(
+        line.starts_with(&format!("root=PARTUUID={} ro ", card.partition(layout::Part::SlotA))),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_board_that_debians_kernel_does_not_know_is_refused_and_one_with_u_boot_has_an_entry_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = system(&folder.path().join("root"));
+    let boot = folder.path().join("boot");
+    fs::create_dir_all(&boot).unwrap();
+    let card = card(folder.path());
+    let five = Board::find("raspberry-pi-5").unwrap();
+    let said = boot::fill(&boot, "raspberry-pi-5", &five, &root, &card).unwrap_err().to_string();
+    assert!(said.contains("6.1.0-9-arm64 has no device tree for raspberrypi,5-model-b"), "{said}");
+    let rock = Board::find("radxa-rock-3c").unwrap();
+    boot::fill(&boot, "radxa-rock-3c", &rock, &root, &card).unwrap();
+    let entry = fs::read_to_string(boot.join("extlinux/extlinux.conf")).unwrap();
+    assert!(entry.contains("fdt /board.dtb") && boot.join("board.dtb").is_file(), "{entry}");
+}
+
+#[test]
+fn a_loader_is_taken_by_its_hash_and_only_where_the_board_has_one_on_its_card() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("u-boot.bin");
+    fs::write(&file, "loader").unwrap();
+    let (rock, pi) = (Board::find("radxa-rock-3c").unwrap(), Board::find("raspberry-pi-4").unwrap());
+    let with = |hash: &str| wishes(Some((file.clone(), hash.to_owned())));
+    let right = packed::hex_of(b"loader");
+    assert_eq!(loader("radxa-rock-3c", &rock, &with(&right)).unwrap(), Some(b"loader".to_vec()));
+    let wrong = loader("radxa-rock-3c", &rock, &with(&"00".repeat(32))).unwrap_err().to_string();
+    assert!(wrong.contains(&right), "{wrong}");
+    assert!(loader("radxa-rock-3c", &rock, &wishes(None)).unwrap_err().to_string().contains("--loader"));
+    assert!(loader("raspberry-pi-4", &pi, &with(&right)).is_err());
+    assert_eq!(loader("raspberry-pi-4", &pi, &wishes(None)).unwrap(), None);
+}
+
+#[test]
+fn an_attempt_that_fails_leaves_no_image_and_no_pieces() {
+    let folder = tempfile::tempdir().unwrap();
+    let card = card(folder.path());
+    let too_long = card.fill(layout::Part::Data, |file| {
+        Ok(fs::File::options().write(true).open(file)?.set_len(layout::Layout::SMALL.data * MIB + 1)?)
+    });
+    assert!(format!("{:#}", too_long.unwrap_err()).contains("no room"));
+    drop(card);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn an_unknown_board_has_no_image() {
+    let said = run("raspberry-pi-9", &wishes(None)).unwrap_err().to_string();
+    assert!(said.contains("no board is called"), "{said}");
+}
+
+#[test]
+fn a_small_image_holds_its_file_systems_in_their_places() {
+    if files::installed(files::NEEDED).is_err() {
+        println!("skipped: {:#}", files::installed(files::NEEDED).unwrap_err());
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("card.img");
+    let root = system(&folder.path().join("root"));
+    let board = Board::find("raspberry-pi-4").unwrap();
+    let parts = Parts { name: "raspberry-pi-4", board: &board, root: &root, loader: None };
+    make(&out, Layout::SMALL, &parts, folder.path()).unwrap();
+    // The tools of the file systems themselves read what is there.
+    let at = |part: layout::Part| {
+        Layout::SMALL.places().into_iter().find(|place| place.part == part).unwrap().start
+    };
+    let listed = output(Command::new("mdir").args(["-b", "-i"]).arg(format!(
+        "{}@@{}",
+        out.display(),
+        at(layout::Part::Boot)
+    )));
+    assert!(listed.unwrap().contains("vmlinuz"));
+    let name =
+        output(Command::new(which("debugfs").unwrap()).args(["-R", "cat /etc/hostname"]).arg(format!(
+            "{}?offset={}",
+            out.display(),
+            at(layout::Part::SlotA)
+        )));
+    assert_eq!(name.unwrap(), "door\n");
+    let owner =
+        output(Command::new(which("debugfs").unwrap()).args(["-R", "stat /etc/hostname"]).arg(format!(
+            "{}?offset={}",
+            out.display(),
+            at(layout::Part::SlotA)
+        )));
+    assert!(owner.unwrap().contains("User:     0"), "the system's files are root's");
+}
+
+/// Time that goes on, with a clock of the test's own.
+#[test]
+fn the_clock_goes_on_from_where_it_was_kept_and_never_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let script = cargo::root().join("firmware/image/root/usr/lib/arcdoor/clock");
+    // `date -u +%s` prints the file; `date -u -s @N` writes it.
+    fs::write(
+        at("date"),
+        "#!/bin/sh\ncase \"$2\" in -s) echo \"${3#@}\" >\"$0.now\";; *) cat \"$0.now\";; esac\n",
+    )
+    .unwrap();
+    let clock = |word: &str, now: &str| {
+        fs::write(at("date.now"), now).unwrap();
+        let date = format!("sh {}", at("date").display());
+        let mut run = Command::new("sh");
+        run.arg(&script).arg(word).env("ARCDOOR_CLOCK", at("kept")).env("ARCDOOR_DATE", date);
+        let said = output(&mut run).unwrap();
+        (fs::read_to_string(at("date.now")).unwrap().trim().to_owned(), said)
+    };
+    assert_eq!(clock("load", "100").0, "100", "nothing was kept yet");
+    clock("save", "5000");
+    let (now, said) = clock("load", "100");
+    assert!(now == "5000" && said.contains("from 100 to 5000"), "{said}");
+    assert_eq!(clock("load", "6000"), ("6000".to_owned(), String::new()), "never back");
+    // A power cut may leave anything.
+    for damaged in ["", "-1", "12x", "99999999999999999999999"] {
+        fs::write(at("kept"), damaged).unwrap();
+        assert_eq!(clock("load", "100").0, "100", "{damaged:?}");
+    }
+}
