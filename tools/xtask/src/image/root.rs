@@ -8,7 +8,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::layout::Part;
-use super::{Wishes, files, packed};
+use super::wishes::Wishes;
+use super::{files, packed};
 use crate::{cargo, cross, fetch};
 
 /// Programs, and the Debian packages that bring them.
