@@ -24,5 +24,5 @@ rm -f "$root"/etc/ssh/ssh_host_*
 : >"$root/etc/machine-id"
 mkdir -p "$root/data" "$root/boot" "$root/var/lib/arcdoor"
 # Kernel and ramdisk lie on the boot partition.
-rm -rf "$root"/boot/* "$root"/usr/lib/raspi-firmware "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/* \
+rm -rf "$root"/boot/* "$root"/usr/lib/raspi-firmware "$root"/var/lib/apt/lists/* "$root"/var/cache/* "$root"/var/tmp/* "$root"/usr/lib/udev/hwdb.d "$root"/initrd.img* "$root"/vmlinuz* \
     "$root"/usr/share/doc/* "$root"/usr/share/man/* "$root"/usr/share/locale/* "$root"/usr/share/info/*

@@ -72,6 +72,12 @@ fn make(package: &Path, architecture: &str, program: &Path) -> Result<()> {
         bytes += fs::metadata(tree.join(file))?.len();
     }
     fs::write(tree.join("DEBIAN/control"), control(architecture, elf.is_static(), bytes.div_ceil(1024)))?;
+    // dpkg asks before it replaces what somebody changed there.
+    let settings = FILES.iter().filter(|(_, to, _)| to.starts_with("etc/"));
+    fs::write(
+        tree.join("DEBIAN/conffiles"),
+        settings.map(|(_, to, _)| format!("/{to}\n")).collect::<String>(),
+    )?;
     // Every file is root's, whoever makes the package.
     cargo::check(
         Command::new("dpkg-deb")

@@ -66,7 +66,7 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// What ships: a card of 2 GB holds it.
-    pub(crate) const FULL: Self = Self { boot: 128, slot: 640, data: 64 };
+    pub(crate) const FULL: Self = Self { boot: 128, slot: 768, data: 64 };
     /// For tests: everything as small as its file system may be.
     pub(crate) const SMALL: Self = Self { boot: 40, slot: 16, data: 16 };
 

@@ -18,9 +18,10 @@ mod layout;
 mod packed;
 mod root;
 mod table;
+mod wishes;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use arcdoor_board::{BOARDS, Board, Boot};
@@ -29,23 +30,10 @@ use crate::cargo;
 
 pub(crate) use label::Label;
 pub(crate) use layout::{LOADER, MIB};
+pub(crate) use wishes::Wishes;
 pub(crate) use {label::AT as LABEL_AT, label::BYTES as LABEL_BYTES, table::check as check_table};
 
 use layout::Layout;
-
-/// Where an image's system comes from.
-pub(crate) struct Wishes {
-    /// A folder in the place of Debian's packages: no network, and everything small.
-    pub(crate) small: Option<PathBuf>,
-    /// Debian's release.
-    pub(crate) suite: String,
-    /// The loader, and its SHA-256.
-    pub(crate) loader: Option<(PathBuf, String)>,
-    /// Where the image goes.
-    pub(crate) out: Option<PathBuf>,
-    /// The program, where it is built already.
-    pub(crate) program: Option<PathBuf>,
-}
 
 /// Makes the image of a card for `name`, and beside it the same, packed, with its hash.
 pub(crate) fn run(name: &str, wishes: &Wishes) -> Result<()> {

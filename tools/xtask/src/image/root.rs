@@ -8,7 +8,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::layout::Part;
-use super::{Wishes, files, packed};
+use super::wishes::Wishes;
+use super::{files, packed};
 use crate::{cargo, cross, fetch};
 
 /// Programs, and the Debian packages that bring them.
@@ -40,6 +41,8 @@ const PACKAGES: [&str; 15] = [
 const BINFMT: &str = "/proc/sys/fs/binfmt_misc/qemu-aarch64";
 /// Makes a door's system of Debian's.
 const PREPARE: &str = "firmware/image/prepare.sh";
+/// Chooses what the ramdisk holds.
+const RAMDISK_HOOK: &str = "firmware/image/ramdisk-hook";
 /// Where each of ours goes, beside what lies in firmware/image/root.
 const FILES: [(&str, &str); 4] = [
     ("arcdoor/arcdoor.service", "usr/lib/systemd/system/arcdoor.service"),
@@ -118,6 +121,13 @@ fn debian(suite: &str) -> Result<PathBuf> {
     let mut make = Command::new("mmdebstrap");
     make.args(["--architectures=arm64", "--variant=minbase", "--components=main,non-free-firmware"]);
     make.arg("--aptopt=Apt::Install-Recommends \"false\"").arg(format!("--include={}", PACKAGES.join(",")));
+    // Before the kernel is installed, which makes the ramdisk.
+    let hook = cargo::root().join(RAMDISK_HOOK);
+    make.arg(format!(
+        "--essential-hook=cd \"$1/etc\" && mkdir -p initramfs-tools/conf.d initramfs-tools/hooks && echo MODULES=list \
+         >initramfs-tools/conf.d/arcdoor && install -m 755 '{}' initramfs-tools/hooks/arcdoor",
+        hook.display()
+    ));
     // Its files must not lie where something else cleans up.
     cargo::check(make.env("TMPDIR", &dir).arg(suite).arg(&unfinished))?;
     fs::rename(unfinished, &archive)?;

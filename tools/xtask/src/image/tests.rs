@@ -1,5 +1,6 @@
 use super::*;
 use crate::qemu::{output, which};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// As much of a system as a boot partition is made of.
