@@ -199,7 +199,7 @@ fn storyboard(panel: &Path, out: &Path) -> Result<usize> {
     Ok(files.len())
 }
 
-fn write_png(file: &Path, [width, height]: [usize; 2], pixels: &[u8]) -> Result<()> {
+pub(crate) fn write_png(file: &Path, [width, height]: [usize; 2], pixels: &[u8]) -> Result<()> {
     let out = File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
     let mut encoder = png::Encoder::new(BufWriter::new(out), u32::try_from(width)?, u32::try_from(height)?);
     encoder.set_color(png::ColorType::Rgb);

@@ -165,6 +165,9 @@ enum Command {
         #[command(subcommand)]
         what: Qemu,
     },
+    /// Boot an emulated ARM board with Debian's kernel, and play a door's life on it: set-up, a grant, alarms, a lost camera, a
+    /// killed process, a power cut
+    BoardTest,
     /// The Python trainer in tools/trainer
     Trainer {
         #[command(subcommand)]
@@ -325,6 +328,7 @@ fn main() -> ExitCode {
         Command::Check { what: Check::Neon { cases } } => check::neon(cases),
         Command::Check { what: Check::Equal { cases } } => check::equal(cases),
         Command::Check { what: Check::Capsules { cases, arm } } => check::capsules(cases, arm),
+        Command::BoardTest => qemu::board(),
         Command::Qemu { what: Qemu::Camera } => qemu::camera(),
         Command::Qemu { what: Qemu::Gpio } => qemu::gpio(),
         Command::Trainer { what: Trainer::Test } => trainer::test(),

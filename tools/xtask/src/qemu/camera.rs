@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::machine::{Machine, copy, test_binary, which};
+use super::machine::{Arch, Machine, copy, test_binary, which};
 use crate::cargo;
 
 /// The integration tests that run in it, in this order; the second leaves vivid unusable.
@@ -15,7 +15,7 @@ const PREPARE: &str = "export ARCDOOR_VIVID=/dev/video0 ARCDOOR_BINARY=/bin/arcd
 
 /// Boots Debian's kernel with the module vivid and runs the camera's tests in it.
 pub(crate) fn camera() -> Result<()> {
-    let mut machine = Machine::new(&[("v4l2-ctl", "v4l-utils")])?;
+    let mut machine = Machine::new(Arch::Amd64, &[("v4l2-ctl", "v4l-utils")])?;
     machine.put(&which("v4l2-ctl")?, "v4l2-ctl")?;
     for test in TESTS {
         // The same build as `cargo xtask test` makes.

@@ -7,11 +7,12 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::machine::{Kernel, Machine, copy, output, test_binary};
+use super::machine::{Arch, Kernel, Machine, copy, output, test_binary};
 use crate::cargo;
 
 /// Programs that build the module.
-const NEEDED: [(&str, &str); 4] = [("make", "make"), ("gcc", "gcc"), ("tar", "tar"), ("xz", "xz-utils")];
+pub(super) const NEEDED: [(&str, &str); 4] =
+    [("make", "make"), ("gcc", "gcc"), ("tar", "tar"), ("xz", "xz-utils")];
 const TESTS: [&str; 2] = ["gpio_sim", "presses"];
 const PREPARE: &str = "mkdir /config; mount -t configfs configfs /config; export ARCDOOR_GPIO_SIM=/config/gpio-sim; \
      export ARCDOOR_UINPUT=1";
@@ -23,12 +24,12 @@ const MAKEFILE: &str =
 
 /// Boots Debian's kernel with the modules gpio-sim and uinput, and runs the board's tests in it.
 pub(crate) fn gpio() -> Result<()> {
-    let mut machine = Machine::new(&NEEDED)?;
+    let mut machine = Machine::new(Arch::Amd64, &NEEDED)?;
     // By itself the board builds without tract.
     for test in TESTS {
         machine.put(&test_binary(&["--package", "arcdoor-board"], test)?, test)?;
     }
-    let module = gpio_sim(&machine.work, &machine.kernel)?;
+    let module = gpio_sim(Arch::Amd64, &machine.work, &machine.kernel)?;
     machine.load("configfs", "")?;
     machine.load_file(&module, "")?;
     for module in ["evdev", "uinput"] {
@@ -38,7 +39,7 @@ pub(crate) fn gpio() -> Result<()> {
 }
 
 /// Builds the module for this kernel, once.
-fn gpio_sim(work: &Path, kernel: &Kernel) -> Result<PathBuf> {
+pub(super) fn gpio_sim(arch: Arch, work: &Path, kernel: &Kernel) -> Result<PathBuf> {
     let kept = work.join(format!("gpio-sim-{}.ko", kernel.version));
     if kept.is_file() {
         return Ok(kept);
@@ -48,16 +49,19 @@ fn gpio_sim(work: &Path, kernel: &Kernel) -> Result<PathBuf> {
         fs::remove_dir_all(&dir)?;
     }
     fs::create_dir_all(dir.join("module"))?;
-    let headers = headers(&dir, &kernel.version).with_context(|| {
+    let headers = headers(arch, &dir, &kernel.version).with_context(|| {
         format!(
             "Debian has no headers for kernel {} any more: remove {}, and a newer kernel is fetched",
             kernel.version,
             work.join("kernel").display()
         )
     })?;
-    sources(&dir, &kernel.version)?;
+    sources(arch, &dir, &kernel.version)?;
     let mut make = Command::new("make");
     make.arg("-C").arg(&headers).arg(format!("M={}", dir.join("module").display())).arg("modules");
+    if arch == Arch::Arm64 {
+        make.args(["ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-", "CC=aarch64-linux-gnu-gcc"]);
+    }
     cargo::check(&mut make)?;
     copy(&dir.join("module/gpio-sim.ko"), &kept)?;
     fs::remove_dir_all(dir)?;
@@ -65,27 +69,33 @@ fn gpio_sim(work: &Path, kernel: &Kernel) -> Result<PathBuf> {
 }
 
 /// Unpacks what modules are built with; where it lies.
-fn headers(dir: &Path, version: &str) -> Result<PathBuf> {
+fn headers(arch: Arch, dir: &Path, version: &str) -> Result<PathBuf> {
     let package = format!("linux-headers-{version}");
-    let depends = output(Command::new("apt-cache").args(["depends", &package]))?;
-    let parts = depends
-        .split_whitespace()
-        .filter(|word| word.starts_with("linux-headers-") || word.starts_with("linux-kbuild-"));
+    let depends = output(Command::new("apt-cache").args(["depends", &format!("{package}:{}", arch.name())]))?;
+    let parts =
+        depends
+            .split_whitespace()
+            .filter(|word| word.starts_with("linux-headers-") || word.starts_with("linux-kbuild-"))
+            // The tools run here, whatever the module is for.
+            .map(|word| {
+                if word.starts_with("linux-kbuild-") { word.split(':').next().unwrap_or(word) } else { word }
+            });
     for part in parts {
         let deb = download(dir, part)?;
         cargo::check(Command::new("dpkg-deb").arg("-x").arg(deb).arg(dir))?;
     }
     let headers = dir.join("usr/src").join(&package);
     // As installed, it looks for the common part under /usr.
-    let common = format!("{}-common", package.trim_end_matches("-amd64"));
+    let common = format!("{}-common", package.trim_end_matches(&format!("-{}", arch.name())));
     let include = dir.join("usr/src").join(common).join("Makefile");
     fs::write(headers.join("Makefile"), format!("include {}\n", include.display()))?;
     Ok(headers)
 }
 
 /// Takes the module's sources out of the kernel's, of the same version as the kernel.
-fn sources(dir: &Path, version: &str) -> Result<()> {
-    let shown = output(Command::new("apt-cache").args(["show", &format!("linux-headers-{version}")]))?;
+fn sources(arch: Arch, dir: &Path, version: &str) -> Result<()> {
+    let package = format!("linux-headers-{version}:{}", arch.name());
+    let shown = output(Command::new("apt-cache").args(["show", &package]))?;
     let release = shown
         .lines()
         .find_map(|line| line.strip_prefix("Version: "))

@@ -10,25 +10,70 @@ use serde::Deserialize;
 use crate::{cargo, fetch};
 
 /// Programs that every machine needs, and the Debian packages that bring them.
-const NEEDED: [(&str, &str); 5] = [
-    ("qemu-system-x86_64", "qemu-system-x86"),
-    ("busybox", "busybox-static"),
-    ("modprobe", "kmod"),
-    ("cpio", "cpio"),
-    ("dpkg-deb", "dpkg"),
-];
+const NEEDED: [(&str, &str); 3] = [("modprobe", "kmod"), ("cpio", "cpio"), ("dpkg-deb", "dpkg")];
 /// The longest that the emulated machine may run.
 const LIMIT: &str = "600";
-/// On a busy host the emulated timer looks broken to the kernel, which would stop there.
-const KERNEL: &str = "console=ttyS0 quiet panic=-1 no_timer_check";
 /// Before the test's exit code, on the console.
 const ENDED: &str = "arcdoor-test-ended-with";
 /// What every machine does first.
 const BEGIN: &str = "#!/bin/busybox sh\nexport PATH=/bin\n/bin/busybox --install -s /bin\n\
     mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev\n";
 
+/// Which processor is emulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arch {
+    /// This computer's, as it comes.
+    Amd64,
+    /// A board's: a Cortex-A53, of which every instruction takes a nanosecond. So its clock is the same on every host, however
+    /// busy.
+    Arm64,
+}
+
+impl Arch {
+    /// As Debian calls it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Amd64 => "amd64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    const fn emulator(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Amd64 => ("qemu-system-x86_64", "qemu-system-x86"),
+            Self::Arm64 => ("qemu-system-aarch64", "qemu-system-arm"),
+        }
+    }
+
+    const fn hardware(self) -> &'static [&'static str] {
+        match self {
+            Self::Amd64 => &["-M", "q35", "-cpu", "max", "-smp", "2", "-m", "1024"],
+            Self::Arm64 => {
+                &["-M", "virt", "-cpu", "cortex-a53", "-m", "1024", "-icount", "shift=0,sleep=off"]
+            }
+        }
+    }
+
+    /// What the kernel is told. On a busy host the emulated timer looks broken to it, and it would stop there.
+    const fn kernel(self) -> &'static str {
+        match self {
+            Self::Amd64 => "console=ttyS0 quiet panic=-1 no_timer_check",
+            Self::Arm64 => "console=ttyAMA0 quiet panic=-1",
+        }
+    }
+
+    /// Where the kernel is kept.
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::Amd64 => "kernel",
+            Self::Arm64 => "kernel-arm64",
+        }
+    }
+}
+
 /// What a machine is made of until it boots.
 pub(super) struct Machine {
+    arch: Arch,
     pub(super) kernel: Kernel,
     /// Where its parts are kept.
     pub(super) work: PathBuf,
@@ -39,13 +84,14 @@ pub(super) struct Machine {
 
 impl Machine {
     /// An empty one with Debian's kernel. `also`: programs, and their packages, that this one needs.
-    pub(super) fn new(also: &[(&str, &str)]) -> Result<Self> {
-        let needed = NEEDED.iter().chain(also);
+    pub(super) fn new(arch: Arch, also: &[(&str, &str)]) -> Result<Self> {
+        let of_arch = [arch.emulator(), ("busybox", "busybox-static")];
+        let needed = NEEDED.iter().chain(&of_arch).chain(also);
         let missing: Vec<&str> =
             needed.filter(|(program, _)| which(program).is_err()).map(|(_, package)| *package).collect();
         ensure!(missing.is_empty(), "this needs Debian's packages; apt-get install {}", missing.join(" "));
         let work = fetch::cache_dir()?.join("qemu");
-        let kernel = kernel(&work)?;
+        let kernel = kernel(arch, &work)?;
         let root = work.join("root");
         if root.exists() {
             fs::remove_dir_all(&root)?;
@@ -53,8 +99,8 @@ impl Machine {
         for dir in ["bin", "modules", "proc", "sys", "dev", "tmp"] {
             fs::create_dir_all(root.join(dir))?;
         }
-        let mut machine = Self { kernel, work, root, modules: Vec::new() };
-        machine.put(&which("busybox")?, "busybox")?;
+        let machine = Self { arch, kernel, work, root, modules: Vec::new() };
+        copy(&busybox(arch, &machine.work)?, &machine.root.join("bin/busybox"))?;
         Ok(machine)
     }
 
@@ -96,21 +142,28 @@ impl Machine {
 
     /// Loads the modules, runs `prepare`, then each of `tests` out of /bin, tells, and powers off.
     pub(super) fn boot(self, prepare: &str, tests: &[&str]) -> Result<()> {
-        let mut script = BEGIN.to_owned();
-        for module in &self.modules {
-            script.push_str(&format!("insmod /modules/{module}\n"));
-        }
-        script.push_str(&format!("{prepare}\nsleep 1\nuname -srm\nresult=0\n"));
+        let mut script = format!("{prepare}\nsleep 1\nuname -srm\nresult=0\n");
         for test in tests {
             script.push_str(&format!("/bin/{test} --test-threads=1 --nocapture || result=$?\n"));
         }
         script.push_str(&format!("echo {ENDED} $result\npoweroff -f\n"));
+        self.play(&script, &[]).map(drop)
+    }
+
+    /// Loads the modules and runs this script, which says how it ended (`arcdoor-test-ended-with CODE`) and powers off.
+    /// `devices`: arguments of the emulator's. What the console said.
+    pub(super) fn play(&self, script: &str, devices: &[&str]) -> Result<String> {
+        let mut whole = BEGIN.to_owned();
+        for module in &self.modules {
+            whole.push_str(&format!("insmod /modules/{module}\n"));
+        }
+        whole.push_str(script);
         let init = self.root.join("init");
-        fs::write(&init, script)?;
+        fs::write(&init, whole)?;
         make_executable(&init)?;
         let ramdisk = self.work.join("ramdisk");
         pack(&self.root, &ramdisk)?;
-        boot(&self.kernel.image, &ramdisk)
+        boot(self.arch, &self.kernel.image, &ramdisk, devices)
     }
 }
 
@@ -122,25 +175,49 @@ pub(super) struct Kernel {
     pub(super) version: String,
 }
 
+/// A shell and its tools, one static file.
+fn busybox(arch: Arch, work: &Path) -> Result<PathBuf> {
+    if arch == Arch::Amd64 {
+        return which("busybox");
+    }
+    let dir = work.join(format!("busybox-{}", arch.name()));
+    if !dir.is_dir() {
+        unpack(&format!("busybox-static:{}", arch.name()), &dir)?;
+    }
+    Ok(dir.join("bin/busybox"))
+}
+
+/// Downloads one of Debian's packages and unpacks it into `dir`.
+fn unpack(package: &str, dir: &Path) -> Result<()> {
+    let debs = dir.with_extension("deb");
+    fs::create_dir_all(&debs)?;
+    cargo::check(Command::new("apt-get").args(["download", "-qq", package]).current_dir(&debs))?;
+    let deb = fs::read_dir(&debs)?.next().context("apt-get downloaded nothing")??.path();
+    cargo::check(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(dir))?;
+    Ok(fs::remove_dir_all(debs)?)
+}
+
 /// Downloads and unpacks Debian's kernel, once.
-fn kernel(work: &Path) -> Result<Kernel> {
-    let dir = work.join("kernel");
+fn kernel(arch: Arch, work: &Path) -> Result<Kernel> {
+    let dir = work.join(arch.folder());
     if !dir.join("boot").is_dir() {
         fs::create_dir_all(work)?;
-        let depends = output(Command::new("apt-cache").args(["depends", "linux-image-amd64"]))?;
+        let newest = format!("linux-image-{0}:{0}", arch.name());
+        let depends = output(Command::new("apt-cache").args(["depends", &newest]));
         let package = depends
-            .split_whitespace()
-            .find(|word| word.starts_with("linux-image-") && *word != "linux-image-amd64")
-            .context("apt-cache knows no kernel; apt-get update may help")?;
+            .ok()
+            .and_then(|depends| {
+                let is_one = |word: &&str| word.starts_with("linux-image-") && **word != newest;
+                depends.split_whitespace().find(is_one).map(str::to_owned)
+            })
+            .with_context(|| {
+                format!(
+                    "apt-cache knows no {newest}: dpkg --add-architecture {}; apt-get update",
+                    arch.name()
+                )
+            })?;
         eprintln!("fetching {package} (70 MB) ...");
-        cargo::check(Command::new("apt-get").args(["download", "-qq", package]).current_dir(work))?;
-        let deb = fs::read_dir(work)?
-            .filter_map(Result::ok)
-            .map(|entry| entry.path())
-            .find(|path| path.extension().is_some_and(|ending| ending == "deb"))
-            .context("apt-get downloaded nothing")?;
-        cargo::check(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(&dir))?;
-        fs::remove_file(deb)?;
+        unpack(&package, &dir)?;
     }
     let image = fs::read_dir(dir.join("boot"))?
         .filter_map(Result::ok)
@@ -153,18 +230,18 @@ fn kernel(work: &Path) -> Result<Kernel> {
     Ok(Kernel { image, dir, version })
 }
 
-fn boot(image: &Path, ramdisk: &Path) -> Result<()> {
+fn boot(arch: Arch, image: &Path, ramdisk: &Path, devices: &[&str]) -> Result<String> {
     eprintln!("booting (emulated; at most {LIMIT} s) ...");
     let mut qemu = Command::new("timeout");
-    qemu.args([LIMIT, "qemu-system-x86_64", "-M", "q35", "-cpu", "max", "-smp", "2", "-m", "1024"]);
-    qemu.args(["-nographic", "-no-reboot", "-nic", "none", "-append", KERNEL]);
+    qemu.args([LIMIT, arch.emulator().0]).args(arch.hardware()).args(devices);
+    qemu.args(["-nographic", "-no-reboot", "-nic", "none", "-append", arch.kernel()]);
     qemu.arg("-kernel").arg(image).arg("-initrd").arg(ramdisk).stdin(Stdio::null());
     let console = qemu.stderr(Stdio::inherit()).output().context("cannot start the emulator")?;
-    let text = String::from_utf8_lossy(&console.stdout);
+    let text = String::from_utf8_lossy(&console.stdout).into_owned();
     println!("{text}");
     let code = text.lines().find_map(|line| line.trim().strip_prefix(ENDED));
     match code.map(str::trim) {
-        Some("0") => Ok(()),
+        Some("0") => Ok(text),
         Some(code) => bail!("the tests in the emulated machine ended with {code}"),
         None => bail!("the emulated machine never came to the end of its tests"),
     }

@@ -1,9 +1,11 @@
 //! `cargo xtask qemu`: what only a real kernel can show, in an emulator.
 
+mod board;
 mod camera;
 mod gpio;
 mod machine;
 
+pub(crate) use board::board;
 pub(crate) use camera::camera;
 pub(crate) use gpio::gpio;
 pub(crate) use machine::{output, which};

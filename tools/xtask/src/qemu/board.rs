@@ -1,0 +1,118 @@
+//! `cargo xtask board-test`: the board's own program on an emulated 64-bit ARM board with Debian's kernel, from the first
+//! set-up to a power cut in the midst of an enrolment.
+//!
+//! Real in it: the kernel, GPIO lines over their character device (gpio-sim), a framebuffer, a V4L2 camera (vivid), an ext4
+//! disk. Faces come from a replay: vivid shows test images. Time is the emulator's: an instruction takes a nanosecond.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+
+use super::gpio::{NEEDED, gpio_sim};
+use super::machine::{Arch, Machine, copy};
+use crate::cross::{self, Features};
+use crate::door_demo::write_png;
+use crate::{cargo, fetch};
+
+const BOARD: &str = include_str!("../../board/board.toml");
+const WORDS: &str = include_str!("../../board/words.sh");
+const FIRST: &str = include_str!("../../board/first.sh");
+const SECOND: &str = include_str!("../../board/second.sh");
+/// The kernel's parts; ext4's checksum is one that nothing asks for by name.
+const MODULES: [(&str, &str); 6] = [
+    ("virtio_pci", ""),
+    ("virtio_blk", ""),
+    ("crc32c_generic", ""),
+    ("ext4", ""),
+    ("vivid", "n_devs=1 node_types=0x1"),
+    ("virtio-gpu", ""),
+];
+/// Photos of the demo that it uses.
+const PHOTOS: [&str; 3] = ["obama.jpg", "obama2.jpg", "biden.jpg"];
+/// The framebuffer's sides, as board.toml has them.
+const PANEL: [usize; 2] = [1280, 800];
+/// What the panel showed, as the script leaves it.
+const SCREENS: [&str; 2] = ["granted", "held-open"];
+
+/// Plays both starts, and draws what the panel showed.
+pub(crate) fn board() -> Result<()> {
+    let began = Instant::now();
+    let also = [&NEEDED[..], &[("mke2fs", "e2fsprogs"), ("debugfs", "e2fsprogs")]].concat();
+    let mut machine = Machine::new(Arch::Arm64, &also)?;
+    let program = cross::build(Features::ALL)?.program;
+    let built_s = began.elapsed().as_secs();
+    machine.put(&program, "arcdoor")?;
+    furnish(&machine)?;
+    machine.load("configfs", "")?;
+    for (module, options) in MODULES {
+        machine.load(module, options)?;
+    }
+    let module = gpio_sim(Arch::Arm64, &machine.work, &machine.kernel)?;
+    machine.load_file(&module, "")?;
+    let disk = disk(&machine.work)?;
+    let drive = format!("file={},if=virtio,format=raw", disk.display());
+    let devices = ["-drive", &drive, "-device", "virtio-gpu-pci"];
+    let began = Instant::now();
+    let mut said = machine.play(&format!("sleep 1\n{WORDS}{FIRST}"), &devices)?;
+    said += &machine.play(&format!("sleep 1\n{WORDS}{SECOND}"), &devices)?;
+    let out = cargo::target_dir().join("board-test");
+    fs::create_dir_all(&out)?;
+    for name in SCREENS {
+        screen(&disk, name, &out)?;
+    }
+    println!("\nwhat was tried, with the board's own seconds:");
+    said.lines()
+        .filter_map(|line| line.strip_prefix("board-test: "))
+        .for_each(|line| println!("  {}", line.trim()));
+    println!(
+        "{} bytes of program; built in {built_s} s, played in {} s; what the panel showed: {}",
+        fs::metadata(&program)?.len(),
+        began.elapsed().as_secs(),
+        out.display()
+    );
+    Ok(())
+}
+
+/// The board's file, and photos.
+fn furnish(machine: &Machine) -> Result<()> {
+    let (photos, from) = (machine.root().join("photos"), fetch::demo_photos()?);
+    for folder in ["etc", "photos"] {
+        fs::create_dir_all(machine.root().join(folder))?;
+    }
+    fs::write(machine.root().join("etc/board.toml"), BOARD)?;
+    for photo in PHOTOS {
+        copy(&from.join(photo), &photos.join(photo))?;
+    }
+    write_png(&photos.join("empty.png"), [640, 480], &vec![96; 640 * 480 * 3])
+}
+
+/// An empty disk, which outlives the machine that it is in.
+fn disk(work: &Path) -> Result<PathBuf> {
+    let disk = work.join("board-data");
+    fs::File::create(&disk)?.set_len(64 << 20)?;
+    cargo::check(Command::new(super::which("mke2fs")?).args(["-q", "-t", "ext4"]).arg(&disk))?;
+    Ok(disk)
+}
+
+/// Draws a copy of the framebuffer: blue, green, red and nothing, four bytes a pixel.
+fn screen(disk: &Path, name: &str, out: &Path) -> Result<()> {
+    let raw = out.join(format!("{name}.raw"));
+    let dump = format!("dump /{name}.raw {}", raw.display());
+    cargo::check(Command::new(super::which("debugfs")?).args(["-R", &dump]).arg(disk))?;
+    let bytes = fs::read(&raw).with_context(|| format!("the panel's {name} was not kept"))?;
+    ensure!(
+        bytes.len() == PANEL[0] * PANEL[1] * 4,
+        "the framebuffer has another size: {} bytes",
+        bytes.len()
+    );
+    let pixels: Vec<u8> = bytes.as_chunks::<4>().0.iter().flat_map(|[b, g, r, _]| [*r, *g, *b]).collect();
+    ensure!(
+        pixels.as_chunks::<3>().0.iter().any(|pixel| pixel[..] != pixels[..3]),
+        "the panel shows nothing"
+    );
+    fs::remove_file(raw)?;
+    write_png(&out.join(format!("{name}.png")), PANEL, &pixels)
+}
