@@ -15,7 +15,7 @@ pub(super) const NEEDED: &[(&str, &str)] = &[("xz", "xz-utils")];
 
 /// Packs `image` into `image`.xz, and writes `image`.xz.sha256, which `sha256sum -c` reads; the file and its hash.
 pub(super) fn pack(image: &Path) -> Result<(PathBuf, String)> {
-    cargo::check(Command::new("xz").args(["--force", "--keep", "--threads=2", "-6"]).arg(image))?;
+    cargo::check(Command::new("xz").args(["--force", "--keep", "--threads=2", "-3"]).arg(image))?;
     let packed = beside(image, ".xz");
     let sha256 = hash_of(&mut File::open(&packed)?)?;
     let name = packed.file_name().context("the image has no name")?.to_string_lossy().into_owned();
