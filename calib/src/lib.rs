@@ -5,8 +5,12 @@
 
 mod binomial;
 mod feature_file;
+mod feature_list;
+mod feature_table;
+mod feature_writer;
 mod fpir;
 mod impostors;
+mod npy;
 mod promise;
 mod random;
 mod rates;
@@ -14,10 +18,14 @@ mod share;
 mod tail;
 
 pub use feature_file::{FeatureFileError, Features, HEADER_BYTES, MAX_COLUMNS, MAX_ROWS};
+pub use feature_list::{FeatureList, FeatureListError, LabelList, MAX_NAME_BYTES};
+pub use feature_table::{Bytes, FeatureTable, read_megaface};
+pub use feature_writer::{FeatureWriter, write_megaface};
 pub use fpir::{GalleryThreshold, fmr_for_fpir, fpir_for_fmr, gallery_threshold};
 pub use impostors::{
     Comparison, Counted, Impostors, LEAST_ABOVE, TAIL_REACH, TAIL_SHARE, TailCheck, rounded_up,
 };
+pub use npy::NpyFault;
 pub use promise::{ALPHA, Promise, PromiseError, Standing, Tally};
 pub use random::Random;
 pub use rates::{best_threshold, threshold_at_fmr};
