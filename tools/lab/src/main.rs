@@ -19,6 +19,7 @@ mod recognise;
 mod say;
 mod stats;
 mod trouble;
+mod verify;
 mod workers;
 
 use std::process::ExitCode;
