@@ -5,15 +5,19 @@
 
 mod binomial;
 mod feature_file;
+mod folds;
 mod fpir;
 mod impostors;
 mod promise;
 mod random;
 mod rates;
+mod resample;
 mod share;
 mod tail;
+mod verification;
 
 pub use feature_file::{FeatureFileError, Features, HEADER_BYTES, MAX_COLUMNS, MAX_ROWS};
+pub use folds::{Fold, Folds};
 pub use fpir::{GalleryThreshold, fmr_for_fpir, fpir_for_fmr, gallery_threshold};
 pub use impostors::{
     Comparison, Counted, Impostors, LEAST_ABOVE, TAIL_REACH, TAIL_SHARE, TailCheck, rounded_up,
@@ -23,3 +27,4 @@ pub use random::Random;
 pub use rates::{best_threshold, threshold_at_fmr};
 pub use share::Share;
 pub use tail::{LEAST_EXCEEDANCES, TailFit};
+pub use verification::{AtRate, EqualError, Intervals, LOWEST_SCORE, Point, Verification};
