@@ -2,6 +2,7 @@
 
 use crate::binomial::clopper_pearson;
 use crate::random::Random;
+use crate::resample::{self, draws, percentiles, times};
 
 /// A share with its 95 % interval, all 0..=1.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -37,6 +38,30 @@ impl Share {
         }
         groups.retain(|(_, total)| *total > 0);
         Self::of_groups(&groups)
+    }
+
+    /// Trials of `people` who are numbered from 0, each with the two people that it compares (one person twice where
+    /// it is of one) and whether it is a hit. The interval is over people drawn anew.
+    ///
+    /// # Panics
+    /// When a person's number is not below `people`.
+    #[must_use]
+    pub fn by_pair(people: usize, trials: &[([u32; 2], bool)]) -> Self {
+        let hits = trials.iter().filter(|(_, is_hit)| *is_hit).count();
+        let round = |round: usize| {
+            let draws = draws(people, round as u64);
+            let (mut hits, mut total) = (0, 0);
+            for (pair, is_hit) in trials {
+                let count = times(&draws, *pair);
+                total += count;
+                hits += if *is_hit { count } else { 0 };
+            }
+            // Small sets: a round may draw nobody who is compared.
+            (total > 0).then(|| hits as f64 / total as f64)
+        };
+        let interval = percentiles((0..resample::ROUNDS).filter_map(round).collect());
+        let whole = Self::of(hits, trials.len());
+        interval.map_or(whole, |(low, high)| Self { low, high, ..whole })
     }
 
     /// Hits and totals of groups: the interval is the percentile bootstrap over groups (Bolle, Ratha and
