@@ -223,6 +223,12 @@ enum Bench {
         #[arg(long, value_name = "TEXT", default_value = "")]
         only: String,
     },
+    /// Everybody against everybody, as protocols with millions of impostors ask: beside numpy and faiss
+    Verify {
+        /// Also write the rows as JSON
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
     /// The gallery's matcher beside faiss
     Match {
         /// Also write the rows as JSON
@@ -260,6 +266,7 @@ fn main() -> ExitCode {
         Command::Bench { what: Bench::Nets { json, only } } => bench::nets(json, &only),
         Command::Bench { what: Bench::Profile { only } } => bench::ours("profile", &only),
         Command::Bench { what: Bench::Start { only } } => bench::ours("start", &only),
+        Command::Bench { what: Bench::Verify { json } } => bench::verify(json),
         Command::Bench { what: Bench::Match { json } } => bench::match_(json),
     };
     match result {

@@ -1,10 +1,16 @@
 //! Evaluations: each is a protocol, which reads a set and computes a metric over it.
 
+mod counted;
 mod degraded;
 mod det;
 mod gallery;
 mod groups;
+mod lfr;
+mod lfr_features;
+mod lfr_image;
+mod lfr_video;
 mod lfw;
+mod out;
 #[expect(dead_code, reason = "protocols are moved to it one by one")]
 mod report;
 mod same_views;
@@ -35,6 +41,10 @@ macro_rules! protocols {
 protocols! {
     /// Labelled Faces in the Wild: verification on the given pairs and on all pairs
     Lfw = lfw;
+    /// LFR2019, images: everybody against everybody, TAR at FAR 1e-8
+    LfrImage = lfr_image;
+    /// LFR2019, videos: everybody against everybody, TAR at FAR 1e-4
+    LfrVideo = lfr_video;
     /// Faces that are covered, turned, blurred, ...: who is taken for somebody else, and what the gates refuse
     Degraded = degraded;
     /// Strangers and enrolled people at galleries of several sizes, the threshold from a target

@@ -3,9 +3,7 @@
 use std::ops::Range;
 
 use anyhow::Result;
-use arcdoor_kernels::{
-    LANES, LeftTerms, RightTerms, SIEVE_LEFTS, SIEVE_RIGHTS, pack_lefts, pack_rights,
-};
+use arcdoor_kernels::{LANES, LeftTerms, RightTerms, SIEVE_LEFTS, SIEVE_RIGHTS, pack_lefts, pack_rights};
 
 use crate::trouble::Trouble;
 use crate::verify::grid::{STEPS, Step};
@@ -43,6 +41,13 @@ impl Block {
             row.iter_mut().zip(raw).for_each(|(out, value)| *out = (f64::from(*value) / length) as f32);
         }
         Ok(())
+    }
+
+    /// One row of another block, in place of those that were here.
+    pub(crate) fn copy_row(&mut self, other: &Self, row: usize) {
+        self.dimension = other.dimension;
+        self.values.clear();
+        self.values.extend_from_slice(other.row(row));
     }
 
     pub(crate) fn rows(&self) -> usize {

@@ -77,15 +77,23 @@ impl Settings {
 
 /// Counts the shard's units.
 pub(crate) fn run(task: &Task<'_>, settings: &Settings) -> Result<Partial> {
+    go_on(task, settings, None)
+}
+
+/// Counts what is missing in counts of other runs, added up.
+pub(crate) fn resume(task: &Task<'_>, settings: &Settings, counted: &Partial) -> Result<Partial> {
+    go_on(task, settings, Some(counted))
+}
+
+fn go_on(task: &Task<'_>, settings: &Settings, before: Option<&Partial>) -> Result<Partial> {
     let (shard, shards) = settings.shard;
     ensure!(shard < shards, "shard {} of {shards}: --shard counts from 1", shard + 1);
     let units = task.units();
-    let sifting = match settings.sieving {
-        Sieving::Off => None,
-        Sieving::FromFar(far) => match Sieve::detect() {
-            Some(proof) => Some((proof, floor(task, settings, far)?)),
-            None => return Err(Trouble::BadInput("this CPU has no AVX-512 VNNI: leave the int8 pass out".into()).into()),
-        },
+    // What was counted already says from where on the rest is.
+    let floor = match (before, settings.sieving) {
+        (Some(before), _) => before.floor,
+        (None, Sieving::Off) => None,
+        (None, Sieving::FromFar(far)) => Some(floor(task, settings, far)?),
     };
     let lists = if settings.by_left { task.left.count() } else { 1 };
     let name = format!(
@@ -96,12 +104,23 @@ pub(crate) fn run(task: &Task<'_>, settings: &Settings) -> Result<Partial> {
         task.pairs(),
         settings.by_left
     );
-    let mut counted = Partial::new(name, units.len(), sifting.map(|(_, floor)| floor), settings.kept, lists);
+    let mut counted = Partial::new(name, units.len(), floor, settings.kept, lists);
+    if let Some(before) = before {
+        counted.add(before)?;
+    }
     if let Some(path) = settings.state.as_ref().filter(|path| path.exists()) {
         counted.add(&Partial::read(path)?)?;
     }
     let left_to_do: Vec<usize> =
         (0..units.len()).filter(|unit| unit % shards == shard && !counted.done[*unit]).collect();
+    let sifting = match (floor, Sieve::detect()) {
+        (Some(floor), Some(proof)) => Some((proof, floor)),
+        (Some(_), None) if !left_to_do.is_empty() => {
+            let text = "this CPU has no AVX-512 VNNI: leave the int8 pass out";
+            return Err(Trouble::BadInput(text.to_owned()).into());
+        }
+        _ => None,
+    };
     let bar = ProgressBar::new(left_to_do.len() as u64);
     bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} units, {elapsed} gone, {eta} left")?);
     let counted = Mutex::new((counted, Instant::now()));
@@ -215,8 +234,7 @@ impl<'a> Worker<'a> {
         for (sum, list) in sum.highest.iter_mut().zip(&self.tally.highest) {
             list.hits().iter().for_each(|hit| sum.insert(*hit));
         }
-        self.tally.highest =
-            Tally::lists(self.kept, self.by_left.then_some(self.lists));
+        self.tally.highest = Tally::lists(self.kept, self.by_left.then_some(self.lists));
         self.done.drain(..).for_each(|unit| sum.done[unit] = true);
         if let Some(path) = settings.state.as_ref().filter(|_| written.elapsed() > WRITE_EVERY) {
             sum.write(path)?;
@@ -305,7 +323,11 @@ fn count_row(task: &Task<'_>, tally: &mut Tally, left: usize, right: usize, foun
     let first = task.first(left).saturating_sub(right).min(found.len());
     let mates = shifted(&task.mates(left), right, found.len());
     let from = Left { at: left, source: task.left.source(left) };
-    let (before, after) = if mates.is_empty() { (first..found.len(), 0..0) } else { (first..mates.start, mates.end..found.len()) };
+    let (before, after) = if mates.is_empty() {
+        (first..found.len(), 0..0)
+    } else {
+        (first..mates.start, mates.end..found.len())
+    };
     for part in [before, after] {
         let start = right + part.start;
         tally.impostors(from, &found[part], |at| task.right.source(start + at));
@@ -358,7 +380,10 @@ mod tests {
         assert!(task.units().len() > 2);
         let one = run(&task, &settings(1)).unwrap();
         assert_eq!(one.missing(), 0);
-        assert_eq!((one.impostors.total() + one.genuine.total(), one.genuine.total()), (task.pairs(), task.genuine()));
+        assert_eq!(
+            (one.impostors.total() + one.genuine.total(), one.genuine.total()),
+            (task.pairs(), task.genuine())
+        );
         let same = |other: Partial| assert_eq!(Partial { cpu_s: one.cpu_s, ..other }, one);
         same(run(&task, &settings(3)).unwrap());
         same(run(&task, &Settings { isa: Isa::detect().lesser(), ..settings(2) }).unwrap());
@@ -401,7 +426,8 @@ mod tests {
 
     #[test]
     fn the_highest_of_each_left_row_are_kept() {
-        let (left, right) = (Generated { subjects: 30, distractors: 0, ..ROWS }, Generated { seed: 6, subjects: 0, ..ROWS });
+        let (left, right) =
+            (Generated { subjects: 30, distractors: 0, ..ROWS }, Generated { seed: 6, subjects: 0, ..ROWS });
         let (left_labels, right_labels) = (vec![Some(1); left.count()], vec![None; right.count()]);
         let task = Task::across((&left, &left_labels), (&right, &right_labels)).unwrap();
         let found = run(&task, &Settings { kept: 3, by_left: true, ..settings(2) }).unwrap();
@@ -414,7 +440,8 @@ mod tests {
         let mut expected: Vec<(Step, u32)> =
             all.iter().enumerate().map(|(row, score)| (Step::of_bin(bin(*score)), row as u32)).collect();
         expected.sort_by_key(|(score, row)| (std::cmp::Reverse(*score), *row));
-        let hits: Vec<(Step, u32)> = found.highest[7].hits().iter().map(|hit| (hit.score, hit.right)).collect();
+        let hits: Vec<(Step, u32)> =
+            found.highest[7].hits().iter().map(|hit| (hit.score, hit.right)).collect();
         assert_eq!(hits, expected[..3]);
     }
 
@@ -425,7 +452,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("counts");
         let all = run(&task, &settings(1)).unwrap();
-        let part = run(&task, &Settings { shard: (1, 4), state: Some(state.clone()), ..settings(1) }).unwrap();
+        let part =
+            run(&task, &Settings { shard: (1, 4), state: Some(state.clone()), ..settings(1) }).unwrap();
         assert!(part.missing() > 0);
         let whole = run(&task, &Settings { state: Some(state.clone()), ..settings(2) }).unwrap();
         assert_eq!(Partial { cpu_s: all.cpu_s, ..whole }, all);

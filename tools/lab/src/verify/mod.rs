@@ -12,7 +12,7 @@
 //! | `engine` | runs a task's units, or a shard's, and goes on where it stopped |
 //! | `partial` | counts of some units in a file; adding them |
 
-mod block;
+pub(crate) mod block;
 mod engine;
 pub(crate) mod generated;
 pub(crate) mod grid;
@@ -21,5 +21,5 @@ pub(crate) mod rows;
 mod tally;
 pub(crate) mod task;
 
-pub(crate) use engine::{Settings, Sieving, run};
+pub(crate) use engine::{Settings, Sieving, resume, run};
 pub(crate) use partial::Partial;

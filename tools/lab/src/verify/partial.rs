@@ -117,10 +117,12 @@ impl Partial {
             }
             let mut bytes = vec![0; 8 * length];
             file.read_exact(&mut bytes).ok()?;
-            let counts: Vec<u64> = bytes.as_chunks().0.iter().map(|eight| u64::from_le_bytes(*eight)).collect();
+            let counts: Vec<u64> =
+                bytes.as_chunks().0.iter().map(|eight| u64::from_le_bytes(*eight)).collect();
             Counts::from_filled(first, &counts)
         };
-        let (Some(impostors), Some(genuine), true) = (counts(head.impostors), counts(head.genuine), whole) else {
+        let (Some(impostors), Some(genuine), true) = (counts(head.impostors), counts(head.genuine), whole)
+        else {
             return Err(bad(&"its counts are cut off or do not fit: count that part anew").into());
         };
         let mut out = Self::new(head.task, head.units, head.floor, head.kept, 0);

@@ -50,6 +50,8 @@ pub(crate) struct Task<'a> {
     first: Vec<u32>,
     /// Which of them show the same subject.
     mates: Vec<Range<u32>>,
+    /// Right rows of each subject.
+    groups: Vec<Range<u32>>,
 }
 
 /// Left and right rows of a unit.
@@ -73,6 +75,7 @@ impl<'a> Task<'a> {
             right: Side { rows, order },
             first: (1..=known).collect(),
             mates,
+            groups,
         })
     }
 
@@ -98,6 +101,7 @@ impl<'a> Task<'a> {
             left: Side { rows: left.0, order: (0..count).collect() },
             right: Side { rows: right.0, order },
             first: vec![0; count as usize],
+            groups,
         })
     }
 
@@ -111,6 +115,11 @@ impl<'a> Task<'a> {
 
     pub(crate) fn mates(&self, left: usize) -> Range<usize> {
         self.mates[left].start as usize..self.mates[left].end as usize
+    }
+
+    /// Right rows of each subject; left ones too, where a table is compared with itself.
+    pub(crate) fn groups(&self) -> Vec<Range<usize>> {
+        self.groups.iter().map(|group| group.start as usize..group.end as usize).collect()
     }
 
     /// Genuine comparisons.
@@ -130,7 +139,9 @@ impl<'a> Task<'a> {
         };
         let lefts = cut(self.left.count(), LEFTS);
         lefts
-            .flat_map(|left| cut(self.right.count(), RIGHTS).map(move |right| Unit { left: left.clone(), right }))
+            .flat_map(|left| {
+                cut(self.right.count(), RIGHTS).map(move |right| Unit { left: left.clone(), right })
+            })
             .filter(|unit| unit.right.end > self.first(unit.left.start))
             .collect()
     }
@@ -203,7 +214,8 @@ mod tests {
 
     #[test]
     fn mates_across_two_tables_are_found_by_label() {
-        let (left, right) = (Held { dimension: 1, values: vec![1.0; 3] }, Held { dimension: 1, values: vec![1.0; 4] });
+        let (left, right) =
+            (Held { dimension: 1, values: vec![1.0; 3] }, Held { dimension: 1, values: vec![1.0; 4] });
         let labels = ([Some(7), None, Some(9)], [None, Some(9), Some(7), Some(9)]);
         let task = Task::across((&left, &labels.0), (&right, &labels.1)).unwrap();
         let mates = |left: usize| -> Vec<u32> { task.mates(left).map(|at| task.right.source(at)).collect() };
