@@ -96,8 +96,8 @@ impl Kernel for Block<'_> {
         // The right rows of a tile stay in the first cache while all left rows pass by.
         // SAFETY: every tile lies within L x R.
         unsafe {
-            if S::SUMS >= 4 * 6 {
-                tiles.bands::<S, 4, 6>(s, lefts);
+            if S::SUMS >= 4 * 5 {
+                tiles.bands::<S, 4, 5>(s, lefts);
             } else {
                 tiles.bands::<S, 2, 2>(s, lefts);
             }

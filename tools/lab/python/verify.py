@@ -1,5 +1,5 @@
 """numpy (OpenBLAS) and faiss on the task of `arcdoor-lab bench verify`: every left row against every right one, and
-how often each score comes, in steps of 2^-20. One thread each.
+how often each score comes, in steps of 2^-18. One thread each.
 
 Argument: a JSON file with left and right (raw f32, rows of `dimension` values of length 1), dimension, and least (the
 score from which on faiss keeps its results: it has no histogram, and to keep all would be every score).
@@ -19,7 +19,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import faiss
 import numpy as np
 
-STEPS = 1 << 20
+STEPS = 1 << 18
 LEFTS, RIGHTS = 1024, 4096
 
 

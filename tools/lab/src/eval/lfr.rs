@@ -277,7 +277,7 @@ fn limits(track: Track) -> Vec<String> {
         format!("LFR2019 ranks entries by TAR at FAR {:e}.", track.far()),
         "The organisers hold the test set's labels: what is said here is of the labels that were given."
             .to_owned(),
-        "A score is the cosine, rounded to 2^-20; counts of those are exact.".to_owned(),
+        "A score is the cosine, rounded to 2^-18; counts of those are exact.".to_owned(),
     ]
 }
 

@@ -28,7 +28,6 @@ impl Block {
         self.dimension = columns.next_multiple_of(LANES);
         self.raw.resize(range.len() * columns, 0.0);
         side.read(range.clone(), &mut self.raw)?;
-        self.values.clear();
         self.values.resize(range.len() * self.dimension, 0.0);
         let rows = self.raw.chunks_exact(columns).zip(self.values.chunks_exact_mut(self.dimension));
         for (at, (raw, row)) in range.zip(rows) {
@@ -38,7 +37,9 @@ impl Block {
                 let text = format!("row {row} holds only zeros: the model or its input is broken");
                 return Err(Trouble::BadInput(text).into());
             }
+            let (row, filling) = row.split_at_mut(columns);
             row.iter_mut().zip(raw).for_each(|(out, value)| *out = (f64::from(*value) / length) as f32);
+            filling.fill(0.0);
         }
         Ok(())
     }
@@ -59,8 +60,15 @@ impl Block {
     }
 }
 
+/// In eight sums, which the compiler keeps side by side; their order is fixed.
 fn length(row: &[f32]) -> f64 {
-    row.iter().map(|value| f64::from(*value) * f64::from(*value)).sum::<f64>().sqrt()
+    let mut sums = [0.0; 8];
+    let (eights, rest) = row.as_chunks::<8>();
+    for eight in eights {
+        sums.iter_mut().zip(eight).for_each(|(sum, value)| *sum += f64::from(*value) * f64::from(*value));
+    }
+    let rest: f64 = rest.iter().map(|value| f64::from(*value) * f64::from(*value)).sum();
+    (sums.iter().sum::<f64>() + rest).sqrt()
 }
 
 /// A row as bytes: row = scale * bytes + rest.
@@ -72,20 +80,31 @@ struct Bytes {
     error: f64,
 }
 
-/// Bytes nearest to `row`, its largest value at 127.
+/// Bytes near `row`, its largest value at 127. Whole lanes alone.
 fn quantise(row: &[f32], out: &mut [i8]) -> Bytes {
-    let largest = row.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+    /// Adding it leaves the nearest whole number in the low bits.
+    const SHIFT: f32 = 12_582_912.0;
+    let largest = row.iter().fold(0.0_f32, |most, value| if value.abs() > most { value.abs() } else { most });
     // As f32, because the sieve takes it so.
-    let scale = f64::from(largest / 127.0);
-    let (mut length, mut error) = (0.0, 0.0);
-    for (value, out) in row.iter().zip(out) {
-        let value = f64::from(*value);
-        *out = (value / scale).round().clamp(-127.0, 127.0) as i8;
-        let stands_for = scale * f64::from(*out);
-        length += stands_for * stands_for;
-        error += (value - stands_for) * (value - stands_for);
+    let scale = largest / 127.0;
+    let inverse = 1.0 / scale;
+    // Which byte is taken changes the errors, which are computed, and not whether the bound holds.
+    for (value, out) in row.iter().zip(&mut *out) {
+        *out =
+            ((value * inverse + SHIFT).to_bits().wrapping_sub(SHIFT.to_bits()) as i32).clamp(-127, 127) as i8;
     }
-    Bytes { scale, length: length.sqrt(), error: error.sqrt() }
+    let scale = f64::from(scale);
+    let (mut length, mut error) = ([0.0; 8], [0.0; 8]);
+    let (values, _) = row.as_chunks::<8>();
+    for (values, bytes) in values.iter().zip(out.as_chunks::<8>().0) {
+        for lane in 0..8 {
+            let (value, stands_for) = (f64::from(values[lane]), scale * f64::from(bytes[lane]));
+            length[lane] += stands_for * stands_for;
+            error[lane] += (value - stands_for) * (value - stands_for);
+        }
+    }
+    let root = |sums: [f64; 8]| sums.iter().sum::<f64>().sqrt();
+    Bytes { scale, length: root(length), error: root(error) }
 }
 
 /// Left rows in panels.

@@ -1,5 +1,6 @@
 //! Runs a task's units on several threads, all of them or a shard's, and goes on where an earlier run stopped.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ use crate::workers;
 
 /// Left and right rows of a tile: with its scores, what the second cache holds.
 const TILE_LEFTS: usize = 128;
-const TILE_RIGHTS: usize = 192;
+const TILE_RIGHTS: usize = 200;
 /// Right rows that the sieve sees at a time, so that each left row has several to count anew.
 const SIEVED_RIGHTS: usize = 8 * SIEVE_RIGHTS;
 /// Units that a thread counts before it hands them over: a bin's count stays far below 2^32.
@@ -179,6 +180,8 @@ struct Worker<'a> {
     kept: usize,
     by_left: bool,
     left: Block,
+    /// Which rows `left` holds.
+    held: Option<Range<usize>>,
     right: Block,
     lefts: Lefts,
     rights: Rights,
@@ -198,6 +201,7 @@ impl<'a> Worker<'a> {
             kept: settings.kept,
             by_left: settings.by_left,
             left: Block::default(),
+            held: None,
             right: Block::default(),
             lefts: Lefts::default(),
             rights: Rights::default(),
@@ -209,12 +213,19 @@ impl<'a> Worker<'a> {
     }
 
     fn unit(&mut self, number: usize, unit: &Unit) -> Result<()> {
-        self.left.read(&self.task.left, unit.left.clone(), self.task.dimension())?;
+        // Units of the same left rows follow one another.
+        let is_new = self.held != Some(unit.left.clone());
+        if is_new {
+            self.left.read(&self.task.left, unit.left.clone(), self.task.dimension())?;
+            self.held = Some(unit.left.clone());
+        }
         self.right.read(&self.task.right, unit.right.clone(), self.task.dimension())?;
         match self.sifting {
             None => self.count_all(unit),
             Some((proof, floor)) => {
-                self.lefts.fill(&self.left, floor);
+                if is_new {
+                    self.lefts.fill(&self.left, floor);
+                }
                 self.rights.fill(&self.right);
                 self.sift(proof, floor, unit);
             }

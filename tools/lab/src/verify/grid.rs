@@ -1,27 +1,28 @@
 //! Scores as whole numbers, and how often each comes.
 //!
-//! A score is the cosine in f32, summed in one order everywhere (`arcdoor_kernels::scores`), times 2^20, rounded to
-//! the nearest whole number (ties to even). Rounding moves a score by 4.8e-7 at most, no more than the sum of 512
-//! products in f32 may err by. On this grid nothing else is approximate: a count of scores at or above a threshold is
+//! A score is the cosine in f32, summed in one order everywhere (`arcdoor_kernels::scores`), times 2^18, rounded to
+//! the nearest whole number (ties to even). Rounding moves a score by 1.9e-6 at most; the sum of 512 products in f32 may
+//! err by 37 roundings of 2^-24, 2.2e-6. Finer steps would not tell more, and their counts would not stay in the second
+//! cache. On this grid nothing else is approximate: a count of scores at or above a threshold is
 //! a sum of bins, equal for every order of work, thread count, shard and instruction set.
 
 use arcdoor_kernels::Affine;
 use serde::{Deserialize, Serialize};
 
 /// Steps of a score from 0 to 1.
-pub(crate) const STEPS: i32 = 1 << 20;
+pub(crate) const STEPS: i32 = 1 << 18;
 /// Adding it to a number below 2^22 leaves the number, rounded, in the low bits of the f32.
 const SHIFT: f32 = 12_582_912.0;
 /// What makes the bits that [`bin`] takes.
 pub(crate) const AFFINE: Affine = Affine { scale: STEPS as f32, shift: SHIFT };
 /// Steps that rows of length 1, give or take f32's rounding, may exceed a cosine of 1 by.
-const MARGIN: i32 = 64;
+const MARGIN: i32 = 16;
 const LOWEST: i32 = -STEPS - MARGIN;
 /// How many different scores.
 pub(crate) const BINS: usize = (2 * (STEPS + MARGIN) + 1) as usize;
 const BASE: u32 = (SHIFT.to_bits() as i32 + LOWEST) as u32;
 
-/// A score in steps of 2^-20.
+/// A score in steps of 2^-18.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Step(pub(crate) i32);
 

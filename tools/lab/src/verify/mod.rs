@@ -3,7 +3,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `grid` | what a score is here: a whole number of 2^-20; counts by score |
+//! | `grid` | what a score is here: a whole number of 2^-18; counts by score |
 //! | `rows` | where features come from: files, memory |
 //! | `generated` | features of nobody, for trials of the machinery |
 //! | `task` | who is compared with whom, and the units that work is cut into |

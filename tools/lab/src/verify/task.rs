@@ -10,7 +10,7 @@ use crate::verify::rows::Rows;
 /// Left rows of a unit: with [`RIGHTS`] right ones some 12 MiB of 512 values, and a tenth of a second's work.
 pub(crate) const LEFTS: usize = 2048;
 /// Right rows of a unit.
-pub(crate) const RIGHTS: usize = 4096;
+pub(crate) const RIGHTS: usize = 4000;
 
 /// Rows in an order of their own.
 pub(crate) struct Side<'a> {
