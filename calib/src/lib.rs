@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bin_file;
 mod binomial;
 mod feature_file;
 mod folds;
@@ -16,6 +17,7 @@ mod share;
 mod tail;
 mod verification;
 
+pub use bin_file::{BinFileError, MAX_BIN_IMAGES, PairImages, read_bin};
 pub use feature_file::{FeatureFileError, Features, HEADER_BYTES, MAX_COLUMNS, MAX_ROWS};
 pub use folds::{Fold, Folds};
 pub use fpir::{GalleryThreshold, fmr_for_fpir, fpir_for_fmr, gallery_threshold};

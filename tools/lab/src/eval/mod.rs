@@ -1,16 +1,22 @@
 //! Evaluations: each is a protocol, which reads a set and computes a metric over it.
 
+mod agedb;
+mod all_pairs;
+mod calfw;
+mod cfp;
+mod cplfw;
 mod degraded;
-mod det;
 mod gallery;
 mod groups;
 mod lfw;
-#[expect(dead_code, reason = "protocols are moved to it one by one")]
-mod report;
+mod origin;
+mod pair_protocol;
+pub(crate) mod report;
 mod same_views;
 mod scenes;
 mod second_looks;
 pub(crate) mod set;
+mod staff;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -33,8 +39,19 @@ macro_rules! protocols {
 }
 
 protocols! {
-    /// Labelled Faces in the Wild: verification on the given pairs and on all pairs
+    /// Labelled Faces in the Wild: View 1, or View 2 where the list has folds; and all pairs
     Lfw = lfw;
+    /// Celebrities in Frontal-Profile, frontal against profile: ten folds
+    CfpFp = cfp;
+    /// AgeDB with thirty years between: ten folds
+    #[command(name = "agedb-30")]
+    AgeDb = agedb;
+    /// Cross-Age LFW: ten folds
+    Calfw = calfw;
+    /// Cross-Pose LFW: ten folds
+    Cplfw = cplfw;
+    /// A folder of one's own people: what they can support, and the pack's thresholds on them
+    Staff = staff;
     /// Faces that are covered, turned, blurred, ...: who is taken for somebody else, and what the gates refuse
     Degraded = degraded;
     /// Strangers and enrolled people at galleries of several sizes, the threshold from a target
