@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bin_file;
 mod binomial;
 mod feature_file;
 mod feature_list;
@@ -20,6 +21,7 @@ mod share;
 mod tail;
 mod verification;
 
+pub use bin_file::{BinFileError, MAX_BIN_IMAGES, PairImages, read_bin};
 pub use feature_file::{FeatureFileError, Features, HEADER_BYTES, MAX_COLUMNS, MAX_ROWS};
 pub use feature_list::{FeatureList, FeatureListError, LabelList, MAX_NAME_BYTES};
 pub use feature_table::{Bytes, FeatureTable, read_megaface};

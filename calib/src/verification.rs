@@ -111,6 +111,14 @@ impl Verification {
         self.impostors.len()
     }
 
+    /// Impostors and genuine comparisons at or above a threshold.
+    #[must_use]
+    pub fn above(&self, threshold: f32) -> (usize, usize) {
+        let threshold = threshold.max(LOWEST_SCORE);
+        let above = |list: &[Comparison]| list.partition_point(|pair| pair.score >= threshold);
+        (above(&self.impostors), above(&self.genuine))
+    }
+
     /// How many impostors a false accept rate asks for: one, at least, would be accepted.
     #[must_use]
     pub fn needed(far: f64) -> u64 {
@@ -126,8 +134,8 @@ impl Verification {
         }
         let refused = self.refused(far);
         let threshold = refused.map_or(LOWEST_SCORE, |score| score.next_up().max(LOWEST_SCORE));
-        let above = |list: &[Comparison]| list.partition_point(|pair| pair.score >= threshold);
-        Some(AtRate { threshold, genuine: above(&self.genuine), impostors: above(&self.impostors) })
+        let (impostors, genuine) = self.above(threshold);
+        Some(AtRate { threshold, genuine, impostors })
     }
 
     /// The highest score of an impostor that must be refused.

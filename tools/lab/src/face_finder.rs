@@ -133,8 +133,8 @@ impl FaceFinder {
     /// The template of a sample; `None` where its face was not found, or without landmarks.
     pub(crate) fn template(&mut self, sample: &Sample) -> Result<Option<Template>> {
         match &sample.medium {
-            Medium::Crop(bytes) => {
-                self.template_of_crop(bytes).map(Some).with_context(|| sample.name.clone())
+            Medium::Crop(_) | Medium::CropFile(_) => {
+                self.template_of_crop(&sample.bytes()?).map(Some).with_context(|| sample.name.clone())
             }
             Medium::Photo(path) => {
                 let faces = with_landmarks(self.find(path)?);
@@ -142,7 +142,8 @@ impl FaceFinder {
                     Some(rect) => at(&faces, rect),
                     None => nearest_centre(&faces, self.size()),
                 };
-                face.and_then(|face| face.landmarks).map(|landmarks| self.embed(&landmarks)).transpose()
+                let template = face.and_then(|face| face.landmarks).map(|landmarks| self.embed(&landmarks));
+                template.transpose().with_context(|| sample.name.clone())
             }
         }
     }

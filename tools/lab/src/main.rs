@@ -43,6 +43,11 @@ enum Command {
         #[command(subcommand)]
         what: eval::Eval,
     },
+    /// Reports of evaluations: checked, or set beside each other
+    Report {
+        #[command(subcommand)]
+        what: eval::report::ReportCommand,
+    },
     /// A pack's table from false match rate to threshold, with intervals, from photos or scores
     Calibrate(calibrate::CalibrateArgs),
     /// What a pack needs to know embeddings that unlike faces share, from photos that are damaged on purpose
@@ -68,6 +73,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Eval { what } => eval::run(what),
+        Command::Report { what } => eval::report::run_command(what),
         Command::Calibrate(args) => calibrate::run(args),
         Command::Recognisability(args) => recognise::run(&args),
         Command::Crop(args) => crop::run(&args),

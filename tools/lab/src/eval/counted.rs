@@ -55,6 +55,18 @@ impl BySubject {
         Ok(out)
     }
 
+    /// Of genuine comparisons with their subjects.
+    pub(crate) fn of_scores(subjects: usize, scores: &[(usize, Step)], thresholds: &[Step]) -> Self {
+        let mut out = Self { hits: vec![vec![0; subjects]; thresholds.len()], totals: vec![0; subjects] };
+        for (subject, score) in scores {
+            out.totals[*subject] += 1;
+            for (hits, threshold) in out.hits.iter_mut().zip(thresholds) {
+                hits[*subject] += u64::from(score >= threshold);
+            }
+        }
+        out
+    }
+
     /// The share at a threshold, by its place, with an interval over subjects.
     fn rate(&self, at: usize) -> Rate {
         let hits = &self.hits[at];
@@ -74,28 +86,36 @@ pub(crate) fn impostors(counted: &Partial) -> u64 {
 
 /// True accepts at each of `fars`.
 pub(crate) fn by_far(task: &Task<'_>, counted: &Partial, fars: &[f64]) -> Result<ByFar> {
+    by_far_of(counted, fars, |thresholds| BySubject::of(task, thresholds))
+}
+
+/// True accepts at each of `fars`, of genuine comparisons that `subjects` knows.
+pub(crate) fn by_far_of(
+    counted: &Partial,
+    fars: &[f64],
+    subjects: impl FnOnce(&[Step]) -> Result<BySubject>,
+) -> Result<ByFar> {
     let impostors = impostors(counted);
-    let floor = counted.floor.unwrap_or(Step::LOWEST);
     let thresholds: Vec<(Step, u64)> =
         fars.iter().map(|far| counted.impostors.threshold(most(*far, impostors))).collect();
-    let subjects = BySubject::of(task, &thresholds.iter().map(|(step, _)| *step).collect::<Vec<_>>())?;
+    let subjects = subjects(&thresholds.iter().map(|(step, _)| *step).collect::<Vec<_>>())?;
     let mut out = ByFar::new();
     for (at, (far, (threshold, accepted))) in fars.iter().zip(thresholds).enumerate() {
         let needed = Verification::needed(*far);
-        let reached = threshold > floor || counted.floor.is_none();
-        let value = if impostors < needed {
-            AtFar::not_supported(impostors, needed)
-        } else if !reached {
-            let reason = format!(
-                "not counted: below the floor of the int8 pass ({:.6}); run without --int8-from, or from {far:e}",
-                floor.value()
-            );
-            AtFar::NotSupported { value: (), reason, impostors }
-        } else {
-            AtFar::Counted {
-                rate: subjects.rate(at),
-                threshold: threshold.value(),
-                far: Rate::of(accepted, impostors),
+        // At the floor, what lies below it might be accepted, too.
+        let unknown = counted.floor.filter(|floor| threshold <= *floor);
+        let value = match unknown {
+            _ if impostors < needed => AtFar::not_supported(impostors, needed),
+            Some(floor) => {
+                let reason = format!(
+                    "not counted: below the floor of the int8 pass ({:.6}); leave --int8-from out, or give {far:e}",
+                    floor.value()
+                );
+                AtFar::NotSupported { value: (), reason, impostors }
+            }
+            None => {
+                let far = Rate::of(accepted, impostors);
+                AtFar::Counted { rate: subjects.rate(at), threshold: threshold.value(), far }
             }
         };
         out.insert(key(*far), value);
@@ -104,7 +124,7 @@ pub(crate) fn by_far(task: &Task<'_>, counted: &Partial, fars: &[f64]) -> Result
 }
 
 /// Most of `impostors` that may be accepted at `far`: shares decide, not a product that may be rounded up.
-fn most(far: f64, impostors: u64) -> u64 {
+pub(crate) fn most(far: f64, impostors: u64) -> u64 {
     let share = |accepted: u64| accepted as f64 / impostors as f64;
     let near = (far * impostors as f64) as u64;
     (near.saturating_sub(1)..=near + 1).rev().find(|accepted| share(*accepted) <= far).unwrap_or(0)
@@ -156,16 +176,32 @@ pub(crate) fn histogram(name: &str, counted: &Partial) -> Histogram {
     }
 }
 
+/// A sha256 that is made piece by piece.
+#[derive(Default)]
+pub(crate) struct Hash(Sha256);
+
+impl Hash {
+    /// Takes values as they lie in a file.
+    pub(crate) fn floats(&mut self, values: &[f32]) {
+        values.iter().for_each(|value| self.0.update(value.to_le_bytes()));
+    }
+
+    /// In hexadecimal.
+    pub(crate) fn text(self) -> String {
+        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 /// The sha256 of a file of any size.
 pub(crate) fn sha256(path: &Path) -> Result<String> {
     let place = || format!("cannot read {}", path.display());
     let mut file = open_regular(path).with_context(place)?;
-    let (mut hash, mut bytes) = (Sha256::new(), vec![0; 1 << 20]);
+    let (mut hash, mut bytes) = (Hash::default(), vec![0; 1 << 20]);
     loop {
         let count = file.read(&mut bytes).with_context(place)?;
         if count == 0 {
-            return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
+            return Ok(hash.text());
         }
-        hash.update(&bytes[..count]);
+        hash.0.update(&bytes[..count]);
     }
 }

@@ -9,15 +9,17 @@ use arcdoor_calib::{FeatureList, LabelList};
 
 use crate::eval::counted::{self, FARS};
 use crate::eval::lfr_features;
+use crate::eval::origin::maker;
 use crate::eval::out;
 use crate::eval::report::curves::Curves;
 use crate::eval::report::rate::Rate;
 use crate::eval::report::report::{Data, FORMAT, Maker, Noted, Report};
+use crate::eval::report::run::Run;
 use crate::eval::report::table::Table;
 use crate::face_finder::open_pack;
 use crate::gate;
-use crate::input_file::{read, read_text};
-use crate::limits::{MAX_LIST_BYTES, MAX_RECIPE_BYTES};
+use crate::input_file::read_text;
+use crate::limits::MAX_LIST_BYTES;
 use crate::say::say;
 use crate::trouble::Trouble;
 use crate::verify::rows::{RowFile, Rows};
@@ -179,7 +181,7 @@ pub(crate) fn run(track: Track, args: &Args) -> Result<()> {
         digest: String::new(),
         latency_ms: std::collections::BTreeMap::new(),
         command: std::env::args().collect(),
-        run: out::run_of(began, usize::from(args.threads)),
+        run: Run::of(began.elapsed().as_secs_f64(), usize::from(args.threads)),
     };
     let curves = Curves {
         operating: vec![counted::curve(track.name(), &counts)],
@@ -222,13 +224,9 @@ fn features(track: Track, args: &Args, list: &FeatureList) -> Result<(PathBuf, O
     let kept = gate::summary(&pack, args.large)?;
     say!("{kept}")?;
     lfr_features::write(track, &pack, list, images, usize::from(args.threads), &file)?;
-    let manifest = read(&pack.dir().join("pack.toml"), MAX_RECIPE_BYTES)?;
     let maker = Maker {
-        pack: pack.name().to_owned(),
-        model_id: pack.model_id().to_string(),
-        sha256: arcdoor_models::sha256_hex(&manifest),
         detector: "none: aligned crops".to_owned(),
-        dimension: pack.dimension(),
+        ..maker(&pack, arcdoor_vision::DetectorKind::Yunet)?
     };
     Ok((file, Some(maker)))
 }

@@ -38,7 +38,8 @@ impl Block {
                 return Err(Trouble::BadInput(text).into());
             }
             let (row, filling) = row.split_at_mut(columns);
-            row.iter_mut().zip(raw).for_each(|(out, value)| *out = (f64::from(*value) / length) as f32);
+            let inverse = 1.0 / length;
+            row.iter_mut().zip(raw).for_each(|(out, value)| *out = (f64::from(*value) * inverse) as f32);
             filling.fill(0.0);
         }
         Ok(())

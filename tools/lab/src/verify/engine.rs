@@ -355,7 +355,7 @@ mod tests {
 
     /// More than a unit each way, and no multiple of anything.
     const ROWS: Generated =
-        Generated { seed: 5, dimension: 40, subjects: 231, per_subject: 9, distractors: 2600 };
+        Generated { seed: 5, dimension: 40, subjects: 461, per_subject: 9, distractors: 4100 };
 
     fn labels(rows: &Generated) -> LabelList {
         let names: Vec<Option<String>> =

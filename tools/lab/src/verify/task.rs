@@ -7,8 +7,8 @@ use arcdoor_calib::LabelList;
 
 use crate::verify::rows::Rows;
 
-/// Left rows of a unit: with [`RIGHTS`] right ones some 12 MiB of 512 values, and a tenth of a second's work.
-pub(crate) const LEFTS: usize = 2048;
+/// Left rows of a unit: with [`RIGHTS`] right ones some 16 MiB of 512 values, and a fifth of a second's work.
+pub(crate) const LEFTS: usize = 4096;
 /// Right rows of a unit.
 pub(crate) const RIGHTS: usize = 4000;
 

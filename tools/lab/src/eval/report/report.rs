@@ -100,3 +100,32 @@ pub(crate) struct Report {
     pub(crate) command: Vec<String>,
     pub(crate) run: Run,
 }
+
+impl Report {
+    /// One that says no more yet than what was evaluated and how many media gave nothing.
+    pub(crate) fn new(protocol: &str, data: Data, fta: Rate, run: Run) -> Self {
+        Self {
+            format: FORMAT,
+            protocol: protocol.to_owned(),
+            data,
+            made_by: None,
+            accuracy_mean: None,
+            accuracy_sd: None,
+            accuracy: None,
+            tar_at_far: ByFar::new(),
+            all_pairs_tar_at_far: ByFar::new(),
+            eer: None,
+            identification: Vec::new(),
+            fta,
+            fte: None,
+            tables: Vec::new(),
+            noted: Vec::new(),
+            limits: Vec::new(),
+            files: BTreeMap::new(),
+            digest: String::new(),
+            latency_ms: LatencyMs::new(),
+            command: std::env::args().collect(),
+            run,
+        }
+    }
+}
