@@ -11,6 +11,7 @@ mod eval;
 mod face_finder;
 mod features;
 mod gate;
+mod generate;
 mod input_file;
 mod limits;
 mod pack;
@@ -56,8 +57,10 @@ enum Command {
     Crop(crop::CropArgs),
     /// The device's engine against reference features: largest difference, least cosine, latency
     Parity(parity::ParityArgs),
-    /// Whether a pack's embedder keeps the limits of LFR's light track: a line for each, and 1 where one is broken
+    /// Whether a pack's embedder keeps the limits of LFR's light or large track: a line for each, and 1 where one is broken
     Gate(gate::GateArgs),
+    /// Features of nobody in LFR's form, with list and labels, to try protocols on
+    Generate(generate::GenerateArgs),
     /// Speed and memory of our own code; `cargo xtask bench` sets the peers beside it
     Bench {
         #[command(subcommand)]
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Command::Crop(args) => crop::run(&args),
         Command::Parity(args) => parity::run(&args),
         Command::Gate(args) => gate::run(&args),
+        Command::Generate(args) => generate::run(&args),
         Command::Bench { what } => bench::run(what),
         Command::Pack { what } => pack::run(what),
     };

@@ -16,6 +16,7 @@ mod door_demo;
 mod fetch;
 mod fuzz;
 mod inside;
+mod light_track;
 mod pack;
 mod peers;
 mod qemu;
@@ -106,6 +107,17 @@ enum Command {
     Trainer {
         #[command(subcommand)]
         what: Trainer,
+    },
+    /// LFR2019's light track: the gate of every shipped pack, and the protocol on generated features; needs no data
+    LightTrack {
+        /// As many rows as the challenge has: 8 GB on disk, and hours
+        #[arg(long)]
+        full: bool,
+        #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=256))]
+        threads: u16,
+        /// Where the report goes [default: light-track in the target folder]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
     },
     /// Benchmarks beside their peers
     Bench {
@@ -256,6 +268,7 @@ fn main() -> ExitCode {
         Command::Check { what: Check::Capsules { cases } } => check::capsules(cases),
         Command::Qemu { what: Qemu::Camera } => qemu::camera(),
         Command::Qemu { what: Qemu::Gpio } => qemu::gpio(),
+        Command::LightTrack { full, threads, out } => light_track::run(out, full, threads),
         Command::Trainer { what: Trainer::Test } => trainer::test(),
         Command::Bench { what: Bench::Arm { core, json, pack } } => arm::bench(&core, json, &pack),
         Command::Bench { what: Bench::Frame { json, pack, detector } } => {
