@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use arcdoor_tests::corpus;
 
+#[path = "../fuzz/bodies/features.rs"]
+mod features;
 #[path = "../fuzz/bodies/graph.rs"]
 mod graph;
 #[path = "../fuzz/bodies/image.rs"]
@@ -48,6 +50,11 @@ fn replay(target: &str, run: impl Fn(&[u8])) {
 #[test]
 fn images() {
     replay("image", image::run);
+}
+
+#[test]
+fn feature_files() {
+    replay("features", features::run);
 }
 
 #[test]

@@ -37,7 +37,10 @@ pub(crate) fn write(dir: &Path, report: Report, curves: &Curves) -> Result<()> {
 }
 
 fn rates(name: &str, rates: &ByFar) -> Result<()> {
-    for (far, at) in rates.iter().rev() {
+    let mut sorted: Vec<_> = rates.iter().collect();
+    // Keys are rates as text, in the order of their letters.
+    sorted.sort_by(|a, b| b.0.parse::<f64>().unwrap_or(0.0).total_cmp(&a.0.parse().unwrap_or(0.0)));
+    for (far, at) in sorted {
         match at {
             AtFar::Counted { rate, threshold, far: impostors } => {
                 let accepted = impostors.hits;

@@ -23,6 +23,8 @@ const TILE_LEFTS: usize = 128;
 const TILE_RIGHTS: usize = 200;
 /// Right rows that the sieve sees at a time, so that each left row has several to count anew.
 const SIEVED_RIGHTS: usize = 8 * SIEVE_RIGHTS;
+/// Right rows that the kernel counts anew at once.
+const GROUP: usize = 8;
 /// Units that a thread counts before it hands them over: a bin's count stays far below 2^32.
 const HAND_OVER: usize = 16;
 /// How often the counts are written while a task runs.
@@ -314,10 +316,14 @@ impl<'a> Worker<'a> {
                     }
                     let others = picked.len();
                     picked.extend(mates.map(|column| column as u32));
+                    let count = picked.len();
+                    // Whole groups are several times as fast as what remains of one.
+                    let group = count.next_multiple_of(GROUP).min(SIEVED_RIGHTS);
+                    picked.resize(group, picked.last().copied().unwrap_or(0));
                     let found = &mut self.scores[..picked.len()];
                     let row = self.left.row(left + at - unit.left.start);
                     scores_picked(self.isa, row, rights, &picked, AFFINE, found);
-                    let (found, genuine) = found.split_at(others);
+                    let (found, genuine) = found[..count].split_at(others);
                     let from = Left { at: left + at, source: self.task.left.source(left + at) };
                     let source = |at: usize| self.task.right.source(right + picked[at] as usize);
                     let counted = self.tally.impostors_from(floor.bin(), from, found, source);
