@@ -9,6 +9,7 @@ mod feature_file;
 mod folds;
 mod fpir;
 mod impostors;
+mod paired;
 mod promise;
 mod random;
 mod rates;
@@ -24,6 +25,7 @@ pub use fpir::{GalleryThreshold, fmr_for_fpir, fpir_for_fmr, gallery_threshold};
 pub use impostors::{
     Comparison, Counted, Impostors, LEAST_ABOVE, TAIL_REACH, TAIL_SHARE, TailCheck, rounded_up,
 };
+pub use paired::{Difference, mcnemar};
 pub use promise::{ALPHA, Promise, PromiseError, Standing, Tally};
 pub use random::Random;
 pub use rates::{best_threshold, threshold_at_fmr};

@@ -18,6 +18,8 @@ mod message;
 mod network;
 #[path = "../fuzz/bodies/pack.rs"]
 mod pack;
+#[path = "../fuzz/bodies/pairs.rs"]
+mod pairs;
 #[path = "../fuzz/bodies/plan.rs"]
 mod plan;
 #[path = "../fuzz/bodies/stored.rs"]
@@ -53,6 +55,11 @@ fn images() {
 #[test]
 fn packs() {
     replay("pack", pack::run);
+}
+
+#[test]
+fn sets_of_pairs() {
+    replay("pairs", pairs::run);
 }
 
 #[test]
