@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use arcdoor_calib::{Features, Random};
+use arcdoor_frame::{RgbImage, write_png};
 use serde_json::Value;
 
 /// Values of a feature.
@@ -140,4 +141,63 @@ fn figures_agree_with_scikit_learn_and_insightface() {
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     println!("{text}");
     assert!(matches!(output.status.code(), Some(0 | 77)), "{text}");
+}
+
+/// Crops that no camera saw, one folder a person, and View 2 of two folds over them.
+fn crops(dir: &Path) -> PathBuf {
+    let mut random = Random(11);
+    for person in ["Ann", "Bob", "Cy", "Di"] {
+        let base: Vec<u8> = (0..112 * 112 * 3).map(|_| random.next_u64() as u8).collect();
+        fs::create_dir_all(dir.join("photos").join(person)).unwrap();
+        for number in 1..=2 {
+            let mut crop = RgbImage::with_size(112, 112);
+            for (pixel, base) in crop.data_mut().iter_mut().zip(&base) {
+                *pixel = base / 2 + (random.next_u64() % 64) as u8;
+            }
+            write_png(&dir.join(format!("photos/{person}/{person}_000{number}.png")), crop.view()).unwrap();
+        }
+    }
+    let list = dir.join("pairs.txt");
+    let lines = "2 2\nAnn 1 2\nBob 1 2\nAnn 1 Bob 1\nAnn 2 Bob 2\nCy 1 2\nDi 1 2\nCy 1 Di 1\nAnn 1 Di 2\n";
+    fs::write(&list, lines).unwrap();
+    list
+}
+
+#[test]
+fn view_2_of_crops_runs_through_a_pack_and_names_who_is_in_two_folds() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = crops(dir.path());
+    let pack = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/packs/doornet");
+    let (images, out) = (dir.path().join("photos").to_str().unwrap().to_owned(), dir.path().join("out"));
+    let common = ["--images", &images, "--aligned", "--pack", pack, "--out", out.to_str().unwrap()];
+    let (code, said, error) =
+        lab(&[&["eval", "lfw", "--pairs", list.to_str().unwrap()][..], &common].concat());
+    assert_eq!(code, 0, "{said}{error}");
+    let json = out.join("report.json");
+    let report: Value = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
+    assert!(report["accuracy_mean"].is_number() && report["accuracy_sd"].is_number());
+    assert_eq!((report["fta"]["total"].as_u64(), report["data"]["impostors"].as_u64()), (Some(8), Some(4)));
+    let noted = &report["noted"][0];
+    assert!(noted["what"].as_str().unwrap().starts_with("people who are in several folds"));
+    assert_eq!(noted["such_as"][0], "Ann");
+    assert!(report["all_pairs_tar_at_far"]["1e-1"]["value"].is_number());
+    assert!(report["made_by"]["pack"] == "doornet" && report["data"]["sha256"].as_str().unwrap().len() == 64);
+    assert_eq!(lab(&["report", "verify", json.to_str().unwrap()]).0, 0);
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("<svg") && !page.contains("<img"));
+
+    let own = json.to_str().unwrap();
+    let (code, said, error) = lab(&["compare", own, own]);
+    assert!(code == 0 && said.contains("+0.00 % [+0.00, +0.00]"), "{said}{error}");
+
+    fs::write(&list, "2 2\nAnn 1 2\n").unwrap();
+    let (code, _, error) = lab(&[&["eval", "lfw", "--pairs", list.to_str().unwrap()][..], &common].concat());
+    assert!(
+        code == 3 && error.contains("pairs.txt, line 1: the heading says 2 times 2 pairs"),
+        "{code} {error}"
+    );
+
+    fs::remove_file(&list).unwrap();
+    let (code, said, error) = lab(&[&["eval", "staff"][..], &common].concat());
+    assert!(code == 0 && said.contains("4 people make 24 impostor comparisons: too few"), "{said}{error}");
 }

@@ -111,12 +111,7 @@ fn row(first: &Side, side: &Side, far: f64) -> String {
     if std::ptr::eq(first, side) {
         return format!("{start} | | | |");
     }
+    let p = if p < 0.001 { "below 0.001".to_owned() } else { format!("{p:.3}") };
     let tar = Difference::at(&own, &other, far);
-    format!(
-        "{start} | {} | {p:.3} ({} : {}) | {} |",
-        difference(of_right),
-        alone(0),
-        alone(1),
-        difference(tar)
-    )
+    format!("{start} | {} | {p} ({} : {}) | {} |", difference(of_right), alone(0), alone(1), difference(tar))
 }

@@ -24,7 +24,7 @@ pre{background:var(--panel);padding:.75rem;border-radius:4px}\
 figure{margin:1rem 0}figcaption{font-weight:600}svg,img{max-width:100%;height:auto}\
 .key{display:inline-block;width:1rem;height:.2rem;vertical-align:middle;margin:0 .4rem 0 0}.key+span{margin-right:1rem}\
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:0 1.5rem}\
-.pairs{display:grid;grid-template-columns:repeat(auto-fill,minmax(11rem,1fr));gap:1rem}.pairs img{width:48%}\
+.pairs{display:grid;grid-template-columns:repeat(auto-fill,minmax(11rem,1fr));gap:1rem}.pairs>div{overflow-wrap:anywhere}.pairs img{width:48%}\
 .big{font-size:1.6rem;font-weight:600}\
 @media print{body{max-width:none;font-size:11pt;padding:0}figure,tr,.pairs>*{break-inside:avoid}h2{break-after:avoid}}";
 

@@ -124,7 +124,8 @@ fn ranks(curves: &[Cmc]) -> Result<Plot> {
 /// A tick's number: as short as it is read.
 fn tick(value: f64) -> String {
     if value != 0.0 && value.abs() < 0.01 {
-        format!("{value:e}")
+        // A power of ten may have been rounded to 9.999999e-7.
+        format!("{value:.0e}")
     } else {
         format!("{}", (value * 1e4).round() / 1e4)
     }
