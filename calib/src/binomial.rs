@@ -20,6 +20,15 @@ pub(crate) fn clopper_pearson(hits: usize, total: usize, confidence: f64) -> (f6
     (low, high)
 }
 
+/// The probability of at most `hits` in `total` trials that hit half of the time.
+#[must_use]
+pub(crate) fn at_most_half(hits: usize, total: usize) -> f64 {
+    if hits >= total {
+        return 1.0;
+    }
+    1.0 - incomplete_beta(hits as f64 + 1.0, (total - hits) as f64, 0.5)
+}
+
 /// Where a function that rises from 0 to 1 over 0..1 reaches `value`.
 fn inverse(rising: impl Fn(f64) -> f64, value: f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);

@@ -13,6 +13,7 @@ mod folds;
 mod fpir;
 mod impostors;
 mod npy;
+mod paired;
 mod promise;
 mod random;
 mod rates;
@@ -32,6 +33,7 @@ pub use impostors::{
     Comparison, Counted, Impostors, LEAST_ABOVE, TAIL_REACH, TAIL_SHARE, TailCheck, rounded_up,
 };
 pub use npy::NpyFault;
+pub use paired::{Difference, mcnemar};
 pub use promise::{ALPHA, Promise, PromiseError, Standing, Tally};
 pub use random::Random;
 pub use rates::{best_threshold, threshold_at_fmr};

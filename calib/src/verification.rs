@@ -63,6 +63,16 @@ pub struct Intervals {
     pub equal_error: Option<(f64, f64)>,
 }
 
+/// What people who were drawn anew come to.
+pub(crate) struct Round {
+    /// True accept rate at each rate that was asked for.
+    pub(crate) tar: Vec<f64>,
+    equal_error: Option<f64>,
+    /// The impostors' weight in all.
+    impostors: u64,
+    draws: Vec<u16>,
+}
+
 /// All that is accepted from one score on.
 struct Step {
     score: f32,
@@ -183,33 +193,39 @@ impl Verification {
             .collect();
         let (mut tar, mut far) = (vec![Vec::new(); fars.len()], vec![Vec::new(); fars.len()]);
         let mut equal = Vec::new();
-        for round in 0..ROUNDS {
-            let draws = draws(self.people, round as u64);
-            let weight = |pair: &Comparison| times(&draws, pair.people);
-            let totals = Totals {
-                genuine: self.genuine.iter().map(weight).sum(),
-                impostors: self.impostor_weight(&draws),
-            };
-            // A small set may draw nobody who is compared.
-            if totals.genuine == 0 || totals.impostors == 0 {
-                continue;
-            }
-            let (tars, equal_error) = self.walk(fars, totals, &weight);
-            tar.iter_mut().zip(tars).for_each(|(all, tar)| all.push(tar));
-            equal.extend(equal_error.map(|found| found.rate));
+        for round in self.rounds(fars).flatten() {
+            tar.iter_mut().zip(round.tar).for_each(|(all, tar)| all.push(tar));
+            equal.extend(round.equal_error);
             let (mut counted, mut seen) = (0, 0);
             // The least rate first: each begins where the one before it ended.
             let mut order: Vec<usize> = (0..fars.len()).collect();
             order.sort_by_key(|index| above[*index]);
             for index in order {
-                counted += self.impostors[seen..above[index]].iter().map(weight).sum::<u64>();
+                let between = self.impostors[seen..above[index]].iter();
+                counted += between.map(|pair| times(&round.draws, pair.people)).sum::<u64>();
                 seen = above[index];
-                far[index].push(counted as f64 / totals.impostors as f64);
+                far[index].push(counted as f64 / round.impostors as f64);
             }
         }
         let ends =
             |all: Vec<Vec<f64>>| all.into_iter().map(|all| percentiles(all).unwrap_or((0.0, 1.0))).collect();
         Intervals { tar: ends(tar), far: ends(far), equal_error: percentiles(equal) }
+    }
+
+    /// Each round's people, and what they come to; none of a round that draws nobody who is compared.
+    pub(crate) fn rounds(&self, fars: &[f64]) -> impl Iterator<Item = Option<Round>> {
+        (0..ROUNDS).map(move |round| {
+            let draws = draws(self.people, round as u64);
+            let weight = |pair: &Comparison| times(&draws, pair.people);
+            let genuine = self.genuine.iter().map(weight).sum();
+            let totals = Totals { genuine, impostors: self.impostor_weight(&draws) };
+            if totals.genuine == 0 || totals.impostors == 0 {
+                return None;
+            }
+            let (tar, equal_error) = self.walk(fars, totals, &weight);
+            let equal_error = equal_error.map(|found| found.rate);
+            Some(Round { tar, equal_error, impostors: totals.impostors, draws })
+        })
     }
 
     fn impostor_weight(&self, draws: &[u16]) -> u64 {

@@ -20,6 +20,8 @@ mod message;
 mod network;
 #[path = "../fuzz/bodies/pack.rs"]
 mod pack;
+#[path = "../fuzz/bodies/pairs.rs"]
+mod pairs;
 #[path = "../fuzz/bodies/plan.rs"]
 mod plan;
 #[path = "../fuzz/bodies/stored.rs"]
@@ -60,6 +62,11 @@ fn feature_files() {
 #[test]
 fn packs() {
     replay("pack", pack::run);
+}
+
+#[test]
+fn sets_of_pairs() {
+    replay("pairs", pairs::run);
 }
 
 #[test]

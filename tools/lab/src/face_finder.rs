@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use arcdoor_core::{Face, Faces, Landmarks5, Rect, Template};
+use arcdoor_core::{Face, Faces, Landmarks5, Quality, Rect, Template};
 use arcdoor_frame::{ImageLimits, RgbImage, RgbView, decode, read_image};
 use arcdoor_models::Pack;
 use arcdoor_vision::align::{ARCFACE_112, Similarity, TEMPLATE_SIDE, warp};
@@ -146,6 +146,16 @@ impl FaceFinder {
                 template.transpose().with_context(|| sample.name.clone())
             }
         }
+    }
+
+    /// The template and the quality of a photo's face, recognisability among it; of several, the face nearest the centre.
+    pub(crate) fn assessed(&mut self, path: &Path) -> Result<Option<(Template, Quality)>> {
+        let faces = with_landmarks(self.find(path)?);
+        let Some(face) = nearest_centre(&faces, self.size()) else { return Ok(None) };
+        let Some(landmarks) = face.landmarks else { return Ok(None) };
+        let assessment = self.vision.assess(self.image.view(), face);
+        let template = self.embed(&landmarks).with_context(|| path.display().to_string())?;
+        Ok(Some((template, assessment.with(self.vision.recognised()).quality)))
     }
 
     /// The template of the largest face that has landmarks; `None` where there is none.

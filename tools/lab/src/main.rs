@@ -44,6 +44,8 @@ enum Command {
         #[command(subcommand)]
         what: eval::Eval,
     },
+    /// Several packs on the same pairs, from their reports: what they differ in, pair by pair
+    Compare(eval::report::compare::CompareArgs),
     /// Reports of evaluations: checked, or set beside each other
     Report {
         #[command(subcommand)]
@@ -76,6 +78,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Eval { what } => eval::run(what),
+        Command::Compare(args) => eval::report::compare::run(&args),
         Command::Report { what } => eval::report::run_command(what),
         Command::Calibrate(args) => calibrate::run(args),
         Command::Recognisability(args) => recognise::run(&args),

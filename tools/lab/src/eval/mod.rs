@@ -25,6 +25,7 @@ mod megaface_set;
 mod origin;
 mod out;
 mod pair_protocol;
+mod quality;
 pub(crate) mod report;
 mod same_views;
 mod scenes;
@@ -79,6 +80,8 @@ protocols! {
     Cplfw = cplfw;
     /// A folder of one's own people: what they can support, and the pack's thresholds on them
     Staff = staff;
+    /// What each part of quality is worth: false non-matches left when the lowest are discarded
+    Quality = quality;
     /// Faces that are covered, turned, blurred, ...: who is taken for somebody else, and what the gates refuse
     Degraded = degraded;
     /// Strangers and enrolled people at galleries of several sizes, the threshold from a target

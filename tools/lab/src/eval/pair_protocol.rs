@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
-use arcdoor_calib::{Fold, best_threshold};
-use arcdoor_core::Template;
+use anyhow::{Context, Result, ensure};
+use arcdoor_calib::{Features, Fold, best_threshold};
+use arcdoor_core::file::open_regular;
+use arcdoor_core::{ModelId, StageTimes, Template};
 use arcdoor_models::sha256_hex;
 
 use crate::eval::all_pairs::{AllPairs, MAX_SAMPLES};
@@ -17,7 +18,7 @@ use crate::eval::report::folder::{self, Thumbnail};
 use crate::eval::report::pair_figures::{curve, figures, histogram, operating, verification};
 use crate::eval::report::pairs_file::{self, ScoredPair};
 use crate::eval::report::rate::{Over, Rate};
-use crate::eval::report::report::{Data, Noted, Report};
+use crate::eval::report::report::{Data, Maker, Noted, Report};
 use crate::eval::report::run::{Run, latency};
 use crate::eval::report::table::Table;
 use crate::eval::set::pair_list::{PairList, noted};
@@ -25,7 +26,7 @@ use crate::eval::set::set::{Pair, Set};
 use crate::eval::set::templates::{NEVER, PathArgs, score};
 use crate::eval::set::{bin, pair_list};
 use crate::input_file;
-use crate::limits::MAX_LIST_BYTES;
+use crate::limits::{MAX_LIST_BYTES, MAX_REFERENCE_BYTES};
 use crate::say::say;
 use crate::trouble::Trouble;
 
@@ -46,6 +47,12 @@ pub(crate) struct PairArgs {
     /// insightface's file of the set, in place of --images and --pairs: its images are aligned already
     #[arg(long, value_name = "FILE", conflicts_with_all = ["images", "pairs"])]
     pub(crate) bin: Option<PathBuf>,
+    /// Features in place of the networks, in LFR's form: a row for each image of --bin, in its order
+    #[arg(long, value_name = "FILE", requires = "bin")]
+    rows: Option<PathBuf>,
+    /// The features were generated, and the report says so
+    #[arg(long, requires = "rows")]
+    generated: bool,
     /// The photos are crops that are aligned to 112x112 already
     #[arg(long)]
     pub(crate) aligned: bool,
@@ -89,7 +96,10 @@ impl PairArgs {
         read: impl FnOnce(&Path, Option<&Path>) -> Result<(Set, PairList)>,
     ) -> Result<Task> {
         let (set, list) = match (&self.bin, &self.images) {
-            (Some(bin), _) => bin::read(bin)?,
+            (Some(path), _) => {
+                let found = bin::read(path)?;
+                (found.set, found.list)
+            }
             (None, Some(images)) => read(images, self.pairs.as_deref())?,
             (None, None) => return Err(Trouble::BadInput("give --images or --bin".to_owned()).into()),
         };
@@ -124,8 +134,7 @@ impl PairArgs {
 /// Makes the templates, computes every figure and writes the report.
 pub(crate) fn run(args: &PairArgs, task: Task) -> Result<()> {
     let began = Instant::now();
-    let pack = args.path.open_pack()?;
-    let (templates, times) = args.path.timed_templates(&pack, &task.set)?;
+    let Made { templates, times, made_by } = made(args, &task)?;
     let mut pairs = scored(&task, &templates)?;
     let chosen = choose(&task, &templates, &mut pairs)?;
     let figures = figures(&mut pairs);
@@ -142,7 +151,7 @@ pub(crate) fn run(args: &PairArgs, task: Task) -> Result<()> {
         subjects: task.is_named.then_some(task.set.subjects.len() as u64),
         genuine: genuine as u64,
         impostors: (pairs.len() - genuine) as u64,
-        is_generated: false,
+        is_generated: args.generated,
     };
     let mut curves = Curves::default();
     curves.operating.push(curve("the protocol's pairs", &verification(&pairs)));
@@ -151,7 +160,7 @@ pub(crate) fn run(args: &PairArgs, task: Task) -> Result<()> {
         .push(histogram("the protocol's pairs", pairs.iter().map(|pair| (pair.score, pair.same))));
     let fta = Rate::of(failed.len() as u64, templates.len() as u64);
     let mut report = Report::new(task.protocol, data, fta, Run::of(0.0, args.path.threads));
-    report.made_by = Some(maker(&pack, args.path.detector)?);
+    report.made_by = made_by;
     (report.accuracy_mean, report.accuracy_sd) = (figures.accuracy_mean, figures.accuracy_sd);
     (report.accuracy, report.eer, report.tar_at_far) = (figures.accuracy, figures.eer, figures.tar_at_far);
     report.tables.extend(folds(&figures.folds));
@@ -176,6 +185,39 @@ pub(crate) fn run(args: &PairArgs, task: Task) -> Result<()> {
     let thumbnails = worst(&task, &pairs, args.thumbnails)?;
     let files = vec![(pairs_file::NAME.to_owned(), pairs_file::write(&pairs))];
     summary(&folder::write(&args.out, report, &curves, files, &thumbnails)?)
+}
+
+/// The templates of a set, and where they come from.
+struct Made {
+    templates: Vec<Option<Template>>,
+    times: Vec<StageTimes>,
+    made_by: Option<Maker>,
+}
+
+fn made(args: &PairArgs, task: &Task) -> Result<Made> {
+    if let (Some(rows), Some(bin)) = (&args.rows, &args.bin) {
+        return Ok(Made { templates: from_rows(rows, bin)?, times: Vec::new(), made_by: None });
+    }
+    let pack = args.path.open_pack()?;
+    let (templates, times) = args.path.timed_templates(&pack, &task.set)?;
+    Ok(Made { templates, times, made_by: Some(maker(&pack, args.path.detector)?) })
+}
+
+/// Templates from a file of features.
+fn from_rows(path: &Path, bin: &Path) -> Result<Vec<Option<Template>>> {
+    let refuse = |what: String| Trouble::BadInput(format!("{}: {what}", path.display()));
+    let file = open_regular(path).with_context(|| path.display().to_string())?;
+    let features = Features::read(file, MAX_REFERENCE_BYTES).map_err(|error| refuse(error.to_string()))?;
+    let found = bin::read(bin)?;
+    if features.rows() != found.images {
+        let what = format!("{} rows, and {} has {} images", features.rows(), bin.display(), found.images);
+        return Err(refuse(what).into());
+    }
+    let template = |row: &usize| {
+        let template = Template::new(ModelId::new([0; 16]), features.row(*row));
+        template.map(Some).map_err(|error| refuse(format!("row {row}: {error}")).into())
+    };
+    found.first.iter().map(template).collect()
 }
 
 fn scored(task: &Task, templates: &[Option<Template>]) -> Result<Vec<ScoredPair>> {
@@ -369,7 +411,6 @@ pub(crate) fn summary(report: &Report) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arcdoor_core::ModelId;
 
     #[test]
     fn a_photo_without_a_face_counts_as_a_miss() {

@@ -18,15 +18,18 @@ body{margin:0 auto;padding:1rem;max-width:60rem;font:16px/1.5 system-ui,sans-ser
 h1{font-size:1.6rem;line-height:1.2;margin:.5rem 0}h2{font-size:1.2rem;margin:2rem 0 .5rem}\
 p,li{max-width:48rem}.soft{color:var(--soft)}\
 .table{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}\
-th,td{text-align:left;vertical-align:top;padding:.25rem .75rem .25rem 0;border-bottom:1px solid var(--line)}\
+td.n{white-space:nowrap}th,td{text-align:left;vertical-align:top;padding:.25rem .75rem .25rem 0;border-bottom:1px solid var(--line)}\
 code,pre{font:13px/1.5 ui-monospace,monospace;overflow-wrap:anywhere;white-space:pre-wrap}\
 pre{background:var(--panel);padding:.75rem;border-radius:4px}\
 figure{margin:1rem 0}figcaption{font-weight:600}svg,img{max-width:100%;height:auto}\
 .key{display:inline-block;width:1rem;height:.2rem;vertical-align:middle;margin:0 .4rem 0 0}.key+span{margin-right:1rem}\
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:0 1.5rem}\
-.pairs{display:grid;grid-template-columns:repeat(auto-fill,minmax(11rem,1fr));gap:1rem}.pairs img{width:48%}\
+.pairs{display:grid;grid-template-columns:repeat(auto-fill,minmax(11rem,1fr));gap:1rem}.pairs>div{overflow-wrap:anywhere}.pairs img{width:48%}\
 .big{font-size:1.6rem;font-weight:600}\
 @media print{body{max-width:none;font-size:11pt;padding:0}figure,tr,.pairs>*{break-inside:avoid}h2{break-after:avoid}}";
+
+/// Letters of a field that stays on one line.
+const SHORT: usize = 12;
 
 const DARK: &str = "@media screen and (prefers-color-scheme:dark){\
 :root{--ink:#e6e6e6;--paper:#161616;--soft:#a0a0a0;--line:#3a3a3a;--panel:#222}";
@@ -269,7 +272,9 @@ fn rows(out: &mut String, head: &[String], lines: &[Vec<String>]) {
     for line in lines {
         out.push_str("<tr>");
         for field in line {
-            let _ = write!(out, "<td>{}</td>", text(field));
+            // A number is not broken at its minus sign.
+            let class = if field.chars().count() <= SHORT { " class=\"n\"" } else { "" };
+            let _ = write!(out, "<td{class}>{}</td>", text(field));
         }
         out.push_str("</tr>\n");
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod at_far;
 mod command;
+pub(crate) mod compare;
 pub(crate) mod csv;
 pub(crate) mod curves;
 mod diff;

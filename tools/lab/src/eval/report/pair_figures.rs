@@ -139,7 +139,8 @@ pub(crate) fn over(pairs: &[ScoredPair]) -> Over {
     if pairs.iter().enumerate().all(is_alone) { Over::Trials } else { Over::Subjects }
 }
 
-fn people(pairs: &[ScoredPair]) -> usize {
+/// How many people the pairs number.
+pub(crate) fn people(pairs: &[ScoredPair]) -> usize {
     pairs.iter().flat_map(|pair| pair.people).max().map_or(0, |most| most as usize + 1)
 }
 

@@ -8,7 +8,8 @@ use plotters::prelude::*;
 
 use crate::eval::report::curves::{Cmc, Curve, Curves, Histogram, Point};
 
-const SIZE: (u32, u32) = (640, 420);
+/// Small, so that its text can be read where a phone shrinks it.
+const SIZE: (u32, u32) = (480, 340);
 /// What text and axes are drawn in, and the grid.
 const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 const GRID: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
@@ -123,7 +124,8 @@ fn ranks(curves: &[Cmc]) -> Result<Plot> {
 /// A tick's number: as short as it is read.
 fn tick(value: f64) -> String {
     if value != 0.0 && value.abs() < 0.01 {
-        format!("{value:e}")
+        // A power of ten may have been rounded to 9.999999e-7.
+        format!("{value:.0e}")
     } else {
         format!("{}", (value * 1e4).round() / 1e4)
     }
@@ -141,9 +143,9 @@ where
     {
         let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         let mut chart = ChartBuilder::on(&root)
-            .margin(12)
-            .x_label_area_size(48)
-            .y_label_area_size(68)
+            .margin(8)
+            .x_label_area_size(46)
+            .y_label_area_size(62)
             .build_cartesian_2d(across, up)
             .map_err(|error| failed(&error))?;
         let text = |size: u32| TextStyle::from(("sans-serif", size).into_font()).color(&INK);
@@ -151,12 +153,12 @@ where
             .configure_mesh()
             .x_desc(names[0])
             .y_desc(names[1])
-            .axis_desc_style(text(14))
-            .label_style(text(13))
+            .axis_desc_style(text(15))
+            .label_style(text(14))
             .axis_style(INK)
             .bold_line_style(GRID)
             .light_line_style(TRANSPARENT)
-            .x_labels(10)
+            .x_labels(8)
             .y_labels(8)
             .x_label_formatter(&|value| tick(*value))
             .y_label_formatter(&|value| tick(*value))
