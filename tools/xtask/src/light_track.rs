@@ -17,7 +17,7 @@ const LARGE: [(&str, Size); 2] = [("lfr-image", [5_700, 48, 1_580_000]), ("lfr-v
 
 /// Judges, generates, counts and reports; needs no data.
 pub(crate) fn run(out: Option<PathBuf>, full: bool, threads: u16) -> Result<()> {
-    cargo::build_binaries()?;
+    cargo::build_lab()?;
     let out = out.unwrap_or_else(|| cargo::target_dir().join("light-track"));
     fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     let mut lines = vec!["# Light track (LFR2019)".to_owned(), String::new()];

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use arcdoor_kernels::{Isa, SIEVE_LEFTS, SIEVE_RIGHTS, Sieve, scores, scores_picked, sieve};
+use arcdoor_kernels::{Isa, MAX_SIEVE_LEN, SIEVE_LEFTS, SIEVE_RIGHTS, Sieve, scores, scores_picked, sieve};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::bench::race::cpu_ms;
@@ -18,9 +18,9 @@ use crate::verify::tally::{Left, Tally, shifted};
 use crate::verify::task::{Task, Unit};
 use crate::workers;
 
-/// Left and right rows of a tile: with its scores, what the second cache holds.
-const TILE_LEFTS: usize = 128;
-const TILE_RIGHTS: usize = 200;
+/// Left and right rows of a tile: with its scores and the counts, what the second cache holds.
+const TILE_LEFTS: usize = 64;
+const TILE_RIGHTS: usize = 100;
 /// Right rows that the sieve sees at a time, so that each left row has several to count anew.
 const SIEVED_RIGHTS: usize = 8 * SIEVE_RIGHTS;
 /// Right rows that the kernel counts anew at once.
@@ -32,7 +32,7 @@ const WRITE_EVERY: Duration = Duration::from_secs(60);
 /// Rows of each side that the floor is taken from.
 const SAMPLE: usize = 1536;
 /// How many more impostors than asked for the sample must have above the floor.
-const SPARE: f64 = 1.25;
+const SPARE: f64 = 1.1;
 
 /// Whether bytes sift the pairs before f32 counts them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -116,6 +116,13 @@ fn go_on(task: &Task<'_>, settings: &Settings, before: Option<&Partial>) -> Resu
     }
     let left_to_do: Vec<usize> =
         (0..units.len()).filter(|unit| unit % shards == shard && !counted.done[*unit]).collect();
+    if floor.is_some() && task.dimension() > MAX_SIEVE_LEN {
+        let text = format!(
+            "the int8 pass takes {MAX_SIEVE_LEN} values at most, not {}: leave it out",
+            task.dimension()
+        );
+        return Err(Trouble::BadInput(text).into());
+    }
     let sifting = match (floor, Sieve::detect()) {
         (Some(floor), Some(proof)) => Some((proof, floor)),
         (Some(_), None) if !left_to_do.is_empty() => {
