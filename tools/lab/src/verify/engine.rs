@@ -18,8 +18,9 @@ use crate::verify::tally::{Left, Tally, shifted};
 use crate::verify::task::{Task, Unit};
 use crate::workers;
 
-/// Left and right rows of a tile: with its scores and the counts, what the second cache holds.
-const TILE_LEFTS: usize = 64;
+/// Left rows of a tile, which the first cache holds beside its scores.
+const TILE_LEFTS: usize = 8;
+/// Right rows of a tile, which the second cache holds beside the counts. A multiple of what the kernel takes at once.
 const TILE_RIGHTS: usize = 100;
 /// Right rows that the sieve sees at a time, so that each left row has several to count anew.
 const SIEVED_RIGHTS: usize = 8 * SIEVE_RIGHTS;
