@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 
-use crate::npy::NpyFault;
+use crate::npy_fault::NpyFault;
 
 /// Bytes before the first row.
 pub const HEADER_BYTES: usize = 16;

@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt;
 
 use crate::feature_file::{FeatureFileError, HEADER_BYTES, MAX_COLUMNS, shape};
 use crate::npy;
+use crate::npy_fault::MAX_HEADER_BYTES;
 
 /// Bytes that can be read anywhere: a file, or memory.
 pub trait Bytes {
@@ -64,7 +65,7 @@ impl<B: Bytes> FeatureTable<B> {
     /// When it is neither, or the file is shorter or longer than its header says.
     pub fn open(bytes: B) -> Result<Self, FeatureFileError> {
         let found = bytes.size()?;
-        let mut head = vec![0; npy::MAX_HEADER_BYTES.min(usize::try_from(found).unwrap_or(usize::MAX))];
+        let mut head = vec![0; MAX_HEADER_BYTES.min(usize::try_from(found).unwrap_or(usize::MAX))];
         bytes.read_at(0, &mut head)?;
         let table = if head.starts_with(npy::MAGIC) {
             let npy::Header { start, rows, columns, value_bytes } = npy::header(&head)?;

@@ -13,6 +13,7 @@ mod folds;
 mod fpir;
 mod impostors;
 mod npy;
+mod npy_fault;
 mod paired;
 mod promise;
 mod random;
@@ -32,7 +33,7 @@ pub use fpir::{GalleryThreshold, fmr_for_fpir, fpir_for_fmr, gallery_threshold};
 pub use impostors::{
     Comparison, Counted, Impostors, LEAST_ABOVE, TAIL_REACH, TAIL_SHARE, TailCheck, rounded_up,
 };
-pub use npy::NpyFault;
+pub use npy_fault::NpyFault;
 pub use paired::{Difference, mcnemar};
 pub use promise::{ALPHA, Promise, PromiseError, Standing, Tally};
 pub use random::Random;

@@ -9,6 +9,7 @@ use arcdoor_calib::{FeatureList, LabelList};
 
 use crate::eval::counted::{self, FARS};
 use crate::eval::lfr_features;
+use crate::eval::lfr_track::Track;
 use crate::eval::origin::maker;
 use crate::eval::out;
 use crate::eval::report::curves::Curves;
@@ -28,32 +29,6 @@ use crate::verify::{Partial, Settings, Sieving, resume, run as count};
 
 /// How many of the highest impostors a report names.
 const NAMED: usize = 30;
-
-/// Which track.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Track {
-    /// deepglint: photos.
-    Image,
-    /// iQIYI: videos.
-    Video,
-}
-
-impl Track {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Image => "lfr-image",
-            Self::Video => "lfr-video",
-        }
-    }
-
-    /// The false accept rate that ranks entries.
-    const fn far(self) -> f64 {
-        match self {
-            Self::Image => 1e-8,
-            Self::Video => 1e-4,
-        }
-    }
-}
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

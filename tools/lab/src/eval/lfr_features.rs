@@ -15,7 +15,7 @@ use arcdoor_models::Pack;
 use arcdoor_vision::align::TEMPLATE_SIDE;
 use arcdoor_vision::{DetectSettings, DetectorKind};
 
-use crate::eval::lfr::Track;
+use crate::eval::lfr_track::Track;
 use crate::face_finder::{FaceFinder, photos_in, read_photo};
 use crate::workers;
 

@@ -18,6 +18,7 @@ mod ijbc;
 mod lfr;
 mod lfr_features;
 mod lfr_image;
+mod lfr_track;
 mod lfr_video;
 mod lfw;
 mod megaface;
