@@ -6,6 +6,7 @@ use crate::npy_fault::{MAX_HEADER_BYTES, NpyFault};
 
 /// The first bytes of every npy file.
 pub(crate) const MAGIC: &[u8; 6] = b"\x93NUMPY";
+
 /// What an npy header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {

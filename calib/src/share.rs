@@ -61,7 +61,7 @@ impl Share {
         };
         let interval = percentiles((0..resample::ROUNDS).filter_map(round).collect());
         let whole = Self::of(hits, trials.len());
-        interval.map_or(whole, |(low, high)| Self { low, high, ..whole })
+        interval.map_or(whole, |(low, high)| Self { low, high, ..whole }.doubted(hits, trials.len()))
     }
 
     /// Hits and totals of groups: the interval is the percentile bootstrap over groups (Bolle, Ratha and
@@ -85,7 +85,19 @@ impl Share {
             values.push(share(hits, total));
         }
         values.sort_by(f64::total_cmp);
-        Self { value: share(hits, total), low: values[ROUNDS / 40], high: values[ROUNDS - 1 - ROUNDS / 40] }
+        let (low, high) = (values[ROUNDS / 40], values[ROUNDS - 1 - ROUNDS / 40]);
+        Self { value: share(hits, total), low, high }.doubted(hits, total)
+    }
+
+    /// No round of a bootstrap shows what no trial shows: where all or none are hits, the interval reaches at least as
+    /// far as that of independent trials.
+    #[must_use]
+    pub fn doubted(self, hits: usize, total: usize) -> Self {
+        if hits > 0 && hits < total {
+            return self;
+        }
+        let independent = Self::of(hits, total);
+        Self { low: self.low.min(independent.low), high: self.high.max(independent.high), ..self }
     }
 
     /// The share in percent with its interval, such as `1.25 % [1.10, 1.42]`.
@@ -103,6 +115,15 @@ mod tests {
     fn groups_that_agree_leave_no_doubt() {
         let share = Share::of_groups(&[(3, 4); 50]);
         assert_eq!((share.value, share.low, share.high), (0.75, 0.75, 0.75));
+    }
+
+    #[test]
+    fn no_error_seen_is_not_none() {
+        let pairs = [([0, 0], true), ([0, 1], true), ([1, 1], true)];
+        for share in [Share::by_person(3, [(0, true), (1, true), (2, true)]), Share::by_pair(2, &pairs)] {
+            assert_eq!((share.value, share.high), (1.0, 1.0));
+            assert!((share.low - Share::of(3, 3).low).abs() < 1e-12 && share.low < 0.4);
+        }
     }
 
     #[test]

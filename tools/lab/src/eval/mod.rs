@@ -33,6 +33,7 @@ mod scenes;
 mod second_looks;
 pub(crate) mod set;
 mod staff;
+mod ytf;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -79,6 +80,8 @@ protocols! {
     Calfw = calfw;
     /// Cross-Pose LFW: ten folds
     Cplfw = cplfw;
+    /// YouTube Faces: pairs of videos, ten splits
+    Ytf = ytf;
     /// A folder of one's own people: what they can support, and the pack's thresholds on them
     Staff = staff;
     /// What each part of quality is worth: false non-matches left when the lowest are discarded

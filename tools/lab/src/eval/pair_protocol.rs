@@ -8,12 +8,13 @@ use anyhow::{Context, Result, ensure};
 use arcdoor_calib::{Features, Fold, best_threshold};
 use arcdoor_core::file::open_regular;
 use arcdoor_core::{ModelId, StageTimes, Template};
-use arcdoor_models::sha256_hex;
+use arcdoor_models::{Pack, sha256_hex};
+use arcdoor_vision::shared::with_shared;
 
 use crate::eval::all_pairs::{AllPairs, MAX_SAMPLES};
 use crate::eval::origin::{data_hash, maker};
 use crate::eval::report::at_far::{AtFar, ByFar};
-use crate::eval::report::curves::Curves;
+use crate::eval::report::curves::{ALL_PAIRS, Curves};
 use crate::eval::report::folder::{self, Thumbnail};
 use crate::eval::report::pair_figures::{curve, figures, histogram, operating, verification};
 use crate::eval::report::pairs_file::{self, ScoredPair};
@@ -85,6 +86,22 @@ pub(crate) struct Task {
     pub(crate) choose: Vec<Pair>,
     /// Suspected mislabels, by sample, the lower first.
     pub(crate) suspects: Option<HashSet<(usize, usize)>>,
+    /// Of what each sample's template is pooled; none where a sample is one photo.
+    pub(crate) pooled: Option<Pooled>,
+}
+
+/// Samples that are several frames each.
+pub(crate) struct Pooled {
+    pub(crate) frames: Set,
+    /// The frames of each sample.
+    pub(crate) of: Vec<Vec<usize>>,
+}
+
+impl Task {
+    /// What templates are made of: photos or frames.
+    fn media(&self) -> &Set {
+        self.pooled.as_ref().map_or(&self.set, |pooled| &pooled.frames)
+    }
 }
 
 impl PairArgs {
@@ -112,6 +129,7 @@ impl PairArgs {
             is_named: self.bin.is_none(),
             choose: Vec::new(),
             suspects: None,
+            pooled: None,
         })
     }
 
@@ -145,9 +163,9 @@ pub(crate) fn run(args: &PairArgs, task: Task) -> Result<()> {
     let genuine = pairs.iter().filter(|pair| pair.same).count();
     let data = Data {
         name: task.name.clone(),
-        sha256: data_hash(&task.set, args.path.threads)?,
+        sha256: data_hash(task.media(), args.path.threads)?,
         lists: lists(&task.lists)?,
-        media: task.set.samples.len() as u64,
+        media: task.media().samples.len() as u64,
         subjects: task.is_named.then_some(task.set.subjects.len() as u64),
         genuine: genuine as u64,
         impostors: (pairs.len() - genuine) as u64,
@@ -168,7 +186,7 @@ pub(crate) fn run(args: &PairArgs, task: Task) -> Result<()> {
     report.limits.extend(chosen);
     report.noted = noted(&task.set, &task.list);
     if !failed.is_empty() {
-        let what = "media without a face that has landmarks; they stay in every denominator".to_owned();
+        let what = "samples without a face that has landmarks; they stay in every denominator".to_owned();
         let such_as = failed.iter().take(NAMED).cloned().collect();
         report.noted.push(Noted { what, count: failed.len() as u64, such_as });
     }
@@ -199,8 +217,33 @@ fn made(args: &PairArgs, task: &Task) -> Result<Made> {
         return Ok(Made { templates: from_rows(rows, bin)?, times: Vec::new(), made_by: None });
     }
     let pack = args.path.open_pack()?;
-    let (templates, times) = args.path.timed_templates(&pack, &task.set)?;
+    let (templates, times) = args.path.timed_templates(&pack, task.media())?;
+    let templates = match &task.pooled {
+        Some(pooled) => pool(&pack, &templates, &pooled.of)?,
+        None => templates,
+    };
     Ok(Made { templates, times, made_by: Some(maker(&pack, args.path.detector)?) })
+}
+
+/// The sum of each sample's templates, of length 1 again; none where no frame of it has one.
+fn pool(pack: &Pack, frames: &[Option<Template>], of: &[Vec<usize>]) -> Result<Vec<Option<Template>>> {
+    let shared = pack.manifest().recognisability.as_ref().and_then(|table| table.shared.as_ref());
+    let sum = |of: &Vec<usize>| {
+        let mut sum = vec![0.0_f32; pack.dimension()];
+        let mut templates = of.iter().filter_map(|frame| frames[*frame].as_ref()).peekable();
+        if templates.peek().is_none() {
+            return Ok(None);
+        }
+        for template in templates {
+            sum.iter_mut().zip(template.values()).for_each(|(sum, value)| *sum += value);
+        }
+        let template = Template::new(pack.model_id(), &sum)?;
+        Ok(Some(match shared {
+            Some(shared) => with_shared(template, shared)?,
+            None => template,
+        }))
+    };
+    of.iter().map(sum).collect()
 }
 
 /// Templates from a file of features.
@@ -279,7 +322,7 @@ fn everybody(
         "no pairs of one kind among the photos"
     );
     report.all_pairs_tar_at_far = operating(&all.verification, Over::Subjects).0;
-    curves.operating.push(curve("all pairs", &all.verification));
+    curves.operating.push(curve(ALL_PAIRS, &all.verification));
     if let Some((without, left_out)) = &all.without_suspects {
         let title = format!("All pairs without {left_out} that look like mislabels");
         report.tables.push(rates(&title, &operating(without, Over::Subjects).0));

@@ -11,7 +11,7 @@ use arcdoor_models::Pack;
 use crate::eval::all_pairs::{AllPairs, MAX_SAMPLES};
 use crate::eval::origin::{data_hash, maker};
 use crate::eval::pair_protocol::summary;
-use crate::eval::report::curves::Curves;
+use crate::eval::report::curves::{ALL_PAIRS, Curves};
 use crate::eval::report::folder;
 use crate::eval::report::pair_figures::{curve, operating};
 use crate::eval::report::rate::{Over, Rate};
@@ -82,7 +82,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     }));
     report.latency_ms = latency(&times);
     report.run = Run::of(began.elapsed().as_secs_f64(), args.path.threads);
-    let curves = Curves { operating: vec![curve("all pairs", &all.verification)], ..Curves::default() };
+    let curves = Curves { operating: vec![curve(ALL_PAIRS, &all.verification)], ..Curves::default() };
     let report = folder::write(&args.out, report, &curves, Vec::new(), &[])?;
     summary(&report)?;
     Ok(crate::say::say!("\n{}", report.limits[0])?)

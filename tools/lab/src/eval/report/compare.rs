@@ -1,14 +1,17 @@
 //! `arcdoor-lab compare`: several packs, or forms of one, on the same pairs.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use arcdoor_calib::{Difference, mcnemar};
 
+use crate::eval::report::curves::{ALL_PAIRS, Curve, Point};
 use crate::eval::report::pair_figures::{decide, people, verification};
 use crate::eval::report::pairs_file::{self, ScoredPair};
 use crate::eval::report::report::Report;
 use crate::eval::report::verify::read_report;
+use crate::eval::report::{csv, plot};
 use crate::input_file::read_text;
 use crate::limits::MAX_REFERENCE_BYTES;
 use crate::say::say;
@@ -22,6 +25,9 @@ pub(crate) struct CompareArgs {
     /// The false accept rate at which true accepts are compared
     #[arg(long, default_value_t = 1e-2)]
     far: f64,
+    /// Also draw everybody's DET over all pairs, from the roc.csv beside each report, into this SVG
+    #[arg(long, value_name = "FILE")]
+    det: Option<PathBuf>,
 }
 
 /// A report and its pairs.
@@ -50,10 +56,39 @@ pub(crate) fn run(args: &CompareArgs) -> Result<()> {
         "| | accuracy | TAR at {:e} | FTA | more pairs right | McNemar's p | more TAR |\n|---|---|---|---|---|---|---|",
         args.far
     )?;
+    if let Some(out) = &args.det {
+        draw(&args.reports, &sides, out)?;
+    }
     for side in &sides {
         say!("{}", row(first, side, args.far))?;
     }
     Ok(())
+}
+
+/// The curves over all pairs, as one plot.
+fn draw(files: &[PathBuf], sides: &[Side], out: &Path) -> Result<()> {
+    let mut curves = Vec::new();
+    for (file, side) in files.iter().zip(sides) {
+        let path = file.with_file_name("roc.csv");
+        let rows = csv::rows(&read_text(&path, MAX_REFERENCE_BYTES)?);
+        let refuse = |what: &str| Trouble::BadInput(format!("{}: {what}", path.display()));
+        let mut points = Vec::new();
+        for row in rows.ok_or_else(|| refuse("an open quote"))?.into_iter().filter(|row| row[0] == ALL_PAIRS)
+        {
+            let numbers: Option<Vec<f64>> = row[1..].iter().map(|number| number.parse().ok()).collect();
+            let Some([far, tar, threshold]) = numbers.as_deref() else {
+                return Err(refuse("a row without three numbers").into());
+            };
+            points.push(Point { far: *far, tar: *tar, threshold: *threshold });
+        }
+        if points.is_empty() {
+            return Err(refuse("no curve over all pairs").into());
+        }
+        curves.push(Curve { name: side.name.clone(), points });
+    }
+    let svg = plot::det(&curves)?;
+    Ok(fs::write(out, svg)
+        .map_err(|error| Trouble::Disk(format!("cannot write {}: {error}", out.display())))?)
 }
 
 fn side(file: &Path) -> Result<Side> {

@@ -1,5 +1,8 @@
 //! What is drawn: operating curves, histograms of scores and match characteristics.
 
+/// The name of a curve of everybody against everybody.
+pub(crate) const ALL_PAIRS: &str = "all pairs";
+
 /// One threshold of a curve.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Point {

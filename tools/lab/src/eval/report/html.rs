@@ -51,9 +51,9 @@ pub(crate) fn page(report: &Report, plots: &[Plot], thumbnails: &[Thumbnail]) ->
         out.push_str("</div>\n");
     }
     for table in &report.tables {
-        let _ = write!(out, "<h2>{}</h2>\n", text(&table.title));
+        let _ = writeln!(out, "<h2>{}</h2>", text(&table.title));
         if !table.note.is_empty() {
-            let _ = write!(out, "<p class=\"soft\">{}</p>\n", text(&table.note));
+            let _ = writeln!(out, "<p class=\"soft\">{}</p>", text(&table.note));
         }
         rows(&mut out, &table.head, &table.rows);
     }
@@ -113,9 +113,9 @@ fn head(out: &mut String, report: &Report) {
         } else {
             "on the listed pairs"
         };
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<p><span class=\"big\">{mean:.3} %{deviation}</span><br><span class=\"soft\">accuracy, {over}{right}</span></p>\n"
+            "<p><span class=\"big\">{mean:.3} %{deviation}</span><br><span class=\"soft\">accuracy, {over}{right}</span></p>"
         );
     }
 }
@@ -150,9 +150,9 @@ fn figures(out: &mut String, report: &Report) {
 }
 
 fn identified(out: &mut String, search: &Identification) {
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "<h2>Identification: {}</h2>\n<p>{} entries; {} searches with a mate, {} without.</p>\n",
+        "<h2>Identification: {}</h2>\n<p>{} entries; {} searches with a mate, {} without.</p>",
         text(&search.name),
         search.gallery,
         search.mated,
@@ -168,7 +168,7 @@ fn by_far(out: &mut String, title: &str, rate: &str, far: &str, all: &ByFar) {
     if all.is_empty() {
         return;
     }
-    let _ = write!(out, "<h2>{title}</h2>\n");
+    let _ = writeln!(out, "<h2>{title}</h2>");
     let head = [far, rate, "threshold", "accepted of the impostors"].map(str::to_owned);
     let line = |(key, at): (&String, &AtFar)| match at {
         AtFar::Counted { rate, threshold, far } => {
@@ -245,7 +245,7 @@ fn origin(out: &mut String, report: &Report) {
         }
     };
     let command: Vec<String> = report.command.iter().map(quoted).collect();
-    let _ = write!(out, "<p>Made by</p><pre>{}</pre>\n", text(&command.join(" ")));
+    let _ = writeln!(out, "<p>Made by</p><pre>{}</pre>", text(&command.join(" ")));
     out.push_str("<p>Checked by <code>arcdoor-lab report verify</code> on the folder's <code>report.json</code>.</p>\n");
 }
 

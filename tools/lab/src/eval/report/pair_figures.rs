@@ -77,6 +77,7 @@ pub(crate) fn operating(all: &Verification, over: Over) -> (ByFar, Option<Eer>) 
         let value = hits as f64 / total.max(1) as f64;
         // The percentiles of a skew distribution may leave its own middle out.
         let share = Share { value, low: f64::min(low, value), high: f64::max(high, value) };
+        let share = share.doubted(hits, total as usize);
         Rate::from_share(share, (hits as u64, total), over)
     };
     let at = |far: f64| {
@@ -91,7 +92,10 @@ pub(crate) fn operating(all: &Verification, over: Over) -> (ByFar, Option<Eer>) 
     };
     let eer = all.equal_error().map(|equal| {
         let (low, high) = intervals.equal_error.unwrap_or((0.0, 1.0));
-        let (low, high) = (low.min(equal.rate), high.max(equal.rate));
+        // Without an error of one kind, no round has one either.
+        let unseen = Share::of(0, all.genuine().min(all.impostors())).high;
+        let high = if equal.rate > 0.0 { high.max(equal.rate) } else { high.max(unseen) };
+        let low = low.min(equal.rate);
         Eer { value: equal.rate, low, high, threshold: f64::from(equal.threshold) }
     });
     (FARS.into_iter().map(|far| (key(far), at(far))).collect(), eer)
@@ -152,7 +156,7 @@ mod tests {
     fn drawn(folds: u32) -> Vec<ScoredPair> {
         let mut random = Random(7);
         let pair = |index: u32| {
-            let same = index % 2 == 0;
+            let same = index.is_multiple_of(2);
             let score = 0.3 * random.signed() + if same { 0.45 } else { 0.1 };
             let people = if same { [index % 97; 2] } else { [index % 97, (index + 1) % 97] };
             let fold = (folds > 0).then(|| index * folds / 2_000);

@@ -66,6 +66,30 @@ pub(crate) fn plots(curves: &Curves) -> Result<Vec<Plot>> {
     Ok(plots)
 }
 
+/// A DET of several as a file of its own: on white, with the names in it.
+pub(crate) fn det(curves: &[Curve]) -> Result<String> {
+    let plot = rates("", curves, true)?;
+    let (width, height) = SIZE;
+    let key = 18 * plot.names.len() as u32;
+    let (_, drawn) = plot.svg.split_once('>').unwrap_or_default();
+    let mut svg = format!(
+        "<svg width=\"{width}\" height=\"{whole}\" viewBox=\"0 0 {width} {whole}\" \
+         xmlns=\"http://www.w3.org/2000/svg\">\n<rect width=\"{width}\" height=\"{whole}\" fill=\"#FFFFFF\"/>",
+        whole = height + key
+    );
+    for (index, name) in plot.names.iter().enumerate() {
+        let (y, colour) = (height + 18 * index as u32, colour(index));
+        let name = name.replace('&', "&amp;").replace('<', "&lt;");
+        let _ = write!(
+            svg,
+            "<rect x=\"62\" y=\"{y}\" width=\"16\" height=\"3\" fill=\"{colour}\"/>\
+             <text x=\"84\" y=\"{}\" font-family=\"sans-serif\" font-size=\"13\">{name}</text>",
+            y + 6
+        );
+    }
+    Ok(svg + drawn)
+}
+
 /// DET or ROC over a logarithmic false accept rate.
 fn rates(title: &str, curves: &[Curve], is_det: bool) -> Result<Plot> {
     let drawn = |point: &&Point| point.far >= LEAST_FAR;

@@ -10,3 +10,4 @@ pub(crate) mod scenes;
 #[expect(clippy::module_inception, reason = "the folder is the module's one noun")]
 pub(crate) mod set;
 pub(crate) mod templates;
+pub(crate) mod ytf;
