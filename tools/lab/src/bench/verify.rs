@@ -31,7 +31,7 @@ pub(crate) struct BenchVerifyArgs {
     #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     lefts: u32,
     /// Right rows
-    #[arg(long, default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..=4_000_000))]
+    #[arg(long, default_value_t = 40_000, value_parser = clap::value_parser!(u32).range(1..=4_000_000))]
     rights: u32,
     /// Values of a row
     #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u16).range(16..=1024))]
