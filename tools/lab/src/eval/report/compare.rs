@@ -99,7 +99,10 @@ fn side(file: &Path) -> Result<Side> {
     decide(&mut pairs);
     let folder = file.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     let pack = report.made_by.as_ref().map_or("features", |maker| &maker.pack);
-    let name = format!("{pack} ({})", folder.unwrap_or_default());
+    let name = match folder {
+        Some(folder) if folder != *pack => format!("{pack} ({folder})"),
+        _ => pack.to_owned(),
+    };
     Ok(Side { name, report, pairs })
 }
 

@@ -10,18 +10,12 @@ use crate::eval::report::curves::Curves;
 use crate::eval::report::digest::digest;
 use crate::eval::report::html::page;
 use crate::eval::report::report::Report;
+use crate::eval::report::thumbnail::Thumbnail;
 use crate::eval::report::{csv, plot};
 use crate::trouble::Trouble;
 
 /// The report's own file.
 pub(crate) const JSON: &str = "report.json";
-
-/// A photo that the page shows, such as of a pair that was decided wrong: JPEG or PNG.
-pub(crate) struct Thumbnail {
-    pub(crate) caption: String,
-    /// Side by side.
-    pub(crate) photos: Vec<Vec<u8>>,
-}
 
 /// Writes a report, what it draws and the protocol's own `files` into `out`, and prints where. Its `files` and `digest`
 /// are filled in here.

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use base64ct::{Base64, Encoding as _};
 
 use crate::eval::report::at_far::{AtFar, ByFar};
-use crate::eval::report::folder::Thumbnail;
 use crate::eval::report::identification::Identification;
 use crate::eval::report::plot::{self, Plot};
 use crate::eval::report::rate::{Over, Rate};
 use crate::eval::report::report::Report;
+use crate::eval::report::thumbnail::Thumbnail;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#222;--paper:#fff;--soft:#666;--line:#ddd;--panel:#f6f6f6}\

@@ -18,6 +18,7 @@ pub(crate) mod rate;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod table;
+pub(crate) mod thumbnail;
 mod verify;
 
 pub(crate) use command::{ReportCommand, run as run_command};
