@@ -20,6 +20,15 @@ pub(crate) fn clopper_pearson(hits: usize, total: usize, confidence: f64) -> (f6
     (low, high)
 }
 
+/// The probability of at most `hits` in `total` trials that hit half of the time.
+#[must_use]
+pub(crate) fn at_most_half(hits: usize, total: usize) -> f64 {
+    if hits >= total {
+        return 1.0;
+    }
+    1.0 - incomplete_beta(hits as f64 + 1.0, (total - hits) as f64, 0.5)
+}
+
 /// Where a function that rises from 0 to 1 over 0..1 reaches `value`.
 fn inverse(rising: impl Fn(f64) -> f64, value: f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
@@ -40,12 +49,15 @@ fn incomplete_beta(a: f64, b: f64, x: f64) -> f64 {
     if x <= 0.0 || x >= 1.0 {
         return f64::from(u8::from(x >= 1.0));
     }
-    let ln_front = libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b) + a * x.ln() + b * (-x).ln_1p();
+    // Logarithms of `libm`, too: a system's own may differ in their last bit, and reports are equal on every machine.
+    let ln_front =
+        libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b) + a * libm::log(x) + b * libm::log1p(-x);
+    let front = libm::exp(ln_front);
     // The fraction converges fast below the mean; above it, I_x(a, b) = 1 - I_(1-x)(b, a) (DLMF 8.17.4) does.
     if x < (a + 1.0) / (a + b + 2.0) {
-        ln_front.exp() * fraction(a, b, x) / a
+        front * fraction(a, b, x) / a
     } else {
-        1.0 - ln_front.exp() * fraction(b, a, 1.0 - x) / b
+        1.0 - front * fraction(b, a, 1.0 - x) / b
     }
 }
 

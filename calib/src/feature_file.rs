@@ -3,6 +3,8 @@
 
 use std::io::{Read, Write};
 
+use crate::npy_fault::NpyFault;
+
 /// Bytes before the first row.
 pub const HEADER_BYTES: usize = 16;
 /// Most rows: the LFR image track has 1,862,120.
@@ -56,10 +58,16 @@ pub enum FeatureFileError {
         expected: usize,
     },
     /// A NaN or an infinity.
-    #[error("row {row} holds a NaN or an infinity: the model or its input is broken")]
+    #[error(
+        "row {row}, value {column} (byte {offset}) is a NaN or an infinity: the model or its input is broken"
+    )]
     NotFinite {
         /// Counted from 0.
         row: usize,
+        /// Counted from 0.
+        column: usize,
+        /// Where the value begins in its file, in bytes.
+        offset: u64,
     },
     /// A feature of length 0 has no direction.
     #[error("row {row} holds only zeros: the model or its input is broken")]
@@ -67,9 +75,43 @@ pub enum FeatureFileError {
         /// Counted from 0.
         row: usize,
     },
+    /// Not the form that its first bytes announce.
+    #[error("byte {offset} of the npy header: {cause}")]
+    Npy {
+        /// Where, in bytes.
+        offset: usize,
+        /// What is wrong there.
+        cause: NpyFault,
+    },
+    /// Another number of values than the rows before it.
+    #[error("row {row} has {found} values, the others {expected}: they come from different models")]
+    Mixed {
+        /// Counted from 0.
+        row: usize,
+        /// Values of this row.
+        found: usize,
+        /// Values of the rows before it.
+        expected: usize,
+    },
+    /// Fewer or more rows written than were announced.
+    #[error("{written} rows written where the header says {announced}: the file is not whole")]
+    Rows {
+        /// Rows there are.
+        written: usize,
+        /// Rows that the header promises.
+        announced: usize,
+    },
     /// The system cannot read or write it.
     #[error("{0}")]
     File(#[from] std::io::Error),
+}
+
+impl FeatureFileError {
+    /// Value `at`, counted from the first row's first, where a value takes `bytes` and the rows begin at `start`.
+    pub(crate) const fn not_finite(at: usize, columns: usize, start: u64, bytes: usize) -> Self {
+        let offset = start + (at as u64) * bytes as u64;
+        Self::NotFinite { row: at / columns, column: at % columns, offset }
+    }
 }
 
 /// A checked table of features: every value finite.
@@ -90,7 +132,7 @@ impl Features {
             return Err(FeatureFileError::Size { rows: rows as i64, columns: columns as i64 });
         }
         match values.iter().position(|value| !value.is_finite()) {
-            Some(at) => Err(FeatureFileError::NotFinite { row: at / columns }),
+            Some(at) => Err(FeatureFileError::not_finite(at, columns, HEADER_BYTES as u64, size_of::<f32>())),
             None => Ok(Self { columns, values }),
         }
     }
@@ -126,11 +168,7 @@ impl Features {
     /// # Errors
     /// When the system cannot.
     pub fn write(&self, mut file: impl Write) -> Result<(), FeatureFileError> {
-        // Both are far below 2^31.
-        let (rows, columns) = (self.rows() as i32, self.columns as i32);
-        for number in [rows, columns, columns * size_of::<f32>() as i32, F32] {
-            file.write_all(&number.to_le_bytes())?;
-        }
+        file.write_all(&header(self.rows(), self.columns))?;
         for value in &self.values {
             file.write_all(&value.to_le_bytes())?;
         }
@@ -171,8 +209,19 @@ impl Features {
     }
 }
 
+/// The header of a table whose size was checked.
+pub(crate) fn header(rows: usize, columns: usize) -> [u8; HEADER_BYTES] {
+    let mut out = [0; HEADER_BYTES];
+    // All are far below 2^31: `MAX_ROWS`, `MAX_COLUMNS`.
+    let numbers = [rows as i32, columns as i32, (columns * size_of::<f32>()) as i32, F32];
+    for (four, number) in out.as_chunks_mut().0.iter_mut().zip(numbers) {
+        *four = number.to_le_bytes();
+    }
+    out
+}
+
 /// Rows and columns of a checked header.
-fn shape(header: &[u8]) -> Result<(usize, usize), FeatureFileError> {
+pub(crate) fn shape(header: &[u8]) -> Result<(usize, usize), FeatureFileError> {
     let (words, _) = header.as_chunks();
     let [rows, columns, stride, kind] = words.iter().map(|w| i32::from_le_bytes(*w)).collect::<Vec<_>>()[..]
     else {
@@ -246,7 +295,10 @@ mod tests {
         }
         let mut file = good;
         file[24..28].copy_from_slice(&f32::NAN.to_le_bytes());
-        assert!(matches!(Features::read(&file[..], LIMIT), Err(FeatureFileError::NotFinite { row: 1 })));
+        assert!(matches!(
+            Features::read(&file[..], LIMIT),
+            Err(FeatureFileError::NotFinite { row: 1, column: 0, offset: 24 })
+        ));
         let mut zero = Features::new(2, vec![3.0, 4.0, 0.0, 0.0]).unwrap();
         assert!(matches!(zero.normalise(), Err(FeatureFileError::Zero { row: 1 })));
         assert!(Features::new(0, vec![]).is_err() && Features::new(2, vec![1.0; 3]).is_err());

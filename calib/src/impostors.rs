@@ -2,6 +2,7 @@
 
 use crate::binomial::clopper_pearson;
 use crate::random::Random;
+use crate::resample::{ROUNDS, draws, percentiles, times};
 use crate::tail::{LEAST_EXCEEDANCES, TailFit};
 
 /// Comparisons that a target must leave above its threshold for the data to support it: with ten counted, the
@@ -12,8 +13,6 @@ pub const LEAST_ABOVE: f64 = 10.0;
 pub const TAIL_REACH: f64 = 10.0;
 /// The share of scores that a fit is made of; at least [`LEAST_EXCEEDANCES`] of them.
 pub const TAIL_SHARE: f64 = 1e-4;
-/// How often people are drawn anew for an interval over people.
-const ROUNDS: usize = 500;
 /// How often a fit is checked, each time on another random part of the people.
 const SPLITS: usize = 20;
 
@@ -153,7 +152,7 @@ impl Impostors {
         if self.people > 0 {
             for round in 0..ROUNDS {
                 let draws = draws(self.people, round as u64);
-                let weight = |pair: &Comparison| u64::from(of(&draws, pair));
+                let weight = |pair: &Comparison| times(&draws, pair.people);
                 let all: u64 = self.sorted.iter().map(weight).sum();
                 for (rates, hits) in rates.iter_mut().zip(&hits) {
                     let above: u64 = self.sorted[..*hits].iter().map(weight).sum();
@@ -189,8 +188,8 @@ impl Impostors {
             let draws = draws(self.people, round as u64);
             let mut above = Vec::with_capacity(2 * kept);
             for pair in &self.sorted[..kept] {
-                let times = of(&draws, pair) as usize;
-                above.extend(std::iter::repeat_n(f64::from(pair.score), times));
+                let count = times(&draws, pair.people) as usize;
+                above.extend(std::iter::repeat_n(f64::from(pair.score), count));
             }
             let share = fit.share * above.len() as f64 / kept as f64;
             if let Some(again) = TailFit::of(&above, fit.floor, share) {
@@ -234,28 +233,6 @@ impl Impostors {
 #[must_use]
 pub fn rounded_up(score: f64) -> f32 {
     ((score * 1e5).ceil() / 1e5) as f32
-}
-
-/// How often each of `people` comes when as many are drawn with replacement.
-fn draws(people: usize, seed: u64) -> Vec<u16> {
-    let (mut draws, mut random) = (vec![0_u16; people], Random(seed));
-    for _ in 0..people {
-        let drawn = &mut draws[random.below(people)];
-        *drawn = drawn.saturating_add(1);
-    }
-    draws
-}
-
-/// How often a comparison counts: the product of how often its two people were drawn.
-fn of(draws: &[u16], pair: &Comparison) -> u32 {
-    pair.people.iter().map(|person| u32::from(draws[*person as usize])).product()
-}
-
-/// The 2.5th and the 97.5th percentile; `None` of no rates.
-fn percentiles(mut rates: Vec<f64>) -> Option<(f64, f64)> {
-    rates.sort_by(f64::total_cmp);
-    let (first, last) = (rates.len() / 40, rates.len().checked_sub(1 + rates.len() / 40)?);
-    Some((rates[first], rates[last]))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::binomial::clopper_pearson;
 use crate::random::Random;
+use crate::resample::{self, draws, percentiles, times};
 
 /// A share with its 95 % interval, all 0..=1.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -39,6 +40,30 @@ impl Share {
         Self::of_groups(&groups)
     }
 
+    /// Trials of `people` who are numbered from 0, each with the two people that it compares (one person twice where
+    /// it is of one) and whether it is a hit. The interval is over people drawn anew.
+    ///
+    /// # Panics
+    /// When a person's number is not below `people`.
+    #[must_use]
+    pub fn by_pair(people: usize, trials: &[([u32; 2], bool)]) -> Self {
+        let hits = trials.iter().filter(|(_, is_hit)| *is_hit).count();
+        let round = |round: usize| {
+            let draws = draws(people, round as u64);
+            let (mut hits, mut total) = (0, 0);
+            for (pair, is_hit) in trials {
+                let count = times(&draws, *pair);
+                total += count;
+                hits += if *is_hit { count } else { 0 };
+            }
+            // Small sets: a round may draw nobody who is compared.
+            (total > 0).then(|| hits as f64 / total as f64)
+        };
+        let interval = percentiles((0..resample::ROUNDS).filter_map(round).collect());
+        let whole = Self::of(hits, trials.len());
+        interval.map_or(whole, |(low, high)| Self { low, high, ..whole }.doubted(hits, trials.len()))
+    }
+
     /// Hits and totals of groups: the interval is the percentile bootstrap over groups (Bolle, Ratha and
     /// Pankanti, CVIU 93, 2004).
     fn of_groups(groups: &[(usize, usize)]) -> Self {
@@ -60,7 +85,19 @@ impl Share {
             values.push(share(hits, total));
         }
         values.sort_by(f64::total_cmp);
-        Self { value: share(hits, total), low: values[ROUNDS / 40], high: values[ROUNDS - 1 - ROUNDS / 40] }
+        let (low, high) = (values[ROUNDS / 40], values[ROUNDS - 1 - ROUNDS / 40]);
+        Self { value: share(hits, total), low, high }.doubted(hits, total)
+    }
+
+    /// No round of a bootstrap shows what no trial shows: where all or none are hits, the interval reaches at least as
+    /// far as that of independent trials.
+    #[must_use]
+    pub fn doubted(self, hits: usize, total: usize) -> Self {
+        if hits > 0 && hits < total {
+            return self;
+        }
+        let independent = Self::of(hits, total);
+        Self { low: self.low.min(independent.low), high: self.high.max(independent.high), ..self }
     }
 
     /// The share in percent with its interval, such as `1.25 % [1.10, 1.42]`.
@@ -78,6 +115,15 @@ mod tests {
     fn groups_that_agree_leave_no_doubt() {
         let share = Share::of_groups(&[(3, 4); 50]);
         assert_eq!((share.value, share.low, share.high), (0.75, 0.75, 0.75));
+    }
+
+    #[test]
+    fn no_error_seen_is_not_none() {
+        let pairs = [([0, 0], true), ([0, 1], true), ([1, 1], true)];
+        for share in [Share::by_person(3, [(0, true), (1, true), (2, true)]), Share::by_pair(2, &pairs)] {
+            assert_eq!((share.value, share.high), (1.0, 1.0));
+            assert!((share.low - Share::of(3, 3).low).abs() < 1e-12 && share.low < 0.4);
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use arcdoor_tests::corpus;
 
+#[path = "../fuzz/bodies/features.rs"]
+mod features;
 #[path = "../fuzz/bodies/graph.rs"]
 mod graph;
 #[path = "../fuzz/bodies/image.rs"]
@@ -18,6 +20,8 @@ mod message;
 mod network;
 #[path = "../fuzz/bodies/pack.rs"]
 mod pack;
+#[path = "../fuzz/bodies/pairs.rs"]
+mod pairs;
 #[path = "../fuzz/bodies/plan.rs"]
 mod plan;
 #[path = "../fuzz/bodies/stored.rs"]
@@ -51,8 +55,18 @@ fn images() {
 }
 
 #[test]
+fn feature_files() {
+    replay("features", features::run);
+}
+
+#[test]
 fn packs() {
     replay("pack", pack::run);
+}
+
+#[test]
+fn sets_of_pairs() {
+    replay("pairs", pairs::run);
 }
 
 #[test]

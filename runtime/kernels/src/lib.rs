@@ -26,6 +26,8 @@
 //! | `layout` | [`Block`], [`Unblock`]: from plain values and back |
 //! | `weight` | [`Weight`]: a number, or the bytes of one |
 //! | `dot` | one pair, or one probe against many contiguous rows |
+//! | `scores` | many rows against many, the same bits on every set |
+//! | `sieve` | which of many rows against many may reach a score, by int8 (AVX-512 VNNI) |
 //! | `peak` | the most multiply-adds that a set can do, for benches |
 //! | `simd` | 16 lanes in each instruction set's registers; kernels are written once over them |
 //! | `avx2`, `neon`, `portable` | the dot products |
@@ -69,6 +71,8 @@ mod neon;
 mod peak;
 mod pool;
 mod portable;
+mod scores;
+mod sieve;
 mod simd;
 mod upsample;
 mod weight;
@@ -86,6 +90,10 @@ pub use layout::{Block, Order, Unblock};
 pub use map::{LANES, MAX_LEN, Map, Part};
 pub use peak::{PEAK_MACS, multiply_adds};
 pub use pool::{Pool, PoolKind};
+pub use scores::{Affine, scores, scores_picked};
+pub use sieve::{
+    LeftTerms, MAX_SIEVE_LEN, RightTerms, SIEVE_LEFTS, SIEVE_RIGHTS, Sieve, pack_lefts, pack_rights, sieve,
+};
 pub use upsample::Upsample2;
 pub use weight::Weight;
 pub use winograd::{Square, Winograd};

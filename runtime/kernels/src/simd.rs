@@ -13,6 +13,8 @@ pub(crate) mod avx512;
 pub(crate) mod neon;
 pub(crate) mod portable;
 
+use crate::map::LANES;
+
 /// A piece of work that is compiled for each instruction set.
 pub(crate) trait Kernel {
     fn run<S: Simd>(self, simd: S);
@@ -52,6 +54,25 @@ pub(crate) trait Simd: Copy {
     fn maximum(self, a: Self::V, b: Self::V) -> Self::V;
     /// `value * slope` where the value is below 0, else the value (NaN included). `slope` is finite.
     fn prelu(self, value: Self::V, slope: Self::V) -> Self::V;
+
+    /// In lane i the sum of the lanes of `v[i]`, for the first `count`: the upper half is added to the lower, four times.
+    #[inline(always)]
+    fn sum_lanes(self, v: &[Self::V; LANES], count: usize) -> Self::V {
+        let mut sums = [0.0; LANES];
+        for i in 0..count {
+            let mut lanes = [0.0_f32; LANES];
+            // SAFETY: 16 values can be written.
+            unsafe { self.store(lanes.as_mut_ptr(), v[i]) }
+            for half in [8, 4, 2, 1] {
+                for lane in 0..half {
+                    lanes[lane] += lanes[lane + half];
+                }
+            }
+            sums[i] = lanes[0];
+        }
+        // SAFETY: 16 values can be read.
+        unsafe { self.load(sums.as_ptr()) }
+    }
 }
 
 /// The logistic function: a rational minimax fit of it less one half, as in tract, so that both round

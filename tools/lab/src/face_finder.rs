@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use arcdoor_core::{Face, Faces, Landmarks5, Rect, Template};
+use arcdoor_core::{Face, Faces, Landmarks5, Quality, Rect, Template};
 use arcdoor_frame::{ImageLimits, RgbImage, RgbView, decode, read_image};
 use arcdoor_models::Pack;
 use arcdoor_vision::align::{ARCFACE_112, Similarity, TEMPLATE_SIDE, warp};
@@ -133,8 +133,8 @@ impl FaceFinder {
     /// The template of a sample; `None` where its face was not found, or without landmarks.
     pub(crate) fn template(&mut self, sample: &Sample) -> Result<Option<Template>> {
         match &sample.medium {
-            Medium::Crop(bytes) => {
-                self.template_of_crop(bytes).map(Some).with_context(|| sample.name.clone())
+            Medium::Crop(_) | Medium::CropFile(_) => {
+                self.template_of_crop(&sample.bytes()?).map(Some).with_context(|| sample.name.clone())
             }
             Medium::Photo(path) => {
                 let faces = with_landmarks(self.find(path)?);
@@ -142,9 +142,20 @@ impl FaceFinder {
                     Some(rect) => at(&faces, rect),
                     None => nearest_centre(&faces, self.size()),
                 };
-                face.and_then(|face| face.landmarks).map(|landmarks| self.embed(&landmarks)).transpose()
+                let template = face.and_then(|face| face.landmarks).map(|landmarks| self.embed(&landmarks));
+                template.transpose().with_context(|| sample.name.clone())
             }
         }
+    }
+
+    /// The template and the quality of a photo's face, recognisability among it; of several, the face nearest the centre.
+    pub(crate) fn assessed(&mut self, path: &Path) -> Result<Option<(Template, Quality)>> {
+        let faces = with_landmarks(self.find(path)?);
+        let Some(face) = nearest_centre(&faces, self.size()) else { return Ok(None) };
+        let Some(landmarks) = face.landmarks else { return Ok(None) };
+        let assessment = self.vision.assess(self.image.view(), face);
+        let template = self.embed(&landmarks).with_context(|| path.display().to_string())?;
+        Ok(Some((template, assessment.with(self.vision.recognised()).quality)))
     }
 
     /// The template of the largest face that has landmarks; `None` where there is none.

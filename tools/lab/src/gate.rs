@@ -14,12 +14,18 @@ use crate::trouble::Trouble;
 /// The one place of the limits; the trainer's `export.budget` reads the same file.
 const LIMITS: &str = include_str!("../../trainer/src/arcdoor_train/light_track.toml");
 
+/// The large tracks' limit, by the organisers (ArcFace, arXiv 1801.07698 v4).
+const LARGE_FLOPS: u64 = 30_000_000_000;
+
 /// Arguments of `gate`.
 #[derive(clap::Args)]
 pub(crate) struct GateArgs {
     /// The pack
     #[arg(value_name = "DIR")]
     pack: PathBuf,
+    /// The large track's limits: 30 GFLOPs, and none for the file
+    #[arg(long)]
+    large: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -100,6 +106,7 @@ impl Weights {
 }
 
 /// What is known of an embedder.
+#[derive(Clone, Copy)]
 struct Facts<'a> {
     cost: Cost,
     /// Of the ONNX file.
@@ -120,6 +127,18 @@ struct Line {
     passed: bool,
 }
 
+/// One form of a network, judged by itself.
+#[derive(Debug, Serialize)]
+struct Form {
+    /// `float32` or `int8`, ...: how its weights lie.
+    name: &'static str,
+    /// Whether the pack ships it; else it is what the pack's file would be with weights written out as float32.
+    ships: bool,
+    bytes: u64,
+    lines: Vec<Line>,
+    passed: bool,
+}
+
 /// What the command prints.
 #[derive(Debug, Serialize)]
 struct Report {
@@ -132,8 +151,11 @@ struct Report {
     flops: u64,
     parameters: u64,
     dimension: usize,
+    /// Of the form that ships.
     lines: Vec<Line>,
     passed: bool,
+    /// The form that ships, and its weights as float32 where they are not.
+    forms: Vec<Form>,
 }
 
 /// Runs the command; a limit that is not met ends it with 1, a pack that cannot be judged with 4.
@@ -141,22 +163,27 @@ pub(crate) fn run(args: &GateArgs) -> Result<()> {
     let refused = |cause: anyhow::Error| Trouble::Pack(format!("{cause:#}"));
     let pack = open_pack(&args.pack).map_err(refused)?;
     let limits: Limits = toml::from_str(LIMITS).context("light_track.toml")?;
-    let report = judge(&pack, &limits).map_err(refused)?;
+    let report = judge(&pack, &limits, args.large).map_err(refused)?;
     if args.json {
         say!("{}", serde_json::to_string(&report)?)?;
     } else {
-        print(&report)?;
+        print(&report, args.large)?;
     }
     if report.passed {
         return Ok(());
     }
     let failed: Vec<&str> = report.lines.iter().filter(|line| !line.passed).map(|line| line.name).collect();
-    let text = format!("{} does not keep the light track's limits: {}", report.pack, failed.join(", "));
+    let text = format!(
+        "{} does not keep the {} track's limits: {}",
+        report.pack,
+        track(args.large),
+        failed.join(", ")
+    );
     Err(Trouble::Failed(text).into())
 }
 
 /// Counts on the file itself: what a manifest says of MACs is its maker's word.
-fn judge(pack: &Pack, limits: &Limits) -> Result<Report> {
+fn judge(pack: &Pack, limits: &Limits, large: bool) -> Result<Report> {
     let net = pack.net(Role::Embedder).context("the pack has no embedder")?;
     let outputs: Vec<&str> = net.outputs.iter().map(String::as_str).collect();
     let spec = NetSpec { input: net.preprocess.shape(), outputs: &outputs };
@@ -168,7 +195,14 @@ fn judge(pack: &Pack, limits: &Limits) -> Result<Report> {
         weights: weights(net.onnx, cost)?,
         training_data: &net.training_data,
     };
-    let lines = lines(&facts, limits);
+    let mut forms = vec![form(&facts, limits, large, true)];
+    if facts.weights != Weights::Float32 {
+        // The same network with every weight written out: another file, and another form.
+        let plain = rewrite::simplify(net.onnx)?.onnx;
+        let bytes = (plain.len() as u64).max(as_f32(cost));
+        forms.push(form(&Facts { bytes, weights: Weights::Float32, ..facts }, limits, large, false));
+    }
+    let lines = lines_of(&facts, limits, large);
     Ok(Report {
         pack: pack.name().to_owned(),
         model_id: pack.model_id().to_string(),
@@ -180,6 +214,33 @@ fn judge(pack: &Pack, limits: &Limits) -> Result<Report> {
         dimension: facts.dimension,
         passed: lines.iter().all(|line| line.passed),
         lines,
+        forms,
+    })
+}
+
+fn form(facts: &Facts<'_>, limits: &Limits, large: bool, ships: bool) -> Form {
+    let lines = lines_of(facts, limits, large);
+    let passed = lines.iter().all(|line| line.passed);
+    Form { name: facts.weights.name(), ships, bytes: facts.bytes, lines, passed }
+}
+
+const fn track(large: bool) -> &'static str {
+    if large { "large" } else { "light" }
+}
+
+/// One line on whether a pack's embedder keeps a track's limits.
+///
+/// # Errors
+/// When the pack cannot be judged.
+pub(crate) fn summary(pack: &Pack, large: bool) -> Result<String> {
+    let limits: Limits = toml::from_str(LIMITS).context("light_track.toml")?;
+    let report = judge(pack, &limits, large)?;
+    let broken: Vec<&str> = report.lines.iter().filter(|line| !line.passed).map(|line| line.name).collect();
+    let track = track(large);
+    Ok(if broken.is_empty() {
+        format!("{} keeps the {track} track's limits", report.pack)
+    } else {
+        format!("{} does not keep the {track} track's limits: {}", report.pack, broken.join(", "))
     })
 }
 
@@ -203,6 +264,24 @@ const fn as_f32(cost: Cost) -> u64 {
 /// none they count one less. What keeps the limit by this number keeps it by theirs.
 const fn flops(cost: Cost) -> u64 {
     cost.macs.saturating_mul(2)
+}
+
+/// Every limit of a track. The large one has more FLOPs, and no limit of a file's size.
+fn lines_of(facts: &Facts<'_>, limits: &Limits, large: bool) -> Vec<Line> {
+    let all = lines(facts, limits).into_iter();
+    if !large {
+        return all.collect();
+    }
+    all.filter(|line| !["file", "parameters as float32"].contains(&line.name))
+        .map(|line| match line.name {
+            "FLOPs" => Line {
+                limit: format!("at most {}", millions(LARGE_FLOPS)),
+                passed: flops(facts.cost) <= LARGE_FLOPS,
+                ..line
+            },
+            _ => line,
+        })
+        .collect()
 }
 
 /// Every limit, in the order of the file, whether it is met or not.
@@ -278,8 +357,8 @@ fn megabytes(bytes: u64) -> String {
     format!("{:.3} MB", bytes as f64 / 1e6)
 }
 
-fn print(report: &Report) -> Result<()> {
-    say!("{}: {} against LFR's light track (ICCV 2019)", report.pack, report.file)?;
+fn print(report: &Report, large: bool) -> Result<()> {
+    say!("{}: {} against LFR's {} track (ICCV 2019)", report.pack, report.file, track(large))?;
     let limit = |line: &Line| {
         let mark = if line.source == Source::Report { "*" } else { "" };
         format!("{}{mark}", line.limit)
@@ -290,6 +369,15 @@ fn print(report: &Report) -> Result<()> {
     for line in &report.lines {
         let word = if line.passed { "pass" } else { "FAIL" };
         say!("  {word}  {:names$}  {:limits$}  {}", line.name, limit(line), line.value)?;
+    }
+    for form in report.forms.iter().filter(|form| !form.ships) {
+        let broken: Vec<&str> = form.lines.iter().filter(|line| !line.passed).map(|line| line.name).collect();
+        let verdict = if broken.is_empty() {
+            "keeps every limit".to_owned()
+        } else {
+            format!("breaks {}", broken.join(", "))
+        };
+        say!("its weights as {}, {}: {verdict}; nobody ships that form", form.name, megabytes(form.bytes))?;
     }
     say!("* by a sponsor's report alone: what the organisers wrote of it could not be read")?;
     Ok(())
@@ -316,6 +404,26 @@ mod tests {
 
     fn failed(facts: &Facts<'_>) -> Vec<&'static str> {
         lines(facts, &limits()).iter().filter(|line| !line.passed).map(|line| line.name).collect()
+    }
+
+    #[test]
+    fn the_large_track_has_more_flops_and_no_limit_of_a_file() {
+        let facts = Facts {
+            cost: Cost { macs: 15_000_000_000, parameters: 70_000_000 },
+            bytes: 280_000_000,
+            ..light()
+        };
+        let broken = |facts: &Facts<'_>| -> Vec<&str> {
+            lines_of(facts, &limits(), true)
+                .iter()
+                .filter(|line| !line.passed)
+                .map(|line| line.name)
+                .collect()
+        };
+        assert_eq!(broken(&facts), [""; 0]);
+        let more = Facts { cost: Cost { macs: 15_000_000_001, ..facts.cost }, ..facts };
+        assert_eq!(broken(&more), ["FLOPs"]);
+        assert_eq!(broken(&Facts { weights: Weights::Int8, ..light() }), ["weights"]);
     }
 
     #[test]

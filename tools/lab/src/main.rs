@@ -11,6 +11,7 @@ mod eval;
 mod face_finder;
 mod features;
 mod gate;
+mod generate;
 mod input_file;
 mod limits;
 mod pack;
@@ -19,6 +20,7 @@ mod recognise;
 mod say;
 mod stats;
 mod trouble;
+mod verify;
 mod workers;
 
 use std::process::ExitCode;
@@ -42,6 +44,13 @@ enum Command {
         #[command(subcommand)]
         what: eval::Eval,
     },
+    /// Several packs on the same pairs, from their reports: what they differ in, pair by pair
+    Compare(eval::report::compare::CompareArgs),
+    /// Reports of evaluations: checked, or set beside each other
+    Report {
+        #[command(subcommand)]
+        what: eval::report::ReportCommand,
+    },
     /// A pack's table from false match rate to threshold, with intervals, from photos or scores
     Calibrate(calibrate::CalibrateArgs),
     /// What a pack needs to know embeddings that unlike faces share, from photos that are damaged on purpose
@@ -50,8 +59,10 @@ enum Command {
     Crop(crop::CropArgs),
     /// The device's engine against reference features: largest difference, least cosine, latency
     Parity(parity::ParityArgs),
-    /// Whether a pack's embedder keeps the limits of LFR's light track: a line for each, and 1 where one is broken
+    /// Whether a pack's embedder keeps the limits of LFR's light or large track: a line for each, and 1 where one is broken
     Gate(gate::GateArgs),
+    /// Features of nobody in LFR's form, with list and labels, to try protocols on
+    Generate(generate::GenerateArgs),
     /// Speed and memory of our own code; `cargo xtask bench` sets the peers beside it
     Bench {
         #[command(subcommand)]
@@ -67,11 +78,14 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Eval { what } => eval::run(what),
+        Command::Compare(args) => eval::report::compare::run(&args),
+        Command::Report { what } => eval::report::run_command(what),
         Command::Calibrate(args) => calibrate::run(args),
         Command::Recognisability(args) => recognise::run(&args),
         Command::Crop(args) => crop::run(&args),
         Command::Parity(args) => parity::run(&args),
         Command::Gate(args) => gate::run(&args),
+        Command::Generate(args) => generate::run(&args),
         Command::Bench { what } => bench::run(what),
         Command::Pack { what } => pack::run(what),
     };

@@ -37,6 +37,12 @@ pub(crate) fn match_(json: Option<PathBuf>) -> Result<()> {
     cargo::check(&mut lab(&peers::install()?, "match", json))
 }
 
+/// Everybody against everybody beside numpy and faiss.
+pub(crate) fn verify(json: Option<PathBuf>) -> Result<()> {
+    cargo::build_binaries()?;
+    cargo::check(&mut lab(&peers::install()?, "verify", json))
+}
+
 /// Whole networks beside onnxruntime, ncnn and OpenCV.
 pub(crate) fn nets(json: Option<PathBuf>, only: &str) -> Result<()> {
     cargo::build_binaries()?;

@@ -48,6 +48,11 @@ pub(crate) fn build_binaries() -> Result<()> {
     run(&["build", "--release", "--locked", "--workspace", "--bins"])
 }
 
+/// Builds the lab alone, with the workspace's features.
+pub(crate) fn build_lab() -> Result<()> {
+    run(&["build", "--release", "--locked", "--workspace", "--bin", "arcdoor-lab"])
+}
+
 /// A binary of the workspace, after [`build_binaries`].
 pub(crate) fn binary(name: &str) -> PathBuf {
     target_dir().join("release").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))

@@ -15,11 +15,13 @@ use crate::cargo;
 
 /// A fuzz target's name, and whether it needs the inference engine. One that does is built without a sanitizer, which
 /// would take a quarter of an hour to build with the engine; our code there has nothing unsafe.
-pub(crate) const TARGETS: [(&str, bool); 9] = [
+pub(crate) const TARGETS: [(&str, bool); 11] = [
     ("image", false),
+    ("features", false),
     ("pack", false),
     ("gallery", false),
     ("log", false),
+    ("pairs", false),
     ("message", true),
     ("graph", true),
     ("network", true),

@@ -20,6 +20,7 @@ mod flash;
 mod fuzz;
 mod image;
 mod inside;
+mod light_track;
 mod pack;
 mod peers;
 mod qemu;
@@ -173,6 +174,17 @@ enum Command {
         #[command(subcommand)]
         what: Trainer,
     },
+    /// LFR2019's light track: the gate of every shipped pack, and the protocol on generated features; needs no data
+    LightTrack {
+        /// As many rows as the challenge has: 8 GB on disk, and hours
+        #[arg(long)]
+        full: bool,
+        #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=256))]
+        threads: u16,
+        /// Where the report goes [default: light-track in the target folder]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// Benchmarks beside their peers
     Bench {
         #[command(subcommand)]
@@ -292,6 +304,12 @@ enum Bench {
         #[arg(long, value_name = "TEXT", default_value = "")]
         only: String,
     },
+    /// Everybody against everybody, as protocols with millions of impostors ask: beside numpy and faiss
+    Verify {
+        /// Also write the rows as JSON
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
     /// The gallery's matcher beside faiss
     Match {
         /// Also write the rows as JSON
@@ -331,6 +349,7 @@ fn main() -> ExitCode {
         Command::BoardTest => qemu::board(),
         Command::Qemu { what: Qemu::Camera } => qemu::camera(),
         Command::Qemu { what: Qemu::Gpio } => qemu::gpio(),
+        Command::LightTrack { full, threads, out } => light_track::run(out, full, threads),
         Command::Trainer { what: Trainer::Test } => trainer::test(),
         Command::Bench { what: Bench::Arm { core, json, pack } } => arm::bench(&core, json, &pack),
         Command::Bench { what: Bench::Frame { json, pack, detector } } => {
@@ -341,6 +360,7 @@ fn main() -> ExitCode {
         Command::Bench { what: Bench::Nets { json, only } } => bench::nets(json, &only),
         Command::Bench { what: Bench::Profile { only } } => bench::ours("profile", &only),
         Command::Bench { what: Bench::Start { only } } => bench::ours("start", &only),
+        Command::Bench { what: Bench::Verify { json } } => bench::verify(json),
         Command::Bench { what: Bench::Match { json } } => bench::match_(json),
     };
     match result {

@@ -6,6 +6,26 @@ use crate::map::LANES;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Portable;
 
+/// As [`Portable`], with multiply-adds that round once, as those of every instruction set do: slow.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fused;
+
+/// `a * b + c`, rounded once. The product is exact in f64; the sum is rounded to odd there, and f64 has more than twice
+/// the bits of f32 and two, so that the second rounding gives what one alone would (Boldo and Melquiond, 2008).
+fn fused(a: f32, b: f32, c: f32) -> f32 {
+    let (product, c) = (f64::from(a) * f64::from(b), f64::from(c));
+    let sum = product + c;
+    // What the addition lost, exactly (Knuth's two-sum).
+    let back = sum - product;
+    let lost = (product - (sum - back)) + (c - back);
+    let bits = sum.to_bits();
+    if lost == 0.0 || bits & 1 == 1 || !sum.is_finite() {
+        return sum as f32;
+    }
+    let away = (lost > 0.0) == (sum > 0.0);
+    f64::from_bits(if away { bits + 1 } else { bits - 1 }) as f32
+}
+
 impl Portable {
     pub(crate) fn run<K: super::Kernel>(self, kernel: K) {
         kernel.run(self);
@@ -87,5 +107,72 @@ impl Simd for Portable {
     #[inline(always)]
     fn prelu(self, value: Self::V, slope: Self::V) -> Self::V {
         lanes(|lane| if value[lane] < 0.0 { value[lane] * slope[lane] } else { value[lane] })
+    }
+}
+
+// As above; everything else is Portable's.
+#[allow(unsafe_code)]
+impl Simd for Fused {
+    type V = [f32; LANES];
+    const SUMS: usize = 4;
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self::V {
+        Portable.splat(value)
+    }
+
+    #[inline(always)]
+    unsafe fn load(self, at: *const f32) -> Self::V {
+        // SAFETY: the caller's.
+        unsafe { Portable.load(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, at: *mut f32, v: Self::V) {
+        // SAFETY: the caller's.
+        unsafe { Portable.store(at, v) }
+    }
+
+    #[inline(always)]
+    fn fetch(self, _at: *const f32) {}
+
+    #[inline(always)]
+    fn fma(self, a: Self::V, b: Self::V, sum: Self::V) -> Self::V {
+        lanes(|lane| fused(a[lane], b[lane], sum[lane]))
+    }
+
+    #[inline(always)]
+    fn add(self, a: Self::V, b: Self::V) -> Self::V {
+        Portable.add(a, b)
+    }
+
+    #[inline(always)]
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+        Portable.mul(a, b)
+    }
+
+    #[inline(always)]
+    fn div(self, a: Self::V, b: Self::V) -> Self::V {
+        Portable.div(a, b)
+    }
+
+    #[inline(always)]
+    fn at_least(self, value: Self::V, bound: Self::V) -> Self::V {
+        Portable.at_least(value, bound)
+    }
+
+    #[inline(always)]
+    fn at_most(self, value: Self::V, bound: Self::V) -> Self::V {
+        Portable.at_most(value, bound)
+    }
+
+    #[inline(always)]
+    fn maximum(self, a: Self::V, b: Self::V) -> Self::V {
+        Portable.maximum(a, b)
+    }
+
+    #[inline(always)]
+    fn prelu(self, value: Self::V, slope: Self::V) -> Self::V {
+        Portable.prelu(value, slope)
     }
 }

@@ -137,7 +137,7 @@ fn best(mut work: impl FnMut(usize), per_time: f64) -> f64 {
     rates.fold(0.0, f64::max)
 }
 
-fn peak_gmacs(isa: Isa) -> f64 {
+pub(crate) fn peak_gmacs(isa: Isa) -> f64 {
     let work = |times| {
         black_box(multiply_adds(isa, black_box(times)));
     };

@@ -1,7 +1,7 @@
 //! Speed and memory, beside the peers.
 
 mod count;
-mod footprint;
+pub(crate) mod footprint;
 mod frame;
 mod kernels;
 mod matching;
@@ -12,6 +12,7 @@ mod profile;
 pub(crate) mod race;
 mod row;
 mod start;
+mod verify;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -26,6 +27,8 @@ pub(crate) enum Bench {
     Kernels(kernels::BenchKernelsArgs),
     /// The gallery's matcher
     Match(matching::BenchMatchArgs),
+    /// Everybody against everybody, beside numpy and faiss
+    Verify(verify::BenchVerifyArgs),
     /// Whole networks: the plan and tract beside the peers
     Nets(nets::BenchNetsArgs),
     /// From the start of a process to the first result, by part, and memory over the weights
@@ -42,6 +45,7 @@ pub(crate) fn run(what: Bench) -> Result<()> {
         Bench::Kernels(args) => kernels::run(&args),
         Bench::Match(args) => matching::run(args),
         Bench::Nets(args) => nets::run(&args),
+        Bench::Verify(args) => verify::run(&args),
         Bench::Start(args) => start::run(&args),
         Bench::Profile(args) => profile::run(&args),
     }

@@ -3,37 +3,74 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
+use crate::eval::set::pair_list::{PairList, kinds};
 use crate::eval::set::set::{Pair, Set};
 use crate::input_file::read_text;
 use crate::limits::MAX_LIST_BYTES;
+use crate::trouble::Trouble;
 
-/// Reads a list in LFW's form: a heading, then `NAME I J` for one person or `NAME I OTHER J` for two.
-pub(crate) fn pairs(set: &Set, list: &Path) -> Result<Vec<Pair>> {
-    let (text, numbers) = (read_text(list, MAX_LIST_BYTES)?, numbers(set));
-    let mut pairs = Vec::new();
+/// The pairs of a list in LFW's form; see [`list`].
+pub(crate) fn pairs(set: &Set, path: &Path) -> Result<Vec<Pair>> {
+    Ok(list(set, path)?.pairs)
+}
+
+/// Reads a list in LFW's form: a heading, then `NAME I J` for one person or `NAME I OTHER J` for two. The heading is how
+/// many pairs of each kind there are, those of one person first; or, as in View 2, the number of folds and how many pairs
+/// of each kind each of them has.
+pub(crate) fn list(set: &Set, path: &Path) -> Result<PairList> {
+    let (text, numbers) = (read_text(path, MAX_LIST_BYTES)?, numbers(set));
+    let refuse =
+        |line: usize, what: String| Trouble::BadInput(format!("{}, line {line}: {what}", path.display()));
+    let heading: Option<Vec<usize>> = text
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .map(|number| number.parse().ok())
+        .collect();
+    let (folds, each) = match heading.as_deref() {
+        Some([each]) => (1, *each),
+        Some([folds, each]) => (*folds, *each),
+        _ => return Err(refuse(1, "a heading such as 1100 or 10 300 is expected".to_owned()).into()),
+    };
+    let mut found = PairList::default();
     for (number, line) in text.lines().enumerate().skip(1).filter(|(_, line)| !line.trim().is_empty()) {
-        let place = || format!("{}, line {}", list.display(), number + 1);
+        let line_number = number + 1;
         let fields: Vec<&str> = line.split_whitespace().collect();
         let (one, other, same) = match fields[..] {
             [name, i, j] => ((name, i), (name, j), true),
             [name, i, other, j] => ((name, i), (other, j), false),
-            _ => bail!("{}: a pair has three or four fields, this has {}", place(), fields.len()),
+            _ => {
+                let what = format!("a pair has three or four fields, this has {}", fields.len());
+                return Err(refuse(line_number, what).into());
+            }
         };
         let find = |(name, number): (&str, &str)| {
-            let number: u32 = number.parse().with_context(|| format!("{number} is no photo's number"))?;
+            let number: u32 =
+                number.parse().map_err(|_| refuse(line_number, format!("{number} is no photo's number")))?;
             named(&numbers, &format!("{name}_{number:04}"))
+                .map_err(|error| anyhow::Error::from(refuse(line_number, error.to_string())))
         };
-        let (a, b) = (find(one).with_context(place)?, find(other).with_context(place)?);
-        pairs.push(Pair { a, b, same });
+        let place = found.pairs.len();
+        if each > 0 && same != (place % (2 * each) < each) {
+            let what =
+                format!("the heading says {each} pairs of one person and then {each} of two in each fold");
+            return Err(refuse(line_number, what).into());
+        }
+        found.pairs.push(Pair { a: find(one)?, b: find(other)?, same });
+        if folds > 1 {
+            found.folds.push((place / (2 * each.max(1))) as u32);
+        }
     }
-    ensure!(
-        pairs.iter().any(|p| p.same) && pairs.iter().any(|p| !p.same),
-        "{} lacks a kind of pair",
-        list.display()
-    );
-    Ok(pairs)
+    if folds.checked_mul(2 * each) != Some(found.pairs.len()) {
+        let what =
+            format!("the heading says {folds} times {each} pairs of each kind; {} follow", found.pairs.len());
+        return Err(refuse(1, what).into());
+    }
+    kinds(&found.pairs).with_context(|| path.display().to_string())?;
+    Ok(found)
 }
 
 /// Reads suspected mislabels (`IMAGE_A<tab>IMAGE_B<tab>SCORE` after a heading): those at or above `least`, the lower
@@ -89,6 +126,32 @@ mod tests {
         fs::write(&list, "1\nAnn\t1\t3\nAnn\t2\tBob\t1\n").unwrap();
         let trouble = format!("{:#}", pairs(&set, &list).unwrap_err());
         assert!(trouble.contains("line 2") && trouble.contains("Ann_0003"), "{trouble}");
+    }
+
+    #[test]
+    fn folds_come_from_the_heading_which_must_count_right() {
+        let (dir, set) = (tempfile::tempdir().unwrap(), set());
+        let path = dir.path().join("pairs.txt");
+        let read = |text: &str| {
+            fs::write(&path, text).unwrap();
+            list(&set, &path)
+        };
+        let (same, other) = ("Ann\t1\t2\n", "Ann\t1\tBob\t1\n");
+        assert_eq!(read(&format!("2\t1\n{same}{other}{same}{other}")).unwrap().folds, [0, 0, 1, 1]);
+        assert!(read(&format!("1\n{same}{other}")).unwrap().folds.is_empty());
+        for (text, what) in [
+            (
+                format!("2 1\n{same}{other}{same}"),
+                "line 1: the heading says 2 times 1 pairs of each kind; 3 follow",
+            ),
+            (format!("1\n{other}{same}"), "line 2: the heading says 1 pairs of one person and then"),
+            (format!("{same}{other}"), "line 1: a heading such as"),
+            (format!("1\n{same}Ann 1 Bob x\n"), "line 3: x is no photo's number"),
+            ("0\n".to_owned(), "both kinds are needed"),
+        ] {
+            let refused = format!("{:#}", read(&text).unwrap_err());
+            assert!(refused.contains(what), "{text}: {refused}");
+        }
     }
 
     #[test]

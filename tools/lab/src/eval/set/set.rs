@@ -1,9 +1,14 @@
 //! A set: the faces that an evaluation runs on, and whose they are.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use anyhow::Result;
 use arcdoor_core::Rect;
+use arcdoor_frame::ImageLimits;
+
+use crate::input_file;
 
 /// What a template is made of.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,6 +17,8 @@ pub(crate) enum Medium {
     Photo(PathBuf),
     /// A crop that is aligned already, as JPEG or PNG.
     Crop(Vec<u8>),
+    /// The same in a file.
+    CropFile(PathBuf),
 }
 
 /// One face of a set, and the file that shows it.
@@ -27,11 +34,21 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
+    /// The bytes of its photo or crop.
+    pub(crate) fn bytes(&self) -> Result<Cow<'_, [u8]>> {
+        match &self.medium {
+            Medium::Photo(path) | Medium::CropFile(path) => {
+                Ok(Cow::Owned(input_file::read(path, ImageLimits::default().max_bytes as u64)?))
+            }
+            Medium::Crop(bytes) => Ok(Cow::Borrowed(bytes)),
+        }
+    }
+
     /// The file of its photo; none of a crop.
     pub(crate) fn photo(&self) -> Option<&Path> {
         match &self.medium {
             Medium::Photo(path) => Some(path),
-            Medium::Crop(_) => None,
+            Medium::Crop(_) | Medium::CropFile(_) => None,
         }
     }
 }
@@ -53,6 +70,16 @@ pub(crate) struct Pair {
 }
 
 impl Set {
+    /// Says that every photo is a crop that is aligned already.
+    pub(crate) fn aligned(mut self) -> Self {
+        for sample in &mut self.samples {
+            if let Medium::Photo(path) = &mut sample.medium {
+                sample.medium = Medium::CropFile(std::mem::take(path));
+            }
+        }
+        self
+    }
+
     /// The subject that both samples are of; none where they are of two, or nobody knows.
     pub(crate) fn same(&self, a: usize, b: usize) -> Option<usize> {
         self.samples[a].subject.filter(|subject| self.samples[b].subject == Some(*subject))

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use arcdoor_core::Template;
+use arcdoor_core::{StageTimes, Template};
 use arcdoor_models::{Pack, Role};
 use arcdoor_vision::DetectSettings;
 
@@ -57,6 +57,15 @@ impl PathArgs {
 
     /// The template of every sample, `None` where no face could be had.
     pub(crate) fn templates(&self, pack: &Pack, set: &Set) -> Result<Vec<Option<Template>>> {
+        Ok(self.timed_templates(pack, set)?.0)
+    }
+
+    /// The same, and how long each stage took with each photo that was run now.
+    pub(crate) fn timed_templates(
+        &self,
+        pack: &Pack,
+        set: &Set,
+    ) -> Result<(Vec<Option<Template>>, Vec<StageTimes>)> {
         let Some(path) = &self.features else {
             return self.make(pack, &set.samples.iter().collect::<Vec<_>>());
         };
@@ -73,13 +82,17 @@ impl PathArgs {
         let mut features = Features::open(path, made_by, pack.model_id(), shared)?;
         let is_missing = |sample: &&Sample| features.get(&sample.name).is_none();
         let missing: Vec<&Sample> = set.samples.iter().filter(is_missing).collect();
+        let mut times = Vec::new();
         if !missing.is_empty() {
-            for (sample, template) in missing.iter().zip(self.make(pack, &missing)?) {
+            let (made, took) = self.make(pack, &missing)?;
+            times = took;
+            for (sample, template) in missing.iter().zip(made) {
                 features.insert(sample.name.clone(), template);
             }
             features.write()?;
         }
-        Ok(set.samples.iter().map(|sample| features.get(&sample.name).cloned().flatten()).collect())
+        let template = |sample: &Sample| features.get(&sample.name).cloned().flatten();
+        Ok((set.samples.iter().map(template).collect(), times))
     }
 
     /// A finder with the networks of `pack`, for one thread.
@@ -87,8 +100,15 @@ impl PathArgs {
         FaceFinder::open(pack, self.detector, self.detect_settings())
     }
 
-    fn make(&self, pack: &Pack, samples: &[&Sample]) -> Result<Vec<Option<Template>>> {
-        let template = |finder: &mut FaceFinder, index: usize| finder.template(samples[index]);
-        workers::each(self.threads, samples.len(), "photos", || self.finder(pack), template)
+    fn make(&self, pack: &Pack, samples: &[&Sample]) -> Result<(Vec<Option<Template>>, Vec<StageTimes>)> {
+        let made = |finder: &mut FaceFinder, index: usize| {
+            let template = finder.template(samples[index])?;
+            // Times are of everything since a photo was searched, and no crop is.
+            let times = samples[index].photo().map(|_| *finder.vision().times());
+            Ok((template, times))
+        };
+        let made = workers::each(self.threads, samples.len(), "photos", || self.finder(pack), made)?;
+        let (templates, times): (Vec<_>, Vec<_>) = made.into_iter().unzip();
+        Ok((templates, times.into_iter().flatten().collect()))
     }
 }

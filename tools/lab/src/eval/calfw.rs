@@ -1,0 +1,12 @@
+//! Cross-Age LFW: pairs of one person with years between them.
+
+use anyhow::Result;
+
+use crate::eval::pair_protocol;
+pub(crate) use crate::eval::pair_protocol::PairArgs as Args;
+use crate::eval::set::pair_list::Naming;
+
+pub(crate) fn run(args: Args) -> Result<()> {
+    let task = args.listed("calfw", "CALFW", Naming::Numbered)?;
+    pair_protocol::run(&args, task)
+}

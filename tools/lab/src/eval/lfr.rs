@@ -1,0 +1,269 @@
+//! The Lightweight Face Recognition challenge of ICCV 2019 (LFR2019): both tracks, light and large. Everybody is
+//! compared with everybody, distractors with people; ranking is by the true accepts at one false accept rate.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use arcdoor_calib::{FeatureList, LabelList};
+
+use crate::eval::counted::{self, FARS};
+use crate::eval::lfr_features;
+use crate::eval::lfr_track::Track;
+use crate::eval::origin::maker;
+use crate::eval::out;
+use crate::eval::report::curves::Curves;
+use crate::eval::report::rate::Rate;
+use crate::eval::report::report::{Data, FORMAT, Maker, Noted, Report};
+use crate::eval::report::run::Run;
+use crate::eval::report::table::Table;
+use crate::face_finder::open_pack;
+use crate::gate;
+use crate::input_file::read_text;
+use crate::limits::MAX_LIST_BYTES;
+use crate::say::say;
+use crate::trouble::Trouble;
+use crate::verify::rows::{RowFile, Rows};
+use crate::verify::task::Task;
+use crate::verify::{Partial, Settings, Sieving, resume, run as count};
+
+/// How many of the highest impostors a report names.
+const NAMED: usize = 30;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Aligned crops of 112x112 below this folder: photos, or a folder of frames for each video
+    #[arg(long, value_name = "DIR", required_unless_present = "features")]
+    images: Option<PathBuf>,
+    /// Whose rows the features are: a photo or a video's folder each line [default: filelist.txt in --images]
+    #[arg(long, value_name = "FILE", required_unless_present = "images")]
+    list: Option<PathBuf>,
+    /// A feature file (LFR's or npy). With --images it is written, as the organisers take it, and read back
+    #[arg(long, value_name = "FILE")]
+    features: Option<PathBuf>,
+    /// Whose each row is: a subject each line, - for a distractor [default: the first folder of each name in the list]
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// What makes the features of --images; its limits are checked
+    #[arg(long, value_name = "DIR", default_value = "models/packs/yunet-sface")]
+    pack: PathBuf,
+    /// The large tracks' limits, 30 GFLOPs, instead of the light ones'
+    #[arg(long)]
+    large: bool,
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: u16,
+    /// Let bytes sift the pairs (AVX-512 VNNI): counts are the same from this false accept rate down, and missing above
+    #[arg(long, value_name = "FAR")]
+    int8_from: Option<f64>,
+    /// Count only this part of the work, such as 2/8; needs --counts
+    #[arg(long, value_name = "I/N", value_parser = shard, requires = "counts")]
+    shard: Option<(usize, usize)>,
+    /// Where counts are kept: a run that was stopped goes on from there
+    #[arg(long, value_name = "FILE")]
+    counts: Option<PathBuf>,
+    /// Counts of shards, from their --counts: they are added, and nothing is counted but what is missing
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "shard")]
+    merge: Vec<PathBuf>,
+    /// The features are generated: the report says so
+    #[arg(long)]
+    generated: bool,
+    /// Where report.json goes
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+/// `I/N`, I from 1.
+fn shard(text: &str) -> Result<(usize, usize), String> {
+    let parts =
+        text.split_once('/').and_then(|(i, n)| Some((i.parse::<usize>().ok()?, n.parse::<usize>().ok()?)));
+    match parts {
+        Some((shard, of)) if (1..=of).contains(&shard) && of <= 100_000 => Ok((shard - 1, of)),
+        _ => Err("a part I of N is written I/N, I from 1 to N".to_owned()),
+    }
+}
+
+pub(crate) fn run(track: Track, args: &Args) -> Result<()> {
+    let began = Instant::now();
+    let bad = |text: String| Trouble::BadInput(text);
+    let list_file = match (&args.list, &args.images) {
+        (Some(list), _) => list.clone(),
+        (None, Some(images)) => images.join("filelist.txt"),
+        (None, None) => return Err(bad("neither --list nor --images".to_owned()).into()),
+    };
+    let named = |cause: &dyn std::fmt::Display| bad(format!("{}: {cause}", list_file.display()));
+    let text = read_text(&list_file, MAX_LIST_BYTES).map_err(|cause| bad(format!("{cause:#}")))?;
+    let list = FeatureList::parse(&text, track == Track::Video).map_err(|cause| named(&cause))?;
+    let labels = labels(args, &list)?;
+    labels.check(list.names().len()).map_err(|cause| named(&cause))?;
+    let (features, maker) = features(track, args, &list)?;
+    let rows = RowFile::open(&features)?;
+    list.check(rows.count()).map_err(|cause| named(&cause))?;
+
+    let data = counted::sha256(&features)?;
+    let counts = counts(args, &rows, &labels, &data)?;
+    let task = Task::within(&rows, &labels)?;
+    if counts.missing() > 0 {
+        say!(
+            "{} of {} units counted; --merge adds the others",
+            counts.done.len() - counts.missing(),
+            counts.done.len()
+        )?;
+        return Ok(());
+    }
+    let mut lists = std::collections::BTreeMap::new();
+    for file in std::iter::once(&list_file).chain(&args.labels) {
+        let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        lists.insert(name, counted::sha256(file)?);
+    }
+    let mut tar_at_far = counted::by_far(&task, &counts, &FARS)?;
+    // What ranks entries stays among the protocol's pairs; everything else is said of the same pairs.
+    let ranked = counted::by_far(&task, &counts, &[track.far()])?;
+    tar_at_far.extend(ranked);
+    let report = Report {
+        format: FORMAT,
+        protocol: track.name().to_owned(),
+        data: Data {
+            name: format!(
+                "LFR2019, {}",
+                match track {
+                    Track::Image => "images",
+                    Track::Video => "videos",
+                }
+            ),
+            sha256: data,
+            lists,
+            media: rows.count() as u64,
+            subjects: Some(labels.subjects() as u64),
+            genuine: task.genuine(),
+            impostors: counted::impostors(&counts),
+            is_generated: args.generated,
+        },
+        made_by: maker,
+        accuracy_mean: None,
+        accuracy_sd: None,
+        accuracy: None,
+        all_pairs_tar_at_far: tar_at_far.clone(),
+        tar_at_far,
+        eer: None,
+        identification: Vec::new(),
+        // Rows are aligned crops: where one has no feature, the run ends with its name.
+        fta: Rate::of(0, rows.count() as u64),
+        fte: None,
+        tables: vec![highest(&counts, &list)],
+        noted: noted(&rows, &labels),
+        limits: limits(track),
+        files: std::collections::BTreeMap::new(),
+        digest: String::new(),
+        latency_ms: std::collections::BTreeMap::new(),
+        command: std::env::args().collect(),
+        run: Run::of(began.elapsed().as_secs_f64(), usize::from(args.threads)),
+    };
+    let curves = Curves {
+        operating: vec![counted::curve(track.name(), &counts)],
+        histograms: vec![counted::histogram(track.name(), &counts)],
+        cmc: Vec::new(),
+    };
+    out::write(&args.out, report, &curves)
+}
+
+fn counts(args: &Args, rows: &RowFile, labels: &LabelList, data: &str) -> Result<Partial> {
+    let bad = |cause: anyhow::Error| Trouble::BadInput(format!("{cause:#}"));
+    let task = Task::within(rows, labels).map_err(bad)?;
+    let hash = arcdoor_models::sha256_hex(format!("{:?}", labels.labels()).as_bytes());
+    let mut settings = Settings::new(usize::from(args.threads), format!("{data} {hash}"));
+    settings.kept = NAMED;
+    settings.sieving = args.int8_from.map_or(Sieving::Off, Sieving::FromFar);
+    settings.shard = args.shard.unwrap_or((0, 1));
+    settings.state.clone_from(&args.counts);
+    ensure!(args.int8_from.is_none_or(|far| far > 0.0 && far < 1.0), "--int8-from lies between 0 and 1");
+    if args.merge.is_empty() {
+        return count(&task, &settings);
+    }
+    let mut parts = args.merge.iter().map(|path| Partial::read(path));
+    let mut sum = parts.next().context("no counts to merge")??;
+    for part in parts {
+        sum.add(&part?)?;
+    }
+    resume(&task, &settings, &sum)
+}
+
+/// The feature file, and what made it, where something did.
+fn features(track: Track, args: &Args, list: &FeatureList) -> Result<(PathBuf, Option<Maker>)> {
+    let Some(images) = &args.images else {
+        let features = args.features.clone().context("neither --features nor --images")?;
+        return Ok((features, None));
+    };
+    let pack = open_pack(&args.pack).map_err(|cause| Trouble::Pack(format!("{cause:#}")))?;
+    let file = args.features.clone().unwrap_or_else(|| args.out.join("features.bin"));
+    std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+    let kept = gate::summary(&pack, args.large)?;
+    say!("{kept}")?;
+    lfr_features::write(track, &pack, list, images, usize::from(args.threads), &file)?;
+    let maker = Maker {
+        detector: "none: aligned crops".to_owned(),
+        ..maker(&pack, arcdoor_vision::DetectorKind::Yunet)?
+    };
+    Ok((file, Some(maker)))
+}
+
+fn labels(args: &Args, list: &FeatureList) -> Result<LabelList> {
+    let bad = |text: String| Trouble::BadInput(text);
+    let Some(file) = &args.labels else {
+        let folder = |name: &'_ String| name.split_once('/').map(|(folder, _)| folder.to_owned());
+        let folders: Vec<Option<String>> = list.names().iter().map(folder).collect();
+        let found = LabelList::of(folders.iter().map(Option::as_deref));
+        return found.map_err(|_| bad("no name in the list has a folder: give --labels".to_owned()).into());
+    };
+    let text = read_text(file, MAX_LIST_BYTES).map_err(|cause| bad(format!("{cause:#}")))?;
+    LabelList::parse(&text).map_err(|cause| bad(format!("{}: {cause}", file.display())).into())
+}
+
+/// The highest impostors: what is worth a look.
+fn highest(counts: &Partial, list: &FeatureList) -> Table {
+    let name = |row: u32| list.names().get(row as usize).cloned().unwrap_or_default();
+    let rows = counts.highest.iter().flat_map(|highest| highest.hits());
+    Table {
+        title: "Highest impostors".to_owned(),
+        note: "Of two subjects, or of a subject and a distractor.".to_owned(),
+        head: ["score", "one", "other"].map(str::to_owned).to_vec(),
+        rows: rows
+            .map(|hit| vec![format!("{:.6}", hit.score.value()), name(hit.left), name(hit.right)])
+            .collect(),
+    }
+}
+
+fn noted(rows: &RowFile, labels: &LabelList) -> Vec<Noted> {
+    let mut count = vec![0_u64; labels.subjects()];
+    labels.labels().iter().flatten().for_each(|subject| count[*subject as usize] += 1);
+    let distractors = rows.count() as u64 - count.iter().sum::<u64>();
+    let single = count.iter().filter(|count| **count == 1).count() as u64;
+    let noted = |what: &str, count| Noted { what: what.to_owned(), count, such_as: Vec::new() };
+    let all = [
+        noted("distractors, which are compared with people and not with one another", distractors),
+        noted("subjects with one row: they have impostors alone", single),
+    ];
+    all.into_iter().filter(|noted| noted.count > 0).collect()
+}
+
+fn limits(track: Track) -> Vec<String> {
+    vec![
+        format!("LFR2019 ranks entries by TAR at FAR {:e}.", track.far()),
+        "The organisers hold the test set's labels: what is said here is of the labels that were given."
+            .to_owned(),
+        "A score is the cosine, rounded to 2^-18; counts of those are exact.".to_owned(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_counted_from_one() {
+        assert_eq!(shard("1/8"), Ok((0, 8)));
+        assert_eq!(shard("8/8"), Ok((7, 8)));
+        for wrong in ["0/8", "9/8", "1", "1/", "/1", "-1/8", "1/0"] {
+            assert!(shard(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! LFR's features from aligned crops, in the order of a list, as the organisers' scripts make them.
+//!
+//! A photo: the embeddings of the crop and of its mirror image, summed. A video: the embeddings of the frames in its
+//! folder, each of length 1, summed. Either is written with length 1.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::Path;
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use anyhow::{Context, Result, ensure};
+use arcdoor_calib::{FeatureList, FeatureWriter};
+use arcdoor_frame::RgbImage;
+use arcdoor_models::Pack;
+use arcdoor_vision::align::TEMPLATE_SIDE;
+use arcdoor_vision::{DetectSettings, DetectorKind};
+
+use crate::eval::lfr_track::Track;
+use crate::face_finder::{FaceFinder, photos_in, read_photo};
+use crate::workers;
+
+/// Most frames of a video: 30 s at 60 a second.
+const MAX_FRAMES: usize = 1800;
+/// Rows that wait for the one before them to be written.
+const MAX_WAITING: usize = 256;
+
+/// Writes the feature of every name of `list`, whose files lie in `dir`.
+pub(crate) fn write(
+    track: Track,
+    pack: &Pack,
+    list: &FeatureList,
+    dir: &Path,
+    threads: usize,
+    out: &Path,
+) -> Result<()> {
+    let names = list.names();
+    let file = File::create(out).with_context(|| format!("cannot write {}", out.display()))?;
+    let writer = FeatureWriter::lfr(BufWriter::new(file), names.len(), pack.dimension())?;
+    let rows = Ordered::new(writer);
+    workers::run(threads, names.len(), |take| {
+        let work = || -> Result<()> {
+            let mut finder = FaceFinder::open(pack, DetectorKind::Yunet, DetectSettings::default())?;
+            while let Some(index) = take() {
+                let path = dir.join(&names[index]);
+                let feature = match track {
+                    Track::Image => of_photo(&mut finder, &path),
+                    Track::Video => of_video(&mut finder, &path),
+                };
+                let feature = feature.with_context(|| format!("line {}: {}", index + 1, names[index]))?;
+                rows.push(index, feature)?;
+            }
+            Ok(())
+        };
+        work().inspect_err(|_| rows.stop())
+    })?;
+    rows.finish().with_context(|| format!("cannot write {}", out.display()))
+}
+
+fn of_photo(finder: &mut FaceFinder, path: &Path) -> Result<Vec<f32>> {
+    let mut image = crop(path)?;
+    let mut sum = finder.judge(&image)?.embedding;
+    mirror(&mut image);
+    let mirrored = finder.judge(&image)?.embedding;
+    sum.iter_mut().zip(mirrored).for_each(|(sum, value)| *sum += value);
+    unit(sum)
+}
+
+fn of_video(finder: &mut FaceFinder, path: &Path) -> Result<Vec<f32>> {
+    let frames = photos_in(path)?;
+    ensure!(frames.len() <= MAX_FRAMES, "{} frames; at most {MAX_FRAMES} are read", frames.len());
+    let mut sum: Vec<f32> = Vec::new();
+    for frame in frames {
+        let feature = unit(finder.judge(&crop(&frame)?)?.embedding)?;
+        sum.resize(feature.len(), 0.0);
+        sum.iter_mut().zip(feature).for_each(|(sum, value)| *sum += value);
+    }
+    unit(sum)
+}
+
+fn crop(path: &Path) -> Result<RgbImage> {
+    let mut image = RgbImage::new();
+    read_photo(path, &mut image)?;
+    let side = TEMPLATE_SIDE;
+    let (width, height) = (image.width(), image.height());
+    ensure!(
+        (width, height) == (side, side),
+        "{} is {width}x{height}, no aligned crop of {side}x{side}: `arcdoor-lab crop` makes them of photos",
+        path.display()
+    );
+    Ok(image)
+}
+
+/// Left becomes right.
+fn mirror(image: &mut RgbImage) {
+    let row = 3 * image.width() as usize;
+    for pixels in image.data_mut().chunks_exact_mut(row) {
+        let (pixels, _) = pixels.as_chunks_mut::<3>();
+        pixels.reverse();
+    }
+}
+
+fn unit(mut feature: Vec<f32>) -> Result<Vec<f32>> {
+    let length = feature.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+    ensure!(length > 0.0 && length.is_finite(), "its feature has no direction: the network is broken");
+    feature.iter_mut().for_each(|value| *value = (f64::from(*value) / length) as f32);
+    Ok(feature)
+}
+
+/// Rows that come in any order and are written in theirs; those that are early wait, and too many of them make their
+/// threads wait.
+struct Ordered<W> {
+    state: Mutex<State<W>>,
+    written: Condvar,
+}
+
+struct State<W> {
+    writer: FeatureWriter<W>,
+    next: usize,
+    waiting: std::collections::BTreeMap<usize, Vec<f32>>,
+    stopped: bool,
+}
+
+impl<W: std::io::Write> Ordered<W> {
+    fn new(writer: FeatureWriter<W>) -> Self {
+        let state = State { writer, next: 0, waiting: std::collections::BTreeMap::new(), stopped: false };
+        Self { state: Mutex::new(state), written: Condvar::new() }
+    }
+
+    fn push(&self, index: usize, row: Vec<f32>) -> Result<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        while index >= state.next + MAX_WAITING && !state.stopped {
+            state = self.written.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        ensure!(!state.stopped, "another thread failed");
+        state.waiting.insert(index, row);
+        loop {
+            let next = state.next;
+            let Some(row) = state.waiting.remove(&next) else { break };
+            state.writer.push(&row)?;
+            state.next += 1;
+        }
+        self.written.notify_all();
+        Ok(())
+    }
+
+    /// Nobody waits for a row that will not come.
+    fn stop(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).stopped = true;
+        self.written.notify_all();
+    }
+
+    fn finish(self) -> Result<()> {
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        state.writer.finish().map(drop)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arcdoor_calib::FeatureTable;
+
+    #[test]
+    fn rows_are_written_in_the_order_of_the_list_whatever_order_they_come_in() {
+        let mut bytes = Vec::new();
+        let rows = Ordered::new(FeatureWriter::lfr(&mut bytes, 3, 1).unwrap());
+        for index in [2, 0, 1] {
+            rows.push(index, vec![index as f32 + 1.0]).unwrap();
+        }
+        rows.finish().unwrap();
+        let table = FeatureTable::open(&bytes[..]).unwrap();
+        let mut values = [0.0; 3];
+        table.read(0..3, &mut values).unwrap();
+        assert_eq!(values, [1.0, 2.0, 3.0]);
+    }
+
+    #[test]
+    fn a_mirror_swaps_pixels_and_not_their_channels() {
+        let mut image = RgbImage::with_size(2, 1);
+        image.data_mut().copy_from_slice(&[1, 2, 3, 4, 5, 6]);
+        mirror(&mut image);
+        assert_eq!(image.view().data(), [4, 5, 6, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_feature_without_a_direction_is_refused() {
+        assert!(unit(vec![0.0; 4]).is_err() && unit(vec![f32::INFINITY, 1.0]).is_err());
+        assert_eq!(unit(vec![3.0, 4.0]).unwrap(), [0.6, 0.8]);
+    }
+}

@@ -1,0 +1,467 @@
+//! What protocols of LFW's shape have in common: scored pairs, accuracy over folds, and everybody against everybody.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use arcdoor_calib::{Features, Fold, best_threshold};
+use arcdoor_core::file::open_regular;
+use arcdoor_core::{ModelId, StageTimes, Template};
+use arcdoor_models::{Pack, sha256_hex};
+use arcdoor_vision::shared::with_shared;
+
+use crate::eval::all_pairs::{AllPairs, MAX_SAMPLES};
+use crate::eval::origin::{data_hash, maker};
+use crate::eval::report::at_far::{AtFar, ByFar};
+use crate::eval::report::curves::{ALL_PAIRS, Curves};
+use crate::eval::report::folder;
+use crate::eval::report::pair_figures::{curve, figures, histogram, operating, verification};
+use crate::eval::report::pairs_file::{self, ScoredPair};
+use crate::eval::report::rate::{Over, Rate};
+use crate::eval::report::report::{Data, Maker, Noted, Report};
+use crate::eval::report::run::{Run, latency};
+use crate::eval::report::table::Table;
+use crate::eval::report::thumbnail::Thumbnail;
+use crate::eval::set::pair_list::{PairList, noted};
+use crate::eval::set::set::{Pair, Set};
+use crate::eval::set::templates::{NEVER, PathArgs, score};
+use crate::eval::set::{bin, pair_list};
+use crate::input_file;
+use crate::limits::{MAX_LIST_BYTES, MAX_REFERENCE_BYTES};
+use crate::say::say;
+use crate::trouble::Trouble;
+
+/// Media without a template that are named.
+const NAMED: usize = 20;
+/// Photos above so many bytes are not put into a page.
+const MAX_THUMBNAIL_BYTES: usize = 256 << 10;
+
+/// The flags of every protocol of LFW's shape.
+#[derive(clap::Args)]
+pub(crate) struct PairArgs {
+    /// The folder of photos
+    #[arg(long, value_name = "DIR", required_unless_present = "bin")]
+    pub(crate) images: Option<PathBuf>,
+    /// The list of pairs
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pairs: Option<PathBuf>,
+    /// insightface's file of the set, in place of --images and --pairs: its images are aligned already
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["images", "pairs"])]
+    pub(crate) bin: Option<PathBuf>,
+    /// Features in place of the networks, in LFR's form: a row for each image of --bin, in its order
+    #[arg(long, value_name = "FILE", requires = "bin")]
+    rows: Option<PathBuf>,
+    /// The features were generated, and the report says so
+    #[arg(long, requires = "rows")]
+    generated: bool,
+    /// The photos are crops that are aligned to 112x112 already
+    #[arg(long)]
+    pub(crate) aligned: bool,
+    /// Leave out the rates of everybody against everybody
+    #[arg(long)]
+    no_all_pairs: bool,
+    /// Show the photos of so many pairs that were decided wrong, the worst first, in report.html
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    thumbnails: usize,
+    /// Where report.json, report.html and CSV files go
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) path: PathArgs,
+}
+
+/// A protocol's set, as its reader found it.
+pub(crate) struct Task {
+    /// The protocol's command.
+    pub(crate) protocol: &'static str,
+    /// What a reader calls it.
+    pub(crate) name: String,
+    pub(crate) set: Set,
+    pub(crate) list: PairList,
+    /// The files of lists that were read.
+    pub(crate) lists: Vec<PathBuf>,
+    /// Whether the set itself says who is who; where pairs alone do, two of its subjects may be one person.
+    pub(crate) is_named: bool,
+    /// Pairs to choose the threshold on, of a protocol without folds.
+    pub(crate) choose: Vec<Pair>,
+    /// Suspected mislabels, by sample, the lower first.
+    pub(crate) suspects: Option<HashSet<(usize, usize)>>,
+    /// Of what each sample's template is pooled; none where a sample is one photo.
+    pub(crate) pooled: Option<Pooled>,
+}
+
+/// Samples that are several frames each.
+pub(crate) struct Pooled {
+    pub(crate) frames: Set,
+    /// The frames of each sample.
+    pub(crate) of: Vec<Vec<usize>>,
+}
+
+impl Task {
+    /// What templates are made of: photos or frames.
+    fn media(&self) -> &Set {
+        self.pooled.as_ref().map_or(&self.set, |pooled| &pooled.frames)
+    }
+}
+
+impl PairArgs {
+    /// Reads the set from a `.bin` file, or with `read` from the folder and the list.
+    pub(crate) fn task(
+        &self,
+        protocol: &'static str,
+        name: &str,
+        read: impl FnOnce(&Path, Option<&Path>) -> Result<(Set, PairList)>,
+    ) -> Result<Task> {
+        let (set, list) = match (&self.bin, &self.images) {
+            (Some(path), _) => {
+                let found = bin::read(path)?;
+                (found.set, found.list)
+            }
+            (None, Some(images)) => read(images, self.pairs.as_deref())?,
+            (None, None) => return Err(Trouble::BadInput("give --images or --bin".to_owned()).into()),
+        };
+        Ok(Task {
+            protocol,
+            name: name.to_owned(),
+            set: if self.aligned { set.aligned() } else { set },
+            list,
+            lists: self.pairs.iter().cloned().collect(),
+            is_named: self.bin.is_none(),
+            choose: Vec::new(),
+            suspects: None,
+            pooled: None,
+        })
+    }
+
+    /// The task of a folder with a list of photos by their paths.
+    pub(crate) fn listed(
+        &self,
+        protocol: &'static str,
+        name: &str,
+        naming: pair_list::Naming,
+    ) -> Result<Task> {
+        self.task(protocol, name, |images, pairs| {
+            let Some(pairs) = pairs else {
+                return Err(Trouble::BadInput("give the list of pairs as --pairs".to_owned()).into());
+            };
+            pair_list::read(images, pairs, naming)
+        })
+    }
+}
+
+/// Makes the templates, computes every figure and writes the report.
+pub(crate) fn run(args: &PairArgs, task: Task) -> Result<()> {
+    let began = Instant::now();
+    let Made { templates, times, made_by } = made(args, &task)?;
+    let mut pairs = scored(&task, &templates)?;
+    let chosen = choose(&task, &templates, &mut pairs)?;
+    let figures = figures(&mut pairs);
+    let failed: Vec<String> = (0..templates.len())
+        .filter(|at| templates[*at].is_none())
+        .map(|at| task.set.samples[at].name.clone())
+        .collect();
+    let genuine = pairs.iter().filter(|pair| pair.same).count();
+    let data = Data {
+        name: task.name.clone(),
+        sha256: data_hash(task.media(), args.path.threads)?,
+        lists: lists(&task.lists)?,
+        media: task.media().samples.len() as u64,
+        subjects: task.is_named.then_some(task.set.subjects.len() as u64),
+        genuine: genuine as u64,
+        impostors: (pairs.len() - genuine) as u64,
+        is_generated: args.generated,
+    };
+    let mut curves = Curves::default();
+    curves.operating.push(curve("the protocol's pairs", &verification(&pairs)));
+    curves
+        .histograms
+        .push(histogram("the protocol's pairs", pairs.iter().map(|pair| (pair.score, pair.same))));
+    let fta = Rate::of(failed.len() as u64, templates.len() as u64);
+    let mut report = Report::new(task.protocol, data, fta, Run::of(0.0, args.path.threads));
+    report.made_by = made_by;
+    (report.accuracy_mean, report.accuracy_sd) = (figures.accuracy_mean, figures.accuracy_sd);
+    (report.accuracy, report.eer, report.tar_at_far) = (figures.accuracy, figures.eer, figures.tar_at_far);
+    report.tables.extend(folds(&figures.folds));
+    report.limits = limits(&task);
+    report.limits.extend(chosen);
+    report.noted = noted(&task.set, &task.list);
+    if !failed.is_empty() {
+        let what = "samples without a face that has landmarks; they stay in every denominator".to_owned();
+        let such_as = failed.iter().take(NAMED).cloned().collect();
+        report.noted.push(Noted { what, count: failed.len() as u64, such_as });
+    }
+    let is_crossed = !args.no_all_pairs && task.is_named && templates.len() <= MAX_SAMPLES;
+    if is_crossed {
+        everybody(&task, &templates, args.path.threads, &mut report, &mut curves)?;
+    } else if !args.no_all_pairs {
+        report
+            .limits
+            .push("All pairs are not compared: who is who is not known, or there are too many.".to_owned());
+    }
+    report.latency_ms = latency(&times);
+    report.run = Run::of(began.elapsed().as_secs_f64(), args.path.threads);
+    let thumbnails = worst(&task, &pairs, args.thumbnails)?;
+    let files = vec![(pairs_file::NAME.to_owned(), pairs_file::write(&pairs))];
+    summary(&folder::write(&args.out, report, &curves, files, &thumbnails)?)
+}
+
+/// The templates of a set, and where they come from.
+struct Made {
+    templates: Vec<Option<Template>>,
+    times: Vec<StageTimes>,
+    made_by: Option<Maker>,
+}
+
+fn made(args: &PairArgs, task: &Task) -> Result<Made> {
+    if let (Some(rows), Some(bin)) = (&args.rows, &args.bin) {
+        return Ok(Made { templates: from_rows(rows, bin)?, times: Vec::new(), made_by: None });
+    }
+    let pack = args.path.open_pack()?;
+    let (templates, times) = args.path.timed_templates(&pack, task.media())?;
+    let templates = match &task.pooled {
+        Some(pooled) => pool(&pack, &templates, &pooled.of)?,
+        None => templates,
+    };
+    Ok(Made { templates, times, made_by: Some(maker(&pack, args.path.detector)?) })
+}
+
+/// The sum of each sample's templates, of length 1 again; none where no frame of it has one.
+fn pool(pack: &Pack, frames: &[Option<Template>], of: &[Vec<usize>]) -> Result<Vec<Option<Template>>> {
+    let shared = pack.manifest().recognisability.as_ref().and_then(|table| table.shared.as_ref());
+    let sum = |of: &Vec<usize>| {
+        let mut sum = vec![0.0_f32; pack.dimension()];
+        let mut templates = of.iter().filter_map(|frame| frames[*frame].as_ref()).peekable();
+        if templates.peek().is_none() {
+            return Ok(None);
+        }
+        for template in templates {
+            sum.iter_mut().zip(template.values()).for_each(|(sum, value)| *sum += value);
+        }
+        let template = Template::new(pack.model_id(), &sum)?;
+        Ok(Some(match shared {
+            Some(shared) => with_shared(template, shared)?,
+            None => template,
+        }))
+    };
+    of.iter().map(sum).collect()
+}
+
+/// Templates from a file of features.
+fn from_rows(path: &Path, bin: &Path) -> Result<Vec<Option<Template>>> {
+    let refuse = |what: String| Trouble::BadInput(format!("{}: {what}", path.display()));
+    let file = open_regular(path).with_context(|| path.display().to_string())?;
+    let features = Features::read(file, MAX_REFERENCE_BYTES).map_err(|error| refuse(error.to_string()))?;
+    let found = bin::read(bin)?;
+    if features.rows() != found.images {
+        let what = format!("{} rows, and {} has {} images", features.rows(), bin.display(), found.images);
+        return Err(refuse(what).into());
+    }
+    let template = |row: &usize| {
+        let template = Template::new(ModelId::new([0; 16]), features.row(*row));
+        template.map(Some).map_err(|error| refuse(format!("row {row}: {error}")).into())
+    };
+    found.first.iter().map(template).collect()
+}
+
+fn scored(task: &Task, templates: &[Option<Template>]) -> Result<Vec<ScoredPair>> {
+    let of = |(index, pair): (usize, &Pair)| {
+        let subject = |at: usize| task.set.samples[at].subject;
+        let people = match (subject(pair.a), subject(pair.b)) {
+            (Some(a), Some(b)) => [a as u32, b as u32],
+            _ => [index as u32; 2],
+        };
+        Ok(ScoredPair {
+            names: [pair.a, pair.b].map(|at| task.set.samples[at].name.clone()),
+            same: pair.same,
+            fold: task.list.folds.get(index).copied(),
+            score: score(&templates[pair.a], &templates[pair.b])?,
+            people,
+            threshold: None,
+        })
+    };
+    task.list.pairs.iter().enumerate().map(of).collect()
+}
+
+/// Decides every pair by the threshold that is best on the protocol's other list; says so.
+fn choose(task: &Task, templates: &[Option<Template>], pairs: &mut [ScoredPair]) -> Result<Option<String>> {
+    if task.choose.is_empty() {
+        return Ok(None);
+    }
+    let (threshold, share) = chosen(templates, &task.choose)?;
+    pairs.iter_mut().for_each(|pair| pair.threshold = Some(threshold));
+    Ok(Some(format!(
+        "The threshold {threshold:.4} was chosen on {} other pairs, {:.2} % of them right.",
+        task.choose.len(),
+        100.0 * share
+    )))
+}
+
+/// The threshold that decides most of `pairs` right, and the share it does.
+fn chosen(templates: &[Option<Template>], pairs: &[Pair]) -> Result<(f32, f64)> {
+    let (mut scored, mut unscored) = (Vec::new(), (0, 0));
+    for pair in pairs {
+        match (score(&templates[pair.a], &templates[pair.b])?, pair.same) {
+            (NEVER, true) => unscored.0 += 1,
+            (NEVER, false) => unscored.1 += 1,
+            (score, same) => scored.push((score, same)),
+        }
+    }
+    Ok(best_threshold(&scored, unscored))
+}
+
+fn everybody(
+    task: &Task,
+    templates: &[Option<Template>],
+    threads: usize,
+    report: &mut Report,
+    curves: &mut Curves,
+) -> Result<()> {
+    let all = AllPairs::of(&task.set, templates, task.suspects.as_ref(), threads)?;
+    ensure!(
+        all.verification.genuine() > 0 && all.verification.impostors() > 0,
+        "no pairs of one kind among the photos"
+    );
+    report.all_pairs_tar_at_far = operating(&all.verification, Over::Subjects).0;
+    curves.operating.push(curve(ALL_PAIRS, &all.verification));
+    if let Some((without, left_out)) = &all.without_suspects {
+        let title = format!("All pairs without {left_out} that look like mislabels");
+        report.tables.push(rates(&title, &operating(without, Over::Subjects).0));
+    }
+    let name = |at: usize| task.set.samples[at].name.clone();
+    let row = |(score, a, b): &(f32, usize, usize)| vec![name(*a), name(*b), format!("{score:.4}")];
+    report.tables.push(Table {
+        title: "The highest impostors".to_owned(),
+        note: "Pairs that score high may be one person under two names.".to_owned(),
+        head: ["one", "the other", "score"].map(str::to_owned).to_vec(),
+        rows: all.highest.iter().map(row).collect(),
+    });
+    Ok(())
+}
+
+/// A table of rates by false accept rate.
+fn rates(title: &str, all: &ByFar) -> Table {
+    let row = |(far, at): (&String, &AtFar)| match at {
+        AtFar::Counted { rate, threshold, .. } => {
+            vec![far.clone(), rate.percent(), format!("{threshold:.4}")]
+        }
+        AtFar::NotSupported { reason, .. } => {
+            vec![far.clone(), format!("no number: {reason}"), String::new()]
+        }
+    };
+    Table {
+        title: title.to_owned(),
+        note: String::new(),
+        head: ["FAR", "TAR", "threshold"].map(str::to_owned).to_vec(),
+        rows: all.iter().map(row).collect(),
+    }
+}
+
+fn folds(folds: &[Fold]) -> Option<Table> {
+    let row = |(number, fold): (usize, &Fold)| {
+        let accuracy = format!("{:.3} %", 100.0 * fold.accuracy());
+        vec![(number + 1).to_string(), format!("{:.4}", fold.threshold), accuracy, fold.total.to_string()]
+    };
+    (!folds.is_empty()).then(|| Table {
+        title: "Folds".to_owned(),
+        note: "Each is decided by the threshold that is best on all others.".to_owned(),
+        head: ["fold", "threshold", "accuracy", "pairs"].map(str::to_owned).to_vec(),
+        rows: folds.iter().enumerate().map(row).collect(),
+    })
+}
+
+fn limits(task: &Task) -> Vec<String> {
+    let mut limits = vec![
+        "Intervals are 95 %: people are drawn anew 500 times and choose their own threshold each time; a pair of two \
+         people counts as often as both were drawn together, which errs on the wide side."
+            .to_owned(),
+        "A rate that fewer impostors would decide than one is no number.".to_owned(),
+        "Templates are of photos as they are; insightface's own figures sum each with its mirror image.".to_owned(),
+    ];
+    if !task.is_named {
+        limits.push("Who is who was told from the pairs: two of its people may be one.".to_owned());
+    }
+    limits
+}
+
+fn lists(paths: &[PathBuf]) -> Result<BTreeMap<String, String>> {
+    let hash = |path: &PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok((name, sha256_hex(&input_file::read(path, MAX_LIST_BYTES)?)))
+    };
+    paths.iter().map(hash).collect()
+}
+
+/// The pairs that were decided wrong, those farthest from their threshold first.
+fn worst(task: &Task, pairs: &[ScoredPair], count: usize) -> Result<Vec<Thumbnail>> {
+    let off = |at: usize| pairs[at].threshold.map_or(0.0, |threshold| (pairs[at].score - threshold).abs());
+    let mut wrong: Vec<usize> = (0..pairs.len()).filter(|at| pairs[*at].is_right() == Some(false)).collect();
+    wrong.sort_by(|a, b| off(*b).total_cmp(&off(*a)));
+    let mut thumbnails = Vec::new();
+    for at in wrong.into_iter().take(count) {
+        let (pair, [a, b]) = (&task.list.pairs[at], &pairs[at].names);
+        let kind = if pair.same { "one person" } else { "two people" };
+        let caption = format!("{a} and {b}, {kind}: {:.3}", pairs[at].score);
+        let mut photos = Vec::new();
+        for sample in [pair.a, pair.b] {
+            let bytes = task.set.samples[sample].bytes()?;
+            photos.extend((bytes.len() <= MAX_THUMBNAIL_BYTES).then(|| bytes.into_owned()));
+        }
+        thumbnails.push(Thumbnail { caption, photos });
+    }
+    Ok(thumbnails)
+}
+
+/// What the terminal shows of a report.
+pub(crate) fn summary(report: &Report) -> Result<()> {
+    let by = report
+        .made_by
+        .as_ref()
+        .map_or(String::new(), |maker| format!(": {} with {}", maker.pack, maker.detector));
+    say!("# {}{by}\n", report.data.name)?;
+    say!("{} media; failures to acquire {}", report.data.media, report.fta.percent())?;
+    if let Some(mean) = report.accuracy_mean {
+        let deviation = report.accuracy_sd.map_or(String::new(), |sd| format!(" +- {sd:.3} over folds"));
+        let interval =
+            report.accuracy.map_or(String::new(), |rate| format!("; of all pairs {}", rate.percent()));
+        say!("accuracy {mean:.3} %{deviation}{interval}")?;
+    }
+    if let Some(eer) = &report.eer {
+        say!(
+            "equal error rate {:.3} % [{:.3}, {:.3}]",
+            100.0 * eer.value,
+            100.0 * eer.low,
+            100.0 * eer.high
+        )?;
+    }
+    for (title, all) in
+        [("The protocol's pairs", &report.tar_at_far), ("All pairs", &report.all_pairs_tar_at_far)]
+    {
+        if all.values().any(|at| at.rate().is_some()) {
+            say!("\n{title}:\n\n| FAR | threshold | TAR |\n|---|---|---|")?;
+        }
+        for (far, at) in all {
+            if let AtFar::Counted { rate, threshold, .. } = at {
+                say!("| {far} | {threshold:.3} | {} |", rate.percent())?;
+            }
+        }
+    }
+    for noted in &report.noted {
+        say!("\n{}: {}", noted.what, noted.count)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_photo_without_a_face_counts_as_a_miss() {
+        let template = Some(Template::new(ModelId::new([1; 16]), &[1.0, 0.0]).unwrap());
+        let templates = [template, None];
+        let pairs = [Pair { a: 0, b: 1, same: true }, Pair { a: 0, b: 1, same: false }];
+        assert_eq!(chosen(&templates, &pairs).unwrap().1, 0.5);
+        assert_eq!(score(&templates[0], &templates[1]).unwrap(), NEVER);
+    }
+}

@@ -1,0 +1,238 @@
+//! Counts of some of a task's units in a file. Partial counts of one task whose units differ are added; a run that
+//! stopped goes on from its own, and a shard's is one, too.
+//!
+//! One line of JSON ([`Head`]), then the counts of impostors and of genuine comparisons, u64, little-endian.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use arcdoor_core::file::open_regular;
+use serde::{Deserialize, Serialize};
+
+use crate::trouble::Trouble;
+use crate::verify::grid::{BINS, Counts, Step};
+use crate::verify::tally::{Highest, Hit};
+
+/// Longest first line: hits and runs of units.
+const MAX_HEAD_BYTES: u64 = 256 << 20;
+const FORMAT: u32 = 1;
+
+/// Counts, and which units they are of.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Partial {
+    /// What is compared: equal for every part of one task.
+    pub(crate) task: String,
+    /// Whether each unit is counted here.
+    pub(crate) done: Vec<bool>,
+    /// Impostors below it are counted together; none without a sieve.
+    pub(crate) floor: Option<Step>,
+    pub(crate) below: u64,
+    pub(crate) impostors: Counts,
+    pub(crate) genuine: Counts,
+    /// How many of the highest are kept, and of each left row where there is more than one list.
+    pub(crate) kept: usize,
+    pub(crate) highest: Vec<Highest>,
+    /// CPU seconds of all threads that it took.
+    pub(crate) cpu_s: f64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    format: u32,
+    task: String,
+    units: usize,
+    /// First and last of each run of units that are counted.
+    done: Vec<[usize; 2]>,
+    floor: Option<Step>,
+    below: u64,
+    /// First bin and how many bins follow.
+    impostors: [usize; 2],
+    genuine: [usize; 2],
+    kept: usize,
+    highest: Vec<Vec<Hit>>,
+    cpu_s: f64,
+}
+
+impl Partial {
+    /// Nothing counted yet.
+    pub(crate) fn new(task: String, units: usize, floor: Option<Step>, kept: usize, lists: usize) -> Self {
+        Self {
+            task,
+            done: vec![false; units],
+            floor,
+            below: 0,
+            impostors: Counts::default(),
+            genuine: Counts::default(),
+            kept,
+            highest: vec![Highest::new(kept); lists],
+            cpu_s: 0.0,
+        }
+    }
+
+    /// Units that are not counted.
+    pub(crate) fn missing(&self) -> usize {
+        self.done.iter().filter(|done| !**done).count()
+    }
+
+    /// Adds the counts of other units of the same task.
+    pub(crate) fn add(&mut self, other: &Self) -> Result<()> {
+        let bad = |text: &str| Err(Trouble::BadInput(text.to_owned()).into());
+        if (&self.task, self.floor, self.kept, self.done.len(), self.highest.len())
+            != (&other.task, other.floor, other.kept, other.done.len(), other.highest.len())
+        {
+            return bad("these counts are of two tasks: other features, labels or settings");
+        }
+        if self.done.iter().zip(&other.done).any(|(a, b)| *a && *b) {
+            return bad("both count the same units: a shard was given twice");
+        }
+        self.done.iter_mut().zip(&other.done).for_each(|(a, b)| *a |= *b);
+        self.below += other.below;
+        self.impostors.add(&other.impostors);
+        self.genuine.add(&other.genuine);
+        self.cpu_s += other.cpu_s;
+        for (sum, list) in self.highest.iter_mut().zip(&other.highest) {
+            list.hits().iter().for_each(|hit| sum.insert(*hit));
+        }
+        Ok(())
+    }
+
+    /// Reads a file.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let bad = |cause: &dyn std::fmt::Display| Trouble::BadInput(format!("{}: {cause}", path.display()));
+        let mut file = BufReader::new(open_regular(path).map_err(|cause| bad(&cause))?);
+        let mut line = String::new();
+        file.by_ref().take(MAX_HEAD_BYTES).read_line(&mut line).map_err(|cause| bad(&cause))?;
+        let head: Head = serde_json::from_str(&line).map_err(|cause| bad(&cause))?;
+        if head.format != FORMAT {
+            return Err(bad(&format!("format {}; this lab reads format {FORMAT}", head.format)).into());
+        }
+        let whole = head.units <= 1 << 32
+            && head.done.iter().all(|[first, last]| first <= last && *last < head.units);
+        let mut counts = |[first, length]: [usize; 2]| -> Option<Counts> {
+            if length > BINS {
+                return None;
+            }
+            let mut bytes = vec![0; 8 * length];
+            file.read_exact(&mut bytes).ok()?;
+            let counts: Vec<u64> =
+                bytes.as_chunks().0.iter().map(|eight| u64::from_le_bytes(*eight)).collect();
+            Counts::from_filled(first, &counts)
+        };
+        let (Some(impostors), Some(genuine), true) = (counts(head.impostors), counts(head.genuine), whole)
+        else {
+            return Err(bad(&"its counts are cut off or do not fit: count that part anew").into());
+        };
+        let mut out = Self::new(head.task, head.units, head.floor, head.kept, 0);
+        for [first, last] in head.done {
+            out.done[first..=last].fill(true);
+        }
+        for hits in head.highest {
+            let mut list = Highest::new(head.kept);
+            hits.into_iter().for_each(|hit| list.insert(hit));
+            out.highest.push(list);
+        }
+        Ok(Self { impostors, genuine, below: head.below, cpu_s: head.cpu_s, ..out })
+    }
+
+    /// Writes the file anew; it changes in one step.
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        let part = path.with_extension("part");
+        let written = || -> Result<()> {
+            let (impostors, genuine) = (self.impostors.filled(), self.genuine.filled());
+            let head = Head {
+                format: FORMAT,
+                task: self.task.clone(),
+                units: self.done.len(),
+                done: runs(&self.done),
+                floor: self.floor,
+                below: self.below,
+                impostors: [impostors.0, impostors.1.len()],
+                genuine: [genuine.0, genuine.1.len()],
+                kept: self.kept,
+                highest: self.highest.iter().map(|list| list.hits().to_vec()).collect(),
+                cpu_s: self.cpu_s,
+            };
+            let mut file = BufWriter::new(File::create(&part)?);
+            serde_json::to_writer(&mut file, &head)?;
+            file.write_all(b"\n")?;
+            for count in impostors.1.iter().chain(genuine.1) {
+                file.write_all(&count.to_le_bytes())?;
+            }
+            file.into_inner().map_err(|error| error.into_error())?.sync_all()?;
+            Ok(fs::rename(&part, path)?)
+        };
+        written().with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+/// First and last of each run of `true`.
+fn runs(done: &[bool]) -> Vec<[usize; 2]> {
+    let mut out = Vec::new();
+    let mut start = 0;
+    for run in done.chunk_by(|a, b| a == b) {
+        if run[0] {
+            out.push([start, start + run.len() - 1]);
+        }
+        start += run.len();
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partial(unit: usize, score: i32) -> Partial {
+        let mut out = Partial::new("task".to_owned(), 5, Some(Step(3)), 2, 1);
+        out.done[unit] = true;
+        out.below = 7;
+        out.impostors.count(Step(score));
+        out.genuine.count(Step(-score));
+        out.highest[0].insert(Hit { score: Step(score), left: 1, right: 2 });
+        out
+    }
+
+    #[test]
+    fn parts_come_back_from_their_files_and_add_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("counts");
+        let (mut one, two) = (partial(0, 40), partial(3, 50));
+        one.write(&path).unwrap();
+        assert_eq!(Partial::read(&path).unwrap(), one);
+        one.add(&two).unwrap();
+        assert_eq!((one.missing(), one.below, one.impostors.total()), (3, 14, 2));
+        assert_eq!(one.highest[0].hits().iter().map(|hit| hit.score.0).collect::<Vec<_>>(), [50, 40]);
+        one.write(&path).unwrap();
+        assert_eq!(Partial::read(&path).unwrap(), one);
+    }
+
+    #[test]
+    fn a_part_twice_or_of_another_task_is_not_added() {
+        let mut one = partial(0, 40);
+        assert!(one.add(&partial(0, 40)).unwrap_err().to_string().contains("twice"));
+        let other = Partial { task: "other".to_owned(), ..partial(1, 40) };
+        assert!(one.add(&other).unwrap_err().to_string().contains("two tasks"));
+        let floor = Partial { floor: None, ..partial(1, 40) };
+        assert!(one.add(&floor).is_err());
+        assert_eq!(one, partial(0, 40));
+    }
+
+    #[test]
+    fn a_cut_or_foreign_file_is_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("counts");
+        partial(0, 40).write(&path).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        for cut in [0, 10, bytes.len() - 1] {
+            fs::write(&path, &bytes[..cut]).unwrap();
+            let text = format!("{:#}", Partial::read(&path).unwrap_err());
+            assert!(text.contains("counts"), "{text}");
+        }
+        let text = String::from_utf8_lossy(&bytes).replace("[[0,0]]", "[[0,9]]");
+        fs::write(&path, text).unwrap();
+        assert!(Partial::read(&path).is_err());
+    }
+}
