@@ -2,7 +2,7 @@
 
 use super::at_door;
 use super::pace::Pace;
-use super::refusal::{MAX_PHOTOS_BESIDE, Refusal};
+use super::refusal::{MAX_PHOTOS_BESIDE, MAX_WAITING, Refusal};
 use crate::daemon::clock::{Clock, SystemClock};
 use crate::daemon::door::Link;
 use crate::daemon::inbox::{Asked, Caller};
@@ -26,8 +26,6 @@ use zeroize::Zeroizing;
 
 /// Time in which a request must have come, and each line of an answer must have been taken.
 pub const PATIENCE: Duration = Duration::from_secs(5);
-/// Lines of an answer that wait to be taken.
-pub(super) const MAX_WAITING: usize = 4096;
 /// How long the loop waits for whoever does not take them, in all of one request.
 const LOOP_PATIENCE: Duration = Duration::from_millis(200);
 const PAUSE: Duration = Duration::from_millis(2);

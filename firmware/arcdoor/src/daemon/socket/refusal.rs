@@ -1,11 +1,13 @@
 //! Why a call is not taken.
 
-use super::connection::MAX_WAITING;
 use crate::error;
 use arcdoor_api::{CALL_VERSION, MAX_CALL_BYTES, Role, Said};
 
 /// Most photos of one request while the loop waits for it.
 pub const MAX_PHOTOS_BESIDE: usize = 64;
+
+/// Lines of an answer that wait to be taken, and so entries of the log in one answer.
+pub(super) const MAX_WAITING: usize = 4096;
 
 /// Why a call is not taken.
 #[derive(Debug, thiserror::Error)]
