@@ -89,6 +89,8 @@ fn threads_shards_and_bytes_change_no_count() {
     for far in ["1e-2", "1e-3", "1e-4", "1e-5", "1e-6", "1e-7", "1e-8"] {
         assert_eq!(bytes["tar_at_far"][far], one["tar_at_far"][far], "{far}");
     }
+    assert!(bytes["files"]["histogram.csv"].is_null() && one["files"]["histogram.csv"].is_string());
+    assert!(bytes["limits"].to_string().contains("sifted"), "{}", bytes["limits"]);
     let reason = bytes["tar_at_far"]["1e-1"]["reason"].as_str().unwrap();
     assert!(reason.contains("not counted"), "{reason}");
 }

@@ -108,7 +108,8 @@ pub(crate) fn by_far_of(
             _ if impostors < needed => AtFar::not_supported(impostors, needed),
             Some(floor) => {
                 let reason = format!(
-                    "not counted: below the floor of the int8 pass ({:.6}); leave --int8-from out, or give {far:e}",
+                    "not counted: below the floor of the int8 pass ({:.6}), which a sample chose; give a higher --int8-from, or leave \
+                     it out",
                     floor.value()
                 );
                 AtFar::NotSupported { value: (), reason, impostors }
@@ -135,10 +136,11 @@ pub(crate) fn curve(name: &str, counted: &Partial) -> Curve {
     let (impostors, genuine) = (impostors(counted), counted.genuine.total());
     let mut points: Vec<Point> = Vec::new();
     if impostors > 0 && genuine > 0 {
-        let decades = (impostors as f64).log10();
+        // Not the system's: its last bit differs from machine to machine, and the digest is to be the same.
+        let decades = libm::log10(impostors as f64);
         let steps = (10.0 * decades).floor() as i32;
         for step in (0..=steps).rev() {
-            let far = 10_f64.powf(-f64::from(step) / 10.0);
+            let far = libm::exp10(-f64::from(step) / 10.0);
             let (threshold, accepted) = counted.impostors.threshold(most(far, impostors));
             if accepted == 0 || counted.floor.is_some_and(|floor| threshold <= floor) {
                 continue;
@@ -156,8 +158,11 @@ pub(crate) fn curve(name: &str, counted: &Partial) -> Curve {
     Curve { name: name.to_owned(), points }
 }
 
-/// Scores in broad bins.
-pub(crate) fn histogram(name: &str, counted: &Partial) -> Histogram {
+/// Scores in broad bins; none where bytes sifted the pairs: below the floor they are one number.
+pub(crate) fn histogram(name: &str, counted: &Partial) -> Option<Histogram> {
+    if counted.floor.is_some() {
+        return None;
+    }
     let broad = |counts: &Counts| {
         let mut out = vec![0; DRAWN];
         let (first, filled) = counts.filled();
@@ -167,13 +172,13 @@ pub(crate) fn histogram(name: &str, counted: &Partial) -> Histogram {
         }
         out
     };
-    Histogram {
+    Some(Histogram {
         name: name.to_owned(),
         low: -1.0,
         high: 1.0,
         genuine: broad(&counted.genuine),
         impostors: broad(&counted.impostors),
-    }
+    })
 }
 
 /// A sha256 that is made piece by piece.

@@ -6,14 +6,15 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Result;
-use arcdoor_calib::{Comparison, Share, Verification};
+use arcdoor_calib::{Comparison, Verification};
 
 use crate::eval::counted::sha256;
 use crate::eval::ijb_lists::{Lists, Target, TemplatePair};
 use crate::eval::ijb_templates::{Pooling, Templates};
 use crate::eval::out;
-use crate::eval::report::at_far::{AtFar, ByFar, key};
-use crate::eval::report::curves::{Curve, Curves, Histogram, Point};
+use crate::eval::report::at_far::{ByFar, key};
+use crate::eval::report::curves::{Curves, Histogram};
+use crate::eval::report::pair_figures;
 use crate::eval::report::rate::{Over, Rate};
 use crate::eval::report::report::{Data, FORMAT, Noted, Report};
 use crate::eval::report::run::Run;
@@ -41,6 +42,7 @@ pub(crate) fn run(target: Target, args: &Args) -> Result<()> {
     let pairs = lists.pairs()?;
     let scored = Scored::of(&templates, &pairs);
     let verification = scored.verification();
+    let (tar_at_far, eer) = pair_figures::operating(&verification, Over::Subjects);
     let mut hashes = BTreeMap::new();
     for list in ["face_tid_mid.txt", "template_pair_label.txt"] {
         let path = lists.file(list);
@@ -63,9 +65,9 @@ pub(crate) fn run(target: Target, args: &Args) -> Result<()> {
         accuracy_mean: None,
         accuracy_sd: None,
         accuracy: None,
-        tar_at_far: scored.by_far(&verification),
+        tar_at_far,
         all_pairs_tar_at_far: ByFar::new(),
-        eer: None,
+        eer,
         identification: Vec::new(),
         fta: Rate::of(scored.missing.len() as u64, (templates.values.len() + scored.missing.len()) as u64),
         fte: None,
@@ -73,7 +75,7 @@ pub(crate) fn run(target: Target, args: &Args) -> Result<()> {
         noted: scored.noted(),
         limits: vec![
             args.pooling.describe(),
-            "Intervals are over subjects, with the threshold held; two templates are of one subject where genuine \
+            "Intervals are by resampling subjects; two templates are of one subject where genuine \
              pairs join them."
                 .to_owned(),
         ],
@@ -83,12 +85,8 @@ pub(crate) fn run(target: Target, args: &Args) -> Result<()> {
         command: std::env::args().collect(),
         run: Run::of(began.elapsed().as_secs_f64(), 1),
     };
-    let fars: Vec<f64> = (0..=60).map(|step| 10_f64.powf(f64::from(step) / 10.0 - 6.0)).collect();
-    let points = verification.curve(&fars).into_iter();
-    let points =
-        points.map(|point| Point { far: point.far, tar: point.tar, threshold: f64::from(point.threshold) });
     let curves = Curves {
-        operating: vec![Curve { name: target.title().to_owned(), points: points.collect() }],
+        operating: vec![pair_figures::curve(target.title(), &verification)],
         histograms: vec![scored.histogram(target)],
         cmc: Vec::new(),
     };
@@ -127,29 +125,6 @@ impl Scored {
         let impostors = self.pairs.iter().filter(|pair| !pair.1);
         let impostors = impostors.map(|pair| Comparison { score: pair.0 as f32, people: pair.2 }).collect();
         Verification::new(&genuine, impostors, self.people)
-    }
-
-    fn by_far(&self, verification: &Verification) -> ByFar {
-        let impostors = verification.impostors() as u64;
-        let mut out = ByFar::new();
-        for far in FARS {
-            let value = match verification.at(far) {
-                None => AtFar::not_supported(impostors, Verification::needed(far)),
-                Some(at) => {
-                    let genuine = self.pairs.iter().filter(|pair| pair.1);
-                    let trials = genuine.map(|pair| (pair.2[0] as usize, pair.0 as f32 >= at.threshold));
-                    let share = Share::by_person(self.people, trials);
-                    let counts = (at.genuine as u64, verification.genuine() as u64);
-                    AtFar::Counted {
-                        rate: Rate::from_share(share, counts, Over::Subjects),
-                        threshold: f64::from(at.threshold),
-                        far: Rate::of(at.impostors as u64, impostors),
-                    }
-                }
-            };
-            out.insert(key(far), value);
-        }
-        out
     }
 
     fn noted(&self) -> Vec<Noted> {
@@ -270,7 +245,7 @@ mod tests {
         let table = nearest(&scored);
         let row = table.rows.iter().find(|row| row[0] == "1e-1").unwrap();
         assert_eq!(row[1..], ["0.50000000".to_owned(), "0.000e0".to_owned()]);
-        let ours = scored.by_far(&scored.verification());
-        assert!(matches!(ours["1e-1"], AtFar::NotSupported { .. }));
+        let (ours, _) = pair_figures::operating(&scored.verification(), Over::Subjects);
+        assert!(matches!(ours["1e-1"], crate::eval::report::at_far::AtFar::NotSupported { .. }));
     }
 }

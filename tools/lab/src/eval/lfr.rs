@@ -151,7 +151,7 @@ pub(crate) fn run(track: Track, args: &Args) -> Result<()> {
         fte: None,
         tables: vec![highest(&counts, &list)],
         noted: noted(&rows, &labels),
-        limits: limits(track),
+        limits: limits(track, &counts),
         files: std::collections::BTreeMap::new(),
         digest: String::new(),
         latency_ms: std::collections::BTreeMap::new(),
@@ -160,7 +160,7 @@ pub(crate) fn run(track: Track, args: &Args) -> Result<()> {
     };
     let curves = Curves {
         operating: vec![counted::curve(track.name(), &counts)],
-        histograms: vec![counted::histogram(track.name(), &counts)],
+        histograms: counted::histogram(track.name(), &counts).into_iter().collect(),
         cmc: Vec::new(),
     };
     out::write(&args.out, report, &curves)
@@ -245,13 +245,22 @@ fn noted(rows: &RowFile, labels: &LabelList) -> Vec<Noted> {
     all.into_iter().filter(|noted| noted.count > 0).collect()
 }
 
-fn limits(track: Track) -> Vec<String> {
-    vec![
+fn limits(track: Track, counts: &Partial) -> Vec<String> {
+    let sifted = counts.floor.map(|floor| {
+        format!(
+            "Bytes sifted the pairs: {} impostors below {:.6} are counted together, in no histogram and no curve.",
+            counts.below,
+            floor.value()
+        )
+    });
+    let mut limits = vec![
         format!("LFR2019 ranks entries by TAR at FAR {:e}.", track.far()),
         "The organisers hold the test set's labels: what is said here is of the labels that were given."
             .to_owned(),
         "A score is the cosine, rounded to 2^-18; counts of those are exact.".to_owned(),
-    ]
+    ];
+    limits.extend(sifted);
+    limits
 }
 
 #[cfg(test)]

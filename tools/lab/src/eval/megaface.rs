@@ -122,7 +122,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     };
     let curves = Curves {
         operating: vec![counted::curve("megaface", &found.counted)],
-        histograms: vec![counted::histogram("megaface", &found.counted)],
+        histograms: counted::histogram("megaface", &found.counted).into_iter().collect(),
         cmc: vec![Cmc { name: "megaface".to_owned(), shares: found.shares() }],
     };
     out::write(&args.out, report, &curves)

@@ -32,8 +32,11 @@ const HAND_OVER: usize = 16;
 const WRITE_EVERY: Duration = Duration::from_secs(60);
 /// Rows of each side that the floor is taken from.
 const SAMPLE: usize = 1536;
-/// How many more impostors than asked for the sample must have above the floor.
+/// How many more impostors than asked for the sample must have above the floor,
 const SPARE: f64 = 1.1;
+/// beside so many deviations of their number, and some where they are few: by chance no floor is too high.
+const DEVIATIONS: f64 = 5.0;
+const FEW: u64 = 8;
 
 /// Whether bytes sift the pairs before f32 counts them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -160,25 +163,29 @@ fn floor(task: &Task<'_>, settings: &Settings, far: f64) -> Result<Step> {
         let step = count.div_ceil(SAMPLE);
         (0..count).step_by(step.max(1))
     };
-    let mut sample = [Block::default(), Block::default()];
+    let mut sample = Block::default();
     let mut counts = Counts::default();
     let mut one = [0.0];
-    let rights: Vec<usize> = spread(task.right.count()).collect();
-    for left in spread(task.left.count()) {
-        sample[0].read(&task.left, left..left + 1, task.dimension())?;
+    let row = |right: usize| -> Result<(usize, Block)> {
+        let mut block = Block::default();
+        block.read(&task.right, right..right + 1, task.dimension())?;
+        Ok((right, block))
+    };
+    let rights = spread(task.right.count()).map(row).collect::<Result<Vec<_>>>()?;
+    for (at, left) in spread(task.left.count()).enumerate() {
+        sample.read(&task.left, left..left + 1, task.dimension())?;
         // A few right rows to each left one, others each time: all with all would be many more than are needed.
-        for right in rights.iter().skip(left % 7).step_by(7) {
+        for (right, row) in rights.iter().skip(at % 7).step_by(7) {
             if *right < task.first(left) || task.mates(left).contains(right) {
                 continue;
             }
-            sample[1].read(&task.right, *right..right + 1, task.dimension())?;
-            let [a, b] = &sample;
-            scores(settings.isa, a.dimension, &a.values, &b.values, AFFINE, &mut one);
+            scores(settings.isa, row.dimension, &sample.values, &row.values, AFFINE, &mut one);
             counts.count(Step::of_bin(bin(one[0])));
         }
     }
     ensure!(counts.total() > 0, "no impostor comparisons to take a floor from");
-    let most = (far * SPARE * counts.total() as f64).ceil() as u64 + 1;
+    let expected = far * SPARE * counts.total() as f64;
+    let most = (expected + DEVIATIONS * expected.sqrt()).ceil() as u64 + FEW;
     Ok(counts.threshold(most).0)
 }
 
