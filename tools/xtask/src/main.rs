@@ -168,7 +168,11 @@ enum Command {
     },
     /// Boot an emulated ARM board with Debian's kernel, and play a door's life on it: set-up, a grant, alarms, a lost camera, a
     /// killed process, a power cut
-    BoardTest,
+    BoardTest {
+        /// The board's program, as `cargo xtask cross` left it [default: it is built]
+        #[arg(long, value_name = "FILE")]
+        program: Option<PathBuf>,
+    },
     /// The Python trainer in tools/trainer
     Trainer {
         #[command(subcommand)]
@@ -346,7 +350,7 @@ fn main() -> ExitCode {
         Command::Check { what: Check::Neon { cases } } => check::neon(cases),
         Command::Check { what: Check::Equal { cases } } => check::equal(cases),
         Command::Check { what: Check::Capsules { cases, arm } } => check::capsules(cases, arm),
-        Command::BoardTest => qemu::board(),
+        Command::BoardTest { program } => qemu::board(program),
         Command::Qemu { what: Qemu::Camera } => qemu::camera(),
         Command::Qemu { what: Qemu::Gpio } => qemu::gpio(),
         Command::LightTrack { full, threads, out } => light_track::run(out, full, threads),

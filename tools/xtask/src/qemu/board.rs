@@ -37,12 +37,15 @@ const PANEL: [usize; 2] = [1280, 800];
 /// What the panel showed, as the script leaves it.
 const SCREENS: [&str; 2] = ["granted", "held-open"];
 
-/// Plays both starts, and draws what the panel showed.
-pub(crate) fn board() -> Result<()> {
+/// Plays both starts with `program`, or with one that is built for it, and draws what the panel showed.
+pub(crate) fn board(program: Option<PathBuf>) -> Result<()> {
     let began = Instant::now();
     let also = [&NEEDED[..], &[("mke2fs", "e2fsprogs"), ("debugfs", "e2fsprogs")]].concat();
     let mut machine = Machine::new(Arch::Arm64, &also)?;
-    let program = cross::build(Features::ALL)?.program;
+    let program = match program {
+        Some(program) => program,
+        None => cross::build(Features::ALL)?.program,
+    };
     let built_s = began.elapsed().as_secs();
     machine.put(&program, "arcdoor")?;
     furnish(&machine)?;
