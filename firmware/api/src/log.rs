@@ -235,6 +235,11 @@ pub enum Entry {
         /// The number of their user.
         uid: u32,
     },
+    /// The clock was set while the door ran: times before and after this entry do not compare.
+    ClockSet {
+        /// By so many seconds; negative: back.
+        by_s: i64,
+    },
     /// Somebody held the button inside while the door started: whoever calls is the installer for a while.
     InstallerFreed {
         /// For how long, seconds.
@@ -294,6 +299,7 @@ impl Entry {
             | Self::CameraReturned { .. }
             | Self::DoorTold { .. }
             | Self::InstallerFreed { .. }
+            | Self::ClockSet { .. }
             | Self::DoorFault { .. }
             | Self::Unknown => None,
         }

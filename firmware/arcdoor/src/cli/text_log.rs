@@ -131,6 +131,10 @@ pub(super) fn entry_text(entry: &Entry, name: Option<&SubjectName>, probe: bool)
         Entry::PinSet { subject } => format!("{} got a PIN", who(subject)),
         Entry::PinRemoved { subject } => format!("{} has no PIN any more", who(subject)),
         Entry::DoorTold { act, uid } => format!("door: {} (user {uid})", act.text()),
+        Entry::ClockSet { by_s } => {
+            let way = if *by_s < 0 { "back" } else { "forward" };
+            format!("the clock was set {way} by {} s", by_s.unsigned_abs())
+        }
         Entry::InstallerFreed { seconds } => {
             format!(
                 "door: the button inside was held: whoever calls is the installer for {} minutes",

@@ -26,6 +26,8 @@ const SWEEP_MS: u64 = 3_600_000;
 const MOST_NOTES: usize = 16;
 /// Longest rest while a camera is away, milliseconds: requests and what time demands go on.
 const REST_MS: u64 = 100;
+/// A clock that differs by no more from one round to the next was corrected, not set, seconds.
+const SLEWED_S: i64 = 2;
 /// Frames that may fail in a row.
 pub const MOST_FAILURES: u32 = 30;
 
@@ -45,6 +47,8 @@ pub struct Loop<'a, D, I> {
     /// The decision that was logged last, and not again while it repeats: a person who stays is one entry.
     noted: Option<(Verdict, Option<Reason>, Option<SubjectId>)>,
     failures: u32,
+    /// What the clock on the wall is ahead of the one that only counts, seconds, as it was last.
+    ahead_s: Option<i64>,
 }
 
 impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
@@ -55,7 +59,21 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
         let (porter, watchdog) = (&Nobody, Watchdog::of_systemd());
         let (motion, trace, noted) = (None, None, None);
         let stop = Arc::default();
-        Self { device, watch, clock, start, inbox, porter, watchdog, motion, stop, trace, noted, failures: 0 }
+        Self {
+            device,
+            watch,
+            clock,
+            start,
+            inbox,
+            porter,
+            watchdog,
+            motion,
+            stop,
+            trace,
+            noted,
+            failures: 0,
+            ahead_s: None,
+        }
     }
 
     /// Ends after the frame at which this is set.
@@ -126,6 +144,7 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
             // In this order: a door that sees the one must not miss the other.
             self.porter.beat(self.clock.now().at);
             self.porter.busy(false);
+            self.note_clock()?;
             self.note_door(MOST_NOTES, reply)?;
             self.device.settle(self.clock.now().utc, false)?;
             if self.clock.now().at.since(swept) >= SWEEP_MS {
@@ -291,6 +310,15 @@ impl<'a, D: Decider, I: Inbox<D>> Loop<'a, D, I> {
     fn is_dozing(&mut self, now: Now) -> Result<bool, Error> {
         let Some(motion) = &mut self.motion else { return Ok(false) };
         Ok(!motion.is_worth(self.device.image()?.view(), now.at))
+    }
+
+    /// Whoever reads the log later must know where its times jump.
+    fn note_clock(&mut self) -> Result<(), Error> {
+        let Now { at, utc } = self.clock.now();
+        let seconds = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let ahead_s = seconds(utc.unix_s()).saturating_sub(seconds(at.0 / 1_000));
+        let by_s = ahead_s.saturating_sub(self.ahead_s.replace(ahead_s).unwrap_or(ahead_s));
+        if by_s.abs() > SLEWED_S { self.device.note_entry(&Entry::ClockSet { by_s }, utc) } else { Ok(()) }
     }
 
     /// What happened at the door is written by whoever holds the log.

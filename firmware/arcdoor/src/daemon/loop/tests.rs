@@ -307,3 +307,28 @@ fn wires_that_are_pulsed_without_end_keep_nobody_from_being_recognised() {
         "some between two frames, the rest at the end"
     );
 }
+
+/// On whose wall the clock is set at the tenth look.
+#[derive(Default)]
+struct Set(Cell<u64>);
+
+impl Clock for Set {
+    fn now(&self) -> Now {
+        self.0.set(self.0.get() + 1);
+        let looks = self.0.get();
+        let utc_s = 2_000_000_000 + looks - if looks >= 10 { 3_600 } else { 0 };
+        Now { at: Millis(looks * 1_000), utc: UtcTime::from_unix_s(utc_s).unwrap() }
+    }
+
+    fn rest(&self, _: u64) {}
+}
+
+#[test]
+fn a_clock_that_is_set_while_the_door_runs_is_in_the_log_once() {
+    let source = Frames::of(Box::new(Faulty { frames: vec![Frame::Grant; 8].into_iter() }));
+    let (mut doubtful, clock) = (Doubtful::default(), Set::default());
+    Loop::new(&mut doubtful, source, &clock, ()).run(None, &mut |_: &Response| Ok(())).unwrap();
+    let set: Vec<_> =
+        doubtful.cameras.iter().filter(|entry| matches!(entry, Entry::ClockSet { .. })).collect();
+    assert_eq!(set, [&Entry::ClockSet { by_s: -3_600 }]);
+}
