@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::input_file::read_text;
-use crate::limits::MAX_LIST_BYTES;
+use crate::limits::MAX_PAIR_LIST_BYTES;
 use crate::trouble::Trouble;
 
 /// Which of the two sets.
@@ -135,7 +135,7 @@ impl Lists<'_> {
 /// What `of` makes of the words of each line; a CSV file has a head, and commas between its words.
 fn rows<T>(path: &Path, csv: bool, of: impl Fn(&[&str]) -> Option<T>) -> Result<Vec<T>> {
     let bad = |text: String| Trouble::BadInput(text);
-    let text = read_text(path, 4 * MAX_LIST_BYTES).map_err(|cause| bad(format!("{cause:#}")))?;
+    let text = read_text(path, MAX_PAIR_LIST_BYTES).map_err(|cause| bad(format!("{cause:#}")))?;
     let mut out = Vec::new();
     let mut words = Vec::new();
     for (index, line) in text.lines().enumerate().skip(usize::from(csv)) {

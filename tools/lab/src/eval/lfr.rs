@@ -94,7 +94,12 @@ pub(crate) fn run(track: Track, args: &Args) -> Result<()> {
     let text = read_text(&list_file, MAX_LIST_BYTES).map_err(|cause| bad(format!("{cause:#}")))?;
     let list = FeatureList::parse(&text, track == Track::Video).map_err(|cause| named(&cause))?;
     let labels = labels(args, &list)?;
-    labels.check(list.names().len()).map_err(|cause| named(&cause))?;
+    if labels.labels().len() != list.names().len() {
+        let (labels, names) = (labels.labels().len(), list.names().len());
+        return Err(
+            bad(format!("{labels} lines of labels to {names} lines of {}", list_file.display())).into()
+        );
+    }
     let (features, maker) = features(track, args, &list)?;
     let rows = RowFile::open(&features)?;
     list.check(rows.count()).map_err(|cause| named(&cause))?;
@@ -115,10 +120,7 @@ pub(crate) fn run(track: Track, args: &Args) -> Result<()> {
         let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         lists.insert(name, counted::sha256(file)?);
     }
-    let mut tar_at_far = counted::by_far(&task, &counts, &FARS)?;
-    // What ranks entries stays among the protocol's pairs; everything else is said of the same pairs.
-    let ranked = counted::by_far(&task, &counts, &[track.far()])?;
-    tar_at_far.extend(ranked);
+    let tar_at_far = counted::by_far(&task, &counts, &FARS)?;
     let report = Report {
         format: FORMAT,
         protocol: track.name().to_owned(),
@@ -179,12 +181,7 @@ fn counts(args: &Args, rows: &RowFile, labels: &LabelList, data: &str) -> Result
     if args.merge.is_empty() {
         return count(&task, &settings);
     }
-    let mut parts = args.merge.iter().map(|path| Partial::read(path));
-    let mut sum = parts.next().context("no counts to merge")??;
-    for part in parts {
-        sum.add(&part?)?;
-    }
-    resume(&task, &settings, &sum)
+    resume(&task, &settings, args.merge.iter().map(|path| Partial::read(path)))
 }
 
 /// The feature file, and what made it, where something did.

@@ -147,8 +147,8 @@ impl Found {
         let nobody = vec![None; right.count()];
         let task = Task::across((left, people.labels()), (right, &nobody))?;
         let settings = Settings { kept: RANKS, by_left: true, ..Settings::new(threads, data.clone()) };
-        let mut counted = count(&task, &settings)?;
         let within = Task::within(left, people)?;
+        let mut counted = count(&task, &settings)?;
         let (mut ranks, mut genuine) = (Vec::new(), Vec::new());
         let [mut all, mut one] = [Block::default(), Block::default()];
         let mut scores = Vec::new();
