@@ -133,7 +133,7 @@ fn what_is_cut_leads_outside_or_does_not_belong_together_is_named() {
     fs::write(&list, names.replacen("s0/1.jpg", "s0/0.jpg", 1)).unwrap();
     refused("filelist.txt: line 2 names what line 1 names");
     fs::write(&list, names.lines().skip(1).collect::<Vec<_>>().join("\n")).unwrap();
-    refused("lines to");
+    refused("lines of labels to 8699");
     fs::write(&list, &names).unwrap();
     let subjects = fs::read_to_string(&labels).unwrap();
     fs::write(&labels, subjects.lines().skip(1).collect::<Vec<_>>().join("\n")).unwrap();

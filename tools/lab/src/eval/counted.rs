@@ -19,6 +19,9 @@ use crate::verify::task::Task;
 
 /// The false accept rates of the field's tables.
 pub(crate) const FARS: [f64; 8] = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8];
+/// What the intervals do not say.
+pub(crate) const HELD: &str = "Intervals are over subjects with the threshold held, those of the FAR over comparisons: \
+     few impostor subjects make the true ones wider.";
 /// Bins of a histogram that is drawn.
 const DRAWN: usize = 200;
 
