@@ -80,12 +80,15 @@ impl FeatureList {
         let mut seen = HashMap::new();
         let names = lines(text, |line, text| {
             let name = if first_word { text.split_whitespace().next().unwrap_or(text) } else { text };
-            if !is_below(name) {
+            // "./a/1.jpg", as find(1) writes it, is "a/1.jpg".
+            let plain: Vec<&str> = name.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+            if !is_below(name) || plain.is_empty() {
                 return Err(FeatureListError::Outside { line, name: name.to_owned() });
             }
-            match seen.insert(name.to_owned(), line) {
-                Some(first) => Err(FeatureListError::Twice { line, first, name: name.to_owned() }),
-                None => Ok(name.to_owned()),
+            let name = plain.join("/");
+            match seen.insert(name.clone(), line) {
+                Some(first) => Err(FeatureListError::Twice { line, first, name }),
+                None => Ok(name),
             }
         })?;
         Ok(Self(names))
@@ -200,12 +203,14 @@ mod tests {
 
     #[test]
     fn what_leads_outside_comes_twice_or_says_nothing_is_named_by_its_line() {
-        for outside in ["../x", "/etc/passwd", "a/../../b", "..", "a\\..\\b", "a\0b"] {
+        for outside in [".", "../x", "/etc/passwd", "a/../../b", "..", "a\\..\\b", "a\0b"] {
             let found = FeatureList::parse(&format!("a\n{outside}\n"), false).unwrap_err();
             assert!(matches!(found, FeatureListError::Outside { line: 2, .. }), "{outside:?}: {found}");
         }
-        let twice = FeatureList::parse("a\nb\na", false).unwrap_err();
-        assert!(matches!(twice, FeatureListError::Twice { line: 3, first: 1, .. }));
+        for same in ["a/1", "./a/1", "a/./1", "a//1"] {
+            let twice = FeatureList::parse(&format!("a/1\nb\n{same}"), false).unwrap_err();
+            assert!(matches!(twice, FeatureListError::Twice { line: 3, first: 1, .. }), "{same}");
+        }
         assert_eq!(FeatureList::parse("a\n\nb", false), Err(FeatureListError::Blank { line: 2 }));
         assert_eq!(FeatureList::parse(" \n", false), Err(FeatureListError::Empty));
         let long = format!("a\n{}", "b".repeat(MAX_NAME_BYTES + 1));

@@ -12,6 +12,7 @@ use arcdoor_models::Alignment;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{MAX_JOURNAL_BYTES, MAX_SMALL_BYTES};
+use crate::part_file::part_of;
 use crate::trouble::Trouble;
 
 /// Declares a set; the trainer takes no other alignment than it names.
@@ -153,7 +154,7 @@ impl CropSet {
 /// Puts a crop in its place whole, or not at all.
 pub(crate) fn put(dir: &Path, name: &str, crop: &RgbImage) -> Result<()> {
     let path = dir.join(name);
-    let part = path.with_extension("part");
+    let part = part_of(&path);
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(|cause| disk(folder, &cause))?;
     }

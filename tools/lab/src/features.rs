@@ -16,6 +16,8 @@ use arcdoor_models::SharedDirections;
 use arcdoor_vision::shared::with_shared;
 use serde::{Deserialize, Serialize};
 
+use crate::part_file::part_of;
+
 /// Longest first line: some 1,000,000 names.
 const MAX_HEAD_BYTES: u64 = 64 << 20;
 
@@ -101,7 +103,7 @@ impl Features {
             known.iter().find_map(|(_, template)| template.as_ref()).map_or(1, |t| t.values().len());
         let photos = known.iter().map(|(name, template)| ((*name).clone(), template.is_some())).collect();
         let head = Head { format: 1, made_by: self.made_by.clone(), dimension, photos };
-        let part = self.path.with_extension("part");
+        let part = part_of(&self.path);
         let written = || -> Result<()> {
             let open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
             let mut file = BufWriter::new(open);

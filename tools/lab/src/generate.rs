@@ -66,7 +66,7 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<()> {
                     writeln!(labels, "s{subject}")?;
                 }
                 None => {
-                    writeln!(list, "distractors/{row}.jpg")?;
+                    writeln!(list, "{row}.jpg")?;
                     writeln!(labels, "-")?;
                 }
             }

@@ -8,6 +8,12 @@ pub(crate) const MAX_SMALL_BYTES: u64 = 1 << 20;
 pub(crate) const MAX_JOURNAL_BYTES: u64 = 4 << 30;
 /// Reference features, in bytes.
 pub(crate) const MAX_REFERENCE_BYTES: u64 = 1 << 30;
+/// Rows of one subject that are compared.
+pub(crate) const MAX_ROWS_OF_SUBJECT: usize = 65_536;
+/// A list of IJB, in bytes: 15.6 million pairs.
+pub(crate) const MAX_PAIR_LIST_BYTES: u64 = 1 << 30;
+/// The first line of a file of counts, in bytes: hits and runs of units.
+pub(crate) const MAX_COUNTS_HEAD_BYTES: u64 = 256 << 20;
 /// A minisign secret key, in bytes.
 pub(crate) const MAX_KEY_BYTES: u64 = 4 << 10;
 /// A recipe or a card, in bytes: a manifest is made of them.
@@ -30,5 +36,10 @@ mod tests {
         let expected =
             format!("{list} MiB; {journal} GiB; {reference} GiB; {recipe} KiB; {key} KiB; {small} MiB");
         assert_eq!(said, expected);
+        let [pairs, counts] = [MAX_PAIR_LIST_BYTES >> 30, MAX_COUNTS_HEAD_BYTES >> 20];
+        let expected = format!("{pairs} GiB; {counts} MiB; 65,536");
+        assert_eq!(MAX_ROWS_OF_SUBJECT, 65_536);
+        let row = page.lines().find(|line| line.starts_with("| a list of IJB; ")).unwrap();
+        assert_eq!(row.split(" | ").nth(1).unwrap(), expected);
     }
 }

@@ -16,6 +16,7 @@ mod input_file;
 mod limits;
 mod pack;
 mod parity;
+mod part_file;
 mod recognise;
 mod say;
 mod stats;

@@ -67,15 +67,30 @@ fn threads_shards_and_bytes_change_no_count() {
     assert_eq!(data.eval("lfr-image", "three", &["--threads", "3"]).0, 0);
     assert_eq!(report(&data.path("three"))["digest"], one["digest"]);
 
-    let counts = ["a", "b"].map(|name| data.path(name).to_str().unwrap().to_owned());
+    let [features, list, out] = ["features.bin", "filelist.txt", "folders"].map(|name| data.path(name));
+    let folders = Command::new(env!("CARGO_BIN_EXE_arcdoor-lab"))
+        .args(["eval", "lfr-image", "--features"])
+        .arg(features)
+        .arg("--list")
+        .arg(list)
+        .arg("--out")
+        .arg(out)
+        .status();
+    assert!(folders.unwrap().success());
+    assert_eq!(report(&data.path("folders"))["tar_at_far"], one["tar_at_far"], "folders are the subjects");
+
+    let counts = ["counts.a", "counts.b"].map(|name| data.path(name).to_str().unwrap().to_owned());
     for (shard, counts) in ["1/2", "2/2"].into_iter().zip(&counts) {
         let (code, out, error) = data.eval("lfr-image", "shard", &["--shard", shard, "--counts", counts]);
         assert_eq!(code, 0, "{error}");
         assert!(out.contains("units counted") && !data.path("shard").join("report.json").exists(), "{out}");
     }
-    let merge = ["--merge", &counts[0], &counts[1]];
-    assert_eq!(data.eval("lfr-image", "merged", &merge).0, 0);
-    assert_eq!(report(&data.path("merged"))["digest"], one["digest"]);
+    let kept = data.path("counts.kept");
+    let merge = ["--merge", &counts[0], &counts[1], "--counts", kept.to_str().unwrap()];
+    for again in ["merged", "merged again"] {
+        assert_eq!(data.eval("lfr-image", again, &merge).0, 0);
+        assert_eq!(report(&data.path(again))["digest"], one["digest"]);
+    }
     let (code, _, error) = data.eval("lfr-image", "twice", &["--merge", &counts[0], &counts[0]]);
     assert!(code == 3 && error.contains("twice"), "{code}: {error}");
 
@@ -118,8 +133,11 @@ fn what_is_cut_leads_outside_or_does_not_belong_together_is_named() {
     fs::write(&list, names.replacen("s0/1.jpg", "s0/0.jpg", 1)).unwrap();
     refused("filelist.txt: line 2 names what line 1 names");
     fs::write(&list, names.lines().skip(1).collect::<Vec<_>>().join("\n")).unwrap();
-    refused("lines to");
+    refused("lines of labels to 8699");
     fs::write(&list, &names).unwrap();
+    let subjects = fs::read_to_string(&labels).unwrap();
+    fs::write(&labels, subjects.lines().skip(1).collect::<Vec<_>>().join("\n")).unwrap();
+    refused("lines of labels");
     fs::write(&labels, "-\n".repeat(names.lines().count())).unwrap();
     refused("no subject");
 }

@@ -10,9 +10,9 @@ use crate::cargo;
 
 /// Generated rows of a track: subjects, rows of each, distractors.
 type Size = [u32; 3];
-/// As many comparisons as a false accept rate of 1e-8 asks for, and few more.
+/// Photos make as many comparisons as a false accept rate of 1e-8 asks for; videos end above it.
 const SMALL: [(&str, Size); 2] = [("lfr-image", [600, 20, 20_000]), ("lfr-video", [1_000, 8, 0])];
-/// LFR2019's own: 274 K photos of 5.7 K people among 1.58 M; 204 K videos of 10 K people.
+/// LFR2019's own: 274 K photos of 5.7 K people among 1.58 M; 200 K videos of 10 K people.
 const LARGE: [(&str, Size); 2] = [("lfr-image", [5_700, 48, 1_580_000]), ("lfr-video", [10_000, 20, 0])];
 
 /// Judges, generates, counts and reports; needs no data.

@@ -180,7 +180,7 @@ enum Command {
     },
     /// LFR2019's light track: the gate of every shipped pack, and the protocol on generated features; needs no data
     LightTrack {
-        /// As many rows as the challenge has: 8 GB on disk, and hours
+        /// As many rows as the challenge has: 4.2 GB on disk, and hours
         #[arg(long)]
         full: bool,
         #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=256))]

@@ -40,11 +40,6 @@ impl PeerProcess {
         Ok(Self { child, asks, answers, dir })
     }
 
-    /// The process's number.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// One round.
     pub(crate) fn round<T: DeserializeOwned>(&mut self) -> Result<T> {
         self.asks.write_all(b"round\n").and_then(|()| self.asks.flush()).context("the peers have ended")?;

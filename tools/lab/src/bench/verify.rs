@@ -11,8 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::bench::kernels::peak_gmacs;
 use crate::bench::peer_process::PeerProcess;
-use crate::input_file::read_text;
-use crate::limits::MAX_SMALL_BYTES;
 use crate::say::say;
 use crate::stats::{median, quantile};
 use crate::verify::generated::Generated;
@@ -67,8 +65,6 @@ struct Row {
     /// Comparisons at or above the threshold of `int8_from`: those of f32 are the reference.
     counted: u64,
     counts_equal: bool,
-    /// Most memory that the process held so far, bytes.
-    memory: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -79,11 +75,10 @@ struct Entrants {
 /// CPU seconds, wall seconds, counted.
 type Run = (f64, f64, u64);
 
-/// Memory by engine's process, and runs.
+/// Runs, and whether each counted what it should.
 #[derive(Default)]
 struct Measured {
     runs: BTreeMap<String, Vec<Run>>,
-    memory: BTreeMap<String, u64>,
     equal: BTreeMap<String, bool>,
 }
 
@@ -110,8 +105,7 @@ pub(crate) fn run(args: &BenchVerifyArgs) -> Result<()> {
             ran.push(("ours int8".to_owned(), ours(&task, &sifted, least, &reference)?));
         }
         for (name, (run, equal)) in ran {
-            measured.equal.insert(name.clone(), equal);
-            measured.memory.extend(memory(std::process::id()).map(|bytes| (name.clone(), bytes)));
+            *measured.equal.entry(name.clone()).or_insert(true) &= equal;
             if round >= WARM_UP {
                 measured.runs.entry(name).or_default().push(run);
             }
@@ -120,8 +114,7 @@ pub(crate) fn run(args: &BenchVerifyArgs) -> Result<()> {
             let answers: BTreeMap<String, Run> = peers.round()?;
             for name in names.iter() {
                 let Some(run) = answers.get(name) else { bail!("{name} did not answer") };
-                measured.equal.insert(name.clone(), run.2 == expected);
-                measured.memory.extend(memory(peers.id()).map(|bytes| (name.clone(), bytes)));
+                *measured.equal.entry(name.clone()).or_insert(true) &= run.2 == expected;
                 if round >= WARM_UP {
                     measured.runs.entry(name.clone()).or_default().push(*run);
                 }
@@ -174,7 +167,6 @@ fn row(engine: &str, runs: &[Run], task: &Task<'_>, peak: f64, measured: &Measur
         share_of_peak: (task.pairs() * task.dimension() as u64) as f64 / best_s / 1e9 / peak,
         counted: runs.last().map_or(0, |run| run.2),
         counts_equal: measured.equal.get(engine).copied().unwrap_or(false),
-        memory: measured.memory.get(engine).copied(),
     })
 }
 
@@ -221,11 +213,4 @@ fn start(python: &Path, left: &Held, right: &Held, least: Step) -> Result<(PeerP
     let mut peers = PeerProcess::start(python, SCRIPT, dir, &setting)?;
     let entrants: Entrants = peers.answer()?;
     Ok((peers, entrants.engines))
-}
-
-/// The most memory that a process has held, bytes.
-fn memory(process: u32) -> Option<u64> {
-    let text = read_text(Path::new(&format!("/proc/{process}/status")), MAX_SMALL_BYTES).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
 }

@@ -19,6 +19,9 @@ use crate::verify::task::Task;
 
 /// The false accept rates of the field's tables.
 pub(crate) const FARS: [f64; 8] = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8];
+/// What the intervals do not say.
+pub(crate) const HELD: &str = "Intervals are over subjects with the threshold held, those of the FAR over comparisons: \
+     few impostor subjects make the true ones wider.";
 /// Bins of a histogram that is drawn.
 const DRAWN: usize = 200;
 
@@ -39,11 +42,13 @@ impl BySubject {
         for (subject, group) in groups.iter().enumerate() {
             all.read(&task.right, group.clone(), task.dimension())?;
             for (at, left) in group.clone().enumerate() {
-                let mates = task.mates(left);
-                found.resize(group.len(), 0.0);
+                // Its mates are those after it.
+                let mates = task.mates(left).len();
+                found.resize(mates, 0.0);
                 one.copy_row(&all, at);
-                scores(Isa::detect(), all.dimension, &one.values, &all.values, AFFINE, &mut found);
-                for score in &found[mates.start - group.start..mates.end - group.start] {
+                let after = &all.values[(group.len() - mates) * all.dimension..];
+                scores(Isa::detect(), all.dimension, &one.values, after, AFFINE, &mut found);
+                for score in &found {
                     let score = Step::of_bin(bin(*score));
                     out.totals[subject] += 1;
                     for (hits, threshold) in out.hits.iter_mut().zip(thresholds) {

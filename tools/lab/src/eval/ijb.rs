@@ -1,7 +1,7 @@
 //! IJB-B and IJB-C 1:1: templates of several media, in the pairs of a list; and in the same run the figures as
 //! insightface's ijb_11.py has them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -12,13 +12,14 @@ use crate::eval::counted::sha256;
 use crate::eval::ijb_lists::{Lists, Target, TemplatePair};
 use crate::eval::ijb_templates::{Pooling, Templates};
 use crate::eval::out;
-use crate::eval::report::at_far::{ByFar, key};
+use crate::eval::report::at_far::key;
 use crate::eval::report::curves::{Curves, Histogram};
 use crate::eval::report::pair_figures;
 use crate::eval::report::rate::{Over, Rate};
-use crate::eval::report::report::{Data, FORMAT, Noted, Report};
+use crate::eval::report::report::{Data, Noted, Report};
 use crate::eval::report::run::Run;
 use crate::eval::report::table::Table;
+use crate::trouble::Trouble;
 
 /// The false accept rates of the field's tables of IJB.
 pub(crate) const FARS: [f64; 6] = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6];
@@ -40,37 +41,26 @@ pub(crate) fn run(target: Target, args: &Args) -> Result<()> {
     let lists = Lists { dir: &args.pooling.meta, target };
     let templates = args.pooling.templates(&lists)?;
     let pairs = lists.pairs()?;
-    let scored = Scored::of(&templates, &pairs);
+    let repeated = repeated(&pairs)?;
+    let scored = Scored::of(&templates, &pairs, repeated);
     let verification = scored.verification();
     let (tar_at_far, eer) = pair_figures::operating(&verification, Over::Subjects);
-    let mut hashes = BTreeMap::new();
-    for list in ["face_tid_mid.txt", "template_pair_label.txt"] {
-        let path = lists.file(list);
-        hashes.insert(path.file_name().unwrap_or_default().to_string_lossy().into_owned(), sha256(&path)?);
-    }
+    let mut hashed = args.pooling.lists();
+    hashed.push("template_pair_label.txt");
+    let data = Data {
+        name: format!("{} 1:1", target.title()),
+        sha256: sha256(&args.pooling.features)?,
+        lists: lists.hashes(&hashed)?,
+        media: templates.images as u64,
+        subjects: Some(scored.people as u64),
+        genuine: verification.genuine() as u64,
+        impostors: verification.impostors() as u64,
+        is_generated: args.generated,
+    };
+    let fta = Rate::of(scored.missing.len() as u64, (templates.values.len() + scored.missing.len()) as u64);
     let report = Report {
-        format: FORMAT,
-        protocol: target.name().to_owned(),
-        data: Data {
-            name: format!("{} 1:1", target.title()),
-            sha256: sha256(&args.pooling.features)?,
-            lists: hashes,
-            media: templates.images as u64,
-            subjects: Some(scored.people as u64),
-            genuine: verification.genuine() as u64,
-            impostors: verification.impostors() as u64,
-            is_generated: args.generated,
-        },
-        made_by: None,
-        accuracy_mean: None,
-        accuracy_sd: None,
-        accuracy: None,
         tar_at_far,
-        all_pairs_tar_at_far: ByFar::new(),
         eer,
-        identification: Vec::new(),
-        fta: Rate::of(scored.missing.len() as u64, (templates.values.len() + scored.missing.len()) as u64),
-        fte: None,
         tables: vec![nearest(&scored)],
         noted: scored.noted(),
         limits: vec![
@@ -79,11 +69,7 @@ pub(crate) fn run(target: Target, args: &Args) -> Result<()> {
              pairs join them."
                 .to_owned(),
         ],
-        files: BTreeMap::new(),
-        digest: String::new(),
-        latency_ms: BTreeMap::new(),
-        command: std::env::args().collect(),
-        run: Run::of(began.elapsed().as_secs_f64(), 1),
+        ..Report::new(target.name(), data, fta, Run::of(began.elapsed().as_secs_f64(), 1))
     };
     let curves = Curves {
         operating: vec![pair_figures::curve(target.title(), &verification)],
@@ -103,10 +89,11 @@ struct Scored {
     people: usize,
     /// Templates of the list of pairs without an image.
     missing: Vec<u32>,
+    repeated: u64,
 }
 
 impl Scored {
-    fn of(templates: &Templates, pairs: &[TemplatePair]) -> Self {
+    fn of(templates: &Templates, pairs: &[TemplatePair], repeated: u64) -> Self {
         let subjects = subjects(pairs);
         let people = subjects.values().map(|subject| *subject as usize + 1).max().unwrap_or(0);
         let mut missing: Vec<u32> =
@@ -116,7 +103,7 @@ impl Scored {
             let score = templates.score(pair.one, pair.two).unwrap_or(NEVER);
             (score, pair.same, [subjects[&pair.one], subjects[&pair.two]])
         };
-        Self { pairs: pairs.iter().map(score).collect(), people, missing }
+        Self { pairs: pairs.iter().map(score).collect(), people, missing, repeated }
     }
 
     fn verification(&self) -> Verification {
@@ -133,7 +120,12 @@ impl Scored {
             count: self.missing.len() as u64,
             such_as: self.missing.iter().take(5).map(u32::to_string).collect(),
         };
-        if self.missing.is_empty() { Vec::new() } else { vec![missing] }
+        let repeated = Noted {
+            what: "pairs that came before, in either order, or of a template with itself".to_owned(),
+            count: self.repeated,
+            such_as: Vec::new(),
+        };
+        [missing, repeated].into_iter().filter(|noted| noted.count > 0).collect()
     }
 
     fn histogram(&self, target: Target) -> Histogram {
@@ -146,6 +138,28 @@ impl Scored {
         let [impostors, genuine] = counts;
         Histogram { name: target.title().to_owned(), low: -1.0, high: 1.0, genuine, impostors }
     }
+}
+
+/// How many pairs came before or are of one template; a pair with two labels is refused.
+fn repeated(pairs: &[TemplatePair]) -> Result<u64> {
+    let sorted = |(line, pair): (u32, &TemplatePair)| {
+        (pair.one.min(pair.two), pair.one.max(pair.two), line, pair.same)
+    };
+    let mut all: Vec<_> = (1..).zip(pairs).map(sorted).collect();
+    all.sort_unstable();
+    let mut count = all.iter().filter(|pair| pair.0 == pair.1).count() as u64;
+    for (one, two) in all.iter().zip(all.iter().skip(1)).filter(|(one, two)| (one.0, one.1) == (two.0, two.1))
+    {
+        if one.3 != two.3 {
+            let text = format!(
+                "template_pair_label.txt: lines {} and {} say of one pair that it is and is not of one subject",
+                one.2, two.2
+            );
+            return Err(Trouble::BadInput(text).into());
+        }
+        count += u64::from(one.0 != one.1);
+    }
+    Ok(count)
 }
 
 /// Each template's subject: those that genuine pairs join.
@@ -237,11 +251,21 @@ mod tests {
     }
 
     #[test]
+    fn pairs_that_come_twice_are_counted_and_those_with_two_labels_refused() {
+        let pair = |one, two, same| TemplatePair { one, two, same };
+        let list = [pair(1, 2, true), pair(2, 1, true), pair(5, 5, true), pair(1, 3, false)];
+        assert_eq!(repeated(&list).unwrap(), 2);
+        let text =
+            repeated(&[pair(1, 2, true), pair(4, 5, true), pair(2, 1, false)]).unwrap_err().to_string();
+        assert!(text.contains("lines 1 and 3"), "{text}");
+    }
+
+    #[test]
     fn the_nearest_point_may_lie_above_the_rate_and_ours_does_not() {
         // Two impostors: at FAR 0.1 the nearest point accepts none; one that accepts one is 0.5.
         let pairs =
             vec![(0.9, true, [0, 0]), (0.8, false, [0, 1]), (0.7, true, [1, 1]), (0.6, false, [0, 1])];
-        let scored = Scored { pairs, people: 2, missing: vec![] };
+        let scored = Scored { pairs, people: 2, missing: vec![], repeated: 0 };
         let table = nearest(&scored);
         let row = table.rows.iter().find(|row| row[0] == "1e-1").unwrap();
         assert_eq!(row[1..], ["0.50000000".to_owned(), "0.000e0".to_owned()]);

@@ -1,7 +1,7 @@
 //! IJB-B and IJB-C 1:N: the end-to-end protocol with mixed probes, each searched in both galleries; and in the same run
 //! the figures as insightface's ijb_1n.py has them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -12,11 +12,11 @@ use crate::eval::counted::{most, sha256};
 use crate::eval::ijb_lists::{Lists, Target};
 use crate::eval::ijb_templates::{Pooling, Templates};
 use crate::eval::out;
-use crate::eval::report::at_far::{AtFar, ByFar, key};
+use crate::eval::report::at_far::{AtFar, key};
 use crate::eval::report::curves::{Cmc, Curves};
 use crate::eval::report::identification::Identification;
 use crate::eval::report::rate::{Over, Rate};
-use crate::eval::report::report::{Data, FORMAT, Noted, Report};
+use crate::eval::report::report::{Data, Noted, Report};
 use crate::eval::report::run::Run;
 use crate::eval::report::table::Table;
 use crate::trouble::Trouble;
@@ -24,6 +24,8 @@ use crate::trouble::Trouble;
 /// False positive identification rates.
 const FPIRS: [f64; 5] = [1e-3, 3e-3, 1e-2, 3e-2, 1e-1];
 const RANKS: [u32; 4] = [1, 5, 10, 20];
+/// Below every score: the threshold where strangers without an image remain alone.
+const NEVER: f64 = -2.0;
 /// Ranks of the drawn curve.
 const DRAWN: usize = 50;
 
@@ -55,73 +57,72 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let lists = Lists { dir: &args.pooling.meta, target: args.target };
     let templates = args.pooling.templates(&lists)?;
     let (galleries, probes) = (lists.galleries()?, lists.probes()?);
-    let mut missing = 0;
     let (mut identification, mut cmc) = (Vec::new(), Vec::new());
     for (name, gallery) in &galleries {
-        let (searches, lost) = search(&templates, gallery, &probes)?;
-        missing += lost;
+        let searches = search(&templates, gallery, &probes)?;
         let name = format!("{} {name}", args.target.title());
         cmc.push(Cmc { name: name.clone(), shares: shares(&searches) });
         identification.push(measure(name, gallery.len(), &searches));
     }
     let mut both = galleries[0].1.clone();
-    both.extend(&galleries[1].1);
-    let (searches, _) = search(&templates, &both, &probes)?;
+    for (template, subject) in &galleries[1].1 {
+        let before = both.insert(*template, *subject).unwrap_or(*subject);
+        if before != *subject {
+            let text = format!(
+                "template {template} is of subject {before} in one gallery and of {subject} in the other"
+            );
+            return Err(Trouble::BadInput(text).into());
+        }
+    }
+    let searches = search(&templates, &both, &probes)?;
     let table = as_insightface(&templates, &both, &probes, &searches);
     identification.push(measure(format!("{} both", args.target.title()), both.len(), &searches));
     let sum = |of: fn(&Identification) -> u64| identification.iter().take(2).map(of).sum();
+    let without = |all: &HashMap<u32, u32>| {
+        all.keys().filter(|template| !templates.values.contains_key(template)).count() as u64
+    };
+    let (missing, lost) = (without(&probes), without(&both));
+    let searched = lists.searched();
+    let hashed: Vec<&str> =
+        args.pooling.lists().into_iter().chain(searched.iter().map(String::as_str)).collect();
+    let data = Data {
+        name: format!("{} 1:N, mixed probes", args.target.title()),
+        sha256: sha256(&args.pooling.features)?,
+        lists: lists.hashes(&hashed)?,
+        media: templates.images as u64,
+        subjects: Some(both.len() as u64),
+        genuine: sum(|search| search.mated),
+        impostors: sum(|search| search.non_mated),
+        is_generated: args.generated,
+    };
+    let fta = Rate::of(missing, probes.len() as u64);
+    let noted = |what: &str, count| Noted { what: what.to_owned(), count, such_as: Vec::new() };
+    let noted = [
+        noted("probes without an image: they find nobody", missing),
+        noted("templates of the galleries without an image: nobody finds them", lost),
+    ];
     let report = Report {
-        format: FORMAT,
-        protocol: "ijb-1n".to_owned(),
-        data: Data {
-            name: format!("{} 1:N, mixed probes", args.target.title()),
-            sha256: sha256(&args.pooling.features)?,
-            lists: BTreeMap::new(),
-            media: templates.images as u64,
-            subjects: Some(both.len() as u64),
-            genuine: sum(|search| search.mated),
-            impostors: sum(|search| search.non_mated),
-            is_generated: args.generated,
-        },
-        made_by: None,
-        accuracy_mean: None,
-        accuracy_sd: None,
-        accuracy: None,
-        tar_at_far: ByFar::new(),
-        all_pairs_tar_at_far: ByFar::new(),
-        eer: None,
         identification,
-        fta: Rate::of(missing, 2 * probes.len() as u64),
-        fte: None,
+        fte: Some(Rate::of(lost, both.len() as u64)),
         tables: vec![table],
-        noted: noted(missing),
+        noted: noted.into_iter().filter(|noted| noted.count > 0).collect(),
         limits: vec![
             args.pooling.describe(),
             "A probe is searched in each gallery; where its subject is in the other one, nobody may be found. A miss is a \
              mate below the threshold, whatever its rank. Intervals are over subjects, with the threshold held."
                 .to_owned(),
         ],
-        files: BTreeMap::new(),
-        digest: String::new(),
-        latency_ms: BTreeMap::new(),
-        command: std::env::args().collect(),
-        run: Run::of(began.elapsed().as_secs_f64(), 1),
+        ..Report::new("ijb-1n", data, fta, Run::of(began.elapsed().as_secs_f64(), 1))
     };
     out::write(&args.out, report, &Curves { cmc, ..Curves::default() })
 }
 
-fn noted(missing: u64) -> Vec<Noted> {
-    let what = "searches of probes without an image: they find nobody".to_owned();
-    let noted = Noted { what, count: missing, such_as: Vec::new() };
-    if missing > 0 { vec![noted] } else { Vec::new() }
-}
-
-/// Every probe in a gallery of templates by their subjects; and how many have no image.
+/// Every probe in a gallery of templates by their subjects.
 fn search(
     templates: &Templates,
     gallery: &HashMap<u32, u32>,
     probes: &HashMap<u32, u32>,
-) -> Result<(Vec<Search>, u64)> {
+) -> Result<Vec<Search>> {
     let mut subjects: HashMap<u32, u32> = HashMap::new();
     for (template, subject) in gallery {
         if let Some(other) = subjects.insert(*subject, *template) {
@@ -131,11 +132,9 @@ fn search(
     }
     let mut sorted: Vec<(&u32, &u32)> = probes.iter().collect();
     sorted.sort_unstable();
-    let mut missing = 0;
     let searches = sorted.into_iter().map(|(probe, subject)| {
         let mate = subjects.get(subject).copied();
         let score = |template: u32| templates.score(*probe, template).unwrap_or(f64::NEG_INFINITY);
-        missing += u64::from(!templates.values.contains_key(probe));
         let of_mate = mate.map(score);
         let others =
             gallery.keys().filter(|template| Some(**template) != mate).map(|template| score(*template));
@@ -147,8 +146,7 @@ fn search(
         }
         Search { subject: *subject, mate: of_mate.map(|score| (score, ahead + 1)), other }
     });
-    let searches = searches.collect();
-    Ok((searches, missing))
+    Ok(searches.collect())
 }
 
 fn mated(searches: &[Search]) -> impl Iterator<Item = (u32, f64, usize)> {
@@ -178,7 +176,7 @@ fn measure(name: String, gallery: usize, searches: &[Search]) -> Identification 
             return AtFar::not_supported(non_mated, Verification::needed(fpir));
         }
         // The first that must not be found; whoever scores as high as it stays out, too.
-        let refused = strangers.get(most(fpir, non_mated) as usize).copied().unwrap_or(f64::NEG_INFINITY);
+        let refused = strangers.get(most(fpir, non_mated) as usize).copied().unwrap_or(NEVER).max(NEVER);
         let found = strangers.iter().filter(|score| **score > refused).count() as u64;
         AtFar::Counted {
             rate: by_subject(searches, |score, _| score <= refused),
@@ -200,10 +198,15 @@ fn measure(name: String, gallery: usize, searches: &[Search]) -> Identification 
     }
 }
 
+/// Mates within a rank; who has no image has none.
+fn found(searches: &[Search], rank: usize) -> usize {
+    mated(searches).filter(|(_, score, found)| score.is_finite() && *found <= rank).count()
+}
+
 /// The share of mated searches whose mate is among the first 1, 2, 3, ...
 fn shares(searches: &[Search]) -> Vec<f64> {
     let total = mated(searches).count().max(1) as f64;
-    let within = |rank: usize| mated(searches).filter(|(_, _, found)| *found <= rank).count() as f64 / total;
+    let within = |rank: usize| found(searches, rank) as f64 / total;
     (1..=DRAWN).map(within).collect()
 }
 
@@ -230,7 +233,7 @@ fn as_insightface(
     }
     cut(&mut highest, wanted(0.1));
     let total = probes.len().max(1) as f64;
-    let top = |rank: usize| mated(searches).filter(|(_, _, found)| *found <= rank).count() as f64 / total;
+    let top = |rank: usize| found(searches, rank) as f64 / total;
     let mut rows: Vec<Vec<String>> = [1, 5, 10]
         .map(|rank| vec![format!("top{rank}"), format!("{:.8}", top(rank)), String::new()])
         .to_vec();
@@ -276,15 +279,15 @@ mod tests {
         let gallery = HashMap::from([(1, 100), (2, 200)]);
         // 11 is of subject 100 but nearer to 200; 12 of 200; 13 of nobody; 14 has no image.
         let probes = HashMap::from([(11, 100), (12, 200), (13, 300), (14, 100)]);
-        let (searches, missing) = search(&all, &gallery, &probes).unwrap();
-        assert_eq!(missing, 1);
+        let searches = search(&all, &gallery, &probes).unwrap();
+        assert_eq!(shares(&searches)[1], 2.0 / 3.0, "who has no image has no rank");
         let found = measure("x".to_owned(), 2, &searches);
         assert_eq!((found.mated, found.non_mated), (3, 1));
         assert_eq!((found.rank[&1].hits, found.rank[&1].total), (1, 3));
         assert_eq!(found.rank[&5].hits, 2, "who has no image is never found");
         assert!(matches!(found.fnir_at_fpir["1e-1"], AtFar::NotSupported { .. }));
         let tie = templates(&[(1, [1.0, 0.0]), (2, [1.0, 0.0]), (11, [1.0, 0.0])]);
-        let (searches, _) = search(&tie, &gallery, &HashMap::from([(11, 100)])).unwrap();
+        let searches = search(&tie, &gallery, &HashMap::from([(11, 100)])).unwrap();
         assert_eq!(searches[0].mate, Some((1.0, 2)));
         let twice = HashMap::from([(1, 100), (2, 100)]);
         assert!(search(&all, &twice, &probes).is_err());

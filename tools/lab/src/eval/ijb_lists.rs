@@ -1,13 +1,16 @@
 //! The lists of IJB-B and IJB-C, as insightface and others hand them on: words on lines, or CSV with a head.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::eval::counted::sha256;
 use crate::input_file::read_text;
-use crate::limits::MAX_LIST_BYTES;
+use crate::limits::MAX_PAIR_LIST_BYTES;
 use crate::trouble::Trouble;
+
+const PROBES: &str = "1N_probe_mixed.csv";
 
 /// Which of the two sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -67,6 +70,22 @@ impl Lists<'_> {
         self.dir.join(format!("{}_{what}", self.target.name()))
     }
 
+    /// The sha256 of each of these lists, by the file's name.
+    pub(crate) fn hashes(&self, lists: &[&str]) -> Result<BTreeMap<String, String>> {
+        let hash = |list: &&str| {
+            let path = self.file(list);
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Ok((name, sha256(&path)?))
+        };
+        lists.iter().map(hash).collect()
+    }
+
+    /// The lists of galleries and probes.
+    pub(crate) fn searched(&self) -> [String; 3] {
+        let [one, two] = self.target.galleries().map(|gallery| format!("1N_gallery_{gallery}.csv"));
+        [one, two, PROBES.to_owned()]
+    }
+
     /// `face_tid_mid.txt`: an image on each line, in the order of the features.
     pub(crate) fn media(&self) -> Result<Vec<Medium>> {
         rows(&self.file("face_tid_mid.txt"), false, |words| match words {
@@ -106,7 +125,7 @@ impl Lists<'_> {
 
     /// The mixed probes with their subjects.
     pub(crate) fn probes(&self) -> Result<HashMap<u32, u32>> {
-        self.subjects("1N_probe_mixed.csv")
+        self.subjects(PROBES)
     }
 
     /// Each template's subject; lists have a line an image.
@@ -135,7 +154,7 @@ impl Lists<'_> {
 /// What `of` makes of the words of each line; a CSV file has a head, and commas between its words.
 fn rows<T>(path: &Path, csv: bool, of: impl Fn(&[&str]) -> Option<T>) -> Result<Vec<T>> {
     let bad = |text: String| Trouble::BadInput(text);
-    let text = read_text(path, 4 * MAX_LIST_BYTES).map_err(|cause| bad(format!("{cause:#}")))?;
+    let text = read_text(path, MAX_PAIR_LIST_BYTES).map_err(|cause| bad(format!("{cause:#}")))?;
     let mut out = Vec::new();
     let mut words = Vec::new();
     for (index, line) in text.lines().enumerate().skip(usize::from(csv)) {

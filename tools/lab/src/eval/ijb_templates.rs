@@ -100,8 +100,8 @@ impl Pooling {
                 unit(&mut image).ok_or_else(|| bad(format!("row {row} has no direction")))?;
             }
             let weight = weights.as_ref().map_or(1.0, |weights| f64::from(weights[row]));
-            // Without media of its own, each image is one.
-            let medium = if self.by_image { row as u32 } else { medium };
+            // Without media there is one sum, and nothing to average.
+            let medium = if self.by_image { 0 } else { medium };
             let (sum, images) =
                 sums.entry(template).or_default().entry(medium).or_insert_with(|| (vec![0.0; dimension], 0));
             sum.iter_mut().zip(image).for_each(|(sum, value)| *sum += weight * value);
@@ -110,7 +110,8 @@ impl Pooling {
         let pooled = sums.into_iter().map(|(template, media)| {
             let mut all = vec![0.0; dimension];
             for (sum, images) in media.values() {
-                all.iter_mut().zip(sum).for_each(|(all, value)| *all += value / f64::from(*images));
+                let images = if self.by_image { 1 } else { *images };
+                all.iter_mut().zip(sum).for_each(|(all, value)| *all += value / f64::from(images));
             }
             unit(&mut all).ok_or_else(|| bad(format!("template {template} has no direction")))?;
             Ok((template, all))
@@ -118,16 +119,79 @@ impl Pooling {
         Ok(Templates { values: pooled.collect::<Result<_>>()?, images: rows.count() })
     }
 
+    /// The lists that templates are made of.
+    pub(crate) fn lists(&self) -> Vec<&'static str> {
+        let scores = (!self.no_detector_score).then_some("name_5pts_score.txt");
+        std::iter::once("face_tid_mid.txt").chain(scores).collect()
+    }
+
     /// What a report says of it.
     pub(crate) fn describe(&self) -> String {
         let detector = if self.no_detector_score { "not weighed" } else { "weighed by the detector's score" };
         let length = if self.unit { "of length 1" } else { "of their own length" };
+        let flip = if self.flip { "image and mirror image summed, " } else { "" };
         let pooling = if self.by_image { "images summed" } else { "media averaged, then summed" };
-        format!("Images {length}, {detector}; {pooling}.")
+        format!("Images {flip}{length}, {detector}; {pooling}.")
     }
 }
 
 fn unit(values: &mut [f64]) -> Option<()> {
     let length = values.iter().map(|value| value * value).sum::<f64>().sqrt();
     (length > 0.0).then(|| values.iter_mut().for_each(|value| *value /= length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::ijb_lists::Target;
+    use arcdoor_calib::FeatureWriter;
+
+    /// One template of `rows` with their media and detector scores.
+    fn pooled(rows: &[(&[f32], u32, f32)], of: impl Fn(&mut Pooling)) -> Vec<f64> {
+        let dir = tempfile::tempdir().unwrap();
+        let features = dir.path().join("features.bin");
+        let file = std::fs::File::create(&features).unwrap();
+        let mut writer = FeatureWriter::lfr(file, rows.len(), rows[0].0.len()).unwrap();
+        let (mut media, mut scores) = (String::new(), String::new());
+        for (row, medium, score) in rows {
+            writer.push(row).unwrap();
+            media += &format!("x.jpg 7 {medium}\n");
+            scores += &format!("x.jpg 1 2 3 4 5 6 7 8 9 10 {score}\n");
+        }
+        writer.finish().unwrap();
+        let mut pooling = Pooling {
+            features,
+            meta: dir.path().to_owned(),
+            flip: false,
+            unit: false,
+            no_detector_score: false,
+            by_image: false,
+        };
+        of(&mut pooling);
+        let lists = Lists { dir: dir.path(), target: Target::Ijbb };
+        std::fs::write(lists.file("face_tid_mid.txt"), media).unwrap();
+        std::fs::write(lists.file("name_5pts_score.txt"), scores).unwrap();
+        pooling.templates(&lists).unwrap().values.remove(&7).unwrap()
+    }
+
+    fn is_along(found: &[f64], direction: [f64; 2]) -> bool {
+        let mut direction = direction;
+        unit(&mut direction).unwrap();
+        found.iter().zip(direction).all(|(found, value)| (found - value).abs() < 1e-12)
+    }
+
+    #[test]
+    fn media_are_averaged_images_weighed_and_mirror_images_summed() {
+        let rows: [(&[f32], u32, f32); 3] =
+            [(&[1.0, 0.0], 1, 1.0), (&[0.0, 1.0], 1, 1.0), (&[0.0, 2.0], 2, 1.0)];
+        assert!(is_along(&pooled(&rows, |_| ()), [0.5, 2.5]));
+        assert!(is_along(&pooled(&rows, |pooling| pooling.by_image = true), [1.0, 3.0]));
+        assert!(is_along(&pooled(&rows, |pooling| pooling.unit = true), [0.5, 1.5]));
+        let mut weighed = rows;
+        weighed[2].2 = 0.0;
+        assert!(is_along(&pooled(&weighed, |_| ()), [1.0, 1.0]));
+        assert!(is_along(&pooled(&weighed, |pooling| pooling.no_detector_score = true), [0.5, 2.5]));
+        let row: &[f32] = &[1.0, 0.0, 0.0, 1.0];
+        assert!(is_along(&pooled(&[(row, 1, 1.0)], |pooling| pooling.flip = true), [1.0, 1.0]));
+    }
 }

@@ -3,8 +3,9 @@
 //! A photo: the embeddings of the crop and of its mirror image, summed. A video: the embeddings of the frames in its
 //! folder, each of length 1, summed. Either is written with length 1.
 
-use std::fs::File;
+use std::fs::{self, OpenOptions};
 use std::io::BufWriter;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Condvar, Mutex, PoisonError};
 
@@ -17,6 +18,7 @@ use arcdoor_vision::{DetectSettings, DetectorKind};
 
 use crate::eval::lfr_track::Track;
 use crate::face_finder::{FaceFinder, photos_in, read_photo};
+use crate::part_file::part_of;
 use crate::workers;
 
 /// Most frames of a video: 30 s at 60 a second.
@@ -34,7 +36,12 @@ pub(crate) fn write(
     out: &Path,
 ) -> Result<()> {
     let names = list.names();
-    let file = File::create(out).with_context(|| format!("cannot write {}", out.display()))?;
+    let cannot = || format!("cannot write {}", out.display());
+    // Its owner's alone: templates are personal data.
+    let part = part_of(out);
+    let mut owned = OpenOptions::new();
+    owned.write(true).create(true).truncate(true).mode(0o600);
+    let file = owned.open(&part).with_context(cannot)?;
     let writer = FeatureWriter::lfr(BufWriter::new(file), names.len(), pack.dimension())?;
     let rows = Ordered::new(writer);
     workers::run(threads, names.len(), |take| {
@@ -53,7 +60,8 @@ pub(crate) fn write(
         };
         work().inspect_err(|_| rows.stop())
     })?;
-    rows.finish().with_context(|| format!("cannot write {}", out.display()))
+    rows.finish().with_context(cannot)?;
+    fs::rename(&part, out).with_context(cannot)
 }
 
 fn of_photo(finder: &mut FaceFinder, path: &Path) -> Result<Vec<f32>> {

@@ -9,14 +9,14 @@ use std::time::Instant;
 use anyhow::Result;
 use arcdoor_calib::{LabelList, Share};
 
-use crate::eval::counted::{self, FARS};
+use crate::eval::counted::{self, FARS, HELD};
 use crate::eval::megaface_set::{FeatureFiles, Listed};
 use crate::eval::out;
 use crate::eval::report::at_far::ByFar;
 use crate::eval::report::curves::{Cmc, Curves};
 use crate::eval::report::identification::Identification;
 use crate::eval::report::rate::{Over, Rate};
-use crate::eval::report::report::{Data, FORMAT, Noted, Report};
+use crate::eval::report::report::{Data, Noted, Report};
 use crate::eval::report::run::Run;
 use crate::verify::block::Block;
 use crate::verify::grid::{AFFINE, Step, bin};
@@ -83,42 +83,31 @@ pub(crate) fn run(args: Args) -> Result<()> {
         noted("probes left out: the list of noise has them", probes.noise),
         noted("distractors left out: the list of noise has them", distractors.noise),
     ];
+    let data = Data {
+        name: if args.probe_noise.is_some() { "MegaFace, refined".to_owned() } else { "MegaFace".to_owned() },
+        sha256: found.data.clone(),
+        lists,
+        media: (left.count() + right.count()) as u64,
+        subjects: Some(people.subjects() as u64),
+        genuine: found.ranks.len() as u64 / 2,
+        impostors: found.counted.impostors.total(),
+        is_generated: args.generated,
+    };
+    let fta = Rate::of(0, (left.count() + right.count()) as u64);
+    let tar_at_far = found.by_far()?;
+    let run = Run::of(began.elapsed().as_secs_f64(), usize::from(args.threads));
     let report = Report {
-        format: FORMAT,
-        protocol: "megaface".to_owned(),
-        data: Data {
-            name: if args.probe_noise.is_some() { "MegaFace, refined".to_owned() } else { "MegaFace".to_owned() },
-            sha256: found.data.clone(),
-            lists,
-            media: (left.count() + right.count()) as u64,
-            subjects: Some(people.subjects() as u64),
-            genuine: found.ranks.len() as u64 / 2,
-            impostors: found.counted.impostors.total(),
-            is_generated: args.generated,
-        },
-        made_by: None,
-        accuracy_mean: None,
-        accuracy_sd: None,
-        accuracy: None,
-        tar_at_far: found.by_far()?,
-        all_pairs_tar_at_far: ByFar::new(),
-        eer: None,
+        tar_at_far,
         identification: vec![found.identification(right.count())],
-        fta: Rate::of(0, (left.count() + right.count()) as u64),
-        fte: None,
-        tables: Vec::new(),
         noted: noise.into_iter().filter(|noted| noted.count > 0).collect(),
         limits: vec![
             "Who scores as high as the mate stands before it. What the lists of noise name is left out; remove_noises.py \
              puts the mean of the person's features in a noisy probe's place instead, which is found more easily."
                 .to_owned(),
             "A score is the cosine, rounded to 2^-18; counts of those are exact.".to_owned(),
+            HELD.to_owned(),
         ],
-        files: BTreeMap::new(),
-        digest: String::new(),
-        latency_ms: BTreeMap::new(),
-        command: std::env::args().collect(),
-        run: Run::of(began.elapsed().as_secs_f64(), usize::from(args.threads)),
+        ..Report::new("megaface", data, fta, run)
     };
     let curves = Curves {
         operating: vec![counted::curve("megaface", &found.counted)],
@@ -147,8 +136,8 @@ impl Found {
         let nobody = vec![None; right.count()];
         let task = Task::across((left, people.labels()), (right, &nobody))?;
         let settings = Settings { kept: RANKS, by_left: true, ..Settings::new(threads, data.clone()) };
-        let mut counted = count(&task, &settings)?;
         let within = Task::within(left, people)?;
+        let mut counted = count(&task, &settings)?;
         let (mut ranks, mut genuine) = (Vec::new(), Vec::new());
         let [mut all, mut one] = [Block::default(), Block::default()];
         let mut scores = Vec::new();

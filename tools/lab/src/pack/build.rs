@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::source::read_source;
 use crate::input_file::read_text;
 use crate::limits::MAX_RECIPE_BYTES;
+use crate::part_file::part_of;
 use crate::say::say;
 use anyhow::{Context, Result, ensure};
 use arcdoor_calib::Random;
@@ -53,7 +54,7 @@ pub(crate) fn run(args: PackBuildArgs) -> Result<()> {
         "{} is there and is no pack; name another --out",
         args.out.display()
     );
-    let part = args.out.with_extension("part");
+    let part = part_of(&args.out);
     if part.exists() {
         fs::remove_dir_all(&part).with_context(|| format!("cannot empty {}", part.display()))?;
     }

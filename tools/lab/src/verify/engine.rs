@@ -84,21 +84,30 @@ impl Settings {
 
 /// Counts the shard's units.
 pub(crate) fn run(task: &Task<'_>, settings: &Settings) -> Result<Partial> {
-    go_on(task, settings, None)
+    go_on(task, settings, &mut std::iter::empty())
 }
 
-/// Counts what is missing in counts of other runs, added up.
-pub(crate) fn resume(task: &Task<'_>, settings: &Settings, counted: &Partial) -> Result<Partial> {
-    go_on(task, settings, Some(counted))
+/// Adds up the counts of other runs, and counts what is missing in them.
+pub(crate) fn resume(
+    task: &Task<'_>,
+    settings: &Settings,
+    mut parts: impl Iterator<Item = Result<Partial>>,
+) -> Result<Partial> {
+    go_on(task, settings, &mut parts)
 }
 
-fn go_on(task: &Task<'_>, settings: &Settings, before: Option<&Partial>) -> Result<Partial> {
+fn go_on(
+    task: &Task<'_>,
+    settings: &Settings,
+    parts: &mut dyn Iterator<Item = Result<Partial>>,
+) -> Result<Partial> {
     let (shard, shards) = settings.shard;
     ensure!(shard < shards, "shard {} of {shards}: --shard counts from 1", shard + 1);
     let units = task.units();
     // What was counted already says from where on the rest is.
-    let floor = match (before, settings.sieving) {
-        (Some(before), _) => before.floor,
+    let first = parts.next().transpose()?;
+    let floor = match (&first, settings.sieving) {
+        (Some(first), _) => first.floor,
         (None, Sieving::Off) => None,
         (None, Sieving::FromFar(far)) => Some(floor(task, settings, far)?),
     };
@@ -112,11 +121,17 @@ fn go_on(task: &Task<'_>, settings: &Settings, before: Option<&Partial>) -> Resu
         settings.by_left
     );
     let mut counted = Partial::new(name, units.len(), floor, settings.kept, lists);
-    if let Some(before) = before {
-        counted.add(before)?;
-    }
     if let Some(path) = settings.state.as_ref().filter(|path| path.exists()) {
         counted.add(&Partial::read(path)?)?;
+    }
+    // A run that was stopped has written what it was given, too.
+    let kept = counted.done.clone();
+    for part in first.into_iter().map(Ok).chain(parts) {
+        let part = part?;
+        counted.check(&part)?;
+        if !part.done.iter().zip(&kept).all(|(part, kept)| !part || *kept) {
+            counted.add(&part)?;
+        }
     }
     let left_to_do: Vec<usize> =
         (0..units.len()).filter(|unit| unit % shards == shard && !counted.done[*unit]).collect();
@@ -151,6 +166,13 @@ fn go_on(task: &Task<'_>, settings: &Settings, before: Option<&Partial>) -> Resu
     })?;
     bar.finish_and_clear();
     let (counted, _) = counted.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let genuine = counted.genuine.total();
+    let pairs = counted.impostors.total() + counted.below + genuine;
+    if counted.missing() == 0 && (pairs, genuine) != (task.pairs(), task.genuine()) {
+        let text =
+            "the counts are not those of every pair: a file of counts is damaged; count anew without it";
+        return Err(Trouble::BadInput(text.to_owned()).into());
+    }
     if let Some(path) = &settings.state {
         counted.write(path)?;
     }
@@ -457,6 +479,20 @@ mod tests {
     }
 
     #[test]
+    fn by_chance_no_floor_is_too_high() {
+        for seed in 0..200 {
+            let rows = Generated { seed, dimension: 16, subjects: 50, per_subject: 2, distractors: 600 };
+            let labels = labels(&rows);
+            let task = Task::within(&rows, &labels).unwrap();
+            let impostors = run(&task, &settings(1)).unwrap().impostors;
+            for far in [1e-3, 1e-4] {
+                let above = impostors.from(floor(&task, &settings(1), far).unwrap());
+                assert!(above as f64 > far * impostors.total() as f64, "seed {seed}, {far}: {above}");
+            }
+        }
+    }
+
+    #[test]
     fn the_highest_of_each_left_row_are_kept() {
         let (left, right) =
             (Generated { subjects: 30, distractors: 0, ..ROWS }, Generated { seed: 6, subjects: 0, ..ROWS });
@@ -489,7 +525,34 @@ mod tests {
         assert!(part.missing() > 0);
         let whole = run(&task, &Settings { state: Some(state.clone()), ..settings(2) }).unwrap();
         assert_eq!(Partial { cpu_s: all.cpu_s, ..whole }, all);
-        let other = Settings { data: "other".to_owned(), state: Some(state), ..settings(1) };
+        let other = Settings { data: "other".to_owned(), state: Some(state.clone()), ..settings(1) };
         assert!(run(&task, &other).unwrap_err().to_string().contains("two tasks"));
+        let mut bytes = std::fs::read(&state).unwrap();
+        *bytes.iter_mut().rev().nth(7).unwrap() += 1;
+        std::fs::write(&state, bytes).unwrap();
+        let damaged = run(&task, &Settings { state: Some(state), ..settings(1) });
+        assert!(
+            damaged.unwrap_err().to_string().contains("damaged"),
+            "one count more is no count of every pair"
+        );
+    }
+
+    #[test]
+    fn a_merge_that_keeps_its_counts_can_be_repeated() {
+        let labels = labels(&ROWS);
+        let task = Task::within(&ROWS, &labels).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let shard = |shard| run(&task, &Settings { shard: (shard, 3), ..settings(1) });
+        let parts = [shard(0).unwrap(), shard(1).unwrap()];
+        let given = |parts: &[Partial]| parts.iter().cloned().map(Ok).collect::<Vec<_>>().into_iter();
+        let merging = Settings { state: Some(dir.path().join("counts")), ..settings(1) };
+        let once = resume(&task, &merging, given(&parts)).unwrap();
+        assert_eq!(once.missing(), 0);
+        let again = resume(&task, &merging, given(&parts)).unwrap();
+        assert!(Partial { cpu_s: once.cpu_s, ..again } == once);
+        let twice = resume(&task, &settings(1), given(&[parts[0].clone(), parts[0].clone()]));
+        assert!(twice.unwrap_err().to_string().contains("twice"));
+        let other = [Partial { task: "other".to_owned(), ..parts[0].clone() }];
+        assert!(resume(&task, &merging, given(&other)).unwrap_err().to_string().contains("two tasks"));
     }
 }

@@ -35,6 +35,11 @@ impl Step {
         f64::from(self.0) / f64::from(STEPS)
     }
 
+    /// Whether a score can be it; those of files may not be.
+    pub(crate) fn is_real(self) -> bool {
+        (LOWEST..LOWEST + BINS as i32).contains(&self.0)
+    }
+
     pub(crate) fn bin(self) -> usize {
         (self.0 - LOWEST) as usize
     }

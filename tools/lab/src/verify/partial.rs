@@ -8,15 +8,21 @@ use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use arcdoor_calib::MAX_ROWS;
 use arcdoor_core::file::open_regular;
 use serde::{Deserialize, Serialize};
 
+use crate::limits::MAX_COUNTS_HEAD_BYTES;
+use crate::part_file::part_of;
 use crate::trouble::Trouble;
 use crate::verify::grid::{BINS, Counts, Step};
 use crate::verify::tally::{Highest, Hit};
+use crate::verify::task::{LEFTS, RIGHTS};
 
-/// Longest first line: hits and runs of units.
-const MAX_HEAD_BYTES: u64 = 256 << 20;
+/// Most units of a task: as many as the most rows make.
+const MAX_UNITS: usize = MAX_ROWS.div_ceil(LEFTS) * MAX_ROWS.div_ceil(RIGHTS);
+/// Most pairs of a task.
+const MAX_PAIRS: u64 = MAX_ROWS as u64 * MAX_ROWS as u64;
 const FORMAT: u32 = 1;
 
 /// Counts, and which units they are of.
@@ -77,16 +83,23 @@ impl Partial {
         self.done.iter().filter(|done| !**done).count()
     }
 
-    /// Adds the counts of other units of the same task.
-    pub(crate) fn add(&mut self, other: &Self) -> Result<()> {
-        let bad = |text: &str| Err(Trouble::BadInput(text.to_owned()).into());
+    /// Whether `other` is of the same task.
+    pub(crate) fn check(&self, other: &Self) -> Result<()> {
         if (&self.task, self.floor, self.kept, self.done.len(), self.highest.len())
             != (&other.task, other.floor, other.kept, other.done.len(), other.highest.len())
         {
-            return bad("these counts are of two tasks: other features, labels or settings");
+            let text = "these counts are of two tasks: other features, labels or settings";
+            return Err(Trouble::BadInput(text.to_owned()).into());
         }
+        Ok(())
+    }
+
+    /// Adds the counts of other units of the same task.
+    pub(crate) fn add(&mut self, other: &Self) -> Result<()> {
+        self.check(other)?;
         if self.done.iter().zip(&other.done).any(|(a, b)| *a && *b) {
-            return bad("both count the same units: a shard was given twice");
+            let text = "both count the same units: a shard was given twice";
+            return Err(Trouble::BadInput(text.to_owned()).into());
         }
         self.done.iter_mut().zip(&other.done).for_each(|(a, b)| *a |= *b);
         self.below += other.below;
@@ -104,13 +117,15 @@ impl Partial {
         let bad = |cause: &dyn std::fmt::Display| Trouble::BadInput(format!("{}: {cause}", path.display()));
         let mut file = BufReader::new(open_regular(path).map_err(|cause| bad(&cause))?);
         let mut line = String::new();
-        file.by_ref().take(MAX_HEAD_BYTES).read_line(&mut line).map_err(|cause| bad(&cause))?;
+        file.by_ref().take(MAX_COUNTS_HEAD_BYTES).read_line(&mut line).map_err(|cause| bad(&cause))?;
         let head: Head = serde_json::from_str(&line).map_err(|cause| bad(&cause))?;
         if head.format != FORMAT {
             return Err(bad(&format!("format {}; this lab reads format {FORMAT}", head.format)).into());
         }
-        let whole = head.units <= 1 << 32
-            && head.done.iter().all(|[first, last]| first <= last && *last < head.units);
+        let scores = head.highest.iter().flatten().map(|hit| hit.score).chain(head.floor);
+        let whole = head.units <= MAX_UNITS
+            && head.done.iter().all(|[first, last]| first <= last && *last < head.units)
+            && scores.into_iter().all(Step::is_real);
         let mut counts = |[first, length]: [usize; 2]| -> Option<Counts> {
             if length > BINS {
                 return None;
@@ -119,12 +134,22 @@ impl Partial {
             file.read_exact(&mut bytes).ok()?;
             let counts: Vec<u64> =
                 bytes.as_chunks().0.iter().map(|eight| u64::from_le_bytes(*eight)).collect();
-            Counts::from_filled(first, &counts)
+            // No sum of so few overflows.
+            if counts.iter().any(|count| *count > MAX_PAIRS) {
+                None
+            } else {
+                Counts::from_filled(first, &counts)
+            }
         };
         let (Some(impostors), Some(genuine), true) = (counts(head.impostors), counts(head.genuine), whole)
         else {
             return Err(bad(&"its counts are cut off or do not fit: count that part anew").into());
         };
+        let all = [impostors.total(), genuine.total(), head.below];
+        let rest = file.read(&mut [0]).map_err(|cause| bad(&cause))?;
+        if rest > 0 || all.iter().any(|count| *count > MAX_PAIRS) {
+            return Err(bad(&"more counts than a task has: count that part anew").into());
+        }
         let mut out = Self::new(head.task, head.units, head.floor, head.kept, 0);
         for [first, last] in head.done {
             out.done[first..=last].fill(true);
@@ -139,7 +164,7 @@ impl Partial {
 
     /// Writes the file anew; it changes in one step.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        let part = path.with_extension("part");
+        let part = part_of(path);
         let written = || -> Result<()> {
             let (impostors, genuine) = (self.impostors.filled(), self.genuine.filled());
             let head = Head {
@@ -231,8 +256,34 @@ mod tests {
             let text = format!("{:#}", Partial::read(&path).unwrap_err());
             assert!(text.contains("counts"), "{text}");
         }
-        let text = String::from_utf8_lossy(&bytes).replace("[[0,0]]", "[[0,9]]");
-        fs::write(&path, text).unwrap();
-        assert!(Partial::read(&path).is_err());
+        fs::write(&path, [&bytes[..], &[0]].concat()).unwrap();
+        assert!(Partial::read(&path).is_err(), "more than its counts");
+        let line = bytes.iter().position(|byte| *byte == b'\n').unwrap();
+        let head = String::from_utf8(bytes[..line].to_vec()).unwrap();
+        for (from, to) in [
+            ("[[0,0]]", "[[0,9]]"),
+            ("\"units\":5", "\"units\":5000000000"),
+            ("\"floor\":3", "\"floor\":2147483647"),
+            ("\"score\":40", "\"score\":-2147483648"),
+            ("\"below\":7", "\"below\":18446744073709551615"),
+        ] {
+            assert!(head.contains(from), "{head}");
+            fs::write(&path, [head.replace(from, to).as_bytes(), &bytes[line..]].concat()).unwrap();
+            assert!(Partial::read(&path).is_err(), "{to}");
+        }
+        let mut most = bytes;
+        *most.last_mut().unwrap() = 255;
+        fs::write(&path, most).unwrap();
+        assert!(Partial::read(&path).is_err(), "a count beyond every task's");
+    }
+
+    #[test]
+    fn names_that_differ_behind_a_dot_share_no_unfinished_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let [one, other] = ["counts.1-8", "counts.2-8"].map(|name| dir.path().join(name));
+        assert_ne!(part_of(&one), part_of(&other));
+        partial(0, 40).write(&one).unwrap();
+        partial(1, 50).write(&other).unwrap();
+        assert_eq!(Partial::read(&one).unwrap(), partial(0, 40));
     }
 }

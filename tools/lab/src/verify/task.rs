@@ -5,6 +5,8 @@ use std::ops::Range;
 use anyhow::{Result, ensure};
 use arcdoor_calib::LabelList;
 
+use crate::limits::MAX_ROWS_OF_SUBJECT;
+use crate::trouble::Trouble;
 use crate::verify::rows::Rows;
 
 /// Left rows of a unit: with [`RIGHTS`] right ones some 16 MiB of 512 values, and a fifth of a second's work.
@@ -67,6 +69,14 @@ impl<'a> Task<'a> {
     pub(crate) fn within(rows: &'a dyn Rows, labels: &LabelList) -> Result<Self> {
         labels.check(rows.count())?;
         let (order, groups) = ordered(labels.labels());
+        // A subject's rows are held at once.
+        let most = groups.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
+        if most > MAX_ROWS_OF_SUBJECT {
+            let text = format!(
+                "{most} rows of one subject; at most {MAX_ROWS_OF_SUBJECT} are compared: if they are distractors, label them -"
+            );
+            return Err(Trouble::BadInput(text).into());
+        }
         let known = groups.last().map_or(0, |group| group.end);
         let mates: Vec<Range<u32>> =
             groups.iter().flat_map(|group| group.clone().map(|row| row + 1..group.end)).collect();
@@ -193,6 +203,9 @@ mod tests {
         }
         assert_eq!(met, expected);
         assert_eq!((task.pairs(), task.genuine()), (14, 3));
+        let rows = Held { dimension: 1, values: vec![1.0; MAX_ROWS_OF_SUBJECT + 1] };
+        let labels = LabelList::of(vec![Some("distractors"); rows.count()]).unwrap();
+        assert!(Task::within(&rows, &labels).is_err());
     }
 
     #[test]
