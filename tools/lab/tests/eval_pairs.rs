@@ -112,7 +112,7 @@ fn features_that_fit_not_and_reports_that_are_none_are_refused_by_name() {
     fs::write(&whole_rows, &whole).unwrap();
     let mut nan = whole.clone();
     nan[16 + 4 * DIMENSION..][..4].copy_from_slice(&f32::NAN.to_le_bytes());
-    refused(&nan, "row 1 holds a NaN");
+    refused(&nan, "row 1, value 0 ");
     let mut short = whole.clone();
     short[..4].copy_from_slice(&79_i32.to_le_bytes());
     short.truncate(whole.len() - 4 * DIMENSION);
