@@ -18,7 +18,10 @@ const MAX_MEMO: usize = 2 * MAX_BIN_IMAGES;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BinFileError {
     /// Something that only executing it would tell the meaning of.
-    #[error("the opcode {name} at byte {offset} is not read: a pickle is parsed here, never executed")]
+    #[error(
+        "the opcode {name} at byte {offset} is not read: a pickle is parsed here, never executed; write images that are numpy \
+             arrays as bytes"
+    )]
     Opcode {
         /// Python's name of it, such as `GLOBAL`, or its byte.
         name: String,
@@ -175,9 +178,9 @@ impl Reader<'_> {
                 let values = self.stack.split_off(at);
                 self.tuple(&values)?;
             }
-            b'q' => self.put(1)?,
-            b'r' => self.put(4)?,
-            0x94 => self.keep(self.memo.len())?,
+            b'q' => self.put("BINPUT", 1)?,
+            b'r' => self.put("LONG_BINPUT", 4)?,
+            0x94 => self.keep("MEMOIZE", offset, self.memo.len())?,
             b'h' => self.get("BINGET", 1)?,
             b'j' => self.get("LONG_BINGET", 4)?,
             other => return Err(BinFileError::Opcode { name: name(other), offset }),
@@ -257,14 +260,14 @@ impl Reader<'_> {
         }
     }
 
-    fn put(&mut self, bytes: usize) -> Result<(), BinFileError> {
+    fn put(&mut self, name: &'static str, bytes: usize) -> Result<(), BinFileError> {
+        let offset = self.at - 1;
         let key = self.number(bytes)?;
-        self.keep(key)
+        self.keep(name, offset, key)
     }
 
-    fn keep(&mut self, key: usize) -> Result<(), BinFileError> {
-        let offset = self.at;
-        let value = *self.stack.last().ok_or(BinFileError::Broken { name: "PUT", offset })?;
+    fn keep(&mut self, name: &'static str, offset: usize, key: usize) -> Result<(), BinFileError> {
+        let value = *self.stack.last().ok_or(BinFileError::Broken { name, offset })?;
         if self.memo.len() >= MAX_MEMO {
             return Err(self.too_many("entries of the memo", MAX_MEMO));
         }
@@ -416,6 +419,7 @@ mod tests {
         longer.push(b'.');
         assert!(matches!(read_bin(&longer), Err(BinFileError::TooLong { .. })));
         assert_eq!(read_bin(b"h\x05."), Err(BinFileError::Broken { name: "BINGET", offset: 0 }));
+        assert_eq!(read_bin(b"q\x00."), Err(BinFileError::Broken { name: "BINPUT", offset: 0 }));
         // A length of 4 GB in a file of ten bytes asks for no memory.
         assert_eq!(read_bin(b"B\xff\xff\xff\xff1234."), Err(BinFileError::TooShort { offset: 10 }));
         let lists = [b"]".repeat(MAX_LISTS + 1), b".".to_vec()].concat();

@@ -1,5 +1,7 @@
 //! Accuracy over folds: each fold's pairs are decided by the threshold that is best on all others.
 
+use std::collections::BTreeSet;
+
 use crate::rates::best_threshold;
 use crate::verification::LOWEST_SCORE;
 
@@ -28,11 +30,11 @@ pub struct Folds(pub Vec<Fold>);
 
 impl Folds {
     /// Pairs as (score, same person, fold); folds are numbered from 0. A score below [`LOWEST_SCORE`] is one that
-    /// could not be had, and is never accepted. Empty with fewer than two folds.
+    /// could not be had, and is never accepted. Empty with fewer than two folds, or where a number is left out.
     #[must_use]
     pub fn of(pairs: &[(f32, bool, u32)]) -> Self {
-        let count = pairs.iter().map(|pair| pair.2 + 1).max().unwrap_or(0);
-        if count < 2 {
+        let numbers: BTreeSet<u32> = pairs.iter().map(|pair| pair.2).collect();
+        if numbers.len() < 2 || !numbers.iter().copied().eq(0..numbers.len() as u32) {
             return Self(Vec::new());
         }
         let fold = |number: u32| {
@@ -49,7 +51,7 @@ impl Folds {
             let right = own.clone().filter(|(score, same, _)| (*score >= threshold) == *same).count();
             Fold { threshold, right, total: own.count() }
         };
-        Self((0..count).map(fold).collect())
+        Self(numbers.into_iter().map(fold).collect())
     }
 
     /// The mean of the folds' accuracies, 0..=1; not a number without folds.
@@ -91,8 +93,10 @@ mod tests {
     }
 
     #[test]
-    fn one_fold_is_none_and_what_has_no_score_is_never_accepted() {
-        assert!(Folds::of(&[(0.9, true, 0), (0.1, false, 0)]).0.is_empty());
+    fn one_fold_or_a_gap_is_none_and_what_has_no_score_is_never_accepted() {
+        for last in [0, 2, u32::MAX] {
+            assert!(Folds::of(&[(0.9, true, 0), (0.1, false, last)]).0.is_empty());
+        }
         let pairs = [(-2.0, true, 0), (-2.0, false, 0), (0.8, true, 1), (0.2, false, 1)];
         assert_eq!(Folds::of(&pairs).0[0], Fold { threshold: 0.5, right: 1, total: 2 });
     }

@@ -18,6 +18,8 @@ pub struct Verification {
     people: usize,
     /// How many media each person has, where everybody is compared with everybody.
     crossed: Option<Vec<u32>>,
+    /// The people of pairs of media that were left out of it.
+    missing: Vec<[u32; 2]>,
 }
 
 /// What a false accept rate costs.
@@ -99,14 +101,14 @@ impl Verification {
         for list in [&mut genuine, &mut impostors] {
             list.sort_unstable_by(|a, b| b.score.total_cmp(&a.score));
         }
-        Self { genuine, impostors, people, crossed: None }
+        Self { genuine, impostors, people, crossed: None, missing: Vec::new() }
     }
 
-    /// Says that every medium was compared with every other, and how many each person has: rounds need not look at
-    /// every impostor then.
+    /// Says that every medium was compared with every other, and how many each person has, but for the pairs of
+    /// two people that are `missing`: rounds need not look at every impostor then.
     #[must_use]
-    pub fn crossed(self, media: Vec<u32>) -> Self {
-        Self { crossed: Some(media), ..self }
+    pub fn crossed(self, media: Vec<u32>, missing: Vec<[u32; 2]>) -> Self {
+        Self { crossed: Some(media), missing, ..self }
     }
 
     /// How many genuine comparisons there are.
@@ -236,7 +238,7 @@ impl Verification {
         let drawn = media.iter().zip(draws).map(of);
         let (sum, squares) =
             drawn.fold((0, 0), |(sum, squares), drawn| (sum + drawn, squares + drawn * drawn));
-        (sum * sum - squares) / 2
+        (sum * sum - squares) / 2 - self.missing.iter().map(|pair| times(draws, *pair)).sum::<u64>()
     }
 
     /// The true accept rate at each of `fars`, and the equal error, with comparisons that count `weight` times.
@@ -422,7 +424,7 @@ mod tests {
                 }
             }
             Verification::new(&genuine, impostors, self.people as usize)
-                .crossed(vec![1; self.people as usize])
+                .crossed(vec![1; self.people as usize], Vec::new())
         }
     }
 
@@ -485,8 +487,13 @@ mod tests {
         for (a, b, count) in [(0, 1, 2), (0, 2, 6), (1, 2, 3)] {
             impostors.extend((0..count).map(|_| Comparison { score: 0.1, people: [a, b] }));
         }
-        let plain = Verification::new(&[(0, 0.9)], impostors, 3);
+        let plain = Verification::new(&[(0, 0.9)], impostors.clone(), 3);
         let draws = [2, 1, 0];
-        assert_eq!(plain.impostor_weight(&draws), plain.clone().crossed(media).impostor_weight(&draws));
+        let crossed = plain.clone().crossed(media.clone(), Vec::new());
+        assert_eq!(plain.impostor_weight(&draws), crossed.impostor_weight(&draws));
+        impostors.remove(0);
+        let plain = Verification::new(&[(0, 0.9)], impostors, 3);
+        let crossed = plain.clone().crossed(media, vec![[0, 1]]);
+        assert_eq!(plain.impostor_weight(&draws), crossed.impostor_weight(&draws));
     }
 }

@@ -6,6 +6,8 @@ pub(crate) const MAX_LIST_BYTES: u64 = 256 << 20;
 pub(crate) const MAX_SMALL_BYTES: u64 = 1 << 20;
 /// The journal of a set of crops, in bytes.
 pub(crate) const MAX_JOURNAL_BYTES: u64 = 4 << 30;
+/// A `.bin` of pairs, in bytes.
+pub(crate) const MAX_BIN_BYTES: u64 = 4 << 30;
 /// Reference features, in bytes.
 pub(crate) const MAX_REFERENCE_BYTES: u64 = 1 << 30;
 /// Rows of one subject that are compared.
@@ -31,10 +33,12 @@ mod tests {
         let row = page.lines().find(|line| line.starts_with("| files of the lab: ")).unwrap();
         let said = row.split(" | ").nth(1).unwrap();
         let [list, small, key] = [MAX_LIST_BYTES >> 20, MAX_SMALL_BYTES >> 20, MAX_KEY_BYTES >> 10];
-        let [journal, reference] = [MAX_JOURNAL_BYTES >> 30, MAX_REFERENCE_BYTES >> 30];
+        let [journal, bin, reference] =
+            [MAX_JOURNAL_BYTES, MAX_BIN_BYTES, MAX_REFERENCE_BYTES].map(|most| most >> 30);
         let recipe = MAX_RECIPE_BYTES >> 10;
-        let expected =
-            format!("{list} MiB; {journal} GiB; {reference} GiB; {recipe} KiB; {key} KiB; {small} MiB");
+        let expected = format!(
+            "{list} MiB; {journal} GiB; {bin} GiB; {reference} GiB; {recipe} KiB; {key} KiB; {small} MiB"
+        );
         assert_eq!(said, expected);
         let [pairs, counts] = [MAX_PAIR_LIST_BYTES >> 30, MAX_COUNTS_HEAD_BYTES >> 20];
         let expected = format!("{pairs} GiB; {counts} MiB; 65,536");

@@ -58,6 +58,7 @@ fn a_report_is_the_same_whatever_the_threads_and_a_changed_figure_is_found() {
     let [one, three] = ["one", "three"].map(|name| dir.path().join(name));
     assert_eq!(evaluate(&bin, &rows, &one, "1").0, 0);
     assert_eq!(evaluate(&bin, &rows, &three, "3").0, 0);
+    assert_eq!(evaluate(&bin, &rows, &one, "0").0, 2, "no thread would read nothing, and hash that");
     let json = one.join("report.json");
     let read = |path: &Path| serde_json::from_slice::<Value>(&fs::read(path).unwrap()).unwrap();
     let report = read(&json);
@@ -107,9 +108,11 @@ fn features_that_fit_not_and_reports_that_are_none_are_refused_by_name() {
         assert!(code == 3 && error.contains("features: ") && error.contains(what), "{code} {error}");
     };
     refused(&whole[..whole.len() - 1], "its header asks for");
+    let whole_rows = dir.path().join("whole");
+    fs::write(&whole_rows, &whole).unwrap();
     let mut nan = whole.clone();
     nan[16 + 4 * DIMENSION..][..4].copy_from_slice(&f32::NAN.to_le_bytes());
-    refused(&nan, "row 1 holds a NaN");
+    refused(&nan, "row 1, value 0 ");
     let mut short = whole.clone();
     short[..4].copy_from_slice(&79_i32.to_le_bytes());
     short.truncate(whole.len() - 4 * DIMENSION);
@@ -122,6 +125,15 @@ fn features_that_fit_not_and_reports_that_are_none_are_refused_by_name() {
     fs::write(&report, "{}").unwrap();
     let (code, _, error) = lab(&["report", "verify", report.to_str().unwrap()]);
     assert!(code == 3 && error.contains("is no report"), "{error}");
+    let (code, error) = evaluate(&bin, &whole_rows, &report, "1");
+    assert!(code == 5 && error.contains("name another --out"), "a file, where a folder would be: {error}");
+    // Image 79 is image 0 again, whose features are others.
+    let mut set = fs::read(&bin).unwrap();
+    let last = set.windows(2).rposition(|two| two == [b'C', 4]).unwrap();
+    set[last + 2..last + 6].fill(0);
+    fs::write(&bin, set).unwrap();
+    let (code, error) = evaluate(&bin, &whole_rows, &out, "1");
+    assert!(code == 3 && error.contains("row 79 differs"), "{error}");
     fs::write(&bin, b"\x80\x02cos\nsystem\n.").unwrap();
     let (code, error) = evaluate(&bin, &rows, &out, "1");
     assert!(code == 3 && error.contains("the opcode GLOBAL at byte 2"), "{error}");
@@ -189,6 +201,28 @@ fn view_2_of_crops_runs_through_a_pack_and_names_who_is_in_two_folds() {
     let own = json.to_str().unwrap();
     let (code, said, error) = lab(&["compare", own, own]);
     assert!(code == 0 && said.contains("+0.00 % [+0.00, +0.00]"), "{said}{error}");
+
+    // The default list is the one that was named before: the same hashes, the same digest.
+    fs::copy(&list, dir.path().join("photos/pairs.txt")).unwrap();
+    let again = dir.path().join("again");
+    let unnamed = [&["eval", "lfw"][..], &common[..5], &["--out", again.to_str().unwrap()]].concat();
+    let (code, said, error) = lab(&unnamed);
+    assert_eq!(code, 0, "{said}{error}");
+    let other = again.join("report.json");
+    let text = fs::read_to_string(&other).unwrap();
+    assert!(text.contains(report["digest"].as_str().unwrap()));
+
+    let compared = || lab(&["compare", own, other.to_str().unwrap()]);
+    let pairs = again.join("pairs.csv");
+    let flipped = fs::read_to_string(&pairs).unwrap().replacen(",1,0,", ",0,0,", 1);
+    fs::write(&pairs, &flipped).unwrap();
+    let (code, _, error) = compared();
+    assert!(code == 3 && error.contains("pairs.csv is not the one of its report"), "{code} {error}");
+    let hash = |bytes: &[u8]| arcdoor_models::sha256_hex(bytes);
+    let said_hash = report["files"]["pairs.csv"].as_str().unwrap();
+    fs::write(&other, text.replace(said_hash, &hash(flipped.as_bytes()))).unwrap();
+    let (code, _, error) = compared();
+    assert!(code == 3 && error.contains("are not of the same data, from pair 1 on"), "{code} {error}");
 
     fs::write(&list, "2 2\nAnn 1 2\n").unwrap();
     let (code, _, error) = lab(&[&["eval", "lfw", "--pairs", list.to_str().unwrap()][..], &common].concat());

@@ -10,7 +10,7 @@ use crate::eval::set::set::Set;
 use crate::eval::set::templates::{NEVER, score};
 use crate::workers;
 
-/// Most samples that are compared, each with each: 200,000,000 pairs, some 2.4 GB.
+/// Most samples that are compared, each with each: 200,000,000 pairs, some 5 GB, or 8 with suspects.
 pub(crate) const MAX_SAMPLES: usize = 20_000;
 /// The highest impostor pairs that are named, so that mislabels can be looked at.
 const NAMED: usize = 30;
@@ -43,6 +43,7 @@ impl AllPairs {
         let row = |(): &mut (), b: usize| row(set, templates, suspects, b);
         let rows = workers::each(threads, templates.len(), "photos against all", || Ok(()), row)?;
         let mut all = Row::default();
+        all.impostors.reserve_exact(rows.iter().map(|row| row.impostors.len() + row.suspects.len()).sum());
         for row in rows {
             all.genuine.extend(row.genuine);
             all.impostors.extend(row.impostors);
@@ -54,13 +55,17 @@ impl AllPairs {
         let people = set.subjects.len();
         let mut media = vec![0; people];
         set.samples.iter().filter_map(|sample| sample.subject).for_each(|subject| media[subject] += 1);
-        let verification =
-            |impostors| Verification::new(&all.genuine, impostors, people).crossed(media.clone());
+        let verification = |impostors, missing| {
+            Verification::new(&all.genuine, impostors, people).crossed(media.clone(), missing)
+        };
         let left_out = all.suspects.len();
-        let without_suspects = suspects.map(|_| (verification(all.impostors.clone()), left_out));
+        let without_suspects = suspects.map(|_| {
+            let missing = all.suspects.iter().map(|pair| pair.people).collect();
+            (verification(all.impostors.clone(), missing), left_out)
+        });
         all.impostors.append(&mut all.suspects);
         let impostors = std::mem::take(&mut all.impostors);
-        Ok(Self { verification: verification(impostors), without_suspects, highest: all.highest })
+        Ok(Self { verification: verification(impostors, Vec::new()), without_suspects, highest: all.highest })
     }
 }
 
@@ -70,7 +75,7 @@ fn row(
     suspects: Option<&HashSet<(usize, usize)>>,
     b: usize,
 ) -> Result<Row> {
-    let mut row = Row::default();
+    let mut row = Row { impostors: Vec::with_capacity(b), ..Row::default() };
     for a in 0..b {
         let (Some(one), Some(other)) = (set.samples[a].subject, set.samples[b].subject) else { continue };
         let score = score(&templates[a], &templates[b])?;

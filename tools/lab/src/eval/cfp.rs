@@ -9,7 +9,7 @@ use crate::eval::set::pair_list::{self, Naming};
 
 /// Without a list, the folder is the set as its authors ship it.
 pub(crate) fn run(args: Args) -> Result<()> {
-    let task = args.task("cfp-fp", "CFP-FP", |images, pairs| match pairs {
+    let task = args.task("cfp-fp", "CFP-FP", None, |images, pairs| match pairs {
         Some(pairs) => pair_list::read(images, pairs, Naming::Folder),
         None => cfp::read(images),
     })?;

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use arcdoor_calib::{Features, Fold, best_threshold};
 use arcdoor_core::file::open_regular;
 use arcdoor_core::{ModelId, StageTimes, Template};
-use arcdoor_models::{Pack, sha256_hex};
-use arcdoor_vision::shared::with_shared;
+use arcdoor_models::sha256_hex;
 
 use crate::eval::all_pairs::{AllPairs, MAX_SAMPLES};
 use crate::eval::origin::{data_hash, maker};
@@ -34,6 +33,8 @@ use crate::trouble::Trouble;
 
 /// Media without a template that are named.
 const NAMED: usize = 20;
+/// The least cosine of two features of one image, which batches of a network may round apart.
+const ONE_IMAGE: f32 = 0.999;
 /// Photos above so many bytes are not put into a page.
 const MAX_THUMBNAIL_BYTES: usize = 256 << 10;
 
@@ -62,8 +63,8 @@ pub(crate) struct PairArgs {
     #[arg(long)]
     no_all_pairs: bool,
     /// Show the photos of so many pairs that were decided wrong, the worst first, in report.html
-    #[arg(long, value_name = "COUNT", default_value_t = 0)]
-    thumbnails: usize,
+    #[arg(long, value_name = "COUNT", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=200))]
+    thumbnails: u16,
     /// Where report.json, report.html and CSV files go
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
@@ -79,14 +80,16 @@ pub(crate) struct Task {
     pub(crate) name: String,
     pub(crate) set: Set,
     pub(crate) list: PairList,
-    /// The files of lists that were read.
-    pub(crate) lists: Vec<PathBuf>,
+    /// The files of lists that were read, by what they were read for.
+    pub(crate) lists: Vec<(&'static str, PathBuf)>,
     /// Whether the set itself says who is who; where pairs alone do, two of its subjects may be one person.
     pub(crate) is_named: bool,
     /// Pairs to choose the threshold on, of a protocol without folds.
     pub(crate) choose: Vec<Pair>,
     /// Suspected mislabels, by sample, the lower first.
     pub(crate) suspects: Option<HashSet<(usize, usize)>>,
+    /// The sample that each image of a `.bin` is; empty without one.
+    bin: Vec<usize>,
     /// Of what each sample's template is pooled; none where a sample is one photo.
     pub(crate) pooled: Option<Pooled>,
 }
@@ -106,19 +109,25 @@ impl Task {
 }
 
 impl PairArgs {
-    /// Reads the set from a `.bin` file, or with `read` from the folder and the list.
+    /// Reads the set from a `.bin` file, or with `read` from the folder and the list, which is named `default` there where
+    /// no other is given.
     pub(crate) fn task(
         &self,
         protocol: &'static str,
         name: &str,
+        default: Option<&str>,
         read: impl FnOnce(&Path, Option<&Path>) -> Result<(Set, PairList)>,
     ) -> Result<Task> {
-        let (set, list) = match (&self.bin, &self.images) {
+        let pairs = self.pairs.clone().or_else(|| Some(self.images.as_ref()?.join(default?)));
+        let (set, list, bin) = match (&self.bin, &self.images) {
             (Some(path), _) => {
                 let found = bin::read(path)?;
-                (found.set, found.list)
+                (found.set, found.list, found.of)
             }
-            (None, Some(images)) => read(images, self.pairs.as_deref())?,
+            (None, Some(images)) => {
+                let (set, list) = read(images, pairs.as_deref())?;
+                (set, list, Vec::new())
+            }
             (None, None) => return Err(Trouble::BadInput("give --images or --bin".to_owned()).into()),
         };
         Ok(Task {
@@ -126,10 +135,11 @@ impl PairArgs {
             name: name.to_owned(),
             set: if self.aligned { set.aligned() } else { set },
             list,
-            lists: self.pairs.iter().cloned().collect(),
+            lists: pairs.map(|pairs| ("pairs", pairs)).into_iter().collect(),
             is_named: self.bin.is_none(),
             choose: Vec::new(),
             suspects: None,
+            bin,
             pooled: None,
         })
     }
@@ -141,19 +151,20 @@ impl PairArgs {
         name: &str,
         naming: pair_list::Naming,
     ) -> Result<Task> {
-        self.task(protocol, name, |images, pairs| {
-            let Some(pairs) = pairs else {
-                return Err(Trouble::BadInput("give the list of pairs as --pairs".to_owned()).into());
-            };
-            pair_list::read(images, pairs, naming)
-        })
+        self.task(protocol, name, None, |images, pairs| pair_list::read(images, given(pairs)?, naming))
     }
+}
+
+/// The list, of a protocol that has none without being told.
+pub(crate) fn given(list: Option<&Path>) -> Result<&Path, Trouble> {
+    list.ok_or_else(|| Trouble::BadInput("give the list of pairs as --pairs".to_owned()))
 }
 
 /// Makes the templates, computes every figure and writes the report.
 pub(crate) fn run(args: &PairArgs, task: Task) -> Result<()> {
     let began = Instant::now();
-    let Made { templates, times, made_by } = made(args, &task)?;
+    folder::make(&args.out)?;
+    let Made { templates, acquired, times, made_by } = made(args, &task)?;
     let mut pairs = scored(&task, &templates)?;
     let chosen = choose(&task, &templates, &mut pairs)?;
     let figures = figures(&mut pairs);
@@ -177,15 +188,21 @@ pub(crate) fn run(args: &PairArgs, task: Task) -> Result<()> {
     curves
         .histograms
         .push(histogram("the protocol's pairs", pairs.iter().map(|pair| (pair.score, pair.same))));
-    let fta = Rate::of(failed.len() as u64, templates.len() as u64);
+    let fta = Rate::of(acquired.0, acquired.1);
     let mut report = Report::new(task.protocol, data, fta, Run::of(0.0, args.path.threads));
     report.made_by = made_by;
+    report.fte = task.pooled.as_ref().map(|_| Rate::of(failed.len() as u64, templates.len() as u64));
     (report.accuracy_mean, report.accuracy_sd) = (figures.accuracy_mean, figures.accuracy_sd);
     (report.accuracy, report.eer, report.tar_at_far) = (figures.accuracy, figures.eer, figures.tar_at_far);
     report.tables.extend(folds(&figures.folds));
     report.limits = limits(&task);
     report.limits.extend(chosen);
+    if figures.accuracy.is_none() {
+        let text = "No accuracy: fewer than ten pairs of a kind, and nothing to choose a threshold on.";
+        report.limits.push(text.to_owned());
+    }
     report.noted = noted(&task.set, &task.list);
+    report.noted.extend(chose_themselves(&task));
     if !failed.is_empty() {
         let what = "samples without a face that has landmarks; they stay in every denominator".to_owned();
         let such_as = failed.iter().take(NAMED).cloned().collect();
@@ -201,7 +218,7 @@ pub(crate) fn run(args: &PairArgs, task: Task) -> Result<()> {
     }
     report.latency_ms = latency(&times);
     report.run = Run::of(began.elapsed().as_secs_f64(), args.path.threads);
-    let thumbnails = worst(&task, &pairs, args.thumbnails)?;
+    let thumbnails = worst(&task, &pairs, args.thumbnails.into())?;
     let files = vec![(pairs_file::NAME.to_owned(), pairs_file::write(&pairs))];
     summary(&folder::write(&args.out, report, &curves, files, &thumbnails)?)
 }
@@ -209,59 +226,62 @@ pub(crate) fn run(args: &PairArgs, task: Task) -> Result<()> {
 /// The templates of a set, and where they come from.
 struct Made {
     templates: Vec<Option<Template>>,
+    /// Media without a template, and media.
+    acquired: (u64, u64),
     times: Vec<StageTimes>,
     made_by: Option<Maker>,
 }
 
 fn made(args: &PairArgs, task: &Task) -> Result<Made> {
-    if let (Some(rows), Some(bin)) = (&args.rows, &args.bin) {
-        return Ok(Made { templates: from_rows(rows, bin)?, times: Vec::new(), made_by: None });
+    if let Some(rows) = &args.rows {
+        let templates = from_rows(rows, &task.bin)?;
+        return Ok(Made { acquired: acquired(&templates), templates, times: Vec::new(), made_by: None });
     }
     let pack = args.path.open_pack()?;
     let (templates, times) = args.path.timed_templates(&pack, task.media())?;
+    let acquired = acquired(&templates);
     let templates = match &task.pooled {
-        Some(pooled) => pool(&pack, &templates, &pooled.of)?,
+        Some(pooled) => pool(&templates, &pooled.of)?,
         None => templates,
     };
-    Ok(Made { templates, times, made_by: Some(maker(&pack, args.path.detector)?) })
+    Ok(Made { templates, acquired, times, made_by: Some(maker(&pack, args.path.detector)?) })
 }
 
-/// The sum of each sample's templates, of length 1 again; none where no frame of it has one.
-fn pool(pack: &Pack, frames: &[Option<Template>], of: &[Vec<usize>]) -> Result<Vec<Option<Template>>> {
-    let shared = pack.manifest().recognisability.as_ref().and_then(|table| table.shared.as_ref());
-    let sum = |of: &Vec<usize>| {
-        let mut sum = vec![0.0_f32; pack.dimension()];
-        let mut templates = of.iter().filter_map(|frame| frames[*frame].as_ref()).peekable();
-        if templates.peek().is_none() {
-            return Ok(None);
-        }
-        for template in templates {
-            sum.iter_mut().zip(template.values()).for_each(|(sum, value)| *sum += value);
-        }
-        let template = Template::new(pack.model_id(), &sum)?;
-        Ok(Some(match shared {
-            Some(shared) => with_shared(template, shared)?,
-            None => template,
-        }))
+fn acquired(templates: &[Option<Template>]) -> (u64, u64) {
+    (templates.iter().filter(|template| template.is_none()).count() as u64, templates.len() as u64)
+}
+
+/// The mean of each sample's templates; none where no frame of it has one.
+fn pool(frames: &[Option<Template>], of: &[Vec<usize>]) -> Result<Vec<Option<Template>>> {
+    let mean = |of: &Vec<usize>| {
+        let frames: Vec<&Template> = of.iter().filter_map(|frame| frames[*frame].as_ref()).collect();
+        Ok((!frames.is_empty()).then(|| Template::mean(frames)).transpose()?)
     };
-    of.iter().map(sum).collect()
+    of.iter().map(mean).collect()
 }
 
-/// Templates from a file of features.
-fn from_rows(path: &Path, bin: &Path) -> Result<Vec<Option<Template>>> {
+/// Templates from a file of features: a row for each image, whose sample `of` tells.
+fn from_rows(path: &Path, of: &[usize]) -> Result<Vec<Option<Template>>> {
     let refuse = |what: String| Trouble::BadInput(format!("{}: {what}", path.display()));
     let file = open_regular(path).with_context(|| path.display().to_string())?;
     let features = Features::read(file, MAX_REFERENCE_BYTES).map_err(|error| refuse(error.to_string()))?;
-    let found = bin::read(bin)?;
-    if features.rows() != found.images {
-        let what = format!("{} rows, and {} has {} images", features.rows(), bin.display(), found.images);
-        return Err(refuse(what).into());
+    if features.rows() != of.len() {
+        return Err(refuse(format!("{} rows, and --bin has {} images", features.rows(), of.len())).into());
     }
-    let template = |row: &usize| {
-        let template = Template::new(ModelId::new([0; 16]), features.row(*row));
-        template.map(Some).map_err(|error| refuse(format!("row {row}: {error}")).into())
-    };
-    found.first.iter().map(template).collect()
+    let mut templates: Vec<Option<Template>> = Vec::new();
+    for (row, sample) in of.iter().enumerate() {
+        let template = Template::new(ModelId::new([0; 16]), features.row(row));
+        let template = template.map_err(|error| refuse(format!("row {row}: {error}")))?;
+        match templates.get(*sample).and_then(Option::as_ref) {
+            None => templates.push(Some(template)),
+            Some(first) if first.score(&template)?.0 >= ONE_IMAGE => {}
+            Some(_) => {
+                let what = format!("row {row} differs from an earlier one of the same image");
+                return Err(refuse(what).into());
+            }
+        }
+    }
+    Ok(templates)
 }
 
 fn scored(task: &Task, templates: &[Option<Template>]) -> Result<Vec<ScoredPair>> {
@@ -281,6 +301,17 @@ fn scored(task: &Task, templates: &[Option<Template>]) -> Result<Vec<ScoredPair>
         })
     };
     task.list.pairs.iter().enumerate().map(of).collect()
+}
+
+/// People whose pairs are decided by a threshold that others of their pairs chose.
+fn chose_themselves(task: &Task) -> Option<Noted> {
+    let choosers = task.set.subjects_of(&task.choose);
+    let both: Vec<usize> = task.set.subjects_of(&task.list.pairs).intersection(&choosers).copied().collect();
+    (!both.is_empty()).then(|| Noted {
+        what: "people on whose pairs the threshold was chosen, too".to_owned(),
+        count: both.len() as u64,
+        such_as: both.iter().take(NAMED).map(|subject| task.set.subjects[*subject].clone()).collect(),
+    })
 }
 
 /// Decides every pair by the threshold that is best on the protocol's other list; says so.
@@ -318,10 +349,11 @@ fn everybody(
     curves: &mut Curves,
 ) -> Result<()> {
     let all = AllPairs::of(&task.set, templates, task.suspects.as_ref(), threads)?;
-    ensure!(
-        all.verification.genuine() > 0 && all.verification.impostors() > 0,
-        "no pairs of one kind among the photos"
-    );
+    if all.verification.genuine() == 0 || all.verification.impostors() == 0 {
+        let text = "No rates of everybody against everybody: the photos make pairs of one kind alone.";
+        report.limits.push(text.to_owned());
+        return Ok(());
+    }
     report.all_pairs_tar_at_far = operating(&all.verification, Over::Subjects).0;
     curves.operating.push(curve(ALL_PAIRS, &all.verification));
     if let Some((without, left_out)) = &all.without_suspects {
@@ -372,8 +404,8 @@ fn folds(folds: &[Fold]) -> Option<Table> {
 
 fn limits(task: &Task) -> Vec<String> {
     let mut limits = vec![
-        "Intervals are 95 %: people are drawn anew 500 times and choose their own threshold each time; a pair of two \
-         people counts as often as both were drawn together, which errs on the wide side."
+        "Intervals are 95 %: people are drawn anew 500 times; true accept rates and the equal error choose their \
+         threshold anew each time, accuracy and false accept rates keep theirs; a pair of two people counts as often as both were drawn together, which errs on the wide side."
             .to_owned(),
         "A rate that fewer impostors would decide than one is no number.".to_owned(),
         "Templates are of photos as they are; insightface's own figures sum each with its mirror image.".to_owned(),
@@ -384,28 +416,33 @@ fn limits(task: &Task) -> Vec<String> {
     limits
 }
 
-fn lists(paths: &[PathBuf]) -> Result<BTreeMap<String, String>> {
-    let hash = |path: &PathBuf| {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Ok((name, sha256_hex(&input_file::read(path, MAX_LIST_BYTES)?)))
+fn lists(lists: &[(&'static str, PathBuf)]) -> Result<BTreeMap<String, String>> {
+    let hash = |(role, path): &(&str, PathBuf)| {
+        Ok(((*role).to_owned(), sha256_hex(&input_file::read(path, MAX_LIST_BYTES)?)))
     };
-    paths.iter().map(hash).collect()
+    lists.iter().map(hash).collect()
 }
 
-/// The pairs that were decided wrong, those farthest from their threshold first.
+/// The pairs that were decided wrong, those farthest from their threshold first and those without a face last.
 fn worst(task: &Task, pairs: &[ScoredPair], count: usize) -> Result<Vec<Thumbnail>> {
     let off = |at: usize| pairs[at].threshold.map_or(0.0, |threshold| (pairs[at].score - threshold).abs());
+    let is_lost = |at: usize| pairs[at].score == NEVER;
     let mut wrong: Vec<usize> = (0..pairs.len()).filter(|at| pairs[*at].is_right() == Some(false)).collect();
-    wrong.sort_by(|a, b| off(*b).total_cmp(&off(*a)));
+    wrong.sort_by(|a, b| is_lost(*a).cmp(&is_lost(*b)).then(off(*b).total_cmp(&off(*a))));
     let mut thumbnails = Vec::new();
     for at in wrong.into_iter().take(count) {
         let (pair, [a, b]) = (&task.list.pairs[at], &pairs[at].names);
         let kind = if pair.same { "one person" } else { "two people" };
-        let caption = format!("{a} and {b}, {kind}: {:.3}", pairs[at].score);
+        let score = if is_lost(at) { "no face found".to_owned() } else { format!("{:.3}", pairs[at].score) };
+        let mut caption = format!("{a} and {b}, {kind}: {score}");
         let mut photos = Vec::new();
         for sample in [pair.a, pair.b] {
             let bytes = task.set.samples[sample].bytes()?;
-            photos.extend((bytes.len() <= MAX_THUMBNAIL_BYTES).then(|| bytes.into_owned()));
+            if bytes.len() <= MAX_THUMBNAIL_BYTES {
+                photos.push(bytes.into_owned());
+            } else {
+                caption.push_str(" (a photo is too large to show)");
+            }
         }
         thumbnails.push(Thumbnail { caption, photos });
     }
@@ -455,6 +492,14 @@ pub(crate) fn summary(report: &Report) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_frame_without_a_face_is_counted_though_its_video_has_a_template() {
+        let face = Some(Template::new(ModelId::new([1; 16]), &[1.0, 0.0]).unwrap());
+        let frames = [face.clone(), None, None];
+        assert_eq!(acquired(&frames), (2, 3));
+        assert_eq!(pool(&frames, &[vec![0, 1], vec![2]]).unwrap(), [face, None]);
+    }
 
     #[test]
     fn a_photo_without_a_face_counts_as_a_miss() {

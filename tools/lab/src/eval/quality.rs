@@ -25,6 +25,7 @@ use crate::eval::set::set::Set;
 use crate::eval::set::templates::PathArgs;
 use crate::face_finder::FaceFinder;
 use crate::say::say;
+use crate::trouble::Trouble;
 use crate::workers;
 
 /// Shares of the comparisons that are discarded.
@@ -59,7 +60,12 @@ struct Genuine {
 }
 
 pub(crate) fn run(args: Args) -> Result<()> {
+    if args.path.features.is_some() {
+        let text = "features hold no quality: leave --features out";
+        return Err(Trouble::BadInput(text.to_owned()).into());
+    }
     let began = Instant::now();
+    folder::make(&args.out)?;
     let pack = args.path.open_pack()?;
     let threshold = pack.threshold(Fmr::new(args.fmr)?)?;
     let set = people::read(&args.images)?;
@@ -129,11 +135,12 @@ fn genuine(
     Ok(all)
 }
 
-/// The comparisons with their quality in one part, the lowest first; none where the part was not measured.
+/// The comparisons with their quality in one part, the lowest first, those alone where it was measured; none where it never
+/// was.
 fn by_quality(all: &[Genuine], part: usize) -> Option<Vec<(u8, &Genuine)>> {
-    let mut sorted = all.iter().map(|pair| Some((pair.quality[part]?, pair))).collect::<Option<Vec<_>>>()?;
+    let mut sorted: Vec<_> = all.iter().filter_map(|pair| Some((pair.quality[part]?, pair))).collect();
     sorted.sort_by_key(|(quality, _)| *quality);
-    Some(sorted)
+    (!sorted.is_empty()).then_some(sorted)
 }
 
 /// How many of the lowest can be discarded together without going beyond `share`.
@@ -153,8 +160,11 @@ fn discarded(all: &[Genuine], people: usize, fmr: f64) -> Table {
     head.extend(DISCARDED.map(|share| format!("without the lowest {} %", 100.0 * share)));
     let mut rows = Vec::new();
     for (at, part) in QualityPart::ALL.into_iter().enumerate() {
-        let mut row = vec![part.to_string()];
-        match by_quality(all, at) {
+        let sorted = by_quality(all, at);
+        let left_out = all.len() - sorted.as_ref().map_or(all.len(), Vec::len);
+        let without = if left_out > 0 { format!(", {left_out} not measured") } else { String::new() };
+        let mut row = vec![format!("{part}{without}")];
+        match sorted {
             None => row.extend(DISCARDED.map(|_| "not measured".to_owned())),
             Some(sorted) => row.extend(DISCARDED.map(|share| {
                 let first = cut(&sorted, share);
@@ -242,6 +252,9 @@ mod tests {
         let cuts = [0.0, 0.2, 0.39, 0.4, 0.6, 0.99, 1.0].map(|share| cut(&sorted, share));
         assert_eq!(cuts, [0, 0, 0, 2, 3, 3, 5]);
         assert!(by_quality(&all, 1).is_none(), "a part that was not measured");
+        let mut one_lacks = pairs(&[(90, true), (10, false)]);
+        one_lacks[0].quality[0] = None;
+        assert_eq!(by_quality(&one_lacks, 0).unwrap().len(), 1, "one photo hides not the part");
         let text = String::from_utf8(edc(&all)).unwrap();
         let expected = "part,quality_from,discarded,fnmr\nocclusion,10,0,0.4\nocclusion,50,0.4,0.3333333333333333\nocclusion,90,0.6,0\n";
         assert_eq!(text, expected);

@@ -11,9 +11,10 @@ use arcdoor_models::Pack;
 use crate::eval::all_pairs::{AllPairs, MAX_SAMPLES};
 use crate::eval::origin::{data_hash, maker};
 use crate::eval::pair_protocol::summary;
+use crate::eval::report::at_far::{AtFar, key};
 use crate::eval::report::curves::{ALL_PAIRS, Curves};
 use crate::eval::report::folder;
-use crate::eval::report::pair_figures::{curve, operating};
+use crate::eval::report::pair_figures::{FARS, curve, operating};
 use crate::eval::report::rate::{Over, Rate};
 use crate::eval::report::report::{Data, Noted, Report};
 use crate::eval::report::run::{Run, latency};
@@ -42,6 +43,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<()> {
     let began = Instant::now();
+    folder::make(&args.out)?;
     let pack = args.path.open_pack()?;
     let set = people::read(&args.images)?;
     let set = if args.aligned { set.aligned() } else { set };
@@ -72,7 +74,16 @@ pub(crate) fn run(args: Args) -> Result<()> {
     report.fte = Some(failed_to_enrol(&set, &templates));
     report.made_by = Some(maker(&pack, args.path.detector)?);
     (report.tar_at_far, report.eer) = operating(&all.verification, Over::Subjects);
-    report.all_pairs_tar_at_far = report.tar_at_far.clone();
+    // As at the pack's thresholds, a rate has a number where ten impostors decide.
+    let impostors = all.verification.impostors() as u64;
+    for far in FARS {
+        let needed = (LEAST_ABOVE / far * (1.0 - 1e-12)).ceil() as u64;
+        if impostors < needed {
+            report.tar_at_far.insert(key(far), AtFar::not_supported(impostors, needed));
+        }
+    }
+    // Everybody against everybody, and once.
+    report.all_pairs_tar_at_far = std::mem::take(&mut report.tar_at_far);
     report.limits = limits(&set, &all);
     report.tables.push(at_the_pack(&pack, &all, &set));
     report.noted.extend((!failed.is_empty()).then(|| Noted {

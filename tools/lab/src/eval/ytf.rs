@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::eval::pair_protocol::{self, PairArgs, Pooled};
+use crate::eval::pair_protocol::{self, PairArgs, Pooled, given};
 use crate::eval::set::ytf;
 use crate::trouble::Trouble;
 
@@ -16,17 +16,16 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<()> {
+    if args.pairs.bin.is_some() {
+        return Err(Trouble::BadInput("videos are no .bin: give --images".to_owned()).into());
+    }
     let mut pooled = None;
-    let mut task = args.pairs.task("ytf", "YouTube Faces", |images, pairs| {
-        let default = images.join("splits.txt");
-        let found = ytf::read(images, pairs.unwrap_or(&default), args.frames.into())?;
+    let mut task = args.pairs.task("ytf", "YouTube Faces", Some("splits.txt"), |images, pairs| {
+        let found = ytf::read(images, given(pairs)?, args.frames.into())?;
         let frames = if args.pairs.aligned { found.frames.aligned() } else { found.frames };
         pooled = Some(Pooled { frames, of: found.of });
         Ok((found.videos, found.list))
     })?;
-    if pooled.is_none() {
-        return Err(Trouble::BadInput("videos are no .bin: give --images".to_owned()).into());
-    }
     task.pooled = pooled;
     pair_protocol::run(&args.pairs, task)
 }

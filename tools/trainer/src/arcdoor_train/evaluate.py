@@ -127,8 +127,7 @@ def on_crops(
     flip: bool = False,
     each_pair: bool = False,
 ) -> dict[str, Any]:
-    """Everything that ``eval`` says of a folder of crops; ``each_pair`` adds ``pair_scores``, as `arcdoor-lab eval lfw`
-    has them: both names (null for a crop that is missing), whether they are one person, the score."""
+    """Everything that ``eval`` says of a folder of crops; ``each_pair`` adds ``pair_scores``: both names (null for a crop that is missing), whether they are one person, the score."""
     found, names, bad = features(embedder, faces, flip)
     answer: dict[str, Any] = {"crops": len(names), "unreadable": bad}
     if pairs is not None:
@@ -149,7 +148,7 @@ def on_crops(
             answer |= {"threshold": threshold, "accuracy": float(right.mean()), "interval": scores.wilson(right)}
         elif len(np.unique(listed[3])) > 1:
             shares = scores.folds(cosines, same, listed[3])
-            answer |= {"accuracy": float(shares.mean()), "deviation": float(shares.std(ddof=1))}
+            answer |= {"accuracy": float(shares.mean()), "deviation": float(shares.std())}
         else:
             raise UsageError("these pairs have no folds: give --choose, a list to choose the threshold on")
     people = crops.owners(names)
@@ -172,7 +171,7 @@ def on_bin(embedder: Embedder, path: Path, flip: bool = False) -> dict[str, Any]
     cosines = np.sum(found[0::2] * found[1::2], axis=1)
     groups = np.arange(len(same)) * 10 // len(same)
     shares = scores.folds(cosines, same, groups)
-    return {"pairs": len(same), "accuracy": float(shares.mean()), "deviation": float(shares.std(ddof=1))}
+    return {"pairs": len(same), "accuracy": float(shares.mean()), "deviation": float(shares.std())}
 
 
 def describe(answer: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use arcdoor_calib::{Difference, mcnemar};
+use arcdoor_models::sha256_hex;
 
 use crate::eval::report::curves::{ALL_PAIRS, Curve, Point};
 use crate::eval::report::pair_figures::{decide, people, verification};
@@ -70,11 +71,10 @@ fn draw(files: &[PathBuf], sides: &[Side], out: &Path) -> Result<()> {
     let mut curves = Vec::new();
     for (file, side) in files.iter().zip(sides) {
         let path = file.with_file_name("roc.csv");
-        let rows = csv::rows(&read_text(&path, MAX_REFERENCE_BYTES)?);
+        let rows = csv::rows(&own(&side.report, &path)?);
         let refuse = |what: &str| Trouble::BadInput(format!("{}: {what}", path.display()));
         let mut points = Vec::new();
-        for row in rows.ok_or_else(|| refuse("an open quote"))?.into_iter().filter(|row| row[0] == ALL_PAIRS)
-        {
+        for row in rows.ok_or_else(|| refuse(csv::BROKEN))?.into_iter().filter(|row| row[0] == ALL_PAIRS) {
             let numbers: Option<Vec<f64>> = row[1..].iter().map(|number| number.parse().ok()).collect();
             let Some([far, tar, threshold]) = numbers.as_deref() else {
                 return Err(refuse("a row without three numbers").into());
@@ -91,10 +91,21 @@ fn draw(files: &[PathBuf], sides: &[Side], out: &Path) -> Result<()> {
         .map_err(|error| Trouble::Disk(format!("cannot write {}: {error}", out.display())))?)
 }
 
+/// The text of a file beside a report, which must be the one that was written with it.
+fn own(report: &Report, path: &Path) -> Result<String> {
+    let text = read_text(path, MAX_REFERENCE_BYTES)?;
+    let said = path.file_name().and_then(|name| report.files.get(name.to_str()?));
+    if said != Some(&sha256_hex(text.as_bytes())) {
+        let text = format!("{} is not the one of its report: evaluate again", path.display());
+        return Err(Trouble::BadInput(text).into());
+    }
+    Ok(text)
+}
+
 fn side(file: &Path) -> Result<Side> {
     let (_, report) = read_report(file)?;
     let path = file.with_file_name(pairs_file::NAME);
-    let read = pairs_file::read(&read_text(&path, MAX_REFERENCE_BYTES)?);
+    let read = pairs_file::read(&own(&report, &path)?);
     let mut pairs = read.with_context(|| path.display().to_string())?;
     decide(&mut pairs);
     let folder = file.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
@@ -140,7 +151,6 @@ fn row(first: &Side, side: &Side, far: f64) -> String {
         let rights = rights.iter().flatten();
         rights.filter(|(_, right)| right[which] && !right[1 - which]).count()
     };
-    let p = mcnemar(alone(0), alone(1));
     let (own, other) = (verification(&side.pairs), verification(&first.pairs));
     let at = own.at(far).map(|at| format!("{:.2} %", 100.0 * at.genuine as f64 / own.genuine() as f64));
     let at = at.unwrap_or_else(|| "too few impostors".to_owned());
@@ -149,7 +159,11 @@ fn row(first: &Side, side: &Side, far: f64) -> String {
     if std::ptr::eq(first, side) {
         return format!("{start} | | | |");
     }
-    let p = if p < 0.001 { "below 0.001".to_owned() } else { format!("{p:.3}") };
+    let p = rights.as_ref().map_or("-".to_owned(), |_| {
+        let p = mcnemar(alone(0), alone(1));
+        let p = if p < 0.001 { "below 0.001".to_owned() } else { format!("{p:.3}") };
+        format!("{p} ({} : {})", alone(0), alone(1))
+    });
     let tar = Difference::at(&own, &other, far);
-    format!("{start} | {} | {p} ({} : {}) | {} |", difference(of_right), alone(0), alone(1), difference(tar))
+    format!("{start} | {} | {p} | {} |", difference(of_right), difference(tar))
 }

@@ -34,7 +34,13 @@ impl Csv {
     }
 }
 
-/// The fields of each row, quotes taken off; `None` where a quote is not closed or stands where none may.
+/// Most fields of a row: no file of a report has as many.
+const MAX_FIELDS: usize = 16;
+/// What is said of a text that is no rows.
+pub(crate) const BROKEN: &str = "too many fields in a row, or an open quote";
+
+/// The fields of each row, quotes taken off; `None` where a quote is not closed or stands where none may, or a row has
+/// more than 16 fields.
 pub(crate) fn rows(text: &str) -> Option<Vec<Vec<String>>> {
     let (mut rows, mut row, mut rest) = (Vec::new(), Vec::new(), text);
     while !rest.is_empty() {
@@ -53,6 +59,9 @@ pub(crate) fn rows(text: &str) -> Option<Vec<Vec<String>>> {
             let end = rest.find([',', '\n']).unwrap_or(rest.len());
             field.push_str(&rest[..end]);
             rest = &rest[end..];
+        }
+        if row.len() == MAX_FIELDS {
+            return None;
         }
         row.push(field);
         if let Some(after) = rest.strip_prefix(',') {

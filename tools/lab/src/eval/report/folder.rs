@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use arcdoor_models::sha256_hex;
 
 use crate::eval::report::curves::Curves;
@@ -17,6 +17,12 @@ use crate::trouble::Trouble;
 /// The report's own file.
 pub(crate) const JSON: &str = "report.json";
 
+/// Makes the folder: called before hours of work whose result would have no place.
+pub(crate) fn make(out: &Path) -> Result<()> {
+    let refuse = |error| Trouble::Disk(format!("cannot make {}: {error}; name another --out", out.display()));
+    Ok(fs::create_dir_all(out).map_err(refuse)?)
+}
+
 /// Writes a report, what it draws and the protocol's own `files` into `out`, and prints where. Its `files` and `digest`
 /// are filled in here.
 pub(crate) fn write(
@@ -26,7 +32,7 @@ pub(crate) fn write(
     files: Vec<(String, Vec<u8>)>,
     thumbnails: &[Thumbnail],
 ) -> Result<Report> {
-    fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+    make(out)?;
     for (name, bytes) in files.into_iter().chain(csv::files(curves)) {
         put(&out.join(&name), &bytes)?;
         report.files.insert(name, sha256_hex(&bytes));

@@ -289,9 +289,35 @@ fn text(plain: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eval::report::report::{Data, Maker, Noted};
+    use crate::eval::report::run::Run;
+    use crate::eval::report::table::Table;
 
     #[test]
     fn names_begin_no_tag() {
         assert_eq!(text("<b a=\"&\">"), "&lt;b a=&quot;&amp;&quot;&gt;");
+    }
+
+    #[test]
+    fn no_field_of_a_report_begins_a_tag() {
+        let tag = || "<b>&\"".to_owned();
+        let data = Data {
+            name: tag(),
+            sha256: tag(),
+            lists: [(tag(), tag())].into(),
+            media: 1,
+            subjects: None,
+            genuine: 1,
+            impostors: 1,
+            is_generated: true,
+        };
+        let mut report = Report::new(&tag(), data, Rate::of(0, 1), Run::of(0.0, 1));
+        let maker = Maker { pack: tag(), model_id: tag(), sha256: tag(), detector: tag(), dimension: 1 };
+        report.made_by = Some(maker);
+        report.noted = vec![Noted { what: tag(), count: 1, such_as: vec![tag()] }];
+        report.tables = vec![Table { title: tag(), note: tag(), head: vec![tag()], rows: vec![vec![tag()]] }];
+        (report.limits, report.command) = (vec![tag()], vec![tag()]);
+        let page = page(&report, &[], &[Thumbnail { caption: tag(), photos: Vec::new() }]);
+        assert!(!page.contains("<b>") && page.contains("&lt;b&gt;"));
     }
 }

@@ -1,8 +1,10 @@
 //! `pairs.csv`: every pair of a protocol with its score, from which the figures can be computed anew.
 
 use anyhow::{Context, Result, bail, ensure};
+use arcdoor_calib::MAX_BIN_IMAGES;
 
 use crate::eval::report::csv::{self, Csv};
+use crate::eval::set::pair_list::whole;
 
 /// Its name in a report's folder.
 pub(crate) const NAME: &str = "pairs.csv";
@@ -50,11 +52,15 @@ pub(crate) fn write(pairs: &[ScoredPair]) -> Vec<u8> {
 /// # Errors
 /// When it is something else; the text names the row.
 pub(crate) fn read(text: &str) -> Result<Vec<ScoredPair>> {
-    let mut rows = csv::rows(text).context("an open quote")?.into_iter();
+    let mut rows = csv::rows(text).context(csv::BROKEN)?.into_iter();
     ensure!(rows.next().is_some_and(|head| head == HEAD), "no heading {}", HEAD.join(","));
     let read =
         |(number, row): (usize, Vec<String>)| pair(&row).with_context(|| format!("row {}", number + 2));
-    rows.enumerate().map(read).collect()
+    let pairs: Vec<ScoredPair> = rows.enumerate().map(read).collect::<Result<_>>()?;
+    if let Some(folds) = pairs.iter().map(|pair| pair.fold).collect::<Option<Vec<u32>>>() {
+        whole(&folds)?;
+    }
+    Ok(pairs)
 }
 
 fn pair(row: &[String]) -> Result<ScoredPair> {
@@ -66,13 +72,19 @@ fn pair(row: &[String]) -> Result<ScoredPair> {
         "1" => true,
         _ => bail!("same is 0 or 1, not {same}"),
     };
+    let people: [u32; 2] = [one.parse().context("a person")?, other.parse().context("a person")?];
+    let most = people[0].max(people[1]);
+    ensure!((most as usize) < MAX_BIN_IMAGES, "person {most}; fewer than {MAX_BIN_IMAGES} are read");
+    let threshold: Option<f32> =
+        if threshold.is_empty() { None } else { Some(threshold.parse().context("a threshold")?) };
+    ensure!(threshold.is_none_or(|threshold| !threshold.is_nan()), "the threshold is no number");
     Ok(ScoredPair {
         names: [a.clone(), b.clone()],
         same,
         fold: if fold.is_empty() { None } else { Some(fold.parse().context("a fold")?) },
         score,
-        people: [one.parse().context("a person")?, other.parse().context("a person")?],
-        threshold: if threshold.is_empty() { None } else { Some(threshold.parse().context("a threshold")?) },
+        people,
+        threshold,
     })
 }
 
@@ -97,5 +109,15 @@ mod tests {
             format!("{:#}", read(&text.replace("0.3\n", "NaN\n").replace(",0.3,", ",inf,")).unwrap_err());
         assert!(refused.contains("row "), "{refused}");
         assert!(read("a,b\n").is_err());
+        let head = HEAD.join(",");
+        for (rows, what) in [
+            ("a,b,1,,0.1,0,4294967294,\n", "row 2: person 4294967294"),
+            ("a,b,1,,0.1,0,0,NaN\n", "row 2: the threshold is no number"),
+            ("a,b,1,0,0.1,0,0,\na,b,0,2,0.1,0,1,\n", "without a gap"),
+            (",,,,,,,,,,,,,,,,,,,,\n", "too many fields"),
+        ] {
+            let refused = format!("{:#}", read(&format!("{head}\n{rows}")).unwrap_err());
+            assert!(refused.contains(what), "{rows}: {refused}");
+        }
     }
 }

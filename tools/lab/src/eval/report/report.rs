@@ -20,7 +20,7 @@ pub(crate) struct Data {
     pub(crate) name: String,
     /// Over every photo or feature that was read, by name; docs/protocols.md says how.
     pub(crate) sha256: String,
-    /// Lists that name pairs, templates or groups: each one's sha256 by its file name.
+    /// Lists that name pairs, templates or groups: each one's sha256 by what it was read for, or by its file's name.
     pub(crate) lists: BTreeMap<String, String>,
     /// Photos, frames or features.
     pub(crate) media: u64,
@@ -124,7 +124,7 @@ impl Report {
             files: BTreeMap::new(),
             digest: String::new(),
             latency_ms: LatencyMs::new(),
-            command: std::env::args().collect(),
+            command: std::env::args_os().map(|one| one.to_string_lossy().into_owned()).collect(),
             run,
         }
     }

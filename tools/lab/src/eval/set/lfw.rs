@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::eval::set::pair_list::{PairList, kinds};
+use crate::eval::set::pair_list::{PairList, kinds, whole};
 use crate::eval::set::set::{Pair, Set};
 use crate::input_file::read_text;
 use crate::limits::MAX_LIST_BYTES;
@@ -35,6 +35,7 @@ pub(crate) fn list(set: &Set, path: &Path) -> Result<PairList> {
         Some([folds, each]) => (*folds, *each),
         _ => return Err(refuse(1, "a heading such as 1100 or 10 300 is expected".to_owned()).into()),
     };
+    let per_fold = each.checked_mul(2).ok_or_else(|| refuse(1, format!("{each} pairs of each kind")))?;
     let mut found = PairList::default();
     for (number, line) in text.lines().enumerate().skip(1).filter(|(_, line)| !line.trim().is_empty()) {
         let line_number = number + 1;
@@ -54,22 +55,22 @@ pub(crate) fn list(set: &Set, path: &Path) -> Result<PairList> {
                 .map_err(|error| anyhow::Error::from(refuse(line_number, error.to_string())))
         };
         let place = found.pairs.len();
-        if each > 0 && same != (place % (2 * each) < each) {
+        if each > 0 && same != (place % per_fold < each) {
             let what =
                 format!("the heading says {each} pairs of one person and then {each} of two in each fold");
             return Err(refuse(line_number, what).into());
         }
         found.pairs.push(Pair { a: find(one)?, b: find(other)?, same });
         if folds > 1 {
-            found.folds.push((place / (2 * each.max(1))) as u32);
+            found.folds.push((place / per_fold.max(1)) as u32);
         }
     }
-    if folds.checked_mul(2 * each) != Some(found.pairs.len()) {
+    if folds.checked_mul(per_fold) != Some(found.pairs.len()) {
         let what =
             format!("the heading says {folds} times {each} pairs of each kind; {} follow", found.pairs.len());
         return Err(refuse(1, what).into());
     }
-    kinds(&found.pairs).with_context(|| path.display().to_string())?;
+    kinds(&found.pairs).and_then(|()| whole(&found.folds)).with_context(|| path.display().to_string())?;
     Ok(found)
 }
 
@@ -148,6 +149,8 @@ mod tests {
             (format!("{same}{other}"), "line 1: a heading such as"),
             (format!("1\n{same}Ann 1 Bob x\n"), "line 3: x is no photo's number"),
             ("0\n".to_owned(), "both kinds are needed"),
+            ("9223372036854775808\n".to_owned(), "line 1: 9223372036854775808 pairs of each kind"),
+            (format!("101 1\n{}", format!("{same}{other}").repeat(101)), "2 to 100 of them; 101 were found"),
         ] {
             let refused = format!("{:#}", read(&text).unwrap_err());
             assert!(refused.contains(what), "{text}: {refused}");

@@ -13,6 +13,8 @@ use crate::trouble::Trouble;
 
 /// Folds that a list without any of its own is cut into.
 const FOLDS: usize = 10;
+/// Most folds of a list.
+const MAX_FOLDS: usize = 100;
 /// Oddities that are named.
 const NAMED: usize = 5;
 
@@ -117,6 +119,19 @@ pub(crate) fn kinds(pairs: &[Pair]) -> Result<(), Trouble> {
         return Err(Trouble::BadInput(text));
     }
     Ok(())
+}
+
+/// Refuses folds of which one is missing, which would count as one that decides nothing right, and too many of them.
+pub(crate) fn whole(folds: &[u32]) -> Result<(), Trouble> {
+    let numbers: BTreeSet<u32> = folds.iter().copied().collect();
+    let is_whole = numbers.iter().copied().eq(0..numbers.len() as u32);
+    if is_whole && numbers.len() != 1 && numbers.len() <= MAX_FOLDS {
+        return Ok(());
+    }
+    Err(Trouble::BadInput(format!(
+        "folds are numbered from the first on without a gap, 2 to {MAX_FOLDS} of them; {} were found",
+        numbers.len()
+    )))
 }
 
 /// Ten folds of a list that names none: by place, as insightface cuts its sets; where a fold would then lack a kind of

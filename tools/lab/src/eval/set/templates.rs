@@ -1,13 +1,15 @@
 //! Templates of a set, made on several threads or read where an earlier run kept them.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use arcdoor_core::{StageTimes, Template};
 use arcdoor_models::{Pack, Role};
 use arcdoor_vision::DetectSettings;
+use clap::builder::RangedU64ValueParser;
 
-use crate::eval::set::set::{Sample, Set};
+use crate::eval::set::set::{Medium, Sample, Set};
 use crate::face_finder::{FaceFinder, detector_parser, open_pack};
 use crate::features::Features;
 use crate::workers;
@@ -26,11 +28,11 @@ pub(crate) struct PathArgs {
     /// The least width of a face, pixels
     #[arg(long, default_value_t = 20)]
     min_face: u32,
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = RangedU64ValueParser::<usize>::new().range(1..=64))]
     pub(crate) threads: usize,
     /// Templates of earlier runs: read from this file where it has them, added to it where not
     #[arg(long, value_name = "FILE")]
-    features: Option<PathBuf>,
+    pub(crate) features: Option<PathBuf>,
 }
 
 /// Below every cosine: what a comparison scores of which a sample gave no template. Never accepted, always counted.
@@ -44,9 +46,16 @@ pub(crate) fn score(a: &Option<Template>, b: &Option<Template>) -> Result<f32> {
     }
 }
 
+/// What a feature file calls a sample: a file gives another template where it is said to be a crop.
+fn key(sample: &Sample) -> Cow<'_, str> {
+    match sample.medium {
+        Medium::CropFile(_) => Cow::Owned(format!("aligned {}", sample.name)),
+        Medium::Photo(_) | Medium::Crop(_) => Cow::Borrowed(&sample.name),
+    }
+}
+
 impl PathArgs {
     pub(crate) fn open_pack(&self) -> Result<Pack> {
-        ensure!((1..=64).contains(&self.threads), "--threads lies in 1..=64");
         open_pack(&self.pack)
     }
 
@@ -80,18 +89,18 @@ impl PathArgs {
         );
         let shared = pack.manifest().recognisability.as_ref().and_then(|table| table.shared.as_ref());
         let mut features = Features::open(path, made_by, pack.model_id(), shared)?;
-        let is_missing = |sample: &&Sample| features.get(&sample.name).is_none();
+        let is_missing = |sample: &&Sample| features.get(&key(sample)).is_none();
         let missing: Vec<&Sample> = set.samples.iter().filter(is_missing).collect();
         let mut times = Vec::new();
         if !missing.is_empty() {
             let (made, took) = self.make(pack, &missing)?;
             times = took;
             for (sample, template) in missing.iter().zip(made) {
-                features.insert(sample.name.clone(), template);
+                features.insert(key(sample).into_owned(), template);
             }
             features.write()?;
         }
-        let template = |sample: &Sample| features.get(&sample.name).cloned().flatten();
+        let template = |sample: &Sample| features.get(&key(sample)).cloned().flatten();
         Ok((set.samples.iter().map(template).collect(), times))
     }
 

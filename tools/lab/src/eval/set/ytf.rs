@@ -5,7 +5,7 @@ use std::path::{Component, Path};
 
 use anyhow::{Context, Result};
 
-use crate::eval::set::pair_list::{PairList, kinds};
+use crate::eval::set::pair_list::{PairList, kinds, whole};
 use crate::eval::set::people::file_name;
 use crate::eval::set::set::{Medium, Pair, Sample, Set};
 use crate::face_finder::photos_in;
@@ -58,7 +58,7 @@ pub(crate) fn read(root: &Path, list: &Path, most: usize) -> Result<Videos> {
         pairs.pairs.push(Pair { a: video(one)?, b: video(other)?, same });
         pairs.folds.push(split - 1);
     }
-    kinds(&pairs.pairs).with_context(|| list.display().to_string())?;
+    kinds(&pairs.pairs).and_then(|()| whole(&pairs.folds)).with_context(|| list.display().to_string())?;
     Ok(Videos { videos: found.videos, frames: found.frames, of: found.of, list: pairs })
 }
 
@@ -143,6 +143,8 @@ mod tests {
             ("1, Ann/0, Ann/2, yes\n", "line 1: yes is not 0 or 1"),
             ("1, Ann/0, Ann/2, 1\nx, Ann/0, Bob/1, 0\n", "line 2: x is no split's number"),
             ("1, Ann/0\n", "line 1: 2 fields"),
+            ("1, Ann/0, Ann/2, 1\n3, Ann/0, Bob/1, 0\n", "splits.txt: folds are numbered from the first on"),
+            ("1, Ann/0, Ann/2, 1\n4294967295, Ann/0, Bob/1, 0\n", "without a gap"),
         ] {
             let refused = format!("{:#}", read(text).err().unwrap());
             assert!(refused.contains(what), "{text}: {refused}");
