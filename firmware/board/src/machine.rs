@@ -1,13 +1,16 @@
 //! Which hardware a board's file is for.
 
 use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::limits::{MAX_MACHINES, MAX_TEXT};
 
 /// Where Linux shows the names of the machine that it runs on, each ended by a zero byte, the most exact one first.
-const COMPATIBLE: &str = "/proc/device-tree/compatible";
+/// `/proc/device-tree` points here, and a hardened service does not see it.
+const COMPATIBLE: &str = "/sys/firmware/devicetree/base/compatible";
 
 /// Who starts Linux on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -80,9 +83,21 @@ impl Machine {
     /// and nothing is refused.
     ///
     /// # Errors
-    /// What it runs on instead.
+    /// What it runs on instead; or that the names are there and cannot be read.
     pub fn is_this(&self) -> Result<(), WrongMachine> {
-        fs::read(COMPATIBLE).map_or(Ok(()), |names| self.is_called(&names))
+        self.is_named_in(Path::new(COMPATIBLE))
+    }
+
+    fn is_named_in(&self, file: &Path) -> Result<(), WrongMachine> {
+        match fs::read(file) {
+            Ok(names) => self.is_called(&names),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(self.other(format!("nothing that can be read ({error})"))),
+        }
+    }
+
+    fn other(&self, here: String) -> WrongMachine {
+        WrongMachine { here, wanted: self.compatible.join(" or ") }
     }
 
     /// That one of `names`, each ended by a zero byte, is one of ours.
@@ -92,8 +107,7 @@ impl Machine {
         if here.clone().any(|name| self.compatible.iter().any(|wanted| wanted == name)) {
             return Ok(());
         }
-        let here = here.next().unwrap_or("nothing").chars().take(MAX_TEXT).collect();
-        Err(WrongMachine { here, wanted: self.compatible.join(" or ") })
+        Err(self.other(here.next().unwrap_or("nothing").chars().take(MAX_TEXT).collect()))
     }
 }
 
@@ -117,6 +131,17 @@ mod tests {
         assert!(
             said.contains("itself radxa,rock-5b") && said.contains("for raspberrypi,4-model-b"),
             "{said}"
+        );
+    }
+
+    #[test]
+    fn names_that_cannot_be_read_pass_for_no_board() {
+        let raw = RawMachine { compatible: vec!["a,b".to_owned()], boot: Boot::UBoot };
+        let machine = Machine::try_from(raw).unwrap();
+        assert!(machine.is_named_in(Path::new("/nowhere/compatible")).is_ok(), "a PC");
+        // A folder opens, and cannot be read.
+        assert!(
+            machine.is_named_in(Path::new("/")).unwrap_err().to_string().contains("nothing that can be read")
         );
     }
 

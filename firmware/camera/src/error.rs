@@ -82,6 +82,14 @@ pub enum CameraError {
         /// The system's words.
         cause: std::io::Error,
     },
+    /// The kernel does not let go of the program that drove a ribbon camera.
+    #[error(
+        "{device}: rpicam-vid was killed and hangs in the camera's driver; if that lasts, start the board again"
+    )]
+    Held {
+        /// The camera's name.
+        device: String,
+    },
     /// The program that drives a ribbon camera ended.
     #[error(
         "{device}: rpicam-vid ended: {said}; check the ribbon cable, and whether `rpicam-hello --list-cameras` shows the camera"
@@ -132,6 +140,7 @@ impl CameraError {
             | Self::Gone { .. }
             | Self::Device { .. }
             | Self::Ended { .. }
+            | Self::Held { .. }
             | Self::Backend(_) => ErrorKind::Camera,
             // While a camera is unplugged or another program holds it, there is no file, or a busy one.
             Self::Open { cause, .. } if cause.kind() != std::io::ErrorKind::PermissionDenied => {

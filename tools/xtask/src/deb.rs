@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::qemu::which;
+use crate::qemu::{output, which};
 use crate::{cargo, cross};
 
 /// Debian's names of the processors that it is made for.
@@ -71,7 +71,8 @@ fn make(package: &Path, architecture: &str, program: &Path) -> Result<()> {
     for file in ["usr/bin/arcdoor"].into_iter().chain(FILES.map(|(_, to, _)| to)) {
         bytes += fs::metadata(tree.join(file))?.len();
     }
-    fs::write(tree.join("DEBIAN/control"), control(architecture, elf.is_static(), bytes.div_ceil(1024)))?;
+    let libc = if elf.is_static() { None } else { Some(libc_here()?) };
+    fs::write(tree.join("DEBIAN/control"), control(architecture, libc.as_deref(), bytes.div_ceil(1024)))?;
     // dpkg asks before it replaces what somebody changed there.
     let settings = FILES.iter().filter(|(_, to, _)| to.starts_with("etc/"));
     fs::write(
@@ -89,9 +90,23 @@ fn make(package: &Path, architecture: &str, program: &Path) -> Result<()> {
     Ok(fs::remove_dir_all(tree)?)
 }
 
-/// The package's description; `kib` is what it takes once it is installed.
-fn control(architecture: &str, is_static: bool, kib: u64) -> String {
-    let depends = if is_static { "systemd" } else { "systemd, libc6, libgcc-s1" };
+/// The version of the C library that programs are linked to here.
+fn libc_here() -> Result<String> {
+    let said = output(Command::new("getconf").arg("GNU_LIBC_VERSION"))?;
+    Ok(said
+        .strip_prefix("glibc ")
+        .context("no GNU C library: a package of what is linked here runs nowhere")?
+        .trim()
+        .to_owned())
+}
+
+/// The package's description; `libc` is the C library that the program was linked to, and wants at least; `kib` is what it
+/// takes once it is installed.
+fn control(architecture: &str, libc: Option<&str>, kib: u64) -> String {
+    let depends = match libc {
+        Some(version) => format!("systemd, libc6 (>= {version}), libgcc-s1"),
+        None => "systemd".to_owned(),
+    };
     format!(
         "Package: arcdoor\nVersion: {}\nArchitecture: {architecture}\nMaintainer: arcdoor\nInstalled-Size: {kib}\nDepends: \
          {depends}\nSection: misc\nPriority: optional\nDescription: recognises faces at a door, and holds the lock\n No frame \
@@ -117,7 +132,6 @@ fn put(from: &Path, tree: &Path, to: &str, mode: u32) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::qemu::output;
 
     #[test]
     fn a_package_holds_the_program_its_service_and_its_scripts_and_all_is_roots() {
@@ -142,6 +156,11 @@ mod tests {
         }
         assert!(of("--info").contains("Depends: systemd\n"), "static: no libraries");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is left");
+    }
+
+    #[test]
+    fn a_program_that_wants_a_c_library_says_which() {
+        assert!(control("amd64", Some("2.36"), 1).contains("Depends: systemd, libc6 (>= 2.36), libgcc-s1\n"));
     }
 
     #[test]

@@ -10,6 +10,8 @@ use crate::layout::Layout;
 const ROW_ALIGN: u32 = 64;
 /// Bytes of a row at most.
 const MAX_STRIDE: u32 = 16_384;
+/// Bytes of one frame at most; three are held at once. 4,096 x 2,160 fits.
+const MAX_FRAME: usize = 16 << 20;
 /// Cameras of one board.
 const MAX_CAMERA: u8 = 7;
 
@@ -51,7 +53,8 @@ impl Mode {
                 .filter(|stride: &u32| stride.is_multiple_of(2) && (width..=MAX_STRIDE).contains(stride))?,
             None => width.next_multiple_of(ROW_ALIGN),
         };
-        parts.next().is_none().then_some(Self { camera, width, height, rate, stride })
+        let mode = Self { camera, width, height, rate, stride };
+        (parts.next().is_none() && mode.frame_bytes() <= MAX_FRAME).then_some(mode)
     }
 
     /// Bytes of one frame: a plane, and two of a quarter of it.
@@ -95,6 +98,7 @@ mod tests {
         assert_eq!((mode("0").stride, mode("0").frame_bytes()), (640, 460_800));
         assert_eq!((mode("1@600x400").stride, mode("1@600x400").camera), (640, 1));
         assert_eq!(mode("0@600x400@15@608").frame_bytes(), 608 * 400 * 3 / 2);
+        assert!(mode("0@4096x2160").frame_bytes() <= MAX_FRAME);
         let mut command = Command::new("x");
         mode("1@1280x720@7.5").arguments(&mut command);
         let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
@@ -122,6 +126,8 @@ mod tests {
             "0@640x480@30@638",
             "0@640x480@30@99999",
             "0@640x480@30@640@1",
+            "0@4096x4096",
+            "0@640x4096@30@16384",
         ] {
             assert_eq!(Mode::parse(words), None, "{words}");
         }

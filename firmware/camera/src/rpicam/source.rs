@@ -10,6 +10,7 @@ use std::time::Duration;
 use arcdoor_frame::{Converter, RawFrame, RgbImage};
 
 use super::frame::{Ended, Newest};
+use super::held;
 use super::mode::Mode;
 use super::pipe::Pipes;
 use crate::error::CameraError;
@@ -18,6 +19,8 @@ use crate::source::Source;
 
 /// The program, of the package rpicam-apps.
 const PROGRAM: &str = "rpicam-vid";
+/// How long a program that was killed may take to end; nothing is recognised meanwhile.
+const END_WITHIN: Duration = Duration::from_secs(2);
 
 /// A running `rpicam-vid`. It is ended when this is dropped; should this process be killed, its next frame finds no
 /// reader, and it ends as well.
@@ -25,7 +28,8 @@ const PROGRAM: &str = "rpicam-vid";
 pub struct Rpicam {
     mode: Mode,
     timeout: Duration,
-    child: Child,
+    /// Until it is ended.
+    child: Option<Child>,
     newest: Arc<Newest>,
     stop: Arc<AtomicBool>,
     reader: Option<JoinHandle<()>>,
@@ -40,16 +44,20 @@ impl Rpicam {
     }
 
     fn start(program: &Path, mode: Mode, timeout: Duration) -> Result<Self, CameraError> {
+        if held::is_held(mode.camera) {
+            return Err(CameraError::Held { device: name(mode) });
+        }
         let failed = |cause| CameraError::Program { program: program.display().to_string(), cause };
         let mut command = Command::new(program);
         mode.arguments(&mut command);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = command.spawn().map_err(failed)?;
+        let mut child = command.spawn().map_err(failed)?;
+        let pipes = child.stdout.take().zip(child.stderr.take());
         let bytes = mode.frame_bytes();
         let mut camera = Self {
             mode,
             timeout,
-            child,
+            child: Some(child),
             newest: Arc::new(Newest::new(bytes)),
             stop: Arc::new(AtomicBool::new(false)),
             reader: None,
@@ -57,7 +65,7 @@ impl Rpicam {
             converter: Converter::default(),
         };
         // Both are there: they were asked for.
-        if let Some((frames, words)) = camera.child.stdout.take().zip(camera.child.stderr.take()) {
+        if let Some((frames, words)) = pipes {
             let (newest, stop) = (Arc::clone(&camera.newest), Arc::clone(&camera.stop));
             let read = move || Pipes { frames, words }.read(bytes, &newest, &stop);
             let reader = std::thread::Builder::new().name("rpicam".to_owned()).spawn(read).map_err(failed)?;
@@ -65,10 +73,10 @@ impl Rpicam {
         }
         Ok(camera)
     }
+}
 
-    fn name(&self) -> String {
-        format!("rpicam:{}", self.mode.camera)
-    }
+fn name(mode: Mode) -> String {
+    format!("rpicam:{}", mode.camera)
 }
 
 impl Source for Rpicam {
@@ -77,9 +85,9 @@ impl Source for Rpicam {
             Ok(true) => {}
             Ok(false) => {
                 let waited_ms = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX);
-                return Err(CameraError::Stalled { device: self.name(), waited_ms });
+                return Err(CameraError::Stalled { device: name(self.mode), waited_ms });
             }
-            Err(Ended(said)) => return Err(CameraError::Ended { device: self.name(), said }),
+            Err(Ended(said)) => return Err(CameraError::Ended { device: name(self.mode), said }),
         }
         let Layout { format, width, height, stride } = self.mode.layout();
         self.converter.to_rgb(&RawFrame { format, width, height, stride, data: &self.frame }, out)?;
@@ -90,9 +98,9 @@ impl Source for Rpicam {
 impl Drop for Rpicam {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // Both fail where it has ended by itself. Killed, not asked: one that hangs would not hear.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = self.child.take() {
+            held::end(self.mode.camera, child, END_WITHIN);
+        }
         if let Some(reader) = self.reader.take() {
             // Looks at `stop` at least every 100 ms, whoever else holds the pipe.
             let _ = reader.join();

@@ -1,10 +1,14 @@
 //! Which disks may be written.
 
-use std::fs;
-use std::os::unix::fs::FileTypeExt as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+
+/// Opens a disk only where nothing has it mounted (open(2), Linux, block devices).
+const O_EXCL: i32 = 0o200;
 
 /// Where the system says what its disks are; tests have other folders.
 pub(super) struct System {
@@ -28,9 +32,16 @@ impl System {
 
 /// What may be written.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Disk {
-    /// How much it holds; `None` of a file, which grows.
-    pub(super) bytes: Option<u64>,
+pub(super) enum Disk {
+    /// A file, which grows.
+    File,
+    /// A whole disk.
+    Whole {
+        /// How much it holds.
+        bytes: u64,
+        /// The kernel's number of it, as `8:0`.
+        number: String,
+    },
 }
 
 impl Disk {
@@ -43,10 +54,10 @@ impl Disk {
                 "{}: there is no such disk; is the card in? `lsblk` shows what there is",
                 device.display()
             );
-            return Ok(Self { bytes: None });
+            return Ok(Self::File);
         };
         if about.is_file() {
-            return Ok(Self { bytes: None });
+            return Ok(Self::File);
         }
         ensure!(about.file_type().is_block_device(), "{} is neither a disk nor a file", device.display());
         let path = fs::canonicalize(device)?;
@@ -82,18 +93,48 @@ impl Disk {
         ensure!(!is_one("ro"), "{name} is protected against writing: push the card's lock back");
         let sectors: u64 = read(&dir.join("size")).and_then(|size| size.parse().ok()).unwrap_or_default();
         ensure!(sectors > 0, "{name} holds nothing: is the card in?");
-        Ok(Self { bytes: Some(sectors * 512) })
+        let number = read(&dir.join("dev")).with_context(|| format!("{name} has no number"))?;
+        Ok(Self::Whole { bytes: sectors * 512, number })
     }
 
-    pub(super) const fn is_file(&self) -> bool {
-        self.bytes.is_none()
+    /// How much it holds; a file takes everything.
+    pub(super) const fn room(&self) -> u64 {
+        match self {
+            Self::File => u64::MAX,
+            Self::Whole { bytes, .. } => *bytes,
+        }
     }
+
+    /// Opens `device` for writing and reading: what was judged, and nothing else that has its name by now.
+    pub(super) fn open(&self, device: &Path) -> Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        match self {
+            Self::File => options.create(true).truncate(true),
+            Self::Whole { .. } => options.custom_flags(O_EXCL),
+        };
+        let card = options.open(device).with_context(|| format!("cannot write {}", device.display()))?;
+        let about = card.metadata()?;
+        let is_it = match self {
+            Self::File => about.is_file(),
+            Self::Whole { number, .. } => {
+                about.file_type().is_block_device() && *number == number_of(about.rdev())
+            }
+        };
+        ensure!(is_it, "{} is another disk now: look at `lsblk`, and try again", device.display());
+        Ok(card)
+    }
+}
+
+/// A device's number, as the kernel writes it.
+fn number_of(device: u64) -> String {
+    format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device))
 }
 
 /// Refuses what is mounted, swapped to, or a part of something larger.
 fn in_use(system: &System, part: &str, dir: &Path) -> Result<()> {
     let number = read(&dir.join("dev")).unwrap_or_default();
-    let mounts = fs::read_to_string(&system.mounts).unwrap_or_default();
+    let mounts = fs::read_to_string(&system.mounts).context("cannot see what is mounted")?;
     for line in mounts.lines() {
         // The third field is the disk's number, the fifth where it is mounted (proc(5)).
         let mut fields = line.split(' ');
@@ -107,7 +148,11 @@ fn in_use(system: &System, part: &str, dir: &Path) -> Result<()> {
             bail!("{part} is mounted: umount /dev/{part}, if that is the card");
         }
     }
-    let swaps = fs::read_to_string(&system.swaps).unwrap_or_default();
+    let swaps = match fs::read_to_string(&system.swaps) {
+        // A kernel that cannot swap.
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        swaps => swaps.context("cannot see what is swapped to")?,
+    };
     let path = format!("/dev/{part}");
     ensure!(
         !swaps.lines().any(|line| line.split_whitespace().next() == Some(&path)),
@@ -155,7 +200,23 @@ mod tests {
     #[test]
     fn a_card_that_nothing_uses_may_be_written() {
         let (_folder, system) = system(ROOT, "Filename Type\n/dev/vdb partition\n");
-        assert_eq!(Disk::judge(&system, "sdx", None).unwrap(), Disk { bytes: Some(2 << 30) });
+        let whole = Disk::Whole { bytes: 2 << 30, number: "8:0".to_owned() };
+        assert_eq!(Disk::judge(&system, "sdx", None).unwrap(), whole);
+        fs::remove_file(&system.swaps).unwrap();
+        assert!(Disk::judge(&system, "sdx", None).is_ok(), "a kernel without swap");
+        fs::remove_file(&system.mounts).unwrap();
+        assert!(Disk::judge(&system, "sdx", None).is_err(), "nobody knows what is mounted");
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_by_now_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let device = folder.path().join("sdx");
+        fs::write(&device, "before").unwrap();
+        let whole = Disk::Whole { bytes: 2 << 30, number: "8:0".to_owned() };
+        assert!(whole.open(&device).unwrap_err().to_string().contains("is another disk now"));
+        assert_eq!(fs::read(&device).unwrap(), b"before");
+        assert_eq!(number_of(rustix::fs::makedev(8, 17)), "8:17");
     }
 
     #[test]

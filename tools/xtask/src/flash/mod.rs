@@ -1,14 +1,14 @@
 //! `cargo xtask flash`: an image onto a card, and what was written read back.
 //!
 //! Before a byte is written, the whole image is read once: its length, its hash, its table and its board are right, or the card
-//! stays as it is.
+//! stays as it is. It is read again to be written, and compared with the first reading before the card becomes an image.
 
 mod disk;
 mod source;
 
-use std::fs::{File, OpenOptions};
-use std::io::{IsTerminal, Read, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{self, File};
+use std::io::{IsTerminal, Read, Seek, Write};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -21,8 +21,6 @@ use source::Source;
 
 /// Bytes that are read and written at once.
 const CHUNK: usize = 4 << 20;
-/// Opens a disk only where nothing has it mounted (open(2), Linux, block devices).
-const O_EXCL: i32 = 0o200;
 
 /// Writes `image` onto `device`, and verifies it.
 pub(crate) fn run(image: &Path, device: &Path, board: Option<&str>, fixed: Option<&str>) -> Result<()> {
@@ -39,17 +37,28 @@ fn write(
     fixed: Option<&str>,
     progress: &mut Progress,
 ) -> Result<String> {
-    let label = check(image, board, progress)?;
+    let checked = check(image, board, progress)?;
+    let label = &checked.label;
     let disk = Disk::find(system, device, fixed)?;
     ensure!(
-        disk.bytes.is_none_or(|bytes| bytes >= label.bytes),
+        disk.room() >= label.bytes,
         "{} has room for {} MiB, and the image has {} MiB: take a larger card",
         device.display(),
-        disk.bytes.unwrap_or_default() / MIB,
+        disk.room() / MIB,
         label.bytes / MIB
     );
-    let written = copy(image, device, &disk, &label, progress)?;
-    let found = read_back(device, &label, progress)?;
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    ensure!(
+        real(device).is_none() || real(device) != real(image),
+        "{} is the image itself",
+        device.display()
+    );
+    // Open until all is read back: a desktop mounts a disk that it sees closed, and writes to it.
+    let mut card = disk.open(device)?;
+    let written = copy(&mut Source::open(image)?, &mut card, &checked, progress)
+        .with_context(|| format!("{} onto {}", image.display(), device.display()))?;
+    let found = read_back(&mut card, label, progress)
+        .with_context(|| format!("cannot read {} back", device.display()))?;
     ensure!(
         found == written,
         "{} does not hold what was written: it is worn out, or not what it says it is. Take another card",
@@ -58,8 +67,15 @@ fn write(
     Ok(format!("{}: arcdoor {} for {}, verified", device.display(), label.version, label.board))
 }
 
+/// An image that was read once, and found right.
+struct Checked {
+    label: Label,
+    /// Its first sectors, which the label's hash leaves out.
+    head: Vec<u8>,
+}
+
 /// Reads all of an image before anything is written.
-fn check(image: &Path, board: Option<&str>, progress: &mut Progress) -> Result<Label> {
+fn check(image: &Path, board: Option<&str>, progress: &mut Progress) -> Result<Checked> {
     let named = || image.display().to_string();
     let mut source = Source::open(image)?;
     // The first sectors: table, label, and zeros.
@@ -104,53 +120,53 @@ fn check(image: &Path, board: Option<&str>, progress: &mut Progress) -> Result<L
         "{}: damaged: its hash is another; load it down again",
         image.display()
     );
-    Ok(label)
+    Ok(Checked { label, head })
 }
 
-/// Writes all of it, the first MiB last: until then the card is no image, and nothing starts from half of one. The hash of
-/// what was written.
-fn copy(image: &Path, device: &Path, disk: &Disk, label: &Label, progress: &mut Progress) -> Result<String> {
-    let failed = || format!("cannot write {}", device.display());
-    let mut options = OpenOptions::new();
-    options.write(true);
-    if disk.is_file() {
-        options.create(true).truncate(true);
-    } else {
-        options.custom_flags(O_EXCL);
-    }
-    let mut card = options.open(device).with_context(failed)?;
-    let mut source = Source::open(image)?;
-    let mut hash = Sha256::new();
+/// Writes all of it, the first MiB last: until then the card is no image, and nothing starts from half of one, nor from other
+/// bytes than were checked. The hash of what was written.
+fn copy(
+    source: &mut impl Read,
+    card: &mut File,
+    checked: &Checked,
+    progress: &mut Progress,
+) -> Result<String> {
+    const CHANGED: &str = "the image changed while it was written: the card is none now; flash it again";
+    let label = &checked.label;
+    let at = checked.head.len();
     let mut head = vec![0; usize::try_from(MIB)?];
-    source.read_exact(&mut head)?;
+    source.read_exact(&mut head).context(CHANGED)?;
+    let (mut hash, mut body) = (Sha256::new(), Sha256::new());
     hash.update(&head);
-    card.write_all(&vec![0; head.len()]).with_context(failed)?;
+    body.update(&head[at..]);
+    card.write_all(&vec![0; head.len()])?;
     let (mut done, mut chunk) = (MIB, vec![0; CHUNK]);
     while done < label.bytes {
         let length = source.read(&mut chunk)?;
-        ensure!(length > 0, "{} changed while it was written", image.display());
+        ensure!(length > 0, CHANGED);
         hash.update(&chunk[..length]);
-        card.write_all(&chunk[..length]).with_context(failed)?;
+        body.update(&chunk[..length]);
+        card.write_all(&chunk[..length])?;
         done += length as u64;
         progress.show("writing", done, label.bytes);
     }
-    card.sync_all().with_context(failed)?;
-    std::os::unix::fs::FileExt::write_all_at(&card, &head, 0).with_context(failed)?;
-    card.sync_all().with_context(failed)?;
+    card.sync_all()?;
+    ensure!(head[..at] == checked.head && hex(body) == label.sha256, CHANGED);
+    card.write_all_at(&head, 0)?;
+    card.sync_all()?;
     Ok(hex(hash))
 }
 
 /// The hash of what the card holds, not of what the kernel remembers.
-fn read_back(device: &Path, label: &Label, progress: &mut Progress) -> Result<String> {
-    let mut card = File::open(device)?;
-    rustix::fs::fadvise(&card, 0, None, rustix::fs::Advice::DontNeed)
+fn read_back(card: &mut File, label: &Label, progress: &mut Progress) -> Result<String> {
+    card.rewind()?;
+    rustix::fs::fadvise(&*card, 0, None, rustix::fs::Advice::DontNeed)
         .context("cannot forget what was written")?;
     let (mut hash, mut done, mut chunk) = (Sha256::new(), 0, vec![0; CHUNK]);
     while done < label.bytes {
         let most = usize::try_from((label.bytes - done).min(CHUNK as u64))?;
-        let length =
-            card.read(&mut chunk[..most]).with_context(|| format!("cannot read {}", device.display()))?;
-        ensure!(length > 0, "{} ends before what was written", device.display());
+        let length = card.read(&mut chunk[..most])?;
+        ensure!(length > 0, "it ends before what was written");
         hash.update(&chunk[..length]);
         done += length as u64;
         progress.show("reading back", done, label.bytes);

@@ -81,3 +81,68 @@ fn a_bad_image_leaves_the_card_as_it_is_and_says_why() {
     assert!(said.contains("is for raspberry-pi-4, not for radxa-rock-5b"), "{said}");
     assert_eq!(fs::read(&card).unwrap(), b"before");
 }
+
+#[test]
+fn an_image_that_changes_after_it_was_checked_leaves_no_card_that_starts() {
+    let (folder, image) = folder();
+    let checked = check(&image, None, &mut none()).unwrap();
+    let whole = fs::read(&image).unwrap();
+    let path = folder.path().join("card");
+    // In the table, in the label, behind the first MiB; and cut short.
+    for place in [Some(450), Some(600), Some(40 << 20), None] {
+        let mut second = whole.clone();
+        match place {
+            Some(place) => second[place] ^= 1,
+            None => second.truncate(whole.len() - 512),
+        }
+        let mut card = Disk::File.open(&path).unwrap();
+        let said = copy(&mut second.as_slice(), &mut card, &checked, &mut none()).unwrap_err().to_string();
+        assert!(said.contains("changed while it was written"), "{said}");
+        assert!(fs::read(&path).unwrap()[..1 << 20].iter().all(|byte| *byte == 0), "{place:?}");
+    }
+}
+
+#[test]
+fn an_image_is_not_written_onto_itself() {
+    let (folder, image) = folder();
+    let bytes = fs::metadata(&image).unwrap().len();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(&image, &link).unwrap();
+    assert!(flash(&image, &link, None).unwrap_err().to_string().contains("the image itself"));
+    assert_eq!(fs::metadata(&image).unwrap().len(), bytes);
+}
+
+/// A block device in the place of a card.
+struct Loop(String);
+
+impl Loop {
+    fn of(file: &Path) -> Option<Self> {
+        let made = Command::new("losetup").args(["--find", "--show"]).arg(file).output().ok()?;
+        let name = String::from_utf8(made.stdout).ok()?.trim().to_owned();
+        (made.status.success() && Path::new(&name).exists()).then_some(Self(name))
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        let _ = Command::new("losetup").args(["--detach", &self.0]).status();
+    }
+}
+
+#[test]
+fn a_block_device_is_written_and_read_back_where_there_is_one() {
+    let (folder, image) = folder();
+    let card = folder.path().join("card");
+    fs::File::create(&card).unwrap().set_len(fs::metadata(&image).unwrap().len() + MIB).unwrap();
+    let Some(device) = Loop::of(&card) else {
+        println!("skipped: losetup makes no device here; it wants root");
+        return;
+    };
+    let path = Path::new(&device.0);
+    let name = path.file_name().unwrap().to_str();
+    let said = write(&System::this(), &image, path, None, name, &mut none()).unwrap();
+    assert!(said.contains("verified"), "{said}");
+    let bytes = fs::read(&image).unwrap();
+    assert!(fs::read(&card).unwrap()[..bytes.len()] == bytes);
+    assert!(flash(&image, path, None).unwrap_err().to_string().contains("--even-fixed"));
+}

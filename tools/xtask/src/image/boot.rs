@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use arcdoor_board::{Board, Boot};
+use arcdoor_board::{Board, Boot, Machine};
 
 use super::card::Card;
 use super::layout::Part;
 use super::root::Root;
+use crate::qemu::output;
 
 /// Where Debian's package raspi-firmware keeps its files.
 const RASPI: &str = "usr/lib/raspi-firmware";
@@ -21,23 +23,15 @@ const MAX_TREE: u64 = 1 << 20;
 
 /// Fills the folder `boot`.
 pub(super) fn fill(boot: &Path, name: &str, board: &Board, root: &Root, card: &Card) -> Result<()> {
-    let kernel = Kernel::find(root.folder())?;
+    let (kernel, trees) = starts(name, board, root.folder())?;
     copy(&kernel.image, &boot.join("vmlinuz"))?;
     copy(&kernel.ramdisk, &boot.join("initrd.img"))?;
     fs::write(boot.join("README.txt"), README)?;
-    let command_line = command_line(card);
+    let command_line = command_line(card, serial(board.machine()));
     let Some(machine) = board.machine() else {
         // An emulator takes kernel and ramdisk from here.
         return Ok(fs::write(boot.join("cmdline.txt"), command_line + "\n")?);
     };
-    let trees = device_trees(&root.folder().join("usr/lib"), machine.compatible())?;
-    ensure!(
-        !trees.is_empty(),
-        "Debian's kernel {} has no device tree for {}: it does not know {name}. A later release may (--suite), or this board's \
-         own system with the package of `cargo xtask deb`",
-        kernel.version,
-        machine.compatible().join(" or ")
-    );
     match machine.boot() {
         Boot::RaspberryPi => {
             for tree in &trees {
@@ -59,16 +53,81 @@ pub(super) fn fill(boot: &Path, name: &str, board: &Board, root: &Root, card: &C
     Ok(())
 }
 
+/// The newest kernel of a system and the board's device trees, of which there is one at least; that its ramdisk finds the card.
+pub(super) fn starts(name: &str, board: &Board, root: &Path) -> Result<(Kernel, Vec<PathBuf>)> {
+    let kernel = Kernel::find(root)?;
+    let Some(machine) = board.machine() else {
+        return Ok((kernel, Vec::new()));
+    };
+    let trees = device_trees(&root.join("usr/lib"), machine.compatible())?;
+    ensure!(
+        !trees.is_empty(),
+        "Debian's kernel {} has no device tree for {}: it does not know {name}. A later release may (--suite), or this board's \
+         own system with the package of `cargo xtask deb`",
+        kernel.version,
+        machine.compatible().join(" or ")
+    );
+    let config = fs::read_to_string(root.join("boot").join(format!("config-{}", kernel.version)));
+    if let Ok(config) = config
+        && trees.iter().any(|tree| fs::read(tree).is_ok_and(|tree| holds(&tree, b"vmmc-supply\0")))
+    {
+        const LIST: &str = "set -eu; zstd -dcq -- \"$1\" | cpio --quiet -t";
+        let listed = output(Command::new("sh").args(["-c", LIST, "sh"]).arg(&kernel.ramdisk))?;
+        let lacks = lacks(&config, &listed);
+        ensure!(
+            lacks.is_empty(),
+            "the ramdisk lacks {}, without which {name} finds no card: name it in firmware/image/ramdisk-hook",
+            lacks.join(", ")
+        );
+    }
+    Ok((kernel, trees))
+}
+
+/// What switches a card's supply: a kernel's option, and its module.
+const SUPPLIES: [(&str, &str); 3] = [
+    ("CONFIG_REGULATOR_FIXED_VOLTAGE", "fixed.ko"),
+    ("CONFIG_REGULATOR_GPIO", "gpio-regulator.ko"),
+    ("CONFIG_GPIO_RASPBERRYPI_EXP", "gpio-raspberrypi-exp.ko"),
+];
+
+/// Modules of a kernel's `config` that a ramdisk's list has not.
+fn lacks(config: &str, listed: &str) -> Vec<&'static str> {
+    let is_module = |option: &str| config.lines().any(|line| line == format!("{option}=m"));
+    let is_listed = |module: &str| {
+        let packed = format!("{module}.xz");
+        listed.lines().filter_map(|line| line.rsplit('/').next()).any(|name| name == module || name == packed)
+    };
+    SUPPLIES
+        .iter()
+        .filter(|(option, module)| is_module(option) && !is_listed(module))
+        .map(|(_, module)| *module)
+        .collect()
+}
+
+fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
+}
+
 /// For Raspberry Pi's firmware; names of device trees are those of the kernel itself.
 const CONFIG: &str = "arm_64bit=1\nupstream_kernel=1\nkernel=vmlinuz\ninitramfs initrd.img followkernel\nenable_uart=1\n\
                       # Where a kernel of Raspberry Pi's own is used: a relay's line is let go when the program is killed.\n\
                       dtparam=strict_gpiod\n";
 
+/// Where a cable for repairs goes: a `console=` on the command line is the only one that gets a prompt, whatever a device tree
+/// names. Raspberry Pi's is the one of pins 14 and 15 (BCM numbers), the Rockchip boards' the one that their loaders talk on.
+fn serial(machine: Option<&Machine>) -> &'static str {
+    match machine.map(Machine::boot) {
+        Some(Boot::RaspberryPi) => "ttyS1,115200",
+        Some(Boot::UBoot) => "ttyS2,1500000",
+        None => "ttyAMA0,115200",
+    }
+}
+
 /// The system is never written to; /var is in memory; no cursor blinks through the panel; a kernel that fails starts again.
-fn command_line(card: &Card) -> String {
+fn command_line(card: &Card, serial: &str) -> String {
     format!(
         "root=PARTUUID={} ro rootwait rootfstype=ext4 systemd.volatile=state panic=10 quiet \
-         vt.global_cursor_default=0 consoleblank=0 console=tty1",
+         vt.global_cursor_default=0 consoleblank=0 console={serial} console=tty1",
         card.partition(Part::SlotA)
     )
 }
@@ -92,7 +151,7 @@ fn raspberry_pi(boot: &Path, root: &Path) -> Result<()> {
 }
 
 /// Debian's kernel in a system.
-struct Kernel {
+pub(super) struct Kernel {
     image: PathBuf,
     ramdisk: PathBuf,
     version: String,
@@ -106,7 +165,11 @@ impl Kernel {
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
             .filter_map(|name| name.strip_prefix("vmlinuz-").map(str::to_owned))
             .collect();
-        names.sort();
+        // 6.1.0-10 is newer than 6.1.0-9.
+        let key = |name: &String| -> Vec<u64> {
+            name.split(|at: char| !at.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
+        };
+        names.sort_by_key(key);
         let version = names.pop().context("the system has no kernel: boot/vmlinuz-VERSION")?;
         let (image, ramdisk) =
             (boot.join(format!("vmlinuz-{version}")), boot.join(format!("initrd.img-{version}")));
@@ -155,6 +218,19 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ramdisk_without_the_regulators_of_a_cards_supply_is_found_out() {
+        let config =
+            "CONFIG_REGULATOR_FIXED_VOLTAGE=m\nCONFIG_REGULATOR_GPIO=m\nCONFIG_GPIO_RASPBERRYPI_EXP=y\n";
+        assert_eq!(
+            lacks(config, "usr/lib/modules/6.1/kernel/x/unfixed.ko\n"),
+            ["fixed.ko", "gpio-regulator.ko"]
+        );
+        let listed = "usr/lib/modules/x/fixed.ko\nusr/lib/modules/x/gpio-regulator.ko.xz\n";
+        assert!(lacks(config, listed).is_empty());
+        assert!(holds(b"\0vmmc-supply\0", b"vmmc-supply\0"));
+    }
 
     #[test]
     fn a_tree_is_a_boards_only_where_its_whole_name_stands() {

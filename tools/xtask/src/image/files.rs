@@ -50,6 +50,9 @@ pub(super) fn ext4(file: &Path, folder: &Path, label: &str) -> Result<()> {
         "-F",
         "-t",
         "ext4",
+        // What is small gets small blocks otherwise, and those stay when it grows.
+        "-b",
+        "4096",
         "-m",
         "0",
         "-E",
@@ -73,9 +76,11 @@ pub(super) struct Layers<'a> {
 /// Unpacks, changes and packs within one run of fakeroot, which remembers owners and device files.
 const UNPACK_AND_MAKE: &str = "set -eu; umask 022; archive=$1 ours=$2 prepare=$3 root=$4 file=$5 label=$6 mke2fs=$7\n\
     tar --numeric-owner -C \"$root\" -xpf \"$archive\"\n\
-    tar -C \"$ours\" --owner=0 --group=0 --no-same-permissions -cf - . | tar -C \"$root\" --no-overwrite-dir -xpf -\n\
+    tar -C \"$ours\" --owner=0 --group=0 --no-same-permissions -cf \"$root.tar\" .\n\
+    tar -C \"$root\" --no-overwrite-dir -xpf \"$root.tar\"\n\
+    rm \"$root.tar\"\n\
     sh \"$prepare\" \"$root\"\n\
-    exec \"$mke2fs\" -q -F -t ext4 -m 0 -L \"$label\" -d \"$root\" \"$file\"";
+    exec \"$mke2fs\" -q -F -t ext4 -b 4096 -m 0 -L \"$label\" -d \"$root\" \"$file\"";
 
 /// As [`ext4`], of a system in layers.
 pub(super) fn ext4_of_archive(file: &Path, label: &str, layers: &Layers<'_>) -> Result<()> {

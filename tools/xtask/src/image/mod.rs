@@ -57,7 +57,7 @@ pub(crate) fn run(name: &str, wishes: &Wishes) -> Result<()> {
     let layout = if wishes.small.is_some() { Layout::SMALL } else { Layout::FULL };
     let root = match &wishes.small {
         Some(folder) => root::Root::from_folder(folder)?,
-        None => root::build(&work, name, wishes)?,
+        None => root::build(&work, name, &board, wishes)?,
     };
     make(&out, layout, &Parts { name, board: &board, root: &root, loader }, &work)?;
     fs::remove_dir_all(&work)?;

@@ -4,18 +4,23 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
+use arcdoor_board::Board;
 
 use super::layout::Part;
 use super::wishes::Wishes;
-use super::{files, packed};
+use super::{boot, files, packed};
+use crate::qemu::output;
 use crate::{cargo, cross, fetch};
 
 /// Programs, and the Debian packages that bring them.
 pub(super) const NEEDED: &[(&str, &str)] = &[
     ("mmdebstrap", "mmdebstrap"),
     ("qemu-aarch64-static", "qemu-user-static"),
+    ("zstd", "zstd"),
+    ("cpio", "cpio"),
     ("systemd-sysusers", "systemd"),
     ("systemctl", "systemd"),
 ];
@@ -43,6 +48,10 @@ const BINFMT: &str = "/proc/sys/fs/binfmt_misc/qemu-aarch64";
 const PREPARE: &str = "firmware/image/prepare.sh";
 /// Chooses what the ramdisk holds.
 const RAMDISK_HOOK: &str = "firmware/image/ramdisk-hook";
+/// By which Debian signs; not every system that has mmdebstrap has them.
+const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/// How long an archive of Debian's serves before its updates are asked for, in seconds: 30 days.
+const ARCHIVE_S: u64 = 2_592_000;
 /// Where each of ours goes, beside what lies in firmware/image/root.
 const FILES: [(&str, &str); 4] = [
     ("arcdoor/arcdoor.service", "usr/lib/systemd/system/arcdoor.service"),
@@ -86,25 +95,31 @@ impl Root {
     }
 }
 
-/// Makes it of Debian's packages; what is not ours is made once and kept.
-pub(super) fn build(work: &Path, name: &str, wishes: &Wishes) -> Result<Root> {
+/// Makes it of Debian's packages; what is not ours is made once a month and kept.
+pub(super) fn build(work: &Path, name: &str, board: &Board, wishes: &Wishes) -> Result<Root> {
     let archive = debian(&wishes.suite)?;
-    let program = match &wishes.program {
-        Some(program) => program.clone(),
-        None => cross::build(cross::Features::ALL)?.program,
-    };
-    let ours = ours(work, name, &program)?;
+    let of = output(Command::new("date").args(["-u", "+%F", "-r"]).arg(&archive))?;
+    println!("Debian {} as of {}", wishes.suite, of.trim());
     let looked_at = work.join("looked-at");
     fs::create_dir_all(&looked_at)?;
     let mut unpack = Command::new("tar");
     unpack.arg("-C").arg(&looked_at).args(["--no-same-owner", "--wildcards", "-xf"]).arg(&archive);
     cargo::check(unpack.args(["./boot/*", "./usr/lib/raspi-firmware/*", "./usr/lib/linux-image-*/*"]))?;
+    // Before the program is built, which takes long.
+    boot::starts(name, board, &looked_at)?;
+    let program = match &wishes.program {
+        Some(program) => program.clone(),
+        None => cross::build(cross::Features::ALL)?.program,
+    };
+    let ours = ours(work, name, &program)?;
     Ok(Root::Debian { archive, ours, looked_at })
 }
 
-/// An archive of Debian's packages, made once for each release and list of packages.
+/// An archive of Debian's packages, made once for each release, list of packages, content of the ramdisk, and month.
 fn debian(suite: &str) -> Result<PathBuf> {
-    let list = packed::hex_of(PACKAGES.join(",").as_bytes());
+    let hook = fs::read_to_string(cargo::root().join(RAMDISK_HOOK))?;
+    let month = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() / ARCHIVE_S;
+    let list = packed::hex_of(format!("{}\n{hook}\n{month}", PACKAGES.join(",")).as_bytes());
     let dir = fetch::cache_dir()?.join("image");
     let archive = dir.join(format!("{suite}-{}.tar", &list[..16]));
     if archive.is_file() {
@@ -115,9 +130,10 @@ fn debian(suite: &str) -> Result<PathBuf> {
         "the kernel does not run 64-bit ARM's programs: apt-get install binfmt-support qemu-user-static, or \
          `systemctl restart systemd-binfmt`"
     );
+    ensure!(Path::new(KEYS).exists(), "Debian's keys are missing: apt-get install debian-archive-keyring");
     fs::create_dir_all(&dir)?;
     let unfinished = archive.with_extension("unfinished.tar");
-    eprintln!("making a system of Debian {suite}, emulated: a quarter of an hour, once ...");
+    eprintln!("making a system of Debian {suite}, emulated: a quarter of an hour, once a month ...");
     let mut make = Command::new("mmdebstrap");
     make.args(["--architectures=arm64", "--variant=minbase", "--components=main,non-free-firmware"]);
     make.arg("--aptopt=Apt::Install-Recommends \"false\"").arg(format!("--include={}", PACKAGES.join(",")));
@@ -144,8 +160,6 @@ fn ours(work: &Path, name: &str, program: &Path) -> Result<PathBuf> {
     }
     fs::create_dir_all(ours.join("etc/arcdoor"))?;
     fs::write(ours.join("etc/arcdoor/board"), format!("BOARD={name}\n"))?;
-    // The clock starts no earlier than this file was written.
-    fs::write(ours.join("usr/lib/clock-epoch"), "")?;
     Ok(ours)
 }
 
