@@ -9,7 +9,6 @@ use arcdoor_board::{Board, Boot, Machine};
 
 use super::card::Card;
 use super::layout::Part;
-use super::root::Root;
 use crate::qemu::output;
 
 /// Where Debian's package raspi-firmware keeps its files.
@@ -22,8 +21,8 @@ const README: &str = include_str!("../../../../firmware/image/boot/README.txt");
 const MAX_TREE: u64 = 1 << 20;
 
 /// Fills the folder `boot`.
-pub(super) fn fill(boot: &Path, name: &str, board: &Board, root: &Root, card: &Card) -> Result<()> {
-    let (kernel, trees) = starts(name, board, root.folder())?;
+pub(super) fn fill(boot: &Path, name: &str, board: &Board, root: &Path, card: &Card) -> Result<()> {
+    let (kernel, trees) = starts(name, board, root)?;
     copy(&kernel.image, &boot.join("vmlinuz"))?;
     copy(&kernel.ramdisk, &boot.join("initrd.img"))?;
     fs::write(boot.join("README.txt"), README)?;
@@ -37,7 +36,7 @@ pub(super) fn fill(boot: &Path, name: &str, board: &Board, root: &Root, card: &C
             for tree in &trees {
                 copy(tree, &boot.join(tree.file_name().context("a device tree without a name")?))?;
             }
-            raspberry_pi(boot, root.folder())?;
+            raspberry_pi(boot, root)?;
             fs::write(boot.join("cmdline.txt"), command_line + "\n")?;
             fs::write(boot.join("config.txt"), CONFIG)?;
         }

@@ -85,7 +85,7 @@ fn make(out: &Path, layout: Layout, parts: &Parts<'_>, work: &Path) -> Result<()
     let boot = work.join("boot");
     fs::create_dir_all(&boot)?;
     let card = card::Card::create(out, layout)?;
-    boot::fill(&boot, parts.name, parts.board, parts.root, &card)?;
+    boot::fill(&boot, parts.name, parts.board, parts.root.folder(), &card)?;
     card.fill(layout::Part::Boot, |file| files::fat(file, &boot))?;
     card.fill(layout::Part::SlotA, |file| parts.root.write(file))?;
     let data = work.join("data");

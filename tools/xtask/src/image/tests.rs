@@ -46,7 +46,7 @@ fn a_boot_partition_holds_what_its_boards_firmware_reads() {
     fs::create_dir_all(&boot).unwrap();
     let card = card(folder.path());
     let board = Board::find("raspberry-pi-4").unwrap();
-    boot::fill(&boot, "raspberry-pi-4", &board, &root, &card).unwrap();
+    boot::fill(&boot, "raspberry-pi-4", &board, root.folder(), &card).unwrap();
     let mut names: Vec<_> =
         fs::read_dir(&boot).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
@@ -77,10 +77,10 @@ fn a_board_that_debians_kernel_does_not_know_is_refused_and_one_with_u_boot_has_
     fs::create_dir_all(&boot).unwrap();
     let card = card(folder.path());
     let five = Board::find("raspberry-pi-5").unwrap();
-    let said = boot::fill(&boot, "raspberry-pi-5", &five, &root, &card).unwrap_err().to_string();
+    let said = boot::fill(&boot, "raspberry-pi-5", &five, root.folder(), &card).unwrap_err().to_string();
     assert!(said.contains("6.1.0-10-arm64 has no device tree for raspberrypi,5-model-b"), "{said}");
     let rock = Board::find("radxa-rock-3c").unwrap();
-    boot::fill(&boot, "radxa-rock-3c", &rock, &root, &card).unwrap();
+    boot::fill(&boot, "radxa-rock-3c", &rock, root.folder(), &card).unwrap();
     let entry = fs::read_to_string(boot.join("extlinux/extlinux.conf")).unwrap();
     assert!(entry.contains("fdt /board.dtb") && boot.join("board.dtb").is_file(), "{entry}");
     assert!(entry.contains(" console=ttyS2,1500000 console=tty1\n"), "{entry}");
