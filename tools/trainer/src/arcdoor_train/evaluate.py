@@ -127,7 +127,8 @@ def on_crops(
     flip: bool = False,
     each_pair: bool = False,
 ) -> dict[str, Any]:
-    """Everything that ``eval`` says of a folder of crops; ``each_pair`` adds ``pair_scores``: both names (null for a crop that is missing), whether they are one person, the score."""
+    """Everything that ``eval`` says of a folder of crops; ``each_pair`` adds ``pair_scores``: both names (null
+    for a crop that is missing), whether they are one person, the score."""
     found, names, bad = features(embedder, faces, flip)
     answer: dict[str, Any] = {"crops": len(names), "unreadable": bad}
     if pairs is not None:
