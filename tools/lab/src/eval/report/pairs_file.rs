@@ -47,7 +47,7 @@ pub(crate) fn write(pairs: &[ScoredPair]) -> Vec<u8> {
     csv.into_bytes()
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 ///
 /// # Errors
 /// When it is something else; the text names the row.
