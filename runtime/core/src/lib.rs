@@ -41,7 +41,7 @@
 //! | [`quality`] | 0..100 with named parts; it gates, it never edits a score |
 //! | [`subject`] | ids and names of enrolled people |
 //! | [`text`] | text from outside, shown so that it forges nothing |
-//! | [`head_turn`] | left and right, as a person has them |
+//! | [`head_turn`] | where a person before the camera turns the head |
 //! | [`decision`] | granted, denied, retry, each with its reason |
 //! | [`stage`] | the list of stages that a frame passes through, and the time that each took |
 //! | [`engines`] | what ran a pack's networks |
