@@ -204,6 +204,14 @@ def test_what_the_loop_would_not_heed_is_refused(place, value):
         distil.run(config.parse(text(place, more="[data.augment]\n    noise = 0.1")))
 
 
+def test_tensorboard_is_looked_for_before_the_teachers_are_asked(place, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.setattr(distil.Trainee, "build", lambda _self: pytest.fail("hours would be spent first"))
+    whole = text(place).replace("/run", "/board").replace("threads = 1", "threads = 1\n    tensorboard = true")
+    with pytest.raises(UsageError, match="pip install tensorboard"):
+        distil.run(config.parse(whole))
+
+
 def test_triplets_are_refused(place):
     with pytest.raises(ConfigError, match=r"data\.per_identity.*draws its images at random"):
         distil.run(config.parse(text(place).replace("workers = 0", "workers = 0\n    per_identity = 3")))

@@ -10,6 +10,7 @@ from arcdoor_train import checkpoint, config, data, initial, train
 from arcdoor_train.backbones.chain import Chain, Layer, Shape
 from arcdoor_train.errors import CheckpointError, ConfigError
 from arcdoor_train.plots import angles
+from arcdoor_train.trainer import Trainer
 from arcdoor_train.world import World
 
 PEOPLE = 6
@@ -41,7 +42,7 @@ def settings(folder, people=PEOPLE, dimension=16, model="", head=""):
 
 def begun(whole):
     source, _ = data.gather(whole.data, whole.run.seed)
-    return train.Trainer(whole, World(0, 1, torch.device("cpu")), source)
+    return Trainer(whole, World(0, 1, torch.device("cpu")), source)
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +142,11 @@ def test_centres_of_another_head_are_refused(first, tmp_path, head, dimension, s
     (tmp_path / "begun.pt").write_bytes((checkpoint.resolve(first) / "model.pt").read_bytes())
     with pytest.raises(CheckpointError, match="neither"):
         begun(settings(tmp_path, model=f'init = "{tmp_path}/begun.pt"', head="init = true"))
+
+
+def test_a_name_that_two_centres_have_is_refused(first, tmp_path):
+    twice = shutil.copytree(first, tmp_path / "twice")
+    names = (twice / "identities.txt").read_text().splitlines()
+    (twice / "identities.txt").write_text("\n".join([names[0], *names[:-1]]) + "\n")
+    with pytest.raises(ConfigError, match=r"identities\.txt names some identity twice"):
+        begun(settings(tmp_path / "run", model=f'init = "{twice}"', head="init = true"))

@@ -6,11 +6,14 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from arcdoor_train import cli, config, crops, data, figure, train
 from arcdoor_train.errors import DataError
 from arcdoor_train.plots import angles, margins, pairs, toy
+from arcdoor_train.trainer import Trainer
+from arcdoor_train.world import World
 
 
 def columns(path):
@@ -127,10 +130,10 @@ def test_a_run_is_drawn_from_its_start_to_its_end(tmp_path, capsys):
 
 def test_the_start_is_the_network_that_the_run_began_with():
     whole = config.parse('[run]\nseed = 7\n[model]\nbackbone = "dense-xs"\ndimension = 8\n[head]\ncentres = 2')
-    built = train.Trainer(whole, train.World(0, 1, train.torch.device("cpu")), data.open_drawn(8, 64, 1))
+    built = Trainer(whole, World(0, 1, torch.device("cpu")), data.open_drawn(8, 64, 1))
     model, centres = angles._start(whole, built.source.identities)
     first = built.backbone.state_dict()
-    assert all(train.torch.equal(value, first[name]) for name, value in model.state_dict().items())
+    assert all(torch.equal(value, first[name]) for name, value in model.state_dict().items())
     assert np.array_equal(centres.reshape(16, 8), built.head.weight.detach().numpy())
 
 

@@ -25,6 +25,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from arcdoor_train import checkpoint, config, data, journal, lock, train, world
 from arcdoor_train.errors import CheckpointError, ConfigError, DataError, DiskError, DivergedError, UsageError
+from arcdoor_train.optimiser import rate
+from arcdoor_train.trainer import Trainer, normalise, recomputed
 from arcdoor_train.world import World
 
 TEXT = """
@@ -162,7 +164,7 @@ def test_another_number_of_processes_goes_on(tmp_path, unbroken):
 def trainer_of(tmp_path, **more):
     whole = config.parse(settings(tmp_path / "run", **more))
     source, _ = data.gather(whole.data, whole.run.seed)
-    return train.Trainer(whole, World(0, 1, torch.device("cpu")), source)
+    return Trainer(whole, World(0, 1, torch.device("cpu")), source)
 
 
 @pytest.mark.parametrize("head", ["", "filter = 0.05"])
@@ -194,8 +196,7 @@ def test_a_bad_batch_leaves_everything_as_it_was(tmp_path, monkeypatch):
     images, labels, _ = next(iter(trainer.batches()))
     trainer.train_step(images, labels, 0.1)
     before = {name: tensor.clone() for name, tensor in trainer.net.state_dict().items() if "num_batches" not in name}
-    good = train.normalise
-    monkeypatch.setattr(train, "normalise", lambda *a: good(*a) * float("nan"))
+    monkeypatch.setattr("arcdoor_train.trainer.normalise", lambda *a: normalise(*a) * float("nan"))
     assert np.isnan(trainer.train_step(images, labels, 0.1))
     after = {name: tensor for name, tensor in trainer.net.state_dict().items() if "num_batches" not in name}
     assert same(before, after)
@@ -205,14 +206,13 @@ def test_a_bad_batch_leaves_everything_as_it_was(tmp_path, monkeypatch):
 
 def test_no_number_for_long_ends_the_run(tmp_path, monkeypatch):
     whole = config.parse(settings(tmp_path / "run", optim="max_bad_steps = 2"))
-    good = train.normalise
     calls = []
 
     def spoiled(*arguments):
         calls.append(0)
-        return good(*arguments) * (float("nan") if len(calls) > 6 else 1.0)
+        return normalise(*arguments) * (float("nan") if len(calls) > 6 else 1.0)
 
-    monkeypatch.setattr(train, "normalise", spoiled)
+    monkeypatch.setattr("arcdoor_train.trainer.normalise", spoiled)
     with pytest.raises(DivergedError, match="last checkpoint is whole"):
         train.train(whole, quiet=True)
     checkpoint.load_model(tmp_path / "run")
@@ -290,7 +290,7 @@ def test_batches_that_cannot_be_divided(tmp_path):
     source, _ = data.gather(whole.data, 1)
     for size, said in ((3, "cannot be divided"), (4, "at most 2 processes")):
         with pytest.raises(ConfigError, match=said):
-            train.Trainer(whole, World(0, size, torch.device("cpu")), source)
+            Trainer(whole, World(0, size, torch.device("cpu")), source)
 
 
 def test_a_run_folder_holds_everything(unbroken):
@@ -394,13 +394,13 @@ def test_a_bad_batch_leaves_adafaces_averages(tmp_path, monkeypatch, spoil):
     trainer.train_step(images, labels, 0.001)
     before = (trainer.head.norm_mean.item(), trainer.head.norm_deviation.item())
     assert before != (20.0, 100.0)
-    good, calls = train.normalise, []
+    calls = []
 
     def first_pass(*arguments):
         calls.append(0)
-        return good(*arguments) * (spoil if len(calls) == 1 else 1.0)
+        return normalise(*arguments) * (spoil if len(calls) == 1 else 1.0)
 
-    monkeypatch.setattr(train, "normalise", first_pass)
+    monkeypatch.setattr("arcdoor_train.trainer.normalise", first_pass)
     assert np.isnan(trainer.train_step(images, labels, 0.001))
     assert (trainer.head.norm_mean.item(), trainer.head.norm_deviation.item()) == before
 
@@ -433,8 +433,13 @@ def test_adamw_goes_on_bit_for_bit(tmp_path, unbroken):
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_maps_that_are_computed_anew_change_nothing(tmp_path, monkeypatch, precision):
     """Drop-out and BatchNorm's statistics included; RepConv is a block."""
-    calls, good = [], train.recomputed
-    monkeypatch.setattr(train, "recomputed", lambda *a, **more: calls.append(0) or good(*a, **more))
+    calls = []
+
+    def counted(*arguments, **more):
+        calls.append(0)
+        return recomputed(*arguments, **more)
+
+    monkeypatch.setattr("arcdoor_train.trainer.recomputed", counted)
     kept, spared = (
         trainer_of(tmp_path, optim=f"precision = '{precision}'\n{more}") for more in ("", "recompute = true")
     )
@@ -462,7 +467,7 @@ def by_identity(folder, kind):
 def test_metric_losses_learn(tmp_path, kind):
     whole = by_identity(tmp_path / "run", kind)
     source, _ = data.gather(whole.data, 1)
-    trainer = train.Trainer(whole, World(0, 1, torch.device("cpu")), source)
+    trainer = Trainer(whole, World(0, 1, torch.device("cpu")), source)
     images, labels, _ = next(iter(trainer.batches()))
     in_fours = data.Batches(source, whole.data, 1, 8, 1, micro=4)
     assert torch.equal(labels, next(iter(in_fours))[1]), "as many identities as a micro-batch holds, not as a step does"
@@ -490,13 +495,13 @@ def test_a_processs_share_must_hold_whole_identities(tmp_path):
     whole = config.parse(text.replace("workers = 0", "workers = 0\nper_identity = 4"))
     source, _ = data.gather(whole.data, 1)
     with pytest.raises(ConfigError, match=r"optim\.micro_batch"):
-        train.Trainer(whole, World(0, 2, torch.device("cpu")), source)
+        Trainer(whole, World(0, 2, torch.device("cpu")), source)
 
 
 @pytest.mark.parametrize(("progress", "wanted"), [(0.0, 1e-4), (0.5, 0.05), (1.0, 0.1), (2.5, 0.01), (3.0, 0.001)])
 def test_rates(progress, wanted):
     optim = config.Optim(lr=0.1, warmup_epochs=1.0, milestones=(2.0, 3.0))
-    assert train.rate(optim, progress) == pytest.approx(wanted)
+    assert rate(optim, progress) == pytest.approx(wanted)
 
 
 def test_two_runs_in_one_folder_are_refused(tmp_path):

@@ -10,9 +10,11 @@ from typing import Any
 
 import torch
 
-from arcdoor_train import config, data, train
+from arcdoor_train import config, data
 from arcdoor_train.backbones.chain import CHAIN
 from arcdoor_train.errors import UsageError
+from arcdoor_train.loop import Clock
+from arcdoor_train.trainer import Trainer
 from arcdoor_train.world import join, kernels, leave
 
 PRECISIONS = ("fp32", "bf16", "fp16")
@@ -44,12 +46,12 @@ def measure(whole: config.Config, seconds: float) -> Row:
         source, _ = data.gather(whole.data, whole.run.seed)
         # More epochs than any measurement lasts; their order is drawn when it is reached.
         endless = dataclasses.replace(whole, optim=dataclasses.replace(whole.optim, epochs=1_000_000))
-        trainer = train.Trainer(endless, world, source)
+        trainer = Trainer(endless, world, source)
         batches = iter(trainer.batches())
-        steps, began, cpu, clock = -WARM_STEPS, 0.0, 0.0, train.Clock(whole.optim.batch)
+        steps, began, cpu, clock = -WARM_STEPS, 0.0, 0.0, Clock(whole.optim.batch)
         while steps < 3 or time.monotonic() - began < seconds:
             if steps == 0:
-                began, cpu, clock = time.monotonic(), time.process_time(), train.Clock(whole.optim.batch)
+                began, cpu, clock = time.monotonic(), time.process_time(), Clock(whole.optim.batch)
             images, labels, _ = clock.waiting(lambda: next(batches))
             trainer.train_step(images, labels, whole.optim.lr)
             clock.steps += 1
@@ -83,7 +85,9 @@ def _run(options: argparse.Namespace) -> int:
             whole = dataclasses.replace(
                 base,
                 # Speed hangs on no weights, and another backbone's would not fit; a chain's layers are those of init.
-                model=dataclasses.replace(base.model, backbone=backbone, init=base.model.init * (backbone == CHAIN)),
+                model=dataclasses.replace(
+                    base.model, backbone=backbone, init=base.model.init if backbone == CHAIN else ""
+                ),
                 head=dataclasses.replace(base.head, init=False),
                 optim=dataclasses.replace(base.optim, batch=options.batch, micro_batch=0, precision=precision),
             )

@@ -21,7 +21,6 @@ import numpy as np
 import torch
 
 from arcdoor_train import checkpoint, config, data, evaluate
-from arcdoor_train import train as training
 from arcdoor_train.backbones.chain import Chain
 from arcdoor_train.compression import maps, parcels, reader, start
 from arcdoor_train.compression.pupil import Pupil
@@ -29,6 +28,8 @@ from arcdoor_train.compression.section import Compress, described
 from arcdoor_train.compression.tuning import refuse
 from arcdoor_train.data.sets import Chosen, Kept
 from arcdoor_train.errors import ConfigError, DataError, UsageError
+from arcdoor_train.loop import make, on_term
+from arcdoor_train.trainer import normalise
 
 #: Share of the time in which the rate rises.
 WARM_UP = 0.05
@@ -115,7 +116,7 @@ class Burst:
             raise ConfigError(f"--rate names {min(unknown)}, which is none of {', '.join(wholes)}")
         for whole in wholes.values():
             refuse(whole)
-        training.make(out)
+        make(out)
         found, files = parcels.unpack(folder)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         first = next(iter(wholes.values()))
@@ -155,7 +156,7 @@ class Burst:
     def run(self) -> None:
         """Tunes until the time is over. Whatever ends it, the best of each student lies in the folder."""
         stop: list[int] = []
-        previous = training.on_term(stop)
+        previous = on_term(stop)
         try:
             self._loop(stop)
         finally:
@@ -222,14 +223,14 @@ class Burst:
                 module.to(self.device, memory_format=self.memory)
 
     def _rate(self, student: Student, share: float) -> float:
-        """By the clock, where ``train.rate`` counts epochs; the cosine begins with the warm-up, not after it."""
+        """By the clock, where ``optimiser.rate`` counts epochs; the cosine begins with the warm-up, not after it."""
         highest = self.plan.rates.get(student.name, student.config.optim.lr)
         rise = min(share / WARM_UP, 1.0)
         return highest * max(rise, 1e-3) * 0.5 * (1 + math.cos(math.pi * share))
 
     def _step(self, images: torch.Tensor, share: float) -> bool:
         """One batch for all students; False where none is left."""
-        pixels = training.normalise(images, self.device, self.memory == torch.channels_last)
+        pixels = normalise(images, self.device, self.memory == torch.channels_last)
         left = [student for student in self.students if not student.ended]
         if not left:
             return False
@@ -269,7 +270,7 @@ class Burst:
         print({str(memory): round(seconds / TRIED, 4) for memory, seconds in took.items()}, "s a step", flush=True)
 
     def _dry(self, images: torch.Tensor) -> None:
-        pixels = training.normalise(images, self.device, self.memory == torch.channels_last)
+        pixels = normalise(images, self.device, self.memory == torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16):
             with torch.no_grad():
                 self.teacher(pixels)

@@ -22,8 +22,10 @@ from tqdm import tqdm
 
 from arcdoor_train import checkpoint, config, crops, data, heads, initial, journal, lock, overlap
 from arcdoor_train import teachers as teaching
-from arcdoor_train import train as training
 from arcdoor_train.errors import CheckpointError, ConfigError, DataError, DivergedError, UsageError
+from arcdoor_train.loop import Clock, on_term
+from arcdoor_train.optimiser import optimiser
+from arcdoor_train.resume import FREE, compare
 from arcdoor_train.world import World, kernels
 
 #: What a run goes on from.
@@ -112,14 +114,14 @@ class Loss(nn.Module):
 
     def _cosines(self, found: torch.Tensor) -> torch.Tensor:
         """(N, classes) cosines to the head's centres; a plain softmax's weights stand for them."""
-        head = getattr(self.head, "head", self.head)
+        head = heads.inner(self.head)
         if hasattr(head, "cosines"):
             return head.cosines(found)
         return functional.linear(functional.normalize(found), functional.normalize(head.weight))
 
     def end_step(self, keep: bool) -> None:
         """After backward: what the head keeps of a step's features, where the step is kept."""
-        head = getattr(self.head, "head", self.head)
+        head = heads.inner(self.head)
         if isinstance(head, heads.AngularHead):
             head.end_step(keep)
 
@@ -209,7 +211,7 @@ class Trainee:
         # What stands for the teachers' class centres, where only their features are at hand.
         wanted = torch.from_numpy(overlap.centres(self.target[0], self.faces.labels, classes))
         self.loss = Loss(self.section, whole.model.dimension, wanted, head).to(self.device)
-        self.optimiser = training.optimiser(whole.optim, self.student, self.loss)
+        self.optimiser = optimiser(whole.optim, self.student, self.loss)
 
     def batches(self) -> torch.utils.data.DataLoader:
         """What is left of the epoch, in an order drawn from (seed, epoch)."""
@@ -284,7 +286,7 @@ class Trainee:
         path = self.folder / STATE
         content = checkpoint.load_tensors(path)
         try:
-            training.compare(content, self.whole, self.faces, path, ("distil",), training.FREE | {"epochs", "cache"})
+            compare(content, self.whole, self.faces, path, ("distil",), FREE | {"epochs", "cache"})
             self.student.load_state_dict(content["model"])
             self.loss.load_state_dict(content["loss"])
             self.optimiser.load_state_dict(content["optimiser"])
@@ -305,6 +307,8 @@ def run(whole: config.Config, resume: bool = False) -> nn.Module:
 
 
 def _run_alone(whole: config.Config, resume: bool) -> nn.Module:
+    if whole.run.tensorboard:
+        journal.board()
     trainee = Trainee(whole)
     there = (trainee.folder / STATE).is_file()
     if there and not resume:
@@ -352,9 +356,9 @@ def _loop(trainee: Trainee) -> None:
     total = trainee.per_epoch * whole.optim.epochs
     book = journal.Journal(trainee.folder, progress.step, whole.run.tensorboard)
     stop: list[int] = []
-    previous = training.on_term(stop)
+    previous = on_term(stop)
     bar = tqdm(total=total, initial=progress.step, unit="step", disable=not sys.stderr.isatty(), mininterval=1.0)
-    clock = training.Clock(whole.optim.batch)
+    clock = Clock(whole.optim.batch)
     try:
         while progress.step < total:
             for *batch, skipped in trainee.batches():
@@ -382,7 +386,7 @@ def _loop(trainee: Trainee) -> None:
             signal.signal(signal.SIGTERM, previous)
 
 
-def _log(trainee: Trainee, book: journal.Journal, clock: training.Clock, bar: tqdm) -> None:
+def _log(trainee: Trainee, book: journal.Journal, clock: Clock, bar: tqdm) -> None:
     """An epoch's line: terms without their weights, their weighted sum as ``total`` and as ``loss``."""
     progress = trainee.progress
     epoch = progress.step // trainee.per_epoch - 1

@@ -70,6 +70,8 @@ def centres(whole: config.Config, identities: list[str], into: dict[str, torch.T
     if not alike or not into.keys() <= found.keys():
         raise ConfigError("head.init: model.init was trained with another head.kind, head.centres or model.dimension")
     place = {name: row for row, name in enumerate(names)}
+    if len(place) < len(names):
+        raise ConfigError(f"head.init: {listed} names some identity twice: whose centre it is cannot be told")
     mine = [row for row, name in enumerate(identities) if name in place]
     rows = [place[identities[row]] for row in mine]
     for name, tensor in into.items():

@@ -7,8 +7,8 @@ from typing import Any
 
 from arcdoor_train import config, crops, data, figure
 from arcdoor_train.errors import UsageError
+from arcdoor_train.loop import make
 from arcdoor_train.plots import angles, margins, pairs, toy
-from arcdoor_train.train import make
 
 
 def add_parser(subparsers: Any) -> None:

@@ -8,16 +8,17 @@ from pathlib import Path
 import torch
 
 from arcdoor_train import checkpoint, config, data, evaluate
-from arcdoor_train import train as training
 from arcdoor_train.compression import maps, reader, start
 from arcdoor_train.compression.pupil import Pupil
 from arcdoor_train.compression.section import Compress, described
 from arcdoor_train.errors import CheckpointError, ConfigError, TrainError, UsageError
+from arcdoor_train.resume import FREE, compare
+from arcdoor_train.trainer import EMPTY, normalise
 from arcdoor_train.world import World
 
 
 class Tuner:
-    """What ``train.drive`` drives in place of a ``Trainer``."""
+    """What ``loop.drive`` drives in place of a ``Trainer``."""
 
     def __init__(self, whole: config.Config, world: World, source: data.Dataset) -> None:
         if world.size > 1:
@@ -30,7 +31,7 @@ class Tuner:
         self.config = described(whole, self.section, self.teacher.shape.dimension)
         self.world, self.source, self.run = world, source, config.expand(whole.run.folder)
         self.step, self.bad, self.bad_in_a_row, self.skipped = 0, 0, 0, 0
-        self.window = dict(training.EMPTY)
+        self.window = dict(EMPTY)
         self.steps = max(len(source) // whole.optim.batch, 1) * whole.optim.epochs
         self._build()
 
@@ -58,7 +59,7 @@ class Tuner:
     def train_step(self, images: torch.Tensor, _labels: torch.Tensor, lr: float) -> float:
         """One step; its loss, or NaN where it was not taken."""
         optim = self.config.optim
-        pixels = training.normalise(images, self.world.device, optim.channels_last)
+        pixels = normalise(images, self.world.device, optim.channels_last)
         half = optim.precision == "bf16"
         teacher_half = half or self.section.half_teacher
         with torch.no_grad(), torch.autocast(pixels.device.type, torch.bfloat16, enabled=teacher_half):
@@ -92,7 +93,7 @@ class Tuner:
         """Goes on from a checkpoint. Raises ``CheckpointError`` where it belongs to another run."""
         folder = checkpoint.resolve(path)
         content = checkpoint.load_tensors(folder / "model.pt")
-        training.compare(content, self.config, self.source, folder, ("compress",), training.FREE | {"table"})
+        compare(content, self.config, self.source, folder, ("compress",), FREE | {"table"})
         if content.get("teacher") != self.of_teacher:
             raise CheckpointError(f"{folder} was tuned to another teacher than compress.teacher is now")
         state = checkpoint.load_tensors(folder / "state.pt")

@@ -13,7 +13,7 @@ from arcdoor_train.heads.angular import AngularHead
 from arcdoor_train.heads.metric import Metric
 from arcdoor_train.heads.softmax import Softmax
 
-__all__ = ["AngularHead", "Metric", "Softmax", "build"]
+__all__ = ["AngularHead", "Metric", "Softmax", "build", "inner"]
 
 
 def build(config: Head, dimension: int, classes: int, seed: int = 1) -> nn.Module:
@@ -26,3 +26,8 @@ def build(config: Head, dimension: int, classes: int, seed: int = 1) -> nn.Modul
     if config.intra or config.inter or config.triplet or config.centre_pull:
         return Additions(config, head)
     return head
+
+
+def inner(head: nn.Module) -> nn.Module:
+    """The head itself, without what adds terms to its loss."""
+    return getattr(head, "head", head)

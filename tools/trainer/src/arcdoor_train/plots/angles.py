@@ -33,7 +33,7 @@ def _start(whole: config.Config, identities: list[str]) -> tuple[nn.Module, np.n
     """Network and centres (classes, K, d) as the run began."""
     model = initial.network(whole).eval()
     head = heads.build(whole.head, whole.model.dimension, len(identities), whole.run.seed)
-    head = getattr(head, "head", head)
+    head = heads.inner(head)
     if whole.head.init:
         initial.centres(whole, identities, dict(head.named_parameters()))
     weight = head.weight.detach().numpy()

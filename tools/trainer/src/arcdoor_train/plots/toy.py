@@ -9,7 +9,7 @@ import torch
 
 from arcdoor_train import backbones, config, data, figure, heads
 from arcdoor_train.errors import DataError
-from arcdoor_train.train import normalise
+from arcdoor_train.trainer import normalise
 
 IDENTITIES, DIMENSION = 8, 2
 LOSSES = {"Norm-Softmax": {"kind": "norm-softmax"}, "ArcFace 0.5": {"kind": "margin", "m2": 0.5}}
