@@ -34,7 +34,7 @@ pub(crate) fn read(path: &Path) -> Result<BinSet> {
         let number = *places.entry(range).or_insert_with_key(|range| {
             let bytes = &file[range.clone()];
             let hash = sha256_hex(bytes);
-            // Features are kept by name, and every file has an image 0.
+            // Two files have an image 0 each.
             let name = format!("image {image}, {}", &hash[..16]);
             *numbers.entry(hash).or_insert_with(|| {
                 samples.push(Sample {

@@ -24,7 +24,7 @@ pub(crate) enum Medium {
 /// One face of a set, and the file that shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sample {
-    /// What reports and feature files call its medium. A feature file holds one template for each name.
+    /// What reports call its medium; feature files name its content besides.
     pub(crate) name: String,
     pub(crate) medium: Medium,
     /// Whose face it is, as an index into [`Set::subjects`]; none where the set does not say.

@@ -1,11 +1,10 @@
 //! Templates of a set, made on several threads or read where an earlier run kept them.
 
-use std::borrow::Cow;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use arcdoor_core::{StageTimes, Template};
-use arcdoor_models::{Pack, Role};
+use arcdoor_models::{Pack, Role, sha256_hex};
 use arcdoor_vision::DetectSettings;
 use clap::builder::RangedU64ValueParser;
 
@@ -46,12 +45,11 @@ pub(crate) fn score(a: &Option<Template>, b: &Option<Template>) -> Result<f32> {
     }
 }
 
-/// What a feature file calls a sample: a file gives another template where it is said to be a crop.
-fn key(sample: &Sample) -> Cow<'_, str> {
-    match sample.medium {
-        Medium::CropFile(_) => Cow::Owned(format!("aligned {}", sample.name)),
-        Medium::Photo(_) | Medium::Crop(_) => Cow::Borrowed(&sample.name),
-    }
+/// What a feature file calls a sample: two folders have photos of one name, a photo is replaced under its name, and a
+/// file gives another template where it is said to be a crop.
+fn key(sample: &Sample) -> Result<String> {
+    let aligned = if matches!(sample.medium, Medium::CropFile(_)) { "aligned " } else { "" };
+    Ok(format!("{aligned}{}, {}", sample.name, &sha256_hex(&sample.bytes()?)[..16]))
 }
 
 impl PathArgs {
@@ -80,7 +78,7 @@ impl PathArgs {
         };
         let detector = pack.net(Role::Detector)?;
         let made_by = format!(
-            "embedder {}, {} with {} from {}, min_face {}",
+            "embedder {}, {} with {} from {}, min_face {}, by content",
             pack.model_id(),
             self.detector.name(),
             &detector.sha256[..16],
@@ -89,19 +87,21 @@ impl PathArgs {
         );
         let shared = pack.manifest().recognisability.as_ref().and_then(|table| table.shared.as_ref());
         let mut features = Features::open(path, made_by, pack.model_id(), shared)?;
-        let is_missing = |sample: &&Sample| features.get(&key(sample)).is_none();
-        let missing: Vec<&Sample> = set.samples.iter().filter(is_missing).collect();
+        let name = |(): &mut (), index: usize| key(&set.samples[index]);
+        let keys = workers::each(self.threads, set.samples.len(), "photos hashed", || Ok(()), name)?;
+        let missing: Vec<usize> = (0..keys.len()).filter(|at| features.get(&keys[*at]).is_none()).collect();
         let mut times = Vec::new();
         if !missing.is_empty() {
-            let (made, took) = self.make(pack, &missing)?;
+            let samples: Vec<&Sample> = missing.iter().map(|at| &set.samples[*at]).collect();
+            let (made, took) = self.make(pack, &samples)?;
             times = took;
-            for (sample, template) in missing.iter().zip(made) {
-                features.insert(key(sample).into_owned(), template);
+            for (at, template) in missing.iter().zip(made) {
+                features.insert(keys[*at].clone(), template);
             }
             features.write()?;
         }
-        let template = |sample: &Sample| features.get(&key(sample)).cloned().flatten();
-        Ok((set.samples.iter().map(template).collect(), times))
+        let template = |key: &String| features.get(key).cloned().flatten();
+        Ok((keys.iter().map(template).collect(), times))
     }
 
     /// A finder with the networks of `pack`, for one thread.
@@ -119,5 +119,28 @@ impl PathArgs {
         let made = workers::each(self.threads, samples.len(), "photos", || self.finder(pack), made)?;
         let (templates, times): (Vec<_>, Vec<_>) = made.into_iter().unzip();
         Ok((templates, times.into_iter().flatten().collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_photos_of_one_name_are_two_keys_and_a_photo_is_no_crop() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys: Vec<String> = [("Ann", "of Ann"), ("Bob", "of Bob"), ("again", "of Ann")]
+            .map(|(folder, content)| {
+                let photo = dir.path().join(folder).join("1.jpg");
+                std::fs::create_dir(photo.parent().unwrap()).unwrap();
+                std::fs::write(&photo, content).unwrap();
+                let of = |medium| Sample { name: "1".to_owned(), medium, subject: None, face: None };
+                [of(Medium::Photo(photo.clone())), of(Medium::CropFile(photo))]
+                    .map(|sample| key(&sample).unwrap())
+            })
+            .concat();
+        let [ann, ann_crop, bob, _, again, _] = &keys[..] else { panic!("{keys:?}") };
+        assert_eq!(ann, again, "the same photo elsewhere");
+        assert!(ann != bob && ann != ann_crop, "{keys:?}");
     }
 }
