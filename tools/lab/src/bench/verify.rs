@@ -173,17 +173,14 @@ fn row(engine: &str, runs: &[Run], task: &Task<'_>, peak: f64, measured: &Measur
 /// A run, and whether every bin from `least` on is that of the reference.
 fn ours(task: &Task<'_>, settings: &Settings, least: Step, reference: &Partial) -> Result<(Run, bool)> {
     let began = std::time::Instant::now();
-    // The floor is this thread's work, and the task's.
-    let cpu_ms = crate::bench::race::cpu_ms();
     let found = count(task, settings)?;
-    let cpu_s = found.cpu_s + (crate::bench::race::cpu_ms() - cpu_ms) / 1e3;
     let wall = began.elapsed().as_secs_f64();
     let tail = |counts: &Partial| {
         let (first, filled) = counts.impostors.filled();
         let skip = least.bin().saturating_sub(first);
         (first + skip, filled.get(skip..).unwrap_or_default().to_vec())
     };
-    Ok(((cpu_s, wall, found.impostors.from(least)), tail(&found) == tail(reference)))
+    Ok(((found.cpu_s, wall, found.impostors.from(least)), tail(&found) == tail(reference)))
 }
 
 /// Features in memory, of length 1.

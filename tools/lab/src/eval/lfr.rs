@@ -116,9 +116,10 @@ pub(crate) fn run(track: Track, args: &Args) -> Result<()> {
         return Ok(());
     }
     let mut lists = std::collections::BTreeMap::new();
-    for file in std::iter::once(&list_file).chain(&args.labels) {
-        let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        lists.insert(name, counted::sha256(file)?);
+    for (role, file) in
+        std::iter::once(("list", &list_file)).chain(args.labels.as_ref().map(|file| ("labels", file)))
+    {
+        lists.insert(role.to_owned(), counted::sha256(file)?);
     }
     let tar_at_far = counted::by_far(&task, &counts, &FARS)?;
     let data = Data {
@@ -142,7 +143,6 @@ pub(crate) fn run(track: Track, args: &Args) -> Result<()> {
     let run = Run::of(began.elapsed().as_secs_f64(), usize::from(args.threads));
     let report = Report {
         made_by: maker,
-        all_pairs_tar_at_far: tar_at_far.clone(),
         tar_at_far,
         tables: vec![highest(&counts, &list)],
         noted: noted(&rows, &labels),
@@ -170,7 +170,7 @@ fn counts(args: &Args, rows: &RowFile, labels: &LabelList, data: &str) -> Result
     if args.merge.is_empty() {
         return count(&task, &settings);
     }
-    resume(&task, &settings, args.merge.iter().map(|path| Partial::read(path)))
+    resume(&task, &settings, args.merge.iter().map(|path| Ok((path.clone(), Partial::read(path)?))))
 }
 
 /// The feature file, and what made it, where something did.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use arcdoor_kernels::{Isa, MAX_SIEVE_LEN, SIEVE_LEFTS, SIEVE_RIGHTS, Sieve, scores, scores_picked, sieve};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -84,30 +84,23 @@ impl Settings {
 
 /// Counts the shard's units.
 pub(crate) fn run(task: &Task<'_>, settings: &Settings) -> Result<Partial> {
-    go_on(task, settings, &mut std::iter::empty())
+    resume(task, settings, std::iter::empty())
 }
 
 /// Adds up the counts of other runs, and counts what is missing in them.
 pub(crate) fn resume(
     task: &Task<'_>,
     settings: &Settings,
-    mut parts: impl Iterator<Item = Result<Partial>>,
-) -> Result<Partial> {
-    go_on(task, settings, &mut parts)
-}
-
-fn go_on(
-    task: &Task<'_>,
-    settings: &Settings,
-    parts: &mut dyn Iterator<Item = Result<Partial>>,
+    mut parts: impl Iterator<Item = Result<(PathBuf, Partial)>>,
 ) -> Result<Partial> {
     let (shard, shards) = settings.shard;
     ensure!(shard < shards, "shard {} of {shards}: --shard counts from 1", shard + 1);
     let units = task.units();
+    let began_ms = cpu_ms();
     // What was counted already says from where on the rest is.
     let first = parts.next().transpose()?;
     let floor = match (&first, settings.sieving) {
-        (Some(first), _) => first.floor,
+        (Some((_, first)), _) => first.floor,
         (None, Sieving::Off) => None,
         (None, Sieving::FromFar(far)) => Some(floor(task, settings, far)?),
     };
@@ -121,16 +114,17 @@ fn go_on(
         settings.by_left
     );
     let mut counted = Partial::new(name, units.len(), floor, settings.kept, lists);
+    counted.cpu_s = (cpu_ms() - began_ms) / 1e3;
     if let Some(path) = settings.state.as_ref().filter(|path| path.exists()) {
-        counted.add(&Partial::read(path)?)?;
+        counted.add(&Partial::read(path)?).with_context(|| path.display().to_string())?;
     }
     // A run that was stopped has written what it was given, too.
     let kept = counted.done.clone();
     for part in first.into_iter().map(Ok).chain(parts) {
-        let part = part?;
-        counted.check(&part)?;
+        let (path, part) = part?;
+        counted.check(&part).with_context(|| path.display().to_string())?;
         if !part.done.iter().zip(&kept).all(|(part, kept)| !part || *kept) {
-            counted.add(&part)?;
+            counted.add(&part).with_context(|| path.display().to_string())?;
         }
     }
     let left_to_do: Vec<usize> =
@@ -526,7 +520,7 @@ mod tests {
         let whole = run(&task, &Settings { state: Some(state.clone()), ..settings(2) }).unwrap();
         assert_eq!(Partial { cpu_s: all.cpu_s, ..whole }, all);
         let other = Settings { data: "other".to_owned(), state: Some(state.clone()), ..settings(1) };
-        assert!(run(&task, &other).unwrap_err().to_string().contains("two tasks"));
+        assert!(format!("{:#}", run(&task, &other).unwrap_err()).contains("two tasks"));
         let mut bytes = std::fs::read(&state).unwrap();
         *bytes.iter_mut().rev().nth(7).unwrap() += 1;
         std::fs::write(&state, bytes).unwrap();
@@ -544,15 +538,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let shard = |shard| run(&task, &Settings { shard: (shard, 3), ..settings(1) });
         let parts = [shard(0).unwrap(), shard(1).unwrap()];
-        let given = |parts: &[Partial]| parts.iter().cloned().map(Ok).collect::<Vec<_>>().into_iter();
+        let given = |parts: &[Partial]| {
+            let named = |part: &Partial| Ok((PathBuf::from("counts.3"), part.clone()));
+            parts.iter().map(named).collect::<Vec<_>>().into_iter()
+        };
         let merging = Settings { state: Some(dir.path().join("counts")), ..settings(1) };
         let once = resume(&task, &merging, given(&parts)).unwrap();
         assert_eq!(once.missing(), 0);
         let again = resume(&task, &merging, given(&parts)).unwrap();
         assert!(Partial { cpu_s: once.cpu_s, ..again } == once);
         let twice = resume(&task, &settings(1), given(&[parts[0].clone(), parts[0].clone()]));
-        assert!(twice.unwrap_err().to_string().contains("twice"));
+        assert!(format!("{:#}", twice.unwrap_err()).contains("counts.3: both count the same units"));
         let other = [Partial { task: "other".to_owned(), ..parts[0].clone() }];
-        assert!(resume(&task, &merging, given(&other)).unwrap_err().to_string().contains("two tasks"));
+        let refused = resume(&task, &merging, given(&other)).unwrap_err();
+        assert!(format!("{refused:#}").contains("counts.3: these counts are of two tasks"), "{refused:#}");
     }
 }

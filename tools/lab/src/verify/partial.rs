@@ -1,17 +1,19 @@
 //! Counts of some of a task's units in a file. Partial counts of one task whose units differ are added; a run that
 //! stopped goes on from its own, and a shard's is one, too.
 //!
-//! One line of JSON ([`Head`]), then the counts of impostors and of genuine comparisons, u64, little-endian.
+//! One line of JSON ([`Head`]), then the counts of impostors and of genuine comparisons, u64, little-endian, then the
+//! SHA-256 of all that: a changed digit would be another rate.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use arcdoor_calib::MAX_ROWS;
-use arcdoor_core::file::open_regular;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
+use crate::input_file;
 use crate::limits::MAX_COUNTS_HEAD_BYTES;
 use crate::part_file::part_of;
 use crate::trouble::Trouble;
@@ -23,7 +25,10 @@ use crate::verify::task::{LEFTS, RIGHTS};
 const MAX_UNITS: usize = MAX_ROWS.div_ceil(LEFTS) * MAX_ROWS.div_ceil(RIGHTS);
 /// Most pairs of a task.
 const MAX_PAIRS: u64 = MAX_ROWS as u64 * MAX_ROWS as u64;
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+const HASH_BYTES: usize = 32;
+/// Most bytes of a file.
+const MAX_BYTES: u64 = MAX_COUNTS_HEAD_BYTES + 16 * BINS as u64 + HASH_BYTES as u64;
 
 /// Counts, and which units they are of.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,9 +120,13 @@ impl Partial {
     /// Reads a file.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let bad = |cause: &dyn std::fmt::Display| Trouble::BadInput(format!("{}: {cause}", path.display()));
-        let mut file = BufReader::new(open_regular(path).map_err(|cause| bad(&cause))?);
+        let all = input_file::read(path, MAX_BYTES)?;
+        let mut file = match all.split_last_chunk::<HASH_BYTES>() {
+            Some((bytes, hash)) if Sha256::digest(bytes)[..] == hash[..] => bytes,
+            _ => return Err(bad(&"cut off, damaged or of an older lab: count that part anew").into()),
+        };
         let mut line = String::new();
-        file.by_ref().take(MAX_COUNTS_HEAD_BYTES).read_line(&mut line).map_err(|cause| bad(&cause))?;
+        file.read_line(&mut line).map_err(|cause| bad(&cause))?;
         let head: Head = serde_json::from_str(&line).map_err(|cause| bad(&cause))?;
         if head.format != FORMAT {
             return Err(bad(&format!("format {}; this lab reads format {FORMAT}", head.format)).into());
@@ -125,6 +134,7 @@ impl Partial {
         let scores = head.highest.iter().flatten().map(|hit| hit.score).chain(head.floor);
         let whole = head.units <= MAX_UNITS
             && head.done.iter().all(|[first, last]| first <= last && *last < head.units)
+            && head.done.windows(2).all(|two| two[0][1] < two[1][0])
             && scores.into_iter().all(Step::is_real);
         let mut counts = |[first, length]: [usize; 2]| -> Option<Counts> {
             if length > BINS {
@@ -145,9 +155,8 @@ impl Partial {
         else {
             return Err(bad(&"its counts are cut off or do not fit: count that part anew").into());
         };
-        let all = [impostors.total(), genuine.total(), head.below];
-        let rest = file.read(&mut [0]).map_err(|cause| bad(&cause))?;
-        if rest > 0 || all.iter().any(|count| *count > MAX_PAIRS) {
+        let totals = [impostors.total(), genuine.total(), head.below];
+        if !file.is_empty() || totals.iter().any(|count| *count > MAX_PAIRS) {
             return Err(bad(&"more counts than a task has: count that part anew").into());
         }
         let mut out = Self::new(head.task, head.units, head.floor, head.kept, 0);
@@ -180,13 +189,13 @@ impl Partial {
                 highest: self.highest.iter().map(|list| list.hits().to_vec()).collect(),
                 cpu_s: self.cpu_s,
             };
-            let mut file = BufWriter::new(File::create(&part)?);
-            serde_json::to_writer(&mut file, &head)?;
-            file.write_all(b"\n")?;
-            for count in impostors.1.iter().chain(genuine.1) {
-                file.write_all(&count.to_le_bytes())?;
-            }
-            file.into_inner().map_err(|error| error.into_error())?.sync_all()?;
+            let mut bytes = serde_json::to_vec(&head)?;
+            bytes.push(b'\n');
+            bytes.extend(impostors.1.iter().chain(genuine.1).flat_map(|count| count.to_le_bytes()));
+            bytes.extend_from_slice(&Sha256::digest(&bytes));
+            let mut file = File::create(&part)?;
+            file.write_all(&bytes)?;
+            file.sync_all()?;
             Ok(fs::rename(&part, path)?)
         };
         written().with_context(|| format!("cannot write {}", path.display()))
@@ -245,35 +254,59 @@ mod tests {
         assert_eq!(one, partial(0, 40));
     }
 
+    /// Bytes as a file that says nothing false about itself.
+    fn hashed(bytes: &[u8]) -> Vec<u8> {
+        [bytes, &Sha256::digest(bytes)].concat()
+    }
+
     #[test]
-    fn a_cut_or_foreign_file_is_refused_by_name() {
+    fn a_cut_or_changed_file_is_refused_by_name() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("counts");
         partial(0, 40).write(&path).unwrap();
         let bytes = fs::read(&path).unwrap();
-        for cut in [0, 10, bytes.len() - 1] {
-            fs::write(&path, &bytes[..cut]).unwrap();
+        let refused = |bytes: &[u8]| {
+            fs::write(&path, bytes).unwrap();
             let text = format!("{:#}", Partial::read(&path).unwrap_err());
-            assert!(text.contains("counts"), "{text}");
+            assert!(text.contains("counts") && text.contains("count that part anew"), "{text}");
+        };
+        for cut in [0, 10, bytes.len() - 1] {
+            refused(&bytes[..cut]);
         }
-        fs::write(&path, [&bytes[..], &[0]].concat()).unwrap();
-        assert!(Partial::read(&path).is_err(), "more than its counts");
+        refused(&[&bytes[..], &[0]].concat());
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            refused(&changed);
+        }
+    }
+
+    #[test]
+    fn what_no_task_has_is_refused_though_the_file_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("counts");
+        partial(0, 40).write(&path).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        let bytes = &bytes[..bytes.len() - HASH_BYTES];
         let line = bytes.iter().position(|byte| *byte == b'\n').unwrap();
-        let head = String::from_utf8(bytes[..line].to_vec()).unwrap();
+        let head = str::from_utf8(&bytes[..line]).unwrap();
         for (from, to) in [
             ("[[0,0]]", "[[0,9]]"),
+            ("[[0,0]]", "[[0,1],[1,2]]"),
             ("\"units\":5", "\"units\":5000000000"),
             ("\"floor\":3", "\"floor\":2147483647"),
             ("\"score\":40", "\"score\":-2147483648"),
             ("\"below\":7", "\"below\":18446744073709551615"),
         ] {
             assert!(head.contains(from), "{head}");
-            fs::write(&path, [head.replace(from, to).as_bytes(), &bytes[line..]].concat()).unwrap();
+            fs::write(&path, hashed(&[head.replace(from, to).as_bytes(), &bytes[line..]].concat())).unwrap();
             assert!(Partial::read(&path).is_err(), "{to}");
         }
-        let mut most = bytes;
+        fs::write(&path, hashed(&[bytes, &[0]].concat())).unwrap();
+        assert!(Partial::read(&path).is_err(), "more than its counts");
+        let mut most = bytes.to_vec();
         *most.last_mut().unwrap() = 255;
-        fs::write(&path, most).unwrap();
+        fs::write(&path, hashed(&most)).unwrap();
         assert!(Partial::read(&path).is_err(), "a count beyond every task's");
     }
 
