@@ -37,7 +37,7 @@ pub use npy_fault::NpyFault;
 pub use paired::{Difference, mcnemar};
 pub use promise::{ALPHA, Promise, PromiseError, Standing, Tally};
 pub use random::Random;
-pub use rates::{best_threshold, threshold_at_fmr};
+pub use rates::{best_threshold, most_accepted, threshold_at_fmr};
 pub use share::Share;
 pub use tail::{LEAST_EXCEEDANCES, TailFit};
 pub use verification::{AtRate, EqualError, Intervals, LOWEST_SCORE, Point, Verification};

@@ -1,15 +1,21 @@
 //! Thresholds from scores.
 
+/// The most of `impostors` that may be accepted at a rate (0..=1). Shares decide: the product may be rounded past a
+/// whole number either way.
+#[must_use]
+pub fn most_accepted(rate: f64, impostors: u64) -> u64 {
+    let share = |accepted: u64| accepted as f64 / impostors as f64;
+    let near = (rate * impostors as f64) as u64;
+    (near.saturating_sub(1)..=near + 1).rev().find(|accepted| share(*accepted) <= rate).unwrap_or(0)
+}
+
 /// The least threshold that at most a share `fmr` of `impostors` reach: a comparison is accepted where its score is at
 /// or above it, so that equal scores are accepted together or not at all. Below every score where all may be accepted.
 /// `impostors` sorted, highest first; `fmr` 0..=1.
 #[must_use]
 pub fn threshold_at_fmr(impostors: &[f32], fmr: f64) -> f32 {
-    let share = |accepted: usize| accepted as f64 / impostors.len() as f64;
-    // Shares decide. The product may be rounded past a whole number either way, so the search begins one earlier.
-    let first = ((fmr * impostors.len() as f64) as usize).saturating_sub(1);
-    let mut refused = impostors.iter().enumerate().skip(first).filter(|(index, _)| share(index + 1) > fmr);
-    refused.next().map_or(f32::NEG_INFINITY, |(_, highest_refused)| highest_refused.next_up())
+    let highest_refused = impostors.get(most_accepted(fmr, impostors.len() as u64) as usize);
+    highest_refused.map_or(f32::NEG_INFINITY, |score| score.next_up())
 }
 
 /// The threshold that decides most pairs right, half-way between two scores, and the share it gets right.
@@ -61,6 +67,26 @@ mod tests {
             let lower = threshold.next_down();
             prop_assert!(share_accepted(&impostors, lower) > fmr || threshold == f32::NEG_INFINITY);
         }
+    }
+
+    proptest! {
+        /// Rates that are a whole number of impostors, or lie beside one, where products are rounded wrongly.
+        #[test]
+        fn the_most_accepted_are_a_share_within_the_rate_and_one_more_is_not(
+            impostors in 1_u64..1 << 40, part in 0.0..=1.0, beside in 0_u8..3,
+        ) {
+            let exact = (part * impostors as f64) as u64 as f64 / impostors as f64;
+            let rate = [exact, exact.next_up(), exact.next_down()][usize::from(beside)].clamp(0.0, 1.0);
+            let most = most_accepted(rate, impostors);
+            prop_assert!(most as f64 / impostors as f64 <= rate);
+            prop_assert!((most + 1) as f64 / impostors as f64 > rate);
+        }
+    }
+
+    #[test]
+    fn of_nobody_nobody_is_accepted() {
+        assert_eq!(most_accepted(0.5, 0), 0);
+        assert_eq!(threshold_at_fmr(&[], 0.5), f32::NEG_INFINITY);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::impostors::Comparison;
+use crate::rates::most_accepted;
 use crate::resample::{ROUNDS, draws, percentiles, times};
 
 /// The lowest score there is. One below it stands for a comparison that could not be made, and is never accepted.
@@ -152,10 +153,8 @@ impl Verification {
 
     /// The highest score of an impostor that must be refused.
     fn refused(&self, far: f64) -> Option<f32> {
-        let total = self.impostors.len();
-        let share = |accepted: usize| accepted as f64 / total as f64;
-        let first = ((far * total as f64) as usize).saturating_sub(1);
-        (first..total).find(|at| share(at + 1) > far).map(|at| self.impostors[at].score)
+        let most = most_accepted(far, self.impostors.len() as u64);
+        self.impostors.get(most as usize).map(|pair| pair.score)
     }
 
     /// The points of the ROC at these rates, which rise: of those that accept no larger share, the last.

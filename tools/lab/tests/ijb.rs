@@ -49,10 +49,10 @@ fn pairs_and_searches_of_templates_are_reported_with_the_lists_they_are_of() {
     let found = report(&out);
     assert_eq!((&found["data"]["genuine"], &found["data"]["impostors"]), (&6.into(), &11.into()), "{found}");
     assert!(found["noted"].to_string().contains("came before"), "{}", found["noted"]);
-    assert!(found["data"]["lists"]["ijbc_name_5pts_score.txt"].is_string());
+    assert!(found["data"]["lists"]["name_5pts_score.txt"].is_string());
     write("template_pair_label.txt", format!("{pairs}1 0 0\n"));
     let (code, error) = lab(&[&["eval", "ijbc"], &given[..]].concat());
-    assert!(code == 3 && error.contains("is and is not"), "{code}: {error}");
+    assert!(code == 3 && error.contains("by the other lines of one"), "{code}: {error}");
 
     let (code, error) = lab(&[&["eval", "ijb-1n", "--target", "ijbc"], &given[..]].concat());
     assert_eq!(code, 0, "{error}");

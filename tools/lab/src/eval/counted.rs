@@ -4,21 +4,20 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use arcdoor_calib::{Share, Verification};
+use arcdoor_calib::{Share, Verification, most_accepted};
 use arcdoor_core::file::open_regular;
 use arcdoor_kernels::{Isa, scores};
 use sha2::{Digest, Sha256};
 
 use crate::eval::report::at_far::{AtFar, ByFar, key};
 use crate::eval::report::curves::{Curve, Histogram, Point};
+pub(crate) use crate::eval::report::pair_figures::FARS;
 use crate::eval::report::rate::{Over, Rate};
 use crate::verify::Partial;
 use crate::verify::block::Block;
 use crate::verify::grid::{AFFINE, Counts, STEPS, Step, bin};
 use crate::verify::task::Task;
 
-/// The false accept rates of the field's tables.
-pub(crate) const FARS: [f64; 8] = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8];
 /// What the intervals do not say.
 pub(crate) const HELD: &str = "Intervals are over subjects with the threshold held, those of the FAR over comparisons: \
      few impostor subjects make the true ones wider.";
@@ -102,7 +101,7 @@ pub(crate) fn by_far_of(
 ) -> Result<ByFar> {
     let impostors = impostors(counted);
     let thresholds: Vec<(Step, u64)> =
-        fars.iter().map(|far| counted.impostors.threshold(most(*far, impostors))).collect();
+        fars.iter().map(|far| counted.impostors.threshold(most_accepted(*far, impostors))).collect();
     let subjects = subjects(&thresholds.iter().map(|(step, _)| *step).collect::<Vec<_>>())?;
     let mut out = ByFar::new();
     for (at, (far, (threshold, accepted))) in fars.iter().zip(thresholds).enumerate() {
@@ -129,13 +128,6 @@ pub(crate) fn by_far_of(
     Ok(out)
 }
 
-/// Most of `impostors` that may be accepted at `far`: shares decide, not a product that may be rounded up.
-pub(crate) fn most(far: f64, impostors: u64) -> u64 {
-    let share = |accepted: u64| accepted as f64 / impostors as f64;
-    let near = (far * impostors as f64) as u64;
-    (near.saturating_sub(1)..=near + 1).rev().find(|accepted| share(*accepted) <= far).unwrap_or(0)
-}
-
 /// The curve from one accepted impostor on, ten points to a decade; nothing below a floor.
 pub(crate) fn curve(name: &str, counted: &Partial) -> Curve {
     let (impostors, genuine) = (impostors(counted), counted.genuine.total());
@@ -146,7 +138,7 @@ pub(crate) fn curve(name: &str, counted: &Partial) -> Curve {
         let steps = (10.0 * decades).floor() as i32;
         for step in (0..=steps).rev() {
             let far = libm::exp10(-f64::from(step) / 10.0);
-            let (threshold, accepted) = counted.impostors.threshold(most(far, impostors));
+            let (threshold, accepted) = counted.impostors.threshold(most_accepted(far, impostors));
             if accepted == 0 || counted.floor.is_some_and(|floor| threshold <= floor) {
                 continue;
             }

@@ -13,12 +13,13 @@ use crate::eval::ijb_lists::{Lists, Target, TemplatePair};
 use crate::eval::ijb_templates::{Pooling, Templates};
 use crate::eval::out;
 use crate::eval::report::at_far::key;
-use crate::eval::report::curves::{Curves, Histogram};
+use crate::eval::report::curves::Curves;
 use crate::eval::report::pair_figures;
 use crate::eval::report::rate::{Over, Rate};
 use crate::eval::report::report::{Data, Noted, Report};
 use crate::eval::report::run::Run;
 use crate::eval::report::table::Table;
+use crate::eval::set::templates;
 use crate::trouble::Trouble;
 
 /// The false accept rates of the field's tables of IJB.
@@ -41,8 +42,7 @@ pub(crate) fn run(target: Target, args: &Args) -> Result<()> {
     let lists = Lists { dir: &args.pooling.meta, target };
     let templates = args.pooling.templates(&lists)?;
     let pairs = lists.pairs()?;
-    let repeated = repeated(&pairs)?;
-    let scored = Scored::of(&templates, &pairs, repeated);
+    let scored = Scored::of(&templates, &pairs)?;
     let verification = scored.verification();
     let (tar_at_far, eer) = pair_figures::operating(&verification, Over::Subjects);
     let mut hashed = args.pooling.lists();
@@ -71,16 +71,17 @@ pub(crate) fn run(target: Target, args: &Args) -> Result<()> {
         ],
         ..Report::new(target.name(), data, fta, Run::of(began.elapsed().as_secs_f64(), 1))
     };
+    let scores = scored.pairs.iter().map(|pair| (pair.0 as f32, pair.1));
     let curves = Curves {
         operating: vec![pair_figures::curve(target.title(), &verification)],
-        histograms: vec![scored.histogram(target)],
+        histograms: vec![pair_figures::histogram(target.title(), scores)],
         cmc: Vec::new(),
     };
     out::write(&args.out, report, &curves)
 }
 
-/// A score that stands for a template that is not there: never accepted, always counted.
-const NEVER: f64 = -2.0;
+/// What stands for the score of a template that is not there: never accepted, always counted.
+pub(crate) const NEVER: f64 = templates::NEVER as f64;
 
 /// Pairs with their scores, in f64.
 struct Scored {
@@ -93,8 +94,19 @@ struct Scored {
 }
 
 impl Scored {
-    fn of(templates: &Templates, pairs: &[TemplatePair], repeated: u64) -> Self {
+    /// # Errors
+    /// When a pair is of two subjects and others, or the pair itself, make one of them: one such impostor that scores
+    /// 1 would be the threshold of the lowest rates.
+    fn of(templates: &Templates, pairs: &[TemplatePair]) -> Result<Self> {
         let subjects = subjects(pairs);
+        let of_one = |pair: &TemplatePair| subjects[&pair.one] == subjects[&pair.two];
+        if let Some(at) = pairs.iter().position(|pair| !pair.same && of_one(pair)) {
+            let text = format!(
+                "template_pair_label.txt: line {}: a pair of two subjects, and by the other lines of one",
+                at + 1
+            );
+            return Err(Trouble::BadInput(text).into());
+        }
         let people = subjects.values().map(|subject| *subject as usize + 1).max().unwrap_or(0);
         let mut missing: Vec<u32> =
             subjects.keys().filter(|template| !templates.values.contains_key(template)).copied().collect();
@@ -103,7 +115,7 @@ impl Scored {
             let score = templates.score(pair.one, pair.two).unwrap_or(NEVER);
             (score, pair.same, [subjects[&pair.one], subjects[&pair.two]])
         };
-        Self { pairs: pairs.iter().map(score).collect(), people, missing, repeated }
+        Ok(Self { pairs: pairs.iter().map(score).collect(), people, missing, repeated: repeated(pairs) })
     }
 
     fn verification(&self) -> Verification {
@@ -127,39 +139,15 @@ impl Scored {
         };
         [missing, repeated].into_iter().filter(|noted| noted.count > 0).collect()
     }
-
-    fn histogram(&self, target: Target) -> Histogram {
-        const BINS: usize = 200;
-        let mut counts = [vec![0; BINS], vec![0; BINS]];
-        for (score, same, _) in self.pairs.iter().filter(|pair| pair.0 > NEVER) {
-            let bin = ((score.clamp(-1.0, 1.0) + 1.0) / 2.0 * BINS as f64) as usize;
-            counts[usize::from(*same)][bin.min(BINS - 1)] += 1;
-        }
-        let [impostors, genuine] = counts;
-        Histogram { name: target.title().to_owned(), low: -1.0, high: 1.0, genuine, impostors }
-    }
 }
 
-/// How many pairs came before or are of one template; a pair with two labels is refused.
-fn repeated(pairs: &[TemplatePair]) -> Result<u64> {
-    let sorted = |(line, pair): (u32, &TemplatePair)| {
-        (pair.one.min(pair.two), pair.one.max(pair.two), line, pair.same)
-    };
-    let mut all: Vec<_> = (1..).zip(pairs).map(sorted).collect();
+/// How many pairs came before or are of one template.
+fn repeated(pairs: &[TemplatePair]) -> u64 {
+    let mut all: Vec<_> = pairs.iter().map(|pair| (pair.one.min(pair.two), pair.one.max(pair.two))).collect();
     all.sort_unstable();
-    let mut count = all.iter().filter(|pair| pair.0 == pair.1).count() as u64;
-    for (one, two) in all.iter().zip(all.iter().skip(1)).filter(|(one, two)| (one.0, one.1) == (two.0, two.1))
-    {
-        if one.3 != two.3 {
-            let text = format!(
-                "template_pair_label.txt: lines {} and {} say of one pair that it is and is not of one subject",
-                one.2, two.2
-            );
-            return Err(Trouble::BadInput(text).into());
-        }
-        count += u64::from(one.0 != one.1);
-    }
-    Ok(count)
+    let of_one = all.iter().filter(|pair| pair.0 == pair.1).count();
+    let again = all.windows(2).filter(|two| two[0] == two[1] && two[0].0 != two[0].1).count();
+    (of_one + again) as u64
 }
 
 /// Each template's subject: those that genuine pairs join.
@@ -251,13 +239,37 @@ mod tests {
     }
 
     #[test]
-    fn pairs_that_come_twice_are_counted_and_those_with_two_labels_refused() {
+    fn pairs_that_come_twice_are_counted() {
         let pair = |one, two, same| TemplatePair { one, two, same };
-        let list = [pair(1, 2, true), pair(2, 1, true), pair(5, 5, true), pair(1, 3, false)];
-        assert_eq!(repeated(&list).unwrap(), 2);
-        let text =
-            repeated(&[pair(1, 2, true), pair(4, 5, true), pair(2, 1, false)]).unwrap_err().to_string();
-        assert!(text.contains("lines 1 and 3"), "{text}");
+        let list = [
+            pair(1, 2, true),
+            pair(2, 1, true),
+            pair(5, 5, true),
+            pair(5, 5, true),
+            pair(1, 3, false),
+            pair(1, 3, false),
+        ];
+        assert_eq!(repeated(&list), 4);
+    }
+
+    #[test]
+    fn an_impostor_of_one_subject_is_refused_by_its_line() {
+        let pair = |one, two, same| TemplatePair { one, two, same };
+        let templates = Templates { values: std::collections::BTreeMap::new(), images: 0 };
+        let refused =
+            |pairs: &[TemplatePair]| Scored::of(&templates, pairs).err().map(|error| error.to_string());
+        let sound = [pair(1, 2, true), pair(2, 3, true), pair(1, 4, false), pair(5, 5, true)];
+        assert_eq!(refused(&sound), None);
+        for (pairs, line) in [
+            // The same pair both ways; a template and itself; two that a third joins, wherever it is said.
+            (vec![pair(1, 2, true), pair(4, 5, true), pair(2, 1, false)], "line 3:"),
+            (vec![pair(1, 2, true), pair(5, 5, false)], "line 2:"),
+            (vec![pair(1, 2, true), pair(2, 3, true), pair(1, 3, false)], "line 3:"),
+            (vec![pair(1, 3, false), pair(1, 2, true), pair(2, 3, true)], "line 1:"),
+        ] {
+            let text = refused(&pairs).unwrap();
+            assert!(text.contains(line), "{text}");
+        }
     }
 
     #[test]

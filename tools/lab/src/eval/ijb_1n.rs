@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Result;
-use arcdoor_calib::{Share, Verification};
+use arcdoor_calib::{Share, Verification, most_accepted};
 
-use crate::eval::counted::{most, sha256};
+use crate::eval::counted::sha256;
+use crate::eval::ijb::NEVER;
 use crate::eval::ijb_lists::{Lists, Target};
 use crate::eval::ijb_templates::{Pooling, Templates};
 use crate::eval::out;
@@ -24,8 +25,6 @@ use crate::trouble::Trouble;
 /// False positive identification rates.
 const FPIRS: [f64; 5] = [1e-3, 3e-3, 1e-2, 3e-2, 1e-1];
 const RANKS: [u32; 4] = [1, 5, 10, 20];
-/// Below every score: the threshold where strangers without an image remain alone.
-const NEVER: f64 = -2.0;
 /// Ranks of the drawn curve.
 const DRAWN: usize = 50;
 
@@ -175,8 +174,10 @@ fn measure(name: String, gallery: usize, searches: &[Search]) -> Identification 
         if non_mated < Verification::needed(fpir) {
             return AtFar::not_supported(non_mated, Verification::needed(fpir));
         }
-        // The first that must not be found; whoever scores as high as it stays out, too.
-        let refused = strangers.get(most(fpir, non_mated) as usize).copied().unwrap_or(NEVER).max(NEVER);
+        // The first that must not be found; whoever scores as high as it stays out, too. Where strangers without an
+        // image remain alone, it lies below every score.
+        let refused =
+            strangers.get(most_accepted(fpir, non_mated) as usize).copied().unwrap_or(NEVER).max(NEVER);
         let found = strangers.iter().filter(|score| **score > refused).count() as u64;
         AtFar::Counted {
             rate: by_subject(searches, |score, _| score <= refused),

@@ -70,13 +70,9 @@ impl Lists<'_> {
         self.dir.join(format!("{}_{what}", self.target.name()))
     }
 
-    /// The sha256 of each of these lists, by the file's name.
+    /// The sha256 of each of these lists, by its name without the set's.
     pub(crate) fn hashes(&self, lists: &[&str]) -> Result<BTreeMap<String, String>> {
-        let hash = |list: &&str| {
-            let path = self.file(list);
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            Ok((name, sha256(&path)?))
-        };
+        let hash = |list: &&str| Ok(((*list).to_owned(), sha256(&self.file(list))?));
         lists.iter().map(hash).collect()
     }
 
@@ -116,11 +112,8 @@ impl Lists<'_> {
 
     /// The templates of the two galleries with their subjects.
     pub(crate) fn galleries(&self) -> Result<[(&'static str, HashMap<u32, u32>); 2]> {
-        let [one, two] = self.target.galleries();
-        Ok([
-            (one, self.subjects(&format!("1N_gallery_{one}.csv"))?),
-            (two, self.subjects(&format!("1N_gallery_{two}.csv"))?),
-        ])
+        let ([one, two], [list_one, list_two, _]) = (self.target.galleries(), self.searched());
+        Ok([(one, self.subjects(&list_one)?), (two, self.subjects(&list_two)?)])
     }
 
     /// The mixed probes with their subjects.

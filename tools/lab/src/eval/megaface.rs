@@ -70,13 +70,15 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let right = FeatureFiles::open(&args.distractors, &distractors.names, &args.ending)?;
     let found = Found::of(&left, &people, &right, usize::from(args.threads))?;
     let mut lists = BTreeMap::new();
-    for list in [&args.probe_list, &args.distractor_list]
-        .into_iter()
-        .chain(&args.probe_noise)
-        .chain(&args.distractor_noise)
-    {
-        let name = list.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        lists.insert(name, counted::sha256(list)?);
+    for (role, list) in [
+        ("probes", Some(&args.probe_list)),
+        ("distractors", Some(&args.distractor_list)),
+        ("noise of the probes", args.probe_noise.as_ref()),
+        ("noise of the distractors", args.distractor_noise.as_ref()),
+    ] {
+        if let Some(list) = list {
+            lists.insert(role.to_owned(), counted::sha256(list)?);
+        }
     }
     let noted = |what: &str, count| Noted { what: what.to_owned(), count, such_as: Vec::new() };
     let noise = [

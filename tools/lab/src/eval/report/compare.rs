@@ -71,10 +71,11 @@ fn draw(files: &[PathBuf], sides: &[Side], out: &Path) -> Result<()> {
     let mut curves = Vec::new();
     for (file, side) in files.iter().zip(sides) {
         let path = file.with_file_name("roc.csv");
-        let rows = csv::rows(&own(&side.report, &path)?);
+        let text = own(&side.report, &path)?;
         let refuse = |what: &str| Trouble::BadInput(format!("{}: {what}", path.display()));
+        let rows = csv::rows(&text, |_, row| Ok(row)).map_err(|cause| refuse(&cause.to_string()))?;
         let mut points = Vec::new();
-        for row in rows.ok_or_else(|| refuse(csv::BROKEN))?.into_iter().filter(|row| row[0] == ALL_PAIRS) {
+        for row in rows.into_iter().filter(|row| row[0] == ALL_PAIRS) {
             let numbers: Option<Vec<f64>> = row[1..].iter().map(|number| number.parse().ok()).collect();
             let Some([far, tar, threshold]) = numbers.as_deref() else {
                 return Err(refuse("a row without three numbers").into());

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use anyhow::{Context, Result, bail};
+
 use crate::eval::report::curves::Curves;
 
 /// A file that is being filled.
@@ -37,18 +39,21 @@ impl Csv {
 /// Most fields of a row: no file of a report has as many.
 const MAX_FIELDS: usize = 16;
 /// What is said of a text that is no rows.
-pub(crate) const BROKEN: &str = "too many fields in a row, or an open quote";
+const BROKEN: &str = "too many fields in a row, or an open quote";
 
-/// The fields of each row, quotes taken off; `None` where a quote is not closed or stands where none may, or a row has
-/// more than 16 fields.
-pub(crate) fn rows(text: &str) -> Option<Vec<Vec<String>>> {
+/// What `of` makes of each row, whose number from 1 and fields it is given, quotes taken off. A row is read when the
+/// ones before it have been judged: what is no report's file ends there and fills no memory.
+///
+/// # Errors
+/// Those of `of`, and when a quote is not closed or stands where none may, or a row has more than 16 fields.
+pub(crate) fn rows<T>(text: &str, mut of: impl FnMut(usize, Vec<String>) -> Result<T>) -> Result<Vec<T>> {
     let (mut rows, mut row, mut rest) = (Vec::new(), Vec::new(), text);
     while !rest.is_empty() {
         let mut field = String::new();
         if let Some(quoted) = rest.strip_prefix('"') {
             rest = quoted;
             loop {
-                let (part, after) = rest.split_once('"')?;
+                let (part, after) = rest.split_once('"').context(BROKEN)?;
                 field.push_str(part);
                 rest = after;
                 let Some(after) = rest.strip_prefix('"') else { break };
@@ -61,7 +66,7 @@ pub(crate) fn rows(text: &str) -> Option<Vec<Vec<String>>> {
             rest = &rest[end..];
         }
         if row.len() == MAX_FIELDS {
-            return None;
+            bail!(BROKEN);
         }
         row.push(field);
         if let Some(after) = rest.strip_prefix(',') {
@@ -71,14 +76,14 @@ pub(crate) fn rows(text: &str) -> Option<Vec<Vec<String>>> {
                 row.push(String::new());
             }
         } else {
-            rest = rest.strip_prefix('\n').or_else(|| rest.is_empty().then_some(rest))?;
-            rows.push(std::mem::take(&mut row));
+            rest = rest.strip_prefix('\n').or_else(|| rest.is_empty().then_some(rest)).context(BROKEN)?;
+            rows.push(of(rows.len() + 1, std::mem::take(&mut row))?);
         }
     }
     if !row.is_empty() {
-        rows.push(row);
+        rows.push(of(rows.len() + 1, row)?);
     }
-    Some(rows)
+    Ok(rows)
 }
 
 /// What is drawn, as files: `roc.csv`, `histogram.csv`, `cmc.csv`, those that hold anything.
@@ -124,12 +129,22 @@ mod tests {
         fn what_is_written_is_read(table in prop::collection::vec(prop::collection::vec("[a\",\n é]{0,4}", 2..4), 1..5)) {
             let mut csv = Csv(String::new());
             table.iter().for_each(|row| csv.row(row));
-            prop_assert_eq!(rows(&csv.0), Some(table));
+            prop_assert_eq!(rows(&csv.0, |_, row| Ok(row)).unwrap(), table);
         }
 
         #[test]
         fn any_text_is_rows_or_nothing(text in "[a\",\n]{0,12}") {
-            let _ = rows(&text);
+            let _ = rows(&text, |_, row| Ok(row));
         }
+    }
+
+    #[test]
+    fn the_first_row_that_is_refused_is_the_last_that_is_read() {
+        let mut seen = 0;
+        let refused = rows("a\nb\nc\n", |number, _| {
+            seen += 1;
+            if number == 2 { bail!("the second") } else { Ok(()) }
+        });
+        assert_eq!((seen, refused.unwrap_err().to_string()), (2, "the second".to_owned()));
     }
 }

@@ -122,7 +122,7 @@ fn head(out: &mut String, report: &Report) {
 
 fn figures(out: &mut String, report: &Report) {
     by_far(out, "True accepts at a false accept rate", "TAR", "FAR", &report.tar_at_far);
-    by_far(out, "The same over all pairs", "TAR", "FAR", &report.all_pairs_tar_at_far);
+    by_far(out, "True accepts over all pairs", "TAR", "FAR", &report.all_pairs_tar_at_far);
     out.push_str("<h2>Single rates</h2>\n");
     let mut lines = Vec::new();
     if let Some(eer) = &report.eer {

@@ -52,11 +52,15 @@ pub(crate) fn write(pairs: &[ScoredPair]) -> Vec<u8> {
 /// # Errors
 /// When it is something else; the text names the row.
 pub(crate) fn read(text: &str) -> Result<Vec<ScoredPair>> {
-    let mut rows = csv::rows(text).context(csv::BROKEN)?.into_iter();
-    ensure!(rows.next().is_some_and(|head| head == HEAD), "no heading {}", HEAD.join(","));
-    let read =
-        |(number, row): (usize, Vec<String>)| pair(&row).with_context(|| format!("row {}", number + 2));
-    let pairs: Vec<ScoredPair> = rows.enumerate().map(read).collect::<Result<_>>()?;
+    let pairs = csv::rows(text, |number, row| {
+        if number == 1 {
+            ensure!(row == HEAD, "no heading {}", HEAD.join(","));
+            return Ok(None);
+        }
+        pair(&row).with_context(|| format!("row {number}")).map(Some)
+    })?;
+    ensure!(!pairs.is_empty(), "no heading {}", HEAD.join(","));
+    let pairs: Vec<ScoredPair> = pairs.into_iter().flatten().collect();
     if let Some(folds) = pairs.iter().map(|pair| pair.fold).collect::<Option<Vec<u32>>>() {
         whole(&folds)?;
     }

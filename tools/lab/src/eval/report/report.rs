@@ -20,7 +20,7 @@ pub(crate) struct Data {
     pub(crate) name: String,
     /// Over every photo or feature that was read, by name; docs/protocols.md says how.
     pub(crate) sha256: String,
-    /// Lists that name pairs, templates or groups: each one's sha256 by what it was read for, or by its file's name.
+    /// Lists that name pairs, templates or groups: each one's sha256 by what it was read for.
     pub(crate) lists: BTreeMap<String, String>,
     /// Photos, frames or features.
     pub(crate) media: u64,

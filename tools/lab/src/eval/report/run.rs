@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use arcdoor_core::{Stage, StageTimes};
 use serde::{Deserialize, Serialize};
 
+use crate::bench::footprint::peak_memory;
 use crate::stats::quantile;
 
 /// Latency of one stage over all photos, milliseconds.
@@ -39,12 +40,6 @@ impl Run {
         let machine = std::env::consts::ARCH.to_owned();
         Self { version, seconds, threads, machine, peak_memory: peak_memory() }
     }
-}
-
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
 }
 
 /// Latency by stage of so many photos' times.
