@@ -90,7 +90,7 @@ impl Isa {
 
     pub(crate) fn run<K: crate::simd::Kernel>(self, kernel: K) {
         match self.0 {
-            Kind::Portable => crate::simd::portable::Portable.run(kernel),
+            Kind::Portable => crate::simd::portable::Lanes::<false>.run(kernel),
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2(avx2) => avx2.run(kernel),
             #[cfg(target_arch = "x86_64")]

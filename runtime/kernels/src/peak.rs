@@ -66,11 +66,11 @@ mod tests {
         // From 1, x = x / 2 + 1 goes to 2 and reaches it in f32.
         assert_eq!(multiply_adds(Isa::portable(), 100), 2.0 * PEAK_MACS as f32);
         assert_eq!(multiply_adds(Isa::portable(), 1), 1.5 * PEAK_MACS as f32);
-        // Instructions with more registers run twice as many chains.
+        // Instructions with more registers run twice as many chains, half as often: 1.5 in each after one step, 1.75 after two.
         #[cfg(feature = "std")]
         {
-            let all = multiply_adds(Isa::detect(), 100);
-            assert!(all == 2.0 * PEAK_MACS as f32 || all == 4.0 * PEAK_MACS as f32, "{all}");
+            let expected = if Isa::detect().sums() >= 2 * CHAINS { 2.0 * 1.5 } else { 1.75 };
+            assert_eq!(multiply_adds(Isa::detect(), 2), expected * PEAK_MACS as f32);
         }
     }
 }

@@ -65,7 +65,7 @@ impl Isa {
     /// Runs a kernel whose multiply-adds must round once, the portable code included.
     fn run_fused<K: Kernel>(self, kernel: K) {
         match self.0 {
-            Kind::Portable => kernel.run(crate::simd::portable::Fused),
+            Kind::Portable => kernel.run(crate::simd::portable::Lanes::<true>),
             #[allow(unreachable_patterns, reason = "where there is no other")]
             _ => self.run(kernel),
         }

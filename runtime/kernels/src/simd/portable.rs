@@ -3,12 +3,11 @@
 use super::Simd;
 use crate::map::LANES;
 
+/// Arrays of 16 values; with `FUSED`, multiply-adds round once, as those of every instruction set do: slow.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Portable;
+pub(crate) struct Lanes<const FUSED: bool>;
 
-/// As [`Portable`], with multiply-adds that round once, as those of every instruction set do: slow.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Fused;
+pub(crate) type Portable = Lanes<false>;
 
 /// `a * b + c`, rounded once. The product is exact in f64; the sum is rounded to odd there, and f64 has more than twice
 /// the bits of f32 and two, so that the second rounding gives what one alone would (Boldo and Melquiond, 2008).
@@ -26,7 +25,7 @@ fn fused(a: f32, b: f32, c: f32) -> f32 {
     f64::from_bits(if away { bits + 1 } else { bits - 1 }) as f32
 }
 
-impl Portable {
+impl<const FUSED: bool> Lanes<FUSED> {
     pub(crate) fn run<K: super::Kernel>(self, kernel: K) {
         kernel.run(self);
     }
@@ -43,7 +42,7 @@ fn lanes(of: impl Fn(usize) -> f32) -> [f32; LANES] {
 
 // Reads and writes through the kernels' pointers.
 #[allow(unsafe_code)]
-impl Simd for Portable {
+impl<const FUSED: bool> Simd for Lanes<FUSED> {
     type V = [f32; LANES];
     const SUMS: usize = 4;
     // As AVX2 has it, so that Miri, which runs only the portable code, sees the code paths that AVX2 runs.
@@ -71,7 +70,7 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn fma(self, a: Self::V, b: Self::V, sum: Self::V) -> Self::V {
-        lanes(|lane| a[lane] * b[lane] + sum[lane])
+        lanes(|lane| if FUSED { fused(a[lane], b[lane], sum[lane]) } else { a[lane] * b[lane] + sum[lane] })
     }
 
     #[inline(always)]
@@ -107,72 +106,5 @@ impl Simd for Portable {
     #[inline(always)]
     fn prelu(self, value: Self::V, slope: Self::V) -> Self::V {
         lanes(|lane| if value[lane] < 0.0 { value[lane] * slope[lane] } else { value[lane] })
-    }
-}
-
-// As above; everything else is Portable's.
-#[allow(unsafe_code)]
-impl Simd for Fused {
-    type V = [f32; LANES];
-    const SUMS: usize = 4;
-
-    #[inline(always)]
-    fn splat(self, value: f32) -> Self::V {
-        Portable.splat(value)
-    }
-
-    #[inline(always)]
-    unsafe fn load(self, at: *const f32) -> Self::V {
-        // SAFETY: the caller's.
-        unsafe { Portable.load(at) }
-    }
-
-    #[inline(always)]
-    unsafe fn store(self, at: *mut f32, v: Self::V) {
-        // SAFETY: the caller's.
-        unsafe { Portable.store(at, v) }
-    }
-
-    #[inline(always)]
-    fn fetch(self, _at: *const f32) {}
-
-    #[inline(always)]
-    fn fma(self, a: Self::V, b: Self::V, sum: Self::V) -> Self::V {
-        lanes(|lane| fused(a[lane], b[lane], sum[lane]))
-    }
-
-    #[inline(always)]
-    fn add(self, a: Self::V, b: Self::V) -> Self::V {
-        Portable.add(a, b)
-    }
-
-    #[inline(always)]
-    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
-        Portable.mul(a, b)
-    }
-
-    #[inline(always)]
-    fn div(self, a: Self::V, b: Self::V) -> Self::V {
-        Portable.div(a, b)
-    }
-
-    #[inline(always)]
-    fn at_least(self, value: Self::V, bound: Self::V) -> Self::V {
-        Portable.at_least(value, bound)
-    }
-
-    #[inline(always)]
-    fn at_most(self, value: Self::V, bound: Self::V) -> Self::V {
-        Portable.at_most(value, bound)
-    }
-
-    #[inline(always)]
-    fn maximum(self, a: Self::V, b: Self::V) -> Self::V {
-        Portable.maximum(a, b)
-    }
-
-    #[inline(always)]
-    fn prelu(self, value: Self::V, slope: Self::V) -> Self::V {
-        Portable.prelu(value, slope)
     }
 }
