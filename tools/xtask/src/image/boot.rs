@@ -52,7 +52,8 @@ pub(super) fn fill(boot: &Path, name: &str, board: &Board, root: &Path, card: &C
     Ok(())
 }
 
-/// The newest kernel of a system and the board's device trees, of which there is one at least; that its ramdisk finds the card.
+/// The newest kernel of a system and the board's device trees, of which there is one at least; that its ramdisk switches the
+/// card's supply, where the kernel says how.
 pub(super) fn starts(name: &str, board: &Board, root: &Path) -> Result<(Kernel, Vec<PathBuf>)> {
     let kernel = Kernel::find(root)?;
     let Some(machine) = board.machine() else {
@@ -70,8 +71,7 @@ pub(super) fn starts(name: &str, board: &Board, root: &Path) -> Result<(Kernel, 
     if let Ok(config) = config
         && trees.iter().any(|tree| fs::read(tree).is_ok_and(|tree| holds(&tree, b"vmmc-supply\0")))
     {
-        const LIST: &str = "set -eu; zstd -dcq -- \"$1\" | cpio --quiet -t";
-        let listed = output(Command::new("sh").args(["-c", LIST, "sh"]).arg(&kernel.ramdisk))?;
+        let listed = output(Command::new("lsinitramfs").arg(&kernel.ramdisk))?;
         let lacks = lacks(&config, &listed);
         ensure!(
             lacks.is_empty(),

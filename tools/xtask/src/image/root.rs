@@ -19,8 +19,7 @@ use crate::{cargo, cross, fetch};
 pub(super) const NEEDED: &[(&str, &str)] = &[
     ("mmdebstrap", "mmdebstrap"),
     ("qemu-aarch64-static", "qemu-user-static"),
-    ("zstd", "zstd"),
-    ("cpio", "cpio"),
+    ("lsinitramfs", "initramfs-tools-core"),
     ("systemd-sysusers", "systemd"),
     ("systemctl", "systemd"),
 ];

@@ -183,7 +183,9 @@ fn the_clock_goes_on_from_where_it_was_kept_and_never_back() {
     assert_eq!(clock("load", "1800000000").0, "86400", "never set, and no battery");
     clock("save", "90000");
     assert!(!at("kept").exists(), "what was never set is not kept");
-    fs::write(at("rtc0"), "").unwrap();
+    fs::write(at("rtc0"), "946684800").unwrap();
+    assert_eq!(clock("load", "1800000000").0, "86400", "a chip without a battery");
+    fs::write(at("rtc0"), "1800000000").unwrap();
     assert_eq!(clock("load", "1800000000").0, "1800000000", "a battery's");
     fs::remove_file(at("rtc0")).unwrap();
     clock("save", "1800000000");
@@ -207,8 +209,10 @@ fn a_factory_reset_leaves_no_key_and_ends_what_a_power_cut_began() {
         let mut run = Command::new("sh");
         run.arg(cargo::root().join("firmware/image/root/usr/lib/arcdoor/reset"));
         run.env("ARCDOOR_DATA", data).env("ARCDOOR_MOUNT", at("mnt")).env("ARCDOOR_KMSG", at("said"));
+        let _ = fs::remove_file(at("said"));
         run.output().unwrap().status.success()
     };
+    let said = || fs::read_to_string(at("said")).unwrap();
     fs::create_dir(at("mnt")).unwrap();
     // What is not there is no reset, and becomes no file.
     assert!(!reset(at("card")) && !at("card").exists() && !at("said").exists());
@@ -236,19 +240,47 @@ fn a_factory_reset_leaves_no_key_and_ends_what_a_power_cut_began() {
         output(Command::new(debugfs).args(["-w", "-R", &write]).arg(at("card"))).unwrap();
         let has_key = || fs::read(at("card")).unwrap().windows(KEY.len()).any(|bytes| bytes == KEY);
         assert!(has_key());
-        if filler > 0 && !mounts(&at("card"), &at("mnt")) {
+        let mounts = mounts(&at("card"), &at("mnt"));
+        if filler > 0 && !mounts {
             println!("skipped: nothing is mounted here; it wants root");
             continue;
         }
         assert!(reset(at("card")));
         assert!(!has_key(), "behind {filler} bytes");
-        assert!(fs::read_to_string(at("said")).unwrap().contains("are erased"));
+        assert_eq!(said().contains("are erased\n"), mounts, "{}", said());
     }
     // Cut short: there is no file system, and the next reset makes one.
     fs::write(at("card"), vec![0xff; 80 << 20]).unwrap();
     assert!(reset(at("card")));
+    assert!(said().contains("could not all be overwritten"), "{}", said());
     let listed = output(Command::new(which("debugfs").unwrap()).args(["-R", "ls"]).arg(at("card"))).unwrap();
     assert!(listed.contains("lost+found"), "{listed}");
+}
+
+/// What is started later asks for its own needs again, and systemd asks for theirs: the button is not theirs.
+#[test]
+fn a_factory_reset_is_asked_once_and_never_of_what_somebody_uses() {
+    let text = |file: &str| fs::read_to_string(cargo::root().join("firmware/image/root").join(file)).unwrap();
+    let unit = text("usr/lib/systemd/system/arcdoor-reset.service");
+    let conditions: Vec<_> = unit.lines().filter(|line| line.starts_with("ExecCondition=")).collect();
+    assert_eq!(conditions[0], "ExecCondition=/usr/bin/mkdir /run/arcdoor-asked");
+    assert!(conditions[1].contains("arcdoor board held"), "{conditions:?}");
+    // What is mounted has a line there, as this machine's own root has.
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    let is_device = |name: &&str| name.starts_with("/dev/") && Path::new(name).exists();
+    let Some(used) = mounts.lines().filter_map(|line| line.split(' ').next()).find(is_device) else {
+        println!("skipped: no device is mounted here");
+        return;
+    };
+    // The script's own line, and nothing behind it: what it would do to this machine is not tried.
+    let script = text("usr/lib/arcdoor/reset");
+    let refusal = script.lines().find(|line| line.contains("/proc/self/mounts")).unwrap();
+    assert!(script.find(refusal) < script.find("mount -t ext4"));
+    let run = |data: &str| {
+        let line = format!("set -eu\n{refusal}\nexit 7");
+        Command::new("sh").args(["-c", &line]).env("data", data).status().unwrap().code()
+    };
+    assert_eq!((run(used), run("/dev/nobody")), (Some(1), Some(7)));
 }
 
 fn mounts(file: &Path, at: &Path) -> bool {
