@@ -8,7 +8,7 @@ mod source;
 
 use std::fs::{self, File};
 use std::io::{IsTerminal, Read, Seek, Write};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -47,9 +47,10 @@ fn write(
         disk.room() / MIB,
         label.bytes / MIB
     );
-    let real = |path: &Path| fs::canonicalize(path).ok();
+    // By its number, not by its name: a file may have two.
+    let file = |path: &Path| fs::metadata(path).ok().map(|about| (about.dev(), about.ino()));
     ensure!(
-        real(device).is_none() || real(device) != real(image),
+        file(device).is_none() || file(device) != file(image),
         "{} is the image itself",
         device.display()
     );

@@ -108,7 +108,11 @@ fn an_image_is_not_written_onto_itself() {
     let bytes = fs::metadata(&image).unwrap().len();
     let link = folder.path().join("link");
     std::os::unix::fs::symlink(&image, &link).unwrap();
-    assert!(flash(&image, &link, None).unwrap_err().to_string().contains("the image itself"));
+    let other = folder.path().join("other");
+    fs::hard_link(&image, &other).unwrap();
+    for name in [link, other] {
+        assert!(flash(&image, &name, None).unwrap_err().to_string().contains("the image itself"));
+    }
     assert_eq!(fs::metadata(&image).unwrap().len(), bytes);
 }
 
