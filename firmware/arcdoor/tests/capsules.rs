@@ -20,6 +20,7 @@ use arcdoor_pipeline::{
 };
 use proptest::prelude::*;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(500)
@@ -166,7 +167,8 @@ proptest! {
         let frames = read.replay().unwrap();
         prop_assert_eq!(frames.last().unwrap().outcome, outcome);
         if let Some(folder) = std::env::var_os("ARCDOOR_CAPSULES_INTO") {
-            let number = std::fs::read_dir(&folder).unwrap().count();
+            static WRITTEN: AtomicUsize = AtomicUsize::new(0);
+            let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
             std::fs::write(Path::new(&folder).join(format!("{number}.capsule")), &text).unwrap();
         }
         for (place, flip) in places {

@@ -139,7 +139,10 @@ fn open(path: &Path) -> Result<Device, PressError> {
     let failed = |cause| PressError::Open { device: path.to_owned(), cause };
     let mut device = Device::open(path).map_err(failed)?;
     device.set_nonblocking(true).map_err(failed)?;
-    device.grab().map_err(|_| PressError::Grabbed(path.to_owned()))?;
+    device.grab().map_err(|cause| match cause.kind() {
+        ErrorKind::ResourceBusy => PressError::Grabbed(path.to_owned()),
+        _ => failed(cause),
+    })?;
     Ok(device)
 }
 
@@ -158,7 +161,7 @@ fn first_touch_panel() -> Result<PathBuf, PressError> {
         .map(|(path, _)| path)
         .collect();
     // The kernel's numbers, not the folder's order.
-    found.sort();
+    found.sort_by_key(|path| (path.as_os_str().len(), path.clone()));
     found.into_iter().next().ok_or(PressError::NoPanel)
 }
 

@@ -28,7 +28,7 @@ pub enum Act {
 
 impl Act {
     /// The keys and what they do, for a text.
-    pub const KEYS: &str = "r request to exit, c door's contact, t tamper, f fire, b the button inside (each key turns its input round); \
+    pub const KEYS: &str = "r request to exit, c door's contact, t tamper, f fire (each key turns its input round); \
         o relay sticks on, p relay sticks off, i relay is repaired; l the contact's line is lost, k it is back";
 
     /// What a key does; `None` for a key that does nothing.
@@ -39,7 +39,6 @@ impl Act {
             'c' => Self::Turn(Input::Contact),
             't' => Self::Turn(Input::Tamper),
             'f' => Self::Turn(Input::Fire),
-            'b' => Self::Turn(Input::Recovery),
             'o' => Self::Stick(Some(Stuck::On)),
             'p' => Self::Stick(Some(Stuck::Off)),
             'i' => Self::Stick(None),

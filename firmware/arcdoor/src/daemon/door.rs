@@ -147,11 +147,15 @@ impl Doorkeeper {
         kept: &mut Kept,
     ) -> Result<(), Error> {
         let now = self.clock.now();
+        let is_first = lines.is_some();
         let lines = match lines {
             Some(lines) => lines,
             None => (self.lines)(now)?,
         };
         let mut keeper = Keeper::start(self.policy.clone(), kept.clone(), lines, self.door_time(now));
+        if !is_first {
+            keeper.forget_recovery();
+        }
         while !link.is_closing() {
             let now = self.clock.now();
             link.beat(Part::Door, now.at);
@@ -198,15 +202,15 @@ fn fault(link: &Link, fault: DoorFault, why: String, now: Now) {
     link.log(Entry::DoorFault { fault, why }, now.utc);
 }
 
-/// What ends the program, with the reason for the next start. The kernel gives the lines back; where it does not keep
-/// their levels, the board's pulls bring the lock into its fail mode.
+/// What ends the program, with the reason for the next start. The kernel gives back the lines that are still held; where it
+/// does not keep their levels, the board's pulls bring the lock into its fail mode.
 #[must_use]
 pub fn ending(kept: KeptDoor) -> Ending {
     Arc::new(move |why| {
         let (kept, why) = (kept.clone(), why.to_owned());
         let (written, wait) = std::sync::mpsc::channel();
-        // The disk may be what hangs.
-        std::thread::spawn(move || {
+        // The disk may be what hangs; and without a thread, the next start does not know why.
+        let _ = std::thread::Builder::new().spawn(move || {
             kept.leave_last_words(&why);
             let _ = written.send(());
         });

@@ -6,15 +6,15 @@ use super::door::Link;
 use crate::home::Home;
 use crate::home::pin_book::{DIGITS, Entered, PinBook};
 use arcdoor_api::{DoorFault, Entry};
-use arcdoor_core::Millis;
 use arcdoor_door::{Credential, Event, Factor};
 use arcdoor_panel::Key;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use zeroize::Zeroizing;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+use zeroize::{Zeroize, Zeroizing};
 
-/// After so long without a key, what was typed is forgotten, milliseconds.
-const LEFT_MS: u64 = 10_000;
+/// After so long without a key, what was typed is forgotten.
+const LEFT: Duration = Duration::from_secs(10);
 /// Keys that wait.
 const MAX_KEYS: usize = 32;
 
@@ -27,8 +27,6 @@ struct Keypad {
     link: Arc<Link>,
     clock: Arc<dyn Clock + Send + Sync>,
     digits: Zeroizing<String>,
-    /// When a key was pressed last.
-    last: Millis,
 }
 
 /// Takes keys from then on, for as long as somebody can press them.
@@ -38,27 +36,26 @@ struct Keypad {
 pub fn open(home: Home, link: Arc<Link>, clock: Arc<dyn Clock + Send + Sync>) -> std::io::Result<Keys> {
     let (keys, pressed) = sync_channel(MAX_KEYS);
     let digits = Zeroizing::new(String::with_capacity(*DIGITS.end()));
-    let keypad = Keypad { home, link, clock, digits, last: Millis(0) };
-    std::thread::Builder::new().name("keypad".to_owned()).spawn(move || keypad.keep(&pressed))?;
+    let keypad = Keypad { home, link, clock, digits };
+    std::thread::Builder::new().name("keypad".to_owned()).spawn(move || keypad.keep(&pressed, LEFT))?;
     Ok(keys)
 }
 
 impl Keypad {
-    fn keep(mut self, pressed: &Receiver<Key>) {
-        while let Ok(key) = pressed.recv() {
-            self.press(key);
+    fn keep(mut self, pressed: &Receiver<Key>, left: Duration) {
+        loop {
+            match pressed.recv_timeout(left) {
+                Ok(key) => self.press(key),
+                // What somebody left is not the next person's.
+                Err(RecvTimeoutError::Timeout) => self.digits.zeroize(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
             let entered = u8::try_from(self.digits.len()).unwrap_or(u8::MAX);
             self.link.see(|seen| seen.entered = entered);
         }
     }
 
     fn press(&mut self, key: Key) {
-        let now = self.clock.now().at;
-        // What somebody left is not the next person's.
-        if now.since(self.last) > LEFT_MS {
-            self.digits.clear();
-        }
-        self.last = now;
         match key {
             Key::Digit(digit) if self.digits.len() < *DIGITS.end() => {
                 self.digits.push(char::from(b'0' + digit.min(9)));
@@ -67,6 +64,8 @@ impl Keypad {
             Key::Erase => {
                 self.digits.pop();
             }
+            // Of nothing no guess is counted.
+            Key::Enter if self.digits.is_empty() => {}
             Key::Enter => {
                 let digits =
                     std::mem::replace(&mut self.digits, Zeroizing::new(String::with_capacity(*DIGITS.end())));
@@ -96,5 +95,38 @@ impl Keypad {
                 unknown
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::SystemClock;
+    use std::thread::{sleep, spawn};
+
+    #[test]
+    fn what_somebody_left_is_forgotten_and_no_guess_is_counted_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::resolve(Some(folder.path().to_owned())).unwrap();
+        let (link, digits) = (Arc::new(Link::default()), Zeroizing::new(String::new()));
+        let keypad = Keypad { home, link: link.clone(), clock: Arc::new(SystemClock::start()), digits };
+        let (keys, pressed) = sync_channel(MAX_KEYS);
+        let thread = spawn(move || keypad.keep(&pressed, Duration::from_millis(50)));
+        let entered = || {
+            let mut entered = 0;
+            link.see(|seen| entered = seen.entered);
+            entered
+        };
+        keys.send(Key::Digit(1)).unwrap();
+        while entered() == 0 {
+            sleep(Duration::from_millis(1));
+        }
+        while entered() > 0 {
+            sleep(Duration::from_millis(1));
+        }
+        keys.send(Key::Enter).unwrap();
+        drop(keys);
+        thread.join().unwrap();
+        assert!(link.event().is_none(), "nobody entered anything");
     }
 }

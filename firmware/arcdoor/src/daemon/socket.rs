@@ -68,8 +68,7 @@ struct Hall {
 
 impl Socket {
     /// Listens at `path` for calls of `guests`, whose requests go to `door`, the loop's, and what is for
-    /// the lock to `link`. The caller holds the home, so a file that
-    /// is there is one that a killed process left.
+    /// the lock to `link`. A socket there that nobody listens at is one that a killed process left.
     ///
     /// # Errors
     /// When it cannot be made: the folder is missing, or the path is longer than a socket's may be (107 bytes).
@@ -195,10 +194,12 @@ fn give_way(path: &Path) -> std::io::Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
-    if !is_socket || UnixStream::connect(path).is_ok() {
-        return Err(std::io::ErrorKind::AlreadyExists.into());
-    }
-    std::fs::remove_file(path)
+    let why = match (is_socket, UnixStream::connect(path)) {
+        (true, Err(_)) => return std::fs::remove_file(path),
+        (true, Ok(_)) => "another program listens there: stop it",
+        (false, _) => "something else than a socket is there: remove it",
+    };
+    Err(std::io::Error::new(std::io::ErrorKind::AlreadyExists, why))
 }
 
 fn permit(path: &Path, is_open: bool) -> std::io::Result<()> {

@@ -76,6 +76,7 @@ pub(super) fn fault(error: &CameraError) -> CameraFault {
         CameraError::Open { .. }
         | CameraError::NotACamera(_)
         | CameraError::NoFormat { .. }
+        | CameraError::Program { .. }
         | CameraError::Spec(_)
         | CameraError::NotLinux => CameraFault::NotOpened,
         _ => CameraFault::Failed,

@@ -1,6 +1,6 @@
 //! What the panel says while nothing runs behind it: why the program ended.
 
-use super::Error;
+use super::{DoorError, Error};
 use arcdoor_panel::Fault;
 use std::io::ErrorKind;
 
@@ -31,7 +31,7 @@ impl Error {
             | Self::NobodyToAsk { .. }
             | Self::LogKey { .. } => Fault::Key,
             Self::Camera(_) | Self::CameraStaysAway { .. } | Self::Mounting(_) => Fault::Camera,
-            Self::Door(_) => Fault::Lock,
+            Self::Door(DoorError::Line(_)) => Fault::Lock,
             _ => Fault::Stopped,
         }
     }
@@ -65,5 +65,10 @@ mod tests {
         let denied = io::Error::from(ErrorKind::PermissionDenied);
         assert_eq!(Error::File { path: "x".into(), source: denied }.shown(), Fault::Stopped);
         assert_eq!(Error::NoPassphrase.shown(), Fault::Key);
+        assert_eq!(
+            Error::from(DoorError::NoContact).shown(),
+            Fault::Stopped,
+            "a word in a file is no broken lock"
+        );
     }
 }

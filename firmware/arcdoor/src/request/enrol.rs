@@ -2,9 +2,9 @@
 
 use super::find::find;
 use super::frames::{Begun, Stepper};
+use super::pin::unpin;
 use crate::device::{Device, Now, Outcome, Reply, Work};
 use crate::error::Error;
-use crate::home::pin_book::PinBook;
 use arcdoor_api::{Act, Advice, Entry, Feed, NewName, Progress, Response, View};
 use arcdoor_core::limits::MAX_TEMPLATES_PER_SUBJECT;
 use arcdoor_core::{Millis, QualityPart, SubjectId, SubjectName, Template};
@@ -163,13 +163,11 @@ impl Job {
             Some(subject) => Entry::ReEnrolled { subject, templates },
         };
         let done = format!("{name} is enrolled with {templates} template(s)");
-        if purpose.subject().is_none() {
-            // A gallery that was begun anew counts from 1 again: nobody inherits the PIN of a number.
-            PinBook::read(device.home())
-                .and_then(|mut book| book.remove(stored))
-                .map_err(|error| error.after(done.clone()))?;
-        }
-        device.note(&entry, now.utc).map_err(|error| error.after(done))?;
+        let noted = device.note(&entry, now.utc);
+        // A gallery that was begun anew counts from 1 again: nobody inherits the PIN of a number.
+        let is_new = purpose.subject().is_none();
+        let unpinned = if is_new { unpin(device, &[stored]) } else { Ok(()) };
+        noted.and(unpinned).map_err(|error| error.after(done))?;
         let subject = Some(stored);
         reply.answer(&Response::Enrolled { name, subject, templates, views, consistency, advice })?;
         Ok(Outcome::Done)

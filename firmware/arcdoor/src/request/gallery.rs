@@ -2,11 +2,11 @@
 
 use super::find::find;
 use super::logged;
+use super::pin::unpin;
 use crate::device::{Device, Now, Outcome, Reply};
 use crate::error::Error;
 use crate::home::file::{is_part, part_name};
 use crate::home::passphrase::{Kdf, Passphrase};
-use crate::home::pin_book::PinBook;
 use arcdoor_api::{Act, Entry, KeySource, Remain, Response, UtcTime};
 use arcdoor_core::{SubjectId, SubjectName};
 use arcdoor_gallery::{FileFolder, Gallery, Subject};
@@ -66,8 +66,7 @@ fn forget(device: &mut Device, id: SubjectId, erase: bool, now: Now) -> Result<V
     device.forget_frames(now.at);
     let probes = device.journal().probes.forget_subject(id);
     let observations = device.journal().observations.forget_subject(id);
-    let pin = PinBook::read(device.home()).and_then(|mut book| book.remove(id));
-    probes.and(observations).and(pin.map(drop))?;
+    probes.and(observations).and(unpin(device, &[id]))?;
     let mut remains = vec![Remain::LogEntries];
     if erase {
         let source = device.enrolled()?.ok_or(Error::NobodyEnrolled)?.source();
@@ -183,19 +182,18 @@ pub(super) fn import(
     let key = kdf.key(passphrase.ok_or(Error::NoPassphrase)?)?;
     let other = Gallery::view(&folder, name, &key)?;
     device.gallery()?;
-    let (subjects, skipped) = device.act(Act::Import, None, now.utc, |device| {
+    let (new, skipped) = device.act(Act::Import, None, now.utc, |device| {
         let gallery = device.gallery()?;
         let before: Vec<SubjectId> = gallery.iter().map(|subject| subject.id).collect();
         let skipped = gallery.import(&other)?;
         let is_new = |id: &SubjectId| !before.contains(id);
         Ok((gallery.iter().map(|subject| subject.id).filter(is_new).collect::<Vec<_>>(), skipped))
     })?;
-    let (new, subjects) = (subjects.clone(), subjects.len());
+    let subjects = new.len();
+    let noted = device.note(&Entry::Imported { subjects }, now.utc);
     // As for whoever is enrolled: nobody inherits the PIN of a number.
-    let without_pins = PinBook::read(device.home())
-        .and_then(|mut book| new.into_iter().try_for_each(|id| book.remove(id).map(drop)));
-    without_pins
-        .and_then(|()| device.note(&Entry::Imported { subjects }, now.utc))
+    noted
+        .and(unpin(device, &new))
         .map_err(|error| error.after(format!("{subjects} subject(s) are imported")))?;
     reply.answer(&Response::Imported { subjects, skipped })?;
     Ok(Outcome::Done)

@@ -33,6 +33,12 @@ pub(super) fn remove(
     answer(device, name, &Entry::PinRemoved { subject }, now.utc, reply, false)
 }
 
+/// Takes these people's PINs away, where they have any.
+pub(super) fn unpin(device: &Device, subjects: &[SubjectId]) -> Result<(), Error> {
+    let mut book = PinBook::read(device.home())?;
+    subjects.iter().try_for_each(|subject| book.remove(*subject).map(drop))
+}
+
 fn whose(device: &mut Device, name: &SubjectName) -> Result<SubjectId, Error> {
     let unknown = || Error::UnknownName(name.clone());
     Ok(find(&device.enrolled()?.ok_or_else(unknown)?.gallery, name)?.id)

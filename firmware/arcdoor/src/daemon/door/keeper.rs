@@ -47,6 +47,11 @@ impl Keeper {
         Self { policy, door, lines, edges: Edges::new(), contact, read_back, fault, recovery, last: now.mono }
     }
 
+    /// The program has started long ago: who holds the button inside from now on is nobody's installer.
+    pub(super) fn forget_recovery(&mut self) {
+        self.recovery = Recovery::Past;
+    }
+
     /// Looks at the wires, takes what happened elsewhere, lets time pass, and drives what follows from it.
     pub fn tick(&mut self, events: impl IntoIterator<Item = Event>, now: Now, told: &mut dyn FnMut(Told)) {
         let mut edges = std::mem::take(&mut self.edges);

@@ -11,6 +11,7 @@ use std::thread::{Builder, JoinHandle};
 /// The thread; dropped, it ends once the newest is written.
 pub(super) struct KeptWriter {
     desk: Arc<Desk>,
+    link: Arc<Link>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -38,22 +39,27 @@ impl KeptWriter {
         clock: Arc<dyn Clock + Send + Sync>,
     ) -> std::io::Result<Self> {
         let desk = Arc::new(Desk::default());
-        let shared = desk.clone();
+        let (shared, told) = (desk.clone(), link.clone());
         let work = move || {
             while let Some(kept) = shared.next() {
                 if let Err(error) = files.write(&kept) {
                     let (fault, why) = (DoorFault::NotKept, error.to_string());
-                    link.log(Entry::DoorFault { fault, why }, clock.now().utc);
+                    told.log(Entry::DoorFault { fault, why }, clock.now().utc);
                 }
+                let papers = shared.papers();
+                told.set_kept(papers.newest.is_none());
             }
         };
         let thread = Builder::new().name("kept".to_owned()).spawn(work)?;
-        Ok(Self { desk, thread: Some(thread) })
+        Ok(Self { desk, link, thread: Some(thread) })
     }
 
     /// Leaves this to be written.
     pub(super) fn put(&self, kept: &Kept) {
-        self.desk.papers().newest = Some(kept.clone());
+        let mut papers = self.desk.papers();
+        papers.newest = Some(kept.clone());
+        self.link.set_kept(false);
+        drop(papers);
         self.desk.bell.notify_one();
     }
 }
@@ -97,6 +103,10 @@ mod tests {
         for number in 0..100 {
             writer.put(&Kept { lockdown: number % 2 == 1, ..Kept::default() });
         }
+        while !link.is_kept() {
+            std::thread::yield_now();
+        }
+        assert!(files.read().0.lockdown, "said to be kept before it was");
         drop(writer);
         assert!(files.read().0.lockdown && link.entry().is_none());
         let gone = KeptDoor::new(&Home::resolve(Some(dir.path().join("gone/away"))).unwrap());

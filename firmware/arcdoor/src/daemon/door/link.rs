@@ -37,6 +37,8 @@ pub struct Link {
     freed_until: Mutex<Option<Instant>>,
     /// Why the panel shows nothing.
     panel: Mutex<Option<String>>,
+    /// Whether what survives a restart is still to be written.
+    is_unkept: AtomicBool,
     /// When the loop, and the door, last showed that they live.
     pub(super) pulses: [AtomicU64; 2],
     /// Whether the loop answers a request.
@@ -103,6 +105,17 @@ impl Link {
     #[must_use]
     pub fn has_noted(&self, sent: u64) -> bool {
         self.noted.load(Ordering::Relaxed) >= sent
+    }
+
+    /// What survives a restart is written, or is not yet.
+    pub(super) fn set_kept(&self, is_kept: bool) {
+        self.is_unkept.store(!is_kept, Ordering::Release);
+    }
+
+    /// Whether nothing that survives a restart waits to be written.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        !self.is_unkept.load(Ordering::Acquire)
     }
 
     /// How many entries found no place since this was asked last.

@@ -5,7 +5,7 @@ use super::{Ending, HUNG_MS};
 use arcdoor_api::{Entry, Sight, UtcTime, Verdict};
 use arcdoor_core::Millis;
 use arcdoor_door::{Credential, Event, Factor};
-use arcdoor_panel::KeyOrder;
+use arcdoor_panel::{KeyOrder, UiState};
 use std::sync::Arc;
 
 /// Whom the loop tells what it saw. A trait, so that a loop may have no door.
@@ -92,7 +92,10 @@ impl Porter for DoorPorter {
         let credential = match (sight.decision, sight.subject) {
             (Verdict::Granted, Some(subject)) => {
                 self.link.present(subject, self.link.pulse(Part::Loop));
-                self.link.see(|seen| seen.order = self.order());
+                // Whoever types already goes on where they began.
+                if !matches!(self.link.screen(), Some(UiState::Pin { .. })) {
+                    self.link.see(|seen| seen.order = self.order());
+                }
                 Credential::Face(subject)
             }
             (Verdict::Denied, _) => Credential::Unknown(Factor::Face),

@@ -38,10 +38,10 @@ pub(super) fn ask(
             return Err(Refusal::Busy);
         }
         link.log(Entry::DoorTold { act: *act, uid }, at);
-        // Two looks later it has heard it; and what it answers is in the log, unless the loop hangs.
+        // Two looks later it has heard it; and what it answers is kept and in the log, unless disk or loop hangs.
         sleep(Duration::from_millis(3 * LOOK_MS));
         let (sent, begun) = (link.sent(), Instant::now());
-        while !link.has_noted(sent) && begun.elapsed() < LOG_PATIENCE {
+        while !(link.has_noted(sent) && link.is_kept()) && begun.elapsed() < LOG_PATIENCE {
             sleep(Duration::from_millis(LOOK_MS));
         }
     }

@@ -102,17 +102,21 @@ impl Connection<'_> {
         // As long as it may become, and read into it alone: secrets are left nowhere else.
         let mut line = Zeroizing::new(vec![0; MAX_CALL_BYTES + 1]);
         let (mut came, mut reader) = (0, Timed { stream: self.stream, end });
-        while came <= MAX_CALL_BYTES && line[..came].last() != Some(&b'\n') {
-            match reader.read(&mut line[came..]).map_err(|_| slow())? {
-                0 => break,
-                more => came += more,
+        let end = loop {
+            if let Some(end) = line[..came].iter().position(|byte| *byte == b'\n') {
+                break end;
             }
-        }
-        if came > MAX_CALL_BYTES {
-            return Err(Refusal::TooLong);
-        }
-        let line = &line[..came];
-        let call: Call = serde_json::from_slice(line)?;
+            if came > MAX_CALL_BYTES {
+                return Err(Refusal::TooLong);
+            }
+            match reader.read(&mut line[came..]) {
+                Ok(0) => break came,
+                Ok(more) => came += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Err(slow()),
+            }
+        };
+        let call: Call = serde_json::from_slice(&line[..end])?;
         if call.arcdoor_call == CALL_VERSION { Ok(call) } else { Err(Refusal::Version(call.arcdoor_call)) }
     }
 
@@ -262,6 +266,8 @@ impl Reply for Teller {
 
 impl Caller for Teller {
     fn ended(&mut self, result: Result<Outcome, Error>) {
+        // Whatever came of it, some of it is lost to them.
+        let result = if self.is_gone() { Err(Error::NotRead) } else { result };
         if let Some(answer) = result.as_ref().err().and_then(Error::answer) {
             let _ = self.answer(&answer);
         }

@@ -177,14 +177,15 @@ fn a_door_that_stops_says_so_and_leaves_no_file() {
 fn a_file_that_a_killed_process_left_is_replaced_and_others_see_a_private_socket() {
     let place = place();
     let open = || Socket::open(&place.path, Guests::new(SocketSettings::default()), sync_channel(1).0, None);
-    assert!(open().is_err(), "one that is listened at is somebody's");
+    let refused = || open().err().unwrap().to_string();
+    assert!(refused().contains("another program listens there: stop it"), "{}", refused());
     drop(place.socket);
     drop(UnixListener::bind(&place.path).unwrap());
     let again = open().unwrap();
     assert_eq!(std::fs::metadata(&place.path).unwrap().permissions().mode() & 0o777, 0o600);
     drop(again);
     std::fs::write(&place.path, "a file").unwrap();
-    assert!(open().is_err(), "and a file is no socket");
+    assert!(refused().contains("something else than a socket is there: remove it"), "{}", refused());
     let long = PathBuf::from(format!("/tmp/{}", "x".repeat(200)));
     let refused = Socket::open(&long, Guests::new(SocketSettings::default()), sync_channel(1).0, None);
     assert!(refused.err().unwrap().to_string().contains("107 bytes"));
