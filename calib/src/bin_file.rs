@@ -1,8 +1,10 @@
 //! insightface's verification sets (`lfw.bin`, `cfp_fp.bin`, ...): a pickle of (encoded images, same-person flags), two
 //! images a pair.
 //!
-//! Python runs what a pickle says. Here it is parsed: a handful of opcodes that build bytes, flags, lists and one tuple
-//! are read, any other refuses the file by its name and place, and nothing is executed.
+//! Python runs what a pickle says. Here it is parsed: a handful of opcodes that build bytes, flags, lists and tuples
+//! are read, any other refuses the file by its name and place, and nothing is executed. Images that are numpy arrays of
+//! bytes, as insightface's `cfp2pack.py` and `agedb2pack.py` leave them, are known by their form: the three names that such
+//! a pickle calls are no calls here, but marks of where the bytes stand.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -19,8 +21,8 @@ const MAX_MEMO: usize = 2 * MAX_BIN_IMAGES;
 pub enum BinFileError {
     /// Something that only executing it would tell the meaning of.
     #[error(
-        "the opcode {name} at byte {offset} is not read: a pickle is parsed here, never executed; write images that are numpy \
-             arrays as bytes"
+        "the opcode {name} at byte {offset} is not read: a pickle is parsed here, never executed; write the images anew as \
+             bytes(image)"
     )]
     Opcode {
         /// Python's name of it, such as `GLOBAL`, or its byte.
@@ -87,12 +89,49 @@ enum Value {
         start: usize,
         end: usize,
     },
+    Text {
+        start: usize,
+        end: usize,
+    },
     Flag(bool),
-    /// Another small number, which may be an index and is no flag.
-    Number,
+    Number(usize),
+    Nothing,
     List(usize),
-    Tuple(usize, usize),
+    /// Images and flags.
+    Set(usize, usize),
+    Name(Name),
+    /// What a tuple stands for, where it is none of a set.
+    Part(Part),
+    /// numpy's array before its bytes are known, and its type: bytes.
+    Array,
+    ByteType,
 }
+
+/// What a numpy array's pickle names.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Name {
+    Reconstruct,
+    NdArray,
+    DType,
+}
+
+/// The tuples of a numpy array's pickle.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Part {
+    /// Numbers alone, and their product: how many values.
+    Shape(usize),
+    /// What an empty array is made of.
+    Empty,
+    /// What the type of bytes is made of.
+    OfBytes,
+    /// Details of that type: byte order, no fields, no alignment.
+    Details,
+    /// The place of an array's bytes.
+    State { start: usize, end: usize },
+}
+
+/// Most letters of a name.
+const MAX_NAME: usize = 64;
 
 /// Reads a set. Memory grows with the opcodes read, within limits; images stay where they are.
 ///
@@ -104,13 +143,14 @@ pub fn read_bin(file: &[u8]) -> Result<PairImages, BinFileError> {
     if reader.at < file.len() {
         return Err(BinFileError::TooLong { offset: reader.at });
     }
-    let [Value::Tuple(images, same)] = reader.stack[..] else { return Err(BinFileError::Form) };
+    let [Value::Set(images, same)] = reader.stack[..] else { return Err(BinFileError::Form) };
     let image = |value: &Value| match value {
         Value::Bytes { start, end } => Some(*start..*end),
         _ => None,
     };
     let flag = |value: &Value| match value {
         Value::Flag(flag) => Some(*flag),
+        Value::Number(number @ (0 | 1)) => Some(*number == 1),
         _ => None,
     };
     let images: Option<Vec<_>> = reader.lists[images].iter().map(image).collect();
@@ -131,7 +171,7 @@ struct Reader<'a> {
     memo: HashMap<usize, Value>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     /// Reads one opcode; false after the last.
     fn step(&mut self) -> Result<bool, BinFileError> {
         let offset = self.at;
@@ -149,9 +189,17 @@ impl Reader<'_> {
             b'C' | b'U' => self.bytes(1)?,
             b'B' | b'T' => self.bytes(4)?,
             0x8e => self.bytes(8)?,
-            b'K' => self.small(1)?,
-            b'M' => self.small(2)?,
-            b'J' => self.small(4)?,
+            // BINUNICODE, SHORT_BINUNICODE: names.
+            b'X' => self.text(4)?,
+            0x8c => self.text(1)?,
+            b'K' => self.whole(1)?,
+            b'M' => self.whole(2)?,
+            b'J' => self.whole(4)?,
+            b'N' => self.push(Value::Nothing)?,
+            b'c' => self.global(offset)?,
+            0x93 => self.stack_global(offset)?,
+            b'R' => self.reduce(offset)?,
+            b'b' => self.build(offset)?,
             b']' => {
                 let list = self.list(Vec::new())?;
                 self.push(list)?;
@@ -173,8 +221,10 @@ impl Reader<'_> {
                 let values = self.since_mark().ok_or(broken("TUPLE"))?;
                 self.tuple(&values)?;
             }
-            0x86 => {
-                let at = self.stack.len().checked_sub(2).ok_or(broken("TUPLE2"))?;
+            0x85..=0x87 => {
+                let count = usize::from(opcode as u8 - 0x84);
+                let name = ["TUPLE1", "TUPLE2", "TUPLE3"][count - 1];
+                let at = self.stack.len().checked_sub(count).ok_or(broken(name))?;
                 let values = self.stack.split_off(at);
                 self.tuple(&values)?;
             }
@@ -183,7 +233,7 @@ impl Reader<'_> {
             0x94 => self.keep("MEMOIZE", offset, self.memo.len())?,
             b'h' => self.get("BINGET", 1)?,
             b'j' => self.get("LONG_BINGET", 4)?,
-            other => return Err(BinFileError::Opcode { name: name(other), offset }),
+            other => return Err(BinFileError::Opcode { name: name_of(other), offset }),
         }
         Ok(true)
     }
@@ -207,14 +257,88 @@ impl Reader<'_> {
         self.push(Value::Bytes { start, end })
     }
 
-    /// A number that may stand for a flag.
-    fn small(&mut self, bytes: usize) -> Result<(), BinFileError> {
-        let value = match self.number(bytes)? {
-            0 => Value::Flag(false),
-            1 => Value::Flag(true),
-            _ => Value::Number,
+    fn text(&mut self, of_length: usize) -> Result<(), BinFileError> {
+        self.bytes(of_length)?;
+        if let Some(top @ Value::Bytes { .. }) = self.stack.last_mut()
+            && let Value::Bytes { start, end } = *top
+        {
+            *top = Value::Text { start, end };
+        }
+        Ok(())
+    }
+
+    fn whole(&mut self, bytes: usize) -> Result<(), BinFileError> {
+        let value = self.number(bytes)?;
+        self.push(Value::Number(value))
+    }
+
+    /// `GLOBAL`: a module and a name, a line each.
+    fn global(&mut self, offset: usize) -> Result<(), BinFileError> {
+        let mut line = || {
+            let rest = self.file.get(self.at..).unwrap_or_default();
+            let length = rest.iter().take(MAX_NAME).position(|byte| *byte == b'\n')?;
+            self.at += length + 1;
+            Some(&rest[..length])
         };
-        self.push(value)
+        let (module, name) = (line(), line());
+        self.named("GLOBAL", offset, module, name)
+    }
+
+    /// The same of two texts on the stack.
+    fn stack_global(&mut self, offset: usize) -> Result<(), BinFileError> {
+        let name = self.stack.pop().and_then(|value| self.letters(value));
+        let module = self.stack.pop().and_then(|value| self.letters(value));
+        self.named("STACK_GLOBAL", offset, module, name)
+    }
+
+    /// One of the three names that are known; nothing is looked up.
+    fn named(
+        &mut self,
+        opcode: &str,
+        offset: usize,
+        module: Option<&[u8]>,
+        name: Option<&[u8]>,
+    ) -> Result<(), BinFileError> {
+        let name = match (module, name) {
+            (Some(b"numpy.core.multiarray" | b"numpy._core.multiarray"), Some(b"_reconstruct")) => {
+                Name::Reconstruct
+            }
+            (Some(b"numpy"), Some(b"ndarray")) => Name::NdArray,
+            (Some(b"numpy"), Some(b"dtype")) => Name::DType,
+            _ => return Err(BinFileError::Opcode { name: opcode.to_owned(), offset }),
+        };
+        self.push(Value::Name(name))
+    }
+
+    fn letters(&self, value: Value) -> Option<&'a [u8]> {
+        match value {
+            Value::Text { start, end } | Value::Bytes { start, end } => self.file.get(start..end),
+            _ => None,
+        }
+    }
+
+    /// `REDUCE`: what a name makes of a tuple; here of numpy's own alone.
+    fn reduce(&mut self, offset: usize) -> Result<(), BinFileError> {
+        let (of, name) = (self.stack.pop(), self.stack.pop());
+        let made = match (name, of) {
+            (Some(Value::Name(Name::Reconstruct)), Some(Value::Part(Part::Empty))) => Value::Array,
+            (Some(Value::Name(Name::DType)), Some(Value::Part(Part::OfBytes))) => Value::ByteType,
+            _ => return Err(BinFileError::Opcode { name: name_of(b'R'), offset }),
+        };
+        self.push(made)
+    }
+
+    /// `BUILD`: fills what `REDUCE` made.
+    fn build(&mut self, offset: usize) -> Result<(), BinFileError> {
+        let (state, object) = (self.stack.pop(), self.stack.pop());
+        let made = match (object, state) {
+            (Some(Value::ByteType), Some(Value::Part(Part::Details))) => Value::ByteType,
+            (Some(Value::Array), Some(Value::Part(Part::State { start, end }))) => {
+                Value::Bytes { start, end }
+            }
+            _ => return Err(BinFileError::Opcode { name: name_of(b'b'), offset }),
+        };
+        self.push(made)
     }
 
     fn push(&mut self, value: Value) -> Result<(), BinFileError> {
@@ -254,10 +378,34 @@ impl Reader<'_> {
     }
 
     fn tuple(&mut self, values: &[Value]) -> Result<(), BinFileError> {
-        match values {
-            [Value::List(images), Value::List(same)] => self.push(Value::Tuple(*images, *same)),
-            _ => Err(BinFileError::Form),
-        }
+        let is = |value: Value, letters: &[u8]| self.letters(value) == Some(letters);
+        let no = |value: Value| matches!(value, Value::Flag(false) | Value::Number(0));
+        let part = match *values {
+            [Value::List(images), Value::List(same)] => return self.push(Value::Set(images, same)),
+            [Value::Name(Name::NdArray), Value::Part(Part::Shape(0)), kind] if is(kind, b"b") => Part::Empty,
+            [kind, align, Value::Number(1) | Value::Flag(true)] if is(kind, b"u1") && no(align) => {
+                Part::OfBytes
+            }
+            [
+                Value::Number(3),
+                order,
+                Value::Nothing,
+                Value::Nothing,
+                Value::Nothing,
+                _,
+                _,
+                Value::Number(0),
+            ] if is(order, b"|") => Part::Details,
+            [
+                Value::Number(1),
+                Value::Part(Part::Shape(count)),
+                Value::ByteType,
+                fortran,
+                Value::Bytes { start, end },
+            ] if no(fortran) && count == end - start => Part::State { start, end },
+            _ => Part::Shape(product(values).ok_or(BinFileError::Form)?),
+        };
+        self.push(Value::Part(part))
     }
 
     fn put(&mut self, name: &'static str, bytes: usize) -> Result<(), BinFileError> {
@@ -287,11 +435,17 @@ impl Reader<'_> {
     }
 }
 
+/// Of numbers alone.
+fn product(values: &[Value]) -> Option<usize> {
+    values.iter().try_fold(1_usize, |product, value| match value {
+        Value::Number(number) => product.checked_mul(*number),
+        _ => None,
+    })
+}
+
 /// Python's name of an opcode that is not read.
-fn name(opcode: u8) -> String {
+fn name_of(opcode: u8) -> String {
     let name = match opcode {
-        b'c' => "GLOBAL",
-        0x93 => "STACK_GLOBAL",
         b'R' => "REDUCE",
         b'b' => "BUILD",
         b'i' => "INST",
@@ -307,8 +461,6 @@ fn name(opcode: u8) -> String {
         b'd' => "DICT",
         b's' => "SETITEM",
         b'u' => "SETITEMS",
-        b'X' => "BINUNICODE",
-        0x8c => "SHORT_BINUNICODE",
         0x8d => "BINUNICODE8",
         b'V' => "UNICODE",
         b'S' => "STRING",
@@ -318,10 +470,7 @@ fn name(opcode: u8) -> String {
         0x8b => "LONG4",
         b'F' => "FLOAT",
         b'G' => "BINFLOAT",
-        b'N' => "NONE",
         b')' => "EMPTY_TUPLE",
-        0x85 => "TUPLE1",
-        0x87 => "TUPLE3",
         b'0' => "POP",
         b'1' => "POP_MARK",
         b'2' => "DUP",
@@ -390,7 +539,7 @@ mod tests {
         fn arbitrary_bytes_are_a_set_or_an_error(mut file in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = read_bin(&file);
             // Opcodes that are read, alone.
-            const READ: &[u8] = b"(](a]eltqhKUC\x80\x86\x88\x89\x94.";
+            const READ: &[u8] = b"(](a]eltqhKUCNRbc\x80\x85\x86\x87\x88\x89\x93\x94.";
             file.iter_mut().for_each(|byte| *byte = READ[usize::from(*byte) % READ.len()]);
             if let Ok(read) = read_bin(&file) {
                 prop_assert_eq!(read.images.len(), 2 * read.same.len());
@@ -404,8 +553,23 @@ mod tests {
         // os.system('true'), as pickletools shows such a file.
         let hostile = b"\x80\x02cos\nsystem\nU\x04true\x85R.";
         assert_eq!(read_bin(hostile), Err(BinFileError::Opcode { name: "GLOBAL".to_owned(), offset: 2 }));
-        let text = read_bin(b"\x80\x04\x8c\x02os\x93R.").unwrap_err().to_string();
-        assert!(text.contains("SHORT_BINUNICODE at byte 2"), "{text}");
+        let text =
+            read_bin(b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R.").unwrap_err().to_string();
+        assert!(text.contains("STACK_GLOBAL at byte 14"), "{text}");
+        // numpy's names on anything but an array of bytes.
+        for (bytes, what) in [
+            (&b"cnumpy\ndtype\n(K\x01tR."[..], "REDUCE"),
+            (b"cnumpy\nndarray\nK\x00\x85R.", "REDUCE"),
+            (b"cnumpy\nloads\n.", "GLOBAL"),
+            (b"c\nsystem\n.", "GLOBAL"),
+            (b"cnumpy\ndtype\n]b.", "BUILD"),
+        ] {
+            assert!(
+                matches!(read_bin(bytes), Err(BinFileError::Opcode { name, .. }) if name == what),
+                "{:?}",
+                read_bin(bytes)
+            );
+        }
         assert_eq!(read_bin(&[0xff]), Err(BinFileError::Opcode { name: "0xff".to_owned(), offset: 0 }));
     }
 
@@ -424,5 +588,58 @@ mod tests {
         assert_eq!(read_bin(b"B\xff\xff\xff\xff1234."), Err(BinFileError::TooShort { offset: 10 }));
         let lists = [b"]".repeat(MAX_LISTS + 1), b".".to_vec()].concat();
         assert!(matches!(read_bin(&lists), Err(BinFileError::TooMany { what: "lists", .. })));
+    }
+
+    /// `([frombuffer(b"one", "u1"), frombuffer(b"other", "u1").reshape(-1, 1)], [True])` as Python 2 and numpy 1 pickle it
+    /// at protocol 2.
+    const ARRAYS: &[u8] = b"\x80\x02]q\x00(cnumpy.core.multiarray\n_reconstruct\nq\x01cnumpy\nndarray\nq\x02K\x00\x85q\x03\
+        U\x01bq\x04\x87q\x05Rq\x06(K\x01K\x03\x85q\x07cnumpy\ndtype\nq\x08U\x02u1q\x09K\x00K\x01\x87q\x0aRq\x0b(K\x03U\x01|q\x0c\
+        NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tq\x0db\x89U\x03oneq\x0etq\x0fbh\x01h\x02K\x00\x85q\x10h\x04\x87q\x11Rq\x12\
+        (K\x01K\x05K\x01\x86q\x13h\x0b\x89U\x05otherq\x14tq\x15be]q\x16\x88a\x86q\x17.";
+    /// The same of Python 3 and numpy 2.4.6, at protocols 3 and 4.
+    const ARRAYS_3: &[u8] = b"\x80\x03]q\x00(cnumpy._core.multiarray\n_reconstruct\nq\x01cnumpy\nndarray\nq\x02K\x00\x85q\x03\
+        C\x01bq\x04\x87q\x05Rq\x06(K\x01K\x03\x85q\x07cnumpy\ndtype\nq\x08X\x02\x00\x00\x00u1q\t\x89\x88\x87q\nRq\x0b(K\x03X\x01\x00\
+        \x00\x00|q\x0cNNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tq\rb\x89C\x03oneq\x0etq\x0fbh\x01h\x02K\x00\x85q\x10h\x04\x87q\x11R\
+        q\x12(K\x01K\x05K\x01\x86q\x13h\x0b\x89C\x05otherq\x14tq\x15be]q\x16\x88a\x86q\x17.";
+    const ARRAYS_4: &[u8] = b"\x80\x04\x95\xbb\x00\x00\x00\x00\x00\x00\x00]\x94(\x8c\x16numpy._core.multiarray\x94\x8c\x0c\
+        _reconstruct\x94\x93\x94\x8c\x05numpy\x94\x8c\x07ndarray\x94\x93\x94K\x00\x85\x94C\x01b\x94\x87\x94R\x94(K\x01K\x03\x85\x94\
+        h\x04\x8c\x05dtype\x94\x93\x94\x8c\x02u1\x94\x89\x88\x87\x94R\x94(K\x03\x8c\x01|\x94NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xff\
+        K\x00t\x94b\x89C\x03one\x94t\x94bh\x03h\x06K\x00\x85\x94h\x08\x87\x94R\x94(K\x01K\x05K\x01\x86\x94h\x10\x89C\x05other\x94t\
+        \x94be]\x94\x88a\x86\x94.";
+
+    #[test]
+    fn arrays_of_bytes_are_images_and_are_found_where_they_stand() {
+        for file in [ARRAYS, ARRAYS_3, ARRAYS_4] {
+            let read = read_bin(file).unwrap();
+            let found: Vec<&[u8]> = read.images.into_iter().map(|range| &file[range]).collect();
+            assert_eq!((found, read.same), (vec![&b"one"[..], b"other"], vec![true]));
+            for cut in 0..file.len() {
+                assert!(read_bin(&file[..cut]).is_err());
+            }
+        }
+        // Another type, another kind, a shape that is not its length, columns first, another order of bytes.
+        for (from, to) in [
+            (&b"u1"[..], &b"f4"[..]),
+            (b"U\x01b", b"U\x01c"),
+            (b"K\x05K\x01\x86", b"K\x04K\x01\x86"),
+            (b"\x89U\x05", b"\x88U\x05"),
+            (b"U\x01|", b"U\x01>"),
+        ] {
+            let at = ARRAYS.windows(from.len()).position(|bytes| bytes == from).unwrap();
+            let mut broken = ARRAYS.to_vec();
+            broken[at..at + to.len()].copy_from_slice(to);
+            assert_eq!(read_bin(&broken), Err(BinFileError::Form), "{from:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arrays_with_a_changed_byte_are_a_set_or_an_error(at in 0..ARRAYS.len(), byte in any::<u8>()) {
+            let mut file = ARRAYS.to_vec();
+            file[at] = byte;
+            if let Ok(read) = read_bin(&file) {
+                prop_assert!(read.images.iter().all(|range| range.end <= file.len()));
+            }
+        }
     }
 }
