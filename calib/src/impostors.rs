@@ -89,6 +89,12 @@ impl Impostors {
         Self::new([&self.sorted, others].concat(), self.people)
     }
 
+    /// The comparisons, the highest score first.
+    #[must_use]
+    pub fn comparisons(&self) -> &[Comparison] {
+        &self.sorted
+    }
+
     /// How many comparisons there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -64,6 +64,36 @@ impl Share {
         interval.map_or(whole, |(low, high)| Self { low, high, ..whole }.doubted(hits, trials.len()))
     }
 
+    /// Attempts of everybody at everybody else: of each person `references` (how many may be attempted) and `probes` (how
+    /// many attempts this person makes at each of them), and the `hits` among them by whose reference and whose probe
+    /// made them. The interval is over people drawn anew; where there is no hit, two people count as one
+    /// trial, however often they meet.
+    ///
+    /// # Panics
+    /// When the lists are not of one length, or a person's number is not below it.
+    #[must_use]
+    pub fn by_attempt(references: &[u32], probes: &[u32], hits: &[([u32; 2], u32)]) -> Self {
+        assert_eq!(references.len(), probes.len(), "one number of each for each person");
+        let whole = vec![1; references.len()];
+        let sum: u64 = hits.iter().map(|(_, hits)| u64::from(*hits)).sum();
+        let total = attempts(references, probes, &whole);
+        if sum == 0 {
+            let once = |list: &[u32]| list.iter().map(|count| u32::from(*count > 0)).collect::<Vec<_>>();
+            let pairs = attempts(&once(references), &once(probes), &whole);
+            return Self::of(0, pairs as usize);
+        }
+        let round = |round: usize| {
+            let draws = draws(references.len(), round as u64);
+            let total = attempts(references, probes, &draws);
+            let hits: u64 = hits.iter().map(|(pair, hits)| u64::from(*hits) * times(&draws, *pair)).sum();
+            (total > 0).then(|| hits as f64 / total as f64)
+        };
+        let value = sum as f64 / total.max(1) as f64;
+        let (low, high) =
+            percentiles((0..resample::ROUNDS).filter_map(round).collect()).unwrap_or((0.0, 1.0));
+        Self { value, low: low.min(value), high: high.max(value) }.doubted(sum as usize, total as usize)
+    }
+
     /// Hits and totals of groups: the interval is the percentile bootstrap over groups (Bolle, Ratha and
     /// Pankanti, CVIU 93, 2004).
     fn of_groups(groups: &[(usize, usize)]) -> Self {
@@ -107,6 +137,19 @@ impl Share {
     }
 }
 
+/// How many attempts at others the drawn people make: all pairs, less those of a person at itself.
+fn attempts(references: &[u32], probes: &[u32], draws: &[u16]) -> u64 {
+    let (mut all_references, mut all_probes, mut own) = (0, 0, 0);
+    for ((references, probes), count) in references.iter().zip(probes).zip(draws) {
+        let (references, probes) =
+            (u64::from(*references) * u64::from(*count), u64::from(*probes) * u64::from(*count));
+        all_references += references;
+        all_probes += probes;
+        own += references * probes;
+    }
+    all_references * all_probes - own
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,5 +182,33 @@ mod tests {
         let groups: Vec<_> = (0..100).map(|i| if i % 2 == 0 { (10, 10) } else { (0, 10) }).collect();
         let (grouped, single) = (Share::of_groups(&groups), Share::of(500, 1000));
         assert!(grouped.high - grouped.low > 2.0 * (single.high - single.low));
+    }
+
+    #[test]
+    fn attempts_are_those_at_others_and_none_that_hits_leaves_the_doubt_of_the_people_who_met() {
+        // Two may be attempted, three attempt: 2 x (4 + 5 + 6) attempts, less those at oneself.
+        let (references, probes) = ([1, 1, 0], [4, 5, 6]);
+        let share = Share::by_attempt(&references, &probes, &[([0, 1], 5), ([1, 2], 2)]);
+        assert!(
+            (share.value - 7.0 / 21.0).abs() < 1e-12 && share.low <= share.value && share.value <= share.high
+        );
+        // Two references, and two others who attempt each of them.
+        let none = Share::by_attempt(&references, &[400, 500, 600], &[]);
+        assert_eq!(
+            (none.value, none.high),
+            (0.0, Share::of(0, 4).high),
+            "a thousand frames are no thousand people"
+        );
+    }
+
+    #[test]
+    fn one_who_is_like_everybody_widens_the_interval_over_attempts() {
+        let people = 40_u32;
+        let (references, probes) = (vec![1; people as usize], vec![10; people as usize]);
+        let hits: Vec<_> = (1..people).map(|other| ([0, other], 10)).collect();
+        let share = Share::by_attempt(&references, &probes, &hits);
+        let independent = Share::of(390, 15_600);
+        assert!((share.value - independent.value).abs() < 1e-12);
+        assert!(share.low == 0.0 && share.high > 2.0 * independent.high, "{share:?}");
     }
 }

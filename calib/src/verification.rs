@@ -112,6 +112,12 @@ impl Verification {
         Self { crossed: Some(media), missing, ..self }
     }
 
+    /// The genuine and the impostor comparisons, each list's highest score first.
+    #[must_use]
+    pub fn comparisons(&self) -> [&[Comparison]; 2] {
+        [&self.genuine, &self.impostors]
+    }
+
     /// How many genuine comparisons there are.
     #[must_use]
     pub fn genuine(&self) -> usize {

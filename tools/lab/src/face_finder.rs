@@ -10,6 +10,7 @@ use arcdoor_vision::align::{ARCFACE_112, Similarity, TEMPLATE_SIDE, warp};
 use arcdoor_vision::{Assessment, Channels, DetectSettings, DetectorKind, QualityGate, RunOptions, Vision};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
+use crate::eval::floor::make_grey;
 use crate::eval::set::scenes::SAME_FACE;
 use crate::eval::set::set::{Medium, Sample};
 
@@ -39,6 +40,8 @@ pub(crate) struct FaceFinder {
     settings: DetectSettings,
     image: RgbImage,
     faces: Faces,
+    /// Whether colour is taken away before anything is looked for.
+    in_grey: bool,
 }
 
 impl FaceFinder {
@@ -46,12 +49,18 @@ impl FaceFinder {
     pub(crate) fn open(pack: &Pack, detector: DetectorKind, settings: DetectSettings) -> Result<Self> {
         let vision = Vision::from_pack(pack, detector, &RunOptions::default())
             .with_context(|| format!("cannot load the networks of {}", pack.dir().display()))?;
-        Ok(Self { vision, settings, image: RgbImage::new(), faces: Faces::new() })
+        Ok(Self { vision, settings, image: RgbImage::new(), faces: Faces::new(), in_grey: false })
+    }
+
+    /// Takes the colour away from every photo and crop that is read.
+    pub(crate) fn in_grey(self, in_grey: bool) -> Self {
+        Self { in_grey, ..self }
     }
 
     /// Reads a photo and finds its faces, each with landmarks where they could be had.
     pub(crate) fn find(&mut self, path: &Path) -> Result<&[Face]> {
         read_photo(path, &mut self.image)?;
+        self.tone();
         self.faces.clear();
         self.vision.detect(self.image.view(), &self.settings, &mut self.faces)?;
         Ok(&self.faces)
@@ -69,10 +78,33 @@ impl FaceFinder {
 
     /// The template of a crop that is aligned to the ArcFace template already.
     fn template_of_crop(&mut self, bytes: &[u8]) -> Result<Template> {
+        self.read_crop(bytes)?;
+        self.embed(&Landmarks5(ARCFACE_112))
+    }
+
+    fn read_crop(&mut self, bytes: &[u8]) -> Result<()> {
         decode(bytes, &ImageLimits::default(), &mut self.image)?;
         let side = TEMPLATE_SIDE;
         ensure!(self.size() == (side, side), "an aligned crop is {side}x{side}, not {:?}", self.size());
-        self.embed(&Landmarks5(ARCFACE_112))
+        self.tone();
+        Ok(())
+    }
+
+    fn tone(&mut self) {
+        if self.in_grey {
+            make_grey(&mut self.image);
+        }
+    }
+
+    /// The aligned crop of a sample; `None` where its face was not found, or without landmarks.
+    pub(crate) fn crop_of(&mut self, sample: &Sample) -> Result<Option<RgbImage>> {
+        match &sample.medium {
+            Medium::Photo(path) => self.aligned(path).with_context(|| sample.name.clone()),
+            Medium::Crop(_) | Medium::CropFile(_) => {
+                self.read_crop(&sample.bytes()?).with_context(|| sample.name.clone())?;
+                Ok(Some(self.image.clone()))
+            }
+        }
     }
 
     /// The crop of a face in the photo last read, aligned to the ArcFace template: `out` is square, and its side is the crop's.

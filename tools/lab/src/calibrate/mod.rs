@@ -4,10 +4,11 @@ mod data;
 mod report;
 mod rows;
 mod score_file;
+mod tracks;
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use arcdoor_calib::{Comparison, Impostors};
@@ -15,20 +16,25 @@ use arcdoor_core::{Fmr, Template};
 use arcdoor_models::CalibrationTable;
 use serde::Serialize;
 
-use self::data::Data;
+use self::data::{Data, Grouped};
 use self::report::report;
 use self::rows::{Choice, Made, choose};
 use self::score_file::Scores;
+use self::tracks::Agreement;
+use crate::eval::by_group::Groups;
+use crate::eval::groups::{self, MAX_CROPS};
 use crate::eval::set::set::{Sample, Set};
 use crate::eval::set::templates::{PathArgs, score};
-use crate::eval::set::{lfw, people};
+use crate::eval::set::tracks::Tracks;
+use crate::eval::set::{self, lfw, people};
 use crate::say::say_on;
+use crate::trouble::Trouble;
 
 /// Arguments of `calibrate`.
 #[derive(clap::Args)]
 pub(crate) struct CalibrateArgs {
     /// The photos, one folder for each person; all their pairs are compared
-    #[arg(long, value_name = "DIR", required_unless_present = "scores", conflicts_with = "scores")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["scores", "tracks"], conflicts_with = "scores")]
     images: Option<PathBuf>,
     /// Only people of these pairs give the thresholds, such as pairsDevTrain.txt [default: all]
     #[arg(long, value_name = "FILE", requires = "images")]
@@ -45,6 +51,29 @@ pub(crate) struct CalibrateArgs {
     /// The suspects' score from which on they are left out
     #[arg(long, default_value_t = 0.6)]
     suspects_above: f32,
+    /// Whose group people are of, NAME<tab>GROUP a line: every rate holds within the worst group. Names of --images'
+    /// folders or of --scores' people; with --group-crops of crops, whose names may say the group, as UTKFace's do
+    #[arg(long, value_name = "FILE")]
+    groups: Option<PathBuf>,
+    /// The people of --groups as aligned 112x112 crops, each of another person, in place of those of --images
+    #[arg(long, value_name = "ZIP_OR_DIR", requires_all = ["groups", "images"])]
+    group_crops: Option<PathBuf>,
+    /// Frames in order, PERSON/TRACK/FRAME.jpg: what k of n frames grant at the thresholds, or without --images and
+    /// --scores at those of the pack
+    #[arg(long, value_name = "DIR")]
+    tracks: Option<PathBuf>,
+    /// Frames of each track that are read, from its first on
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..), requires = "tracks")]
+    frames: u16,
+    /// How many frames of how many must agree, such as 3/5
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "1/1,2/3,3/5",
+        value_name = "K/N",
+        requires = "tracks"
+    )]
+    agree: Vec<Agreement>,
     /// False match rates, highest first
     #[arg(long, value_delimiter = ',', default_values_t = [1e-4, 1e-5])]
     targets: Vec<f64>,
@@ -75,9 +104,18 @@ pub(crate) fn run(args: CalibrateArgs) -> Result<()> {
     }
     ensure!(targets.windows(2).all(|pair| pair[0] > pair[1]), "--targets fall, such as 1e-4,1e-5");
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+    let frames = args.tracks.as_ref().map(|dir| set::tracks::read(dir, args.frames.into())).transpose()?;
+    if args.images.is_none() && args.scores.is_none() {
+        return at_the_pack(&args, frames.as_ref());
+    }
     let data = gather(&args)?;
     let made = choose(&targets, &data, args.tail_fit)?;
-    let text = report(&data, &made, args.suspects_above);
+    let mut text = report(&data, &made, args.suspects_above);
+    if let Some(frames) = &frames {
+        let thresholds: Vec<f32> = made.iter().filter_map(Made::threshold).collect();
+        tracks::measure(&args.path, &args.path.open_pack()?, frames, &thresholds, &args.agree)?
+            .write(&mut text);
+    }
     say_on!("{text}")?;
     fs::write(args.out.join("calibration.md"), &text)?;
     let refused: Vec<String> = made.iter().filter_map(Made::refusal).collect();
@@ -90,12 +128,34 @@ pub(crate) fn run(args: CalibrateArgs) -> Result<()> {
     Ok(())
 }
 
+/// What tracks say of the thresholds that the pack has.
+fn at_the_pack(args: &CalibrateArgs, frames: Option<&Tracks>) -> Result<()> {
+    let Some(frames) = frames else { bail!("name --images, --scores or --tracks") };
+    if args.groups.is_some() {
+        return Err(Trouble::BadInput("--groups goes with --images or --scores".to_owned()).into());
+    }
+    let pack = args.path.open_pack()?;
+    let thresholds: Vec<f32> = pack.calibration().rows().iter().map(|row| row.threshold).collect();
+    let mut text = format!("# The thresholds of {}\n", pack.name());
+    tracks::measure(&args.path, &pack, frames, &thresholds, &args.agree)?.write(&mut text);
+    say_on!("{text}")?;
+    fs::write(args.out.join("tracks.md"), &text)?;
+    eprintln!("written: tracks.md in {}", args.out.display());
+    Ok(())
+}
+
 fn gather(args: &CalibrateArgs) -> Result<Data> {
-    let data = match (&args.images, &args.scores) {
+    let mut data = match (&args.images, &args.scores) {
         (Some(images), _) => of_photos(args, &people::read(images)?)?,
         (None, Some(file)) => {
             let text = args.data.clone().unwrap_or_else(|| file.display().to_string());
-            Data { chosen: score_file::read(file)?, suspects: Vec::new(), reported: None, text }
+            Data {
+                chosen: score_file::read(file)?,
+                suspects: Vec::new(),
+                reported: None,
+                text,
+                grouped: None,
+            }
         }
         (None, None) => bail!("name --images or --scores"),
     };
@@ -104,7 +164,33 @@ fn gather(args: &CalibrateArgs) -> Result<Data> {
         genuine > 0 && impostors > 0,
         "{genuine} genuine and {impostors} impostor scores: both are needed"
     );
+    data.grouped = args.groups.as_ref().map(|list| grouped(args, list, &data.chosen)).transpose()?;
     Ok(data)
+}
+
+/// The people whose groups are known: those that the thresholds are chosen on, or those of crops of their own.
+fn grouped(args: &CalibrateArgs, list: &Path, chosen: &Scores) -> Result<Grouped> {
+    let groups = Groups::read(list)?;
+    let text = list.display().to_string();
+    let Some(crops) = &args.group_crops else {
+        let of = groups.of(&chosen.people);
+        if of.iter().all(Option::is_none) {
+            return Err(Trouble::BadInput(format!("{text} names nobody of those who are compared")).into());
+        }
+        let genuine = |(person, score): &(u32, f32)| Comparison { score: *score, people: [*person; 2] };
+        let genuine = chosen.genuine.iter().map(genuine).collect();
+        return Ok(Grouped { groups, of, impostors: chosen.impostors.comparisons().to_vec(), genuine, text });
+    };
+    let names: Vec<String> = groups.people.iter().map(|(name, _)| name.clone()).collect();
+    if names.len() > MAX_CROPS {
+        let text = format!("{text}: {} crops; at most {MAX_CROPS} are compared", names.len());
+        return Err(Trouble::BadInput(text).into());
+    }
+    let looks = groups::looks(crops, &args.path.open_pack()?, &names, args.path.threads)?;
+    let templates: Vec<Template> = looks.into_iter().map(|look| look.template).collect();
+    let impostors = groups::pairs(names.len(), &groups::scores(&templates)?).collect();
+    let of = groups.people.iter().map(|(_, group)| Some(*group)).collect();
+    Ok(Grouped { groups, of, impostors, genuine: Vec::new(), text })
 }
 
 fn of_photos(args: &CalibrateArgs, set: &Set) -> Result<Data> {
@@ -138,7 +224,7 @@ fn of_photos(args: &CalibrateArgs, set: &Set) -> Result<Data> {
         .unwrap_or_else(|| args.images.iter().map(|dir| dir.display().to_string()).collect());
     let text =
         format!("{what}: all pairs of {shots} photos of {} people, pack {}", choosers.len(), pack.name());
-    Ok(Data { chosen, suspects: left_out, reported, text })
+    Ok(Data { chosen, suspects: left_out, reported, text, grouped: None })
 }
 
 /// All pairs of photos of some people; suspects apart. Who has no template matches nobody, and counts.
@@ -169,8 +255,8 @@ fn compare(
             }
         }
     }
-    let people = people.len();
-    Ok((Scores { genuine, impostors: Impostors::new(impostors, people), people }, left_out))
+    let people: Vec<String> = people.iter().map(|person| set.subjects[*person].clone()).collect();
+    Ok((Scores { genuine, impostors: Impostors::new(impostors, people.len()), people }, left_out))
 }
 
 fn table(data: &Data, made: &[Made], args: &CalibrateArgs) -> Result<CalibrationTable> {
@@ -179,19 +265,26 @@ fn table(data: &Data, made: &[Made], args: &CalibrateArgs) -> Result<Calibration
         Choice::Fitted { text, .. } => Some(text.clone()),
         _ => None,
     });
-    let over = if data.chosen.people > 0 {
+    let over = if !data.chosen.people.is_empty() {
         "the wider of Clopper-Pearson (as if comparisons were independent) and a bootstrap over people (500 \
          rounds; comparisons of one person depend on each other)"
     } else {
         "Clopper-Pearson as if comparisons were independent; who is compared is not known, so that true \
          intervals are wider"
     };
+    let worst = data.grouped.as_ref().map_or(String::new(), |grouped| {
+        let groups = grouped.groups.names.len();
+        format!(
+            "; each rate holds among everybody and within the worst of {groups} groups ({})",
+            grouped.text
+        )
+    });
     let table = CalibrationTable {
         data: data.text.clone(),
         genuine: data.chosen.genuine.len() as u64,
         impostor: data.chosen.impostors.len() as u64,
         protocol: Some(format!(
-            "arcdoor-lab calibrate; scores, one photo against one; 95 % intervals: {over}"
+            "arcdoor-lab calibrate; scores, one photo against one; 95 % intervals: {over}{worst}"
         )),
         // UTC; the first ten characters are the day.
         date: Some(jiff::Timestamp::now().to_string().chars().take(10).collect()),

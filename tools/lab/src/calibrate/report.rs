@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use arcdoor_calib::{Impostors, Share};
 
-use crate::calibrate::data::Data;
+use crate::calibrate::data::{Data, Grouped};
 use crate::calibrate::rows::{Choice, Made, tmr};
+use crate::eval::by_group;
 
 /// The whole report as Markdown.
 pub(crate) fn report(data: &Data, made: &[Made], suspects_above: f32) -> String {
@@ -17,7 +18,7 @@ pub(crate) fn report(data: &Data, made: &[Made], suspects_above: f32) -> String 
         scores.genuine.len(),
         impostors.len(),
     );
-    out.push_str(if scores.people > 0 {
+    out.push_str(if !scores.people.is_empty() {
         "Beside it stands a bootstrap over people; the table keeps the outer ends of both.\n"
     } else {
         "The scores do not say who is compared, so that nothing stands beside it: name `people` in them.\n"
@@ -37,17 +38,20 @@ pub(crate) fn report(data: &Data, made: &[Made], suspects_above: f32) -> String 
             Choice::Counted { .. } => {}
         }
     }
+    if let Some(grouped) = &data.grouped {
+        by_group(&mut out, grouped, made);
+    }
     suspects(&mut out, data, made, suspects_above);
     if let Some((reported, left_out)) = &data.reported {
         let _ = writeln!(
             out,
             "\n## On other people\n\n{} people, {} genuine and {} impostor comparisons, {left_out} suspects left \
              out; none of these people gave a threshold.\n",
-            reported.people,
+            reported.people.len(),
             reported.genuine.len(),
             reported.impostors.len(),
         );
-        rates(&mut out, made, &reported.impostors, &reported.genuine, reported.people);
+        rates(&mut out, made, &reported.impostors, &reported.genuine, reported.people.len());
     }
     out
 }
@@ -75,6 +79,45 @@ fn rows(out: &mut String, made: &[Made]) {
             ),
             Choice::Refused { .. } => writeln!(out, "| {} | - | - | - | - | - | refused |", row.target),
         };
+    }
+}
+
+/// Which group asks for each threshold, and what every group has there.
+fn by_group(out: &mut String, grouped: &Grouped, made: &[Made]) {
+    let _ = writeln!(
+        out,
+        "\n## By group\n\nEach threshold above is the highest of those that everybody and each group of {} needs among \
+         itself, and its interval is that group's: the rate is the worst group's. Pairs that may be one person twice are \
+         among the impostors unless a list of suspects names them.\n\n| FMR | asked for by |\n|---|---|",
+        grouped.text
+    );
+    for row in made {
+        let by = match (&row.choice, &row.group) {
+            (Choice::Refused { .. }, _) => "refused",
+            (_, Some(group)) => group,
+            (_, None) => "everybody",
+        };
+        let _ = writeln!(out, "| {} | {by} |", row.target);
+    }
+    let chosen: Vec<(String, f64)> =
+        made.iter().filter_map(|row| Some((row.target.to_string(), f64::from(row.threshold()?)))).collect();
+    let lists = [&grouped.genuine[..], &grouped.impostors[..]];
+    for found in by_group::rates(&grouped.groups.names, &grouped.of, lists, &chosen) {
+        let table = found.table();
+        let line = |fields: &[String]| format!("| {} |\n", fields.join(" | "));
+        let _ = write!(
+            out,
+            "\nAt {:.5}, the threshold for {}:\n\n{}",
+            found.threshold,
+            found.far,
+            line(&table.head)
+        );
+        out.push_str(&format!("|{}\n", "---|".repeat(table.head.len())));
+        table.rows.iter().for_each(|row| out.push_str(&line(row)));
+    }
+    let nobodys = grouped.of.iter().filter(|group| group.is_none()).count();
+    if nobodys > 0 {
+        let _ = writeln!(out, "\nOf {nobodys} people no group is known; they count among everybody.");
     }
 }
 
@@ -115,11 +158,15 @@ fn suspects(out: &mut String, data: &Data, made: &[Made], above: f32) {
     );
     let with = data.chosen.impostors.with(&data.suspects);
     for row in made {
-        let tmr_at = |threshold| tmr(&data.chosen.genuine, data.chosen.people, threshold).percent();
+        let tmr_at = |threshold| tmr(&data.chosen.genuine, data.chosen.people.len(), threshold).percent();
         let without = row.threshold().map_or_else(|| "-".to_owned(), |threshold| format!("{threshold:.5}"));
         let tmr_without = row.threshold().map(tmr_at).unwrap_or_default();
         let (with, tmr_with) = match with.threshold(row.target.get()) {
-            Some(threshold) => (format!("{threshold:.5}"), tmr_at(threshold)),
+            Some(threshold) => {
+                // A group may ask for more.
+                let threshold = row.threshold().map_or(threshold, |without| without.max(threshold));
+                (format!("{threshold:.5}"), tmr_at(threshold))
+            }
             None => ("not supported".to_owned(), String::new()),
         };
         let _ = writeln!(out, "| {} | {without} | {with} | {tmr_without} | {tmr_with} |", row.target);
@@ -151,10 +198,10 @@ mod tests {
         let chosen = Scores {
             genuine: vec![(0, 0.9)],
             impostors: unknown((0..1000).map(|i| i as f32 / 2000.0)),
-            people: 0,
+            people: Vec::new(),
         };
         let suspects = vec![Comparison { score: 0.95, people: [0; 2] }; 5];
-        let data = Data { chosen, suspects, reported: None, text: "X".to_owned() };
+        let data = Data { chosen, suspects, reported: None, text: "X".to_owned(), grouped: None };
         let targets = [1e-2, 1e-3].map(|rate| Fmr::new(rate).unwrap());
         let text = report(&data, &choose(&targets, &data, false).unwrap(), 0.6);
         for part in ["FMR < 3.0e-3", "**Refused**: 1e-3", "5 comparisons of two names", "refused |"] {

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use arcdoor_calib::{Counted, Impostors, LEAST_ABOVE, Share, TAIL_REACH, TailCheck, TailFit, rounded_up};
 use arcdoor_core::{Basis, CalibrationRow, Fmr};
 
-use crate::calibrate::data::Data;
+use crate::calibrate::data::{Data, Grouped};
 
 /// Where a row's threshold comes from.
 pub(crate) enum Choice {
@@ -20,16 +20,24 @@ pub(crate) enum Choice {
 pub(crate) struct Made {
     pub(crate) target: Fmr,
     pub(crate) choice: Choice,
+    /// The group within which it takes the highest threshold; none where everybody together does.
+    pub(crate) group: Option<String>,
     /// Genuine comparisons at or above the threshold, interval over people.
     pub(crate) tmr: Option<Share>,
 }
 
+impl Choice {
+    fn threshold(&self) -> Option<f32> {
+        match self {
+            Self::Counted { threshold, .. } | Self::Fitted { threshold, .. } => Some(*threshold),
+            Self::Refused { .. } => None,
+        }
+    }
+}
+
 impl Made {
     pub(crate) fn threshold(&self) -> Option<f32> {
-        match self.choice {
-            Choice::Counted { threshold, .. } | Choice::Fitted { threshold, .. } => Some(threshold),
-            Choice::Refused { .. } => None,
-        }
+        self.choice.threshold()
     }
 
     pub(crate) fn refusal(&self) -> Option<String> {
@@ -63,33 +71,65 @@ impl Made {
     }
 }
 
-/// A row or a refusal for each target.
+/// A row or a refusal for each target: the highest of the thresholds that everybody and each group needs, so that the
+/// rate holds within every group.
 pub(crate) fn choose(targets: &[Fmr], data: &Data, may_fit: bool) -> Result<Vec<Made>> {
-    let impostors = &data.chosen.impostors;
-    let mut thresholds = Vec::new();
-    for target in targets {
-        thresholds.push(impostors.threshold(target.get()));
+    let mut of_targets: Vec<Vec<(Option<&str>, Choice)>> = targets.iter().map(|_| Vec::new()).collect();
+    let within = data.grouped.as_ref().map(Grouped::within).unwrap_or_default();
+    let groups = within.iter().map(|(name, impostors)| (Some(*name), impostors));
+    for (name, impostors) in std::iter::once((None, &data.chosen.impostors)).chain(groups) {
+        for (all, choice) in of_targets.iter_mut().zip(choices(targets, impostors, may_fit)) {
+            all.push((name, choice));
+        }
     }
-    let counted = impostors.counted(&thresholds.iter().flatten().copied().collect::<Vec<_>>());
-    let mut counted = counted.into_iter();
-    // The check is the same for all targets, and slow.
-    let fit = (may_fit && thresholds.contains(&None)).then(|| (impostors.tail(), impostors.check_tail()));
     let mut made = Vec::new();
     let mut least = f32::NEG_INFINITY;
-    for (target, threshold) in targets.iter().zip(thresholds) {
-        let choice = match threshold.and_then(|threshold| Some((threshold, counted.next()?))) {
-            Some((threshold, counted)) => Choice::Counted { threshold, counted },
-            None => below_counts(impostors, *target, fit.as_ref()),
-        };
-        let mut row = Made { target: *target, choice, tmr: None };
+    for (target, all) in targets.iter().zip(of_targets) {
+        let (group, choice) = strictest(all);
+        let mut row = Made { target: *target, choice, group: group.map(str::to_owned), tmr: None };
         if let Some(threshold) = row.threshold() {
             ensure!(threshold >= least, "the threshold at {target} lies below the one before it");
             least = threshold;
-            row.tmr = Some(tmr(&data.chosen.genuine, data.chosen.people, threshold));
+            row.tmr = Some(tmr(&data.chosen.genuine, data.chosen.people.len(), threshold));
         }
         made.push(row);
     }
     Ok(made)
+}
+
+/// The choice with the highest threshold; where one is refused, all are, and every refusal says whose it is.
+fn strictest<'a>(all: Vec<(Option<&'a str>, Choice)>) -> (Option<&'a str>, Choice) {
+    let refusals = all.iter().filter_map(|(name, choice)| match (name, choice) {
+        (None, Choice::Refused { why }) => Some(why.clone()),
+        (Some(name), Choice::Refused { why }) => Some(format!("within {name}, {why}")),
+        _ => None,
+    });
+    let why: Vec<String> = refusals.collect();
+    if !why.is_empty() {
+        return (None, Choice::Refused { why: why.join("; ") });
+    }
+    let nothing = || (None, Choice::Refused { why: "there is nobody to compare".to_owned() });
+    // Of equal ones the first: everybody.
+    let higher = |best: (Option<&'a str>, Choice), next: (Option<&'a str>, Choice)| {
+        if next.1.threshold() > best.1.threshold() { next } else { best }
+    };
+    all.into_iter().reduce(higher).unwrap_or_else(nothing)
+}
+
+/// What each target asks of some impostors.
+fn choices(targets: &[Fmr], impostors: &Impostors, may_fit: bool) -> Vec<Choice> {
+    let thresholds: Vec<Option<f32>> =
+        targets.iter().map(|target| impostors.threshold(target.get())).collect();
+    let counted = impostors.counted(&thresholds.iter().flatten().copied().collect::<Vec<_>>());
+    let mut counted = counted.into_iter();
+    // The check is the same for all targets, and slow.
+    let fit = (may_fit && thresholds.contains(&None)).then(|| (impostors.tail(), impostors.check_tail()));
+    let choice =
+        |(target, threshold): (&Fmr, Option<f32>)| match threshold.and_then(|t| Some((t, counted.next()?))) {
+            Some((threshold, counted)) => Choice::Counted { threshold, counted },
+            None => below_counts(impostors, *target, fit.as_ref()),
+        };
+    targets.iter().zip(thresholds).map(choice).collect()
 }
 
 fn below_counts(
@@ -160,6 +200,7 @@ pub(crate) fn tmr(genuine: &[(u32, f32)], people: usize, threshold: f32) -> Shar
 mod tests {
     use super::*;
     use crate::calibrate::score_file::Scores;
+    use crate::eval::by_group::Groups;
     use arcdoor_calib::{Comparison, Random};
 
     fn impostors(count: usize, people: u32, scale: f32) -> Impostors {
@@ -178,8 +219,9 @@ mod tests {
     }
 
     fn data(chosen: Impostors, people: usize) -> Data {
+        let people = vec![String::new(); people];
         let chosen = Scores { genuine: vec![(0, 0.9), (1, 0.1)], impostors: chosen, people };
-        Data { chosen, suspects: Vec::new(), reported: None, text: String::new() }
+        Data { chosen, suspects: Vec::new(), reported: None, text: String::new(), grouped: None }
     }
 
     fn rates(rates: &[f64]) -> Vec<Fmr> {
@@ -219,5 +261,53 @@ mod tests {
         assert!(row.fmr_low <= low && high <= row.fmr_high && row.fmr_high < high * 1.002, "{row:?}");
         assert!(format!("{:?}", row.fmr_low).len() <= 10, "{row:?}");
         assert_eq!(row.tmr, 0.5);
+    }
+
+    /// Everybody, and two groups of which one's people look more alike.
+    fn grouped(people: u32) -> Data {
+        let all = impostors(400_000, people, 0.02);
+        let of = (0..people).map(|person| Some(usize::from(person < people / 4))).collect::<Vec<_>>();
+        let alike = |pair: &Comparison| Comparison {
+            score: if pair.people.iter().all(|person| *person < people / 4) {
+                pair.score + 0.1
+            } else {
+                pair.score
+            },
+            ..*pair
+        };
+        let pairs: Vec<Comparison> = all.comparisons().iter().map(alike).collect();
+        let mut data = data(Impostors::new(pairs.clone(), people as usize), people as usize);
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("groups"), "a\teast\nb\tnorth\n").unwrap();
+        let groups = Groups::read(&dir.path().join("groups")).unwrap();
+        data.grouped =
+            Some(Grouped { groups, of, impostors: pairs, genuine: Vec::new(), text: String::new() });
+        data
+    }
+
+    #[test]
+    fn the_worst_groups_impostors_give_the_threshold_and_its_interval() {
+        let data = grouped(200);
+        let within = data.grouped.as_ref().unwrap().within();
+        let (name, north) = &within[1];
+        assert_eq!(*name, "north");
+        let made = choose(&rates(&[1e-3]), &data, false).unwrap();
+        let row = made[0].row().unwrap();
+        assert_eq!(made[0].group.as_deref(), Some("north"));
+        assert_eq!(Some(row.threshold), north.threshold(1e-3));
+        assert!(row.threshold > data.chosen.impostors.threshold(1e-3).unwrap() + 0.02);
+        // Of everybody, far fewer than the rate are accepted there: the interval is the group's.
+        assert!(row.fmr_low <= 1e-3 && 1e-3 <= row.fmr_high * 1.2, "{row:?}");
+        for (_, impostors) in &within {
+            assert!(impostors.above(row.threshold) as f64 <= 1e-3 * impostors.len() as f64);
+        }
+    }
+
+    #[test]
+    fn a_group_too_small_for_a_rate_refuses_it_by_name() {
+        let made = choose(&rates(&[1e-3, 1e-4]), &grouped(200), false).unwrap();
+        assert!(made[0].refusal().is_none());
+        let why = made[1].refusal().unwrap();
+        assert!(why.starts_with("within north, 1e-4: ") && !why.contains("east"), "{why}");
     }
 }

@@ -30,8 +30,8 @@ pub(crate) struct Scores {
     /// Who, and the score; below every cosine where a photo gave no template.
     pub(crate) genuine: Vec<(u32, f32)>,
     pub(crate) impostors: Impostors,
-    /// How many people are compared; 0 where nobody knows who.
-    pub(crate) people: usize,
+    /// Who is compared, by number; nobody where nobody knows who.
+    pub(crate) people: Vec<String>,
 }
 
 /// Reads a file; every line names its people, or none does.
@@ -45,11 +45,10 @@ pub(crate) fn read(path: &Path) -> Result<Scores> {
         let place = || format!("{}, line {number}", path.display());
         line.clear();
         if file.by_ref().take(MAX_LINE_BYTES).read_line(&mut line).with_context(place)? == 0 {
-            return Ok(Scores {
-                genuine,
-                impostors: Impostors::new(impostors, numbers.len()),
-                people: numbers.len(),
-            });
+            let impostors = Impostors::new(impostors, numbers.len());
+            let mut people = vec![String::new(); numbers.len()];
+            numbers.into_iter().for_each(|(name, number)| people[number as usize] = name);
+            return Ok(Scores { genuine, impostors, people });
         }
         if line.trim().is_empty() {
             continue;
@@ -94,12 +93,12 @@ mod tests {
     #[test]
     fn both_kinds_with_or_without_names() {
         let plain = read_text("{\"score\": 0.1}\n\n{\"score\": 0.9, \"genuine\": true}\n").unwrap();
-        assert_eq!((plain.genuine.len(), plain.impostors.len(), plain.people), (1, 1, 0));
+        assert_eq!((plain.genuine.len(), plain.impostors.len(), plain.people.len()), (1, 1, 0));
         let named = read_text(
             "{\"score\":0.1,\"people\":[\"a\",\"b\"]}\n{\"score\":0.8,\"genuine\":true,\"people\":[\"b\",\"b\"]}",
         )
         .unwrap();
-        assert_eq!((named.genuine, named.people), (vec![(1, 0.8)], 2));
+        assert_eq!((named.genuine, named.people), (vec![(1, 0.8)], vec!["a".to_owned(), "b".to_owned()]));
     }
 
     #[test]

@@ -4,10 +4,9 @@ use std::collections::HashSet;
 
 use anyhow::Result;
 use arcdoor_calib::{Comparison, Verification};
-use arcdoor_core::Template;
 
 use crate::eval::set::set::Set;
-use crate::eval::set::templates::{NEVER, score};
+use crate::eval::set::templates::{Comparable, NEVER, score};
 use crate::workers;
 
 /// Most samples that are compared, each with each: 200,000,000 pairs, some 5 GB, or 8 with suspects.
@@ -34,9 +33,9 @@ struct Row {
 }
 
 impl AllPairs {
-    pub(crate) fn of(
+    pub(crate) fn of<T: Comparable>(
         set: &Set,
-        templates: &[Option<Template>],
+        templates: &[Option<T>],
         suspects: Option<&HashSet<(usize, usize)>>,
         threads: usize,
     ) -> Result<Self> {
@@ -69,9 +68,9 @@ impl AllPairs {
     }
 }
 
-fn row(
+fn row<T: Comparable>(
     set: &Set,
-    templates: &[Option<Template>],
+    templates: &[Option<T>],
     suspects: Option<&HashSet<(usize, usize)>>,
     b: usize,
 ) -> Result<Row> {
@@ -105,7 +104,7 @@ fn row(
 mod tests {
     use super::*;
     use crate::eval::set::set::{Medium, Sample};
-    use arcdoor_core::ModelId;
+    use arcdoor_core::{ModelId, Template};
 
     #[test]
     fn suspects_are_left_out_of_one_count_and_stay_in_the_other_whatever_the_threads() {

@@ -13,6 +13,7 @@ use crate::eval::report::at_far::{AtFar, ByFar, key};
 use crate::eval::report::curves::{Curve, Histogram, Point};
 pub(crate) use crate::eval::report::pair_figures::FARS;
 use crate::eval::report::rate::{Over, Rate};
+use crate::eval::report::report::Eer;
 use crate::verify::Partial;
 use crate::verify::block::Block;
 use crate::verify::grid::{AFFINE, Counts, STEPS, Step, bin};
@@ -20,7 +21,8 @@ use crate::verify::task::Task;
 
 /// What the intervals do not say.
 pub(crate) const HELD: &str = "Intervals are over subjects with the threshold held, those of the FAR over comparisons: \
-     few impostor subjects make the true ones wider.";
+     few impostor subjects make the true ones wider. That of the equal error is that of the refused genuine comparisons \
+     at its threshold.";
 /// Bins of a histogram that is drawn.
 const DRAWN: usize = 200;
 
@@ -88,21 +90,32 @@ pub(crate) fn impostors(counted: &Partial) -> u64 {
     counted.impostors.total() + counted.below
 }
 
-/// True accepts at each of `fars`.
-pub(crate) fn by_far(task: &Task<'_>, counted: &Partial, fars: &[f64]) -> Result<ByFar> {
+/// True accepts at each of `fars`, and the equal error.
+pub(crate) fn by_far(task: &Task<'_>, counted: &Partial, fars: &[f64]) -> Result<(ByFar, Option<Eer>)> {
     by_far_of(counted, fars, |thresholds| BySubject::of(task, thresholds))
 }
 
-/// True accepts at each of `fars`, of genuine comparisons that `subjects` knows.
+/// True accepts at each of `fars`, and the equal error, of genuine comparisons that `subjects` knows.
 pub(crate) fn by_far_of(
     counted: &Partial,
     fars: &[f64],
     subjects: impl FnOnce(&[Step]) -> Result<BySubject>,
-) -> Result<ByFar> {
+) -> Result<(ByFar, Option<Eer>)> {
     let impostors = impostors(counted);
+    let equal = equal_error(counted);
     let thresholds: Vec<(Step, u64)> =
         fars.iter().map(|far| counted.impostors.threshold(most_accepted(*far, impostors))).collect();
-    let subjects = subjects(&thresholds.iter().map(|(step, _)| *step).collect::<Vec<_>>())?;
+    let steps = thresholds.iter().map(|(step, _)| *step).chain(equal.map(|(_, step)| step));
+    let subjects = subjects(&steps.collect::<Vec<_>>())?;
+    let eer = equal.map(|(value, threshold)| {
+        let tar = subjects.rate(fars.len());
+        Eer {
+            value,
+            low: value.min(1.0 - tar.high),
+            high: value.max(1.0 - tar.low),
+            threshold: threshold.value(),
+        }
+    });
     let mut out = ByFar::new();
     for (at, (far, (threshold, accepted))) in fars.iter().zip(thresholds).enumerate() {
         let needed = Verification::needed(*far);
@@ -125,7 +138,28 @@ pub(crate) fn by_far_of(
         };
         out.insert(key(*far), value);
     }
-    Ok(out)
+    Ok((out, eer))
+}
+
+/// Where as many impostors are accepted as genuine comparisons are refused, in shares, on the straight line between two
+/// points of the curve; and the score at the second of them. None where that lies below a floor, or a kind is missing.
+fn equal_error(counted: &Partial) -> Option<(f64, Step)> {
+    let (impostors, genuine) = (impostors(counted) as f64, counted.genuine.total() as f64);
+    let (mut accepted, mut last) = ([0_u64; 2], [0.0; 2]);
+    for (step, counts) in counted.impostors.falling(&counted.genuine) {
+        if counted.floor.is_some_and(|floor| step <= floor) {
+            return None;
+        }
+        accepted[0] += counts[0];
+        accepted[1] += counts[1];
+        let here = [accepted[0] as f64 / impostors, accepted[1] as f64 / genuine];
+        if here[0] >= 1.0 - here[1] {
+            let (before, rise) = (1.0 - last[1] - last[0], (here[0] - last[0]) + (here[1] - last[1]));
+            return Some((last[0] + (here[0] - last[0]) * before / rise, step));
+        }
+        last = here;
+    }
+    None
 }
 
 /// The curve from one accepted impostor on, ten points to a decade; nothing below a floor.
@@ -205,5 +239,45 @@ pub(crate) fn sha256(path: &Path) -> Result<String> {
             return Ok(hash.text());
         }
         hash.0.update(&bytes[..count]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::{Settings, run};
+    use arcdoor_calib::Comparison;
+    use proptest::prelude::*;
+
+    /// What a run of nothing counts, and then these.
+    fn counted(genuine: &[i32], impostors: &[i32]) -> Partial {
+        let rows = crate::verify::rows::Held { dimension: 1, values: vec![1.0, 1.0] };
+        let labels = arcdoor_calib::LabelList::of([Some("a"), Some("a")]).unwrap();
+        let task = Task::within(&rows, &labels).unwrap();
+        let mut partial = run(&task, &Settings::new(1, String::new())).unwrap();
+        (partial.genuine, partial.impostors) = (Counts::default(), Counts::default());
+        genuine.iter().for_each(|score| partial.genuine.count(Step(*score)));
+        impostors.iter().for_each(|score| partial.impostors.count(Step(*score)));
+        partial
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn the_equal_error_of_counts_is_that_of_scores(
+            genuine in proptest::collection::vec(-20_i32..40, 1..60),
+            impostors in proptest::collection::vec(-40_i32..20, 1..60),
+        ) {
+            let score = |step: &i32| Step(*step).value() as f32;
+            let own: Vec<(u32, f32)> = genuine.iter().map(|step| (0, score(step))).collect();
+            let others = impostors.iter().map(|step| Comparison { score: score(step), people: [0, 1] }).collect();
+            let expected = Verification::new(&own, others, 2).equal_error().unwrap();
+            let mut partial = counted(&genuine, &impostors);
+            let (rate, step) = equal_error(&partial).unwrap();
+            prop_assert!((rate - expected.rate).abs() < 1e-12);
+            prop_assert_eq!(step.value() as f32, expected.threshold);
+            partial.floor = Some(step);
+            prop_assert_eq!(equal_error(&partial), None, "at the floor nobody knows what is accepted");
+        }
     }
 }

@@ -4,7 +4,8 @@
 //! Galleries hold one photo each of people who are not in `--choose` (the people of the calibration); their
 //! further photos are the mated probes, and such people who are not enrolled are the strangers, one photo
 //! each. Where they do not suffice, people of `--choose` and then aligned crops (`--fill`) fill the gallery;
-//! fillers are never probes. Each size is drawn several times; intervals are bootstrapped over the people who
+//! fillers are never probes. Of whom no photo gives a template, that person is not enrolled, and is missed with each
+//! further photo; a probe without a template matches nobody: both stay in the denominators. Each size is drawn several times; intervals are bootstrapped over the people who
 //! probe. Suspected mislabels are not compared; the rate with them stands beside.
 
 use std::collections::{BTreeMap, HashSet};
@@ -16,10 +17,11 @@ use anyhow::{Context, Result, ensure};
 use arcdoor_calib::{Random, Share, gallery_threshold};
 use arcdoor_core::{Calibration, Score, Template, Threshold};
 
+use crate::eval::report::rate::Rate;
 use crate::eval::set::fillers::first_of_each;
 use crate::eval::set::lfw;
 use crate::eval::set::people::{self, stem};
-use crate::eval::set::templates::PathArgs;
+use crate::eval::set::templates::{PathArgs, score};
 use crate::say::say_on;
 
 /// Strangers that must be left at every size.
@@ -69,10 +71,11 @@ struct Shot {
     name: String,
     /// Its sample's number in the set of photos, for suspects; none of a crop.
     photo: Option<usize>,
-    template: Template,
+    /// None where no face could be had.
+    template: Option<Template>,
 }
 
-/// Photos and crops by person; whoever gave no template is left out.
+/// Photos and crops by person; the first is enrolled, and has a template where any of them does.
 type People = Vec<Vec<Shot>>;
 
 /// Everybody who may be enrolled, or be searched for.
@@ -111,11 +114,12 @@ impl World {
             let Some(subject) = sample.subject else { continue };
             let of = &mut people[usize::from(choosers.contains(&subject))];
             let name = sample.name.clone();
-            let shot = template.map(|template| Shot { name, photo: Some(number), template });
-            of.entry(subject).or_default().extend(shot);
+            of.entry(subject).or_default().push(Shot { name, photo: Some(number), template });
         }
-        let [others, choosers] =
-            people.map(|of| of.into_values().filter(|shots| !shots.is_empty()).collect::<People>());
+        let [others, mut choosers] =
+            people.map(|of| of.into_values().map(enrolled_first).collect::<People>());
+        // They fill, and are never searched for.
+        choosers.retain(|shots| shots[0].template.is_some());
         ensure!(others.len() > LEAST_STRANGERS, "{} people are not in --choose; too few", others.len());
         let own = others.len() - LEAST_STRANGERS;
         let most = args.sizes.iter().copied().max().unwrap_or(0);
@@ -131,9 +135,8 @@ impl World {
                 .samples
                 .into_iter()
                 .zip(made)
-                .filter_map(|(crop, template)| {
-                    Some(vec![Shot { name: crop.name, photo: None, template: template? }])
-                })
+                .filter(|(_, template)| template.is_some())
+                .map(|(crop, template)| vec![Shot { name: crop.name, photo: None, template }])
                 .collect();
             missing = missing.saturating_sub(filling.len());
             fillers.push((name, filling));
@@ -170,6 +173,14 @@ impl World {
     }
 }
 
+/// The first photo that gave a template before the others, which keep their order.
+fn enrolled_first(mut shots: Vec<Shot>) -> Vec<Shot> {
+    if let Some(first) = shots.iter().position(|shot| shot.template.is_some()) {
+        shots[..=first].rotate_right(1);
+    }
+    shots
+}
+
 fn table(args: &Args, world: &World, calibration: &Calibration, data: &str) -> Result<String> {
     let mut text = format!(
         "# Strangers at galleries of several sizes\n\nThresholds as a device takes them from the pack's \
@@ -179,6 +190,11 @@ fn table(args: &Args, world: &World, calibration: &Calibration, data: &str) -> R
         world.others.len(),
         args.draws,
     );
+    let photos: Vec<&Shot> = world.others.iter().flatten().collect();
+    let failed =
+        Rate::of(photos.iter().filter(|shot| shot.template.is_none()).count() as u64, photos.len() as u64);
+    let not_enrolled = world.others.iter().filter(|shots| shots[0].template.is_none()).count();
+    let not_enrolled = Rate::of(not_enrolled as u64, world.others.len() as u64);
     let there: usize = world.fillers.iter().map(|(_, people)| people.len()).sum();
     let most = world.others.len() - LEAST_STRANGERS;
     let mut named = BTreeMap::new();
@@ -207,6 +223,12 @@ fn table(args: &Args, world: &World, calibration: &Calibration, data: &str) -> R
             )?;
         }
     }
+    writeln!(
+        text,
+        "\nFailures to acquire: {} of their photos; to enrol: {} of them. Both stay in the denominators.",
+        failed.percent(),
+        not_enrolled.percent()
+    )?;
     text.push_str(
         "\nThe highest false positives, suspects aside:\n\n| stranger | taken for | score |\n|---|---|---|\n",
     );
@@ -266,7 +288,7 @@ fn rates(
 fn best(world: &World, gallery: &[&Shot], probe: &Shot) -> Result<((usize, f32), f32)> {
     let (mut best, mut suspected) = ((0, f32::NEG_INFINITY), f32::NEG_INFINITY);
     for (place, shot) in gallery.iter().enumerate() {
-        let score = shot.template.score(&probe.template)?.0;
+        let score = score(&shot.template, &probe.template)?;
         if score > best.1 {
             if world.is_suspect(shot, probe) {
                 suspected = suspected.max(score);
@@ -304,7 +326,7 @@ mod tests {
 
     fn shot(photo: usize, angle: f32) -> Shot {
         let template = Template::new(ModelId::new([1; 16]), &[angle.cos(), angle.sin()]).unwrap();
-        Shot { name: format!("{photo}"), photo: Some(photo), template }
+        Shot { name: format!("{photo}"), photo: Some(photo), template: Some(template) }
     }
 
     /// Two people who look alike (0 and 1), one who does not, and a filler; each has two photos.
@@ -339,6 +361,20 @@ mod tests {
             seen.fnir
         );
         assert_eq!(rates(5, 1, 1, &at(1.1), &world, &mut BTreeMap::new()).unwrap().fnir.value, 1.0);
+    }
+
+    #[test]
+    fn who_could_not_be_enrolled_or_acquired_is_missed_and_not_left_out() {
+        let mut world = world(HashSet::new());
+        // Person 2 gave no template at all, person 1 none with the first photo.
+        world.others[2].iter_mut().for_each(|shot| shot.template = None);
+        world.others[1][0].template = None;
+        world.others = world.others.into_iter().map(enrolled_first).collect();
+        assert_eq!(world.others[1][0].name, "11");
+        let seen = rates(1, 3, 0, &at(0.5), &world, &mut BTreeMap::new()).unwrap();
+        assert!((seen.fnir.value - 2.0 / 3.0).abs() < 1e-12, "{:?}", seen.fnir);
+        let strangers = rates(60, 1, 1, &at(-1.0), &world, &mut BTreeMap::new()).unwrap();
+        assert!((strangers.fpir.value - 2.0 / 3.0).abs() < 0.1, "no face is no match: {:?}", strangers.fpir);
     }
 
     #[test]

@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use arcdoor_calib::{Comparison, Impostors};
@@ -22,6 +22,8 @@ use arcdoor_vision::{DetectSettings, DetectorKind, QualityGate};
 use serde::Serialize;
 
 use crate::crops::Crops;
+use crate::eval::by_group::{accepted, between};
+use crate::eval::report::by_group::max_over_min;
 use crate::face_finder::{FaceFinder, open_pack};
 use crate::input_file::read_text;
 use crate::limits::MAX_LIST_BYTES;
@@ -30,7 +32,7 @@ use crate::trouble::Trouble;
 use crate::workers;
 
 /// Most crops that are compared, each with each: 50,000,000 pairs, some 800 MB.
-const MAX_CROPS: usize = 10_000;
+pub(crate) const MAX_CROPS: usize = 10_000;
 const OLDEST: u8 = 120;
 
 /// Arguments of `eval groups`.
@@ -59,7 +61,7 @@ pub(crate) struct Args {
 
 /// What a file's name says of the person in it, by its source.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Label {
+pub(crate) struct Label {
     /// Years.
     age: u8,
     /// UTKFace: 0 male, 1 female.
@@ -70,7 +72,7 @@ struct Label {
 
 impl Label {
     /// From `AGE_GENDER_GROUP_REST`, in any folder.
-    fn of(name: &str) -> Result<Self, Trouble> {
+    pub(crate) fn of(name: &str) -> Result<Self, Trouble> {
         let file = name.rsplit_once('/').map_or(name, |(_, file)| file);
         let mut fields = file.split('_').map(str::parse::<u8>);
         let label = match [fields.next(), fields.next(), fields.next()] {
@@ -81,6 +83,11 @@ impl Label {
             let text = format!("{name}: expected AGE_GENDER_GROUP_..., with codes 0 or 1 and 0 to 4");
             Trouble::BadInput(text)
         })
+    }
+
+    /// What its group is called.
+    pub(crate) fn group_name(&self) -> &'static str {
+        GROUPS[usize::from(self.group)]
     }
 }
 
@@ -181,6 +188,8 @@ struct Differential {
     worst: &'static str,
     /// The worst class's rate over the mean; none where nobody matched.
     worst_over_mean: Option<f64>,
+    /// The worst class's rate over the best one's; none where a class has no match.
+    max_over_min: Option<f64>,
 }
 
 /// Who is compared, and each pair's score.
@@ -205,7 +214,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let names = listed(&text).with_context(|| args.list.display().to_string())?;
     let labels = names.iter().map(|name| Label::of(name)).collect::<Result<Vec<_>, _>>()?;
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
-    let made = looks(&args, &pack, &names)?;
+    let made = looks(&args.crops, &pack, &names, args.threads.into())?;
     let taken: Vec<bool> = made.iter().map(|look| look.is_taken).collect();
     let mut compared = Compared { names: Vec::new(), labels: Vec::new(), scores: Vec::new() };
     let mut templates = Vec::new();
@@ -254,15 +263,15 @@ fn listed(text: &str) -> Result<Vec<String>, Trouble> {
 }
 
 /// A crop's template, and whether recognition's gate takes it.
-struct Look {
-    template: Template,
+pub(crate) struct Look {
+    pub(crate) template: Template,
     is_taken: bool,
 }
 
-fn looks(args: &Args, pack: &Pack, names: &[String]) -> Result<Vec<Look>> {
+pub(crate) fn looks(from: &Path, pack: &Pack, names: &[String], threads: usize) -> Result<Vec<Look>> {
     let open = || {
         let finder = FaceFinder::open(pack, DetectorKind::Yunet, DetectSettings::default())?;
-        Ok((Crops::open(&args.crops)?, finder, RgbImage::new()))
+        Ok((Crops::open(from)?, finder, RgbImage::new()))
     };
     let (gate, table) = (QualityGate::recognise(), pack.manifest().recognisability.as_ref());
     let least = gate.least.part(QualityPart::Recognisability).unwrap_or_default();
@@ -276,10 +285,17 @@ fn looks(args: &Args, pack: &Pack, names: &[String]) -> Result<Vec<Look>> {
         let is_taken = is_recognisable && gate.check(&judged.assessment).is_ok();
         Ok(Look { template: judged.template, is_taken })
     };
-    workers::each(args.threads.into(), names.len(), "crops", open, look)
+    workers::each(threads, names.len(), "crops", open, look)
 }
 
-fn scores(templates: &[Template]) -> Result<Vec<f32>> {
+/// Every pair of so many crops, each of another person: the later first. `scores` as [`scores`] has them.
+pub(crate) fn pairs(crops: usize, scores: &[f32]) -> impl Iterator<Item = Comparison> {
+    let both = (0..crops as u32).flat_map(|a| (0..a).map(move |b| [a, b]));
+    both.zip(scores).map(|(people, score)| Comparison { score: *score, people })
+}
+
+/// Of (1, 0), (2, 0), (2, 1), (3, 0), ...
+pub(crate) fn scores(templates: &[Template]) -> Result<Vec<f32>> {
     let mut scores = Vec::with_capacity(templates.len() * templates.len().saturating_sub(1) / 2);
     for (place, a) in templates.iter().enumerate() {
         for b in &templates[..place] {
@@ -290,18 +306,17 @@ fn scores(templates: &[Template]) -> Result<Vec<f32>> {
 }
 
 impl Compared {
-    /// Every pair: the later, the earlier and their score.
-    fn pairs(&self) -> impl Iterator<Item = (usize, usize, f32)> {
-        let both = (0..self.names.len()).flat_map(|a| (0..a).map(move |b| (a, b)));
-        both.zip(&self.scores).map(|((a, b), score)| (a, b, *score))
+    /// Every pair, the later first; a person is a crop.
+    fn pairs(&self) -> impl Iterator<Item = Comparison> {
+        pairs(self.names.len(), &self.scores)
     }
 
     /// Pairs with a score above `limit`, by name, highest first.
     fn above(&self, limit: f32) -> Vec<(String, String, f32)> {
-        let mut above: Vec<_> = self.pairs().filter(|(.., score)| *score > limit).collect();
-        above.sort_by(|one, other| other.2.total_cmp(&one.2));
-        let named =
-            |(a, b, score): (usize, usize, f32)| (self.names[b].clone(), self.names[a].clone(), score);
+        let mut above: Vec<_> = self.pairs().filter(|pair| pair.score > limit).collect();
+        above.sort_by(|one, other| other.score.total_cmp(&one.score));
+        let name = |number: u32| self.names[number as usize].clone();
+        let named = |Comparison { score, people: [a, b] }: Comparison| (name(b), name(a), score);
         above.into_iter().map(named).collect()
     }
 }
@@ -317,11 +332,11 @@ fn parted(
 ) -> Result<Vec<Parted>> {
     let mut parted = Vec::new();
     for Axis { name, classes, class } in &AXES {
-        let of: Vec<usize> = compared.labels.iter().map(class).collect();
+        let of: Vec<Option<usize>> = compared.labels.iter().map(class).map(Some).collect();
         let cells = cells(classes.len());
         let made = |(): &mut (), index: usize| {
             let [a, b] = cells[index];
-            Ok(cell([classes[a], classes[b]], pairs_between(compared, &of, [a, b]), points, suspects_above))
+            Ok(cell([classes[a], classes[b]], between(compared.pairs(), &of, [a, b]), points, suspects_above))
         };
         let mut cells = workers::each(threads, cells.len(), name, || Ok(()), made)?;
         cells.retain(|cell| cell.pairs > 0);
@@ -348,27 +363,6 @@ fn cells(classes: usize) -> Vec<[usize; 2]> {
     (0..classes).flat_map(|a| (a..classes).map(move |b| [a, b])).collect()
 }
 
-/// The comparisons of one class with another, or with itself, and how many people these are, numbered from 0.
-fn pairs_between(compared: &Compared, classes: &[usize], between: [usize; 2]) -> (Vec<Comparison>, usize) {
-    let mut people = 0_u32;
-    let mut numbers = Vec::with_capacity(classes.len());
-    for class in classes {
-        let is_in = between.contains(class);
-        numbers.push(is_in.then_some(people));
-        people += u32::from(is_in);
-    }
-    let is_across = between[0] != between[1];
-    let mut pairs = Vec::new();
-    for (a, b, score) in compared.pairs() {
-        if let (Some(one), Some(other)) = (numbers[a], numbers[b])
-            && (classes[a] != classes[b]) == is_across
-        {
-            pairs.push(Comparison { score, people: [one, other] });
-        }
-    }
-    (pairs, people as usize)
-}
-
 fn cell(
     between: [&'static str; 2],
     (pairs, people): (Vec<Comparison>, usize),
@@ -386,10 +380,9 @@ fn cell(
 }
 
 fn rates(impostors: &Impostors, thresholds: &[f32]) -> Vec<Rate> {
-    let total = impostors.len().max(1) as f64;
     let rate = |counted: arcdoor_calib::Counted| {
-        let (low, high) = counted.outer();
-        Rate { hits: counted.hits, value: counted.hits as f64 / total, low, high }
+        let rate = accepted(&counted, impostors.len());
+        Rate { hits: counted.hits, value: rate.value.unwrap_or_default(), low: rate.low, high: rate.high }
     };
     impostors.counted(thresholds).into_iter().map(rate).collect()
 }
@@ -399,11 +392,13 @@ fn differential(cells: &[Cell], point: usize, kind: usize) -> Differential {
     let rate = |cell: &&Cell| cell.rates[point][kind].value;
     let within: Vec<&Cell> = cells.iter().filter(|cell| cell.is_within()).collect();
     let mean = within.iter().map(rate).sum::<f64>() / within.len().max(1) as f64;
+    let max_over_min = max_over_min(within.iter().map(rate));
     let worst = within.into_iter().max_by(|a, b| rate(a).total_cmp(&rate(b)));
     Differential {
         mean,
         worst: worst.map_or("nobody", |cell| cell.between[0]),
         worst_over_mean: worst.filter(|_| mean > 0.0).map(|cell| rate(&cell) / mean),
+        max_over_min,
     }
 }
 
@@ -454,10 +449,15 @@ fn markdown(report: &Report) -> Result<String> {
 
 /// The line that sets the worst class against the mean.
 fn worst(out: &mut String, parted: &Parted) -> Result<()> {
-    let ratio = |Differential { worst, worst_over_mean, mean }: &Differential| match worst_over_mean {
-        Some(ratio) => format!("{worst}, {ratio:.1} times the mean of {mean:.1e}"),
-        None => "nobody matched".to_owned(),
-    };
+    let ratio =
+        |Differential { worst, worst_over_mean, mean, max_over_min }: &Differential| match worst_over_mean {
+            Some(ratio) => {
+                let least =
+                    max_over_min.map_or(String::new(), |ratio| format!(", {ratio:.1} times the least"));
+                format!("{worst}, {ratio:.1} times the mean of {mean:.1e}{least}")
+            }
+            None => "nobody matched".to_owned(),
+        };
     write!(out, "| **the worst within** | | |")?;
     for [with, without] in &parted.differentials {
         write!(out, " {} | {} |", ratio(with), ratio(without))?;

@@ -121,7 +121,7 @@ pub(crate) fn run(track: Track, args: &Args) -> Result<()> {
     {
         lists.insert(role.to_owned(), counted::sha256(file)?);
     }
-    let tar_at_far = counted::by_far(&task, &counts, &FARS)?;
+    let (tar_at_far, eer) = counted::by_far(&task, &counts, &FARS)?;
     let data = Data {
         name: format!(
             "LFR2019, {}",
@@ -144,9 +144,10 @@ pub(crate) fn run(track: Track, args: &Args) -> Result<()> {
     let report = Report {
         made_by: maker,
         tar_at_far,
+        eer,
         tables: vec![highest(&counts, &list)],
         noted: noted(&rows, &labels),
-        limits: limits(track, &counts),
+        limits: limits(args, track, &counts),
         ..Report::new(track.name(), data, fta, run)
     };
     let curves = Curves {
@@ -227,11 +228,14 @@ fn noted(rows: &RowFile, labels: &LabelList) -> Vec<Noted> {
     let all = [
         noted("distractors, which are compared with people and not with one another", distractors),
         noted("subjects with one row: they have impostors alone", single),
+        noted("rows of the subject that has most", count.iter().copied().max().unwrap_or_default()),
     ];
     all.into_iter().filter(|noted| noted.count > 0).collect()
 }
 
-fn limits(track: Track, counts: &Partial) -> Vec<String> {
+fn limits(args: &Args, track: Track, counts: &Partial) -> Vec<String> {
+    let guessed =
+        args.labels.is_none().then(|| "Whose a row is, the first folder of its name says.".to_owned());
     let sifted = counts.floor.map(|floor| {
         format!(
             "Bytes sifted the pairs: {} impostors below {:.6} are counted together, in no histogram and no curve.",
@@ -246,6 +250,7 @@ fn limits(track: Track, counts: &Partial) -> Vec<String> {
         "A score is the cosine, rounded to 2^-18; counts of those are exact.".to_owned(),
         HELD.to_owned(),
     ];
+    limits.extend(guessed);
     limits.extend(sifted);
     limits
 }

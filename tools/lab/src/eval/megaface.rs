@@ -16,7 +16,7 @@ use crate::eval::report::at_far::ByFar;
 use crate::eval::report::curves::{Cmc, Curves};
 use crate::eval::report::identification::Identification;
 use crate::eval::report::rate::{Over, Rate};
-use crate::eval::report::report::{Data, Noted, Report};
+use crate::eval::report::report::{Data, Eer, Noted, Report};
 use crate::eval::report::run::Run;
 use crate::verify::block::Block;
 use crate::verify::grid::{AFFINE, Step, bin};
@@ -96,10 +96,11 @@ pub(crate) fn run(args: Args) -> Result<()> {
         is_generated: args.generated,
     };
     let fta = Rate::of(0, (left.count() + right.count()) as u64);
-    let tar_at_far = found.by_far()?;
+    let (tar_at_far, eer) = found.by_far()?;
     let run = Run::of(began.elapsed().as_secs_f64(), usize::from(args.threads));
     let report = Report {
         tar_at_far,
+        eer,
         identification: vec![found.identification(right.count())],
         noted: noise.into_iter().filter(|noted| noted.count > 0).collect(),
         limits: vec![
@@ -196,7 +197,7 @@ impl Found {
         }
     }
 
-    fn by_far(&self) -> Result<ByFar> {
+    fn by_far(&self) -> Result<(ByFar, Option<Eer>)> {
         counted::by_far_of(&self.counted, &FARS, |thresholds| {
             Ok(counted::BySubject::of_scores(self.people, &self.genuine, thresholds))
         })

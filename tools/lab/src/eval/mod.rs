@@ -2,13 +2,15 @@
 
 mod agedb;
 mod all_pairs;
+pub(crate) mod by_group;
 mod calfw;
 mod cfp;
 mod counted;
 mod cplfw;
 mod degraded;
+pub(crate) mod floor;
 mod gallery;
-mod groups;
+pub(crate) mod groups;
 mod ijb;
 mod ijb_1n;
 mod ijb_lists;

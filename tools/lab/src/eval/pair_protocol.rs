@@ -11,7 +11,9 @@ use arcdoor_core::{ModelId, StageTimes, Template};
 use arcdoor_models::sha256_hex;
 
 use crate::eval::all_pairs::{AllPairs, MAX_SAMPLES};
-use crate::eval::origin::{data_hash, maker};
+use crate::eval::by_group::{self, Groups};
+use crate::eval::floor::{self, Floor};
+use crate::eval::origin::data_hash;
 use crate::eval::report::at_far::{AtFar, ByFar};
 use crate::eval::report::curves::{ALL_PAIRS, Curves};
 use crate::eval::report::folder;
@@ -24,7 +26,7 @@ use crate::eval::report::table::Table;
 use crate::eval::report::thumbnail::Thumbnail;
 use crate::eval::set::pair_list::{PairList, noted};
 use crate::eval::set::set::{Pair, Set};
-use crate::eval::set::templates::{NEVER, PathArgs, score};
+use crate::eval::set::templates::{Comparable, NEVER, PathArgs, score};
 use crate::eval::set::{bin, pair_list};
 use crate::input_file;
 use crate::limits::{MAX_LIST_BYTES, MAX_REFERENCE_BYTES};
@@ -59,9 +61,15 @@ pub(crate) struct PairArgs {
     /// The photos are crops that are aligned to 112x112 already
     #[arg(long)]
     pub(crate) aligned: bool,
+    /// What was before networks, in place of the embedder: on the same aligned crops
+    #[arg(long, value_enum, conflicts_with_all = ["rows", "features"])]
+    floor: Option<floor::Kind>,
     /// Leave out the rates of everybody against everybody
     #[arg(long)]
     no_all_pairs: bool,
+    /// Whose group people are of, NAME<tab>GROUP a line: everybody's rates by group, at the thresholds of all pairs
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["no_all_pairs", "bin"])]
+    groups: Option<PathBuf>,
     /// Show the photos of so many pairs that were decided wrong, the worst first, in report.html
     #[arg(long, value_name = "COUNT", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=200))]
     thumbnails: u16,
@@ -161,12 +169,22 @@ pub(crate) fn given(list: Option<&Path>) -> Result<&Path, Trouble> {
 }
 
 /// Makes the templates, computes every figure and writes the report.
-pub(crate) fn run(args: &PairArgs, task: Task) -> Result<()> {
+pub(crate) fn run(args: &PairArgs, mut task: Task) -> Result<()> {
+    task.lists.extend(args.groups.clone().map(|list| ("groups", list)));
     let began = Instant::now();
     folder::make(&args.out)?;
-    let Made { templates, acquired, times, made_by } = made(args, &task)?;
-    let mut pairs = scored(&task, &templates)?;
-    let chosen = choose(&task, &templates, &mut pairs)?;
+    match args.floor {
+        None => told(args, &task, made(args, &task)?, began),
+        Some(floor) => told(args, &task, on_floor(args, &task, floor)?, began),
+    }
+}
+
+/// Every figure of what was made, and the report.
+fn told<T: Comparable>(args: &PairArgs, task: &Task, made: Made<T>, began: Instant) -> Result<()> {
+    let groups = args.groups.as_ref().map(|list| Groups::read(list)).transpose()?;
+    let Made { templates, acquired, times, made_by } = made;
+    let mut pairs = scored(task, &templates)?;
+    let chosen = choose(task, &templates, &mut pairs)?;
     let figures = figures(&mut pairs);
     let failed: Vec<String> = (0..templates.len())
         .filter(|at| templates[*at].is_none())
@@ -191,18 +209,21 @@ pub(crate) fn run(args: &PairArgs, task: Task) -> Result<()> {
     let fta = Rate::of(acquired.0, acquired.1);
     let mut report = Report::new(task.protocol, data, fta, Run::of(0.0, args.path.threads));
     report.made_by = made_by;
-    report.fte = task.pooled.as_ref().map(|_| Rate::of(failed.len() as u64, templates.len() as u64));
+    report.fte = match &task.pooled {
+        Some(_) => Some(Rate::of(failed.len() as u64, templates.len() as u64)),
+        None => task.is_named.then(|| failed_to_enrol(&task.set, &templates)),
+    };
     (report.accuracy_mean, report.accuracy_sd) = (figures.accuracy_mean, figures.accuracy_sd);
     (report.accuracy, report.eer, report.tar_at_far) = (figures.accuracy, figures.eer, figures.tar_at_far);
     report.tables.extend(folds(&figures.folds));
-    report.limits = limits(&task);
+    report.limits = limits(task);
     report.limits.extend(chosen);
     if figures.accuracy.is_none() {
         let text = "No accuracy: fewer than ten pairs of a kind, and nothing to choose a threshold on.";
         report.limits.push(text.to_owned());
     }
     report.noted = noted(&task.set, &task.list);
-    report.noted.extend(chose_themselves(&task));
+    report.noted.extend(chose_themselves(task));
     if !failed.is_empty() {
         let what = "samples without a face that has landmarks; they stay in every denominator".to_owned();
         let such_as = failed.iter().take(NAMED).cloned().collect();
@@ -210,29 +231,32 @@ pub(crate) fn run(args: &PairArgs, task: Task) -> Result<()> {
     }
     let is_crossed = !args.no_all_pairs && task.is_named && templates.len() <= MAX_SAMPLES;
     if is_crossed {
-        everybody(&task, &templates, args.path.threads, &mut report, &mut curves)?;
+        everybody(task, &templates, groups.as_ref(), args.path.threads, &mut report, &mut curves)?;
     } else if !args.no_all_pairs {
+        if task.suspects.is_some() {
+            report.limits.push("The suspects were not used.".to_owned());
+        }
         report
             .limits
             .push("All pairs are not compared: who is who is not known, or there are too many.".to_owned());
     }
     report.latency_ms = latency(&times);
     report.run = Run::of(began.elapsed().as_secs_f64(), args.path.threads);
-    let thumbnails = worst(&task, &pairs, args.thumbnails.into())?;
+    let thumbnails = worst(task, &pairs, args.thumbnails.into())?;
     let files = vec![(pairs_file::NAME.to_owned(), pairs_file::write(&pairs))];
     summary(&folder::write(&args.out, report, &curves, files, &thumbnails)?)
 }
 
 /// The templates of a set, and where they come from.
-struct Made {
-    templates: Vec<Option<Template>>,
+struct Made<T> {
+    templates: Vec<Option<T>>,
     /// Media without a template, and media.
     acquired: (u64, u64),
     times: Vec<StageTimes>,
     made_by: Option<Maker>,
 }
 
-fn made(args: &PairArgs, task: &Task) -> Result<Made> {
+fn made(args: &PairArgs, task: &Task) -> Result<Made<Template>> {
     if let Some(rows) = &args.rows {
         let templates = from_rows(rows, &task.bin)?;
         return Ok(Made { acquired: acquired(&templates), templates, times: Vec::new(), made_by: None });
@@ -244,10 +268,26 @@ fn made(args: &PairArgs, task: &Task) -> Result<Made> {
         Some(pooled) => pool(&templates, &pooled.of)?,
         None => templates,
     };
-    Ok(Made { templates, acquired, times, made_by: Some(maker(&pack, args.path.detector)?) })
+    Ok(Made { templates, acquired, times, made_by: Some(args.path.maker(&pack)?) })
 }
 
-fn acquired(templates: &[Option<Template>]) -> (u64, u64) {
+/// Crops of the pack's detector, described without its embedder.
+fn on_floor(args: &PairArgs, task: &Task, floor: floor::Kind) -> Result<Made<Floor>> {
+    if task.pooled.is_some() {
+        return Err(Trouble::BadInput(
+            "videos have no --floor: their frames' sum is of embedders".to_owned(),
+        )
+        .into());
+    }
+    let pack = args.path.open_pack()?;
+    let templates = args.path.floors(&pack, &task.set, floor)?;
+    let dimension = templates.iter().flatten().map(Floor::len).next().unwrap_or_default();
+    let maker = args.path.maker(&pack)?;
+    let made_by = Maker { pack: floor.title().to_owned(), model_id: "none".to_owned(), dimension, ..maker };
+    Ok(Made { acquired: acquired(&templates), templates, times: Vec::new(), made_by: Some(made_by) })
+}
+
+fn acquired<T>(templates: &[Option<T>]) -> (u64, u64) {
     (templates.iter().filter(|template| template.is_none()).count() as u64, templates.len() as u64)
 }
 
@@ -258,6 +298,18 @@ fn pool(frames: &[Option<Template>], of: &[Vec<usize>]) -> Result<Vec<Option<Tem
         Ok((!frames.is_empty()).then(|| Template::mean(frames)).transpose()?)
     };
     of.iter().map(mean).collect()
+}
+
+/// People without one photo that gave a template.
+pub(crate) fn failed_to_enrol<T>(set: &Set, templates: &[Option<T>]) -> Rate {
+    let mut has_template = vec![false; set.subjects.len()];
+    for (sample, template) in set.samples.iter().zip(templates) {
+        if let Some(subject) = sample.subject {
+            has_template[subject] |= template.is_some();
+        }
+    }
+    let failed = has_template.iter().filter(|has| !**has).count();
+    Rate::of(failed as u64, has_template.len() as u64)
 }
 
 /// Templates from a file of features: a row for each image, whose sample `of` tells.
@@ -284,7 +336,7 @@ fn from_rows(path: &Path, of: &[usize]) -> Result<Vec<Option<Template>>> {
     Ok(templates)
 }
 
-fn scored(task: &Task, templates: &[Option<Template>]) -> Result<Vec<ScoredPair>> {
+fn scored<T: Comparable>(task: &Task, templates: &[Option<T>]) -> Result<Vec<ScoredPair>> {
     let of = |(index, pair): (usize, &Pair)| {
         let subject = |at: usize| task.set.samples[at].subject;
         let people = match (subject(pair.a), subject(pair.b)) {
@@ -315,7 +367,11 @@ fn chose_themselves(task: &Task) -> Option<Noted> {
 }
 
 /// Decides every pair by the threshold that is best on the protocol's other list; says so.
-fn choose(task: &Task, templates: &[Option<Template>], pairs: &mut [ScoredPair]) -> Result<Option<String>> {
+fn choose<T: Comparable>(
+    task: &Task,
+    templates: &[Option<T>],
+    pairs: &mut [ScoredPair],
+) -> Result<Option<String>> {
     if task.choose.is_empty() {
         return Ok(None);
     }
@@ -329,7 +385,7 @@ fn choose(task: &Task, templates: &[Option<Template>], pairs: &mut [ScoredPair])
 }
 
 /// The threshold that decides most of `pairs` right, and the share it does.
-fn chosen(templates: &[Option<Template>], pairs: &[Pair]) -> Result<(f32, f64)> {
+fn chosen<T: Comparable>(templates: &[Option<T>], pairs: &[Pair]) -> Result<(f32, f64)> {
     let (mut scored, mut unscored) = (Vec::new(), (0, 0));
     for pair in pairs {
         match (score(&templates[pair.a], &templates[pair.b])?, pair.same) {
@@ -341,9 +397,10 @@ fn chosen(templates: &[Option<Template>], pairs: &[Pair]) -> Result<(f32, f64)> 
     Ok(best_threshold(&scored, unscored))
 }
 
-fn everybody(
+fn everybody<T: Comparable>(
     task: &Task,
-    templates: &[Option<Template>],
+    templates: &[Option<T>],
+    groups: Option<&Groups>,
     threads: usize,
     report: &mut Report,
     curves: &mut Curves,
@@ -356,6 +413,9 @@ fn everybody(
     }
     report.all_pairs_tar_at_far = operating(&all.verification, Over::Subjects).0;
     curves.operating.push(curve(ALL_PAIRS, &all.verification));
+    if let Some(groups) = groups {
+        by_group(groups, &task.set, &all, report)?;
+    }
     if let Some((without, left_out)) = &all.without_suspects {
         let title = format!("All pairs without {left_out} that look like mislabels");
         report.tables.push(rates(&title, &operating(without, Over::Subjects).0));
@@ -368,6 +428,38 @@ fn everybody(
         head: ["one", "the other", "score"].map(str::to_owned).to_vec(),
         rows: all.highest.iter().map(row).collect(),
     });
+    Ok(())
+}
+
+/// The groups' rates at every threshold that all pairs support, and who is of no group.
+fn by_group(groups: &Groups, set: &Set, all: &AllPairs, report: &mut Report) -> Result<()> {
+    let of = groups.of(&set.subjects);
+    let nobodys: Vec<String> = set
+        .subjects
+        .iter()
+        .zip(&of)
+        .filter(|(_, group)| group.is_none())
+        .map(|(name, _)| name.clone())
+        .collect();
+    if nobodys.len() == set.subjects.len() {
+        let text =
+            format!("--groups names nobody of the set, such as {}", nobodys.first().map_or("", |name| name));
+        return Err(Trouble::BadInput(text).into());
+    }
+    let chosen: Vec<(String, f64)> = report
+        .all_pairs_tar_at_far
+        .iter()
+        .filter_map(|(far, at)| match at {
+            AtFar::Counted { threshold, .. } => Some((far.clone(), *threshold)),
+            AtFar::NotSupported { .. } => None,
+        })
+        .collect();
+    report.by_group = by_group::rates(&groups.names, &of, all.verification.comparisons(), &chosen);
+    report.noted.extend((!nobodys.is_empty()).then(|| Noted {
+        what: "people of whom --groups does not speak; they are in no group's rates".to_owned(),
+        count: nobodys.len() as u64,
+        such_as: nobodys.into_iter().take(NAMED).collect(),
+    }));
     Ok(())
 }
 
@@ -405,7 +497,8 @@ fn folds(folds: &[Fold]) -> Option<Table> {
 fn limits(task: &Task) -> Vec<String> {
     let mut limits = vec![
         "Intervals are 95 %: people are drawn anew 500 times; true accept rates and the equal error choose their \
-         threshold anew each time, accuracy and false accept rates keep theirs; a pair of two people counts as often as both were drawn together, which errs on the wide side."
+         threshold anew each time, accuracy and false accept rates keep theirs; a pair of two people counts as often as \
+         both were drawn together, which errs on the wide side."
             .to_owned(),
         "A rate that fewer impostors would decide than one is no number.".to_owned(),
         "Templates are of photos as they are; insightface's own figures sum each with its mirror image.".to_owned(),

@@ -12,7 +12,7 @@ use arcdoor_calib::Share;
 use arcdoor_core::{Fmr, Quality, QualityPart, StageTimes, Template};
 use arcdoor_vision::QualityGate;
 
-use crate::eval::origin::{data_hash, maker};
+use crate::eval::origin::data_hash;
 use crate::eval::report::csv::Csv;
 use crate::eval::report::curves::Curves;
 use crate::eval::report::folder;
@@ -94,7 +94,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     };
     let fta = Rate::of(failed as u64, looks.len() as u64);
     let mut report = Report::new("quality", data, fta, Run::of(0.0, args.path.threads));
-    report.made_by = Some(maker(&pack, args.path.detector)?);
+    report.made_by = Some(args.path.maker(&pack)?);
     report.tables = vec![discarded(&all, set.subjects.len(), args.fmr), gates(&all, set.subjects.len())];
     report.limits = vec![
         "Photos without a face have no quality: their comparisons are left out here, and counted as failures to acquire."

@@ -5,12 +5,11 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use arcdoor_calib::LEAST_ABOVE;
-use arcdoor_core::Template;
 use arcdoor_models::Pack;
 
 use crate::eval::all_pairs::{AllPairs, MAX_SAMPLES};
-use crate::eval::origin::{data_hash, maker};
-use crate::eval::pair_protocol::summary;
+use crate::eval::origin::data_hash;
+use crate::eval::pair_protocol::{failed_to_enrol, summary};
 use crate::eval::report::at_far::{AtFar, key};
 use crate::eval::report::curves::{ALL_PAIRS, Curves};
 use crate::eval::report::folder;
@@ -72,7 +71,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let fta = Rate::of(failed.len() as u64, templates.len() as u64);
     let mut report = Report::new("staff", data, fta, Run::of(0.0, args.path.threads));
     report.fte = Some(failed_to_enrol(&set, &templates));
-    report.made_by = Some(maker(&pack, args.path.detector)?);
+    report.made_by = Some(args.path.maker(&pack)?);
     (report.tar_at_far, report.eer) = operating(&all.verification, Over::Subjects);
     // As at the pack's thresholds, a rate has a number where ten impostors decide.
     let impostors = all.verification.impostors() as u64;
@@ -97,18 +96,6 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let report = folder::write(&args.out, report, &curves, Vec::new(), &[])?;
     summary(&report)?;
     Ok(crate::say::say!("\n{}", report.limits[0])?)
-}
-
-/// People without one photo that gave a template.
-fn failed_to_enrol(set: &Set, templates: &[Option<Template>]) -> Rate {
-    let mut has_template = vec![false; set.subjects.len()];
-    for (sample, template) in set.samples.iter().zip(templates) {
-        if let Some(subject) = sample.subject {
-            has_template[subject] |= template.is_some();
-        }
-    }
-    let failed = has_template.iter().filter(|has| !**has).count();
-    Rate::of(failed as u64, has_template.len() as u64)
 }
 
 /// What so many people can support comes first.

@@ -104,6 +104,13 @@ impl Counts {
         self.0[least.bin().min(BINS)..].iter().sum()
     }
 
+    /// Each score that came here or among `others`, the highest first, and how often here and there.
+    pub(crate) fn falling<'a>(&'a self, others: &'a Self) -> impl Iterator<Item = (Step, [u64; 2])> + 'a {
+        let both = self.0.iter().zip(&others.0).enumerate().rev();
+        let came = both.filter(|(_, (here, there))| **here + **there > 0);
+        came.map(|(bin, (here, there))| (Step::of_bin(bin), [*here, *there]))
+    }
+
     /// The least score that at most `most` of these reach, and how many do.
     pub(crate) fn threshold(&self, most: u64) -> (Step, u64) {
         let mut accepted = 0;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use base64ct::{Base64, Encoding as _};
 
 use crate::eval::report::at_far::{AtFar, ByFar};
+use crate::eval::report::by_group::ByGroup;
 use crate::eval::report::identification::Identification;
 use crate::eval::report::plot::{self, Plot};
 use crate::eval::report::rate::{Over, Rate};
@@ -50,7 +51,7 @@ pub(crate) fn page(report: &Report, plots: &[Plot], thumbnails: &[Thumbnail]) ->
         plots.iter().for_each(|plot| figure(&mut out, plot));
         out.push_str("</div>\n");
     }
-    for table in &report.tables {
+    for table in report.by_group.iter().map(ByGroup::table).chain(report.tables.iter().cloned()) {
         let _ = writeln!(out, "<h2>{}</h2>", text(&table.title));
         if !table.note.is_empty() {
             let _ = writeln!(out, "<p class=\"soft\">{}</p>", text(&table.note));

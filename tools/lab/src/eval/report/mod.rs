@@ -1,6 +1,7 @@
 //! What an evaluation says, in one form for every protocol: `report.json`, tables and curves as CSV, and one HTML page.
 
 pub(crate) mod at_far;
+pub(crate) mod by_group;
 mod command;
 pub(crate) mod compare;
 pub(crate) mod csv;

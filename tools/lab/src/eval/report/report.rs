@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::eval::report::at_far::ByFar;
+use crate::eval::report::by_group::ByGroup;
 use crate::eval::report::identification::Identification;
 use crate::eval::report::rate::Rate;
 use crate::eval::report::run::{LatencyMs, Run};
@@ -83,6 +84,9 @@ pub(crate) struct Report {
     pub(crate) all_pairs_tar_at_far: ByFar,
     pub(crate) eer: Option<Eer>,
     pub(crate) identification: Vec<Identification>,
+    /// The groups of people at each threshold of [`Self::all_pairs_tar_at_far`], where a list says who is of which.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) by_group: Vec<ByGroup>,
     /// Failures to acquire: media without a template. They stay in every denominator.
     pub(crate) fta: Rate,
     /// Failures to enrol: subjects or templates without any usable medium; none where nobody is enrolled.
@@ -116,6 +120,7 @@ impl Report {
             all_pairs_tar_at_far: ByFar::new(),
             eer: None,
             identification: Vec::new(),
+            by_group: Vec::new(),
             fta,
             fte: None,
             tables: Vec::new(),

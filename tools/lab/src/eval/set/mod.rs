@@ -10,4 +10,5 @@ pub(crate) mod scenes;
 #[expect(clippy::module_inception, reason = "the folder is the module's one noun")]
 pub(crate) mod set;
 pub(crate) mod templates;
+pub(crate) mod tracks;
 pub(crate) mod ytf;

@@ -8,6 +8,9 @@ use arcdoor_models::{Pack, Role, sha256_hex};
 use arcdoor_vision::DetectSettings;
 use clap::builder::RangedU64ValueParser;
 
+use crate::eval::floor::{self, Floor};
+use crate::eval::origin::maker;
+use crate::eval::report::report::Maker;
 use crate::eval::set::set::{Medium, Sample, Set};
 use crate::face_finder::{FaceFinder, detector_parser, open_pack};
 use crate::features::Features;
@@ -29,6 +32,9 @@ pub(crate) struct PathArgs {
     min_face: u32,
     #[arg(long, default_value_t = 2, value_parser = RangedU64ValueParser::<usize>::new().range(1..=64))]
     pub(crate) threads: usize,
+    /// Take the colour away from photos and crops before anything else sees them
+    #[arg(long)]
+    pub(crate) grey: bool,
     /// Templates of earlier runs: read from this file where it has them, added to it where not
     #[arg(long, value_name = "FILE")]
     pub(crate) features: Option<PathBuf>,
@@ -37,10 +43,31 @@ pub(crate) struct PathArgs {
 /// Below every cosine: what a comparison scores of which a sample gave no template. Never accepted, always counted.
 pub(crate) const NEVER: f32 = -2.0;
 
-/// The score of two samples' templates; [`NEVER`] where one of them has none.
-pub(crate) fn score(a: &Option<Template>, b: &Option<Template>) -> Result<f32> {
+/// What stands for a sample in a comparison.
+pub(crate) trait Comparable: Send + Sync {
+    /// How alike two are, -1..=1.
+    ///
+    /// # Errors
+    /// When they are of two kinds.
+    fn compare(&self, other: &Self) -> Result<f32>;
+}
+
+impl Comparable for Template {
+    fn compare(&self, other: &Self) -> Result<f32> {
+        Ok(self.score(other)?.0)
+    }
+}
+
+impl Comparable for Floor {
+    fn compare(&self, other: &Self) -> Result<f32> {
+        Ok(self.score(other))
+    }
+}
+
+/// The score of two samples; [`NEVER`] where one of them has nothing to be compared.
+pub(crate) fn score<T: Comparable>(a: &Option<T>, b: &Option<T>) -> Result<f32> {
     match (a, b) {
-        (Some(a), Some(b)) => Ok(a.score(b)?.0),
+        (Some(a), Some(b)) => a.compare(b),
         _ => Ok(NEVER),
     }
 }
@@ -78,12 +105,13 @@ impl PathArgs {
         };
         let detector = pack.net(Role::Detector)?;
         let made_by = format!(
-            "embedder {}, {} with {} from {}, min_face {}, by content",
+            "embedder {}, {} with {} from {}, min_face {}, by content{}",
             pack.model_id(),
             self.detector.name(),
             &detector.sha256[..16],
             self.min_score,
-            self.min_face
+            self.min_face,
+            self.tone()
         );
         let shared = pack.manifest().recognisability.as_ref().and_then(|table| table.shared.as_ref());
         let mut features = Features::open(path, made_by, pack.model_id(), shared)?;
@@ -104,9 +132,28 @@ impl PathArgs {
         Ok((keys.iter().map(template).collect(), times))
     }
 
+    /// Every sample's crop as `floor` describes it, `None` where no face could be had.
+    pub(crate) fn floors(&self, pack: &Pack, set: &Set, floor: floor::Kind) -> Result<Vec<Option<Floor>>> {
+        let made = |finder: &mut FaceFinder, index: usize| {
+            Ok(finder.crop_of(&set.samples[index])?.map(|crop| floor.describe(&crop)))
+        };
+        workers::each(self.threads, set.samples.len(), "photos", || self.finder(pack), made)
+    }
+
     /// A finder with the networks of `pack`, for one thread.
     pub(crate) fn finder(&self, pack: &Pack) -> Result<FaceFinder> {
-        FaceFinder::open(pack, self.detector, self.detect_settings())
+        Ok(FaceFinder::open(pack, self.detector, self.detect_settings())?.in_grey(self.grey))
+    }
+
+    /// What follows the detector's name where photos lose their colour.
+    fn tone(&self) -> &'static str {
+        if self.grey { ", in grey" } else { "" }
+    }
+
+    /// What makes the templates, for a report.
+    pub(crate) fn maker(&self, pack: &Pack) -> Result<Maker> {
+        let maker = maker(pack, self.detector)?;
+        Ok(Maker { detector: maker.detector.clone() + self.tone(), ..maker })
     }
 
     fn make(&self, pack: &Pack, samples: &[&Sample]) -> Result<(Vec<Option<Template>>, Vec<StageTimes>)> {
