@@ -18,8 +18,6 @@ printf 'unlock_ms = 20000\nheld = { warn_ms = 3000, alarm_ms = 6000 }\n' >> $ARC
 arcdoor board check > /data/check || fail "the wiring's check"
 arcdoor enrol Ada --image /photos/obama.jpg > /data/enrol 2>/data/key || fail "an enrolment"
 say "$(since) enrolled"
-frame=1000; mkdir /frames
-show() { n=$2; while [ $n -gt 0 ]; do ln "$1" /frames/$frame.${1##*.}; frame=$((frame + 1)); n=$((n - 1)); done; }
 show /photos/empty.png 10; show /photos/obama2.jpg 900
 began=$(since)
 arcdoor run --replay /frames --rate 5 > /data/run.jsonl 2> /data/run.err &
@@ -45,6 +43,10 @@ is_low 0 || fail "the lock stays released"
 arcdoor log verify > /data/verify || fail "the log"
 say "$(since) the log verifies"
 say "one frame, microseconds: $(grep -o '"detect_us.*match_us":[0-9]*' /data/run.jsonl | grep -v 'embed_us":0,' | tail -1 | tr -d '"')"
+if [ -x /bin/nokhwa ]; then
+	ARCDOOR_VIVID=/dev/video0 nokhwa --exact nokhwas_own_capture_shows_the_same_colour_bars > /data/nokhwa 2>&1 || fail "nokhwa's own capture"
+	say "$(since) nokhwa's own capture shows the same colour bars"
+fi
 cam=/sys/bus/platform/drivers/vivid
 arcdoor run --camera /dev/video0 > /data/camera.jsonl 2> /data/camera.err &
 door=$!

@@ -71,7 +71,8 @@ enum Command {
     Test,
     /// Check the import rules between the rooms and inside them, and print them
     Deps,
-    /// Build the device's program for 64-bit ARM: one static file, its symbols beside it, and what fills it
+    /// Build the device's program for 64-bit ARM: one static file, its symbols beside it, and what fills it; with --lab the
+    /// engineer's as well
     Cross {
         /// The board that it is for, as in firmware/board/boards; one program serves all
         board: Option<String>,
@@ -81,6 +82,9 @@ enum Command {
         /// Leave out the pack that is compiled in
         #[arg(long)]
         without_pack: bool,
+        /// Build the engineer's program, arcdoor-lab, as well
+        #[arg(long)]
+        lab: bool,
     },
     /// Make the image of an SD card for a board, and the same packed by xz with its hash
     Image {
@@ -172,6 +176,9 @@ enum Command {
         /// The board's program, as `cargo xtask cross` left it [default: it is built]
         #[arg(long, value_name = "FILE")]
         program: Option<PathBuf>,
+        /// Evaluate LFR2019's light track on that board instead, and here: the reports' digests must be equal
+        #[arg(long)]
+        lab: bool,
     },
     /// The Python trainer in tools/trainer
     Trainer {
@@ -329,8 +336,8 @@ fn main() -> ExitCode {
         Command::Soak { visits, seed } => test::soak(visits, seed),
         Command::Test => test::run(),
         Command::Deps => deps::run(),
-        Command::Cross { board, without_tract, without_pack } => {
-            cross::run(board.as_deref(), cross::Features { tract: !without_tract, pack: !without_pack })
+        Command::Cross { board, without_tract, without_pack, lab } => {
+            cross::run(board.as_deref(), cross::Features { tract: !without_tract, pack: !without_pack }, lab)
         }
         Command::Image { board, small, suite, loader, loader_sha256, program, out } => {
             let loader = loader.zip(loader_sha256);
@@ -350,7 +357,8 @@ fn main() -> ExitCode {
         Command::Check { what: Check::Neon { cases } } => check::neon(cases),
         Command::Check { what: Check::Equal { cases } } => check::equal(cases),
         Command::Check { what: Check::Capsules { cases, arm } } => check::capsules(cases, arm),
-        Command::BoardTest { program } => qemu::board(program),
+        Command::BoardTest { program, lab: false } => qemu::board(program),
+        Command::BoardTest { program, lab: true } => qemu::lab(program),
         Command::Qemu { what: Qemu::Camera } => qemu::camera(),
         Command::Qemu { what: Qemu::Gpio } => qemu::gpio(),
         Command::LightTrack { full, threads, out } => light_track::run(out, full, threads),

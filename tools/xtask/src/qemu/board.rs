@@ -12,7 +12,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 
 use super::gpio::{NEEDED, gpio_sim};
-use super::machine::{Arch, Machine, copy};
+use super::machine::{Arch, Machine, copy, test_binary_by};
 use crate::cross::{self, Features};
 use crate::door_demo::write_png;
 use crate::{cargo, fetch};
@@ -21,6 +21,7 @@ const BOARD: &str = include_str!("../../board/board.toml");
 const WORDS: &str = include_str!("../../board/words.sh");
 const FIRST: &str = include_str!("../../board/first.sh");
 const SECOND: &str = include_str!("../../board/second.sh");
+const PI3: &str = include_str!("../../board/pi3.sh");
 /// The kernel's parts; ext4's checksum is one that nothing asks for by name.
 const MODULES: [(&str, &str); 6] = [
     ("virtio_pci", ""),
@@ -30,6 +31,8 @@ const MODULES: [(&str, &str); 6] = [
     ("vivid", "n_devs=1 node_types=0x1"),
     ("virtio-gpu", ""),
 ];
+/// The same of a Raspberry Pi 3: its cards, and what switches it off.
+const PI3_MODULES: [&str; 5] = ["bcm2835", "sdhci_iproc", "bcm2835_wdt", "crc32c_generic", "ext4"];
 /// Photos of the demo that it uses.
 const PHOTOS: [&str; 3] = ["obama.jpg", "obama2.jpg", "biden.jpg"];
 /// The framebuffer's sides, as board.toml has them.
@@ -49,6 +52,10 @@ pub(crate) fn board(program: Option<PathBuf>) -> Result<()> {
     let built_s = began.elapsed().as_secs();
     machine.put(&program, "arcdoor")?;
     furnish(&machine)?;
+    match nokhwas_own() {
+        Ok(test) => machine.put(&test, "nokhwa")?,
+        Err(error) => println!("skipped: nokhwa's own capture: {error:#}"),
+    }
     machine.load("configfs", "")?;
     for (module, options) in MODULES {
         machine.load(module, options)?;
@@ -61,6 +68,7 @@ pub(crate) fn board(program: Option<PathBuf>) -> Result<()> {
     let began = Instant::now();
     let mut said = machine.play(&format!("sleep 1\n{WORDS}{FIRST}"), &devices)?;
     said += &machine.play(&format!("sleep 1\n{WORDS}{SECOND}"), &devices)?;
+    said += &raspberry_pi_3(&program)?;
     let out = cargo::target_dir().join("board-test");
     fs::create_dir_all(&out)?;
     for name in SCREENS {
@@ -77,6 +85,38 @@ pub(crate) fn board(program: Option<PathBuf>) -> Result<()> {
         out.display()
     );
     Ok(())
+}
+
+/// The camera's tests with nokhwa's own capture, for the board. It is no part of the program.
+fn nokhwas_own() -> Result<PathBuf> {
+    let mut folders = fs::read_dir("/usr/lib")?.filter_map(|folder| Some(folder.ok()?.path()));
+    let has_clang = |folder: PathBuf| {
+        [folder.join("lib"), folder].iter().any(|folder| folder.join("libclang.so.1").exists())
+    };
+    ensure!(
+        std::env::var_os("LIBCLANG_PATH").is_some() || folders.any(has_clang),
+        "libclang is missing: apt-get install libclang-dev"
+    );
+    let mut cargo = cross::command();
+    cargo.env(
+        format!("BINDGEN_EXTRA_CLANG_ARGS_{}", cross::TARGET.replace('-', "_")),
+        "--sysroot=/usr/aarch64-linux-gnu -I/usr/aarch64-linux-gnu/include",
+    );
+    let packages = ["--package", "arcdoor-camera", "--features", "nokhwa-v4l", "--target", cross::TARGET];
+    test_binary_by(cargo, &packages, "vivid")
+}
+
+/// Starts `program` on a Raspberry Pi 3, by that board's own file.
+fn raspberry_pi_3(program: &Path) -> Result<String> {
+    let mut machine = Machine::new(Arch::Pi3, &[])?;
+    machine.put(program, "arcdoor")?;
+    furnish(&machine)?;
+    for module in PI3_MODULES {
+        machine.load(module, "")?;
+    }
+    let disk = disk(&machine.work)?;
+    let drive = format!("file={},if=sd,format=raw", disk.display());
+    machine.play(&format!("{WORDS}{PI3}"), &["-drive", &drive])
 }
 
 /// The board's file, and photos.

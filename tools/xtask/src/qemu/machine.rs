@@ -14,7 +14,7 @@ const NEEDED: [(&str, &str); 3] = [("modprobe", "kmod"), ("cpio", "cpio"), ("dpk
 /// The longest that the emulated machine may run.
 const LIMIT: &str = "600";
 /// Before the test's exit code, on the console.
-const ENDED: &str = "arcdoor-test-ended-with";
+pub(super) const ENDED: &str = "arcdoor-test-ended-with";
 /// What every machine does first.
 const BEGIN: &str = "#!/bin/busybox sh\nexport PATH=/bin\n/bin/busybox --install -s /bin\n\
     mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev\n";
@@ -27,6 +27,9 @@ pub(super) enum Arch {
     /// A board's: a Cortex-A53, of which every instruction takes a nanosecond. So its clock is the same on every host, however
     /// busy.
     Arm64,
+    /// A Raspberry Pi 3, as far as the emulator has it: its own chips for lines, card and serial port, and the device tree of
+    /// Debian's kernel.
+    Pi3,
 }
 
 impl Arch {
@@ -34,23 +37,42 @@ impl Arch {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Amd64 => "amd64",
-            Self::Arm64 => "arm64",
+            Self::Arm64 | Self::Pi3 => "arm64",
         }
     }
 
     const fn emulator(self) -> (&'static str, &'static str) {
         match self {
             Self::Amd64 => ("qemu-system-x86_64", "qemu-system-x86"),
-            Self::Arm64 => ("qemu-system-aarch64", "qemu-system-arm"),
+            Self::Arm64 | Self::Pi3 => ("qemu-system-aarch64", "qemu-system-arm"),
         }
     }
 
     const fn hardware(self) -> &'static [&'static str] {
         match self {
-            Self::Amd64 => &["-M", "q35", "-cpu", "max", "-smp", "2", "-m", "1024"],
-            Self::Arm64 => {
-                &["-M", "virt", "-cpu", "cortex-a53", "-m", "1024", "-icount", "shift=0,sleep=off"]
-            }
+            Self::Amd64 => &["-M", "q35", "-cpu", "max", "-smp", "2", "-m", "1024", "-serial", "stdio"],
+            Self::Arm64 => &[
+                "-M",
+                "virt",
+                "-cpu",
+                "cortex-a53",
+                "-m",
+                "1024",
+                "-icount",
+                "shift=0,sleep=off",
+                "-serial",
+                "stdio",
+            ],
+            // The tree gives the first serial port to Bluetooth; the second is the console's.
+            Self::Pi3 => &["-M", "raspi3b", "-serial", "null", "-serial", "stdio"],
+        }
+    }
+
+    /// Where Debian's kernel has the board's device tree; `None` where the emulator makes one.
+    const fn device_tree(self) -> Option<&'static str> {
+        match self {
+            Self::Amd64 | Self::Arm64 => None,
+            Self::Pi3 => Some("broadcom/bcm2837-rpi-3-b.dtb"),
         }
     }
 
@@ -59,6 +81,7 @@ impl Arch {
         match self {
             Self::Amd64 => "console=ttyS0 quiet panic=-1 no_timer_check",
             Self::Arm64 => "console=ttyAMA0 quiet panic=-1",
+            Self::Pi3 => "console=ttyS1,115200 quiet panic=-1",
         }
     }
 
@@ -66,7 +89,7 @@ impl Arch {
     const fn folder(self) -> &'static str {
         match self {
             Self::Amd64 => "kernel",
-            Self::Arm64 => "kernel-arm64",
+            Self::Arm64 | Self::Pi3 => "kernel-arm64",
         }
     }
 }
@@ -163,7 +186,7 @@ impl Machine {
         make_executable(&init)?;
         let ramdisk = self.work.join("ramdisk");
         pack(&self.root, &ramdisk)?;
-        boot(self.arch, &self.kernel.image, &ramdisk, devices)
+        boot(self.arch, &self.kernel, &ramdisk, devices)
     }
 }
 
@@ -230,12 +253,16 @@ fn kernel(arch: Arch, work: &Path) -> Result<Kernel> {
     Ok(Kernel { image, dir, version })
 }
 
-fn boot(arch: Arch, image: &Path, ramdisk: &Path, devices: &[&str]) -> Result<String> {
+fn boot(arch: Arch, kernel: &Kernel, ramdisk: &Path, devices: &[&str]) -> Result<String> {
     eprintln!("booting (emulated; at most {LIMIT} s) ...");
     let mut qemu = Command::new("timeout");
     qemu.args([LIMIT, arch.emulator().0]).args(arch.hardware()).args(devices);
-    qemu.args(["-nographic", "-no-reboot", "-nic", "none", "-append", arch.kernel()]);
-    qemu.arg("-kernel").arg(image).arg("-initrd").arg(ramdisk).stdin(Stdio::null());
+    qemu.args(["-display", "none", "-no-reboot", "-nic", "none", "-append", arch.kernel()]);
+    if let Some(tree) = arch.device_tree() {
+        let trees = kernel.dir.join("usr/lib").join(format!("linux-image-{}", kernel.version));
+        qemu.arg("-dtb").arg(trees.join(tree));
+    }
+    qemu.arg("-kernel").arg(&kernel.image).arg("-initrd").arg(ramdisk).stdin(Stdio::null());
     let console = qemu.stderr(Stdio::inherit()).output().context("cannot start the emulator")?;
     let text = String::from_utf8_lossy(&console.stdout).into_owned();
     println!("{text}");
@@ -260,7 +287,11 @@ struct Target {
 
 /// Builds one integration test of `packages`, an argument of cargo's.
 pub(super) fn test_binary(packages: &[&str], name: &str) -> Result<PathBuf> {
-    let mut build = cargo::command();
+    test_binary_by(cargo::command(), packages, name)
+}
+
+/// The same by a cargo that is set to build for another processor.
+pub(super) fn test_binary_by(mut build: Command, packages: &[&str], name: &str) -> Result<PathBuf> {
     build.args(["test", "--release", "--locked"]).args(packages).args(["--test", name, "--no-run"]);
     let messages = output(build.arg("--message-format=json").stderr(Stdio::inherit()))?;
     messages
