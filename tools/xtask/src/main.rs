@@ -177,8 +177,11 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         program: Option<PathBuf>,
         /// Evaluate LFR2019's light track on that board instead, and here: the reports' digests must be equal
-        #[arg(long)]
+        #[arg(long, conflicts_with = "short")]
         lab: bool,
+        /// Until the door is locked again behind somebody, with this computer's program on its own processor, emulated
+        #[arg(long, conflicts_with = "program")]
+        short: bool,
     },
     /// The Python trainer in tools/trainer
     Trainer {
@@ -357,8 +360,9 @@ fn main() -> ExitCode {
         Command::Check { what: Check::Neon { cases } } => check::neon(cases),
         Command::Check { what: Check::Equal { cases } } => check::equal(cases),
         Command::Check { what: Check::Capsules { cases, arm } } => check::capsules(cases, arm),
-        Command::BoardTest { program, lab: false } => qemu::board(program),
-        Command::BoardTest { program, lab: true } => qemu::lab(program),
+        Command::BoardTest { short: true, .. } => qemu::short(true),
+        Command::BoardTest { program, lab: true, .. } => qemu::lab(program),
+        Command::BoardTest { program, .. } => qemu::board(program),
         Command::Qemu { what: Qemu::Camera } => qemu::camera(),
         Command::Qemu { what: Qemu::Gpio } => qemu::gpio(),
         Command::LightTrack { full, threads, out } => light_track::run(out, full, threads),

@@ -96,10 +96,12 @@ impl Arch {
 
 /// What a machine is made of until it boots.
 pub(super) struct Machine {
-    arch: Arch,
+    pub(super) arch: Arch,
     pub(super) kernel: Kernel,
-    /// Where its parts are kept.
+    /// Where what serves every machine is kept.
     pub(super) work: PathBuf,
+    /// Its own, which goes with it: two may run at once.
+    pub(super) dir: PathBuf,
     root: PathBuf,
     /// Modules' files under /modules, in the order in which they load, with their options.
     modules: Vec<String>,
@@ -115,14 +117,12 @@ impl Machine {
         ensure!(missing.is_empty(), "this needs Debian's packages; apt-get install {}", missing.join(" "));
         let work = fetch::cache_dir()?.join("qemu");
         let kernel = kernel(arch, &work)?;
-        let root = work.join("root");
-        if root.exists() {
-            fs::remove_dir_all(&root)?;
-        }
+        let dir = work.join(format!("{arch:?}-{}", std::process::id()));
+        let root = dir.join("root");
         for dir in ["bin", "modules", "proc", "sys", "dev", "tmp"] {
             fs::create_dir_all(root.join(dir))?;
         }
-        let machine = Self { arch, kernel, work, root, modules: Vec::new() };
+        let machine = Self { arch, kernel, work, dir, root, modules: Vec::new() };
         copy(&busybox(arch, &machine.work)?, &machine.root.join("bin/busybox"))?;
         Ok(machine)
     }
@@ -184,9 +184,15 @@ impl Machine {
         let init = self.root.join("init");
         fs::write(&init, whole)?;
         make_executable(&init)?;
-        let ramdisk = self.work.join("ramdisk");
+        let ramdisk = self.dir.join("ramdisk");
         pack(&self.root, &ramdisk)?;
         boot(self.arch, &self.kernel, &ramdisk, devices)
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.dir);
     }
 }
 
@@ -196,6 +202,19 @@ pub(super) struct Kernel {
     /// The unpacked package.
     dir: PathBuf,
     pub(super) version: String,
+}
+
+/// Whether a machine can be made without fetching anything: the emulator, Debian's kernel, and the module of simulated lines.
+pub(super) fn is_there(arch: Arch) -> Result<()> {
+    which(arch.emulator().0)?;
+    let work = fetch::cache_dir()?.join("qemu");
+    ensure!(work.join(arch.folder()).join("boot").is_dir(), "Debian's kernel was not fetched");
+    let ending = format!("-{}.ko", arch.name());
+    let is_module = |name: &str| name.starts_with("gpio-sim-") && name.ends_with(&ending);
+    let has_module =
+        fs::read_dir(&work)?.flatten().any(|file| is_module(&file.file_name().to_string_lossy()));
+    ensure!(has_module, "the module of simulated lines was not built");
+    Ok(())
 }
 
 /// A shell and its tools, one static file.
