@@ -1,5 +1,16 @@
-# What follows first.sh: an exit, a door held open, a camera that goes and comes back, a process that is killed, and at last the
-# power.
+# What follows first.sh: a visit, an exit, a door held open, a camera that goes and comes back, a process that is killed, and at last
+# the power.
+show /photos/empty.png 10; show /photos/obama2.jpg 900
+arcdoor run --replay /frames --rate 5 > /data/run.jsonl 2> /data/run.err &
+door=$!
+wait_for "the door answers" 60 arcdoor door state
+wait_for "the relay releases for a known face" 120 is_high 0
+say "resident at most: $(grep VmHWM /proc/$door/status | tr -s '\t ' ' ')"
+cat /dev/fb0 > /data/granted.raw; sync
+pull 3 up
+wait_for "the door is seen open" 20 state_has '"contact":"open"'
+pull 3 down
+wait_for "and locked again once it is closed" 20 is_low 0
 pull 2 down; usleep 300000; pull 2 up
 wait_for "a request to exit is told" 20 log_has exit_requested
 pull 3 up

@@ -179,7 +179,7 @@ enum Command {
         /// Evaluate LFR2019's light track on that board instead, and here: the reports' digests must be equal
         #[arg(long, conflicts_with = "short")]
         lab: bool,
-        /// Until the door is locked again behind somebody, with this computer's program on its own processor, emulated
+        /// Set-up, an enrolment and the lines alone, with this computer's program on its own processor, emulated
         #[arg(long, conflicts_with = "program")]
         short: bool,
     },

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail, ensure};
 
-use super::machine::{Arch, ENDED, Machine, copy, output};
+use super::machine::{Arch, ENDED, Machine, copy};
 use crate::light_track::{self, Size};
 use crate::{cargo, cross};
 
@@ -16,9 +16,10 @@ use crate::{cargo, cross};
 const TRACKS: [(&str, Size); 2] = [("lfr-image", [100, 10, 500]), ("lfr-video", [100, 8, 0])];
 /// Before a report's digest.
 const DIGEST: &str = "digest ";
-/// What the board does before the lab's commands. A gate ends with 1 where a limit is broken, which is an answer.
+/// What the board does before the lab's commands, whose bars of progress the console would draw into their lines. A gate ends
+/// with 1 where a limit is broken, which is an answer.
 const BEGIN: &str = "sleep 1\nuname -srm\ncat /proc/device-tree/compatible | tr '\\0' ' '; echo\n\
-     lab() { arcdoor-lab \"$@\"; code=$?; [ $code -le $most ] || { echo END $code; poweroff -f; }; }\n";
+     lab() { arcdoor-lab \"$@\" 2> /tmp/said; code=$?; cat /tmp/said; [ $code -le $most ] || { echo END $code; poweroff -f; }; }\n";
 
 /// Runs `program`, or one that is built for it, on the board, and the lab of this machine here.
 pub(crate) fn lab(program: Option<PathBuf>) -> Result<()> {
@@ -48,7 +49,10 @@ pub(crate) fn lab(program: Option<PathBuf>) -> Result<()> {
     script += "most=0\n";
     for (track, size) in TRACKS {
         for words in light_track::commands(track, size, 1, &out.display().to_string()) {
-            here += &output(Command::new(cargo::binary("arcdoor-lab")).args(words))?;
+            let done = Command::new(cargo::binary("arcdoor-lab")).args(&words).output()?;
+            ensure!(done.status.success(), "{} ended with {}", words.join(" "), done.status);
+            // Where a report lies, and its digest, is said beside the figures.
+            here += &String::from_utf8_lossy(&[done.stdout, done.stderr].concat());
         }
         for words in light_track::commands(track, size, 1, "/tmp") {
             script += &format!("lab {}\n", words.join(" "));
