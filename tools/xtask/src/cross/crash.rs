@@ -6,10 +6,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Built, PACK};
+use crate::cargo;
 use crate::image::hex_of;
 use crate::qemu::which;
-use crate::{bench, cargo};
 
 /// Runs the program here.
 pub(super) const EMULATOR: &str = "qemu-aarch64-static";
@@ -22,17 +21,18 @@ const NO_DILATIONS: &[u8] = b"dilations\xc2\x02\x01\x01";
 const FAULT: &str = "arcdoor: fault at ";
 const PLACE: &str = "runtime/infer/src/source/";
 
-/// Lets the program stumble, emulated; the line of its report that names our code. An error where it names none.
-pub(super) fn report(built: &Built) -> Result<String> {
+/// Lets the program stumble over a pack that is damaged, emulated; the line of its report that names our code. An error where it names
+/// none.
+pub(super) fn report(program: &Path, whole: &Path) -> Result<String> {
     let emulator = which(EMULATOR).context("apt-get install qemu-user-static")?;
     let dir = cargo::target_dir().join("cross/crash");
     let pack = dir.join("pack");
     fs::create_dir_all(&pack)?;
-    damaged(&bench::folder(PACK), &pack)?;
+    damaged(whole, &pack)?;
     // A home of its own, which takes packs of nobody's.
     fs::write(dir.join("settings.toml"), "allow_unsigned_packs = true\n")?;
     let mut run = Command::new(emulator);
-    run.arg(&built.program).args(["pack", "check"]).arg(&pack);
+    run.arg(program).args(["pack", "check"]).arg(&pack);
     let done = run.env("ARCDOOR_HOME", &dir).env("RUST_BACKTRACE", "full").output()?;
     fs::remove_dir_all(&dir)?;
     let said = String::from_utf8_lossy(&done.stderr);

@@ -122,7 +122,7 @@ pub(crate) fn run(board: Option<&str>, features: Features, lab: bool) -> Result<
         println!("{sentence}");
     }
     if features.tract {
-        match crash::report(&built) {
+        match crash::report(&built.program, &bench::folder(PACK)) {
             Ok(line) => println!("a crash report with the symbols beside the program reads: {line}"),
             Err(error) if which(crash::EMULATOR).is_err() => println!("skipped: a crash report: {error:#}"),
             Err(error) => return Err(error),
