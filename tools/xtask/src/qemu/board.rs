@@ -118,7 +118,8 @@ fn raspberry_pi_3(program: &Path) -> Result<String> {
 /// The short form: set-up, an enrolment, the lines, the log; no visit. On this computer's processor, by the program that the tests
 /// are built with. `may_fetch`: else it is skipped where Debian's kernel is not there already.
 pub(crate) fn short(may_fetch: bool) -> Result<()> {
-    if !may_fetch && let Err(error) = machine::is_there(Arch::Amd64) {
+    let also = [&NEEDED[..], &[("mke2fs", "e2fsprogs")]].concat();
+    if !may_fetch && let Err(error) = machine::is_there(Arch::Amd64, &also) {
         println!("skipped: {error:#}; `cargo xtask board-test --short` fetches what it needs");
         return Ok(());
     }
@@ -126,7 +127,7 @@ pub(crate) fn short(may_fetch: bool) -> Result<()> {
         fetch::demo_photos()?;
         cargo::build_binaries()?;
     }
-    let mut machine = Machine::new(Arch::Amd64, &[&NEEDED[..], &[("mke2fs", "e2fsprogs")]].concat())?;
+    let mut machine = Machine::new(Arch::Amd64, &also)?;
     machine.put(&cargo::binary("arcdoor"), "arcdoor")?;
     wire(&mut machine)?;
     let drive = format!("file={},if=virtio,format=raw", disk(&machine.dir)?.display());

@@ -110,11 +110,7 @@ pub(super) struct Machine {
 impl Machine {
     /// An empty one with Debian's kernel. `also`: programs, and their packages, that this one needs.
     pub(super) fn new(arch: Arch, also: &[(&str, &str)]) -> Result<Self> {
-        let of_arch = [arch.emulator(), ("busybox", "busybox-static")];
-        let needed = NEEDED.iter().chain(&of_arch).chain(also);
-        let missing: Vec<&str> =
-            needed.filter(|(program, _)| which(program).is_err()).map(|(_, package)| *package).collect();
-        ensure!(missing.is_empty(), "this needs Debian's packages; apt-get install {}", missing.join(" "));
+        installed(arch, also)?;
         let work = fetch::cache_dir()?.join("qemu");
         let kernel = kernel(arch, &work)?;
         let dir = work.join(format!("{arch:?}-{}", std::process::id()));
@@ -204,9 +200,19 @@ pub(super) struct Kernel {
     pub(super) version: String,
 }
 
-/// Whether a machine can be made without fetching anything: the emulator, Debian's kernel, and the module of simulated lines.
-pub(super) fn is_there(arch: Arch) -> Result<()> {
-    which(arch.emulator().0)?;
+/// That the programs are there which a machine, and what is `also` named, needs.
+fn installed(arch: Arch, also: &[(&str, &str)]) -> Result<()> {
+    let of_arch = [arch.emulator(), ("busybox", "busybox-static")];
+    let needed = NEEDED.iter().chain(&of_arch).chain(also);
+    let missing: Vec<&str> =
+        needed.filter(|(program, _)| which(program).is_err()).map(|(_, package)| *package).collect();
+    ensure!(missing.is_empty(), "this needs Debian's packages; apt-get install {}", missing.join(" "));
+    Ok(())
+}
+
+/// Whether a machine can be made without fetching anything: the programs, Debian's kernel, and the module of simulated lines.
+pub(super) fn is_there(arch: Arch, also: &[(&str, &str)]) -> Result<()> {
+    installed(arch, also)?;
     let work = fetch::cache_dir()?.join("qemu");
     ensure!(work.join(arch.folder()).join("boot").is_dir(), "Debian's kernel was not fetched");
     let ending = format!("-{}.ko", arch.name());
