@@ -28,6 +28,9 @@ impl Neon {
     }
 }
 
+/// A function for each kernel, as the other sets have by their features: all in one would be spilled alike, and
+/// `cargo xtask bench mca` finds loops by their functions' names.
+#[inline(never)]
 #[target_feature(enable = "neon")]
 fn run<K: Kernel>(simd: Neon, kernel: K) {
     kernel.run(simd);

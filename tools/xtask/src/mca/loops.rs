@@ -50,7 +50,8 @@ impl Functions {
     /// When there is no such function, or no such loop in it.
     pub(super) fn widest_loop(&self, name: &str) -> Result<Loop> {
         let lines = self.0.get(name).with_context(|| {
-            let close = self.0.keys().find(|key| key.contains(name.split('<').next().unwrap_or(name)));
+            let start = name.rsplit_once(['<', ':']).map_or(name, |(start, _)| start);
+            let close = self.0.keys().find(|key| key.starts_with(start));
             let close = close.map_or_else(String::new, |key| format!("; there is {key}"));
             format!("no function {name} was compiled{close}")
         })?;

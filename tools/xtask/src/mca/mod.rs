@@ -57,7 +57,7 @@ const KERNELS: [(&str, &str); 10] = [
     ("fully connected layer", "simd::neon::run::<gemm::Tiles<1, 4, 1>>"),
     ("depthwise 3x3 of stride 1", "simd::neon::run::<depthwise::rows::Fixed<3, 1>>"),
     ("depthwise 3x3 of stride 2", "simd::neon::run::<depthwise::rows::Fixed<3, 2>>"),
-    ("a probe against rows of a gallery", "<neon::Neon>::dot_f32_rows"),
+    ("a probe against rows of a gallery", "dot::dot_f32_rows"),
 ];
 
 /// One loop on one core.
