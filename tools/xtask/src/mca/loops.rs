@@ -62,6 +62,30 @@ impl Functions {
     }
 }
 
+impl Loop {
+    /// Cycles of an iteration where vector arithmetic starts once a cycle and each load of a vector register lets it
+    /// wait: `whole` cycles for 128 bits, `part` for fewer. Waiting for a result is not in it.
+    pub(super) fn waiting(&self, [whole, part]: [f64; 2]) -> f64 {
+        self.body.iter().map(|line| slot(line, whole, part)).sum()
+    }
+}
+
+fn slot(line: &str, whole: f64, part: f64) -> f64 {
+    let Some((operation, operands)) = line.split_once(char::is_whitespace) else { return 0.0 };
+    if !operation.starts_with("ld") {
+        return if operands.trim_start().starts_with('v') { 1.0 } else { 0.0 };
+    }
+    // What is loaded stands before the address.
+    let loaded = operands.split('[').next().unwrap_or_default().split(',').map(str::trim);
+    loaded
+        .map(|register| match register.chars().next() {
+            Some('q' | '{') => whole,
+            Some('d' | 's') if register != "sp" => part,
+            _ => 0.0,
+        })
+        .sum()
+}
+
 /// Loops whose body is one run of instructions.
 fn loops(lines: &[String]) -> impl Iterator<Item = Loop> {
     let mut head: Option<(&str, Vec<String>)> = None;
@@ -172,6 +196,24 @@ without::products:
         ] {
             let error = functions.widest_loop(name).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn loads_of_vectors_let_arithmetic_wait_and_others_do_not() {
+        let one = Functions::parse(TEXT).widest_loop("simd::neon::run::<gemm::Tiles<5, 1>>").unwrap();
+        // Two multiply-adds, two registers loaded.
+        assert_eq!(one.waiting([2.0, 1.0]), 6.0);
+        for (line, cycles) in [
+            ("ldr\tx0, [x1]", 0.0),
+            ("ldp\td0, d1, [sp, #16]", 2.0),
+            ("ldr\ts3, [x30]", 1.0),
+            ("ld1r\t{ v0.4s }, [x1]", 2.0),
+            ("fmax\tv1.4s, v1.4s, v0.4s", 1.0),
+            ("add\tx1, x1, #16", 0.0),
+            ("ret", 0.0),
+        ] {
+            assert_eq!(slot(line, 2.0, 1.0), cycles, "{line}");
         }
     }
 

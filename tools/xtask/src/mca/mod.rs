@@ -27,21 +27,32 @@ const DEMANGLE: &str = "aarch64-linux-gnu-c++filt";
 struct Core {
     name: &'static str,
     model: &'static str,
-    /// Two 64-bit pipes or one of 128 (A53, A55, A72), and two of 128 bits (A76).
+    /// 128 bits in a cycle (A53, A55, A72), or twice as many (A76).
     macs: f64,
+    /// Cycles for which the load of a vector register of 128 bits, and of fewer, lets multiply-adds wait: measured by
+    /// ncnn's authors (docs/developer-guide/arm-a53-a55-dual-issue.md). LLVM's models of these cores know nothing of it.
+    waits: Option<[f64; 2]>,
 }
 
 const CORES: [Core; 4] = [
-    Core { name: "a53", model: "cortex-a53", macs: 4.0 },
-    Core { name: "a55", model: "cortex-a55", macs: 4.0 },
+    Core { name: "a53", model: "cortex-a53", macs: 4.0, waits: Some([2.0, 1.0]) },
+    Core { name: "a55", model: "cortex-a55", macs: 4.0, waits: Some([2.0, 0.0]) },
     // LLVM takes the A57's model, whose pipelines the A72 has.
-    Core { name: "a72", model: "cortex-a72", macs: 4.0 },
+    Core { name: "a72", model: "cortex-a72", macs: 4.0, waits: None },
     // LLVM gives the A76 the A57's model as well; the Neoverse N1 is the same core for servers, and has its own.
-    Core { name: "a76", model: "neoverse-n1", macs: 8.0 },
+    Core { name: "a76", model: "neoverse-n1", macs: 8.0, waits: None },
 ];
 
 /// What units are called in the model of the N1, which older versions of LLVM lack.
 const N1_UNIT: &str = "N1Unit";
+
+/// What is known to be wrong in the models.
+const LIMITS: &str = "\
+    a53: LLVM lets no instruction finish before an earlier one, so that a load behind a multiply-add waits for its 10\n\
+    cycles; the core does not. It gives a load of 128 bits one cycle; the core takes two, and multiplies nothing in\n\
+    them. a55: it multiplies 128 bits in each of two pipes that have 64, and gives a pair of 128-bit loads 6 cycles.\n\
+    \"with waits\" counts what ncnn's authors measured: a multiply-add a cycle, and two cycles for each 128-bit load.\n\
+    a72: the A57's model. a76: the Neoverse N1's, the same core for servers.";
 
 /// f32 in a register.
 const LANES: f64 = 4.0;
@@ -73,6 +84,8 @@ struct Row {
     cycles: f64,
     bound: String,
     share_of_peak: f64,
+    /// Cycles of an iteration where loads let multiply-adds wait, on cores on which that was measured.
+    with_waits: Option<f64>,
 }
 
 /// Compiles the kernels for ARM and prints a row for each inner loop and core; and for each file of `counts`, as
@@ -94,22 +107,24 @@ pub(crate) fn run(json: Option<PathBuf>, counts: &[PathBuf]) -> Result<()> {
             "this version has no model of the Neoverse N1: the a76 is the A57's model; apt-get install llvm-19"
         );
     }
+    println!("{LIMITS}");
     println!(
-        "{:<46} {:<4} {:>6} {:>6} {:>8} {:>7}  bound by",
-        "", "core", "instr.", "macs", "cycles", "of peak"
+        "{:<46} {:<4} {:>6} {:>6} {:>8} {:>7} {:>10}  bound by",
+        "", "core", "instr.", "macs", "cycles", "of peak", "with waits"
     );
     let mut rows = Vec::new();
     for ((kernel, function), one) in KERNELS.into_iter().zip(&loops) {
         for core in &CORES {
             let row = row(&model, kernel, function, core, one)?;
             println!(
-                "{:<46} {:<4} {:>6} {:>6} {:>8.1} {:>6.0}%  {}",
+                "{:<46} {:<4} {:>6} {:>6} {:>8.1} {:>6.0}% {:>10}  {}",
                 row.kernel,
                 row.core,
                 row.instructions,
                 row.multiply_adds,
                 row.cycles,
                 100.0 * row.share_of_peak,
+                row.with_waits.map_or_else(String::new, |cycles| format!("{cycles:.1}")),
                 row.bound
             );
             rows.push(row);
@@ -130,7 +145,7 @@ fn paces(rows: &[Row]) -> Vec<Pace> {
         let fused = row.multiply_adds / LANES;
         Pace {
             core: row.core,
-            cycles_by_fused: row.cycles / fused,
+            cycles_by_fused: row.with_waits.map_or(row.cycles, |cycles| cycles.max(row.cycles)) / fused,
             instructions_by_fused: row.instructions as f64 / fused,
         }
     };
@@ -166,6 +181,7 @@ fn row(model: &Model, kernel: &'static str, function: &'static str, core: &Core,
         cycles,
         bound,
         share_of_peak: least / cycles,
+        with_waits: core.waits.map(|waits| one.waiting(waits)),
     })
 }
 
