@@ -178,12 +178,17 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "std")]
     fn four_steps_at_once_give_the_bits_of_four_steps() {
-        let isa = Isa::detect();
-        for [expected, got] in [both::<5, 1>(isa), both::<2, 2>(isa), both::<1, 4>(isa)] {
-            // The portable code rounds twice.
-            assert!(expected == got || isa == Isa::portable(), "{isa}");
+        let isas = [
+            Isa::compiled(),
+            #[cfg(feature = "std")]
+            Isa::detect(),
+        ];
+        for isa in isas {
+            for [expected, got] in [both::<5, 1>(isa), both::<2, 2>(isa), both::<1, 4>(isa)] {
+                // The portable code rounds twice.
+                assert!(expected == got || isa == Isa::portable(), "{isa}");
+            }
         }
     }
 }
