@@ -21,6 +21,7 @@ mod fuzz;
 mod image;
 mod inside;
 mod light_track;
+mod mca;
 mod pack;
 mod peers;
 mod qemu;
@@ -273,6 +274,15 @@ enum Bench {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
+    /// The kernels' inner loops on LLVM's models of ARM cores: cycles, what binds them, share of the core's peak
+    Mca {
+        /// Also write the rows as JSON
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// What `bench arm --json` wrote: also estimates that pack's milliseconds on each board
+        #[arg(long, value_name = "FILE")]
+        counts: Vec<PathBuf>,
+    },
     /// What the daemon with a door costs, and how soon a face opens it
     Door {
         /// How many people are enrolled
@@ -368,6 +378,7 @@ fn main() -> ExitCode {
         Command::LightTrack { full, threads, out } => light_track::run(out, full, threads),
         Command::Trainer { what: Trainer::Test } => trainer::test(),
         Command::Bench { what: Bench::Arm { core, json, pack } } => arm::bench(&core, json, &pack),
+        Command::Bench { what: Bench::Mca { json, counts } } => mca::run(json, &counts),
         Command::Bench { what: Bench::Frame { json, pack, detector } } => {
             bench::frame(json, &pack, &detector)
         }
