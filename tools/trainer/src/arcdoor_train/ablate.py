@@ -142,7 +142,9 @@ def _spread(values: list[float]) -> str:
 def add_parser(subparsers: Any) -> None:
     """``arcdoor-train ablate``."""
     parser = subparsers.add_parser("ablate", help="losses against each other, seeds and all; goes on where it stopped")
-    parser.add_argument("--config", required=True, type=Path, help="such as configs/ablation.toml; what a loss needs is varied")
+    parser.add_argument(
+        "--config", required=True, type=Path, help="such as configs/ablation.toml; what a loss needs is varied"
+    )
     parser.add_argument("--losses", nargs="+", default=list(LOSSES), metavar="LOSS", help=", ".join(LOSSES))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], metavar="N")
     parser.add_argument("--faces", type=Path, help="crops of `arcdoor-lab crop` to judge on")
