@@ -38,9 +38,9 @@ def test_the_chain_runs_to_its_end_and_stops_for_the_review(tmp_path):
     for number, name in enumerate(("first", "second")):
         for person in range(3):
             crops.save(tmp_path / f"{name}-set" / f"p{person + number}", crops.random(4, 10 * number + person))
-        one = f'{{ path = "{tmp_path}/{name}-set", alignment = "arcface-112", name = "{name}"'
+        one = f'{{ path = "{tmp_path}/{name}-set", alignment = "arcface-112"'
         (tmp_path / f"{name}.toml").write_text(settings(tmp_path, name, one + " }", 3))
-        both.append(f'{one}, list = "{tmp_path}/{name}/kept.tsv" }}')
+        both.append(f'{one}, name = "{name}", list = "{tmp_path}/{name}/kept.tsv" }}')
     (tmp_path / "merge.toml").write_text(settings(tmp_path, "last", ", ".join(both), 1))
     model = tmp_path / "model.pt"
     whole = config.parse("[model]\nbackbone = 'dense-xs'\ndimension = 16")

@@ -148,6 +148,8 @@ class Distiller(Trainer):
     FREE = FREE | {"epochs"}
 
     def __init__(self, whole: config.Config, world: World, source: data.Dataset) -> None:
+        if "distil" not in whole.foreign:
+            raise ConfigError("there is no section [distil]: it names the teachers")
         self.section = config.section(whole, "distil", Distil)
         refuse(whole, self.section)
         half = self.section.half_teacher or whole.optim.precision == "bf16"
@@ -218,8 +220,6 @@ class Distiller(Trainer):
 
 def refuse(whole: config.Config, section: Distil) -> None:
     """Raises ``ConfigError`` for values that distillation does not heed."""
-    if "distil" not in whole.foreign:
-        raise ConfigError("there is no section [distil]: it names the teachers")
     if whole.head.sharded or whole.head.sample < 1.0:
         raise ConfigError(
             "head.sharded, head.sample: distil compares with every class on every process; leave them out"
