@@ -337,10 +337,6 @@ class Config:
             not self.head.init or (bool(self.model.init) and self.head.kind not in METRIC),
             "head.init takes the class centres of model.init: name that, and a head.kind that has centres",
         )
-        _check(
-            self.optim.kind == "sgd" or not (self.head.sharded or self.head.sample < 1.0),
-            "head.sharded and head.sample move the class centres by SGD with momentum: use optim.kind = 'sgd'",
-        )
         each, micro = self.data.per_identity, self.optim.micro_batch or self.optim.batch
         _check(
             not each or (micro % each == 0 and micro >= 2 * each),

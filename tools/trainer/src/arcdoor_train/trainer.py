@@ -89,7 +89,9 @@ class Trainer:
         if whole.head.sharded or whole.head.sample < 1.0:
             if world.size > 1 and not whole.head.sharded:
                 raise ConfigError("head.sample < 1 on several processes needs head.sharded = true")
-            self.sharded = ShardedHead(whole.head, dimension, classes, seed, world).to(world.device)
+            self.sharded = ShardedHead(whole.head, dimension, classes, seed, world, whole.optim.kind == "adamw").to(
+                world.device
+            )
         else:
             head = heads.build(whole.head, dimension, classes, seed)
         self.taken = 0
@@ -283,9 +285,8 @@ class Trainer:
 
     def _head_state(self) -> dict[str, Any]:
         if self.sharded:
-            rows = {"weight": self.sharded.weight, "momentum": self.sharded.momentum}
             whole = _kept_buffers(self.sharded.rule)
-            return {"classes": self.sharded.stop - self.sharded.start, "rows": rows, "whole": whole}
+            return {"classes": self.sharded.stop - self.sharded.start, "rows": self.sharded.kept(), "whole": whole}
         inner = heads.inner(self.head)
         return {
             "classes": len(self.source.identities),
@@ -318,8 +319,8 @@ class Trainer:
     def _load_head(self, folder: Path) -> None:
         if self.sharded:
             found = checkpoint.read_head(folder, self.sharded.start, self.sharded.stop)
-            self.sharded.weight.copy_(found["weight"])
-            self.sharded.momentum.copy_(found["momentum"])
+            for name, tensor in self.sharded.kept().items():
+                tensor.copy_(found[name])
             inner = self.sharded.rule
         else:
             found = checkpoint.read_head(folder, 0, len(self.source.identities))
