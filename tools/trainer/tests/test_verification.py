@@ -134,3 +134,16 @@ def test_a_set_that_cannot_be_used_stops_the_run_before_it_trains(tmp_path):
     assert not checkpoint.list_steps(tmp_path / "run")
     with pytest.raises(ConfigError, match="two are called 'lfw'"):
         config.parse('[verification]\nsets = [{ path = "a/lfw.bin" }, { path = "b/lfw.bin" }]')
+
+
+def test_of_crops_those_of_the_pairs_alone_are_looked_at(tmp_path):
+    for n, old in enumerate(crops.save(tmp_path / "p", crops.random(6))):
+        (tmp_path / "p" / old).rename(tmp_path / "p" / f"p_{n + 1:04}.png")
+    (tmp_path / "pairs.txt").write_text("2 1\np\t1\t2\np\t2\tp\t4\np\t4\t9\np\t1\tp\t4\n")
+    one = JudgedSet(config.Judged(str(tmp_path), pairs=str(tmp_path / "pairs.txt")))
+    table = one.features(Left(), World(0, 1, torch.device("cpu"))).numpy()
+    assert table.shape[1] == 3
+    assert 0.0 <= one.figures(table)[f"verify/{tmp_path.name}"] <= 1.0
+    (tmp_path / "pairs.txt").write_text("2 1\np\t8\t9\n")
+    with pytest.raises(DataError, match="no crop of"):
+        JudgedSet(config.Judged(str(tmp_path), pairs=str(tmp_path / "pairs.txt")))

@@ -39,13 +39,20 @@ class JudgedSet:
             self._figure = lambda found: _folds(found, pairs)
             return
         faces = crops.Crops(path)
-        self.count, self._read = len(faces), lambda n: faces.read(faces.names[n])
+        names = faces.names
         if wanted.pairs:
-            listed = evaluate.read_pairs(config.expand(wanted.pairs), faces.names)
+            list_of_pairs = config.expand(wanted.pairs)
+            first, second, _, _ = evaluate.read_pairs(list_of_pairs, names)
+            met = np.unique(np.concatenate([first, second]))
+            names = [names[n] for n in met if n >= 0]
+            if not names:
+                raise DataError(f"verification.sets: {list_of_pairs} names no crop of {path}")
+            listed = evaluate.read_pairs(list_of_pairs, names)
             self._figure = lambda found: _folds(found, listed)
         else:
-            people = crops.owners(faces.names)
+            people = crops.owners(names)
             self._figure = lambda found: _accepted(found, people)
+        self.count, self._read = len(names), lambda n: faces.read(names[n])
 
     def features(self, backbone: nn.Module, world: World, channels_last: bool = False) -> torch.Tensor:
         """(2, n, d): of the images, and of their mirror images. Each process computes its share and has all."""
