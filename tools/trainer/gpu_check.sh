@@ -42,8 +42,8 @@ NAME = torch.cuda.get_device_name() if CUDA else "CPU, tiny: these figures mean 
 PACK = Path(os.environ.get("PACK", "../../models/packs/doornet-m"))
 END = time.monotonic() + float(os.environ["SECONDS_LEFT"])
 FOLDER = tempfile.TemporaryDirectory(prefix="arcdoor-gpu-check-")
-#: Largest relative difference of a loss that two ways of computing the same may have, and of bf16's mean loss.
-SAME, ROUNDED = 1e-3, 0.05
+#: Largest relative difference of a loss that is computed in two ways, of one after three steps, and of bf16's mean loss.
+SAME, LATER, ROUNDED = 1e-3, 1e-2, 0.05
 rows, failed = [], []
 
 
@@ -178,7 +178,7 @@ def compiled():
     one = trainer(name, "fp32", more="compile = true")
     found = losses(one, 3)
     text = f"{apart(found, plain):.1e}, {time.monotonic() - began:.0f} s with compiling"
-    row(f"{name}: loss under torch.compile from the loss without", text, apart(found, plain) < SAME)
+    row(f"{name}: loss under torch.compile from the loss without", text, apart(found, plain) < LATER)
 
 
 def plain_step(backbone, dimension):
