@@ -207,7 +207,7 @@ class Trainee:
         own = self.folder / "model.pt"
         goes_on = own.is_file() and (self.folder / STATE).is_file()
         self.student = initial.network(whole, own if goes_on else None).to(self.device)
-        head = heads.build(whole.head, whole.model.dimension, classes, whole.run.seed)
+        head, _ = initial.head(whole, self.student, self.faces, goes_on)
         # What stands for the teachers' class centres, where only their features are at hand.
         wanted = torch.from_numpy(overlap.centres(self.target[0], self.faces.labels, classes))
         self.loss = Loss(self.section, whole.model.dimension, wanted, head).to(self.device)
@@ -331,8 +331,8 @@ def _refuse(whole: config.Config) -> None:
         raise ConfigError("data.augment: distil knows flip alone; teachers' features are kept of crops as they are")
     if whole.data.per_identity:
         raise ConfigError("data.per_identity, triplets and tuplets: distil draws its images at random; leave them out")
-    if whole.head.init:
-        raise ConfigError("head.init: distil draws its centres; leave it out")
+    if whole.head.init == "run":
+        raise ConfigError("head.init = 'run': distil draws its centres, or begins with 'means'")
     names = ("micro_batch", "batch_norm", "warmup_epochs", "precision", "compress", "compile", "recompute")
     config.refuse_unheeded(whole.optim, names, "distil")
 
