@@ -189,9 +189,10 @@ class Head:
     filter: float = 0.0
     #: Divide the class centres among the processes.
     sharded: bool = False
-    #: Begin with the centres of ``model.init``, a run of ``train``, too, for identities that have the same names there;
-    #: the others' are drawn.
-    init: bool = False
+    #: What the class centres begin with, beside the network of ``model.init``. ``run``: its own centres, those of a run
+    #: of ``train``, for identities that have the same names there; the others' are drawn. ``means``: the mean of its
+    #: features of each identity's images, one pass over the set. Without it all are drawn.
+    init: Literal["", "run", "means"] = ""
 
     def __post_init__(self) -> None:
         _check(self.scale > 0, f"head.scale = {self.scale}: must be above 0")
@@ -336,6 +337,12 @@ class Config:
         _check(
             not self.head.init or (bool(self.model.init) and self.head.kind not in METRIC),
             "head.init takes the class centres of model.init: name that, and a head.kind that has centres",
+        )
+        one = self.head.centres == 1 and self.head.kind != "softmax"
+        _check(
+            self.head.init != "means" or (one and not (self.head.sharded or self.head.sample < 1.0)),
+            "head.init = 'means' gives each identity one centre of length 1: leave out head.centres, sharded, "
+            "sample and head.kind = 'softmax'",
         )
         each, micro = self.data.per_identity, self.optim.micro_batch or self.optim.batch
         _check(

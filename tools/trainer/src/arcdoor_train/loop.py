@@ -75,7 +75,10 @@ def _announce(trainer: Trainer, notes: list[str], quiet: bool) -> None:
     if trainer.step:
         print(f"going on from step {trainer.step}")
     elif trainer.config.model.init:
-        centres = f", and the centres of {trainer.taken} identities" if trainer.config.head.init else ""
+        of = {"": "", "run": ", and its centres of", "means": ", and the means of its features of"}[
+            trainer.config.head.init
+        ]
+        centres = f"{of} {trainer.taken} identities" if of else ""
         print(f"begins with the network of {trainer.config.model.init}{centres}")
 
 

@@ -85,18 +85,17 @@ class Trainer:
         backbone = initial.network(whole, begun[-1] if begun else None)
         classes, dimension, seed = len(self.source.identities), whole.model.dimension, whole.run.seed
         self.sharded: ShardedHead | None = None
-        head = None
+        head, self.taken = None, 0
         if whole.head.sharded or whole.head.sample < 1.0:
             if world.size > 1 and not whole.head.sharded:
                 raise ConfigError("head.sample < 1 on several processes needs head.sharded = true")
             self.sharded = ShardedHead(whole.head, dimension, classes, seed, world, whole.optim.kind == "adamw").to(
                 world.device
             )
+            if whole.head.init and not begun:
+                self.taken = self._take_shard(self.sharded)
         else:
-            head = heads.build(whole.head, dimension, classes, seed)
-        self.taken = 0
-        if whole.head.init and not begun:
-            self.taken = self._take_centres(head)
+            head, self.taken = initial.head(whole, backbone, self.source, bool(begun))
         net = self._net(backbone, head).to(world.device)
         if whole.optim.channels_last:
             net = net.to(memory_format=torch.channels_last)
@@ -115,13 +114,10 @@ class Trainer:
     def _net(self, backbone: nn.Module, head: nn.Module | None) -> nn.Module:
         return Net(backbone, head, self.config.optim.recompute)
 
-    def _take_centres(self, head: nn.Module | None) -> int:
-        identities = self.source.identities
-        if self.sharded:
-            mine = identities[self.sharded.start : self.sharded.stop]
-            taken = initial.centres(self.config, mine, {"weight": self.sharded.weight})
-            return int(self.world.sum(torch.tensor(taken, device=self.world.device)))
-        return initial.centres(self.config, identities, dict(heads.inner(head).named_parameters()))
+    def _take_shard(self, sharded: ShardedHead) -> int:
+        mine = self.source.identities[sharded.start : sharded.stop]
+        taken = initial.centres(self.config, mine, {"weight": sharded.weight})
+        return int(self.world.sum(torch.tensor(taken, device=self.world.device)))
 
     def _joined(self, net: nn.Module) -> nn.Module:
         if self.world.size == 1:
