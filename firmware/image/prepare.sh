@@ -25,6 +25,8 @@ rm -f "$root"/etc/ssh/ssh_host_* "$root/var/lib/dbus/machine-id" "$root/etc/reso
 # Those of whoever made the image lie there.
 : >"$root/etc/resolv.conf"
 echo arcdoor >"$root/etc/hostname"
+# What the prompts' sessions read first.
+: >"$root/etc/default/locale"
 mkdir -p "$root/data" "$root/boot" "$root/var/lib/arcdoor"
 # Kernel and ramdisk lie on the boot partition.
 rm -rf "$root"/boot/* "$root"/usr/lib/raspi-firmware "$root"/var/lib/apt/lists/* "$root"/var/cache/* "$root"/var/tmp/* "$root"/usr/lib/udev/hwdb.d "$root"/initrd.img* "$root"/vmlinuz* \

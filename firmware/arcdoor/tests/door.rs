@@ -246,6 +246,28 @@ fn whoever_mistypes_a_pin_types_it_again_before_the_same_camera() {
 }
 
 #[test]
+fn set_up_takes_the_boards_camera_unless_somebody_chose_one() {
+    let boards = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../board/boards");
+    let ribbon = std::fs::read_to_string(boards.join("simulated.toml")).unwrap()
+        + "\n[camera]\nkind = \"rpicam\"\nnumber = 1\n";
+    for (before, camera) in
+        [("", "rpicam:1"), ("min_face_px = 90\n", "rpicam:1"), ("camera = \"/dev/video7\"\n", "/dev/video7")]
+    {
+        let device = Device::new();
+        std::fs::write(device.home.path().join("board.toml"), &ribbon).unwrap();
+        let state = device.home.path().join("state");
+        std::fs::create_dir_all(&state).unwrap();
+        std::fs::write(state.join("settings.toml"), before).unwrap();
+        let (code, out, error) = device.run(&["setup", "--opens", "face", "--board", "board.toml"]);
+        assert_eq!(code, 0, "{error}");
+        assert!(out.contains(camera), "{out}");
+        let text = std::fs::read_to_string(state.join("settings.toml")).unwrap();
+        assert!(text.contains(&format!("camera = \"{camera}\"\n")), "{text}");
+        assert_eq!(text.matches("camera =").count(), 1, "{text}");
+    }
+}
+
+#[test]
 fn nobody_inherits_the_pin_of_a_number() {
     let Some((_, photos)) = real() else { return };
     let device = Device::new();

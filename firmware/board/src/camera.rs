@@ -5,18 +5,6 @@ use serde::Deserialize;
 use crate::device_path::DevicePath;
 use crate::limits::MAX_CAMERA;
 
-/// The pixel format that is asked of the camera.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-#[allow(missing_docs, reason = "V4L2's own names")]
-pub enum CameraFormat {
-    Yuyv,
-    Uyvy,
-    Nv12,
-    Mjpeg,
-    Grey,
-}
-
 /// The camera beside the door, and how it is read.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
@@ -25,8 +13,6 @@ pub enum Camera {
     V4l2 {
         /// Its device file.
         device: DevicePath,
-        /// The format; without one, the camera's best.
-        format: Option<CameraFormat>,
     },
     /// A Raspberry Pi's ribbon camera (CSI), through the program `rpicam-vid`.
     Rpicam {
@@ -36,11 +22,11 @@ pub enum Camera {
 }
 
 impl Camera {
-    /// The words by which the camera is opened.
+    /// The words by which the camera is opened: `camera` in settings.toml, which the first set-up writes.
     #[must_use]
     pub fn words(&self) -> String {
         match self {
-            Self::V4l2 { device, .. } => device.as_path().display().to_string(),
+            Self::V4l2 { device } => device.as_path().display().to_string(),
             Self::Rpicam { number } => format!("rpicam:{}", number.0),
         }
     }

@@ -34,7 +34,7 @@ mod simulated;
 mod thermal;
 
 pub use board::{Board, CpuFeature, Drive, Standing};
-pub use camera::{Camera, CameraFormat, CameraNumber, CameraNumberError};
+pub use camera::{Camera, CameraNumber, CameraNumberError};
 pub use check::{Doubt, Fact, Fault, Finding, Proof, RelayTest, check};
 pub use debounce::Debounce;
 pub use device_path::{DevicePath, DevicePathError};

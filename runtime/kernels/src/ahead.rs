@@ -26,6 +26,9 @@ impl<'a> Ahead<'a> {
     /// Fetches the share of one step.
     #[inline(always)]
     pub(crate) fn step<S: Simd>(&self, s: S) {
+        if !S::FETCHES {
+            return;
+        }
         if S::TIGHT {
             self.own.step(s);
         }

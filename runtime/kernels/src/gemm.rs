@@ -252,7 +252,7 @@ impl<const P: usize, const B: usize, const SHAPE: usize> Tiles<'_, P, B, SHAPE> 
             if width == 0 { inner } else { width }
         };
         // Kernels of 1x1 have one tap a plane: a loop of its own, without counters for rows and columns.
-        if S::TIGHT && width == 0 && window.rows * window.columns == 1 {
+        if (S::TIGHT || S::PICKS) && width == 0 && window.rows * window.columns == 1 {
             let mut at = job.planes.start * window.plane_stride;
             let mut weights = job.weights.wrapping_add(job.planes.start * window.plane_weights);
             for plane in job.planes.clone() {
@@ -303,10 +303,30 @@ impl<const P: usize, const B: usize, const SHAPE: usize> Tiles<'_, P, B, SHAPE> 
             }
             return;
         }
-        for k in 0..inner {
+        let fours = if S::PICKS && width == 0 { inner / 4 * 4 } else { 0 };
+        if fours > 0 {
+            // Pointers that move on need no address computed at each load.
+            let mut from: [_; P] = core::array::from_fn(|p| self.pixel(input, p).wrapping_add(at));
+            let mut weights = weights;
+            for _ in 0..fours / 4 {
+                let x = core::array::from_fn(|p| self.pixel(&from, p));
+                // SAFETY: as the caller's.
+                unsafe { s.four_steps(&x, weights, self.0.weights_block, sums) }
+                from.iter_mut().for_each(|at| *at = at.wrapping_add(4));
+                weights = weights.wrapping_add(4 * LANES);
+            }
+        }
+        for k in fours..inner {
             // SAFETY: as the caller's.
             unsafe { self.step(s, input, at + k, weights.wrapping_add(k * LANES), sums) }
         }
+    }
+
+    /// Where the window of pixel `p` begins.
+    #[inline(always)]
+    fn pixel(&self, input: &[*const f32; P], p: usize) -> *const f32 {
+        let [step, _] = SHAPES[SHAPE];
+        if step == 0 { input[p] } else { input[0].wrapping_add(p * step) }
     }
 
     /// One value of each pixel's window times its weights.
@@ -322,16 +342,14 @@ impl<const P: usize, const B: usize, const SHAPE: usize> Tiles<'_, P, B, SHAPE> 
         weights: *const f32,
         sums: &mut [[S::V; B]; P],
     ) {
-        let [step, _] = SHAPES[SHAPE];
         let mut w = [s.splat(0.0); B];
         for b in 0..B {
             // SAFETY: 16 weights of each block.
             w[b] = unsafe { s.load(weights.add(b * self.0.weights_block)) };
         }
         for p in 0..P {
-            let x = if step == 0 { input[p] } else { input[0].wrapping_add(p * step) };
             // SAFETY: within the pixel's window.
-            let x = s.splat(unsafe { *x.wrapping_add(at) });
+            let x = s.splat(unsafe { *self.pixel(input, p).wrapping_add(at) });
             for b in 0..B {
                 sums[p][b] = s.fma(x, w[b], sums[p][b]);
             }

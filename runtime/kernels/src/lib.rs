@@ -7,7 +7,7 @@
 //! Activations lie channel-blocked ([`Map`]). An operator is a checked value, made once; it packs its
 //! weights once; its `run` computes bias, activation and residual ([`Epilogue`]) with the sums, writes the
 //! border's zeros, and refuses slices of another length. A value depends neither on [`Tile`] nor on the
-//! number of [`Part`]s. AVX-512 and AVX2 give the same bits; the portable code rounds
+//! number of [`Part`]s. AVX-512, AVX2 and NEON give convolutions the same bits; the portable code rounds
 //! after the multiplication and again after the addition, where they round once.
 //!
 //! | module | holds |

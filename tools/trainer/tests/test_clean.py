@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from arcdoor_train import backbones, checkpoint, clean, clean_report, cli, config, crops, data, lock, plant, subcentres
+from arcdoor_train.data.sets import by_name
 from arcdoor_train.errors import DataError
 from arcdoor_train.feature_file import unit
 
@@ -261,3 +262,13 @@ def test_a_run_without_centres_is_refused(tmp_path, capsys):
     checkpoint.finish(part, 1)
     assert cli.main(["clean", str(tmp_path / "run"), "--out", str(tmp_path / "list.tsv")]) == 3
     assert "has no class centres" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["a\tb.png", "a\nb.png"])
+def test_a_name_that_would_break_a_list_is_refused_before_the_work(tmp_path, name):
+    for person in ("ada", "eve"):
+        old = crops.save(tmp_path / person, crops.random(1))[0]
+        (tmp_path / person / old).rename(tmp_path / person / name)
+    faces = data.open(tmp_path, data.ALIGNMENT)
+    with pytest.raises(DataError, match="rename it"):
+        by_name(faces)

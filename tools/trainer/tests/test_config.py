@@ -22,7 +22,6 @@ from arcdoor_train.errors import ConfigError
         ("[optim]\nmilestones = [3, 2]", "ascend"),
         ("[optim]\nkind = 'adamw'", "choose some 1e-3"),
         ("[optim]\nkind = 'adamw'\nlr = 1e-3\nmomentum = 0.8", "no optim.momentum"),
-        ("[optim]\nkind = 'adamw'\nlr = 1e-3\n[head]\nsharded = true", "use optim.kind = 'sgd'"),
         ("[optim]\nrecompute = true\nbatch_norm = 'sync'", "averages twice"),
         ("[head]\nfilter = 1.0", "0 <= filter < 1"),
         ("[head]\nkind = 'softmax'\nfilter = 0.4", "no cosines"),

@@ -3,10 +3,11 @@
 import dataclasses
 import shutil
 
+import numpy as np
 import pytest
 import torch
 
-from arcdoor_train import checkpoint, config, data, initial, train
+from arcdoor_train import checkpoint, config, crops, data, initial, train
 from arcdoor_train.backbones.chain import Chain, Layer, Shape
 from arcdoor_train.errors import CheckpointError, ConfigError
 from arcdoor_train.plots import angles
@@ -77,7 +78,7 @@ def test_of_another_dimension_all_but_the_last_layer_is_taken(first, tmp_path):
 
 @pytest.mark.parametrize("sharded", ["", "sharded = true"])
 def test_centres_are_taken_by_the_identities_names(first, tmp_path, sharded):
-    whole = settings(tmp_path, people=PEOPLE + 2, model=f'init = "{first}"', head=f"init = true\n{sharded}")
+    whole = settings(tmp_path, people=PEOPLE + 2, model=f'init = "{first}"', head=f"init = 'run'\n{sharded}")
     trainer, drawn = begun(whole), begun(settings(tmp_path, people=PEOPLE + 2)).head.weight
     found = trainer.sharded.weight if sharded else trainer.head.weight
     assert trainer.taken == PEOPLE
@@ -90,9 +91,9 @@ def test_centres_are_taken_by_the_identities_names(first, tmp_path, sharded):
 
 
 def test_the_start_that_is_drawn_is_the_one_that_the_run_had(first, tmp_path):
-    whole = settings(tmp_path, model=f'init = "{first}"', head="init = true")
+    whole = settings(tmp_path, model=f'init = "{first}"', head="init = 'run'")
     trainer = begun(whole)
-    model, weight = angles._start(whole, trainer.source.identities)
+    model, weight = angles._start(whole, trainer.source)
     assert all(torch.equal(tensor, model.state_dict()[name]) for name, tensor in trainer.backbone.state_dict().items())
     assert torch.equal(torch.from_numpy(weight[:, 0]), centres(first))
 
@@ -131,8 +132,8 @@ def test_a_start_that_does_not_fit_is_named(first, tmp_path):
 
 @pytest.mark.parametrize(
     ("head", "dimension", "said"),
-    [("init = true\ncentres = 3", 16, "another head"), ("init = true", 8, "another head"),
-     ("init = true\nkind = 'softmax'", 16, "another head")],
+    [("init = 'run'\ncentres = 3", 16, "another head"), ("init = 'run'", 8, "another head"),
+     ("init = 'run'\nkind = 'softmax'", 16, "another head")],
 )  # fmt: skip
 def test_centres_of_another_head_are_refused(first, tmp_path, head, dimension, said):
     with pytest.raises(ConfigError, match=said):
@@ -141,7 +142,7 @@ def test_centres_of_another_head_are_refused(first, tmp_path, head, dimension, s
         settings(tmp_path, head=head)
     (tmp_path / "begun.pt").write_bytes((checkpoint.resolve(first) / "model.pt").read_bytes())
     with pytest.raises(CheckpointError, match="neither"):
-        begun(settings(tmp_path, model=f'init = "{tmp_path}/begun.pt"', head="init = true"))
+        begun(settings(tmp_path, model=f'init = "{tmp_path}/begun.pt"', head="init = 'run'"))
 
 
 def test_a_name_that_two_centres_have_is_refused(first, tmp_path):
@@ -149,4 +150,25 @@ def test_a_name_that_two_centres_have_is_refused(first, tmp_path):
     names = (twice / "identities.txt").read_text().splitlines()
     (twice / "identities.txt").write_text("\n".join([names[0], *names[:-1]]) + "\n")
     with pytest.raises(ConfigError, match=r"identities\.txt names some identity twice"):
-        begun(settings(tmp_path / "run", model=f'init = "{twice}"', head="init = true"))
+        begun(settings(tmp_path / "run", model=f'init = "{twice}"', head="init = 'run'"))
+
+
+def test_means_stand_for_the_centres_that_a_network_of_compress_lacks(first, tmp_path):
+    whole = settings(tmp_path, people=PEOPLE + 1, model=f'init = "{first}"', head="init = 'means'")
+    trainer = begun(whole)
+    model = trainer.backbone.eval()
+    of_one = [
+        image for image, owner in zip(range(len(trainer.source)), trainer.source.labels, strict=True) if owner == 2
+    ]
+    inputs = torch.from_numpy(crops.to_input(np.stack([trainer.source.read(number) for number in of_one])))
+    with torch.no_grad():
+        wanted = torch.nn.functional.normalize(model(inputs)).sum(dim=0)
+    assert torch.allclose(trainer.head.weight[2], wanted / wanted.norm(), atol=1e-5)
+    assert trainer.taken == PEOPLE + 1
+    assert torch.equal(torch.from_numpy(angles._start(whole, trainer.source)[1][:, 0]), trainer.head.weight)
+
+
+@pytest.mark.parametrize("head", ["centres = 3", "kind = 'softmax'", "sharded = true", "sample = 0.5"])
+def test_means_are_one_centre_of_length_1(first, tmp_path, head):
+    with pytest.raises(ConfigError, match=r"head\.init"):
+        settings(tmp_path, model=f'init = "{first}"', head=f"init = 'means'\n{head}")

@@ -131,7 +131,7 @@ def test_a_run_is_drawn_from_its_start_to_its_end(tmp_path, capsys):
 def test_the_start_is_the_network_that_the_run_began_with():
     whole = config.parse('[run]\nseed = 7\n[model]\nbackbone = "dense-xs"\ndimension = 8\n[head]\ncentres = 2')
     built = Trainer(whole, World(0, 1, torch.device("cpu")), data.open_drawn(8, 64, 1))
-    model, centres = angles._start(whole, built.source.identities)
+    model, centres = angles._start(whole, built.source)
     first = built.backbone.state_dict()
     assert all(torch.equal(value, first[name]) for name, value in model.state_dict().items())
     assert np.array_equal(centres.reshape(16, 8), built.head.weight.detach().numpy())

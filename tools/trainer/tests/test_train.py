@@ -167,13 +167,15 @@ def trainer_of(tmp_path, **more):
     return Trainer(whole, World(0, 1, torch.device("cpu")), source)
 
 
-@pytest.mark.parametrize("head", ["", "filter = 0.05"])
-def test_sharded_head_of_one_is_the_whole_head(tmp_path, head):
-    """Loss and centres after one step, and after two, where momentum counts: own SGD against torch's."""
-    whole, sharded = trainer_of(tmp_path, head=head), trainer_of(tmp_path, head=f"sharded = true\n{head}")
+@pytest.mark.parametrize(
+    ("head", "optim", "lr"), [("", "", 0.1), ("filter = 0.05", "", 0.1), ("", "kind = 'adamw'", 1e-3)]
+)
+def test_sharded_head_of_one_is_the_whole_head(tmp_path, head, optim, lr):
+    """Loss and centres after one step, and after two, where momentum counts: own SGD and AdamW against torch's."""
+    whole, sharded = (trainer_of(tmp_path, head=f"{more}\n{head}", optim=optim) for more in ("", "sharded = true"))
     images, labels, _ = next(iter(whole.batches()))
     for tolerance in (1e-6, 1e-5):
-        first, second = whole.train_step(images, labels, 0.1), sharded.train_step(images, labels, 0.1)
+        first, second = whole.train_step(images, labels, lr), sharded.train_step(images, labels, lr)
         assert first == pytest.approx(second, rel=tolerance)
         assert torch.allclose(whole.head.weight, sharded.sharded.weight, atol=tolerance)
 
@@ -418,8 +420,9 @@ def test_norms_need_not_decay(tmp_path):
         assert torch.allclose(parameter, wanted, rtol=1e-6, atol=0), name
 
 
-def test_adamw_goes_on_bit_for_bit(tmp_path, unbroken):
-    whole = config.parse(settings(tmp_path / "run", optim="kind = 'adamw'"))
+@pytest.mark.parametrize("head", ["", "sharded = true"])
+def test_adamw_goes_on_bit_for_bit(tmp_path, unbroken, head):
+    whole = config.parse(settings(tmp_path / "run", head=head, optim="kind = 'adamw'"))
     run = train.train(whole, quiet=True)
     found, wanted = losses(run), weights(run)
     assert not same(wanted, weights(unbroken))

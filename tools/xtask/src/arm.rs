@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::qemu::{output, which};
 use crate::{bench, cargo, fetch, pack, peers};
@@ -90,13 +90,13 @@ fn with(first: &Path, between: &str, last: &Path) -> OsString {
 }
 
 /// What one stage executed on one engine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Row {
-    stage: String,
-    engine: String,
-    instructions: u64,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Row {
+    pub(crate) stage: String,
+    pub(crate) engine: String,
+    pub(crate) instructions: u64,
     /// Of these, vector multiply-adds.
-    fused: u64,
+    pub(crate) fused: u64,
 }
 
 /// Two marks for each stage, in order.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::cargo;
 
 /// Generated rows of a track: subjects, rows of each, distractors.
-type Size = [u32; 3];
+pub(crate) type Size = [u32; 3];
 /// Photos make as many comparisons as a false accept rate of 1e-8 asks for; videos end above it.
 const SMALL: [(&str, Size); 2] = [("lfr-image", [600, 20, 20_000]), ("lfr-video", [1_000, 8, 0])];
 /// LFR2019's own: 274 K photos of 5.7 K people among 1.58 M; 200 K videos of 10 K people.
@@ -58,7 +58,8 @@ pub(crate) fn run(out: Option<PathBuf>, full: bool, threads: u16) -> Result<()> 
     Ok(())
 }
 
-fn packs() -> Result<Vec<PathBuf>> {
+/// The packs that ship.
+pub(crate) fn packs() -> Result<Vec<PathBuf>> {
     let dir = cargo::root().join("models/packs");
     let entries = fs::read_dir(&dir).with_context(|| format!("cannot list {}", dir.display()))?;
     let mut packs = Vec::new();
@@ -73,20 +74,37 @@ fn packs() -> Result<Vec<PathBuf>> {
 }
 
 /// A track from its features on; what is said of it.
-fn protocol(track: &str, [subjects, rows, distractors]: Size, threads: u16, out: &Path) -> Result<String> {
-    let data = out.join(format!("{track}-generated"));
-    let mut generate = Command::new(cargo::binary("arcdoor-lab"));
-    generate.args(["generate", "--subjects", &subjects.to_string(), "--per-subject", &rows.to_string()]);
-    generate.args(["--distractors", &distractors.to_string(), "--out"]).arg(&data);
-    cargo::check(&mut generate)?;
-    let mut evaluate = Command::new(cargo::binary("arcdoor-lab"));
-    evaluate.args(["eval", track, "--generated", "--threads", &threads.to_string(), "--features"]);
-    evaluate.arg(data.join("features.bin")).arg("--list").arg(data.join("filelist.txt"));
-    evaluate.arg("--labels").arg(data.join("labels.txt")).arg("--out").arg(out.join(track));
-    let done =
-        evaluate.stderr(std::process::Stdio::inherit()).output().context("cannot start arcdoor-lab")?;
+fn protocol(track: &str, size: Size, threads: u16, out: &Path) -> Result<String> {
+    let [generate, evaluate] = commands(track, size, threads, &out.display().to_string());
+    cargo::check(Command::new(cargo::binary("arcdoor-lab")).args(generate))?;
+    let mut lab = Command::new(cargo::binary("arcdoor-lab"));
+    let done = lab.args(evaluate).stderr(std::process::Stdio::inherit()).output();
+    let done = done.context("cannot start arcdoor-lab")?;
     if !done.status.success() {
         bail!("eval {track} ended with {}", done.status);
     }
     Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+}
+
+/// What the lab is told, one after the other, to generate a track's features and to evaluate them, below the folder `out`.
+pub(crate) fn commands(
+    track: &str,
+    [subjects, rows, distractors]: Size,
+    threads: u16,
+    out: &str,
+) -> [Vec<String>; 2] {
+    let data = format!("{out}/{track}-generated");
+    let words = |text: String| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let mut generate = words(format!(
+        "generate --subjects {subjects} --per-subject {rows} --distractors {distractors} --out"
+    ));
+    generate.push(data.clone());
+    let mut evaluate = words(format!("eval {track} --generated --threads {threads}"));
+    for (option, file) in
+        [("--features", "features.bin"), ("--list", "filelist.txt"), ("--labels", "labels.txt")]
+    {
+        evaluate.extend([option.to_owned(), format!("{data}/{file}")]);
+    }
+    evaluate.extend(["--out".to_owned(), format!("{out}/{track}")]);
+    [generate, evaluate]
 }

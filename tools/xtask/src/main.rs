@@ -21,6 +21,7 @@ mod fuzz;
 mod image;
 mod inside;
 mod light_track;
+mod mca;
 mod pack;
 mod peers;
 mod qemu;
@@ -71,7 +72,8 @@ enum Command {
     Test,
     /// Check the import rules between the rooms and inside them, and print them
     Deps,
-    /// Build the device's program for 64-bit ARM: one static file, its symbols beside it, and what fills it
+    /// Build the device's program for 64-bit ARM: one static file, its symbols beside it, and what fills it; with --lab the
+    /// engineer's as well
     Cross {
         /// The board that it is for, as in firmware/board/boards; one program serves all
         board: Option<String>,
@@ -81,6 +83,9 @@ enum Command {
         /// Leave out the pack that is compiled in
         #[arg(long)]
         without_pack: bool,
+        /// Build the engineer's program, arcdoor-lab, as well
+        #[arg(long)]
+        lab: bool,
     },
     /// Make the image of an SD card for a board, and the same packed by xz with its hash
     Image {
@@ -172,6 +177,12 @@ enum Command {
         /// The board's program, as `cargo xtask cross` left it [default: it is built]
         #[arg(long, value_name = "FILE")]
         program: Option<PathBuf>,
+        /// Evaluate LFR2019's light track on that board instead, and here: the reports' digests must be equal
+        #[arg(long, conflicts_with = "short")]
+        lab: bool,
+        /// Set-up, an enrolment and the lines alone, with this computer's program on its own processor, emulated
+        #[arg(long, conflicts_with = "program")]
+        short: bool,
     },
     /// The Python trainer in tools/trainer
     Trainer {
@@ -263,6 +274,15 @@ enum Bench {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
+    /// The kernels' inner loops on LLVM's models of ARM cores: cycles, what binds them, share of the core's peak
+    Mca {
+        /// Also write the rows as JSON
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// What `bench arm --json` wrote: also estimates that pack's milliseconds on each board
+        #[arg(long, value_name = "FILE")]
+        counts: Vec<PathBuf>,
+    },
     /// What the daemon with a door costs, and how soon a face opens it
     Door {
         /// How many people are enrolled
@@ -329,8 +349,8 @@ fn main() -> ExitCode {
         Command::Soak { visits, seed } => test::soak(visits, seed),
         Command::Test => test::run(),
         Command::Deps => deps::run(),
-        Command::Cross { board, without_tract, without_pack } => {
-            cross::run(board.as_deref(), cross::Features { tract: !without_tract, pack: !without_pack })
+        Command::Cross { board, without_tract, without_pack, lab } => {
+            cross::run(board.as_deref(), cross::Features { tract: !without_tract, pack: !without_pack }, lab)
         }
         Command::Image { board, small, suite, loader, loader_sha256, program, out } => {
             let loader = loader.zip(loader_sha256);
@@ -350,12 +370,15 @@ fn main() -> ExitCode {
         Command::Check { what: Check::Neon { cases } } => check::neon(cases),
         Command::Check { what: Check::Equal { cases } } => check::equal(cases),
         Command::Check { what: Check::Capsules { cases, arm } } => check::capsules(cases, arm),
-        Command::BoardTest { program } => qemu::board(program),
+        Command::BoardTest { short: true, .. } => qemu::short(true),
+        Command::BoardTest { program, lab: true, .. } => qemu::lab(program),
+        Command::BoardTest { program, .. } => qemu::board(program),
         Command::Qemu { what: Qemu::Camera } => qemu::camera(),
         Command::Qemu { what: Qemu::Gpio } => qemu::gpio(),
         Command::LightTrack { full, threads, out } => light_track::run(out, full, threads),
         Command::Trainer { what: Trainer::Test } => trainer::test(),
         Command::Bench { what: Bench::Arm { core, json, pack } } => arm::bench(&core, json, &pack),
+        Command::Bench { what: Bench::Mca { json, counts } } => mca::run(json, &counts),
         Command::Bench { what: Bench::Frame { json, pack, detector } } => {
             bench::frame(json, &pack, &detector)
         }

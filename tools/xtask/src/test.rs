@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::{bare, cargo, deny, deps, fetch, inside, pack, trainer};
+use crate::{bare, cargo, deny, deps, fetch, inside, pack, qemu, trainer};
 
 type Step = (&'static str, fn() -> Result<()>);
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     ("format", || cargo::run(&["fmt", "--all", "--check"])),
     ("import rules", deps::run),
     ("documents", || inside::documents(&cargo::root())),
@@ -32,6 +32,8 @@ const STEPS: [Step; 11] = [
     ("bare metal", bare::build),
     ("without tract", without_tract),
     ("tests", tests),
+    // A minute where an emulator and Debian's kernel are there, else nothing.
+    ("an emulated board", || qemu::short(false)),
     ("trainer", trainer::test),
     ("docs", || {
         let mut doc = cargo::command();

@@ -8,7 +8,7 @@ use crate::home::file::{read_text, replace};
 use crate::home::lock::HomeLock;
 use crate::home::settings::{MAX_BYTES, Settings};
 use arcdoor_api::Access;
-use arcdoor_board::{BOARDS, Board, Drive, FailMode};
+use arcdoor_board::{BOARDS, Board, Camera, Drive, FailMode};
 use arcdoor_door::Method;
 use clap::Args;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -58,17 +58,22 @@ pub(super) fn setup(home: &Home, args: SetupArgs) -> Result<(), Error> {
         method.text()
     );
     let before = read_text(&path, MAX_BYTES)?.map_or_else(String::new, |text| text.to_string());
-    let text = format!("{before}{section}");
+    // Whoever chose a camera keeps it. What belongs to no section stands before them all.
+    let has_camera = toml::from_str::<toml::Table>(&before).is_ok_and(|table| table.contains_key("camera"));
+    let camera = board.camera().filter(|_| !has_camera).map(Camera::words);
+    let first = camera.as_ref().map_or_else(String::new, |camera| format!("camera = {}\n", quoted(camera)));
+    let text = format!("{first}{before}{section}");
     toml::from_str::<Settings>(&text)
         .map_err(|source| Error::Settings { path: path.clone(), source: Box::new(source) })?;
     replace(&path, text.as_bytes())?;
     told(&format!(
-        "{} is written: {} opens this door, and its lock is {} without power; its hours are those of {}, and its panel speaks English \
-         (`language`). REX and fire release belong into the lock's own \
+        "{} is written: {} opens this door, and its lock is {} without power; its camera is {} (`camera`), its hours are those of {}, \
+         and its panel speaks English (`language`). REX and fire release belong into the lock's own \
          circuit, first of all (docs/door.md). Then: `arcdoor enrol NAME --camera`{}, and `arcdoor run`.",
         path.display(),
         method.text(),
         board.relay().fail_mode,
+        camera.unwrap_or(settings.camera),
         zone_said,
         if method == Method::FacePin { ", `arcdoor pin set NAME`" } else { "" },
     ))

@@ -3,11 +3,12 @@
 #![allow(unsafe_code)]
 
 use core::arch::aarch64::{
-    float32x4_t, vaddq_f32, vbslq_f32, vcltzq_f32, vdivq_f32, vdupq_n_f32, vfmaq_f32, vld1q_f32, vmaxq_f32,
-    vminq_f32, vmulq_f32, vst1q_f32,
+    float32x4_t, vaddq_f32, vbslq_f32, vcltzq_f32, vdivq_f32, vdupq_n_f32, vfmaq_f32, vfmaq_laneq_f32,
+    vld1q_f32, vmaxq_f32, vminq_f32, vmulq_f32, vst1q_f32,
 };
 
 use super::{Kernel, Simd};
+use crate::map::LANES;
 use crate::neon::Neon;
 
 #[derive(Clone, Copy)]
@@ -27,6 +28,9 @@ impl Neon {
     }
 }
 
+/// A function for each kernel, as the other sets have by their features: all in one would be spilled alike, and
+/// `cargo xtask bench mca` finds loops by their functions' names.
+#[inline(never)]
 #[target_feature(enable = "neon")]
 fn run<K: Kernel>(simd: Neon, kernel: K) {
     kernel.run(simd);
@@ -35,7 +39,10 @@ fn run<K: Kernel>(simd: Neon, kernel: K) {
 // SAFETY of every intrinsic below: `self` proves NEON; pointers are the caller's.
 impl Simd for Neon {
     type V = Quad;
-    const SUMS: usize = 6;
+    // 20 registers of sums, four values of each pixel in five, and 16 weights in four: a sixth pixel has no room.
+    const SUMS: usize = 5;
+    const PICKS: bool = true;
+    const FETCHES: bool = false;
 
     #[inline(always)]
     fn splat(self, value: f32) -> Quad {
@@ -109,5 +116,53 @@ impl Simd for Neon {
         let scaled = self.mul(value, slope);
         let choose = |value, scaled| unsafe { vbslq_f32(vcltzq_f32(value), scaled, value) };
         value.zip(scaled, choose)
+    }
+
+    #[inline(always)]
+    unsafe fn four_steps<const P: usize, const B: usize>(
+        self,
+        x: &[*const f32; P],
+        weights: *const f32,
+        block: usize,
+        sums: &mut [[Quad; B]; P],
+    ) {
+        unsafe {
+            let x = core::array::from_fn(|p| vld1q_f32(x[p]));
+            step::<0, P, B>(&x, weights, block, sums);
+            step::<1, P, B>(&x, weights.add(LANES), block, sums);
+            step::<2, P, B>(&x, weights.add(2 * LANES), block, sums);
+            step::<3, P, B>(&x, weights.add(3 * LANES), block, sums);
+        }
+    }
+}
+
+/// Value `K` of four of each pixel times 16 weights of each block. Half of a block's weights are loaded at a time: an
+/// in-order core multiplies by one half while it waits for the other.
+///
+/// # Safety
+/// The CPU has NEON; 16 values can be read at `weights` and at each block's distance from it.
+#[inline(always)]
+unsafe fn step<const K: i32, const P: usize, const B: usize>(
+    x: &[float32x4_t; P],
+    weights: *const f32,
+    block: usize,
+    sums: &mut [[Quad; B]; P],
+) {
+    for b in 0..B {
+        unsafe {
+            let at = weights.add(b * block);
+            let (w0, w1) = (vld1q_f32(at), vld1q_f32(at.add(4)));
+            for p in 0..P {
+                let Quad(s0, s1, ..) = &mut sums[p][b];
+                *s0 = vfmaq_laneq_f32::<K>(*s0, w0, x[p]);
+                *s1 = vfmaq_laneq_f32::<K>(*s1, w1, x[p]);
+            }
+            let (w2, w3) = (vld1q_f32(at.add(8)), vld1q_f32(at.add(12)));
+            for p in 0..P {
+                let Quad(_, _, s2, s3) = &mut sums[p][b];
+                *s2 = vfmaq_laneq_f32::<K>(*s2, w2, x[p]);
+                *s3 = vfmaq_laneq_f32::<K>(*s3, w3, x[p]);
+            }
+        }
     }
 }

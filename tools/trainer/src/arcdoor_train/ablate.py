@@ -10,17 +10,28 @@ from typing import Any
 from arcdoor_train import checkpoint, config, crops, data, evaluate, train
 from arcdoor_train.errors import DataError, UsageError
 
-#: Name -> what changes in ``[head]``. Norm-Softmax has its own scale (the paper's 20).
-LOSSES: dict[str, dict[str, Any]] = {
-    "arcface-0.5": {"m2": 0.5},
-    "cosface": {"m2": 0.0, "m3": 0.35},
-    "softmax": {"kind": "softmax"},
-    "sub-centre-3": {"m2": 0.5, "centres": 3},
-    "arcface-0.4": {"m2": 0.4},
-    "arcface+intra+inter": {"m2": 0.5, "intra": 1.0, "inter": 1.0},
-    "norm-softmax": {"kind": "norm-softmax", "scale": 20.0},
-    "sphereface": {"m1": 1.35, "m2": 0.0},
-    "cm1": {"m1": 1.0, "m2": 0.3, "m3": 0.2},
+#: ArcFace's own margin, and images that are drawn four to an identity; those with one image are left out.
+ARCFACE = {"m2": 0.5}
+FOUR_EACH = {"per_identity": 4, "min_images": 2}
+#: Name -> what changes in the configuration, section by section. Norm-Softmax has its own scale (the paper's 20).
+#: Triplets need images of one identity in a micro-batch: they are to be compared with ``arcface-four-each``.
+LOSSES: dict[str, dict[str, dict[str, Any]]] = {
+    "arcface-0.5": {"head": ARCFACE},
+    "cosface": {"head": {"m2": 0.0, "m3": 0.35}},
+    "softmax": {"head": {"kind": "softmax"}},
+    "sub-centre-3": {"head": {**ARCFACE, "centres": 3}},
+    "arcface-0.4": {"head": {"m2": 0.4}},
+    "arcface-0.45": {"head": {"m2": 0.45}},
+    "arcface-0.55": {"head": {"m2": 0.55}},
+    "cm1": {"head": {"m1": 1.0, "m2": 0.3, "m3": 0.2}},
+    "cm2": {"head": {"m1": 0.9, "m2": 0.4, "m3": 0.15}},
+    "norm-softmax": {"head": {"kind": "norm-softmax", "scale": 20.0}},
+    "sphereface": {"head": {"m1": 1.35, "m2": 0.0}},
+    "arcface-s64-512": {"head": {**ARCFACE, "scale": 64.0}, "model": {"dimension": 512}},
+    "arcface-four-each": {"head": ARCFACE, "data": FOUR_EACH},
+    "arcface+triplet": {"head": {**ARCFACE, "triplet": 1.0}, "data": FOUR_EACH},
+    "triplet": {"head": {"kind": "triplet"}, "data": FOUR_EACH},
+    "arcface+intra+inter": {"head": {**ARCFACE, "intra": 1.0, "inter": 1.0}},
 }
 #: The losses that matter most: all of them with one seed come before any of them with the next.
 CORE = ("arcface-0.5", "cosface", "softmax", "sub-centre-3", "arcface-0.4")
@@ -31,6 +42,11 @@ PAPER = {
     "cosface": "99.51 / 94.56",
     "softmax": "99.08 / 92.33",
     "arcface-0.4": "99.53 / 94.98",
+    "arcface-0.45": "99.46 / 94.93",
+    "arcface-0.55": "99.41 / 95.05",
+    "arcface+triplet": "99.50 / 94.40",
+    "triplet": "98.98 / 89.98",
+    "cm2": "99.50 / 94.86",
     "arcface+intra+inter": "99.43 / 95.10",
     "norm-softmax": "99.20 / 92.65",
     "sphereface": "99.11 / 91.70",
@@ -51,14 +67,16 @@ def folder_of(base: config.Config, loss: str, seed: int) -> Path:
     return config.expand(base.run.folder) / f"{loss}-seed{seed}"
 
 
+def changed(base: config.Config, changes: dict[str, dict[str, Any]]) -> config.Config:
+    """``base`` with other values in its sections."""
+    sections = {name: dataclasses.replace(getattr(base, name), **values) for name, values in changes.items()}
+    return dataclasses.replace(base, **sections)
+
+
 def one(base: config.Config, loss: str, seed: int) -> Path:
     """Trains one loss with one seed, or goes on with it; a finished run trains no more. The run's folder."""
     folder = folder_of(base, loss, seed)
-    whole = dataclasses.replace(
-        base,
-        run=dataclasses.replace(base.run, folder=str(folder), seed=seed),
-        head=dataclasses.replace(base.head, **LOSSES[loss]),
-    )
+    whole = changed(base, {**LOSSES[loss], "run": {"folder": str(folder), "seed": seed}})
     if not (folder / "done").is_file():
         train.train(whole, resume=True)
         checkpoint.write_file(folder / "done", lambda file: file.write(b"\n"))
@@ -124,7 +142,9 @@ def _spread(values: list[float]) -> str:
 def add_parser(subparsers: Any) -> None:
     """``arcdoor-train ablate``."""
     parser = subparsers.add_parser("ablate", help="losses against each other, seeds and all; goes on where it stopped")
-    parser.add_argument("--config", required=True, type=Path, help="such as configs/ablation.toml; [head] is varied")
+    parser.add_argument(
+        "--config", required=True, type=Path, help="such as configs/ablation.toml; what a loss needs is varied"
+    )
     parser.add_argument("--losses", nargs="+", default=list(LOSSES), metavar="LOSS", help=", ".join(LOSSES))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], metavar="N")
     parser.add_argument("--faces", type=Path, help="crops of `arcdoor-lab crop` to judge on")

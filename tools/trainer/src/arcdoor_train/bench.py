@@ -88,7 +88,7 @@ def _run(options: argparse.Namespace) -> int:
                 model=dataclasses.replace(
                     base.model, backbone=backbone, init=base.model.init if backbone == CHAIN else ""
                 ),
-                head=dataclasses.replace(base.head, init=False),
+                head=dataclasses.replace(base.head, init=""),
                 optim=dataclasses.replace(base.optim, batch=options.batch, micro_batch=0, precision=precision),
             )
             row = measure(whole, options.seconds)

@@ -22,13 +22,14 @@ import torch
 
 from arcdoor_train import checkpoint, config, data, evaluate
 from arcdoor_train.backbones.chain import Chain
+from arcdoor_train.checkpoint import make
 from arcdoor_train.compression import maps, parcels, reader, start
 from arcdoor_train.compression.pupil import Pupil
 from arcdoor_train.compression.section import Compress, described
 from arcdoor_train.compression.tuning import refuse
 from arcdoor_train.data.sets import Chosen, Kept
 from arcdoor_train.errors import ConfigError, DataError, UsageError
-from arcdoor_train.loop import make, on_term
+from arcdoor_train.loop import on_term
 from arcdoor_train.trainer import normalise
 
 #: Share of the time in which the rate rises.

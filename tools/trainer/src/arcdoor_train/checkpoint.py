@@ -112,6 +112,14 @@ def save_model(path: Path, model: nn.Module, whole: config.Config, **more: Any) 
     save_tensors(path, {"model": model.state_dict(), "config": config.to_table(whole), **shape, **more})
 
 
+def make(folder: Path) -> None:
+    """A folder. Raises ``DiskError``."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DiskError(f"cannot make {folder}: {error}") from error
+
+
 def begin(run: Path, step: int) -> Path:
     """An empty folder to write a checkpoint into; ``finish`` makes it one."""
     part = run / "checkpoints" / f"step-{step:08}.part"

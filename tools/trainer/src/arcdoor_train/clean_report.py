@@ -3,12 +3,14 @@ it was found."""
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from arcdoor_train import checkpoint, data, figure, sheets
+from arcdoor_train.errors import UsageError
 from arcdoor_train.subcentres import Cleaned
 
 #: Limits that the report counts beside the wanted one, in degrees.
@@ -111,4 +113,32 @@ def _of_one(folder: Path, faces: data.Dataset, done: Cleaned, label: int, noisy:
         shown = of_it[: sheets.WIDE]
         rows[f"sub-class {number}{dominant}: {len(shown)} of {len(of_it)} images"] = shown
     sheets.write(folder / "identity.png", faces, {text: numbers for text, numbers in rows.items() if len(numbers)})
+    if noisy is not None:
+        sub_classes(folder / "sub_classes", done, mine, noisy)
     return answer
+
+
+def sub_classes(stem: Path, done: Cleaned, mine: np.ndarray, noisy: np.ndarray) -> float | None:
+    """``STEM.*``: how many of one identity's images ``mine`` lie in each sub-class, clean and noisy, the largest first;
+    and the share of its clean ones in the dominant, which it gives. No one's face. Without matplotlib the CSV alone."""
+    count = int(done.nearest.max(initial=0)) + 1
+    clean, wrong = (np.bincount(done.nearest[mine[some]], minlength=count) for some in (~noisy[mine], noisy[mine]))
+    order = np.argsort(-(clean + wrong), kind="stable")
+    inside = done.in_dominant[mine]
+    share = _share(inside & ~noisy[mine], ~noisy[mine])
+    columns = {"sub_class": order.tolist(), "clean": clean[order].tolist(), "noisy": wrong[order].tolist()}
+    try:
+        drawn = figure.new()
+    except UsageError as error:
+        figure.table(stem.with_suffix(".csv"), columns)
+        print(f"no {stem.with_suffix('.png')}: {error}", file=sys.stderr)
+        return share
+    axes = drawn.subplots()
+    places = np.arange(count)
+    axes.bar(places, columns["clean"], label="clean", color="tab:blue")
+    axes.bar(places, columns["noisy"], bottom=columns["clean"], label="noisy", color="tab:orange")
+    told = "none is clean" if share is None else f"{100 * share:.1f} % of the clean images in the dominant one"
+    axes.set(xlabel="sub-class, the largest first", ylabel="images", title=f"One identity by sub-class: {told}")
+    axes.legend()
+    figure.save(drawn, stem, columns)
+    return share

@@ -189,9 +189,10 @@ class Head:
     filter: float = 0.0
     #: Divide the class centres among the processes.
     sharded: bool = False
-    #: Begin with the centres of ``model.init``, a run of ``train``, too, for identities that have the same names there;
-    #: the others' are drawn.
-    init: bool = False
+    #: What the class centres begin with, beside the network of ``model.init``. ``run``: its own centres, those of a run
+    #: of ``train``, for identities that have the same names there; the others' are drawn. ``means``: the mean of its
+    #: features of each identity's images, one pass over the set. Without it all are drawn.
+    init: Literal["", "run", "means"] = ""
 
     def __post_init__(self) -> None:
         _check(self.scale > 0, f"head.scale = {self.scale}: must be above 0")
@@ -286,6 +287,34 @@ class Optim:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """A set that the network is verified on while it is trained."""
+
+    #: An insightface ``.bin`` (``lfw.bin``, ``cfp_fp.bin``, ``agedb_30.bin``), or a folder or .zip of aligned crops;
+    #: ``$NAME`` is taken from the environment.
+    path: str
+    #: Its name among the metrics; the file's where empty.
+    name: str = ""
+    #: Of crops: a list of pairs with folds, as LFW's. Without it every crop meets every other, a folder a person.
+    pairs: str = ""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What is looked at during training; nothing that is trained depends on it."""
+
+    sets: tuple[Judged, ...] = ()
+    #: Steps between two looks; one is also taken before the first step and after the last. 0 looks after each epoch.
+    every: int = 2000
+
+    def __post_init__(self) -> None:
+        _check(self.every >= 0, f"verification.every = {self.every}: 0 looks after each epoch")
+        names = [one.name or Path(one.path).stem for one in self.sets]
+        for name in names:
+            _check(names.count(name) == 1, f"verification.sets: two are called {name!r}; give one another name")
+
+
+@dataclass(frozen=True)
 class Config:
     """A whole configuration file."""
 
@@ -294,6 +323,7 @@ class Config:
     model: Model = field(default_factory=Model)
     head: Head = field(default_factory=Head)
     optim: Optim = field(default_factory=Optim)
+    verification: Verification = field(default_factory=Verification)
     #: Sections of other commands, unparsed: see ``section``.
     foreign: dict[str, Any] = field(default_factory=dict)
 
@@ -308,9 +338,11 @@ class Config:
             not self.head.init or (bool(self.model.init) and self.head.kind not in METRIC),
             "head.init takes the class centres of model.init: name that, and a head.kind that has centres",
         )
+        one = self.head.centres == 1 and self.head.kind != "softmax"
         _check(
-            self.optim.kind == "sgd" or not (self.head.sharded or self.head.sample < 1.0),
-            "head.sharded and head.sample move the class centres by SGD with momentum: use optim.kind = 'sgd'",
+            self.head.init != "means" or (one and not (self.head.sharded or self.head.sample < 1.0)),
+            "head.init = 'means' gives each identity one centre of length 1: leave out head.centres, sharded, "
+            "sample and head.kind = 'softmax'",
         )
         each, micro = self.data.per_identity, self.optim.micro_batch or self.optim.batch
         _check(

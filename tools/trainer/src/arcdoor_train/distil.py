@@ -1,15 +1,11 @@
-"""``distil``: a student learns from labels (its head's loss) and from an ensemble of teachers. The paper's recipe is
-ArcFace + 1.0 * L2 on features + 0.1 * KL on class similarities; angular and relational forms are additions."""
+"""``distil``: a student learns from labels (its head's loss) and from an ensemble of teachers, which answer live on
+the same augmented images. The paper's recipe is ArcFace + 1.0 * L2 on features + 0.1 * KL on class similarities;
+angular and relational forms are additions. A ``Distiller`` is a ``Trainer`` and is driven by the same loop."""
 
 import argparse
-import itertools
-import json
+import math
 import os
-import signal
-import sys
-import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +13,24 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.utils.data import BatchSampler, RandomSampler
-from tqdm import tqdm
 
-from arcdoor_train import checkpoint, config, crops, data, heads, initial, journal, lock, overlap
+from arcdoor_train import checkpoint, config, data, heads
 from arcdoor_train import teachers as teaching
-from arcdoor_train.errors import CheckpointError, ConfigError, DataError, DivergedError, UsageError
-from arcdoor_train.loop import Clock, on_term
-from arcdoor_train.optimiser import optimiser
-from arcdoor_train.resume import FREE, compare
-from arcdoor_train.world import World, kernels
+from arcdoor_train.data.batches import ByIdentity
+from arcdoor_train.data.sets import SIDE
+from arcdoor_train.errors import CheckpointError, ConfigError, DataError
+from arcdoor_train.loop import drive
+from arcdoor_train.resume import FREE
+from arcdoor_train.train import add_arguments, configured
+from arcdoor_train.trainer import Net, Trainer, normalise
+from arcdoor_train.world import World
 
-#: What a run goes on from.
-STATE = "distil-state.pt"
+#: Photos of an identity whose mean is the teachers' centre of it, at most.
+CENTRE_IMAGES = 16
+#: Images of one pass of the teachers while centres are made.
+_PASS = 64
+#: The forms of distillation, by the names of their weights.
+FORMS = ("features", "similarity", "angular", "relational")
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,11 @@ class Distil:
     relational: float = 0.0
     #: Scale of the cosines whose softmax the similarity term compares.
     temperature: float = 64.0
-    #: Where teachers' features are kept; ``$NAME`` is taken from the environment.
-    cache: str = "teacher-features"
+    #: The teachers answer in bf16 whatever ``optim.precision`` is.
+    half_teacher: bool = False
 
     def __post_init__(self) -> None:
-        weights = (self.labels, self.features, self.similarity, self.angular, self.relational)
+        weights = (self.labels, *(getattr(self, form) for form in FORMS))
         if not self.teachers or min(weights) < 0 or not any(weights[1:]):
             raise ConfigError("[distil] wants at least one of [[distil.teachers]] and a weight above 0 for a form")
 
@@ -86,30 +87,41 @@ class Loss(nn.Module):
     """All terms. Where student and ensemble differ in dimension, a linear map that is not exported takes the
     student's feature to the ensemble's space for the terms that compare features."""
 
-    def __init__(self, section: Distil, dimension: int, wanted: torch.Tensor, head: nn.Module) -> None:
+    def __init__(self, section: Distil, dimension: int, wanted: torch.Tensor, head: nn.Module, size: int) -> None:
+        """``wanted`` (classes, d): the teachers' class centres, zeros for classes that the similarity leaves out; none
+        where it has no weight. ``size``: the dimension of the teachers' features."""
         super().__init__()
         self.section, self.head = section, head
+        self.names = ("labels",) * bool(section.labels) + tuple(form for form in FORMS if getattr(section, form))
         self.register_buffer("wanted", wanted)
-        same = wanted.shape[1] == dimension
-        self.map = nn.Identity() if same else nn.Linear(dimension, wanted.shape[1], bias=False)
+        self.map = nn.Identity() if size == dimension else nn.Linear(dimension, size, bias=False)
 
-    def forward(self, found: torch.Tensor, teacher: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Each term that has a weight, unweighted."""
-        section = self.section
-        mine = functional.normalize(found)
-        mapped = functional.normalize(self.map(found))
-        terms: dict[str, torch.Tensor] = {}
-        if section.labels:
-            terms["labels"] = self.head(found, labels)
-        if section.features:
-            terms["features"] = l2(mapped, teacher)
-        if section.similarity:
-            own = self._cosines(found)
-            terms["similarity"] = similarity(own, teacher @ self.wanted.T, section.temperature)
-        if section.angular:
-            terms["angular"] = angular(mapped, teacher)
-        if section.relational:
-            terms["relational"] = relational(mine, teacher)
+    def forward(
+        self, found: torch.Tensor, labels: torch.Tensor, teacher: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The weighted sum, and each term of ``names``, unweighted and without a gradient."""
+        terms = self.terms(found, labels, teacher)
+        total = sum(getattr(self.section, name) * term for name, term in terms.items())
+        return total, torch.stack([terms[name].detach().float() for name in self.names])
+
+    def terms(self, found: torch.Tensor, labels: torch.Tensor, teacher: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Each term that has a weight, unweighted; in float32 whatever autocast says."""
+        section, terms = self.section, {}
+        with torch.autocast(found.device.type, enabled=False):
+            found = found.float()
+            mapped = functional.normalize(self.map(found))
+            if section.labels:
+                terms["labels"] = self.head(found, labels)
+            if section.features:
+                terms["features"] = l2(mapped, teacher)
+            if section.similarity:
+                several = self.wanted.any(dim=1)
+                theirs = teacher @ self.wanted[several].T
+                terms["similarity"] = similarity(self._cosines(found)[:, several], theirs, section.temperature)
+            if section.angular:
+                terms["angular"] = angular(mapped, teacher)
+            if section.relational:
+                terms["relational"] = relational(functional.normalize(found), teacher)
         return terms
 
     def _cosines(self, found: torch.Tensor) -> torch.Tensor:
@@ -119,302 +131,117 @@ class Loss(nn.Module):
             return head.cosines(found)
         return functional.linear(functional.normalize(found), functional.normalize(head.weight))
 
-    def end_step(self, keep: bool) -> None:
-        """After backward: what the head keeps of a step's features, where the step is kept."""
-        head = heads.inner(self.head)
-        if isinstance(head, heads.AngularHead):
-            head.end_step(keep)
 
-    def total(self, terms: dict[str, torch.Tensor]) -> torch.Tensor:
-        """The weighted sum."""
-        return sum(getattr(self.section, name) * term for name, term in terms.items())
+class Taught(Net):
+    """A student and all that it is taught by."""
+
+    def forward(self, images: torch.Tensor, labels: torch.Tensor, teacher: torch.Tensor) -> tuple:
+        embeddings = self._sparing(images) if self.recompute else self.backbone(images)
+        return self.head(embeddings, labels, teacher)
 
 
-class Pool(torch.utils.data.Dataset):
-    """Crops for training: (input, whether it is the mirror image, its number, its label); (key, reason) of one that
-    cannot be read. What is drawn by chance is drawn from (seed, epoch, number)."""
+class Distiller(Trainer):
+    """One process of a run."""
 
-    def __init__(self, faces: data.Dataset, seed: int, flip: float = 0.5) -> None:
-        self.faces, self.seed, self.share, self.epoch = faces, seed, flip, 0
+    SECTIONS = ("distil",)
+    #: A run may be given more epochs.
+    FREE = FREE | {"epochs"}
 
-    def __len__(self) -> int:
-        return len(self.faces)
-
-    def __getitem__(self, number: int) -> tuple[np.ndarray, int, int, int] | tuple[str, str]:
-        try:
-            crop = self.faces.read(number)
-        except DataError as error:
-            return self.faces.keys[number], str(error)
-        flip = int(np.random.default_rng((self.seed, self.epoch, number)).random() < self.share)
-        crop = crop[:, ::-1] if flip else crop
-        return crops.to_input(crop[None])[0], flip, number, int(self.faces.labels[number])
-
-
-def collate(items: list[Any]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, list[tuple[str, str]]]:
-    """A batch without the crops that cannot be read, and which these are."""
-    good, skipped = [item for item in items if len(item) == 4], [item for item in items if len(item) == 2]
-    if not good:
-        return (*(torch.empty(0),) * 4, skipped)
-    inputs, flips, numbers, labels = zip(*good, strict=True)
-    return torch.from_numpy(np.stack(inputs)), torch.tensor(flips), torch.tensor(numbers), torch.tensor(labels), skipped
-
-
-class _After(BatchSampler):
-    """An epoch's batches without the first ``start``."""
-
-    def __init__(self, order: RandomSampler, batch: int, start: int, *, drop_last: bool) -> None:
-        super().__init__(order, batch, drop_last)
-        self.start = start
-
-    def __iter__(self) -> Iterator[list[int]]:
-        return itertools.islice(super().__iter__(), self.start, None)
-
-
-@dataclass
-class Progress:
-    """How far a run is; saved with the weights."""
-
-    step: int = 0
-    #: Steps that were not taken, in all and since the last that was; crops that could not be read.
-    bad: int = 0
-    bad_in_a_row: int = 0
-    skipped: int = 0
-    #: Steps taken in this epoch, and each term summed over them.
-    taken: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
-
-
-class Trainee:
-    """A student on its way: what a checkpoint holds."""
-
-    def __init__(self, whole: config.Config) -> None:
-        self.whole = whole
+    def __init__(self, whole: config.Config, world: World, source: data.Dataset) -> None:
+        if "distil" not in whole.foreign:
+            raise ConfigError("there is no section [distil]: it names the teachers")
         self.section = config.section(whole, "distil", Distil)
-        _refuse(whole)
-        self.folder = config.expand(whole.run.folder)
-        device = "cuda" if whole.run.device != "cpu" and torch.cuda.is_available() else "cpu"
-        self.device = torch.device(device)
-        kernels(whole.run, self.device)
-        self.faces, self.notes = data.gather(whole.data, whole.run.seed)
-        self.pool = Pool(self.faces, whole.run.seed, whole.data.augment.flip)
-        self.per_epoch = max(len(self.faces) // whole.optim.batch, 1)
-        self.progress = Progress()
+        refuse(whole, self.section)
+        half = self.section.half_teacher or whole.optim.precision == "bf16"
+        self.teachers = teaching.Ensemble(self.section.teachers, world.device, half, whole.run.threads or 1)
+        super().__init__(whole, world, source)
 
-    def build(self) -> None:
-        """Student, loss and optimiser; the teachers' features are computed first, where no cache has them."""
-        whole, classes = self.whole, len(self.faces.identities)
-        self.target = _targets(self.section, self.faces, max(whole.run.threads, 1))
-        own = self.folder / "model.pt"
-        goes_on = own.is_file() and (self.folder / STATE).is_file()
-        self.student = initial.network(whole, own if goes_on else None).to(self.device)
-        head = heads.build(whole.head, whole.model.dimension, classes, whole.run.seed)
-        # What stands for the teachers' class centres, where only their features are at hand.
-        wanted = torch.from_numpy(overlap.centres(self.target[0], self.faces.labels, classes))
-        self.loss = Loss(self.section, whole.model.dimension, wanted, head).to(self.device)
-        self.optimiser = optimiser(whole.optim, self.student, self.loss)
+    def _net(self, backbone: nn.Module, head: nn.Module | None) -> nn.Module:
+        size = self._answers(torch.zeros((2, SIDE, SIDE, 3), dtype=torch.uint8)).shape[1]
+        wanted = torch.zeros((len(self.source.identities) if self.section.similarity else 0, size))
+        if self.section.similarity and not checkpoint.list_steps(self.run):
+            wanted = self._centres(wanted)
+        loss = Loss(self.section, self.config.model.dimension, wanted, head, size)
+        return Taught(backbone, loss, self.config.optim.recompute)
 
-    def batches(self) -> torch.utils.data.DataLoader:
-        """What is left of the epoch, in an order drawn from (seed, epoch)."""
-        whole, (epoch, start) = self.whole, divmod(self.progress.step, self.per_epoch)
-        self.pool.epoch = epoch
-        order = torch.Generator().manual_seed(whole.run.seed * 1_000_003 + epoch)
-        places = _After(
-            RandomSampler(self.pool, generator=order), whole.optim.batch, start,
-            drop_last=len(self.pool) > whole.optim.batch,
-        )  # fmt: skip
-        workers = whole.data.workers
-        return torch.utils.data.DataLoader(
-            self.pool, batch_sampler=places, generator=order, collate_fn=collate,
-            num_workers=workers, timeout=whole.data.timeout_s if workers else 0,
-        )  # fmt: skip
+    def _answers(self, images: torch.Tensor) -> torch.Tensor:
+        return self.teachers(normalise(images, self.world.device, self.config.optim.channels_last))
 
-    def train_step(
-        self, inputs: torch.Tensor, flips: torch.Tensor, numbers: torch.Tensor, labels: torch.Tensor
-    ) -> None:
-        """One step of the optimiser, where loss and gradients are numbers; else nothing changes and it is counted."""
-        optim, progress = self.whole.optim, self.progress
-        rate = _rate(optim, progress.step // self.per_epoch)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        # Drop-out by place, so that a resumed run draws the same.
-        torch.manual_seed(self.whole.run.seed * 1_000_003 + progress.step)
-        self.student.train()
-        buffers = [buffer.clone() for buffer in self.student.buffers()]
-        wanted = torch.from_numpy(np.asarray(self.target[flips.numpy(), numbers.numpy()])).to(self.device)
-        terms = self.loss(self.student(inputs.to(self.device)), wanted, labels.to(self.device))
-        total = self.loss.total(terms)
-        self.optimiser.zero_grad()
-        total.backward()
-        norm = nn.utils.clip_grad_norm_(self.student.parameters(), optim.clip or 1e9)
-        rest = nn.utils.get_total_norm([weight.grad for weight in self.loss.parameters() if weight.grad is not None])
-        good = bool(torch.isfinite(norm + rest + total.detach()))
-        self.loss.end_step(good)
-        if not good:
-            with torch.no_grad():
-                for buffer, before in zip(self.student.buffers(), buffers, strict=True):
-                    buffer.copy_(before)
-            progress.bad += 1
-            progress.bad_in_a_row += 1
-            if progress.bad_in_a_row >= optim.max_bad_steps:
-                raise DivergedError(
-                    f"loss or gradient was no number in {progress.bad_in_a_row} steps in a row: lower optim.lr; "
-                    "the last checkpoint is whole"
-                )
-            return
-        progress.bad_in_a_row = 0
-        self.optimiser.step()
-        progress.taken += 1
-        for name, term in [*terms.items(), ("total", total)]:
-            progress.sums[name] = progress.sums.get(name, 0.0) + float(term.detach())
+    def _centres(self, sums: torch.Tensor) -> torch.Tensor:
+        """The teachers' centres of identities with several photos: the mean of one alone would be that photo's feature,
+        to which it is as like as nothing else can be. Each process asks for its share."""
+        people, sums = ByIdentity(self.source), sums.to(self.world.device)
+        several = [mine for mine in (people[label] for label in range(len(people))) if len(mine) > 1]
+        if len(several) < 2:
+            raise DataError(
+                "distil.similarity wants the teachers' centres of two identities with several photos at least; set it "
+                "to 0"
+            )
+        spread = (mine[np.linspace(0, len(mine) - 1, min(len(mine), CENTRE_IMAGES)).astype(int)] for mine in several)
+        numbers = np.concatenate(list(spread))[self.world.rank :: self.world.size]
+        for start in range(0, len(numbers), _PASS):
+            images, labels = [], []
+            for number in numbers[start : start + _PASS]:
+                try:
+                    images.append(self.source.read(number))
+                    labels.append(int(self.source.labels[number]))
+                except DataError:
+                    continue  # the loop counts it when its turn comes
+            if images:
+                found = self._answers(torch.from_numpy(np.stack(images)))
+                sums.index_add_(0, torch.tensor(labels, device=sums.device), found)
+        return functional.normalize(self.world.sum(sums))
 
-    def save(self) -> None:
-        """``model.pt`` last: what is resumed from is never older than what can be used."""
-        state = {
-            "loss": self.loss.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "progress": asdict(self.progress),
-            "model": self.student.state_dict(),
-            "config": config.to_table(self.whole),
-            "data": self.faces.fingerprint,
-        }
-        checkpoint.save_tensors(self.folder / STATE, state)
-        checkpoint.save_model(self.folder / "model.pt", self.student, self.whole)
+    def train_step(self, images: torch.Tensor, labels: torch.Tensor, lr: float) -> float:
+        """One step of the optimiser, see ``Trainer``; the terms go into the window."""
+        names = self.head.names
+        self.told = torch.zeros(len(names), device=self.world.device)
+        loss = super().train_step(images, labels, lr)
+        if math.isfinite(loss):
+            means = self.world.sum(self.told) / (self.world.size * (self.share // self.micro))
+            for name, mean in zip(names, means.tolist(), strict=True):
+                self.window[name] = self.window.get(name, 0.0) + mean
+        return loss
 
-    def load(self) -> None:
-        """Goes on from the run's folder. Raises ``CheckpointError`` for another configuration or other images; a run
-        may be given more epochs."""
-        path = self.folder / STATE
-        content = checkpoint.load_tensors(path)
-        try:
-            compare(content, self.whole, self.faces, path, ("distil",), FREE | {"epochs", "cache"})
-            self.student.load_state_dict(content["model"])
-            self.loss.load_state_dict(content["loss"])
-            self.optimiser.load_state_dict(content["optimiser"])
-            self.progress = Progress(**content["progress"])
-        except (KeyError, RuntimeError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{path} does not fit: {error}") from error
+    def _asked(self, pixels: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        total, terms = self.runner(pixels, labels, self.teachers(pixels))
+        self.told += terms
+        return total
+
+    def _more(self) -> dict[str, Any]:
+        own = {name: tensor for name, tensor in self.head.state_dict().items() if not name.startswith("head.")}
+        return {"teachers": self.teachers.digest, "loss": own}
+
+    def _load_more(self, state: dict[str, Any]) -> None:
+        if state["teachers"] != self.teachers.digest:
+            raise CheckpointError("the run was begun with other teachers than distil.teachers are now")
+        self.head.load_state_dict(state["loss"], strict=False)
 
 
-def run(whole: config.Config, resume: bool = False) -> nn.Module:
-    """Distils the student of ``whole`` and gives it. With ``resume`` it goes on where the run was last saved, bit for
-    bit. Raises ``TrainError``."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise UsageError("distil trains in one process (on one GPU): start it without torchrun")
-    if whole.run.threads:
-        torch.set_num_threads(whole.run.threads)
-    with lock.alone(config.expand(whole.run.folder)):
-        return _run_alone(whole, resume)
+def refuse(whole: config.Config, section: Distil) -> None:
+    """Raises ``ConfigError`` for values that distillation does not heed."""
+    if whole.head.sharded or whole.head.sample < 1.0:
+        raise ConfigError(
+            "head.sharded, head.sample: distil compares with every class on every process; leave them out"
+        )
+    if section.similarity and whole.head.kind in config.METRIC:
+        raise ConfigError(f"distil.similarity wants class centres, which head.kind = {whole.head.kind!r} has none of")
 
 
-def _run_alone(whole: config.Config, resume: bool) -> nn.Module:
-    if whole.run.tensorboard:
-        journal.board()
-    trainee = Trainee(whole)
-    there = (trainee.folder / STATE).is_file()
-    if there and not resume:
-        raise UsageError(f"{trainee.folder} holds a run: --resume goes on with it; another run.folder begins anew")
-    for note in trainee.notes:
-        print(f"note: {note}", file=sys.stderr)
-    trainee.build()
-    if there:
-        trainee.load()
-    journal.describe(trainee.folder, whole, World(0, 1, trainee.device), trainee.faces.identities)
-    _loop(trainee)
-    journal.curves(trainee.folder)
-    return trainee.student.eval().cpu()
-
-
-def _refuse(whole: config.Config) -> None:
-    """Values that this loop would not heed."""
-    plain = config.Augment(flip=whole.data.augment.flip)
-    if whole.data.augment != plain:
-        raise ConfigError("data.augment: distil knows flip alone; teachers' features are kept of crops as they are")
-    if whole.data.per_identity:
-        raise ConfigError("data.per_identity, triplets and tuplets: distil draws its images at random; leave them out")
-    if whole.head.init:
-        raise ConfigError("head.init: distil draws its centres; leave it out")
-    names = ("micro_batch", "batch_norm", "warmup_epochs", "precision", "compress", "compile", "recompute")
-    config.refuse_unheeded(whole.optim, names, "distil")
-
-
-def _targets(section: Distil, faces: data.Dataset, threads: int) -> np.ndarray:
-    """(2, n, d) of the ensemble; rows of zeros where a crop does not decode."""
-    cache, of_set = config.expand(section.cache), teaching.set_hash(faces)
-    found = [teaching.features(teacher, faces, cache, of_set, threads) for teacher in section.teachers]
-    return found[0] if len(found) == 1 else teaching.ensemble(found)
-
-
-def _rate(optim: config.Optim, epoch: int) -> float:
-    if optim.schedule == "steps":
-        return optim.lr * 0.1 ** sum(epoch >= milestone for milestone in optim.milestones)
-    left = 1 - epoch / optim.epochs
-    return optim.lr * (left**2 if optim.schedule == "poly" else 0.5 * (1 - np.cos(np.pi * left)))
-
-
-def _loop(trainee: Trainee) -> None:
-    whole, progress = trainee.whole, trainee.progress
-    total = trainee.per_epoch * whole.optim.epochs
-    book = journal.Journal(trainee.folder, progress.step, whole.run.tensorboard)
-    stop: list[int] = []
-    previous = on_term(stop)
-    bar = tqdm(total=total, initial=progress.step, unit="step", disable=not sys.stderr.isatty(), mininterval=1.0)
-    clock = Clock(whole.optim.batch)
-    try:
-        while progress.step < total:
-            for *batch, skipped in trainee.batches():
-                book.skip(skipped)
-                progress.skipped += len(skipped)
-                # BatchNorm needs two.
-                if len(batch[0]) > 1:
-                    trainee.train_step(*batch)
-                progress.step += 1
-                clock.steps += 1
-                bar.update()
-                ends = progress.step % trainee.per_epoch == 0
-                if ends:
-                    _log(trainee, book, clock, bar)
-                if ends or stop or clock.due(whole.run, progress.step):
-                    trainee.save()
-                    clock.saved = time.monotonic()
-                if stop:
-                    raise KeyboardInterrupt
-    except RuntimeError as error:
-        raise data.explain(error) or error from error
-    finally:
-        bar.close()
-        if previous is not None:
-            signal.signal(signal.SIGTERM, previous)
-
-
-def _log(trainee: Trainee, book: journal.Journal, clock: Clock, bar: tqdm) -> None:
-    """An epoch's line: terms without their weights, their weighted sum as ``total`` and as ``loss``."""
-    progress = trainee.progress
-    epoch = progress.step // trainee.per_epoch - 1
-    terms = {name: value / max(progress.taken, 1) for name, value in progress.sums.items()}
-    counts = {"bad_steps": progress.bad, "skipped": progress.skipped}
-    speed, _ = clock.read()
-    line = {"step": progress.step, "epoch": epoch, "loss": terms.get("total"), "lr": _rate(trainee.whole.optim, epoch)}
-    line |= {**terms, **counts, "images_per_s": round(speed, 1)}
-    progress.taken, progress.sums = 0, {}
-    book.add(line)
-    bar.clear()
-    print(json.dumps(line), flush=True)
+def run(whole: config.Config, resume: bool = False, quiet: bool = False) -> Path:
+    """A whole run in this process (one of torchrun's, or the only one); its folder. Raises ``TrainError``."""
+    return drive(whole, Distiller, resume, quiet)
 
 
 def add_parser(subparsers: Any) -> None:
     """``arcdoor-train distil``."""
     parser = subparsers.add_parser("distil", help="a student learns from labels and an ensemble of teachers")
-    parser.add_argument("--config", type=Path, required=True, help="a TOML file with a section [distil]")
-    parser.add_argument("--resume", action="store_true", help="go on where the run was last saved")
+    add_arguments(parser, "a TOML file with a section [distil]")
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
-    from arcdoor_train import export
-
-    whole = config.load(options.config)
-    student = run(whole, options.resume)
-    faces, _ = data.gather(whole.data, whole.run.seed)
-    images = list(faces.readable(np.linspace(0, len(faces) - 1, min(64, len(faces))).astype(int)))
-    export.finish(Path(config.expand(whole.run.folder)), student, whole, np.stack(images))
+    done = run(configured(options), options.resume, options.quiet)
+    if os.environ.get("RANK", "0") == "0":
+        print(f"done: {done}")
     return 0

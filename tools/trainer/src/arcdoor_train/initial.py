@@ -4,10 +4,11 @@ whose weights ``train`` goes on with other people, another loss, another dimensi
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
-from arcdoor_train import backbones, checkpoint, config
+from arcdoor_train import backbones, checkpoint, config, data, embedding, heads, overlap
 from arcdoor_train.backbones.chain import CHAIN, Chain, Shape
 from arcdoor_train.errors import CheckpointError, ConfigError
 
@@ -52,6 +53,27 @@ def _take(built: nn.Module, weights: dict[str, torch.Tensor], path: Path, whole:
     if mine.keys() != weights.keys() or (whole and len(fitting) < len(mine)):
         raise CheckpointError(f"{path} does not fit this trainer: its layers are others than {type(built).__name__}'s")
     built.load_state_dict(fitting, strict=False)
+
+
+def head(whole: config.Config, model: nn.Module, faces: data.Dataset, goes_on: bool = False) -> tuple[nn.Module, int]:
+    """The head of ``[head]`` as the run begins with the network ``model``, and for how many identities ``head.init``
+    gave it centres; none where the run's own weights come afterwards. Raises ``ConfigError``, ``CheckpointError``,
+    ``DataError``."""
+    identities = faces.identities
+    built = heads.build(whole.head, whole.model.dimension, len(identities), whole.run.seed)
+    if goes_on or not whole.head.init:
+        return built, 0
+    inner = heads.inner(built)
+    if whole.head.init == "run":
+        return built, centres(whole, identities, dict(inner.named_parameters()))
+    was_training = model.training
+    found, labels = embedding.embed(model.eval(), faces, np.arange(len(faces)))
+    model.train(was_training)
+    means = torch.from_numpy(overlap.centres(found, labels, len(identities)))
+    has_one = means.any(dim=1)
+    # Of an identity without an image that can be read the centre stays as it was drawn.
+    inner.weight.data[has_one] = means[has_one]
+    return built, int(has_one.sum())
 
 
 def centres(whole: config.Config, identities: list[str], into: dict[str, torch.Tensor]) -> int:

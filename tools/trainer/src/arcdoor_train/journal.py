@@ -14,6 +14,9 @@ from arcdoor_train import checkpoint, config, figure
 from arcdoor_train.errors import DiskError, UsageError
 from arcdoor_train.world import World
 
+#: What the names of ``[verification]``'s figures begin with, among the metrics.
+VERIFIED = "verify/"
+
 
 def describe(run: Path, whole: config.Config, world: World, identities: list[str]) -> None:
     """``config.toml``, ``environment.json`` and, where labels are used, ``identities.txt`` (line n is label n)."""
@@ -92,20 +95,30 @@ def read(run: Path) -> list[dict[str, Any]]:
 
 def curves(run: Path) -> None:
     """``curves.png``: loss and learning rate over the epochs, and where the metrics tell them, the gradient's norm and
-    the share of the steps in which it was clipped. Without matplotlib a line says that none was drawn."""
+    the share of the steps in which it was clipped, and what ``[verification]`` found. Without matplotlib a line says
+    that none was drawn."""
     lines = read(run)
     panels = [(("loss", "linear"), ("lr", "log"))]
     if any("gradient_norm" in line for line in lines):
         panels.append((("gradient_norm", "log"), ("clipped", "linear")))
+    judged = sorted({name for line in lines for name in line if name.startswith(VERIFIED)})
+    high = len(panels) + bool(judged)
     try:
-        drawn = figure.new(8.0, 4.5 * len(panels))
+        drawn = figure.new(8.0, 4.5 * high)
     except UsageError as error:
         print(f"no curves.png: {error}", file=sys.stderr)
         return
-    for panel, (left, right) in zip(drawn.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
+    places = drawn.subplots(high, squeeze=False)[:, 0]
+    for panel, (left, right) in zip(places[: len(panels)], panels, strict=True):
         _curve(panel, lines, *left, "tab:blue")
         _curve(panel.twinx(), lines, *right, "tab:orange")
         panel.set_xlabel("epoch")
+    for name in judged:
+        told = [line for line in lines if name in line]
+        places[-1].plot([line["epoch"] for line in told], [line[name] for line in told], label=name[len(VERIFIED) :])
+    if judged:
+        places[-1].set_xlabel("epoch")
+        places[-1].legend()
     figure.save_png(drawn, run / "curves.png")
 
 

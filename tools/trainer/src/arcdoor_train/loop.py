@@ -14,9 +14,10 @@ import torch
 from tqdm import tqdm
 
 from arcdoor_train import backbones, checkpoint, config, data, journal, lock, macs
-from arcdoor_train.errors import DiskError, DivergedError, UsageError
+from arcdoor_train.errors import DivergedError, UsageError
 from arcdoor_train.optimiser import rate
 from arcdoor_train.trainer import EMPTY, Trainer
+from arcdoor_train.verification import Verifier
 from arcdoor_train.world import World, join, kernels, leave
 
 
@@ -63,14 +64,6 @@ def _driven(
     return run
 
 
-def make(run: Path) -> None:
-    """The run's folder. Raises ``DiskError``."""
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DiskError(f"cannot make {run}: {error}") from error
-
-
 def _announce(trainer: Trainer, notes: list[str], quiet: bool) -> None:
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
@@ -82,7 +75,10 @@ def _announce(trainer: Trainer, notes: list[str], quiet: bool) -> None:
     if trainer.step:
         print(f"going on from step {trainer.step}")
     elif trainer.config.model.init:
-        centres = f", and the centres of {trainer.taken} identities" if trainer.config.head.init else ""
+        of = {"": "", "run": ", and its centres of", "means": ", and the means of its features of"}[
+            trainer.config.head.init
+        ]
+        centres = f"{of} {trainer.taken} identities" if of else ""
         print(f"begins with the network of {trainer.config.model.init}{centres}")
 
 
@@ -95,7 +91,10 @@ def _loop(trainer: Trainer, quiet: bool) -> None:
     previous = on_term(stop)
     bar = tqdm(total=total, initial=trainer.step, unit="step", disable=quiet or not world.first, mininterval=1.0)
     clock = Clock(whole.optim.batch)
+    verifier = Verifier(trainer, book, per_epoch, total) if whole.verification.sets else None
     try:
+        if verifier and not trainer.step:
+            clock.aside(verifier.look)
         iterator = iter(batches)
         while trainer.step < total:
             images, labels, skipped = clock.waiting(lambda: next(iterator))
@@ -106,6 +105,8 @@ def _loop(trainer: Trainer, quiet: bool) -> None:
             bar.update()
             if trainer.step % whole.run.log_every == 0 or trainer.step == total:
                 _log(trainer, book, bar, clock, rate(whole.optim, (trainer.step - 1) / per_epoch), per_epoch)
+            if verifier and verifier.due():
+                clock.aside(verifier.look)
             stopping = world.maximum(torch.tensor([float(bool(stop))], device=world.device)).item() > 0
             if stopping or _due(trainer, clock, per_epoch, total):
                 trainer.save()
@@ -148,6 +149,12 @@ class Clock:
         answer = self.steps * self.batch / elapsed, self.waited / elapsed
         self.since, self.steps, self.waited = now, 0, 0.0
         return answer
+
+    def aside(self, do: Callable[[], None]) -> None:
+        """``do``, in time that counts as none of the training's."""
+        began = time.monotonic()
+        do()
+        self.since += time.monotonic() - began
 
     def due(self, wanted: config.Run, step: int) -> bool:
         """Whether this process's checkpoint is due between two epochs' ends."""

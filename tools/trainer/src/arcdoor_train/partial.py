@@ -16,6 +16,9 @@ from arcdoor_train.config import Head
 from arcdoor_train.heads.angular import AngularHead, draw_centres
 from arcdoor_train.world import World
 
+#: torch's own of AdamW.
+BETAS, EPSILON = (0.9, 0.999), 1e-8
+
 
 def bounds(classes: int, rank: int, size: int) -> tuple[int, int]:
     """First and one past the last class of a process; the first ``classes % size`` have one more."""
@@ -63,10 +66,13 @@ class _JoinedCrossEntropy(torch.autograd.Function):
 
 
 class ShardedHead(nn.Module):
-    """This process's share of an ``AngularHead``. It keeps its centres' momentum and updates them itself, since only
-    the classes met in a step may move: call ``begin``, ``forward`` for every micro-batch, backward, ``update``."""
+    """This process's share of an ``AngularHead``. It keeps its centres' momentum (and AdamW's squares) and updates them
+    itself, since only the classes met in a step may move: call ``begin``, ``forward`` for every micro-batch, backward,
+    ``update``."""
 
-    def __init__(self, config: Head, dimension: int, classes: int, seed: int, world: World) -> None:
+    def __init__(
+        self, config: Head, dimension: int, classes: int, seed: int, world: World, adamw: bool = False
+    ) -> None:
         super().__init__()
         self.config, self.world, self.seed = config, world, seed
         self.start, self.stop = bounds(classes, world.rank, world.size)
@@ -76,6 +82,11 @@ class ShardedHead(nn.Module):
         centres = draw_centres(seed, self.start, self.stop, config.centres, dimension)
         self.register_buffer("weight", centres)
         self.register_buffer("momentum", torch.zeros_like(centres))
+        self.adamw = adamw
+        if adamw:
+            self.register_buffer("squares", torch.zeros_like(centres))
+            # A centre that was met seldom has few gradients behind its averages.
+            self.register_buffer("times", centres.new_zeros(len(centres), 1))
         self.rows: torch.Tensor | None = None
         self.active = centres
         self.met = torch.arange(self.stop - self.start)
@@ -115,8 +126,11 @@ class ShardedHead(nn.Module):
             return loss + (extra if self.world.first else extra.detach())
 
     def update(self, lr: float, momentum: float, weight_decay: float, factor: float = 1.0) -> None:
-        """SGD with momentum on the classes met; ``factor`` scales the gradient (clipping)."""
+        """SGD with momentum, or AdamW, on the classes met; ``factor`` scales the gradient (clipping)."""
         with torch.no_grad():
+            if self.adamw:
+                self._adamw(lr, weight_decay, self.active.grad * factor)
+                return
             gradient = self.active.grad * factor + weight_decay * self.active
             if self.rows is None:
                 self.momentum.mul_(momentum).add_(gradient)
@@ -125,6 +139,23 @@ class ShardedHead(nn.Module):
                 moved = self.momentum[self.rows] * momentum + gradient
                 self.momentum[self.rows] = moved
                 self.weight[self.rows] = self.active.detach() - lr * moved
+
+    def _adamw(self, lr: float, weight_decay: float, gradient: torch.Tensor) -> None:
+        rows = slice(None) if self.rows is None else self.rows
+        first, second = BETAS
+        self.times[rows] += 1
+        times = self.times[rows]
+        mean = self.momentum[rows].lerp(gradient, 1 - first)
+        squares = self.squares[rows].lerp(gradient.square(), 1 - second)
+        self.momentum[rows], self.squares[rows] = mean, squares
+        root = (squares / (1 - second**times)).sqrt() + EPSILON
+        kept = self.active.detach() * (1 - lr * weight_decay)
+        self.weight[rows] = kept - lr * mean / (1 - first**times) / root
+
+    def kept(self) -> dict[str, torch.Tensor]:
+        """What a checkpoint keeps, rows of classes."""
+        more = {"squares": self.squares, "times": self.times} if self.adamw else {}
+        return {"weight": self.weight, "momentum": self.momentum, **more}
 
     def square_norm(self) -> torch.Tensor:
         """The squared norm of the centres' gradient, over all processes."""

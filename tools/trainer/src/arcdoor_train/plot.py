@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from arcdoor_train import config, crops, data, figure
+from arcdoor_train.checkpoint import make
 from arcdoor_train.errors import UsageError
-from arcdoor_train.loop import make
 from arcdoor_train.plots import angles, margins, pairs, toy
 
 

@@ -1,22 +1,27 @@
-"""Teachers of a distillation: their features of a set, computed once, kept on disk and mapped into memory."""
+"""Teachers: networks that answer while another one is trained, on the same image, augmented alike."""
 
 import hashlib
-import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
 
-from arcdoor_train import crops, feature_file
+from arcdoor_train import checkpoint, crops
 from arcdoor_train.config import expand
-from arcdoor_train.data import Dataset
-from arcdoor_train.errors import DataError
-from arcdoor_train.evaluate import Embedder
+from arcdoor_train.errors import DataError, NotPlainError
+from arcdoor_train.evaluate import Embedder, located
+
+Answers = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """One ``[[distil.teachers]]``."""
+    """One ``[[distil.teachers]]``, or ``compress.teacher``."""
 
     #: An .onnx file, a pack, a checkpoint or a run folder; ``$NAME`` is taken from the environment.
     path: str
@@ -32,72 +37,69 @@ class Teacher:
             return None
         return crops.Preprocess(self.mean, self.scale, self.channel_order)
 
-
-def set_hash(faces: Dataset) -> str:
-    """Of all keys and all encoded images: two sets with one hash have one table of features."""
-    digest = hashlib.sha256()
-    for number, name in enumerate(faces.keys):
-        try:
-            content = faces.content(number)
-        except DataError:
-            content = b""
-        content = content if isinstance(content, bytes) else content.tobytes()
-        digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
-    return digest.hexdigest()
+    def located(self) -> tuple[Path, crops.Preprocess]:
+        """Its file, and what that takes. Raises ``DataError``, ``CheckpointError``."""
+        path, preprocess = located(expand(self.path), self.preprocess())
+        path = path if path.suffix == ".onnx" else checkpoint.model_file(path)
+        if not path.is_file():
+            raise DataError(f"there is no teacher at {path}")
+        return path, preprocess
 
 
-def key(teacher: Teacher, of_set: str) -> str:
-    """Names a cache: everything that the features depend on."""
-    digest = hashlib.sha256(of_set.encode())
-    path = expand(teacher.path)
-    files = [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file())
-    manifest = path.with_suffix(".toml")
-    if path.is_file() and manifest.is_file():
-        files.append(manifest)
-    if not files:
-        raise DataError(f"there is no teacher at {path}")
-    for file in files:
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    digest.update(repr(teacher.preprocess()).encode())
-    return digest.hexdigest()[:32]
+def digest(path: Path) -> str:
+    """Of a teacher's file: a run goes on with the one that it began with."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def features(teacher: Teacher, faces: Dataset, cache: Path, of_set: str, threads: int = 1) -> np.ndarray:
-    """(2, n, d) unit-length features, mapped: of every crop, and of its mirror image. Crops that do not decode have
-    zeros. Computed where the cache has none; a cache is renamed when it is whole, so that none is half-written."""
-    path = cache / f"{key(teacher, of_set)}.features"
-    if not path.is_file():
-        cache.mkdir(parents=True, exist_ok=True)
-        feature_file.write(path, _compute(teacher, faces, threads))
-    table = feature_file.read(path, memory_map=True)
-    if len(table) != 2 * len(faces):
-        raise DataError(f"{path} has {len(table)} rows for {len(faces)} crops: delete it")
-    return table.reshape(2, len(faces), -1)
+@contextmanager
+def asked(device: torch.device, half: bool) -> Iterator[None]:
+    """Where teachers answer: without gradients of theirs, in bf16 with ``half``, which keeps SFace's cosines to
+    0.9999."""
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=half):
+        yield
 
 
-def _compute(teacher: Teacher, faces: Dataset, threads: int) -> np.ndarray:
-    from tqdm import tqdm
+def network(path: Path, preprocess: crops.Preprocess) -> nn.Module | None:
+    """The teacher as a network of PyTorch, which takes what ours take; None where its ONNX file is no plain chain."""
+    from arcdoor_train.compression import reader
 
-    embedder = Embedder(expand(teacher.path), threads, teacher.preprocess())
-    parts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
-    bar = tqdm(total=len(faces), unit="crop", desc=Path(teacher.path).name, disable=not sys.stderr.isatty())
-    for start in range(0, len(faces), 64):
-        numbers = range(start, min(start + 64, len(faces)))
-        images, whole = [], np.ones(len(numbers), bool)
-        for n, number in enumerate(numbers):
-            try:
-                images.append(faces.read(number))
-            except DataError:
-                whole[n] = False
-                images.append(np.zeros((crops.SIDE, crops.SIDE, 3), np.uint8))
-        inputs = crops.to_input(np.stack(images))
-        for part, batch in zip(parts, (inputs, np.ascontiguousarray(inputs[..., ::-1])), strict=True):
-            part.append((embedder([batch]) * whole[:, None]).astype(np.float32))
-        bar.update(len(numbers))
-    bar.close()
-    return np.concatenate([np.concatenate(part) for part in parts])
+    if path.suffix != ".onnx":
+        return checkpoint.load_model(path)[0].requires_grad_(False)
+    try:
+        return reader.read(path, preprocess)
+    except NotPlainError:
+        return None
 
 
-def ensemble(parts: list[np.ndarray]) -> np.ndarray:
-    """(n, d1 + d2 + ...) from unit-length (n, di): their cosine is the mean of the teachers' cosines."""
-    return np.concatenate(parts, axis=-1) / np.sqrt(len(parts))
+class Ensemble:
+    """Teachers' unit-length features side by side, divided by the root of their number: cosines of the whole are the
+    means of theirs."""
+
+    def __init__(self, wanted: tuple[Teacher, ...], device: torch.device, half: bool, threads: int = 1) -> None:
+        self.device, self.half, self.threads = device, half, threads
+        places = [teacher.located() for teacher in wanted]
+        self.digest = "+".join(digest(path) for path, _ in places)
+        self._each = [self._answering(*place) for place in places]
+
+    def _answering(self, path: Path, preprocess: crops.Preprocess) -> Answers:
+        """Other ONNX files than plain chains are answered by onnxruntime, on the CPU."""
+        known = network(path, preprocess)
+        if known is not None:
+            return known.to(self.device).eval()
+        session = Embedder(path, self.threads, preprocess)
+
+        def answer(pixels: torch.Tensor) -> torch.Tensor:
+            inputs = np.ascontiguousarray(pixels.cpu().numpy())
+            return torch.from_numpy(session([inputs]).astype(np.float32)).to(pixels.device)
+
+        return answer
+
+    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(n, d) float32 of our own networks' input."""
+        with asked(self.device, self.half):
+            found = [self._each_unit(answers, pixels) for answers in self._each]
+        return torch.cat(found, dim=1) / len(found) ** 0.5
+
+    @staticmethod
+    def _each_unit(answers: Answers, pixels: torch.Tensor) -> torch.Tensor:
+        return functional.normalize(answers(pixels).float())

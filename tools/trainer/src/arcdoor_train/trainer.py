@@ -14,7 +14,7 @@ from arcdoor_train.batchnorm import StepStatistics
 from arcdoor_train.errors import CheckpointError, ConfigError, TrainError
 from arcdoor_train.optimiser import optimiser
 from arcdoor_train.partial import ShardedHead
-from arcdoor_train.resume import compare
+from arcdoor_train.resume import FREE, compare
 from arcdoor_train.world import World
 
 #: Between two lines of metrics: the losses' sum, the steps taken, the sum of the backbone's gradient norms before they
@@ -52,6 +52,10 @@ def normalise(images: torch.Tensor, device: torch.device, channels_last: bool) -
 class Trainer:
     """One process of a run."""
 
+    #: The sections of a command that a resumed run must have unchanged, and what it may change.
+    SECTIONS: tuple[str, ...] = ()
+    FREE = FREE
+
     def __init__(self, whole: config.Config, world: World, source: data.Dataset) -> None:
         self.config, self.world, self.source = whole, world, source
         self.run = config.expand(whole.run.folder)
@@ -81,17 +85,18 @@ class Trainer:
         backbone = initial.network(whole, begun[-1] if begun else None)
         classes, dimension, seed = len(self.source.identities), whole.model.dimension, whole.run.seed
         self.sharded: ShardedHead | None = None
-        head = None
+        head, self.taken = None, 0
         if whole.head.sharded or whole.head.sample < 1.0:
             if world.size > 1 and not whole.head.sharded:
                 raise ConfigError("head.sample < 1 on several processes needs head.sharded = true")
-            self.sharded = ShardedHead(whole.head, dimension, classes, seed, world).to(world.device)
+            self.sharded = ShardedHead(whole.head, dimension, classes, seed, world, whole.optim.kind == "adamw").to(
+                world.device
+            )
+            if whole.head.init and not begun:
+                self.taken = self._take_shard(self.sharded)
         else:
-            head = heads.build(whole.head, dimension, classes, seed)
-        self.taken = 0
-        if whole.head.init and not begun:
-            self.taken = self._take_centres(head)
-        net = Net(backbone, head, whole.optim.recompute).to(world.device)
+            head, self.taken = initial.head(whole, backbone, self.source, bool(begun))
+        net = self._net(backbone, head).to(world.device)
         if whole.optim.channels_last:
             net = net.to(memory_format=torch.channels_last)
         sync = whole.optim.batch_norm == "sync"
@@ -106,13 +111,13 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(world.device.type, init_scale=4096.0, enabled=optim.precision == "fp16")
         self.runner = self._joined(torch.compile(net) if optim.compile else net)
 
-    def _take_centres(self, head: nn.Module | None) -> int:
-        identities = self.source.identities
-        if self.sharded:
-            mine = identities[self.sharded.start : self.sharded.stop]
-            taken = initial.centres(self.config, mine, {"weight": self.sharded.weight})
-            return int(self.world.sum(torch.tensor(taken, device=self.world.device)))
-        return initial.centres(self.config, identities, dict(heads.inner(head).named_parameters()))
+    def _net(self, backbone: nn.Module, head: nn.Module | None) -> nn.Module:
+        return Net(backbone, head, self.config.optim.recompute)
+
+    def _take_shard(self, sharded: ShardedHead) -> int:
+        mine = self.source.identities[sharded.start : sharded.stop]
+        taken = initial.centres(self.config, mine, {"weight": sharded.weight})
+        return int(self.world.sum(torch.tensor(taken, device=self.world.device)))
 
     def _joined(self, net: nn.Module) -> nn.Module:
         if self.world.size == 1:
@@ -163,12 +168,16 @@ class Trainer:
         if isinstance(self.runner, DistributedDataParallel):
             self.runner.require_backward_grad_sync = last
         with torch.autocast(self.world.device.type, dtype=dtype, enabled=dtype is not None):
-            result = self.runner(pixels, labels)
+            result = self._asked(pixels, labels)
         if self.statistics:
             self.statistics.add()
         loss = self.sharded(result, labels) if self.sharded else result
         self.scaler.scale(loss / (self.share // self.micro)).backward()
         return loss.detach()
+
+    def _asked(self, pixels: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """The loss of a micro-batch; its embeddings where the head is sharded."""
+        return self.runner(pixels, labels)
 
     def _take(self, total: torch.Tensor, lr: float) -> float:
         """Updates the weights if loss and gradients are numbers on every process; else leaves all as it was."""
@@ -259,14 +268,21 @@ class Trainer:
             "window": dict(self.window),
             "optimiser": self.optimiser.state_dict(),
             "scaler": self.scaler.state_dict(),
+            **self._more(),
         }
         checkpoint.save_tensors(part / "state.pt", state)
 
+    def _more(self) -> dict[str, Any]:
+        """What another trainer of this kind keeps beside."""
+        return {}
+
+    def _load_more(self, state: dict[str, Any]) -> None:
+        """Takes what ``_more`` gave. Raises ``KeyError``, ``RuntimeError``, ``CheckpointError``."""
+
     def _head_state(self) -> dict[str, Any]:
         if self.sharded:
-            rows = {"weight": self.sharded.weight, "momentum": self.sharded.momentum}
             whole = _kept_buffers(self.sharded.rule)
-            return {"classes": self.sharded.stop - self.sharded.start, "rows": rows, "whole": whole}
+            return {"classes": self.sharded.stop - self.sharded.start, "rows": self.sharded.kept(), "whole": whole}
         inner = heads.inner(self.head)
         return {
             "classes": len(self.source.identities),
@@ -278,7 +294,7 @@ class Trainer:
         """Goes on from a checkpoint. Raises ``CheckpointError`` where it belongs to another configuration or data."""
         folder = checkpoint.resolve(path)
         content = checkpoint.load_tensors(folder / "model.pt")
-        compare(content, self.config, self.source, folder)
+        compare(content, self.config, self.source, folder, self.SECTIONS, self.FREE)
         state = checkpoint.load_tensors(folder / "state.pt")
         if isinstance(state.get("window"), list):
             raise CheckpointError(
@@ -290,6 +306,7 @@ class Trainer:
             self.optimiser.load_state_dict(state["optimiser"])
             self.scaler.load_state_dict(state["scaler"])
             self._load_head(folder)
+            self._load_more(state)
         except (KeyError, RuntimeError, ValueError) as error:
             raise CheckpointError(f"{folder} does not fit: {error}") from error
         self.step, self.bad, self.bad_in_a_row = state["step"], state["bad"], state["bad_in_a_row"]
@@ -298,8 +315,8 @@ class Trainer:
     def _load_head(self, folder: Path) -> None:
         if self.sharded:
             found = checkpoint.read_head(folder, self.sharded.start, self.sharded.stop)
-            self.sharded.weight.copy_(found["weight"])
-            self.sharded.momentum.copy_(found["momentum"])
+            for name, tensor in self.sharded.kept().items():
+                tensor.copy_(found[name])
             inner = self.sharded.rule
         else:
             found = checkpoint.read_head(folder, 0, len(self.source.identities))

@@ -30,6 +30,7 @@ use crate::cargo;
 
 pub(crate) use label::Label;
 pub(crate) use layout::{LOADER, MIB};
+pub(crate) use packed::hex_of;
 pub(crate) use wishes::Wishes;
 pub(crate) use {label::AT as LABEL_AT, label::BYTES as LABEL_BYTES, table::check as check_table};
 

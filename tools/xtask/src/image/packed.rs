@@ -31,7 +31,7 @@ fn beside(file: &Path, ending: &str) -> PathBuf {
 }
 
 /// The SHA-256 of some bytes, in hexadecimal digits.
-pub(super) fn hex_of(bytes: &[u8]) -> String {
+pub(crate) fn hex_of(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 

@@ -12,7 +12,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 
 use super::gpio::{NEEDED, gpio_sim};
-use super::machine::{Arch, Machine, copy};
+use super::machine::{self, Arch, Machine, copy, test_binary_by};
 use crate::cross::{self, Features};
 use crate::door_demo::write_png;
 use crate::{cargo, fetch};
@@ -20,7 +20,10 @@ use crate::{cargo, fetch};
 const BOARD: &str = include_str!("../../board/board.toml");
 const WORDS: &str = include_str!("../../board/words.sh");
 const FIRST: &str = include_str!("../../board/first.sh");
+const DAY: &str = include_str!("../../board/day.sh");
+const SHORT: &str = include_str!("../../board/short.sh");
 const SECOND: &str = include_str!("../../board/second.sh");
+const PI3: &str = include_str!("../../board/pi3.sh");
 /// The kernel's parts; ext4's checksum is one that nothing asks for by name.
 const MODULES: [(&str, &str); 6] = [
     ("virtio_pci", ""),
@@ -30,6 +33,8 @@ const MODULES: [(&str, &str); 6] = [
     ("vivid", "n_devs=1 node_types=0x1"),
     ("virtio-gpu", ""),
 ];
+/// The same of a Raspberry Pi 3: its cards, and what switches it off.
+const PI3_MODULES: [&str; 5] = ["bcm2835", "sdhci_iproc", "bcm2835_wdt", "crc32c_generic", "ext4"];
 /// Photos of the demo that it uses.
 const PHOTOS: [&str; 3] = ["obama.jpg", "obama2.jpg", "biden.jpg"];
 /// The framebuffer's sides, as board.toml has them.
@@ -48,19 +53,18 @@ pub(crate) fn board(program: Option<PathBuf>) -> Result<()> {
     };
     let built_s = began.elapsed().as_secs();
     machine.put(&program, "arcdoor")?;
-    furnish(&machine)?;
-    machine.load("configfs", "")?;
-    for (module, options) in MODULES {
-        machine.load(module, options)?;
+    match nokhwas_own() {
+        Ok(test) => machine.put(&test, "nokhwa")?,
+        Err(error) => println!("skipped: nokhwa's own capture: {error:#}"),
     }
-    let module = gpio_sim(Arch::Arm64, &machine.work, &machine.kernel)?;
-    machine.load_file(&module, "")?;
-    let disk = disk(&machine.work)?;
+    wire(&mut machine)?;
+    let disk = disk(&machine.dir)?;
     let drive = format!("file={},if=virtio,format=raw", disk.display());
     let devices = ["-drive", &drive, "-device", "virtio-gpu-pci"];
     let began = Instant::now();
-    let mut said = machine.play(&format!("sleep 1\n{WORDS}{FIRST}"), &devices)?;
+    let mut said = machine.play(&format!("sleep 1\n{WORDS}{FIRST}{DAY}"), &devices)?;
     said += &machine.play(&format!("sleep 1\n{WORDS}{SECOND}"), &devices)?;
+    said += &raspberry_pi_3(&program)?;
     let out = cargo::target_dir().join("board-test");
     fs::create_dir_all(&out)?;
     for name in SCREENS {
@@ -79,6 +83,69 @@ pub(crate) fn board(program: Option<PathBuf>) -> Result<()> {
     Ok(())
 }
 
+/// The camera's tests with nokhwa's own capture, for the board. It is no part of the program.
+fn nokhwas_own() -> Result<PathBuf> {
+    let mut folders = fs::read_dir("/usr/lib")?.filter_map(|folder| Some(folder.ok()?.path()));
+    let has_clang = |folder: PathBuf| {
+        [folder.join("lib"), folder].iter().any(|folder| folder.join("libclang.so.1").exists())
+    };
+    ensure!(
+        std::env::var_os("LIBCLANG_PATH").is_some() || folders.any(has_clang),
+        "libclang is missing: apt-get install libclang-dev"
+    );
+    let mut cargo = cross::command();
+    cargo.env(
+        format!("BINDGEN_EXTRA_CLANG_ARGS_{}", cross::TARGET.replace('-', "_")),
+        "--sysroot=/usr/aarch64-linux-gnu -I/usr/aarch64-linux-gnu/include",
+    );
+    let packages = ["--package", "arcdoor-camera", "--features", "nokhwa-v4l", "--target", cross::TARGET];
+    test_binary_by(cargo, &packages, "vivid")
+}
+
+/// Starts `program` on a Raspberry Pi 3, by that board's own file.
+fn raspberry_pi_3(program: &Path) -> Result<String> {
+    let mut machine = Machine::new(Arch::Pi3, &[])?;
+    machine.put(program, "arcdoor")?;
+    furnish(&machine)?;
+    for module in PI3_MODULES {
+        machine.load(module, "")?;
+    }
+    let disk = disk(&machine.dir)?;
+    let drive = format!("file={},if=sd,format=raw", disk.display());
+    machine.play(&format!("{WORDS}{PI3}"), &["-drive", &drive])
+}
+
+/// The short form: set-up, an enrolment, the lines, the log; no visit. On this computer's processor, by the program that the tests
+/// are built with. `may_fetch`: else it is skipped where Debian's kernel is not there already.
+pub(crate) fn short(may_fetch: bool) -> Result<()> {
+    let also = [&NEEDED[..], &[("mke2fs", "e2fsprogs")]].concat();
+    if !may_fetch && let Err(error) = machine::is_there(Arch::Amd64, &also) {
+        println!("skipped: {error:#}; `cargo xtask board-test --short` fetches what it needs");
+        return Ok(());
+    }
+    if may_fetch {
+        fetch::demo_photos()?;
+        cargo::build_binaries()?;
+    }
+    let mut machine = Machine::new(Arch::Amd64, &also)?;
+    machine.put(&cargo::binary("arcdoor"), "arcdoor")?;
+    wire(&mut machine)?;
+    let drive = format!("file={},if=virtio,format=raw", disk(&machine.dir)?.display());
+    let devices = ["-drive", &drive, "-device", "virtio-gpu-pci", "-vga", "none"];
+    machine.play(&format!("sleep 1\n{WORDS}{FIRST}{SHORT}"), &devices).map(drop)
+}
+
+/// Lines, camera, panel and disk, the board's file, and photos.
+fn wire(machine: &mut Machine) -> Result<()> {
+    furnish(machine)?;
+    machine.load("configfs", "")?;
+    for (module, options) in MODULES {
+        machine.load(module, options)?;
+    }
+    let module = gpio_sim(machine.arch, &machine.work, &machine.kernel)?;
+    machine.load_file(&module, "")
+}
+
 /// The board's file, and photos.
 fn furnish(machine: &Machine) -> Result<()> {
     let (photos, from) = (machine.root().join("photos"), fetch::demo_photos()?);
@@ -92,9 +159,9 @@ fn furnish(machine: &Machine) -> Result<()> {
     write_png(&photos.join("empty.png"), [640, 480], &vec![96; 640 * 480 * 3])
 }
 
-/// An empty disk, which outlives the machine that it is in.
-fn disk(work: &Path) -> Result<PathBuf> {
-    let disk = work.join("board-data");
+/// An empty disk, which outlives a start.
+fn disk(folder: &Path) -> Result<PathBuf> {
+    let disk = folder.join("board-data");
     fs::File::create(&disk)?.set_len(64 << 20)?;
     cargo::check(Command::new(super::which("mke2fs")?).args(["-q", "-t", "ext4"]).arg(&disk))?;
     Ok(disk)

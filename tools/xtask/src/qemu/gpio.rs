@@ -59,7 +59,7 @@ pub(super) fn gpio_sim(arch: Arch, work: &Path, kernel: &Kernel) -> Result<PathB
     sources(arch, &dir, &kernel.version)?;
     let mut make = Command::new("make");
     make.arg("-C").arg(&headers).arg(format!("M={}", dir.join("module").display())).arg("modules");
-    if arch == Arch::Arm64 {
+    if arch != Arch::Amd64 {
         make.args(["ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-", "CC=aarch64-linux-gnu-gcc"]);
     }
     cargo::check(&mut make)?;

@@ -14,7 +14,7 @@ const NEEDED: [(&str, &str); 3] = [("modprobe", "kmod"), ("cpio", "cpio"), ("dpk
 /// The longest that the emulated machine may run.
 const LIMIT: &str = "600";
 /// Before the test's exit code, on the console.
-const ENDED: &str = "arcdoor-test-ended-with";
+pub(super) const ENDED: &str = "arcdoor-test-ended-with";
 /// What every machine does first.
 const BEGIN: &str = "#!/bin/busybox sh\nexport PATH=/bin\n/bin/busybox --install -s /bin\n\
     mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev\n";
@@ -27,6 +27,9 @@ pub(super) enum Arch {
     /// A board's: a Cortex-A53, of which every instruction takes a nanosecond. So its clock is the same on every host, however
     /// busy.
     Arm64,
+    /// A Raspberry Pi 3, as far as the emulator has it: its own chips for lines, card and serial port, and the device tree of
+    /// Debian's kernel.
+    Pi3,
 }
 
 impl Arch {
@@ -34,23 +37,42 @@ impl Arch {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Amd64 => "amd64",
-            Self::Arm64 => "arm64",
+            Self::Arm64 | Self::Pi3 => "arm64",
         }
     }
 
     const fn emulator(self) -> (&'static str, &'static str) {
         match self {
             Self::Amd64 => ("qemu-system-x86_64", "qemu-system-x86"),
-            Self::Arm64 => ("qemu-system-aarch64", "qemu-system-arm"),
+            Self::Arm64 | Self::Pi3 => ("qemu-system-aarch64", "qemu-system-arm"),
         }
     }
 
     const fn hardware(self) -> &'static [&'static str] {
         match self {
-            Self::Amd64 => &["-M", "q35", "-cpu", "max", "-smp", "2", "-m", "1024"],
-            Self::Arm64 => {
-                &["-M", "virt", "-cpu", "cortex-a53", "-m", "1024", "-icount", "shift=0,sleep=off"]
-            }
+            Self::Amd64 => &["-M", "q35", "-cpu", "max", "-smp", "2", "-m", "1024", "-serial", "stdio"],
+            Self::Arm64 => &[
+                "-M",
+                "virt",
+                "-cpu",
+                "cortex-a53",
+                "-m",
+                "1024",
+                "-icount",
+                "shift=0,sleep=off",
+                "-serial",
+                "stdio",
+            ],
+            // The tree gives the first serial port to Bluetooth; the second is the console's.
+            Self::Pi3 => &["-M", "raspi3b", "-serial", "null", "-serial", "stdio"],
+        }
+    }
+
+    /// Where Debian's kernel has the board's device tree; `None` where the emulator makes one.
+    const fn device_tree(self) -> Option<&'static str> {
+        match self {
+            Self::Amd64 | Self::Arm64 => None,
+            Self::Pi3 => Some("broadcom/bcm2837-rpi-3-b.dtb"),
         }
     }
 
@@ -59,6 +81,7 @@ impl Arch {
         match self {
             Self::Amd64 => "console=ttyS0 quiet panic=-1 no_timer_check",
             Self::Arm64 => "console=ttyAMA0 quiet panic=-1",
+            Self::Pi3 => "console=ttyS1,115200 quiet panic=-1",
         }
     }
 
@@ -66,17 +89,19 @@ impl Arch {
     const fn folder(self) -> &'static str {
         match self {
             Self::Amd64 => "kernel",
-            Self::Arm64 => "kernel-arm64",
+            Self::Arm64 | Self::Pi3 => "kernel-arm64",
         }
     }
 }
 
 /// What a machine is made of until it boots.
 pub(super) struct Machine {
-    arch: Arch,
+    pub(super) arch: Arch,
     pub(super) kernel: Kernel,
-    /// Where its parts are kept.
+    /// Where what serves every machine is kept.
     pub(super) work: PathBuf,
+    /// Its own, which goes with it: two may run at once.
+    pub(super) dir: PathBuf,
     root: PathBuf,
     /// Modules' files under /modules, in the order in which they load, with their options.
     modules: Vec<String>,
@@ -85,21 +110,15 @@ pub(super) struct Machine {
 impl Machine {
     /// An empty one with Debian's kernel. `also`: programs, and their packages, that this one needs.
     pub(super) fn new(arch: Arch, also: &[(&str, &str)]) -> Result<Self> {
-        let of_arch = [arch.emulator(), ("busybox", "busybox-static")];
-        let needed = NEEDED.iter().chain(&of_arch).chain(also);
-        let missing: Vec<&str> =
-            needed.filter(|(program, _)| which(program).is_err()).map(|(_, package)| *package).collect();
-        ensure!(missing.is_empty(), "this needs Debian's packages; apt-get install {}", missing.join(" "));
+        installed(arch, also)?;
         let work = fetch::cache_dir()?.join("qemu");
         let kernel = kernel(arch, &work)?;
-        let root = work.join("root");
-        if root.exists() {
-            fs::remove_dir_all(&root)?;
-        }
+        let dir = work.join(format!("{arch:?}-{}", std::process::id()));
+        let root = dir.join("root");
         for dir in ["bin", "modules", "proc", "sys", "dev", "tmp"] {
             fs::create_dir_all(root.join(dir))?;
         }
-        let machine = Self { arch, kernel, work, root, modules: Vec::new() };
+        let machine = Self { arch, kernel, work, dir, root, modules: Vec::new() };
         copy(&busybox(arch, &machine.work)?, &machine.root.join("bin/busybox"))?;
         Ok(machine)
     }
@@ -161,9 +180,15 @@ impl Machine {
         let init = self.root.join("init");
         fs::write(&init, whole)?;
         make_executable(&init)?;
-        let ramdisk = self.work.join("ramdisk");
+        let ramdisk = self.dir.join("ramdisk");
         pack(&self.root, &ramdisk)?;
-        boot(self.arch, &self.kernel.image, &ramdisk, devices)
+        boot(self.arch, &self.kernel, &ramdisk, devices)
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.dir);
     }
 }
 
@@ -173,6 +198,29 @@ pub(super) struct Kernel {
     /// The unpacked package.
     dir: PathBuf,
     pub(super) version: String,
+}
+
+/// That the programs are there which a machine, and what is `also` named, needs.
+fn installed(arch: Arch, also: &[(&str, &str)]) -> Result<()> {
+    let of_arch = [arch.emulator(), ("busybox", "busybox-static")];
+    let needed = NEEDED.iter().chain(&of_arch).chain(also);
+    let missing: Vec<&str> =
+        needed.filter(|(program, _)| which(program).is_err()).map(|(_, package)| *package).collect();
+    ensure!(missing.is_empty(), "this needs Debian's packages; apt-get install {}", missing.join(" "));
+    Ok(())
+}
+
+/// Whether a machine can be made without fetching anything: the programs, Debian's kernel, and the module of simulated lines.
+pub(super) fn is_there(arch: Arch, also: &[(&str, &str)]) -> Result<()> {
+    installed(arch, also)?;
+    let work = fetch::cache_dir()?.join("qemu");
+    ensure!(work.join(arch.folder()).join("boot").is_dir(), "Debian's kernel was not fetched");
+    let ending = format!("-{}.ko", arch.name());
+    let is_module = |name: &str| name.starts_with("gpio-sim-") && name.ends_with(&ending);
+    let has_module =
+        fs::read_dir(&work)?.flatten().any(|file| is_module(&file.file_name().to_string_lossy()));
+    ensure!(has_module, "the module of simulated lines was not built");
+    Ok(())
 }
 
 /// A shell and its tools, one static file.
@@ -230,12 +278,16 @@ fn kernel(arch: Arch, work: &Path) -> Result<Kernel> {
     Ok(Kernel { image, dir, version })
 }
 
-fn boot(arch: Arch, image: &Path, ramdisk: &Path, devices: &[&str]) -> Result<String> {
+fn boot(arch: Arch, kernel: &Kernel, ramdisk: &Path, devices: &[&str]) -> Result<String> {
     eprintln!("booting (emulated; at most {LIMIT} s) ...");
     let mut qemu = Command::new("timeout");
     qemu.args([LIMIT, arch.emulator().0]).args(arch.hardware()).args(devices);
-    qemu.args(["-nographic", "-no-reboot", "-nic", "none", "-append", arch.kernel()]);
-    qemu.arg("-kernel").arg(image).arg("-initrd").arg(ramdisk).stdin(Stdio::null());
+    qemu.args(["-display", "none", "-no-reboot", "-nic", "none", "-append", arch.kernel()]);
+    if let Some(tree) = arch.device_tree() {
+        let trees = kernel.dir.join("usr/lib").join(format!("linux-image-{}", kernel.version));
+        qemu.arg("-dtb").arg(trees.join(tree));
+    }
+    qemu.arg("-kernel").arg(&kernel.image).arg("-initrd").arg(ramdisk).stdin(Stdio::null());
     let console = qemu.stderr(Stdio::inherit()).output().context("cannot start the emulator")?;
     let text = String::from_utf8_lossy(&console.stdout).into_owned();
     println!("{text}");
@@ -260,7 +312,11 @@ struct Target {
 
 /// Builds one integration test of `packages`, an argument of cargo's.
 pub(super) fn test_binary(packages: &[&str], name: &str) -> Result<PathBuf> {
-    let mut build = cargo::command();
+    test_binary_by(cargo::command(), packages, name)
+}
+
+/// The same by a cargo that is set to build for another processor.
+pub(super) fn test_binary_by(mut build: Command, packages: &[&str], name: &str) -> Result<PathBuf> {
     build.args(["test", "--release", "--locked"]).args(packages).args(["--test", name, "--no-run"]);
     let messages = output(build.arg("--message-format=json").stderr(Stdio::inherit()))?;
     messages

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from arcdoor_train import checkpoint, config, crops, data, export, loop, macs
+from arcdoor_train import checkpoint, config, crops, data, export, macs
 from arcdoor_train.backbones.chain import CHAIN, Chain, Shape
 from arcdoor_train.compression import closed_form, plan_table, statistics, widths
 from arcdoor_train.compression.section import Compress
@@ -50,7 +50,7 @@ def make(teacher: Chain, section: Compress, whole: config.Config, inputs: torch.
     print(f"closed form: widths {list(chosen)}, rank {section.rank}; {macs.count(student)}")
     print(f"cosine to the teacher {cosine:.4f}, on the {len(inputs)} crops that it was fitted to", flush=True)
     folder = config.expand(whole.run.folder) / FOLDER
-    loop.make(folder)
+    checkpoint.make(folder)
     checkpoint.save_model(folder / "model.pt", student, whole)
     return student
 

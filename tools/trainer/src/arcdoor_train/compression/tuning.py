@@ -1,13 +1,12 @@
 """The tuning of a smaller network to its teacher, which answers live: on the same image, augmented alike. A ``Tuner``
 is driven by ``train``'s own loop, so that progress, resuming, the run's folder and the export are the same."""
 
-import hashlib
 import math
 from pathlib import Path
 
 import torch
 
-from arcdoor_train import checkpoint, config, data, evaluate
+from arcdoor_train import checkpoint, config, data, teachers
 from arcdoor_train.compression import maps, reader, start
 from arcdoor_train.compression.pupil import Pupil
 from arcdoor_train.compression.section import Compress, described
@@ -25,9 +24,9 @@ class Tuner:
             raise UsageError("compress tunes in one process (on one GPU): start it without torchrun")
         refuse(whole)
         self.section = config.section(whole, "compress", Compress)
-        path, preprocess = evaluate.located(config.expand(self.section.teacher.path), self.section.teacher.preprocess())
+        path, preprocess = self.section.teacher.located()
         self.teacher = reader.read(path, preprocess)
-        self.of_teacher = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.of_teacher = teachers.digest(path)
         self.config = described(whole, self.section, self.teacher.shape.dimension)
         self.world, self.source, self.run = world, source, config.expand(whole.run.folder)
         self.step, self.bad, self.bad_in_a_row, self.skipped = 0, 0, 0, 0
@@ -62,7 +61,7 @@ class Tuner:
         pixels = normalise(images, self.world.device, optim.channels_last)
         half = optim.precision == "bf16"
         teacher_half = half or self.section.half_teacher
-        with torch.no_grad(), torch.autocast(pixels.device.type, torch.bfloat16, enabled=teacher_half):
+        with teachers.asked(pixels.device, teacher_half):
             wanted, theirs = self.teacher.maps(pixels, self.pupil.maps.of)
         done = self.pupil.learn(pixels, wanted, theirs, self.step, self.step / max(self.steps, 1), lr, half)
         if math.isnan(done.loss):

@@ -42,6 +42,13 @@ def _hash(key: str) -> int:
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest())
 
 
+def writable(names: Iterable[str]) -> None:
+    """Raises ``DataError`` for a name that would break its line of a list."""
+    for name in names:
+        if "\t" in name or "\n" in name or "\r" in name:
+            raise DataError(f"{name!r}: a list of images has no place for a tab or a line's end in a name; rename it")
+
+
 def lines(
     origin: str, keys: Sequence[str], labels: np.ndarray, cosines: np.ndarray, names: Sequence[str]
 ) -> Iterator[bytes]:

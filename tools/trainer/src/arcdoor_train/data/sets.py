@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import io
+import itertools
 import mmap
 import tomllib
 import zipfile
@@ -320,7 +321,9 @@ def _listed_alone(part: Dataset, path: Path) -> Dataset:
 
 def by_name(whole: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """The hashes of all images' names in order, and the places of the images that have them. Raises ``DataError`` where
-    a list of them would be ambiguous: who makes one asks before hours of work."""
+    a list of them would be ambiguous, or broken by a tab or a line's end in a name: who makes one asks before hours of
+    work."""
+    lists.writable(itertools.chain(whole.keys, whole.identities))
     hashes = lists.hashes(whole.keys)
     order = np.argsort(hashes, kind="stable")
     ordered = hashes[order]

@@ -30,4 +30,6 @@ def build(config: Head, dimension: int, classes: int, seed: int = 1) -> nn.Modul
 
 def inner(head: nn.Module) -> nn.Module:
     """The head itself, without what adds terms to its loss."""
-    return getattr(head, "head", head)
+    while hasattr(head, "head"):
+        head = head.head
+    return head

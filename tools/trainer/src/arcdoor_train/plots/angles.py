@@ -4,40 +4,20 @@ of class centres and features."""
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import nn
 
 from arcdoor_train import checkpoint, config, crops, data, figure, heads, initial, overlap, subcentres, trained
+from arcdoor_train.embedding import embed
 from arcdoor_train.errors import DataError
 from arcdoor_train.feature_file import unit
 
 
-def embed(model: nn.Module, faces: data.Dataset, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Unit-length features of the images ``numbers`` that can be read, and their labels."""
-    rows, labels = [], []
-    for start in range(0, len(numbers), 64):
-        images = []
-        for number in numbers[start : start + 64]:
-            image = list(faces.readable([number]))
-            images += image
-            labels += [int(faces.labels[number])] * len(image)
-        if images:
-            with torch.no_grad():
-                rows.append(model(torch.from_numpy(crops.to_input(np.stack(images)))).numpy())
-    if not rows:
-        raise DataError("not one image of the run's sets can be read")
-    return unit(np.concatenate(rows)).astype(np.float32), np.array(labels)
-
-
-def _start(whole: config.Config, identities: list[str]) -> tuple[nn.Module, np.ndarray]:
+def _start(whole: config.Config, faces: data.Dataset) -> tuple[nn.Module, np.ndarray]:
     """Network and centres (classes, K, d) as the run began."""
     model = initial.network(whole).eval()
-    head = heads.build(whole.head, whole.model.dimension, len(identities), whole.run.seed)
-    head = heads.inner(head)
-    if whole.head.init:
-        initial.centres(whole, identities, dict(head.named_parameters()))
+    head = heads.inner(initial.head(whole, model, faces)[0])
     weight = head.weight.detach().numpy()
-    return model, weight.reshape(len(identities), whole.head.centres, -1)
+    return model, weight.reshape(len(faces.identities), whole.head.centres, -1)
 
 
 def draw_theta(folder: Path, run: Path, images: int) -> None:
@@ -46,7 +26,7 @@ def draw_theta(folder: Path, run: Path, images: int) -> None:
     steps = checkpoint.list_steps(run) or [checkpoint.resolve(run)]
     whole, faces, _ = trained.read(steps[-1])
     numbers = np.linspace(0, len(faces) - 1, min(images, len(faces))).astype(int)
-    counts = {"start": _theta(faces, numbers, *_start(whole, faces.identities))}
+    counts = {"start": _theta(faces, numbers, *_start(whole, faces))}
     for step in steps:
         centres = trained.centres(step, whole, len(faces.identities))
         counts[step.name] = _theta(faces, numbers, checkpoint.load_model(step)[0], centres)

@@ -1,0 +1,1 @@
+"""What planted label noise does to training, and what sub-centres find of it: see ``noise_study``."""
