@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use arcdoor_calib::{Comparison, Counted, Impostors, Share};
 
-use crate::eval::groups::Label;
+use crate::eval::label::Label;
 use crate::eval::report::by_group::{ByGroup, GroupRates};
 use crate::eval::report::rate::{Over, Rate};
 use crate::input_file::read_text;

@@ -23,6 +23,7 @@ use serde::Serialize;
 
 use crate::crops::Crops;
 use crate::eval::by_group::{accepted, between};
+use crate::eval::label::{GROUPS, Label};
 use crate::eval::report::by_group::max_over_min;
 use crate::face_finder::{FaceFinder, open_pack};
 use crate::input_file::read_text;
@@ -33,7 +34,6 @@ use crate::workers;
 
 /// Most crops that are compared, each with each: 50,000,000 pairs, some 800 MB.
 pub(crate) const MAX_CROPS: usize = 10_000;
-const OLDEST: u8 = 120;
 
 /// Arguments of `eval groups`.
 #[derive(clap::Args)]
@@ -59,38 +59,6 @@ pub(crate) struct Args {
     out: PathBuf,
 }
 
-/// What a file's name says of the person in it, by its source.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Label {
-    /// Years.
-    age: u8,
-    /// UTKFace: 0 male, 1 female.
-    gender: u8,
-    /// UTKFace: 0 white, 1 black, 2 Asian, 3 Indian, 4 other.
-    group: u8,
-}
-
-impl Label {
-    /// From `AGE_GENDER_GROUP_REST`, in any folder.
-    pub(crate) fn of(name: &str) -> Result<Self, Trouble> {
-        let file = name.rsplit_once('/').map_or(name, |(_, file)| file);
-        let mut fields = file.split('_').map(str::parse::<u8>);
-        let label = match [fields.next(), fields.next(), fields.next()] {
-            [Some(Ok(age)), Some(Ok(gender)), Some(Ok(group))] => Some(Self { age, gender, group }),
-            _ => None,
-        };
-        label.filter(|label| label.age <= OLDEST && label.gender < 2 && label.group < 5).ok_or_else(|| {
-            let text = format!("{name}: expected AGE_GENDER_GROUP_..., with codes 0 or 1 and 0 to 4");
-            Trouble::BadInput(text)
-        })
-    }
-
-    /// What its group is called.
-    pub(crate) fn group_name(&self) -> &'static str {
-        GROUPS[usize::from(self.group)]
-    }
-}
-
 /// One way to part people into classes.
 struct Axis {
     name: &'static str,
@@ -98,8 +66,6 @@ struct Axis {
     /// The number of a person's class.
     class: fn(&Label) -> usize,
 }
-
-const GROUPS: [&str; 5] = ["group 0", "group 1", "group 2", "group 3", "group 4"];
 
 const AXES: [Axis; 4] = [
     Axis { name: "Everybody", classes: &["everybody"], class: |_| 0 },
@@ -556,18 +522,6 @@ mod tests {
         let ages = by(&parted, "By age");
         assert_eq!((ages.people[0].listed, ages.people[1].refused), (1, 1));
         assert!(!ages.cells.iter().any(|cell| cell.between == ["0-12"; 2]), "nobody to compare with");
-    }
-
-    #[test]
-    fn a_name_without_codes_is_refused_by_name() {
-        assert_eq!(Label::of("utkface/26_1_4_2017.jpg").unwrap(), Label { age: 26, gender: 1, group: 4 });
-        for name in
-            ["utkface/26_1_2017.jpg", "a/26_2_0_1.jpg", "26_1_5_1.jpg", "121_0_0_1.jpg", "ann.jpg", ""]
-        {
-            let refused = Label::of(name).unwrap_err();
-            assert!(refused.to_string().starts_with(&format!("{name}: ")), "{refused}");
-            assert_eq!(Trouble::code_of(&refused.into()), 3);
-        }
     }
 
     #[test]

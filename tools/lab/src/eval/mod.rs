@@ -17,6 +17,7 @@ mod ijb_lists;
 mod ijb_templates;
 mod ijbb;
 mod ijbc;
+mod label;
 mod lfr;
 mod lfr_features;
 mod lfr_image;
