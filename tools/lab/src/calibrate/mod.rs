@@ -51,8 +51,9 @@ pub(crate) struct CalibrateArgs {
     /// The suspects' score from which on they are left out
     #[arg(long, default_value_t = 0.6)]
     suspects_above: f32,
-    /// Whose group people are of, NAME<tab>GROUP a line: every rate holds within the worst group. Names of --images'
-    /// folders or of --scores' people; with --group-crops of crops, whose names may say the group, as UTKFace's do
+    /// Whose group people are of, a name, a tab and the group in each line: every rate holds within the worst group. Names
+    /// of --images' folders or of --scores' people; with --group-crops of crops, whose names may say the group, as
+    /// UTKFace's do
     #[arg(long, value_name = "FILE")]
     groups: Option<PathBuf>,
     /// The people of --groups as aligned 112x112 crops, each of another person, in place of those of --images

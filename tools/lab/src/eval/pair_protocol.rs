@@ -67,7 +67,8 @@ pub(crate) struct PairArgs {
     /// Leave out the rates of everybody against everybody
     #[arg(long)]
     no_all_pairs: bool,
-    /// Whose group people are of, NAME<tab>GROUP a line: everybody's rates by group, at the thresholds of all pairs
+    /// Whose group people are of, a name, a tab and the group in each line: everybody's rates by group, at the thresholds
+    /// of all pairs
     #[arg(long, value_name = "FILE", conflicts_with_all = ["no_all_pairs", "bin"])]
     groups: Option<PathBuf>,
     /// Show the photos of so many pairs that were decided wrong, the worst first, in report.html
