@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bin_error;
 mod bin_file;
 mod binomial;
 mod feature_file;
@@ -15,6 +16,7 @@ mod impostors;
 mod npy;
 mod npy_fault;
 mod paired;
+mod pickle;
 mod promise;
 mod random;
 mod rates;
@@ -23,7 +25,8 @@ mod share;
 mod tail;
 mod verification;
 
-pub use bin_file::{BinFileError, MAX_BIN_IMAGES, PairImages, read_bin};
+pub use bin_error::BinFileError;
+pub use bin_file::{PairImages, read_bin};
 pub use feature_file::{FeatureFileError, Features, HEADER_BYTES, MAX_COLUMNS, MAX_ROWS};
 pub use feature_list::{FeatureList, FeatureListError, LabelList, MAX_NAME_BYTES};
 pub use feature_table::{Bytes, FeatureTable, read_megaface};
@@ -35,6 +38,7 @@ pub use impostors::{
 };
 pub use npy_fault::NpyFault;
 pub use paired::{Difference, mcnemar};
+pub use pickle::MAX_BIN_IMAGES;
 pub use promise::{ALPHA, Promise, PromiseError, Standing, Tally};
 pub use random::Random;
 pub use rates::{best_threshold, most_accepted, threshold_at_fmr};

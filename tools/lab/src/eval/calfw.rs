@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::eval::pair_protocol;
-pub(crate) use crate::eval::pair_protocol::PairArgs as Args;
+pub(crate) use crate::eval::pair_task::PairArgs as Args;
 use crate::eval::set::pair_list::Naming;
 
 pub(crate) fn run(args: Args) -> Result<()> {

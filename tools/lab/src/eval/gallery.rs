@@ -4,9 +4,10 @@
 //! Galleries hold one photo each of people who are not in `--choose` (the people of the calibration); their
 //! further photos are the mated probes, and such people who are not enrolled are the strangers, one photo
 //! each. Where they do not suffice, people of `--choose` and then aligned crops (`--fill`) fill the gallery;
-//! fillers are never probes. Of whom no photo gives a template, that person is not enrolled, and is missed with each
-//! further photo; a probe without a template matches nobody: both stay in the denominators. Each size is drawn several times; intervals are bootstrapped over the people who
-//! probe. Suspected mislabels are not compared; the rate with them stands beside.
+//! fillers are never probes. Whoever has no photo that gives a template is not enrolled, and is missed with each
+//! further photo; a probe without a template matches nobody: both stay in the denominators. Each size is drawn several
+//! times; intervals are bootstrapped over the people who probe. Suspected mislabels are not compared; the rate with
+//! them stands beside.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::eval::pair_protocol::{self, PairArgs, given};
+use crate::eval::pair_protocol;
+use crate::eval::pair_task::{PairArgs, given};
 use crate::eval::set::{lfw, people};
 use crate::trouble::Trouble;
 

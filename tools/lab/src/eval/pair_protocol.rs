@@ -1,173 +1,40 @@
 //! What protocols of LFW's shape have in common: scored pairs, accuracy over folds, and everybody against everybody.
 
-use std::collections::{BTreeMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
-use arcdoor_calib::{Features, Fold, best_threshold};
-use arcdoor_core::file::open_regular;
-use arcdoor_core::{ModelId, StageTimes, Template};
+use anyhow::Result;
+use arcdoor_calib::{Fold, best_threshold};
 use arcdoor_models::sha256_hex;
 
 use crate::eval::all_pairs::{AllPairs, MAX_SAMPLES};
 use crate::eval::by_group::{self, Groups};
-use crate::eval::floor::{self, Floor};
+use crate::eval::made::{Made, failed_to_enrol, made, on_floor};
 use crate::eval::origin::data_hash;
+use crate::eval::pair_task::{PairArgs, Task};
 use crate::eval::report::at_far::{AtFar, ByFar};
 use crate::eval::report::curves::{ALL_PAIRS, Curves};
 use crate::eval::report::folder;
 use crate::eval::report::pair_figures::{curve, figures, histogram, operating, verification};
 use crate::eval::report::pairs_file::{self, ScoredPair};
 use crate::eval::report::rate::{Over, Rate};
-use crate::eval::report::report::{Data, Maker, Noted, Report};
+use crate::eval::report::report::{Data, Noted, Report};
 use crate::eval::report::run::{Run, latency};
 use crate::eval::report::table::Table;
 use crate::eval::report::thumbnail::Thumbnail;
-use crate::eval::set::pair_list::{PairList, noted};
+use crate::eval::set::pair_list::noted;
 use crate::eval::set::set::{Pair, Set};
-use crate::eval::set::templates::{Comparable, NEVER, PathArgs, score};
-use crate::eval::set::{bin, pair_list};
+use crate::eval::set::templates::{Comparable, NEVER, score};
 use crate::input_file;
-use crate::limits::{MAX_LIST_BYTES, MAX_REFERENCE_BYTES};
+use crate::limits::MAX_LIST_BYTES;
 use crate::say::say;
 use crate::trouble::Trouble;
 
 /// Media without a template that are named.
 const NAMED: usize = 20;
-/// The least cosine of two features of one image, which batches of a network may round apart.
-const ONE_IMAGE: f32 = 0.999;
 /// Photos above so many bytes are not put into a page.
 const MAX_THUMBNAIL_BYTES: usize = 256 << 10;
-
-/// The flags of every protocol of LFW's shape.
-#[derive(clap::Args)]
-pub(crate) struct PairArgs {
-    /// The folder of photos
-    #[arg(long, value_name = "DIR", required_unless_present = "bin")]
-    pub(crate) images: Option<PathBuf>,
-    /// The list of pairs
-    #[arg(long, value_name = "FILE")]
-    pub(crate) pairs: Option<PathBuf>,
-    /// insightface's file of the set, in place of --images and --pairs: its images are aligned already
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["images", "pairs"])]
-    pub(crate) bin: Option<PathBuf>,
-    /// Features in place of the networks, in LFR's form: a row for each image of --bin, in its order
-    #[arg(long, value_name = "FILE", requires = "bin")]
-    rows: Option<PathBuf>,
-    /// The features were generated, and the report says so
-    #[arg(long, requires = "rows")]
-    generated: bool,
-    /// The photos are crops that are aligned to 112x112 already
-    #[arg(long)]
-    pub(crate) aligned: bool,
-    /// What was before networks, in place of the embedder: on the same aligned crops
-    #[arg(long, value_enum, conflicts_with_all = ["rows", "features"])]
-    floor: Option<floor::Kind>,
-    /// Leave out the rates of everybody against everybody
-    #[arg(long)]
-    no_all_pairs: bool,
-    /// Whose group people are of, a name, a tab and the group in each line: everybody's rates by group, at the thresholds
-    /// of all pairs
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["no_all_pairs", "bin"])]
-    groups: Option<PathBuf>,
-    /// Show the photos of so many pairs that were decided wrong, the worst first, in report.html
-    #[arg(long, value_name = "COUNT", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=200))]
-    thumbnails: u16,
-    /// Where report.json, report.html and CSV files go
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
-    #[command(flatten)]
-    pub(crate) path: PathArgs,
-}
-
-/// A protocol's set, as its reader found it.
-pub(crate) struct Task {
-    /// The protocol's command.
-    pub(crate) protocol: &'static str,
-    /// What a reader calls it.
-    pub(crate) name: String,
-    pub(crate) set: Set,
-    pub(crate) list: PairList,
-    /// The files of lists that were read, by what they were read for.
-    pub(crate) lists: Vec<(&'static str, PathBuf)>,
-    /// Whether the set itself says who is who; where pairs alone do, two of its subjects may be one person.
-    pub(crate) is_named: bool,
-    /// Pairs to choose the threshold on, of a protocol without folds.
-    pub(crate) choose: Vec<Pair>,
-    /// Suspected mislabels, by sample, the lower first.
-    pub(crate) suspects: Option<HashSet<(usize, usize)>>,
-    /// The sample that each image of a `.bin` is; empty without one.
-    bin: Vec<usize>,
-    /// Of what each sample's template is pooled; none where a sample is one photo.
-    pub(crate) pooled: Option<Pooled>,
-}
-
-/// Samples that are several frames each.
-pub(crate) struct Pooled {
-    pub(crate) frames: Set,
-    /// The frames of each sample.
-    pub(crate) of: Vec<Vec<usize>>,
-}
-
-impl Task {
-    /// What templates are made of: photos or frames.
-    fn media(&self) -> &Set {
-        self.pooled.as_ref().map_or(&self.set, |pooled| &pooled.frames)
-    }
-}
-
-impl PairArgs {
-    /// Reads the set from a `.bin` file, or with `read` from the folder and the list, which is named `default` there where
-    /// no other is given.
-    pub(crate) fn task(
-        &self,
-        protocol: &'static str,
-        name: &str,
-        default: Option<&str>,
-        read: impl FnOnce(&Path, Option<&Path>) -> Result<(Set, PairList)>,
-    ) -> Result<Task> {
-        let pairs = self.pairs.clone().or_else(|| Some(self.images.as_ref()?.join(default?)));
-        let (set, list, bin) = match (&self.bin, &self.images) {
-            (Some(path), _) => {
-                let found = bin::read(path)?;
-                (found.set, found.list, found.of)
-            }
-            (None, Some(images)) => {
-                let (set, list) = read(images, pairs.as_deref())?;
-                (set, list, Vec::new())
-            }
-            (None, None) => return Err(Trouble::BadInput("give --images or --bin".to_owned()).into()),
-        };
-        Ok(Task {
-            protocol,
-            name: name.to_owned(),
-            set: if self.aligned { set.aligned() } else { set },
-            list,
-            lists: pairs.map(|pairs| ("pairs", pairs)).into_iter().collect(),
-            is_named: self.bin.is_none(),
-            choose: Vec::new(),
-            suspects: None,
-            bin,
-            pooled: None,
-        })
-    }
-
-    /// The task of a folder with a list of photos by their paths.
-    pub(crate) fn listed(
-        &self,
-        protocol: &'static str,
-        name: &str,
-        naming: pair_list::Naming,
-    ) -> Result<Task> {
-        self.task(protocol, name, None, |images, pairs| pair_list::read(images, given(pairs)?, naming))
-    }
-}
-
-/// The list, of a protocol that has none without being told.
-pub(crate) fn given(list: Option<&Path>) -> Result<&Path, Trouble> {
-    list.ok_or_else(|| Trouble::BadInput("give the list of pairs as --pairs".to_owned()))
-}
 
 /// Makes the templates, computes every figure and writes the report.
 pub(crate) fn run(args: &PairArgs, mut task: Task) -> Result<()> {
@@ -246,95 +113,6 @@ fn told<T: Comparable>(args: &PairArgs, task: &Task, made: Made<T>, began: Insta
     let thumbnails = worst(task, &pairs, args.thumbnails.into())?;
     let files = vec![(pairs_file::NAME.to_owned(), pairs_file::write(&pairs))];
     summary(&folder::write(&args.out, report, &curves, files, &thumbnails)?)
-}
-
-/// The templates of a set, and where they come from.
-struct Made<T> {
-    templates: Vec<Option<T>>,
-    /// Media without a template, and media.
-    acquired: (u64, u64),
-    times: Vec<StageTimes>,
-    made_by: Option<Maker>,
-}
-
-fn made(args: &PairArgs, task: &Task) -> Result<Made<Template>> {
-    if let Some(rows) = &args.rows {
-        let templates = from_rows(rows, &task.bin)?;
-        return Ok(Made { acquired: acquired(&templates), templates, times: Vec::new(), made_by: None });
-    }
-    let pack = args.path.open_pack()?;
-    let (templates, times) = args.path.timed_templates(&pack, task.media())?;
-    let acquired = acquired(&templates);
-    let templates = match &task.pooled {
-        Some(pooled) => pool(&templates, &pooled.of)?,
-        None => templates,
-    };
-    Ok(Made { templates, acquired, times, made_by: Some(args.path.maker(&pack)?) })
-}
-
-/// Crops of the pack's detector, described without its embedder.
-fn on_floor(args: &PairArgs, task: &Task, floor: floor::Kind) -> Result<Made<Floor>> {
-    if task.pooled.is_some() {
-        return Err(Trouble::BadInput(
-            "videos have no --floor: their frames' sum is of embedders".to_owned(),
-        )
-        .into());
-    }
-    let pack = args.path.open_pack()?;
-    let templates = args.path.floors(&pack, &task.set, floor)?;
-    let dimension = templates.iter().flatten().map(Floor::len).next().unwrap_or_default();
-    let maker = args.path.maker(&pack)?;
-    let made_by = Maker { pack: floor.title().to_owned(), model_id: "none".to_owned(), dimension, ..maker };
-    Ok(Made { acquired: acquired(&templates), templates, times: Vec::new(), made_by: Some(made_by) })
-}
-
-fn acquired<T>(templates: &[Option<T>]) -> (u64, u64) {
-    (templates.iter().filter(|template| template.is_none()).count() as u64, templates.len() as u64)
-}
-
-/// The mean of each sample's templates; none where no frame of it has one.
-fn pool(frames: &[Option<Template>], of: &[Vec<usize>]) -> Result<Vec<Option<Template>>> {
-    let mean = |of: &Vec<usize>| {
-        let frames: Vec<&Template> = of.iter().filter_map(|frame| frames[*frame].as_ref()).collect();
-        Ok((!frames.is_empty()).then(|| Template::mean(frames)).transpose()?)
-    };
-    of.iter().map(mean).collect()
-}
-
-/// People without one photo that gave a template.
-pub(crate) fn failed_to_enrol<T>(set: &Set, templates: &[Option<T>]) -> Rate {
-    let mut has_template = vec![false; set.subjects.len()];
-    for (sample, template) in set.samples.iter().zip(templates) {
-        if let Some(subject) = sample.subject {
-            has_template[subject] |= template.is_some();
-        }
-    }
-    let failed = has_template.iter().filter(|has| !**has).count();
-    Rate::of(failed as u64, has_template.len() as u64)
-}
-
-/// Templates from a file of features: a row for each image, whose sample `of` tells.
-fn from_rows(path: &Path, of: &[usize]) -> Result<Vec<Option<Template>>> {
-    let refuse = |what: String| Trouble::BadInput(format!("{}: {what}", path.display()));
-    let file = open_regular(path).with_context(|| path.display().to_string())?;
-    let features = Features::read(file, MAX_REFERENCE_BYTES).map_err(|error| refuse(error.to_string()))?;
-    if features.rows() != of.len() {
-        return Err(refuse(format!("{} rows, and --bin has {} images", features.rows(), of.len())).into());
-    }
-    let mut templates: Vec<Option<Template>> = Vec::new();
-    for (row, sample) in of.iter().enumerate() {
-        let template = Template::new(ModelId::new([0; 16]), features.row(row));
-        let template = template.map_err(|error| refuse(format!("row {row}: {error}")))?;
-        match templates.get(*sample).and_then(Option::as_ref) {
-            None => templates.push(Some(template)),
-            Some(first) if first.score(&template)?.0 >= ONE_IMAGE => {}
-            Some(_) => {
-                let what = format!("row {row} differs from an earlier one of the same image");
-                return Err(refuse(what).into());
-            }
-        }
-    }
-    Ok(templates)
 }
 
 fn scored<T: Comparable>(task: &Task, templates: &[Option<T>]) -> Result<Vec<ScoredPair>> {
@@ -586,14 +364,7 @@ pub(crate) fn summary(report: &Report) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_frame_without_a_face_is_counted_though_its_video_has_a_template() {
-        let face = Some(Template::new(ModelId::new([1; 16]), &[1.0, 0.0]).unwrap());
-        let frames = [face.clone(), None, None];
-        assert_eq!(acquired(&frames), (2, 3));
-        assert_eq!(pool(&frames, &[vec![0, 1], vec![2]]).unwrap(), [face, None]);
-    }
+    use arcdoor_core::{ModelId, Template};
 
     #[test]
     fn a_photo_without_a_face_counts_as_a_miss() {

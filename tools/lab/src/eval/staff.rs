@@ -8,8 +8,9 @@ use arcdoor_calib::LEAST_ABOVE;
 use arcdoor_models::Pack;
 
 use crate::eval::all_pairs::{AllPairs, MAX_SAMPLES};
+use crate::eval::made::failed_to_enrol;
 use crate::eval::origin::data_hash;
-use crate::eval::pair_protocol::{failed_to_enrol, summary};
+use crate::eval::pair_protocol::summary;
 use crate::eval::report::at_far::{AtFar, key};
 use crate::eval::report::curves::{ALL_PAIRS, Curves};
 use crate::eval::report::folder;

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use crate::eval::pair_protocol::{self, PairArgs, Pooled, given};
+use crate::eval::pair_protocol;
+use crate::eval::pair_task::{PairArgs, Pooled, given};
 use crate::eval::set::ytf;
 use crate::trouble::Trouble;
 

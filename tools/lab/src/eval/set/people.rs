@@ -11,7 +11,9 @@ use crate::face_finder::photos_in;
 /// Every photo, by person and name. A sample is called what its file is, without the ending.
 pub(crate) fn read(dir: &Path) -> Result<Set> {
     let mut folders: Vec<PathBuf> = Vec::new();
-    for entry in fs::read_dir(dir).with_context(|| format!("cannot list {}", dir.display()))? {
+    let cannot =
+        || format!("cannot list {}, which must hold a folder of photos for each person", dir.display());
+    for entry in fs::read_dir(dir).with_context(cannot)? {
         let path = entry?.path();
         if path.is_dir() {
             folders.push(path);
