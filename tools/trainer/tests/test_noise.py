@@ -105,3 +105,7 @@ def test_the_command_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
     assert {"noise-0-seed1.json", "noise-30-seed1.json", "drop.csv", "sub-classes.csv"} <= names
     monkeypatch.setattr(noise_study, "arms", lambda *_: pytest.fail("it was finished"))
     assert cli.main(command) == 0
+    capsys.readouterr()
+    (tmp_path / "noise.toml").write_text((tmp_path / "noise.toml").read_text().replace("epochs = 1", "epochs = 2"))
+    assert cli.main(command) == 2
+    assert "a study of other settings" in capsys.readouterr().err

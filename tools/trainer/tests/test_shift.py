@@ -66,3 +66,12 @@ def test_the_command(tmp_path, capsys):
     (tmp_path / "pairs.txt").write_text("1\np\t4\t3\np\t2\t1\n")
     assert cli.main([*command, str(tmp_path / "t.bin"), *named]) == 3, "another order"
     assert "not of the same photo" in capsys.readouterr().err
+
+
+def test_two_people_may_have_photos_of_one_name(tmp_path, capsys):
+    for person, seed in (("p", 0), ("q", 9)):
+        images = smooth(4, seed)
+        write(tmp_path / "ours" / person, images)
+        write(tmp_path / "theirs" / person, [moved(image, 2.0, 0.0) for image in images])
+    assert cli.main(["shift", "--ours", str(tmp_path / "ours"), "--theirs", str(tmp_path / "theirs")]) == 0
+    assert "8 crops, 8 of one photo" in capsys.readouterr().out

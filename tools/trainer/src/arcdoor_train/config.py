@@ -191,7 +191,7 @@ class Head:
     sharded: bool = False
     #: What the class centres begin with, beside the network of ``model.init``. ``run``: its own centres, those of a run
     #: of ``train``, for identities that have the same names there; the others' are drawn. ``means``: the mean of its
-    #: features of each identity's images, one pass over the set. Without it all are drawn.
+    #: features of each identity's images, one pass over the set on the CPU. Without it all are drawn.
     init: Literal["", "run", "means"] = ""
 
     def __post_init__(self) -> None:

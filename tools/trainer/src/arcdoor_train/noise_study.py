@@ -2,9 +2,11 @@
 faces; a small network over a pack's features is trained with one centre and with three, cleaned, and trained again."""
 
 import argparse
+import hashlib
 import json
 import statistics
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,11 @@ from arcdoor_train import (
     feature_file,
     feature_map,
     figure,
+    lock,
     overlap,
     scores,
     subcentres,
+    teachers,
 )
 from arcdoor_train.errors import UsageError
 from arcdoor_train.noise.learner import REMEDIES, Learned, learn
@@ -35,7 +39,8 @@ PAPER_DEGREES = 75
 JUNK = 300
 FMR = 1e-3
 
-Judge = Any  # a function of (n, d) unit-length features that gives the figures of an arm
+#: Gives the figures of an arm's (n, d) unit-length features.
+Judge = Callable[[np.ndarray], dict[str, float]]
 
 
 def add_parser(subparsers: Any) -> None:
@@ -65,8 +70,8 @@ def _run(options: argparse.Namespace) -> int:
     out = config.expand(whole.run.folder)
     wanted = [(level, seed) for seed in options.seeds for level in options.levels]
     if not options.table:
-        checkpoint.make(out)
-        _study(whole, out, wanted, options)
+        with lock.alone(out):
+            _study(whole, out, wanted, options)
     print(tables(out, options.levels, options.seeds))
     return 0
 
@@ -79,6 +84,7 @@ def _study(whole: config.Config, out: Path, wanted: list[tuple[int, int]], optio
     faces, notes = data.gather(whole.data, whole.run.seed)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
+    _same_study(whole, faces, out, options)
     rows = _features(whole, faces, options.model, out / "model.features")
     truth = _features(whole, faces, options.oracle, out / "oracle.features")
     junk = crops.random(JUNK, 7)
@@ -99,6 +105,26 @@ def _study(whole: config.Config, out: Path, wanted: list[tuple[int, int]], optio
             answer["k10"] = _of_ten(whole, noise, rows, seed, out)
         checkpoint.write_file(path, lambda file, answer=answer: file.write(json.dumps(answer, indent=1).encode()))
         print(f"{level} %, seed {seed}: " + json.dumps(answer["arms"]), flush=True)
+
+
+def _same_study(whole: config.Config, faces: data.Dataset, out: Path, options: argparse.Namespace) -> None:
+    """That what lies in ``out`` is of these settings, files and crops. Raises ``UsageError``."""
+    table = config.to_table(whole)
+    described = {
+        "settings": {section: table[section] for section in ("data", "model", "head", "optim")}
+        | {"seed": whole.run.seed},
+        "images": faces.fingerprint,
+        "networks": [
+            teachers.digest(teachers.Teacher(str(path)).located()[0]) for path in (options.model, options.oracle)
+        ],
+        "judged": [crops.Crops(options.faces).names, options.pairs.read_text(), options.choose.read_text()],
+    }
+    told = hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode()).hexdigest()
+    path = out / "study.sha256"
+    if not path.is_file():
+        checkpoint.write_file(path, lambda file: file.write(told.encode()))
+    elif path.read_text() != told:
+        raise UsageError(f"{out} holds a study of other settings, networks or images: name another run.folder")
 
 
 def _features(whole: config.Config, faces: data.Dataset, model: Path, folder: Path) -> np.ndarray:

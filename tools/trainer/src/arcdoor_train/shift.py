@@ -96,14 +96,16 @@ class Theirs:
     order of a list of pairs."""
 
     def __init__(self, path: Path, ours: crops.Crops, pairs: Path | None) -> None:
-        self._where = {Path(name).stem: name for name in ours.names}
+        self._where = {_key(name): name for name in ours.names}
+        if len(self._where) < len(ours.names):
+            raise DataError("--ours has two crops of one name in folders of one name: whose is meant cannot be told")
         self._read: dict[str, Any] = {}
         if path.suffix != ".bin":
             faces = crops.Crops(path)
-            stems = {Path(name).stem: name for name in faces.names}
+            there = {_key(name): name for name in faces.names}
             self._read = {
-                name: (lambda theirs=stems[stem]: faces.read(theirs))
-                for stem, name in self._where.items() if stem in stems
+                name: (lambda theirs=there[key]: faces.read(theirs))
+                for key, name in self._where.items() if key in there
             }  # fmt: skip
             return
         if pairs is None:
@@ -124,6 +126,12 @@ class Theirs:
     def read(self, name: str) -> np.ndarray:
         """(112, 112, 3) uint8."""
         return self._read[name]()
+
+
+def _key(name: str) -> tuple[str, str]:
+    """A crop's folder and name without its ending: two people may have a photo of one name."""
+    path = Path(name)
+    return path.parent.name, path.stem
 
 
 def spread(moves: list[Move]) -> dict[str, dict[str, float]]:
