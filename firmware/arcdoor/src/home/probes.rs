@@ -102,7 +102,8 @@ impl Probes {
         };
         let slots = self.read()?;
         let slot = |at: usize| slots.get(at).and_then(Option::as_ref);
-        let oldest = (0..self.most).min_by_key(|at| slot(*at).map_or(0, |slot| slot.moment.number + 1));
+        let oldest =
+            (0..self.most).min_by_key(|at| slot(*at).map_or(0, |slot| slot.moment.number.saturating_add(1)));
         self.write(oldest.unwrap_or(0), &bytes, false)
     }
 
@@ -251,7 +252,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("probes.bin");
         let probes = Probes::new(path.clone(), 3, 1);
-        for bytes in [&[0xff; 10][..], &[0xff; SLOT_BYTES + 5], b"notes"] {
+        let highest = [&[0xff; 20][..], &[1, 0], &[0xff; SLOT_BYTES - 22]].concat();
+        for bytes in [&[0xff; 10][..], &[0xff; SLOT_BYTES + 5], b"notes", &highest] {
             std::fs::write(&path, bytes).unwrap();
             assert_eq!(probes.find(moment(1)).unwrap(), None);
             probes.keep(moment(1), vec![1; 50]).unwrap();

@@ -42,12 +42,14 @@ impl KeptWriter {
         let (shared, told) = (desk.clone(), link.clone());
         let work = move || {
             while let Some(kept) = shared.next() {
-                if let Err(error) = files.write(&kept) {
+                let written = files.write(&kept);
+                let is_written = written.is_ok();
+                if let Err(error) = written {
                     let (fault, why) = (DoorFault::NotKept, error.to_string());
                     told.log(Entry::DoorFault { fault, why }, clock.now().utc);
                 }
                 let papers = shared.papers();
-                told.set_kept(papers.newest.is_none());
+                told.set_kept(is_written && papers.newest.is_none());
             }
         };
         let thread = Builder::new().name("kept".to_owned()).spawn(work)?;
@@ -113,6 +115,7 @@ mod tests {
         let writer = KeptWriter::open(gone, link.clone(), clock).unwrap();
         writer.put(&Kept::default());
         drop(writer);
+        assert!(!link.is_kept(), "what could not be written is not kept");
         let told = link.entry().unwrap().0;
         assert!(matches!(told, Entry::DoorFault { fault: DoorFault::NotKept, .. }), "{told:?}");
     }

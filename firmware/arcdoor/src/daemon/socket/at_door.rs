@@ -18,7 +18,7 @@ pub(super) const fn is_for_it(request: &Request) -> bool {
 /// Tells it, and says how it stands then.
 ///
 /// # Errors
-/// When there is no door, or it has too much to do.
+/// When there is no door, it has too much to do, or what it did could not be kept.
 pub(super) fn ask(
     link: Option<&Link>,
     request: &Request,
@@ -43,6 +43,9 @@ pub(super) fn ask(
         let (sent, begun) = (link.sent(), Instant::now());
         while !(link.has_noted(sent) && link.is_kept()) && begun.elapsed() < LOG_PATIENCE {
             sleep(Duration::from_millis(LOOK_MS));
+        }
+        if !link.is_kept() {
+            return Err(Refusal::NotKept);
         }
     }
     let state = link.state().ok_or(Refusal::Busy)?;

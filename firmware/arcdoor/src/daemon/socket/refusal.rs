@@ -64,6 +64,11 @@ pub enum Refusal {
     /// More of the log than an answer holds.
     #[error("while the door runs, at most {MAX_WAITING} entries come at once, not {0}: give a smaller -n")]
     ManyEntries(usize),
+    /// It was done, and may not survive a restart.
+    #[error(
+        "the door did it, but it is not on disk, and a restart may forget it: look at `arcdoor doctor` and `arcdoor log`"
+    )]
+    NotKept,
     /// It listens no more.
     #[error("the door is stopping: try again when it runs")]
     Closing,
@@ -85,7 +90,7 @@ impl Refusal {
             | Self::ManyEntries(_) => error::USAGE,
             Self::NotACall(_) | Self::TooLong | Self::Version(_) => error::INPUT,
             Self::Stranger { .. } | Self::Role { .. } => error::PACK,
-            Self::Full | Self::Busy | Self::Slow(_) | Self::Closing => error::DEVICE,
+            Self::Full | Self::Busy | Self::Slow(_) | Self::NotKept | Self::Closing => error::DEVICE,
         }
     }
 }
