@@ -32,7 +32,7 @@ const STEPS: [Step; 12] = [
     ("bare metal", bare::build),
     ("without tract", without_tract),
     ("tests", tests),
-    // A minute where an emulator and Debian's kernel are there, else nothing.
+    // Half a minute where an emulator and Debian's kernel are there, else nothing.
     ("an emulated board", || qemu::short(false)),
     ("trainer", trainer::test),
     ("docs", || {
