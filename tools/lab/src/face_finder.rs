@@ -13,6 +13,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use crate::eval::floor::make_grey;
 use crate::eval::set::scenes::SAME_FACE;
 use crate::eval::set::set::{Medium, Sample};
+use crate::trouble::Trouble;
 
 /// Reads a detector's name; the help lists them.
 pub(crate) fn detector_parser() -> impl TypedValueParser<Value = DetectorKind> {
@@ -93,6 +94,13 @@ impl FaceFinder {
     fn tone(&mut self) {
         if self.in_grey {
             make_grey(&mut self.image);
+        }
+    }
+
+    /// Takes the colour of an image that was read elsewhere, where that was asked for.
+    pub(crate) fn take_tone(&self, image: &mut RgbImage) {
+        if self.in_grey {
+            make_grey(image);
         }
     }
 
@@ -221,6 +229,16 @@ pub(crate) fn nearest_centre(faces: &[Face], (width, height): (u32, u32)) -> Opt
 fn at<'a>(faces: &'a [Face], rect: &Rect) -> Option<&'a Face> {
     let meant = faces.iter().filter(|face| face.rect.iou(rect) >= SAME_FACE);
     meant.max_by(|a, b| a.rect.iou(rect).total_cmp(&b.rect.iou(rect)))
+}
+
+/// Refuses a pack whose thresholds nobody chose.
+pub(crate) fn calibrated(pack: &Pack) -> Result<(), Trouble> {
+    if pack.manifest().calibration.impostor == 0 {
+        let dir = pack.dir().display();
+        let text = format!("{dir} is not calibrated: `arcdoor-lab calibrate` makes the table that it lacks");
+        return Err(Trouble::Pack(text));
+    }
+    Ok(())
 }
 
 /// Opens a pack, or says what to do where there is none.

@@ -149,3 +149,116 @@ fn photos_and_the_scores_of_the_same_photos_make_the_same_table() {
         }
     }
 }
+
+const PACK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/packs/doornet");
+
+/// Photos whose content is their name, and a feature file that knows the template of each: a one-hot vector.
+fn photos(dir: &Path, all: &[(&str, String, usize)]) -> String {
+    let pack = arcdoor_models::Pack::open(Path::new(PACK)).unwrap();
+    let detector = pack.net(arcdoor_models::Role::Detector).unwrap().sha256[..16].to_owned();
+    let made_by =
+        format!("embedder {}, yunet with {detector} from 0.6, min_face 20, by content", pack.model_id());
+    let (mut known, mut values) = (Vec::new(), Vec::new());
+    for (file, name, hot) in all {
+        let path = dir.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, file).unwrap();
+        let hash = arcdoor_models::sha256_hex(file.as_bytes());
+        known.push((format!("{name}, {}", &hash[..16]), true));
+        values.extend((0..pack.dimension()).flat_map(|at| f32::from(u8::from(at == *hot)).to_le_bytes()));
+    }
+    let head =
+        serde_json::json!({"format": 1, "made_by": made_by, "dimension": pack.dimension(), "photos": known});
+    let kept = dir.join("kept");
+    fs::write(&kept, [head.to_string().as_bytes(), b"\n", &values].concat()).unwrap();
+    kept.display().to_string()
+}
+
+#[test]
+fn tracks_tell_what_two_of_two_frames_grant_at_the_packs_thresholds() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    for (person, own) in [("Ann", 0), ("Bob", 1)] {
+        for (track, frame) in (0..8).map(|at| (at / 4, at % 4)) {
+            // The first two frames of Bob's second track show Ann.
+            let hot = if person == "Bob" && track == 1 && frame < 2 { 0 } else { own };
+            files.push((
+                format!("tracks/{person}/{track}/{frame}.jpg"),
+                format!("{person}/{track}/{frame}.jpg"),
+                hot,
+            ));
+        }
+    }
+    let all: Vec<_> = files.iter().map(|(file, name, hot)| (file.as_str(), name.clone(), *hot)).collect();
+    let kept = photos(dir.path(), &all);
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let (tracks, out) = (at("tracks"), at("out"));
+    let common = ["calibrate", "--tracks", &tracks, "--pack", PACK, "--features", &kept, "--out", &out];
+    let (code, said, error) = lab(&[&common[..], &["--agree", "2/2"]].concat());
+    assert_eq!(code, 0, "{error}");
+    // Ann is attempted by four windows and Bob by four: one is granted. Of four genuine windows one is refused.
+    assert!(said.contains("2 people, 4 tracks, 16 frames, 0 of them"), "{said}");
+    assert!(said.contains("| 0.42142 | 2 of 2 | 1 | 1.25e-1 ["), "{said}");
+    assert!(said.contains("| 1.56e-2 | 25.00 % [") && said.contains("| 43.75 % |"), "{said}");
+    assert!(fs::read_to_string(dir.path().join("out/tracks.md")).unwrap().contains("0.42142"));
+    for (extra, what) in [(["--agree", "3/2"], "1 <= K <= N"), (["--groups", "x"], "goes with --images")] {
+        let (code, _, error) = lab(&[&common[..], &extra].concat());
+        assert!(code != 0 && error.contains(what), "{code} {error}");
+    }
+}
+
+#[test]
+fn crops_of_a_group_give_the_threshold_or_refuse_it_by_the_groups_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let files: Vec<_> = (0..12)
+        .map(|at| {
+            (format!("people/P{0}/P{0}_{1}.jpg", at / 2, at % 2), format!("P{}_{}", at / 2, at % 2), at / 2)
+        })
+        .collect();
+    let all: Vec<_> = files.iter().map(|(file, name, hot)| (file.as_str(), name.clone(), *hot)).collect();
+    let kept = photos(dir.path(), &all);
+    // Eight crops that are nearly one: 28 pairs, all above those of the photos, which have nothing in common.
+    let mut random = Random(11);
+    let base: Vec<u8> = (0..112 * 112 * 3).map(|_| random.next_u64() as u8).collect();
+    fs::create_dir(dir.path().join("crops")).unwrap();
+    let mut list = String::new();
+    for number in 0..8 {
+        let mut crop = arcdoor_frame::RgbImage::with_size(112, 112);
+        for (pixel, base) in crop.data_mut().iter_mut().zip(&base) {
+            *pixel = base / 2 + (random.next_u64() % 64) as u8;
+        }
+        let name = format!("20_0_3_{number}.png");
+        arcdoor_frame::write_png(&dir.path().join("crops").join(&name), crop.view()).unwrap();
+        writeln!(list, "{name}").unwrap();
+    }
+    fs::write(dir.path().join("groups"), list).unwrap();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let (images, crops, groups, out) = (at("people"), at("crops"), at("groups"), at("out"));
+    let calibrate = |targets: &str| {
+        lab(&[
+            "calibrate",
+            "--images",
+            &images,
+            "--features",
+            &kept,
+            "--pack",
+            PACK,
+            "--groups",
+            &groups,
+            "--group-crops",
+            &crops,
+            "--targets",
+            targets,
+            "--out",
+            &out,
+        ])
+    };
+    let (code, said, error) = calibrate("0.4");
+    assert_eq!(code, 0, "{error}");
+    assert!(said.contains("| 4e-1 | group 3 |"), "{said}");
+    let table = fs::read_to_string(dir.path().join("out/calibration.toml")).unwrap();
+    assert!(table.contains("within the worst of 1 groups"), "{table}");
+    // 60 impostors of photos would support it; 28 of crops do not.
+    let (code, _, error) = calibrate("0.2");
+    assert!(code != 0 && error.contains("within group 3, 2e-1: 28 impostor comparisons"), "{error}");
+}

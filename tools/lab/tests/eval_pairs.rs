@@ -235,3 +235,56 @@ fn view_2_of_crops_runs_through_a_pack_and_names_who_is_in_two_folds() {
     let (code, said, error) = lab(&[&["eval", "staff"][..], &common].concat());
     assert!(code == 0 && said.contains("4 people make 24 impostor comparisons: too few"), "{said}{error}");
 }
+
+fn lfw_of_crops(dir: &Path, extra: &[&str]) -> (i32, Value, String) {
+    let list = crops(dir);
+    let (images, out) = (dir.join("photos"), dir.join("out"));
+    let pack = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/packs/doornet");
+    let [images, list, out_text] = [&images, &list, &out].map(|path| path.to_str().unwrap());
+    let common =
+        ["eval", "lfw", "--images", images, "--pairs", list, "--aligned", "--pack", pack, "--out", out_text];
+    let (code, _, error) = lab(&[&common[..], extra].concat());
+    let report = fs::read(out.join("report.json"))
+        .map_or(Value::Null, |bytes| serde_json::from_slice(&bytes).unwrap());
+    (code, report, error)
+}
+
+#[test]
+fn a_floor_stands_in_the_embedders_place() {
+    for (floor, title) in [("pixels", "pixel correlation"), ("lbp", "LBP histograms, chi-square")] {
+        let dir = tempfile::tempdir().unwrap();
+        let (code, report, error) = lfw_of_crops(dir.path(), &["--floor", floor]);
+        assert_eq!(code, 0, "{error}");
+        assert_eq!(
+            (&report["made_by"]["pack"], &report["made_by"]["model_id"]),
+            (&title.into(), &"none".into())
+        );
+        // Two crops of one person share their pixels, four fifths of their variance; those of two share nothing.
+        if floor == "pixels" {
+            assert_eq!(report["accuracy_mean"], 100.0);
+            assert_eq!(report["all_pairs_tar_at_far"]["1e-1"]["value"], 1.0);
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (code, _, error) = lfw_of_crops(dir.path(), &["--floor", "pixels", "--features", "x"]);
+    assert!(code == 2 && error.contains("cannot be used with"), "{error}");
+}
+
+#[test]
+fn groups_are_told_apart_and_who_is_of_none_is_noted() {
+    let dir = tempfile::tempdir().unwrap();
+    let groups = dir.path().join("groups");
+    fs::write(&groups, "Ann\teast\nBob\teast\nCy\tnorth\n").unwrap();
+    let extra = ["--floor", "pixels", "--groups", groups.to_str().unwrap()];
+    let (code, report, error) = lfw_of_crops(dir.path(), &extra);
+    assert_eq!(code, 0, "{error}");
+    let [found] = &report["by_group"].as_array().unwrap()[..] else { panic!("{}", report["by_group"]) };
+    assert_eq!(found["far"], "1e-1");
+    let totals = |at: usize| ["fmr", "fnmr"].map(|rate| found["groups"][at][rate]["total"].as_u64().unwrap());
+    assert_eq!((totals(0), totals(1)), ([4, 2], [0, 1]), "Ann and Bob; Cy alone");
+    assert!(found["groups"][1]["fmr"]["value"].is_null() && found["fmr_max_over_min"].is_null());
+    assert!(report["noted"].to_string().contains("Di") && report["data"]["lists"]["groups"].is_string());
+    fs::write(&groups, "Eve\teast\n").unwrap();
+    let (code, _, error) = lfw_of_crops(dir.path(), &extra);
+    assert!(code == 3 && error.contains("names nobody of the set, such as Ann"), "{code} {error}");
+}

@@ -32,11 +32,14 @@ pub(crate) struct Grouped {
 }
 
 impl Grouped {
+    /// The groups that have any of its people here.
+    pub(crate) fn known(&self) -> impl Iterator<Item = (usize, &String)> {
+        self.groups.names.iter().enumerate().filter(|(group, _)| self.of.contains(&Some(*group)))
+    }
+
     /// The impostors within each group that has any of its people here, by the group's name.
     pub(crate) fn within(&self) -> Vec<(&str, Impostors)> {
-        let names = self.groups.names.iter().enumerate();
-        let known = names.filter(|(group, _)| self.of.contains(&Some(*group)));
-        known
+        self.known()
             .map(|(group, name)| {
                 let (pairs, people) = between(self.impostors.iter().copied(), &self.of, [group; 2]);
                 (name.as_str(), Impostors::new(pairs, people))

@@ -27,8 +27,12 @@ use crate::eval::set::set::{Sample, Set};
 use crate::eval::set::templates::{PathArgs, score};
 use crate::eval::set::tracks::Tracks;
 use crate::eval::set::{self, lfw, people};
+use crate::face_finder::calibrated;
 use crate::say::say_on;
 use crate::trouble::Trouble;
+
+/// Most agreements that are counted in one run.
+const MAX_AGREEMENTS: usize = 16;
 
 /// Arguments of `calibrate`.
 #[derive(clap::Args)]
@@ -79,7 +83,7 @@ pub(crate) struct CalibrateArgs {
     #[arg(long, value_delimiter = ',', default_values_t = [1e-4, 1e-5])]
     targets: Vec<f64>,
     /// Targets below what the data can count come from a fit of the highest scores, and are marked so
-    #[arg(long)]
+    #[arg(long, conflicts_with = "groups")]
     tail_fit: bool,
     /// What the scores are of, for the table [default: the folder or file]
     #[arg(long, value_name = "TEXT")]
@@ -99,6 +103,7 @@ struct Section<'a> {
 
 pub(crate) fn run(args: CalibrateArgs) -> Result<()> {
     ensure!((1..=32).contains(&args.targets.len()), "a table has 1 to 32 targets");
+    ensure!(args.agree.len() <= MAX_AGREEMENTS, "--agree takes {MAX_AGREEMENTS} of K/N at most");
     let mut targets = Vec::new();
     for target in &args.targets {
         targets.push(Fmr::new(*target).context("--targets")?);
@@ -136,6 +141,7 @@ fn at_the_pack(args: &CalibrateArgs, frames: Option<&Tracks>) -> Result<()> {
         return Err(Trouble::BadInput("--groups goes with --images or --scores".to_owned()).into());
     }
     let pack = args.path.open_pack()?;
+    calibrated(&pack)?;
     let thresholds: Vec<f32> = pack.calibration().rows().iter().map(|row| row.threshold).collect();
     let mut text = format!("# The thresholds of {}\n", pack.name());
     tracks::measure(&args.path, &pack, frames, &thresholds, &args.agree)?.write(&mut text);
@@ -187,7 +193,8 @@ fn grouped(args: &CalibrateArgs, list: &Path, chosen: &Scores) -> Result<Grouped
         let text = format!("{text}: {} crops; at most {MAX_CROPS} are compared", names.len());
         return Err(Trouble::BadInput(text).into());
     }
-    let looks = groups::looks(crops, &args.path.open_pack()?, &names, args.path.threads)?;
+    let pack = args.path.open_pack()?;
+    let looks = groups::looks(crops, &pack, &names, args.path.threads, || args.path.finder(&pack))?;
     let templates: Vec<Template> = looks.into_iter().map(|look| look.template).collect();
     let impostors = groups::pairs(names.len(), &groups::scores(&templates)?).collect();
     let of = groups.people.iter().map(|(_, group)| Some(*group)).collect();
@@ -223,8 +230,8 @@ fn of_photos(args: &CalibrateArgs, set: &Set) -> Result<Data> {
         .data
         .clone()
         .unwrap_or_else(|| args.images.iter().map(|dir| dir.display().to_string()).collect());
-    let text =
-        format!("{what}: all pairs of {shots} photos of {} people, pack {}", choosers.len(), pack.name());
+    let (people, tone) = (choosers.len(), args.path.tone());
+    let text = format!("{what}: all pairs of {shots} photos of {people} people, pack {}{tone}", pack.name());
     Ok(Data { chosen, suspects: left_out, reported, text, grouped: None })
 }
 
@@ -274,7 +281,7 @@ fn table(data: &Data, made: &[Made], args: &CalibrateArgs) -> Result<Calibration
          intervals are wider"
     };
     let worst = data.grouped.as_ref().map_or(String::new(), |grouped| {
-        let groups = grouped.groups.names.len();
+        let groups = grouped.known().count();
         format!(
             "; each rate holds among everybody and within the worst of {groups} groups ({})",
             grouped.text

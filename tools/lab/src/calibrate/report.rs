@@ -88,7 +88,7 @@ fn by_group(out: &mut String, grouped: &Grouped, made: &[Made]) {
         out,
         "\n## By group\n\nEach threshold above is the highest of those that everybody and each group of {} needs among \
          itself, and its interval is that group's: the rate is the worst group's. Pairs that may be one person twice are \
-         among the impostors unless a list of suspects names them.\n\n| FMR | asked for by |\n|---|---|",
+         among the impostors unless a list of suspects names them, which it can of photos alone, not of crops.\n\n| FMR | asked for by |\n|---|---|",
         grouped.text
     );
     for row in made {
@@ -149,10 +149,12 @@ fn suspects(out: &mut String, data: &Data, made: &[Made], above: f32) {
         out.push_str("\nNo suspected mislabels were left out.\n");
         return;
     }
+    let of_groups =
+        if data.grouped.is_some() { " (what a group would ask for with them is not counted)" } else { "" };
     let _ = writeln!(
         out,
         "\n## Suspected mislabels\n\n{} comparisons of two names that look like one person (listed, at or above \
-         {above}) are left out above. With them:\n\n| FMR | threshold without | with | TMR without | with |\n\
+         {above}) are left out above. With them among everybody{of_groups}:\n\n| FMR | threshold without | with | TMR without | with |\n\
          |---|---|---|---|---|",
         data.suspects.len()
     );

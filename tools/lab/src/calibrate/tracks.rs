@@ -8,7 +8,7 @@ use arcdoor_core::Template;
 use arcdoor_models::Pack;
 
 use crate::eval::set::set::Set;
-use crate::eval::set::templates::PathArgs;
+use crate::eval::set::templates::{NEVER, PathArgs};
 use crate::eval::set::tracks::{Track, Tracks};
 use crate::workers;
 
@@ -50,6 +50,8 @@ pub(crate) struct Measured {
 
 /// What tracks say of thresholds.
 pub(crate) struct OnTracks {
+    /// The pack whose templates they are.
+    pack: String,
     people: usize,
     tracks: usize,
     frames: usize,
@@ -115,6 +117,7 @@ pub(crate) fn measure(
         .collect();
     let measured = count(&tracks.frames, &tracks.tracks, &templates, &rules, path.threads)?;
     Ok(OnTracks {
+        pack: format!("{}{}", pack.name(), path.tone()),
         people: tracks.frames.subjects.len(),
         tracks: tracks.tracks.len(),
         frames: templates.len(),
@@ -138,9 +141,12 @@ fn count(
             templates: templates[track.frames.clone()].iter().flatten().collect(),
         })
         .collect();
-    let first = |person: usize| tracks.iter().position(|track| track.person == person);
+    let mut first = vec![None; people];
+    for (at, track) in tracks.iter().enumerate().rev() {
+        first[track.person] = Some(at);
+    }
     let row = |(): &mut (), person: usize| {
-        let own = first(person);
+        let own = first[person];
         let reference = own.and_then(|own| looks[own].templates.first());
         let mut row = Row {
             own: vec![Count::default(); rules.len()],
@@ -150,14 +156,11 @@ fn count(
         };
         for (_, track) in looks.iter().enumerate().filter(|(at, _)| Some(*at) != own) {
             // Nobody can be taken for whom no reference could be had, and that person is always refused.
-            let Some(reference) = reference else {
-                if track.person == person {
-                    row.own.iter_mut().for_each(|own| own.windows += 1);
-                }
+            if reference.is_none() && track.person != person {
                 continue;
-            };
-            let scores: Vec<f32> =
-                track.templates.iter().map(|look| Ok(look.score(reference)?.0)).collect::<Result<_>>()?;
+            }
+            let score = |look: &&Template| reference.map_or(Ok(NEVER), |own| Ok(look.score(own)?.0));
+            let scores: Vec<f32> = track.templates.iter().map(score).collect::<Result<_>>()?;
             for (at, rule) in rules.iter().enumerate() {
                 let found = rule.count(&scores);
                 if track.person == person {
@@ -249,14 +252,15 @@ impl Agreement {
 impl OnTracks {
     /// As Markdown.
     pub(crate) fn write(&self, out: &mut String) {
-        let Self { people, tracks, frames, without_face, .. } = self;
+        let Self { pack, people, tracks, frames, without_face, .. } = self;
         let _ = write!(
             out,
             "\n## k of n frames, on tracks\n\n{people} people, {tracks} tracks, {frames} frames, {without_face} of them \
-             without a face. The first frame with a face of a person's first track is the reference; windows of n frames \
+             without a face; templates of {pack}. The first frame with a face of a person's first track is the reference; windows of n frames \
              with a face, one after another, of every other track stand for attempts: granted where k of them reach the \
              threshold. A track of fewer frames is one window. No part of quality refuses a frame. 95 % intervals over \
-             people. Beside each stands what it were if the frames of a window had nothing to do with each other: they do.\n\n\
+             people; a window counts as one comparison. Beside each stands what it were, of the frames that show a face, if those of \
+             a window had nothing to do with each other: they do.\n\n\
              | threshold | k of n | granted to others | FMR | if independent | FNMR | if independent |\n\
              |---|---|---|---|---|---|---|\n"
         );
@@ -340,8 +344,8 @@ mod tests {
         templates[100..120].fill(None);
         let rules = [Rule { agreement: agreement("3/5"), threshold: 0.5 }];
         let found = &count(&set, &tracks, &templates, &rules, 2).unwrap()[0];
-        // One attempt of 0 that cannot succeed, one of 1, one empty of 2, four of 3.
-        assert_eq!((found.own, found.fnmr.value), (7, 2.0 / 7.0));
+        // Four attempts of 0 that cannot succeed, one of 1, one empty of 2, four of 3.
+        assert_eq!((found.own, found.fnmr.value), (10, 5.0 / 10.0));
         // At each of three references: 4 windows and an empty track of 0, 4 + 1 of 1, 4 + 1 of 2, 8 of 3.
         let total = 3 * 5 + 2 * 5 + 2 * 5 + 2 * 8;
         assert!(

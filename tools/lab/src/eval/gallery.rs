@@ -185,9 +185,10 @@ fn enrolled_first(mut shots: Vec<Shot>) -> Vec<Shot> {
 fn table(args: &Args, world: &World, calibration: &Calibration, data: &str) -> Result<String> {
     let mut text = format!(
         "# Strangers at galleries of several sizes\n\nThresholds as a device takes them from the pack's \
-         calibration ({data}). Reported on {} other people; {} draws of each size; 95 % intervals over people.\n\n\
+         calibration ({data}{}). Reported on {} other people; {} draws of each size; 95 % intervals over people.\n\n\
          | subjects | of them fillers | target FPIR | threshold | FPIR promised | FPIR, unseen strangers | with \
          suspects | FNIR promised | FNIR |\n|---|---|---|---|---|---|---|---|---|\n",
+        args.path.tone(),
         world.others.len(),
         args.draws,
     );

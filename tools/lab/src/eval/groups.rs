@@ -25,7 +25,7 @@ use crate::crops::Crops;
 use crate::eval::by_group::{accepted, between};
 use crate::eval::label::{GROUPS, Label};
 use crate::eval::report::by_group::max_over_min;
-use crate::face_finder::{FaceFinder, open_pack};
+use crate::face_finder::{FaceFinder, calibrated, open_pack};
 use crate::input_file::read_text;
 use crate::limits::MAX_LIST_BYTES;
 use crate::say::say_on;
@@ -169,18 +169,13 @@ struct Compared {
 /// Runs the protocol and prints its tables.
 pub(crate) fn run(args: Args) -> Result<()> {
     let pack = open_pack(&args.pack)?;
-    if pack.manifest().calibration.impostor == 0 {
-        let text = format!(
-            "{} is not calibrated: `arcdoor-lab calibrate` makes the table that it lacks",
-            args.pack.display()
-        );
-        return Err(Trouble::Pack(text).into());
-    }
+    calibrated(&pack)?;
     let text = read_text(&args.list, MAX_LIST_BYTES)?;
     let names = listed(&text).with_context(|| args.list.display().to_string())?;
     let labels = names.iter().map(|name| Label::of(name)).collect::<Result<Vec<_>, _>>()?;
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
-    let made = looks(&args.crops, &pack, &names, args.threads.into())?;
+    let finder = || FaceFinder::open(&pack, DetectorKind::Yunet, DetectSettings::default());
+    let made = looks(&args.crops, &pack, &names, args.threads.into(), finder)?;
     let taken: Vec<bool> = made.iter().map(|look| look.is_taken).collect();
     let mut compared = Compared { names: Vec::new(), labels: Vec::new(), scores: Vec::new() };
     let mut templates = Vec::new();
@@ -234,11 +229,15 @@ pub(crate) struct Look {
     is_taken: bool,
 }
 
-pub(crate) fn looks(from: &Path, pack: &Pack, names: &[String], threads: usize) -> Result<Vec<Look>> {
-    let open = || {
-        let finder = FaceFinder::open(pack, DetectorKind::Yunet, DetectSettings::default())?;
-        Ok((Crops::open(from)?, finder, RgbImage::new()))
-    };
+/// Of the crops `names` of a folder or .zip; a thread asks `finder` for its own.
+pub(crate) fn looks(
+    from: &Path,
+    pack: &Pack,
+    names: &[String],
+    threads: usize,
+    finder: impl Fn() -> Result<FaceFinder> + Sync,
+) -> Result<Vec<Look>> {
+    let open = || Ok((Crops::open(from)?, finder()?, RgbImage::new()));
     let (gate, table) = (QualityGate::recognise(), pack.manifest().recognisability.as_ref());
     let least = gate.least.part(QualityPart::Recognisability).unwrap_or_default();
     let look = |(crops, finder, image): &mut (Crops, FaceFinder, RgbImage), index: usize| {
@@ -246,6 +245,7 @@ pub(crate) fn looks(from: &Path, pack: &Pack, names: &[String], threads: usize) 
         crops.read(name, image).with_context(|| format!("cannot read {name}"))?;
         let size = (image.width(), image.height());
         ensure!(size == (TEMPLATE_SIDE, TEMPLATE_SIDE), "{name}: an aligned crop is 112x112, not {size:?}");
+        finder.take_tone(image);
         let judged = finder.judge(image)?;
         let is_recognisable = table.is_none_or(|table| recognise(table, &judged.embedding).value >= least);
         let is_taken = is_recognisable && gate.check(&judged.assessment).is_ok();

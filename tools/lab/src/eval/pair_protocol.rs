@@ -40,16 +40,37 @@ const MAX_THUMBNAIL_BYTES: usize = 256 << 10;
 pub(crate) fn run(args: &PairArgs, mut task: Task) -> Result<()> {
     task.lists.extend(args.groups.clone().map(|list| ("groups", list)));
     let began = Instant::now();
+    let groups = groups(args, &task)?;
     folder::make(&args.out)?;
     match args.floor {
-        None => told(args, &task, made(args, &task)?, began),
-        Some(floor) => told(args, &task, on_floor(args, &task, floor)?, began),
+        None => told(args, &task, groups.as_ref(), made(args, &task)?, began),
+        Some(floor) => told(args, &task, groups.as_ref(), on_floor(args, &task, floor)?, began),
     }
 }
 
+/// The list of groups, which is refused before hours of work where it cannot be used.
+fn groups(args: &PairArgs, task: &Task) -> Result<Option<Groups>> {
+    let Some(list) = &args.groups else { return Ok(None) };
+    let groups = Groups::read(list)?;
+    let subjects = &task.set.subjects;
+    let why = if !task.is_named || task.set.samples.len() > MAX_SAMPLES {
+        format!("--groups wants all pairs, of {MAX_SAMPLES} photos at most whose people are known")
+    } else if groups.of(subjects).iter().all(Option::is_none) {
+        format!("--groups names nobody of the set, such as {}", subjects.first().map_or("", |name| name))
+    } else {
+        return Ok(Some(groups));
+    };
+    Err(Trouble::BadInput(why).into())
+}
+
 /// Every figure of what was made, and the report.
-fn told<T: Comparable>(args: &PairArgs, task: &Task, made: Made<T>, began: Instant) -> Result<()> {
-    let groups = args.groups.as_ref().map(|list| Groups::read(list)).transpose()?;
+fn told<T: Comparable>(
+    args: &PairArgs,
+    task: &Task,
+    groups: Option<&Groups>,
+    made: Made<T>,
+    began: Instant,
+) -> Result<()> {
     let Made { templates, acquired, times, made_by } = made;
     let mut pairs = scored(task, &templates)?;
     let chosen = choose(task, &templates, &mut pairs)?;
@@ -99,7 +120,7 @@ fn told<T: Comparable>(args: &PairArgs, task: &Task, made: Made<T>, began: Insta
     }
     let is_crossed = !args.no_all_pairs && task.is_named && templates.len() <= MAX_SAMPLES;
     if is_crossed {
-        everybody(task, &templates, groups.as_ref(), args.path.threads, &mut report, &mut curves)?;
+        everybody(task, &templates, groups, args.path.threads, &mut report, &mut curves)?;
     } else if !args.no_all_pairs {
         if task.suspects.is_some() {
             report.limits.push("The suspects were not used.".to_owned());
@@ -188,6 +209,7 @@ fn everybody<T: Comparable>(
     if all.verification.genuine() == 0 || all.verification.impostors() == 0 {
         let text = "No rates of everybody against everybody: the photos make pairs of one kind alone.";
         report.limits.push(text.to_owned());
+        report.limits.extend(groups.map(|_| "The groups were not used.".to_owned()));
         return Ok(());
     }
     report.all_pairs_tar_at_far = operating(&all.verification, Over::Subjects).0;
@@ -220,11 +242,6 @@ fn by_group(groups: &Groups, set: &Set, all: &AllPairs, report: &mut Report) -> 
         .filter(|(_, group)| group.is_none())
         .map(|(name, _)| name.clone())
         .collect();
-    if nobodys.len() == set.subjects.len() {
-        let text =
-            format!("--groups names nobody of the set, such as {}", nobodys.first().map_or("", |name| name));
-        return Err(Trouble::BadInput(text).into());
-    }
     let chosen: Vec<(String, f64)> = report
         .all_pairs_tar_at_far
         .iter()

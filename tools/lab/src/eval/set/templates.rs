@@ -145,8 +145,8 @@ impl PathArgs {
         Ok(FaceFinder::open(pack, self.detector, self.detect_settings())?.in_grey(self.grey))
     }
 
-    /// What follows the detector's name where photos lose their colour.
-    fn tone(&self) -> &'static str {
+    /// What follows a name where photos lose their colour.
+    pub(crate) fn tone(&self) -> &'static str {
         if self.grey { ", in grey" } else { "" }
     }
 
