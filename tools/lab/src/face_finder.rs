@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use arcdoor_core::{Face, Faces, Landmarks5, Quality, Rect, Template};
+use arcdoor_core::{Face, Faces, Landmarks5, Point, Quality, Rect, Template};
 use arcdoor_frame::{ImageLimits, RgbImage, RgbView, decode, read_image};
 use arcdoor_models::Pack;
 use arcdoor_vision::align::{ARCFACE_112, Similarity, TEMPLATE_SIDE, warp};
@@ -188,6 +188,25 @@ impl FaceFinder {
         }
     }
 
+    /// The embedding of the face of a photo, as it comes from the network, and that of the photo's mirror image where it is
+    /// asked for; of several faces, that nearest the centre. `None` where none has landmarks.
+    pub(crate) fn embeddings(&mut self, path: &Path, mirrored: bool) -> Result<Option<Vec<Vec<f32>>>> {
+        let faces = with_landmarks(self.find(path)?);
+        let Some(landmarks) = nearest_centre(&faces, self.size()).and_then(|face| face.landmarks) else {
+            return Ok(None);
+        };
+        let mut found = Vec::with_capacity(2);
+        self.embed(&landmarks)?;
+        found.push(self.vision.embedding().to_vec());
+        if mirrored {
+            let landmarks = of_mirror_image(&landmarks, self.image.width())?;
+            mirror(&mut self.image);
+            self.embed(&landmarks)?;
+            found.push(self.vision.embedding().to_vec());
+        }
+        Ok(Some(found))
+    }
+
     /// The template and the quality of a photo's face, recognisability among it; of several, the face nearest the centre.
     pub(crate) fn assessed(&mut self, path: &Path) -> Result<Option<(Template, Quality)>> {
         let faces = with_landmarks(self.find(path)?);
@@ -209,6 +228,23 @@ impl FaceFinder {
 /// Reads a photo, and names it where it cannot be read.
 pub(crate) fn read_photo(path: &Path, out: &mut RgbImage) -> Result<()> {
     read_image(path, &ImageLimits::default(), out).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Landmarks by which a mirrored photo, `width` pixels wide, aligns to the mirror image of the crop that `landmarks` make of
+/// it. (The template itself is not quite symmetric.)
+fn of_mirror_image(landmarks: &Landmarks5, width: u32) -> Result<Landmarks5> {
+    let across = |point: Point, width: u32| Point::new((width - 1) as f32 - point.x, point.y);
+    let to_photo = Similarity::to_template(landmarks, TEMPLATE_SIDE)?.inverse();
+    Ok(Landmarks5(ARCFACE_112).map(|point| across(to_photo.apply(across(point, TEMPLATE_SIDE)), width)))
+}
+
+/// Left becomes right.
+pub(crate) fn mirror(image: &mut RgbImage) {
+    let row = 3 * image.width() as usize;
+    for pixels in image.data_mut().chunks_exact_mut(row) {
+        let (pixels, _) = pixels.as_chunks_mut::<3>();
+        pixels.reverse();
+    }
 }
 
 /// The faces that a template or a crop can be made of.
@@ -269,6 +305,40 @@ pub(crate) fn photos_in(dir: &Path) -> Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mirror_swaps_pixels_and_not_their_channels() {
+        let mut image = RgbImage::with_size(2, 1);
+        image.data_mut().copy_from_slice(&[1, 2, 3, 4, 5, 6]);
+        mirror(&mut image);
+        assert_eq!(image.view().data(), [4, 5, 6, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_mirrored_photo_aligns_to_the_mirror_image_of_its_crop() {
+        let mut photo = RgbImage::with_size(90, 70);
+        for (at, value) in photo.data_mut().iter_mut().enumerate() {
+            *value = (at * at / 7 % 251) as u8;
+        }
+        let landmarks = Landmarks5(
+            [(30.0, 28.0), (52.0, 31.0), (39.0, 41.0), (29.0, 51.0), (48.0, 54.0)]
+                .map(|(x, y)| Point::new(x, y)),
+        );
+        let crop = |photo: &RgbImage, landmarks: &Landmarks5| {
+            let side = TEMPLATE_SIDE as usize;
+            let mut planes = vec![0.0; 3 * side * side];
+            let to_crop = Similarity::to_template(landmarks, TEMPLATE_SIDE).unwrap();
+            warp(photo.view(), &to_crop, &Channels::RGB, TEMPLATE_SIDE, &mut planes);
+            planes
+        };
+        let mut wanted = crop(&photo, &landmarks);
+        wanted.chunks_exact_mut(TEMPLATE_SIDE as usize).for_each(<[f32]>::reverse);
+        let mirrored = of_mirror_image(&landmarks, photo.width()).unwrap();
+        mirror(&mut photo);
+        for (one, other) in crop(&photo, &mirrored).iter().zip(&wanted) {
+            assert!((one - other).abs() < 0.05, "{one} {other}");
+        }
+    }
 
     #[test]
     fn a_box_names_a_face_and_without_one_the_centre_does() {

@@ -1,10 +1,13 @@
-//! LFR2019 from a feature file to a report, as people run it, on generated features.
+//! LFR2019 from a feature file to a report, as people run it, on generated features; and from photos, which
+//! `ARCDOOR_DEMO_PHOTOS` names.
 #![allow(clippy::unwrap_used, reason = "clippy exempts test functions only, not their helpers")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use arcdoor_calib::FeatureTable;
+use arcdoor_frame::{RgbImage, write_png};
 use tempfile::TempDir;
 
 fn lab(args: &[&str]) -> (i32, String, String) {
@@ -140,4 +143,130 @@ fn what_is_cut_leads_outside_or_does_not_belong_together_is_named() {
     refused("lines of labels");
     fs::write(&labels, "-\n".repeat(names.lines().count())).unwrap();
     refused("no subject");
+}
+
+/// The public-domain portraits, in folders of people, with a picture of nobody among them.
+fn portraits(dir: &Path) -> bool {
+    let Some(photos) = std::env::var_os("ARCDOOR_DEMO_PHOTOS").map(PathBuf::from) else {
+        println!("skipped: ARCDOOR_DEMO_PHOTOS names no folder of portraits");
+        return false;
+    };
+    for (photo, place) in
+        [("obama.jpg", "obama/1.jpg"), ("obama2.jpg", "obama/2.jpg"), ("biden.jpg", "biden/1.jpg")]
+    {
+        let place = dir.join(place);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::copy(photos.join(photo), place).unwrap();
+    }
+    write_png(&dir.join("obama/3.png"), RgbImage::with_size(200, 160).view()).unwrap();
+    true
+}
+
+/// The rows of a feature file.
+fn rows(file: &Path) -> Vec<Vec<f32>> {
+    let table = FeatureTable::open(fs::File::open(file).unwrap()).unwrap();
+    let (rows, columns) = (table.rows(), table.columns());
+    let mut values = vec![0.0; rows * columns];
+    table.read(0..rows, &mut values).unwrap();
+    values.chunks_exact(columns).map(<[f32]>::to_vec).collect()
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+#[test]
+fn photos_are_searched_and_who_is_not_found_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let images = dir.path().join("images");
+    if !portraits(&images) {
+        return;
+    }
+    let pack = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/packs/doornet");
+    let eval = |track: &str, more: &[&str]| {
+        let out = dir.path().join(format!("{track}{}", more.len()));
+        let [images, pack, to] = [&images, &pack, &out].map(|path| path.to_str().unwrap());
+        let command = ["eval", track, "--images", images, "--pack", pack, "--out", to];
+        let (code, _, error) = lab(&[&command[..], more].concat());
+        (code, error, out)
+    };
+    let list = images.join("filelist.txt");
+    fs::write(&list, "obama/1.jpg\nobama/2.jpg\nobama/3.png\nbiden/1.jpg\n").unwrap();
+    let (code, error, _) = eval("lfr-image", &[]);
+    assert!(code != 0 && error.contains("no aligned crop") && error.contains("--photos"), "{code}: {error}");
+
+    let (code, error, out) = eval("lfr-image", &["--photos"]);
+    assert_eq!(code, 0, "{error}");
+    let (found, features) = (report(&out), rows(&out.join("features.bin")));
+    assert_eq!((&found["fta"]["hits"], &found["fta"]["total"]), (&1.into(), &4.into()));
+    assert!(found["noted"].to_string().contains("line 3: obama/3.png"), "{}", found["noted"]);
+    // Obama's three pairs, of which two are with nobody; and of three rows with Biden's.
+    assert_eq!((&found["data"]["genuine"], &found["data"]["impostors"]), (&3.into(), &3.into()));
+    assert!(features[2].iter().all(|value| *value == 0.0));
+    let (same, other) = (cosine(&features[0], &features[1]), cosine(&features[0], &features[3]));
+    assert!(
+        same > 0.6 && other < 0.3 && (cosine(&features[1], &features[1]) - 1.0).abs() < 1e-5,
+        "{same} {other}"
+    );
+
+    // The crops that the lab makes of the same photos say the same, but for the rounding of their pixels.
+    let crops = dir.path().join("crops");
+    let [from, to, pack] = [&images, &crops, &pack].map(|path| path.to_str().unwrap());
+    assert_eq!(lab(&["crop", "--images", from, "--pack", pack, "--out", to]).0, 0);
+    let named: Vec<String> = names_below(&crops).into_iter().filter(|name| !name.ends_with(".tsv")).collect();
+    assert_eq!(named.len(), 3, "{named:?}");
+    fs::write(crops.join("filelist.txt"), named.join("\n")).unwrap();
+    let again = dir.path().join("of crops");
+    let command = ["eval", "lfr-image", "--images", to, "--pack", pack, "--out", again.to_str().unwrap()];
+    let (code, _, error) = lab(&command);
+    assert_eq!(code, 0, "{error}");
+    for (name, row) in named.iter().zip(rows(&again.join("features.bin"))) {
+        let at = ["obama/1", "obama/2", "", "biden/1"]
+            .iter()
+            .position(|stem| !stem.is_empty() && name.contains(stem));
+        let likeness = cosine(&row, &features[at.unwrap()]);
+        assert!(likeness > 0.98, "{name}: {likeness}");
+    }
+
+    fs::write(&list, "obama 3\nbiden 1\n").unwrap();
+    fs::write(dir.path().join("labels"), "0\n1\n").unwrap();
+    let labels = dir.path().join("labels");
+    let (code, error, out) = eval("lfr-video", &["--photos", "--labels", labels.to_str().unwrap()]);
+    assert_eq!(code, 0, "{error}");
+    let noted = report(&out)["noted"].to_string();
+    assert!(noted.contains("frames in which no face was found"), "{noted}");
+    let videos = rows(&out.join("features.bin"));
+    assert!(cosine(&videos[0], &features[0]) > 0.7 && cosine(&videos[1], &features[3]) > 0.9);
+}
+
+/// Files below a folder, by their path from it.
+fn names_below(dir: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for folder in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+        for file in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            names.push(file.strip_prefix(dir).unwrap().display().to_string());
+        }
+    }
+    names.sort();
+    names
+}
+
+#[test]
+fn a_row_of_zeros_is_somebody_who_was_not_found_and_bytes_count_it_alike() {
+    let data = Data::new();
+    let features = data.path("features.bin");
+    let mut bytes = fs::read(&features).unwrap();
+    bytes[16 + 32 * 4 * 5..][..32 * 4].fill(0);
+    fs::write(&features, bytes).unwrap();
+    let (code, _, error) = data.eval("lfr-image", "zeros", &[]);
+    assert_eq!(code, 0, "{error}");
+    let one = report(&data.path("zeros"));
+    assert_eq!((&one["fta"]["hits"], &one["data"]["genuine"]), (&1.into(), &18_000.into()));
+    assert!(one["noted"].to_string().contains("line 6: s0/5.jpg"), "{}", one["noted"]);
+    let (code, _, error) = data.eval("lfr-image", "bytes", &["--int8-from", "1e-2"]);
+    if code == 3 && error.contains("VNNI") {
+        return;
+    }
+    assert_eq!(code, 0, "{error}");
+    assert_eq!(report(&data.path("bytes"))["tar_at_far"]["1e-3"], one["tar_at_far"]["1e-3"]);
 }

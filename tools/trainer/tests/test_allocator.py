@@ -10,7 +10,7 @@ STEPS = """
 import resource
 import torch
 from arcdoor_train import allocator
-kept = allocator.keep_freed() if {keep} else True
+kept = allocator.keep_freed(torch.device("cpu")) if {keep} else True
 for _ in range(12):
     torch.empty(16_000_000).fill_(1)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use arcdoor_calib::{FeatureList, LabelList};
+use arcdoor_vision::DetectorKind;
 
 use crate::eval::counted::{self, FARS, HELD};
-use crate::eval::lfr_features;
+use crate::eval::lfr_features::{self, Medium, Written};
 use crate::eval::lfr_track::Track;
 use crate::eval::origin::maker;
 use crate::eval::out;
@@ -17,7 +18,7 @@ use crate::eval::report::rate::Rate;
 use crate::eval::report::report::{Data, Maker, Noted, Report};
 use crate::eval::report::run::Run;
 use crate::eval::report::table::Table;
-use crate::face_finder::open_pack;
+use crate::face_finder::{detector_parser, open_pack};
 use crate::gate;
 use crate::input_file::read_text;
 use crate::limits::MAX_LIST_BYTES;
@@ -27,14 +28,23 @@ use crate::verify::rows::{RowFile, Rows};
 use crate::verify::task::Task;
 use crate::verify::{Partial, Settings, Sieving, resume, run as count};
 
+/// Rows without a face that a report names.
+const SUCH_AS: usize = 10;
 /// How many of the highest impostors a report names.
 const NAMED: usize = 30;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Aligned crops of 112x112 below this folder: photos, or a folder of frames for each video
+    /// Aligned crops of 112x112 below this folder, or with --photos whole ones: a file each, or a folder of frames for each
+    /// video
     #[arg(long, value_name = "DIR", required_unless_present = "features")]
     images: Option<PathBuf>,
+    /// Find and align the faces of --images first, as the product does; who is not found is a failure to acquire
+    #[arg(long, requires = "images")]
+    photos: bool,
+    /// What finds them
+    #[arg(long, value_parser = detector_parser(), default_value = "yunet", requires = "photos")]
+    detector: DetectorKind,
     /// Whose rows the features are: a photo or a video's folder each line [default: filelist.txt in --images]
     #[arg(long, value_name = "FILE", required_unless_present = "images")]
     list: Option<PathBuf>,
@@ -100,8 +110,8 @@ pub(crate) fn run(track: Track, args: &Args) -> Result<()> {
             bad(format!("{labels} lines of labels to {names} lines of {}", list_file.display())).into()
         );
     }
-    let (features, maker) = features(track, args, &list)?;
-    let rows = RowFile::open(&features)?;
+    let (features, maker, written) = features(track, args, &list)?;
+    let rows = RowFile::open(&features)?.missing_some();
     list.check(rows.count()).map_err(|cause| named(&cause))?;
 
     let data = counted::sha256(&features)?;
@@ -138,15 +148,15 @@ pub(crate) fn run(track: Track, args: &Args) -> Result<()> {
         impostors: counted::impostors(&counts),
         is_generated: args.generated,
     };
-    // Rows are aligned crops: where one has no feature, the run ends with its name.
-    let fta = Rate::of(0, rows.count() as u64);
+    let missing = rows.missing()?;
+    let fta = Rate::of(missing.len() as u64, rows.count() as u64);
     let run = Run::of(began.elapsed().as_secs_f64(), usize::from(args.threads));
     let report = Report {
         made_by: maker,
         tar_at_far,
         eer,
         tables: vec![highest(&counts, &list)],
-        noted: noted(&rows, &labels),
+        noted: [noted(&rows, &labels), not_found(&missing, &list, &written)].concat(),
         limits: limits(args, track, &counts),
         ..Report::new(track.name(), data, fta, run)
     };
@@ -174,23 +184,25 @@ fn counts(args: &Args, rows: &RowFile, labels: &LabelList, data: &str) -> Result
     resume(&task, &settings, args.merge.iter().map(|path| Ok((path.clone(), Partial::read(path)?))))
 }
 
-/// The feature file, and what made it, where something did.
-fn features(track: Track, args: &Args, list: &FeatureList) -> Result<(PathBuf, Option<Maker>)> {
+/// The feature file, what made it, where something did, and what went missing on the way.
+fn features(track: Track, args: &Args, list: &FeatureList) -> Result<(PathBuf, Option<Maker>, Written)> {
     let Some(images) = &args.images else {
         let features = args.features.clone().context("neither --features nor --images")?;
-        return Ok((features, None));
+        return Ok((features, None, Written::default()));
     };
     let pack = open_pack(&args.pack).map_err(|cause| Trouble::Pack(format!("{cause:#}")))?;
     let file = args.features.clone().unwrap_or_else(|| args.out.join("features.bin"));
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
     let kept = gate::summary(&pack, args.large)?;
     say!("{kept}")?;
-    lfr_features::write(track, &pack, list, images, usize::from(args.threads), &file)?;
-    let maker = Maker {
-        detector: "none: aligned crops".to_owned(),
-        ..maker(&pack, arcdoor_vision::DetectorKind::Yunet)?
-    };
-    Ok((file, Some(maker)))
+    let medium = if args.photos { Medium::Photos(args.detector) } else { Medium::Crops };
+    let written =
+        lfr_features::write((track, medium), &pack, list, images, usize::from(args.threads), &file)?;
+    let mut maker = maker(&pack, args.detector)?;
+    if medium == Medium::Crops {
+        maker.detector = "none: aligned crops".to_owned();
+    }
+    Ok((file, Some(maker), written))
 }
 
 fn labels(args: &Args, list: &FeatureList) -> Result<LabelList> {
@@ -231,6 +243,24 @@ fn noted(rows: &RowFile, labels: &LabelList) -> Vec<Noted> {
         noted("rows of the subject that has most", count.iter().copied().max().unwrap_or_default()),
     ];
     all.into_iter().filter(|noted| noted.count > 0).collect()
+}
+
+/// In whom no face was found.
+fn not_found(missing: &[usize], list: &FeatureList, written: &Written) -> Vec<Noted> {
+    let name =
+        |row: &usize| format!("line {}: {}", row + 1, list.names().get(*row).map_or("", String::as_str));
+    let rows = Noted {
+        what: "rows of zeros, in which no face was found: they score 0 with everybody and count as errors"
+            .to_owned(),
+        count: missing.len() as u64,
+        such_as: missing.iter().take(SUCH_AS).map(name).collect(),
+    };
+    let frames = Noted {
+        what: "frames in which no face was found; the others stand for their video".to_owned(),
+        count: written.frames_without_face,
+        such_as: Vec::new(),
+    };
+    [rows, frames].into_iter().filter(|noted| noted.count > 0).collect()
 }
 
 fn limits(args: &Args, track: Track, counts: &Partial) -> Vec<String> {

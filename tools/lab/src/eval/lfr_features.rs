@@ -1,23 +1,26 @@
-//! LFR's features from aligned crops, in the order of a list, as the organisers' scripts make them.
+//! LFR's features from aligned crops, in the order of a list, as the organisers' scripts make them; or from photos and
+//! frames, whose crops are those that the product makes.
 //!
 //! A photo: the embeddings of the crop and of its mirror image, summed. A video: the embeddings of the frames in its
-//! folder, each of length 1, summed. Either is written with length 1.
+//! folder, each of length 1, summed. Either is written with length 1; where no face was found, zeros are.
 
 use std::fs::{self, OpenOptions};
 use std::io::BufWriter;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use arcdoor_calib::{FeatureList, FeatureWriter};
 use arcdoor_frame::RgbImage;
 use arcdoor_models::Pack;
+use arcdoor_vision::DetectorKind;
 use arcdoor_vision::align::TEMPLATE_SIDE;
-use arcdoor_vision::{DetectSettings, DetectorKind};
 
 use crate::eval::lfr_track::Track;
-use crate::face_finder::{FaceFinder, photos_in, read_photo};
+use crate::eval::set::templates::detect_settings;
+use crate::face_finder::{FaceFinder, mirror, photos_in, read_photo};
 use crate::part_file::part_of;
 use crate::workers;
 
@@ -26,15 +29,32 @@ const MAX_FRAMES: usize = 1800;
 /// Rows that wait for the one before them to be written.
 const MAX_WAITING: usize = 256;
 
-/// Writes the feature of every name of `list`, whose files lie in `dir`.
+/// What the files of a list show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Medium {
+    /// Aligned crops, as the organisers give them out.
+    Crops,
+    /// Whole photos or frames, in which the face is found first.
+    Photos(DetectorKind),
+}
+
+/// What was written.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    /// Frames of videos in which no face was found; the others stand for theirs.
+    pub(crate) frames_without_face: u64,
+}
+
+/// Writes the feature of every name of `list`, whose files lie in `dir`: zeros for a photo or a video in which no face was
+/// found.
 pub(crate) fn write(
-    track: Track,
+    (track, medium): (Track, Medium),
     pack: &Pack,
     list: &FeatureList,
     dir: &Path,
     threads: usize,
     out: &Path,
-) -> Result<()> {
+) -> Result<Written> {
     let names = list.names();
     let cannot = || format!("cannot write {}", out.display());
     // Its owner's alone: templates are personal data.
@@ -44,45 +64,84 @@ pub(crate) fn write(
     let file = owned.open(&part).with_context(cannot)?;
     let writer = FeatureWriter::lfr(BufWriter::new(file), names.len(), pack.dimension())?;
     let rows = Ordered::new(writer);
+    let without_face = AtomicU64::new(0);
     workers::run(threads, names.len(), |take| {
         let work = || -> Result<()> {
-            let mut finder = FaceFinder::open(pack, DetectorKind::Yunet, DetectSettings::default())?;
+            let mut embedder = Embedder::open(pack, medium)?;
             while let Some(index) = take() {
                 let path = dir.join(&names[index]);
                 let feature = match track {
-                    Track::Image => of_photo(&mut finder, &path),
-                    Track::Video => of_video(&mut finder, &path),
+                    Track::Image => embedder.of_photo(&path),
+                    Track::Video => embedder.of_video(&path),
                 };
                 let feature = feature.with_context(|| format!("line {}: {}", index + 1, names[index]))?;
-                rows.push(index, feature)?;
+                rows.push(index, feature.unwrap_or_else(|| vec![0.0; pack.dimension()]))?;
             }
+            without_face.fetch_add(embedder.frames_without_face, Ordering::Relaxed);
             Ok(())
         };
         work().inspect_err(|_| rows.stop())
     })?;
     rows.finish().with_context(cannot)?;
-    fs::rename(&part, out).with_context(cannot)
+    fs::rename(&part, out).with_context(cannot)?;
+    Ok(Written { frames_without_face: without_face.into_inner() })
 }
 
-fn of_photo(finder: &mut FaceFinder, path: &Path) -> Result<Vec<f32>> {
-    let mut image = crop(path)?;
-    let mut sum = finder.judge(&image)?.embedding;
-    mirror(&mut image);
-    let mirrored = finder.judge(&image)?.embedding;
-    sum.iter_mut().zip(mirrored).for_each(|(sum, value)| *sum += value);
-    unit(sum)
+/// Makes features of photos and videos; each thread needs one of its own.
+struct Embedder {
+    finder: FaceFinder,
+    medium: Medium,
+    frames_without_face: u64,
 }
 
-fn of_video(finder: &mut FaceFinder, path: &Path) -> Result<Vec<f32>> {
-    let frames = photos_in(path)?;
-    ensure!(frames.len() <= MAX_FRAMES, "{} frames; at most {MAX_FRAMES} are read", frames.len());
-    let mut sum: Vec<f32> = Vec::new();
-    for frame in frames {
-        let feature = unit(finder.judge(&crop(&frame)?)?.embedding)?;
-        sum.resize(feature.len(), 0.0);
-        sum.iter_mut().zip(feature).for_each(|(sum, value)| *sum += value);
+impl Embedder {
+    fn open(pack: &Pack, medium: Medium) -> Result<Self> {
+        let detector = match medium {
+            Medium::Crops => DetectorKind::Yunet,
+            Medium::Photos(detector) => detector,
+        };
+        Ok(Self {
+            finder: FaceFinder::open(pack, detector, detect_settings())?,
+            medium,
+            frames_without_face: 0,
+        })
     }
-    unit(sum)
+
+    /// `None` where no face was found.
+    fn of_photo(&mut self, path: &Path) -> Result<Option<Vec<f32>>> {
+        self.embeddings(path, true)?.map(|found| unit(sum(found))).transpose()
+    }
+
+    /// `None` where no frame shows a face.
+    fn of_video(&mut self, path: &Path) -> Result<Option<Vec<f32>>> {
+        let frames = photos_in(path)?;
+        ensure!(frames.len() <= MAX_FRAMES, "{} frames; at most {MAX_FRAMES} are read", frames.len());
+        let mut features = Vec::with_capacity(frames.len());
+        for frame in frames {
+            match self.embeddings(&frame, false)? {
+                Some(found) => features.push(unit(sum(found))?),
+                None => self.frames_without_face += 1,
+            }
+        }
+        if features.is_empty() {
+            return Ok(None);
+        }
+        unit(sum(features)).map(Some)
+    }
+
+    /// The embedding of a file's face, and that of its mirror image where it is asked for.
+    fn embeddings(&mut self, path: &Path, mirrored: bool) -> Result<Option<Vec<Vec<f32>>>> {
+        if let Medium::Photos(_) = self.medium {
+            return self.finder.embeddings(path, mirrored);
+        }
+        let mut image = crop(path)?;
+        let mut found = vec![self.finder.judge(&image)?.embedding];
+        if mirrored {
+            mirror(&mut image);
+            found.push(self.finder.judge(&image)?.embedding);
+        }
+        Ok(Some(found))
+    }
 }
 
 fn crop(path: &Path) -> Result<RgbImage> {
@@ -92,19 +151,19 @@ fn crop(path: &Path) -> Result<RgbImage> {
     let (width, height) = (image.width(), image.height());
     ensure!(
         (width, height) == (side, side),
-        "{} is {width}x{height}, no aligned crop of {side}x{side}: `arcdoor-lab crop` makes them of photos",
+        "{} is {width}x{height}, no aligned crop of {side}x{side}: say --photos where faces are to be found first",
         path.display()
     );
     Ok(image)
 }
 
-/// Left becomes right.
-fn mirror(image: &mut RgbImage) {
-    let row = 3 * image.width() as usize;
-    for pixels in image.data_mut().chunks_exact_mut(row) {
-        let (pixels, _) = pixels.as_chunks_mut::<3>();
-        pixels.reverse();
+fn sum(features: Vec<Vec<f32>>) -> Vec<f32> {
+    let mut features = features.into_iter();
+    let mut sum = features.next().unwrap_or_default();
+    for feature in features {
+        sum.iter_mut().zip(feature).for_each(|(sum, value)| *sum += value);
     }
+    sum
 }
 
 fn unit(mut feature: Vec<f32>) -> Result<Vec<f32>> {
@@ -181,14 +240,6 @@ mod tests {
         let mut values = [0.0; 3];
         table.read(0..3, &mut values).unwrap();
         assert_eq!(values, [1.0, 2.0, 3.0]);
-    }
-
-    #[test]
-    fn a_mirror_swaps_pixels_and_not_their_channels() {
-        let mut image = RgbImage::with_size(2, 1);
-        image.data_mut().copy_from_slice(&[1, 2, 3, 4, 5, 6]);
-        mirror(&mut image);
-        assert_eq!(image.view().data(), [4, 5, 6, 1, 2, 3]);
     }
 
     #[test]

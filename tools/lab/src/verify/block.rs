@@ -1,4 +1,5 @@
-//! The rows of a unit: of length 1, filled up with zeros to whole lanes; and, for the sieve, as bytes.
+//! The rows of a unit: of length 1, filled up with zeros to whole lanes; and, for the sieve, as bytes. A row of zeros, which
+//! stands for no face, stays one: it scores 0 with everybody.
 
 use std::ops::Range;
 
@@ -14,7 +15,7 @@ use crate::verify::task::Side;
 /// roundings, its lengths and errors taken as f32: 5e-7.
 const SLACK: f64 = 1e-5;
 
-/// Rows of length 1.
+/// Rows of length 1, or of zeros.
 #[derive(Debug, Default)]
 pub(crate) struct Block {
     pub(crate) dimension: usize,
@@ -32,6 +33,10 @@ impl Block {
         let rows = self.raw.chunks_exact(columns).zip(self.values.chunks_exact_mut(self.dimension));
         for (at, (raw, row)) in range.zip(rows) {
             let length = length(raw);
+            if length == 0.0 && side.may_miss() {
+                row.fill(0.0);
+                continue;
+            }
             if length == 0.0 {
                 let row = side.source(at);
                 let text = format!("row {row} holds only zeros: the model or its input is broken");
@@ -86,8 +91,8 @@ fn quantise(row: &[f32], out: &mut [i8]) -> Bytes {
     /// Adding it leaves the nearest whole number in the low bits.
     const SHIFT: f32 = 12_582_912.0;
     let largest = row.iter().fold(0.0_f32, |most, value| if value.abs() > most { value.abs() } else { most });
-    // As f32, because the sieve takes it so.
-    let scale = largest / 127.0;
+    // As f32, because the sieve takes it so. Any will do for zeros.
+    let scale = if largest > 0.0 { largest / 127.0 } else { 1.0 };
     let inverse = 1.0 / scale;
     // Which byte is taken changes the errors, which are computed, and not whether the bound holds.
     for (value, out) in row.iter().zip(&mut *out) {

@@ -16,6 +16,10 @@ pub(crate) trait Rows: Sync {
     fn dimension(&self) -> usize;
     /// Rows of `range`, one after the other, as they are: of any length but none broken.
     fn read(&self, range: Range<usize>, out: &mut [f32]) -> Result<()>;
+    /// Whether a row of zeros stands for a photo or video in which no face was found; else it is a fault.
+    fn may_miss(&self) -> bool {
+        false
+    }
 }
 
 /// A feature file that stays on disk.
@@ -23,7 +27,11 @@ pub(crate) trait Rows: Sync {
 pub(crate) struct RowFile {
     path: PathBuf,
     table: FeatureTable<File>,
+    may_miss: bool,
 }
+
+/// Rows that are read at once where all are looked through.
+const AT_ONCE: usize = 4096;
 
 impl RowFile {
     /// Opens an LFR or npy file.
@@ -31,7 +39,26 @@ impl RowFile {
         let bad = |cause: &dyn std::fmt::Display| Trouble::BadInput(format!("{}: {cause}", path.display()));
         let file = open_regular(path).map_err(|cause| bad(&cause))?;
         let table = FeatureTable::open(file).map_err(|cause| bad(&cause))?;
-        Ok(Self { path: path.to_owned(), table })
+        Ok(Self { path: path.to_owned(), table, may_miss: false })
+    }
+
+    /// Takes rows of zeros for photos or videos in which no face was found.
+    pub(crate) fn missing_some(self) -> Self {
+        Self { may_miss: true, ..self }
+    }
+
+    /// The rows of zeros.
+    pub(crate) fn missing(&self) -> Result<Vec<usize>> {
+        let (count, columns) = (self.count(), self.dimension());
+        let (mut values, mut missing) = (Vec::new(), Vec::new());
+        for first in (0..count).step_by(AT_ONCE) {
+            let range = first..count.min(first + AT_ONCE);
+            values.resize(range.len() * columns, 0.0);
+            self.read(range.clone(), &mut values)?;
+            let rows = range.zip(values.chunks_exact(columns));
+            missing.extend(rows.filter(|(_, row)| row.iter().all(|value| *value == 0.0)).map(|(at, _)| at));
+        }
+        Ok(missing)
     }
 }
 
@@ -47,6 +74,10 @@ impl Rows for RowFile {
     fn read(&self, range: Range<usize>, out: &mut [f32]) -> Result<()> {
         let read = self.table.read(range, out);
         read.map_err(|cause| Trouble::BadInput(format!("{}: {cause}", self.path.display())).into())
+    }
+
+    fn may_miss(&self) -> bool {
+        self.may_miss
     }
 }
 

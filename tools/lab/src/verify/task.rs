@@ -30,6 +30,11 @@ impl Side<'_> {
         self.order[at]
     }
 
+    /// Whether rows of zeros are no fault.
+    pub(crate) fn may_miss(&self) -> bool {
+        self.rows.may_miss()
+    }
+
     /// Rows of `range`; neighbours at once.
     pub(crate) fn read(&self, range: Range<usize>, out: &mut [f32]) -> Result<()> {
         let dimension = self.rows.dimension();

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from arcdoor_train import config, data
+from arcdoor_train import allocator, config, data
 from arcdoor_train.backbones.chain import CHAIN
 from arcdoor_train.errors import UsageError
 from arcdoor_train.loop import Clock
@@ -47,6 +47,7 @@ def measure(whole: config.Config, seconds: float) -> Row:
         # More epochs than any measurement lasts; their order is drawn when it is reached.
         endless = dataclasses.replace(whole, optim=dataclasses.replace(whole.optim, epochs=1_000_000))
         trainer = Trainer(endless, world, source)
+        allocator.keep_freed(world.device)
         batches = iter(trainer.batches())
         steps, began, cpu, clock = -WARM_STEPS, 0.0, 0.0, Clock(whole.optim.batch)
         while steps < 3 or time.monotonic() - began < seconds:

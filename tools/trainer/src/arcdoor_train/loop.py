@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from arcdoor_train import backbones, checkpoint, config, data, journal, lock, macs
+from arcdoor_train import allocator, backbones, checkpoint, config, data, journal, lock, macs
 from arcdoor_train.errors import DivergedError, UsageError
 from arcdoor_train.optimiser import rate
 from arcdoor_train.trainer import EMPTY, Trainer
@@ -91,6 +91,7 @@ def _loop(trainer: Trainer, quiet: bool) -> None:
     previous = on_term(stop)
     bar = tqdm(total=total, initial=trainer.step, unit="step", disable=quiet or not world.first, mininterval=1.0)
     clock = Clock(whole.optim.batch)
+    allocator.keep_freed(world.device)
     verifier = Verifier(trainer, book, per_epoch, total) if whole.verification.sets else None
     try:
         if verifier and not trainer.step:

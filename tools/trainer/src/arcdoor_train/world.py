@@ -7,7 +7,6 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 
-from arcdoor_train import allocator
 from arcdoor_train.config import Config, Run
 from arcdoor_train.errors import ConfigError
 
@@ -68,10 +67,7 @@ def join(config: Config) -> World:
 
 def kernels(run: Run, device: torch.device) -> None:
     """On a GPU, convolutions that are bit-exact where ``run.deterministic`` asks for it; else whichever of cuDNN's are
-    fastest, which it tries first. Their products are TF32, torch's own choice; the head's are float32. On a CPU, memory
-    that is freed stays with the process."""
-    if device.type == "cpu":
-        allocator.keep_freed()
+    fastest, which it tries first. Their products are TF32, torch's own choice; the head's are float32."""
     if device.type == "cuda":
         torch.backends.cudnn.deterministic = run.deterministic
         torch.backends.cudnn.benchmark = not run.deterministic

@@ -17,6 +17,15 @@ use crate::features::Features;
 use crate::workers;
 use arcdoor_vision::DetectorKind;
 
+/// What is looked for where nothing else is said: more than at a door, for a photo that shows nobody is an error here.
+const MIN_SCORE: f32 = 0.6;
+const MIN_FACE_PX: u32 = 20;
+
+/// The same as settings.
+pub(crate) fn detect_settings() -> DetectSettings {
+    DetectSettings { min_face_px: MIN_FACE_PX, min_score: MIN_SCORE, ..DetectSettings::default() }
+}
+
 /// How templates are made of a set: the flags of every evaluation that does so.
 #[derive(clap::Args)]
 pub(crate) struct PathArgs {
@@ -25,10 +34,10 @@ pub(crate) struct PathArgs {
     #[arg(long, value_parser = detector_parser(), default_value = "yunet")]
     pub(crate) detector: DetectorKind,
     /// The least score of a face, 0..=1, for YuNet
-    #[arg(long, default_value_t = 0.6)]
+    #[arg(long, default_value_t = MIN_SCORE)]
     min_score: f32,
     /// The least width of a face, pixels
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = MIN_FACE_PX)]
     min_face: u32,
     #[arg(long, default_value_t = 2, value_parser = RangedU64ValueParser::<usize>::new().range(1..=64))]
     pub(crate) threads: usize,
