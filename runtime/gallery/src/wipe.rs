@@ -4,7 +4,8 @@ use crate::disk::Disk;
 use crate::error::GalleryError;
 use crate::file_disk::io_error;
 
-static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+/// Bytes that are read, and overwritten, at a time.
+const PART: usize = 64 << 10;
 
 /// What became of a file that was to be overwritten and removed.
 #[derive(Debug)]
@@ -30,14 +31,15 @@ impl Wiped {
 /// Overwrites with zeros, durably, and cuts to nothing. Where zeros lie already nothing is written: a hole of a file
 /// has no block yet, and a full disk has none to give.
 pub(crate) fn overwrite(disk: &impl Disk) -> Result<(), GalleryError> {
-    let mut part = vec![0; ZEROS.len()];
+    let mut part = vec![0; PART];
     let mut zeros = || {
         let len = disk.len()?;
-        for offset in (0..len).step_by(ZEROS.len()) {
-            let part = &mut part[..(len - offset).min(ZEROS.len() as u64) as usize];
+        for offset in (0..len).step_by(PART) {
+            let part = &mut part[..(len - offset).min(PART as u64) as usize];
             disk.read(offset, part)?;
             if part.iter().any(|byte| *byte != 0) {
-                disk.write(offset, &ZEROS[..part.len()])?;
+                part.fill(0);
+                disk.write(offset, part)?;
             }
         }
         disk.sync()?;
