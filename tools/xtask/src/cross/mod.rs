@@ -3,6 +3,8 @@
 
 mod crash;
 mod elf;
+mod engine;
+mod register;
 mod sizes;
 
 use std::fs;
@@ -28,7 +30,7 @@ const DEVICE: &str = "arcdoor";
 /// The engineer's.
 const LAB: &str = "arcdoor-lab";
 /// How the program is linked.
-const LINK: [&str; 4] = [
+const LINK: [&str; 5] = [
     // A build's name, by which its symbols are found.
     "link-arg=--build-id=sha1",
     // Functions of the same code are one, of which tract has many.
@@ -38,15 +40,16 @@ const LINK: [&str; 4] = [
     // Instructions that occur again become a function of their own only where they are more than its row in the table by which
     // panics unwind, which takes 40 bytes.
     "llvm-args=-outliner-benefit-threshold=40",
+    // Where a function is built for size, saving registers and fetching them again are calls, too. How a panic unwinds through them stands
+    // in the function's own row.
+    "llvm-args=-homogeneous-prolog-epilog",
 ];
 /// Assembles tract's kernels.
 const CC: &str = "aarch64-linux-gnu-gcc";
 /// Splits symbols off.
 const OBJCOPY: &str = "aarch64-linux-gnu-objcopy";
-/// What the program is to fit into without the pack that is compiled in, in bytes.
-const AIM_BYTES: u64 = 12_000_000;
-/// The longest that it may be, until it does: it had 14,331,139 bytes when this was set.
-const MOST_BYTES: u64 = 15_000_000;
+/// The longest that the program may be without the pack that is compiled in: it had 11,636,355 bytes when this was set.
+const MOST_BYTES: u64 = 12_000_000;
 /// The pack that is compiled in.
 const PACK: &str = "doornet";
 /// Of these files of it, the bytes lie in the program.
@@ -116,8 +119,7 @@ pub(crate) fn run(board: Option<&str>, features: Features, lab: bool) -> Result<
     println!("{}", sizes::table(&built_by_cargo(DEVICE))?);
     built.print()?;
     let without = without_pack(&built, features)?;
-    let over = if without > AIM_BYTES { ": more than the aim" } else { "" };
-    println!("without the pack that is compiled in: {without} bytes; the aim is {AIM_BYTES}{over}");
+    println!("without the pack that is compiled in: {without} bytes; at most {MOST_BYTES} are taken");
     for sentence in features.lacks() {
         println!("{sentence}");
     }
@@ -139,7 +141,7 @@ pub(crate) fn run(board: Option<&str>, features: Features, lab: bool) -> Result<
 pub(crate) fn build_lab() -> Result<Built> {
     ready()?;
     eprintln!("building {LAB} for {TARGET}; the first time that takes a quarter of an hour ...");
-    let mut build = command();
+    let mut build = command()?;
     build.args(["build", "--locked", "--profile", PROFILE, "--target", TARGET]);
     cargo::check(build.args(["--package", LAB, "--bin", LAB]))?;
     split(LAB)
@@ -170,7 +172,7 @@ fn without_pack(built: &Built, features: Features) -> Result<u64> {
 fn build_any(features: Features) -> Result<Built> {
     ready()?;
     eprintln!("building for {TARGET}; the first time that takes a quarter of an hour ...");
-    let mut build = command();
+    let mut build = command()?;
     build.args(["rustc", "--locked", "--profile", PROFILE, "--target", TARGET]);
     build.args(["--package", DEVICE, "--bin", DEVICE, "--no-default-features"]);
     build.arg("--features").arg(features.list());
@@ -179,12 +181,13 @@ fn build_any(features: Features) -> Result<Built> {
     split(DEVICE)
 }
 
-/// cargo, set to link for the target.
-pub(crate) fn command() -> Command {
+/// cargo, set to compile and link for the target.
+pub(crate) fn command() -> Result<Command> {
     let mut cargo = cargo::command();
+    cargo.env("RUSTC_WRAPPER", engine::compiler()?);
     cargo.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "rust-lld");
     cargo.env("CC_aarch64_unknown_linux_musl", CC);
-    cargo
+    Ok(cargo)
 }
 
 /// A program with its symbols, as cargo leaves it.

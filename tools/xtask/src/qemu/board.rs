@@ -95,7 +95,7 @@ fn has_libclang() -> Result<bool> {
 
 /// The camera's tests with nokhwa's own capture, for the board. It is no part of the program.
 fn nokhwas_own() -> Result<PathBuf> {
-    let mut cargo = cross::command();
+    let mut cargo = cross::command()?;
     cargo.env(
         format!("BINDGEN_EXTRA_CLANG_ARGS_{}", cross::TARGET.replace('-', "_")),
         "--sysroot=/usr/aarch64-linux-gnu -I/usr/aarch64-linux-gnu/include",
