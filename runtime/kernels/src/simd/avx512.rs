@@ -5,7 +5,8 @@
 use core::arch::x86_64::{
     __m512, _CMP_UNORD_Q, _MM_HINT_T1, _mm_prefetch, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_div_ps,
     _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_mov_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
-    _mm512_set1_ps, _mm512_setzero_ps, _mm512_shuffle_f32x4, _mm512_shuffle_ps, _mm512_storeu_ps,
+    _mm512_permutexvar_ps, _mm512_set1_ps, _mm512_setr_epi32, _mm512_setzero_ps, _mm512_shuffle_f32x4,
+    _mm512_shuffle_ps, _mm512_storeu_ps,
 };
 
 use super::{Kernel, Simd};
@@ -123,7 +124,11 @@ impl Simd for Avx512 {
 
     /// All at once: each level halves the registers, so that 16 sums take 15 additions and 30 shuffles.
     #[inline(always)]
-    fn sum_lanes(self, v: &[__m512; LANES], _count: usize) -> __m512 {
+    fn sum_lanes(self, v: &[__m512; LANES], count: usize) -> __m512 {
+        if count <= 4 {
+            // SAFETY: `self` proves AVX-512F.
+            return unsafe { sum_four(v[0], v[1], v[2], v[3]) };
+        }
         unsafe {
             let mut fours = [_mm512_setzero_ps(); 4];
             for i in 0..4 {
@@ -142,6 +147,22 @@ impl Simd for Avx512 {
             let high = _mm512_shuffle_ps::<0xdd>(twos[0], twos[1]);
             _mm512_add_ps(low, high)
         }
+    }
+}
+
+/// The lanes of each added in the order of `sum_lanes`: a third of the steps that sixteen take.
+#[inline(always)]
+unsafe fn sum_four(a: __m512, b: __m512, c: __m512, d: __m512) -> __m512 {
+    // SAFETY: the caller's proof of AVX-512F.
+    unsafe {
+        let eights = [halves(a, b), halves(c, d)];
+        let low = _mm512_shuffle_f32x4::<0x88>(eights[0], eights[1]);
+        let high = _mm512_shuffle_f32x4::<0xdd>(eights[0], eights[1]);
+        let fours = _mm512_add_ps(low, high);
+        let twos = _mm512_add_ps(fours, _mm512_shuffle_ps::<0x4e>(fours, fours));
+        let ones = _mm512_add_ps(twos, _mm512_shuffle_ps::<0xb1>(twos, twos));
+        // One of each quarter, side by side.
+        _mm512_permutexvar_ps(_mm512_setr_epi32(0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12), ones)
     }
 }
 

@@ -27,14 +27,26 @@ impl Block {
     /// Reads rows of `side` in place of those that were here.
     pub(crate) fn read(&mut self, side: &Side<'_>, range: Range<usize>, columns: usize) -> Result<()> {
         self.dimension = columns.next_multiple_of(LANES);
+        self.values.clear();
+        self.append(side, range, columns)
+    }
+
+    /// The same with rows that lie apart.
+    pub(crate) fn read_some(&mut self, side: &Side<'_>, rows: &[usize], columns: usize) -> Result<()> {
+        self.dimension = columns.next_multiple_of(LANES);
+        self.values.clear();
+        rows.iter().try_for_each(|row| self.append(side, *row..row + 1, columns))
+    }
+
+    fn append(&mut self, side: &Side<'_>, range: Range<usize>, columns: usize) -> Result<()> {
         self.raw.resize(range.len() * columns, 0.0);
         side.read(range.clone(), &mut self.raw)?;
-        self.values.resize(range.len() * self.dimension, 0.0);
-        let rows = self.raw.chunks_exact(columns).zip(self.values.chunks_exact_mut(self.dimension));
+        let here = self.values.len();
+        self.values.resize(here + range.len() * self.dimension, 0.0);
+        let rows = self.raw.chunks_exact(columns).zip(self.values[here..].chunks_exact_mut(self.dimension));
         for (at, (raw, row)) in range.zip(rows) {
             let length = length(raw);
             if length == 0.0 && side.may_miss() {
-                row.fill(0.0);
                 continue;
             }
             if length == 0.0 {
@@ -42,10 +54,8 @@ impl Block {
                 let text = format!("row {row} holds only zeros: the model or its input is broken");
                 return Err(Trouble::BadInput(text).into());
             }
-            let (row, filling) = row.split_at_mut(columns);
             let inverse = 1.0 / length;
             row.iter_mut().zip(raw).for_each(|(out, value)| *out = (f64::from(*value) * inverse) as f32);
-            filling.fill(0.0);
         }
         Ok(())
     }

@@ -18,8 +18,8 @@ use crate::verify::tally::{Left, Tally, shifted};
 use crate::verify::task::{Task, Unit};
 use crate::workers;
 
-/// Left rows of a tile, which the first cache holds beside its scores.
-const TILE_LEFTS: usize = 8;
+/// Left rows of a tile, of which the first cache holds most.
+const TILE_LEFTS: usize = 16;
 /// Right rows of a tile, which the second cache holds beside the counts. A multiple of what the kernel takes at once.
 const TILE_RIGHTS: usize = 100;
 /// Right rows that the sieve sees at a time, so that each left row has several to count anew.
@@ -181,23 +181,20 @@ fn floor(task: &Task<'_>, settings: &Settings, far: f64) -> Result<Step> {
     };
     let mut sample = Block::default();
     let mut counts = Counts::default();
-    let mut one = [0.0];
-    let row = |right: usize| -> Result<(usize, Block)> {
-        let mut block = Block::default();
-        block.read(&task.right, right..right + 1, task.dimension())?;
-        Ok((right, block))
-    };
-    let rights = spread(task.right.count()).map(row).collect::<Result<Vec<_>>>()?;
+    let rights: Vec<usize> = spread(task.right.count()).collect();
+    let mut rows = Block::default();
+    rows.read_some(&task.right, &rights, task.dimension())?;
+    let (mut picked, mut found) = (Vec::new(), Vec::new());
     for (at, left) in spread(task.left.count()).enumerate() {
         sample.read(&task.left, left..left + 1, task.dimension())?;
+        let is_impostor = |right: usize| right >= task.first(left) && !task.mates(left).contains(&right);
         // A few right rows to each left one, others each time: all with all would be many more than are needed.
-        for (right, row) in rights.iter().skip(at % 7).step_by(7) {
-            if *right < task.first(left) || task.mates(left).contains(right) {
-                continue;
-            }
-            scores(settings.isa, row.dimension, &sample.values, &row.values, AFFINE, &mut one);
-            counts.count(Step::of_bin(bin(one[0])));
-        }
+        picked.clear();
+        let few = rights.iter().enumerate().skip(at % 7).step_by(7);
+        picked.extend(few.filter(|(_, right)| is_impostor(**right)).map(|(row, _)| row as u32));
+        found.resize(picked.len(), 0.0);
+        scores_picked(settings.isa, &sample.values, &rows.values, &picked, AFFINE, &mut found);
+        found.iter().for_each(|score| counts.count(Step::of_bin(bin(*score))));
     }
     ensure!(counts.total() > 0, "no impostor comparisons to take a floor from");
     let expected = far * SPARE * counts.total() as f64;

@@ -48,7 +48,7 @@ const LINK: [&str; 5] = [
 const CC: &str = "aarch64-linux-gnu-gcc";
 /// Splits symbols off.
 const OBJCOPY: &str = "aarch64-linux-gnu-objcopy";
-/// The longest that the program may be without the pack that is compiled in: it had 11,636,355 bytes when this was set.
+/// The longest that the program may be without the pack that is compiled in: it had 11,804,403 bytes when this was set.
 const MOST_BYTES: u64 = 12_000_000;
 /// The pack that is compiled in.
 const PACK: &str = "doornet";
