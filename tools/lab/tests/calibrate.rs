@@ -10,6 +10,8 @@ use std::path::Path;
 use std::process::Command;
 
 use arcdoor_calib::Random;
+use arcdoor_core::Template;
+use arcdoor_vision::shared::with_shared;
 
 fn lab(args: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_arcdoor-lab")).args(args).output().unwrap();
@@ -121,13 +123,20 @@ fn photos_and_the_scores_of_the_same_photos_make_the_same_table() {
         fs::read_to_string(out.join("calibration.toml")).unwrap().parse::<toml::Table>().unwrap()
     };
     let of_photos = calibrate(["--images", &text(&images)], "a");
-    let templates = features(&kept);
+    // A device's templates know their part in what degraded faces share, which no score has in it.
+    let opened = arcdoor_models::Pack::open(&pack).unwrap();
+    let shared = opened.manifest().recognisability.as_ref().and_then(|table| table.shared.as_ref());
+    let template = |(name, values): (String, Vec<f32>)| {
+        let plain = Template::new(opened.model_id(), &values).unwrap();
+        (name, shared.map_or_else(|| plain.clone(), |shared| with_shared(plain.clone(), shared).unwrap()))
+    };
+    let templates: Vec<_> = features(&kept).into_iter().map(template).collect();
     assert_eq!(templates.len(), photos, "a face in every photo");
     let mut scores = String::new();
     let person = |name: &str| name.rsplit_once('_').unwrap().0.to_owned();
     for (index, (a, x)) in templates.iter().enumerate() {
         for (b, y) in &templates[index + 1..] {
-            let score: f32 = x.iter().zip(y).map(|(x, y)| x * y).sum();
+            let score = x.score(y).unwrap().0;
             let (p, q) = (person(a), person(b));
             let line =
                 serde_json::json!({"score": score.clamp(-1.0, 1.0), "genuine": p == q, "people": [p, q]});
