@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from onnx import helper
 from torch import nn
 
 from arcdoor_train.errors import DataError, DiskError
@@ -114,6 +115,19 @@ def session(source: Path | onnx.ModelProto, threads: int = 1) -> onnxruntime.Inf
 def differs(graph: onnx.ModelProto, batches: list[np.ndarray], wanted: np.ndarray) -> float:
     """The largest difference between onnxruntime's features and ``wanted``, each divided by its length."""
     return float(np.abs(unit(run(session(graph), batches)) - unit(wanted)).max())
+
+
+def constant(node: onnx.NodeProto, inputs: list[np.ndarray], model: onnx.ModelProto) -> list[np.ndarray]:
+    """What a node of ``model`` gives for inputs that are known before any image is: int8 weights that are dequantised,
+    say."""
+    names = [name for name in node.input if name]
+    entries = [
+        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
+        for name, value in zip(names, inputs, strict=True)
+    ]
+    graph = helper.make_graph([node], "constant", entries, [onnx.ValueInfoProto(name=name) for name in node.output])
+    alone = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
+    return [np.asarray(value) for value in session(alone).run(None, dict(zip(names, inputs, strict=True)))]
 
 
 def run(runner: onnxruntime.InferenceSession, batches: Iterable[np.ndarray]) -> np.ndarray:

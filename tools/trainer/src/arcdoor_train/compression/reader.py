@@ -23,7 +23,7 @@ TOLERANCE = 1e-4
 def read(path: Path, preprocess: crops.Preprocess) -> Chain:
     """The network of ``path`` as a chain of our own networks' input, in ``eval`` mode. Raises ``NotPlainError`` for
     another kind of network, ``DataError`` for no network."""
-    model = _only_images(onnx_file.load(path))
+    model = only_images(onnx_file.load(path))
     if len(model.graph.input) != 1:
         raise NotPlainError(f"{path} takes {len(model.graph.input)} inputs; a chain takes one image")
     if preprocess.channel_order == "grey":
@@ -38,7 +38,7 @@ def read(path: Path, preprocess: crops.Preprocess) -> Chain:
     return chain
 
 
-def _only_images(model: onnx.ModelProto) -> onnx.ModelProto:
+def only_images(model: onnx.ModelProto) -> onnx.ModelProto:
     """Old files list their weights as inputs, too; some list weights that nothing reads."""
     stored = {tensor.name for tensor in model.graph.initializer}
     read = {name for node in model.graph.node for name in node.input}
@@ -64,7 +64,7 @@ class _Reader:
     def __init__(self, model: onnx.ModelProto, path: Path, preprocess: crops.Preprocess) -> None:
         graph = model.graph
         self.path, self.graph, self.bgr = path, graph, preprocess.channel_order == "bgr"
-        self.opsets, self.ir = model.opset_import, model.ir_version
+        self.model = model
         self.values: dict[str, Bent | np.ndarray] = {
             tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer
         }
@@ -100,7 +100,7 @@ class _Reader:
     def _node(self, node: onnx.NodeProto) -> None:
         inputs = [self.values.get(name) for name in node.input if name]
         if all(isinstance(value, np.ndarray) for value in inputs):
-            self._constant(node, inputs)
+            self.values.update(zip(node.output, onnx_file.constant(node, inputs, self.model), strict=True))
             return
         rule = _RULES.get(node.op_type)
         if rule is None or any(value is None for value in inputs):
@@ -112,19 +112,6 @@ class _Reader:
                 f"this {node.op_type} folds into no layer: it joins two branches, or bends a value that was shifted",
             )
         self.values[node.output[0]] = found
-
-    def _constant(self, node: onnx.NodeProto, inputs: list[np.ndarray]) -> None:
-        """What is known before any image is computed once: int8 weights that are dequantised, say."""
-        names = [name for name in node.input if name]
-        entries = [
-            helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
-            for name, value in zip(names, inputs, strict=True)
-        ]
-        outputs = [onnx.ValueInfoProto(name=name) for name in node.output]
-        graph = helper.make_graph([node], "constant", entries, outputs)
-        model = helper.make_model(graph, opset_imports=self.opsets, ir_version=self.ir)
-        found = onnx_file.session(model).run(None, dict(zip(names, inputs, strict=True)))
-        self.values.update(zip(node.output, (np.asarray(value) for value in found), strict=True))
 
     def _refused(self, node: onnx.NodeProto, why: str) -> NotPlainError:
         name = node.name or node.output[0]
