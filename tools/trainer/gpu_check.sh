@@ -7,7 +7,7 @@
 #                            both wait
 #   TINY=1 gpu_check.sh      the same code at a tiny length, on a CPU with gloo: its figures mean nothing
 #
-# PACK is where doornet-m lies; PARTS names some of joined, rounded, speeds, million, compiled. After SECONDS_LEFT (280) what has not begun is left out; 20 s later all ends.
+# PACK is where doornet-m lies; PARTS names some of joined, rounded, speeds, million, inverted, compiled. After SECONDS_LEFT (280) what has not begun is left out; 20 s later all ends.
 set -eu
 cd "$(dirname "$0")"
 PYTHON=${PYTHON:-python3}
@@ -28,6 +28,11 @@ from torch.nn.parallel import DistributedDataParallel
 
 from arcdoor_train import backbones, checkpoint, config, crops, data, heads, teachers
 from arcdoor_train.heads.margins import combined
+from arcdoor_train.inversion import section
+from arcdoor_train.inversion.attacked import Attacked
+from arcdoor_train.inversion.drawing import Drawing, Place
+from arcdoor_train.inversion.prior import Prior
+from arcdoor_train.inversion.target import Open
 from arcdoor_train.partial import ShardedHead
 from arcdoor_train.trainer import Net, Trainer, normalise
 from arcdoor_train.world import World, kernels
@@ -245,8 +250,31 @@ def million():
     row(f"sharded head, {MILLION:,} classes x 512, {BATCH} images", f"{1000 * each:.0f} ms a step, {memory}")
 
 
+def inverted():
+    """Pictures of the paper's batch drawn from invented templates, with BatchNorm's statistics."""
+    name, count = ("dense-xs", 2) if TINY else ("iresnet50", 256)
+    torch.manual_seed(1)
+    network = backbones.build(name, 512).to(DEVICE).requires_grad_(False)
+    for norm in (one for one in network.modules() if isinstance(one, torch.nn.modules.batchnorm._BatchNorm)):
+        norm.momentum = None
+    network.train()(normalise(batch()[0], DEVICE, True))
+    templates = Open(np.random.default_rng(1).normal(size=(count, 512)), ["invented"] * count)
+    wanted = section.Invert(teachers.Teacher(""), section.Aim(templates="invented"), batch=count, flip=0.5, jitter=2)
+    known = Attacked(network.eval(), Path(), "", 512, DEVICE)
+    drawing = Drawing(wanted, known, templates, Prior(network), 1, Place(0, 0))
+    first = drawing.advance()
+    wait()
+    began = time.monotonic()
+    for _ in range(STEPS):
+        last = drawing.advance()
+    wait()
+    seconds, fell = (time.monotonic() - began) / STEPS, bool(last["prior"] < first["prior"])
+    text = f"{first['prior']:.0f} to {last['prior']:.0f}, {first['cosine']:.3f} to {last['cosine']:.3f}, {seconds:.3f} s a step"
+    row(f"{name}, {count} pictures inverted, {STEPS} steps: BatchNorm's loss, cosine to the template", text, fell)
+
+
 print(f"{NAME}; torch {torch.__version__}", file=sys.stderr)
-PARTS = (joined, rounded, speeds, million, compiled)
+PARTS = (joined, rounded, speeds, million, inverted, compiled)
 WANTED = os.environ.get("PARTS", " ".join(part.__name__ for part in PARTS)).split()
 for part in (part for part in PARTS if part.__name__ in WANTED):
     if time.monotonic() > END:

@@ -9,7 +9,19 @@ from arcdoor_train.errors import TrainError
 
 #: Modules with ``add_parser(subparsers)``, in the order of the help text; ``evaluate`` is ``eval`` there.
 COMMANDS = ("train", "distil", "compress", "qat", "export", "quantise", "verify", "evaluate", "clean", "ablate")
-COMMANDS += ("plant", "merge", "plot", "burst", "hold_out", "shift", "bench", "rec_bench", "merge_bench", "noise_study")
+COMMANDS += (
+    "plant",
+    "merge",
+    "plot",
+    "burst",
+    "hold_out",
+    "shift",
+    "bench",
+    "rec_bench",
+    "merge_bench",
+    "noise_study",
+    "invert",
+)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -72,10 +72,12 @@ def all_pairs(features: np.ndarray, people: np.ndarray, fmrs: tuple[float, ...] 
     highest = -np.sort(-np.partition(others, len(others) - keep)[len(others) - keep :])
     # The least score above the highest that is refused: a pair is accepted where its score is at or above it.
     least = np.nextafter(highest, np.float32(np.inf))
-    return [_operating(fmr, float(least[int(fmr * len(others))]), scores, owner) for fmr in reached]
+    return [operating(fmr, float(least[int(fmr * len(others))]), scores, owner) for fmr in reached]
 
 
-def _operating(fmr: float, threshold: float, genuine: np.ndarray, owner: np.ndarray) -> Operating:
+def operating(fmr: float, threshold: float, genuine: np.ndarray, owner: np.ndarray) -> Operating:
+    """The share of the scores ``genuine`` (n,) at or above the threshold; ``owner`` (n,) says whose each is, for the
+    interval."""
     _, groups = np.unique(owner, return_inverse=True)
     totals = np.bincount(groups)
     hits = np.bincount(groups, weights=genuine >= threshold, minlength=len(totals))

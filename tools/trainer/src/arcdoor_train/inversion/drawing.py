@@ -1,0 +1,83 @@
+"""One batch of pictures while it is drawn, from one start: a step of it, and what it goes on from."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from arcdoor_train.inversion import losses, picture
+from arcdoor_train.inversion.attacked import Attacked
+from arcdoor_train.inversion.prior import Prior
+from arcdoor_train.inversion.section import Invert
+from arcdoor_train.inversion.target import Target
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which batch of the target, and which of its starts."""
+
+    batch: int
+    start: int
+
+
+class Drawing:
+    """Adam on the pixels."""
+
+    def __init__(
+        self, section: Invert, attacked: Attacked, target: Target, prior: Prior | None, seed: int, place: Place
+    ) -> None:
+        self.section, self.attacked, self.target, self.prior = section, attacked, target, prior
+        self.place, self.step = place, 0
+        self.chosen = slice(place.batch * section.batch, min((place.batch + 1) * section.batch, len(target.names)))
+        self._from = (seed, place.batch, place.start)
+        count = self.chosen.stop - self.chosen.start
+        self._take(picture.noise(count, section.sides[0], self._from))
+
+    def _take(self, pictures: torch.Tensor) -> None:
+        self.pictures = pictures.to(self.attacked.device).requires_grad_(True)
+        self.optimiser = torch.optim.Adam([self.pictures], self.section.lr)
+
+    def advance(self) -> dict[str, torch.Tensor]:
+        """One step; each term before it, unweighted, and ``cosine``, the mean of those to the targets."""
+        section, side = self.section, self.section.side(self.step)
+        if side != self.pictures.shape[-1]:
+            self._take(picture.enlarged(self.pictures.detach(), side))
+        self.optimiser.param_groups[0]["lr"] = self._rate()
+        whole = picture.enlarged(self.pictures)
+        shown = picture.varied(whole, section.flip, section.jitter, (*self._from, self.step))
+        embeddings = self.attacked.network(shown)
+        terms = {"identity": self.target.loss(embeddings, self.chosen)}
+        if self.prior:
+            terms["prior"] = self.prior.take()
+        terms |= {"variation": losses.variation(whole), "energy": losses.energy(whole)}
+        self.optimiser.zero_grad(set_to_none=True)
+        sum(getattr(section, name) * term for name, term in terms.items()).backward()
+        self.optimiser.step()
+        with torch.no_grad():
+            # What no file of 8 bits can hold is no picture.
+            self.pictures.clamp_(picture.LOWEST, picture.HIGHEST)
+            terms["cosine"] = self.target.cosines(embeddings, self.chosen).mean()
+        self.step += 1
+        return {name: term.detach() for name, term in terms.items()}
+
+    def _rate(self) -> float:
+        if self.section.schedule == "constant":
+            return self.section.lr
+        return self.section.lr * 0.5 * (1 + math.cos(math.pi * self.step / self.section.steps))
+
+    def state(self) -> dict[str, Any]:
+        """All that ``load`` needs."""
+        return {
+            "batch": self.place.batch,
+            "start": self.place.start,
+            "step": self.step,
+            "pictures": self.pictures.detach().cpu().clone(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Takes what ``state`` gave of the same place. Raises ``KeyError``, ``ValueError``."""
+        self._take(state["pictures"].clone())
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = state["step"]

@@ -1,0 +1,111 @@
+"""The section ``[invert]``: what is attacked, with what, and who judges."""
+
+from dataclasses import dataclass
+
+from arcdoor_train.config import Config
+from arcdoor_train.data.sets import SIDE
+from arcdoor_train.errors import ConfigError
+from arcdoor_train.teachers import Teacher
+
+
+@dataclass(frozen=True)
+class Aim:
+    """Whose pictures are drawn: one of these alone."""
+
+    #: Identities of the attacked run, by the names in its ``identities.txt``: the closed set.
+    classes: tuple[str, ...] = ()
+    #: So many of its identities, drawn by ``run.seed``.
+    drawn: int = 0
+    #: A table of embeddings by the attacked network, ``.npy`` or LFR's feature file: the open set.
+    templates: str = ""
+    #: Aligned crops (a folder or .zip, a folder a person), of each of which the attacked network makes a template: the
+    #: open set with photos to compare with. ``most`` of them, evenly spaced; 0 takes all.
+    crops: str = ""
+    most: int = 0
+
+    def __post_init__(self) -> None:
+        given = [bool(self.classes), self.drawn > 0, bool(self.templates), bool(self.crops)]
+        if sum(given) != 1 or self.drawn < 0 or self.most < 0:
+            raise ConfigError("[invert.target] wants one of classes, drawn, templates and crops")
+
+
+@dataclass(frozen=True)
+class Invert:
+    """The section ``[invert]``. Its defaults are the paper's (arXiv 1801.07698v4), but for flips, jitter and the start
+    at fewer pixels, which are 0 or off there."""
+
+    model: Teacher
+    target: Aim
+    #: Networks that take no part, and say how alike the pictures are.
+    judges: tuple[Teacher, ...] = ()
+    #: Pictures that are drawn at once; the statistics of BatchNorm's inputs are taken over these.
+    batch: int = 256
+    steps: int = 20_000
+    lr: float = 0.25
+    #: How the rate falls: not at all, or along half a cosine to 0.
+    schedule: str = "constant"
+    #: Weights of the loss that says who it is, of BatchNorm's statistics, of the total variation and of the pixels'
+    #: length.
+    identity: float = 1.0
+    prior: float = 0.05
+    variation: float = 1e-3
+    energy: float = 1e-4
+    #: Whether BatchNorm of embeddings, which have no map, counts too: its statistics are those of all people of the
+    #: training, which a batch of a few cannot have.
+    prior_flat: bool = True
+    #: The share of a step's pictures that are mirrored, and how many pixels each may be moved.
+    flip: float = 0.0
+    jitter: int = 0
+    #: Rows of the picture, ascending: each size begins as the one before, enlarged. The network takes 112 in any case.
+    sides: tuple[int, ...] = (SIDE,)
+    #: The share of the steps that all sides but the last take together.
+    start: float = 0.3
+    #: Times that each picture is drawn from other noise; the one that the attacked network likes best stays.
+    restarts: int = 1
+    #: Steps after which the pictures of the first start are kept as they are then, for ``--measure``.
+    looks: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        weights = (self.identity, self.prior, self.variation, self.energy)
+        checks = {
+            f"batch = {self.batch}, steps = {self.steps}, restarts = {self.restarts}: each is 1 or more": min(
+                self.batch, self.steps, self.restarts
+            )
+            >= 1,
+            f"lr = {self.lr}: must be above 0": self.lr > 0,
+            f"schedule = {self.schedule!r}: 'constant' or 'cosine'": self.schedule in ("constant", "cosine"),
+            "the weights identity, prior, variation and energy are 0 or more, identity above 0": self.identity > 0
+            and min(weights) >= 0,
+            f"flip = {self.flip}, start = {self.start}: shares lie in 0..1": 0 <= self.flip <= 1
+            and 0 <= self.start < 1,
+            f"jitter = {self.jitter}: pixels, 0..{SIDE // 4}": 0 <= self.jitter <= SIDE // 4,
+            f"sides = {list(self.sides)}: they ascend, from 7 to {SIDE} rows": bool(self.sides)
+            and list(self.sides) == sorted(set(self.sides))
+            and self.sides[0] >= 7
+            and self.sides[-1] <= SIDE,
+            f"looks = {list(self.looks)}: steps between 1 and {self.steps}": all(
+                1 <= look <= self.steps for look in self.looks
+            ),
+        }
+        for message, holds in checks.items():
+            if not holds:
+                raise ConfigError(f"invert.{message}")
+
+    def side(self, step: int) -> int:
+        """Rows of the picture in a step."""
+        early = len(self.sides) - 1
+        each = self.steps * self.start / early if early else 0.0
+        return self.sides[min(int(step / each), early) if each else early]
+
+
+def refuse(whole: Config) -> None:
+    """Raises ``ConfigError`` for sections that the command does not heed: the attacked run has its own."""
+    usual = Config()
+    for name in ("data", "model", "head", "optim", "verification"):
+        if getattr(whole, name) != getattr(usual, name):
+            raise ConfigError(f"[{name}]: invert does not know it; the attacked network brings its own. Leave it out")
+    for name in whole.foreign:
+        if name != "invert":
+            raise ConfigError(f"[{name}]: invert does not know it; leave it out")
+    if "invert" not in whole.foreign:
+        raise ConfigError("there is no section [invert]: it names the network that is attacked, and the target")

@@ -1,0 +1,62 @@
+"""``invert``: face images out of a model. Pictures are drawn whose embedding is that of a class, or a template; other
+networks say how alike they are."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from arcdoor_train import checkpoint
+from arcdoor_train.errors import UsageError
+from arcdoor_train.inversion import figures, run
+from arcdoor_train.train import configured
+
+#: Letters of a sentence that says by what right, at least.
+LEAST = 12
+
+
+def add_parser(subparsers: Any) -> None:
+    """``arcdoor-train invert``."""
+    parser = subparsers.add_parser(
+        "invert", help="draw pictures from class centres or templates, to see what an embedding gives away"
+    )
+    parser.add_argument("--config", type=Path, help="a TOML file with a section [invert], such as configs/invert.toml")
+    parser.add_argument("--run", dest="folder", metavar="DIR", help="the run's folder, in place of the configuration's")
+    parser.add_argument(
+        "--i-may", metavar="TEXT", help="by what right: who agreed, or why nobody need; kept in the run's consent.txt"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with the run, if it has begun")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument(
+        "--measure", nargs="+", type=Path, metavar="RUN", help="draw nothing; what finished runs' judges say of them"
+    )
+    parser.add_argument("--photos", type=int, default=1000, help="that thresholds and distances come from [1000]")
+    parser.add_argument("--json", type=Path, help="with --measure: also write the figures here")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.measure:
+        return _measure(options)
+    if not options.config:
+        raise UsageError("--config names a TOML file with a section [invert], such as configs/invert.toml")
+    may = " ".join((options.i_may or "").split())
+    if len(may) < LEAST:
+        raise UsageError(
+            "a picture drawn from a person's embedding is personal data: say by what right with --i-may, such as "
+            '--i-may "Jo Doe agreed in writing on 1 May", or "nobody: the identities are invented"'
+        )
+    print(f"done: {run.drive(configured(options), may, options.resume, options.quiet)}")
+    return 0
+
+
+def _measure(options: argparse.Namespace) -> int:
+    if options.config or options.i_may or options.folder or options.resume:
+        raise UsageError("--measure draws nothing: it takes finished runs, --photos and --json alone")
+    known: figures.Known = {}
+    found = [one for folder in options.measure for one in figures.measure(folder, options.photos, known)]
+    print(figures.table(found))
+    if options.json:
+        text = json.dumps(figures.plain(found), indent=1) + "\n"
+        checkpoint.write_file(options.json, lambda file: file.write(text.encode()))
+    return 0
