@@ -23,7 +23,8 @@ class Rate:
 
     fmr: float
     threshold: float
-    #: With the photo that the template was made of, and with other photos of the person.
+    #: With the photo that the template was made of, and with other photos of the person: the wider of a bootstrap's
+    #: interval and Wilson's.
     source: tuple[float, float, float] | None
     own: tuple[float, float, float] | None
     #: With photos of others.
@@ -106,13 +107,15 @@ def _compared(drawn: np.ndarray, rows: np.ndarray, real: photos.Photos) -> dict:
 
 
 def _mean(table: np.ndarray, pairs: np.ndarray, people: np.ndarray) -> tuple[float, float, float] | None:
-    """The mean over people of their pairs' mean cosines."""
+    """The mean over people of their pairs' mean cosines; of one person the interval is all there is."""
     some = pairs.any(axis=1)
     if not some.any():
         return None
     each = np.where(pairs, table, 0).sum(axis=1)[some] / pairs.sum(axis=1)[some]
     _, person = np.unique(people[some], return_inverse=True)
     each = np.bincount(person, each) / np.bincount(person)
+    if len(each) < 2:
+        return float(each[0]), -1.0, 1.0
     rng = np.random.default_rng(1)
     means = each[rng.integers(0, len(each), (_ROUNDS, len(each)))].mean(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
@@ -126,7 +129,10 @@ def _share(
         return None
     owner = np.broadcast_to(people[:, None], table.shape)[pairs]
     found = scores.operating(point.fmr, point.threshold, table[pairs], owner)
-    return found.tmr, found.low, found.high
+    # Of people who are all met, or none of whom is, the bootstrap has no width.
+    _, person = np.unique(owner, return_inverse=True)
+    low, high = scores.wilson(np.bincount(person, table[pairs] >= point.threshold) / np.bincount(person))
+    return found.tmr, min(found.low, low), max(found.high, high)
 
 
 def _apart(drawn: np.ndarray, rows: np.ndarray) -> dict[str, float | None]:

@@ -38,8 +38,10 @@ class Judge:
 
 
 def _short(path: Path) -> str:
-    """A pack's or run's name says more than ``model.pt``'s."""
-    return path.stem if path.suffix == ".onnx" else path.parents[2].name if len(path.parents) > 2 else path.stem
+    """Of a checkpoint the run's name: all are called ``model.pt``."""
+    if path.suffix == ".onnx":
+        return path.stem
+    return path.parents[2].name if path.parent.parent.name == "checkpoints" else path.parent.name
 
 
 def gather(wanted: tuple[Teacher, ...], attacked: Attacked, threads: int) -> list[Judge]:
@@ -50,4 +52,7 @@ def gather(wanted: tuple[Teacher, ...], attacked: Attacked, threads: int) -> lis
         raise ConfigError("[[invert.judges]]: one is the attacked network itself; a judge takes no part")
     if len(set(known)) < len(known):
         raise ConfigError("[[invert.judges]] names one network twice")
+    for number, judge in enumerate(found):
+        if judge.name in [other.name for other in found[:number]]:
+            judge.name += f" {number + 1}"
     return found

@@ -142,7 +142,8 @@ class Run:
             for judge in self.judges:
                 found = judge.likeness(pictures, [real[name] for name in self.target.names])
                 for one, cosine in zip(drawn, found.tolist(), strict=True):
-                    one.judges[judge.name] = cosine
+                    if math.isfinite(cosine):
+                        one.judges[judge.name] = cosine
             self.folder.tell(drawn)
         sheet.write(self.folder.path / "sheet.png", pictures, drawn)
 

@@ -15,8 +15,7 @@ WIDE, SIDE, TEXT, MOST = 8, 168, 13, 64
 def write(path: Path, pictures: list[np.ndarray], drawn: list[Drawn]) -> None:
     """``MOST`` of the pictures, evenly spaced. Raises ``DiskError``."""
     chosen = np.linspace(0, len(drawn) - 1, min(len(drawn), MOST)).astype(int)
-    names = list(drawn[0].judges)
-    high = SIDE + TEXT * (1 + len(names))
+    high = SIDE + TEXT * (1 + max(len(one.judges) for one in drawn))
     size = (WIDE * SIDE, TEXT + 2 + -(-len(chosen) // WIDE) * high)
     page = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(page)
