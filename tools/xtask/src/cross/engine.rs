@@ -33,9 +33,9 @@ const DIGITS: usize = 16;
 /// Texts by their paths: `PACKAGE/src/lib.rs`.
 type Files = BTreeMap<String, String>;
 
-/// Writes the copies, and says which compiler takes them.
-pub(super) fn compiler() -> Result<PathBuf> {
-    let files = trimmed(&sources()?, &accepted()?).with_context(|| {
+/// Writes the copies, and says which compiler takes them for programs of `target`.
+pub(super) fn compiler(target: &str) -> Result<PathBuf> {
+    let files = trimmed(&sources(target)?, &accepted()?).with_context(|| {
         format!(
             "tract's source is not written as it was: see whether tools/xtask/src/cross/register.rs still reads how tract enters \
              operators and transforms, and whether {OPERATORS} calls them as tract does"
@@ -91,7 +91,7 @@ fn digest(files: &Files) -> String {
 }
 
 /// The packages' files, of the versions that Cargo.lock names.
-fn sources() -> Result<Files> {
+fn sources(target: &str) -> Result<Files> {
     #[derive(Deserialize)]
     struct Metadata {
         packages: Vec<Package>,
@@ -102,7 +102,7 @@ fn sources() -> Result<Files> {
         manifest_path: PathBuf,
     }
     let mut list = cargo::command();
-    list.args(["metadata", "--locked", "--format-version", "1", "--filter-platform", super::TARGET]);
+    list.args(["metadata", "--locked", "--format-version", "1", "--filter-platform", target]);
     let metadata: Metadata = serde_json::from_str(&output(&mut list)?)?;
     let mut files = Files::new();
     for name in TRANSFORMERS.into_iter().chain([READER]) {
@@ -148,6 +148,7 @@ fn write(file: &Path, text: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cross::TARGET;
 
     /// The operators that files enter, and how many transforms.
     fn entered(files: &Files) -> (Vec<String>, usize) {
@@ -164,7 +165,7 @@ mod tests {
 
     #[test]
     fn the_pinned_source_enters_what_is_accepted_and_nothing_else() {
-        let (source, accepted) = (sources().unwrap(), accepted().unwrap());
+        let (source, accepted) = (sources(TARGET).unwrap(), accepted().unwrap());
         let copy = trimmed(&source, &accepted).unwrap();
         assert_eq!(entered(&copy), (accepted.iter().cloned().collect(), 0));
         let (operators, transforms) = entered(&source);
@@ -179,13 +180,13 @@ mod tests {
     fn an_operator_that_tract_does_not_know_is_an_error() {
         let mut accepted = accepted().unwrap();
         accepted.insert("Teleport".to_owned());
-        let error = trimmed(&sources().unwrap(), &accepted).unwrap_err();
+        let error = trimmed(&sources(TARGET).unwrap(), &accepted).unwrap_err();
         assert!(error.to_string().contains("Teleport"), "{error}");
     }
 
     #[test]
     fn a_package_that_enters_nothing_is_an_error() {
-        let mut source = sources().unwrap();
+        let mut source = sources(TARGET).unwrap();
         source.insert("tract-nnef/src/transform.rs".to_owned(), String::new());
         let error = trimmed(&source, &accepted().unwrap()).unwrap_err();
         assert!(error.to_string().contains("tract-core"), "{error}");

@@ -184,7 +184,7 @@ fn build_any(features: Features) -> Result<Built> {
 /// cargo, set to compile and link for the target.
 pub(crate) fn command() -> Result<Command> {
     let mut cargo = cargo::command();
-    cargo.env("RUSTC_WRAPPER", engine::compiler()?);
+    cargo.env("RUSTC_WRAPPER", engine::compiler(TARGET)?);
     cargo.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "rust-lld");
     cargo.env("CC_aarch64_unknown_linux_musl", CC);
     Ok(cargo)
