@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use arcdoor_core::{Face, Faces, Landmarks5, Point, Quality, Rect, Template};
-use arcdoor_frame::{ImageLimits, RgbImage, RgbView, decode, read_image};
+use arcdoor_frame::{ImageLimits, Orientation, RgbImage, RgbView, Turn, decode, read_image};
 use arcdoor_models::Pack;
 use arcdoor_vision::align::{ARCFACE_112, Similarity, TEMPLATE_SIDE, warp};
 use arcdoor_vision::{Assessment, Channels, DetectSettings, DetectorKind, QualityGate, RunOptions, Vision};
@@ -65,6 +65,12 @@ impl FaceFinder {
         self.faces.clear();
         self.vision.detect(self.image.view(), &self.settings, &mut self.faces)?;
         Ok(&self.faces)
+    }
+
+    /// Reads a photo; the landmarks of the face nearest its centre, of those that have any.
+    fn central(&mut self, path: &Path) -> Result<Option<Landmarks5>> {
+        let faces = with_landmarks(self.find(path)?);
+        Ok(nearest_centre(&faces, self.size()).and_then(|face| face.landmarks))
     }
 
     /// Width and height of the photo last read, pixels.
@@ -135,10 +141,7 @@ impl FaceFinder {
     /// The crop of a photo's face, aligned to the ArcFace template; of several, the face nearest the centre; `None` where
     /// none has landmarks.
     pub(crate) fn aligned(&mut self, path: &Path) -> Result<Option<RgbImage>> {
-        let faces = with_landmarks(self.find(path)?);
-        let Some(landmarks) = nearest_centre(&faces, self.size()).and_then(|face| face.landmarks) else {
-            return Ok(None);
-        };
+        let Some(landmarks) = self.central(path)? else { return Ok(None) };
         let mut crop = RgbImage::with_size(TEMPLATE_SIDE, TEMPLATE_SIDE);
         self.crop(&landmarks, &mut crop)?;
         Ok(Some(crop))
@@ -191,10 +194,7 @@ impl FaceFinder {
     /// The embedding of the face of a photo, as it comes from the network, and that of the photo's mirror image where it is
     /// asked for; of several faces, that nearest the centre. `None` where none has landmarks.
     pub(crate) fn embeddings(&mut self, path: &Path, mirrored: bool) -> Result<Option<Vec<Vec<f32>>>> {
-        let faces = with_landmarks(self.find(path)?);
-        let Some(landmarks) = nearest_centre(&faces, self.size()).and_then(|face| face.landmarks) else {
-            return Ok(None);
-        };
+        let Some(landmarks) = self.central(path)? else { return Ok(None) };
         let mut found = Vec::with_capacity(2);
         self.embed(&landmarks)?;
         found.push(self.vision.embedding().to_vec());
@@ -240,11 +240,7 @@ fn of_mirror_image(landmarks: &Landmarks5, width: u32) -> Result<Landmarks5> {
 
 /// Left becomes right.
 pub(crate) fn mirror(image: &mut RgbImage) {
-    let row = 3 * image.width() as usize;
-    for pixels in image.data_mut().chunks_exact_mut(row) {
-        let (pixels, _) = pixels.as_chunks_mut::<3>();
-        pixels.reverse();
-    }
+    Orientation { mirror: true, turn: Turn::None }.apply(image, &mut RgbImage::new());
 }
 
 /// The faces that a template or a crop can be made of.
@@ -305,14 +301,6 @@ pub(crate) fn photos_in(dir: &Path) -> Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_mirror_swaps_pixels_and_not_their_channels() {
-        let mut image = RgbImage::with_size(2, 1);
-        image.data_mut().copy_from_slice(&[1, 2, 3, 4, 5, 6]);
-        mirror(&mut image);
-        assert_eq!(image.view().data(), [4, 5, 6, 1, 2, 3]);
-    }
 
     #[test]
     fn a_mirrored_photo_aligns_to_the_mirror_image_of_its_crop() {

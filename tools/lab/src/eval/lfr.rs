@@ -9,7 +9,7 @@ use arcdoor_calib::{FeatureList, LabelList};
 use arcdoor_vision::DetectorKind;
 
 use crate::eval::counted::{self, FARS, HELD};
-use crate::eval::lfr_features::{self, Medium, Written};
+use crate::eval::lfr_features::{self, Shown, Written};
 use crate::eval::lfr_track::Track;
 use crate::eval::origin::maker;
 use crate::eval::out;
@@ -195,11 +195,10 @@ fn features(track: Track, args: &Args, list: &FeatureList) -> Result<(PathBuf, O
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
     let kept = gate::summary(&pack, args.large)?;
     say!("{kept}")?;
-    let medium = if args.photos { Medium::Photos(args.detector) } else { Medium::Crops };
-    let written =
-        lfr_features::write((track, medium), &pack, list, images, usize::from(args.threads), &file)?;
+    let shown = if args.photos { Shown::Photos(args.detector) } else { Shown::Crops };
+    let written = lfr_features::write((track, shown), &pack, list, images, usize::from(args.threads), &file)?;
     let mut maker = maker(&pack, args.detector)?;
-    if medium == Medium::Crops {
+    if shown == Shown::Crops {
         maker.detector = "none: aligned crops".to_owned();
     }
     Ok((file, Some(maker), written))

@@ -31,7 +31,7 @@ const MAX_WAITING: usize = 256;
 
 /// What the files of a list show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Medium {
+pub(crate) enum Shown {
     /// Aligned crops, as the organisers give them out.
     Crops,
     /// Whole photos or frames, in which the face is found first.
@@ -48,7 +48,7 @@ pub(crate) struct Written {
 /// Writes the feature of every name of `list`, whose files lie in `dir`: zeros for a photo or a video in which no face was
 /// found.
 pub(crate) fn write(
-    (track, medium): (Track, Medium),
+    (track, shown): (Track, Shown),
     pack: &Pack,
     list: &FeatureList,
     dir: &Path,
@@ -67,7 +67,7 @@ pub(crate) fn write(
     let without_face = AtomicU64::new(0);
     workers::run(threads, names.len(), |take| {
         let work = || -> Result<()> {
-            let mut embedder = Embedder::open(pack, medium)?;
+            let mut embedder = Embedder::open(pack, shown)?;
             while let Some(index) = take() {
                 let path = dir.join(&names[index]);
                 let feature = match track {
@@ -90,19 +90,19 @@ pub(crate) fn write(
 /// Makes features of photos and videos; each thread needs one of its own.
 struct Embedder {
     finder: FaceFinder,
-    medium: Medium,
+    shown: Shown,
     frames_without_face: u64,
 }
 
 impl Embedder {
-    fn open(pack: &Pack, medium: Medium) -> Result<Self> {
-        let detector = match medium {
-            Medium::Crops => DetectorKind::Yunet,
-            Medium::Photos(detector) => detector,
+    fn open(pack: &Pack, shown: Shown) -> Result<Self> {
+        let detector = match shown {
+            Shown::Crops => DetectorKind::Yunet,
+            Shown::Photos(detector) => detector,
         };
         Ok(Self {
             finder: FaceFinder::open(pack, detector, detect_settings())?,
-            medium,
+            shown,
             frames_without_face: 0,
         })
     }
@@ -131,7 +131,7 @@ impl Embedder {
 
     /// The embedding of a file's face, and that of its mirror image where it is asked for.
     fn embeddings(&mut self, path: &Path, mirrored: bool) -> Result<Option<Vec<Vec<f32>>>> {
-        if let Medium::Photos(_) = self.medium {
+        if let Shown::Photos(_) = self.shown {
             return self.finder.embeddings(path, mirrored);
         }
         let mut image = crop(path)?;
