@@ -11,41 +11,19 @@ import onnx
 import torch
 from onnx import helper, numpy_helper
 
-from arcdoor_train import crops, onnx_file
+from arcdoor_train import crops, foreign, onnx_file
 from arcdoor_train.backbones.chain import Chain, Layer, Shape
 from arcdoor_train.compression.bent import Bent
-from arcdoor_train.errors import DataError, NotPlainError
-
-#: Largest difference between the file in onnxruntime and the chain, on unit-length features.
-TOLERANCE = 1e-4
+from arcdoor_train.errors import NotPlainError
 
 
 def read(path: Path, preprocess: crops.Preprocess) -> Chain:
     """The network of ``path`` as a chain of our own networks' input, in ``eval`` mode. Raises ``NotPlainError`` for
     another kind of network, ``DataError`` for no network."""
-    model = only_images(onnx_file.load(path))
-    if len(model.graph.input) != 1:
-        raise NotPlainError(f"{path} takes {len(model.graph.input)} inputs; a chain takes one image")
+    model = foreign.of_one_image(path)
     if preprocess.channel_order == "grey":
         raise NotPlainError(f"{path} takes one grey plane; a chain of ours takes colours")
-    chain = _Reader(model, path, preprocess).chain().eval().requires_grad_(False)
-    inputs = crops.to_input(crops.random(2))
-    with torch.no_grad():
-        found = chain(torch.from_numpy(inputs)).numpy()
-    difference = onnx_file.differs(model, [preprocess.apply(inputs[n : n + 1]) for n in range(len(inputs))], found)
-    if not difference <= TOLERANCE:
-        raise DataError(f"{path}: read as a chain, its features differ by {difference:.1e} from onnxruntime's")
-    return chain
-
-
-def only_images(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Old files list their weights as inputs, too; some list weights that nothing reads."""
-    stored = {tensor.name for tensor in model.graph.initializer}
-    read = {name for node in model.graph.node for name in node.input}
-    kept = [entry for entry in model.graph.input if entry.name in read and entry.name not in stored]
-    del model.graph.input[:]
-    model.graph.input.extend(kept)
-    return model
+    return foreign.checked(_Reader(model, path, preprocess).chain(), model, path, preprocess)
 
 
 @dataclass

@@ -11,25 +11,15 @@ from onnx import helper, numpy_helper
 from torch import nn
 from torch.nn import functional
 
-from arcdoor_train import crops, onnx_file
-from arcdoor_train.compression.reader import TOLERANCE, only_images
-from arcdoor_train.errors import DataError, NotPlainError
+from arcdoor_train import crops, foreign, onnx_file
+from arcdoor_train.errors import NotPlainError
 
 
 def read(path: Path, preprocess: crops.Preprocess) -> "Graph":
     """The network of ``path`` of our own networks' input, (n, 3, 112, 112), in ``eval`` mode. Raises ``NotPlainError``
     for a node that is not known, ``DataError`` for no network and where onnxruntime's features are others."""
-    model = only_images(onnx_file.load(path))
-    if len(model.graph.input) != 1:
-        raise NotPlainError(f"{path} takes {len(model.graph.input)} inputs; one image is wanted")
-    graph = Graph(model, path, preprocess).eval().requires_grad_(False)
-    inputs = crops.to_input(crops.random(2))
-    with torch.no_grad():
-        found = graph(torch.from_numpy(inputs)).numpy()
-    difference = onnx_file.differs(model, [preprocess.apply(inputs[n : n + 1]) for n in range(len(inputs))], found)
-    if not difference <= TOLERANCE:
-        raise DataError(f"{path}: read node by node, its features differ by {difference:.1e} from onnxruntime's")
-    return graph
+    model = foreign.of_one_image(path)
+    return foreign.checked(Graph(model, path, preprocess), model, path, preprocess)
 
 
 class Graph(nn.Module):
