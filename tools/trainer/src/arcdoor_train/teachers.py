@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from arcdoor_train import checkpoint, crops
+from arcdoor_train import checkpoint, crops, omz
 from arcdoor_train.config import expand
 from arcdoor_train.errors import DataError, NotPlainError
 from arcdoor_train.evaluate import Embedder, located
@@ -23,7 +23,8 @@ Answers = Callable[[torch.Tensor], torch.Tensor]
 class Teacher:
     """One ``[[distil.teachers]]``, or ``compress.teacher``."""
 
-    #: An .onnx file, a pack, a checkpoint or a run folder; ``$NAME`` is taken from the environment.
+    #: An .onnx file, OpenVINO's .xml with its .bin, a pack, a checkpoint or a run folder; ``$NAME`` is taken from the
+    #: environment.
     path: str
     #: What an ONNX file without a card takes: (value - mean) * scale for 0..255, per plane.
     mean: tuple[float, ...] = ()
@@ -40,15 +41,18 @@ class Teacher:
     def located(self) -> tuple[Path, crops.Preprocess]:
         """Its file, and what that takes. Raises ``DataError``, ``CheckpointError``."""
         path, preprocess = located(expand(self.path), self.preprocess())
-        path = path if path.suffix == ".onnx" else checkpoint.model_file(path)
+        path = path if path.suffix in (".onnx", omz.ENDING) else checkpoint.model_file(path)
         if not path.is_file():
             raise DataError(f"there is no teacher at {path}")
         return path, preprocess
 
 
 def digest(path: Path) -> str:
-    """Of a teacher's file: a run goes on with the one that it began with."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Of a teacher's file: a run goes on with the one that it began with. An .xml has its weights beside it."""
+    content = hashlib.sha256(path.read_bytes())
+    if path.suffix == omz.ENDING and path.with_suffix(".bin").is_file():
+        content.update(path.with_suffix(".bin").read_bytes())
+    return content.hexdigest()
 
 
 @contextmanager
@@ -63,6 +67,8 @@ def network(path: Path, preprocess: crops.Preprocess) -> nn.Module | None:
     """The teacher as a network of PyTorch, which takes what ours take; None where its ONNX file is no plain chain."""
     from arcdoor_train.compression import reader
 
+    if path.suffix == omz.ENDING:
+        return omz.Embedder(path)
     if path.suffix != ".onnx":
         return checkpoint.load_model(path)[0].requires_grad_(False)
     try:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from arcdoor_train import crops, evaluate
+from arcdoor_train import crops, evaluate, omz
 from arcdoor_train.errors import ConfigError
 from arcdoor_train.inversion.attacked import Attacked
 from arcdoor_train.teachers import Teacher, digest
@@ -19,7 +19,8 @@ class Judge:
     def __init__(self, wanted: Teacher, threads: int) -> None:
         path, preprocess = wanted.located()
         self.name, self.digest = _short(path), digest(path)
-        self._embedder = evaluate.Embedder(path, threads, preprocess)
+        known = path.suffix == omz.ENDING
+        self._embedder = omz.Judging(path) if known else evaluate.Embedder(path, threads, preprocess)
 
     def __call__(self, pictures: Iterable[np.ndarray]) -> np.ndarray:
         """Unit-length features (n, d) of (112, 112, 3) uint8."""
@@ -39,7 +40,7 @@ class Judge:
 
 def _short(path: Path) -> str:
     """Of a checkpoint the run's name: all are called ``model.pt``."""
-    if path.suffix == ".onnx":
+    if path.suffix in (".onnx", omz.ENDING):
         return path.stem
     return path.parents[2].name if path.parent.parent.name == "checkpoints" else path.parent.name
 
