@@ -8,7 +8,7 @@ from typing import Any
 
 from arcdoor_train import checkpoint
 from arcdoor_train.errors import UsageError
-from arcdoor_train.inversion import figures, run
+from arcdoor_train.inversion import figures, reached, run
 from arcdoor_train.train import configured
 
 #: Letters of a sentence that says by what right, at least.
@@ -55,8 +55,12 @@ def _measure(options: argparse.Namespace) -> int:
         raise UsageError("--measure draws nothing: it takes finished runs, --photos and --json alone")
     known: figures.Known = {}
     found = [one for folder in options.measure for one in figures.measure(folder, options.photos, known)]
+    turned = [one for folder in options.measure for one in reached.measure(folder)]
     print(figures.table(found))
+    if turned:
+        print(f"\n{reached.table(turned)}")
     if options.json:
-        text = json.dumps(figures.plain(found), indent=1) + "\n"
+        whole = [*figures.plain(found), *reached.plain(turned)]
+        text = json.dumps(whole, indent=1) + "\n"
         checkpoint.write_file(options.json, lambda file: file.write(text.encode()))
     return 0

@@ -10,6 +10,7 @@ from arcdoor_train.inversion import losses, picture
 from arcdoor_train.inversion.attacked import Attacked
 from arcdoor_train.inversion.prior import Prior
 from arcdoor_train.inversion.section import Invert
+from arcdoor_train.inversion.steering import Steering
 from arcdoor_train.inversion.target import Target
 
 
@@ -25,14 +26,23 @@ class Drawing:
     """Adam on the pixels."""
 
     def __init__(
-        self, section: Invert, attacked: Attacked, target: Target, prior: Prior | None, seed: int, place: Place
+        self,
+        section: Invert,
+        attacked: Attacked,
+        target: Target,
+        prior: Prior | None,
+        seed: int,
+        place: Place,
+        steering: Steering | None = None,
     ) -> None:
         self.section, self.attacked, self.target, self.prior = section, attacked, target, prior
-        self.place, self.step = place, 0
+        self.place, self.step, self.steering = place, 0, steering
         self.chosen = slice(place.batch * section.batch, min((place.batch + 1) * section.batch, len(target.names)))
         self._from = (seed, place.batch, place.start)
-        count = self.chosen.stop - self.chosen.start
-        self._take(picture.noise(count, section.sides[0], self._from))
+        if steering:
+            self._take(steering.start(self.chosen, section.sides[0], self._from))
+        else:
+            self._take(picture.noise(self.chosen.stop - self.chosen.start, section.sides[0], self._from))
 
     def _take(self, pictures: torch.Tensor) -> None:
         self.pictures = pictures.to(self.attacked.device).requires_grad_(True)
@@ -45,14 +55,19 @@ class Drawing:
             self._take(picture.enlarged(self.pictures.detach(), side))
         self.optimiser.param_groups[0]["lr"] = self._rate()
         whole = picture.enlarged(self.pictures)
-        shown = picture.varied(whole, section.flip, section.jitter, (*self._from, self.step))
+        aligned = self.steering.aligned(whole, self.chosen) if self.steering else whole
+        shown = picture.varied(aligned, section.flip, section.jitter, (*self._from, self.step))
         embeddings = self.attacked.network(shown)
         terms = {"identity": self.target.loss(embeddings, self.chosen)}
         if self.prior:
             terms["prior"] = self.prior.take()
         terms |= {"variation": losses.variation(whole), "energy": losses.energy(whole)}
+        total = sum(getattr(section, name) * term for name, term in terms.items())
+        if self.steering:
+            terms["landmarks"] = self.steering.loss(whole, self.chosen, (*self._from, self.step))
+            total = total + section.steer.weight * terms["landmarks"]
         self.optimiser.zero_grad(set_to_none=True)
-        sum(getattr(section, name) * term for name, term in terms.items()).backward()
+        total.backward()
         self.optimiser.step()
         with torch.no_grad():
             # What no file of 8 bits can hold is no picture.

@@ -10,7 +10,7 @@ import torch
 
 from arcdoor_train import config, scores
 from arcdoor_train.errors import DataError
-from arcdoor_train.inversion import attacked, distances, judges, photos, section, target
+from arcdoor_train.inversion import attacked, distances, judges, photos, section, steering, target
 from arcdoor_train.inversion.folder import Folder
 
 FMRS = (1e-3, 1e-4)
@@ -69,6 +69,8 @@ def measure(run: Path, most: int, known: Known | None = None) -> list[Figures]:
         torch.set_num_threads(whole.run.threads)
     network = attacked.load(wanted.model, torch.device("cpu"))
     aim = target.find(wanted.target, network, whole.run.seed)
+    steered = steering.of(wanted, len(aim.names), network.device)
+    aim = steered.spread(aim) if steered else aim
     if len(folder.drawn()) < len(aim.names):
         raise DataError(f"{run} is not finished: go on with --resume")
     known = {} if known is None else known
@@ -85,6 +87,7 @@ def measure(run: Path, most: int, known: Known | None = None) -> list[Figures]:
         rows = known[key]
         for look in (*(look for look in wanted.looks if look < wanted.steps), 0):
             pictures = np.stack(folder.pictures(look))
+            pictures = steered.aligned_pixels(pictures) if steered else pictures
             about = (run.name, look or wanted.steps, wanted.prior, judge.name, len(pictures), len(images))
             cosine = float(target.likeness(aim, network, pictures).mean())
             found.append(Figures(*about, cosine, **_compared(judge(pictures).astype(np.float32), rows, real)))

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from arcdoor_train import allocator, config, journal
 from arcdoor_train.errors import CheckpointError, ConfigError, DivergedError
-from arcdoor_train.inversion import attacked, judges, picture, section, sheet, target
+from arcdoor_train.inversion import attacked, judges, picture, section, sheet, steering, target
 from arcdoor_train.inversion.drawing import Drawing, Place
 from arcdoor_train.inversion.folder import Drawn, Folder
 from arcdoor_train.inversion.prior import Prior
@@ -51,6 +51,9 @@ class Run:
         self.folder = folder
         self.attacked = attacked.load(self.section.model, device)
         self.target = target.find(self.section.target, self.attacked, whole.run.seed)
+        self.steering = steering.of(self.section, len(self.target.names), device)
+        if self.steering:
+            self.target = self.steering.spread(self.target)
         self.judges = judges.gather(self.section.judges, self.attacked, whole.run.threads or 1)
         self.prior = Prior(self.attacked.network, self.section.prior_flat) if self.section.prior else None
         self.batches = -(-len(self.target.names) // self.section.batch)
@@ -59,6 +62,12 @@ class Run:
         """All that the pictures depend on."""
         settings = config.to_table(self.whole)["invert"]
         settings = {name: value for name, value in settings.items() if name not in ("model", "target", "judges")}
+        steer = settings.pop("steer", None)
+        if steer:
+            settings["steer"] = {
+                name: steer[name] for name in steer if name not in ("landmarks", "measured_by", "faces")
+            }
+            settings["steer"] |= self.steering.about()
         whom = {"network": self.attacked.digest, "target": self.target.digest()}
         return {"settings": settings, "seed": self.whole.run.seed, **whom}
 
@@ -89,14 +98,22 @@ class Run:
         best = _Best.of(state) if state else _Best()
         for start in range(state["start"] if state else 0, self.section.restarts):
             drawing = Drawing(
-                self.section, self.attacked, self.target, self.prior, self.whole.run.seed, Place(batch, start)
+                self.section,
+                self.attacked,
+                self.target,
+                self.prior,
+                self.whole.run.seed,
+                Place(batch, start),
+                self.steering,
             )
             if state:
                 _go_on(drawing, state)
                 state = None
             self._start(drawing, best, watch)
             found = picture.pixels(drawing.pictures)
-            best.offer(found, target.likeness(self.target, self.attacked, found, drawing.chosen.start))
+            first = drawing.chosen.start
+            shown = self.steering.aligned_pixels(found, first) if self.steering else found
+            best.offer(found, target.likeness(self.target, self.attacked, shown, first))
             if self.prior:
                 self.prior.take()
         names = self.target.names[drawing.chosen]
@@ -126,13 +143,16 @@ class Run:
         if not all(map(math.isfinite, values.values())):
             raise DivergedError("a loss is no number: lower invert.lr, or the weight of invert.prior")
         watch.book.add({"step": step, **values})
-        shown = ", ".join(f"{name} {values[name]:.3g}" for name in ("identity", "prior", "cosine") if name in values)
+        shown = ", ".join(
+            f"{name} {values[name]:.3g}" for name in ("identity", "prior", "landmarks", "cosine") if name in values
+        )
         watch.bar.set_postfix_str(shown)
 
     def judge(self) -> None:
         """Writes what each judge says of each picture, and the sheet. Without photos to compare with, or without
         judges, there is the attacked network's word alone, and a line says so."""
         drawn, pictures = self.folder.drawn(), self.folder.pictures()
+        shown = list(self.steering.aligned_pixels(np.stack(pictures))) if self.steering else pictures
         real = target.photos(self.target) if self.judges else None
         if real is None:
             print(
@@ -140,12 +160,13 @@ class Run:
             )
         else:
             for judge in self.judges:
-                found = judge.likeness(pictures, [real[name] for name in self.target.names])
+                found = judge.likeness(shown, [real[name] for name in self.target.names])
                 for one, cosine in zip(drawn, found.tolist(), strict=True):
                     if math.isfinite(cosine):
                         one.judges[judge.name] = cosine
             self.folder.tell(drawn)
-        sheet.write(self.folder.path / "sheet.png", pictures, drawn)
+        asked = [self.steering.pose_of(number) for number in range(len(drawn))] if self.steering else None
+        sheet.write(self.folder.path / "sheet.png", pictures, drawn, asked)
 
 
 class _Best:

@@ -30,6 +30,51 @@ class Aim:
 
 
 @dataclass(frozen=True)
+class Steer:
+    """The section ``[invert.steer]``: which way the faces look, in degrees as the device measures them, and where they
+    lie in the picture."""
+
+    #: A network that finds five points and has a gradient: the .xml of OpenVINO's landmarks-regression-retail-0009.
+    landmarks: str
+    #: Another one, which takes no part: YuNet's ONNX file. ``--measure`` asks it which way the faces look.
+    measured_by: str = ""
+    #: Each with each: positive towards the picture's right, and downwards.
+    yaw: tuple[float, ...] = (0.0,)
+    pitch: tuple[float, ...] = (0.0,)
+    #: Of the face beside its size in an aligned crop, about the crop's five points, and pixels to the right and down.
+    scale: float = 1.0
+    place: tuple[float, ...] = (0.0, 0.0)
+    #: Of the squared pixels between found and asked points.
+    weight: float = 1.0
+    #: Aligned crops (a folder or .zip) whose mean face, turned as asked, pictures begin as; nothing: noise. So much
+    #: noise lies over it.
+    faces: str = ""
+    noise: float = 0.1
+
+    def __post_init__(self) -> None:
+        checks = {
+            f"yaw = {list(self.yaw)}: one or more, within 60 degrees": bool(self.yaw)
+            and max(map(abs, self.yaw)) <= 60
+            and len(set(self.yaw)) == len(self.yaw),
+            f"pitch = {list(self.pitch)}: one or more, within 45 degrees": bool(self.pitch)
+            and max(map(abs, self.pitch)) <= 45
+            and len(set(self.pitch)) == len(self.pitch),
+            f"scale = {self.scale}: 0.4..1.5": 0.4 <= self.scale <= 1.5,
+            f"place = {list(self.place)}: two numbers of pixels, within {SIDE // 4}": len(self.place) == 2
+            and max(map(abs, self.place)) <= SIDE // 4,
+            f"weight = {self.weight}: above 0": self.weight > 0,
+            f"noise = {self.noise}: 0..1": 0 <= self.noise <= 1,
+        }
+        for message, holds in checks.items():
+            if not holds:
+                raise ConfigError(f"invert.steer.{message}")
+
+    def poses(self) -> list[tuple[float, float]]:
+        """Yaw and pitch of each, in order."""
+        return [(yaw, pitch) for yaw in self.yaw for pitch in self.pitch]
+
+
+@dataclass(frozen=True)
 class Invert:
     """The section ``[invert]``. Its defaults are the paper's (arXiv 1801.07698v4), but for flips, jitter and the start
     at fewer pixels, which are 0 or off there."""
@@ -38,6 +83,8 @@ class Invert:
     target: Aim
     #: Networks that take no part, and say how alike the pictures are.
     judges: tuple[Teacher, ...] = ()
+    #: Which way the faces look; nothing leaves it to the attacked network.
+    steer: Steer | None = None
     #: Pictures that are drawn at once; the statistics of BatchNorm's inputs are taken over these.
     batch: int = 256
     steps: int = 20_000

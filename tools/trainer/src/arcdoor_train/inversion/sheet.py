@@ -12,10 +12,12 @@ from arcdoor_train.inversion.folder import Drawn
 WIDE, SIDE, TEXT, MOST = 8, 168, 13, 64
 
 
-def write(path: Path, pictures: list[np.ndarray], drawn: list[Drawn]) -> None:
-    """``MOST`` of the pictures, evenly spaced. Raises ``DiskError``."""
+def write(
+    path: Path, pictures: list[np.ndarray], drawn: list[Drawn], asked: list[tuple[float, float]] | None = None
+) -> None:
+    """``MOST`` of the pictures, evenly spaced; ``asked``: yaw and pitch of each. Raises ``DiskError``."""
     chosen = np.linspace(0, len(drawn) - 1, min(len(drawn), MOST)).astype(int)
-    high = SIDE + TEXT * (1 + max(len(one.judges) for one in drawn))
+    high = SIDE + TEXT * (1 + max(len(one.judges) for one in drawn) + bool(asked))
     size = (WIDE * SIDE, TEXT + 2 + -(-len(chosen) // WIDE) * high)
     page = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(page)
@@ -25,6 +27,9 @@ def write(path: Path, pictures: list[np.ndarray], drawn: list[Drawn]) -> None:
         image = marked.marked(pictures[number])
         page.paste(image.resize((SIDE, SIDE), Image.Resampling.BILINEAR), (left, top))
         told = {"attacked": drawn[number].cosine, **drawn[number].judges}
-        for line, (name, cosine) in enumerate(told.items()):
-            draw.text((left + 2, top + SIDE + line * TEXT), f"{name[:20]} {cosine:.3f}", fill="black")
+        lines = [f"{name[:20]} {cosine:.3f}" for name, cosine in told.items()]
+        if asked:
+            lines.append(f"asked: yaw {asked[number][0]:+g}, pitch {asked[number][1]:+g}")
+        for line, text in enumerate(lines):
+            draw.text((left + 2, top + SIDE + line * TEXT), text, fill="black")
     marked.save(path, page)

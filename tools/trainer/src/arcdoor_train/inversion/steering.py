@@ -1,0 +1,154 @@
+"""Which way the drawn faces look, how large they are and where: by the five points that one network finds in them. The
+attacked network sees the picture aligned by the asked points, as a device would align a photo."""
+
+import hashlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from arcdoor_train import config, crops, omz
+from arcdoor_train.errors import ConfigError, DataError
+from arcdoor_train.inversion import picture, pose, warp
+from arcdoor_train.inversion.section import Invert, Steer
+from arcdoor_train.inversion.target import Closed, Target
+from arcdoor_train.inversion.target import Open as OpenSet
+from arcdoor_train.teachers import digest
+
+#: Left upper corner and side of the face's square in an aligned crop: of those tried on 120 crops of LFW one of the
+#: nearest to the device's points (3.3 pixels in the mean; the whole crop 3.4). In a step it is moved and enlarged by up
+#: to so much.
+_SQUARE, _MOVED, _ENLARGED = (4.0, 4.0, 104.0), 4.0, 0.08
+#: Which point is which in a mirrored picture.
+_MIRRORED = [1, 0, 2, 4, 3]
+#: Crops that the mean face is made of, at most.
+_MOST_FACES = 500
+
+
+class Steering:
+    """What ``[invert.steer]`` asks for, made ready: each target is drawn at each pose, all targets at the first, then
+    all at the second."""
+
+    def __init__(self, section: Steer, people: int, device: torch.device) -> None:
+        self.section, self.people, self.device = section, people, device
+        path = config.expand(section.landmarks)
+        self.digest = digest(path) if path.is_file() else ""
+        self._refuse(path)
+        self.network = omz.Marks(path).to(device).eval()
+        self.poses = section.poses()
+        asked = [pose.seen(*angles, section.scale, section.place) for angles in self.poses]
+        #: (pictures, 5, 2) where the points shall be.
+        self.asked = np.repeat(np.stack(asked), people, axis=0)
+        views = [warp.Similarity.between(marks, pose.TEMPLATE).inverse() for marks in asked]
+        self._grids = torch.stack([view.grid() for view in views]).to(device)
+        self._views = views
+        self.faces = _mean_face(section.faces) if section.faces else None
+
+    def _refuse(self, path: Path) -> None:
+        if path.suffix != omz.ENDING or not self.digest:
+            raise DataError(
+                f"steer.landmarks = {path}: a network with a gradient is wanted, the .xml of "
+                "landmarks-regression-retail-0009 with its .bin beside it"
+            )
+        by = config.expand(self.section.measured_by) if self.section.measured_by else None
+        if by is not None and by.is_file() and digest(by) == self.digest:
+            raise ConfigError("steer.measured_by is the network that the points are drawn by: it would measure itself")
+
+    def spread(self, target: Target) -> Target:
+        """Each target at each pose."""
+        times = len(self.poses)
+        if isinstance(target, Closed):
+            return Closed(target.head, np.tile(target.labels.numpy(), times), target.names * times, target.run)
+        return OpenSet(np.tile(target.templates.numpy(), (times, 1)), target.names * times, target.faces)
+
+    def pose_of(self, number: int) -> tuple[float, float]:
+        """Asked yaw and pitch of a picture."""
+        return self.poses[number // self.people]
+
+    def aligned(self, pictures: torch.Tensor, chosen: slice) -> torch.Tensor:
+        """(n, 3, 112, 112) as the attacked network and judges take them."""
+        return warp.warped(pictures, self._grids[self._numbers(chosen)])
+
+    def aligned_pixels(self, pictures: np.ndarray, first: int = 0) -> np.ndarray:
+        """``aligned`` of (n, 112, 112, 3) uint8, the targets' ``first`` and on."""
+        chosen = slice(first, first + len(pictures))
+        with torch.no_grad():
+            return picture.pixels(self.aligned(torch.from_numpy(crops.to_input(pictures)).to(self.device), chosen))
+
+    def _numbers(self, chosen: slice) -> torch.Tensor:
+        return torch.arange(chosen.start, chosen.stop) // self.people
+
+    def loss(self, pictures: torch.Tensor, chosen: slice, place: tuple[int, ...]) -> torch.Tensor:
+        """Squared pixels between found and asked points, the mean over points and pictures; of the picture and of its
+        mirror image, in a square that ``place`` draws: what is drawn must not hang on one square."""
+        chance = picture.generator((*place, 1))
+        squares = torch.rand(len(pictures), 3, generator=chance, dtype=torch.float64).numpy() * 2 - 1
+        views = [self._square(number, row) for number, row in zip(self._numbers(chosen).tolist(), squares, strict=True)]
+        rows = 2 * self.network.size[0]
+        grids = torch.stack([view.grid(rows) for view in views]).to(pictures.device)
+        seen = torch.nn.functional.avg_pool2d(warp.warped(pictures, grids), 2)
+        wanted = [
+            (view.inverse().apply(marks) + 0.5) / rows for view, marks in zip(views, self.asked[chosen], strict=True)
+        ]
+        wanted = torch.from_numpy(np.stack(wanted).astype(np.float32)).to(pictures.device)
+        sizes = torch.tensor([abs(complex(view.a, view.b)) * rows for view in views], device=pictures.device)
+        mirrored = self.network(seen.flip(3))[:, _MIRRORED] * seen.new_tensor([-1.0, 1.0]) + seen.new_tensor([1.0, 0.0])
+        apart = [(found - wanted) * sizes[:, None, None] for found in (self.network(seen), mirrored)]
+        return sum(each.square().sum(2).mean() for each in apart) / 2
+
+    def _square(self, number: int, drawn: np.ndarray) -> warp.Similarity:
+        """From the pixels of what the network takes, twice enlarged, to the picture's."""
+        left, top, side = _SQUARE
+        larger = side * (1 + _ENLARGED * drawn[2])
+        left, top = (
+            corner - (larger - side) / 2 + _MOVED * move for corner, move in zip((left, top), drawn, strict=False)
+        )
+        rows = 2 * self.network.size[0]
+        factor = larger / rows
+        inner = warp.Similarity(factor, 0.0, left + (factor - 1) / 2, top + (factor - 1) / 2)
+        return _after(self._views[number], inner)
+
+    def start(self, chosen: slice, side: int, place: tuple[int, ...]) -> torch.Tensor:
+        """What pictures begin as: noise, or the mean face turned as asked with a little noise."""
+        noise = picture.noise(chosen.stop - chosen.start, side, place)
+        if self.faces is None:
+            return noise
+        faces = torch.stack([self.turned_face(number) for number in range(len(self.poses))])[self._numbers(chosen)]
+        small = torch.nn.functional.adaptive_avg_pool2d(faces, side)
+        return (small + self.section.noise * noise).clamp(picture.LOWEST, picture.HIGHEST)
+
+    def turned_face(self, number: int) -> torch.Tensor:
+        """(3, 112, 112) the mean face at a pose, bent from the frontal one: its points go where they are seen then."""
+        both = np.concatenate([pose.FACE, pose.MORE])
+        level = pose.seen(0.0, 0.0, points=both)
+        moved = pose.seen(*self.poses[number], self.section.scale, self.section.place, both)
+        return warp.bent(self.faces, level, moved)
+
+    def about(self) -> dict[str, str]:
+        """What pictures depend on besides the settings."""
+        faces = hashlib.sha256(self.faces.numpy().tobytes()).hexdigest() if self.faces is not None else ""
+        return {"landmarks": self.digest, "faces": faces}
+
+
+def _after(outer: warp.Similarity, inner: warp.Similarity) -> warp.Similarity:
+    """``inner``, then ``outer``."""
+    factor = complex(outer.a, outer.b) * complex(inner.a, inner.b)
+    move = complex(outer.a, outer.b) * complex(inner.right, inner.down) + complex(outer.right, outer.down)
+    return warp.Similarity(factor.real, factor.imag, move.real, move.imag)
+
+
+def _mean_face(path: str) -> torch.Tensor:
+    """(3, 112, 112) of aligned crops and their mirror images, of which some hundred show nobody any more."""
+    faces = crops.Crops(config.expand(path))
+    names = faces.spread(_MOST_FACES)
+    if len(names) < 50:
+        print(f"note: the mean of {len(names)} crops may still show somebody; name a set of hundreds", file=sys.stderr)
+    total = sum(part.astype(np.float64).sum(axis=0) for part in faces.batches(names))
+    mean = torch.from_numpy(total / len(names))
+    return ((mean + mean.flip(2)) / 2).float()
+
+
+def of(section: Invert, people: int, device: torch.device) -> Steering | None:
+    """None where nothing is asked. Raises ``DataError``, ``ConfigError``."""
+    return Steering(section.steer, people, device) if section.steer else None

@@ -1,0 +1,82 @@
+"""Pictures moved and bent: by a similarity, through which they keep a gradient, and by points that go elsewhere."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from arcdoor_train.data.sets import SIDE
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """x' = a x - b y + right, y' = b x + a y + down: turned, enlarged alike, moved; no mirror."""
+
+    a: float
+    b: float
+    right: float
+    down: float
+
+    @classmethod
+    def between(cls, first: np.ndarray, second: np.ndarray) -> "Similarity":
+        """That takes (n, 2) nearest to another (n, 2) by least squares, as the device aligns."""
+        one, other = first @ (1, 1j), second @ (1, 1j)
+        p, q = one - one.mean(), other - other.mean()
+        factor = (p.conj() @ q) / (p.conj() @ p).real
+        move = other.mean() - factor * one.mean()
+        return cls(factor.real, factor.imag, move.real, move.imag)
+
+    def inverse(self) -> "Similarity":
+        """Back again."""
+        factor = 1 / complex(self.a, self.b)
+        move = -factor * complex(self.right, self.down)
+        return Similarity(factor.real, factor.imag, move.real, move.imag)
+
+    def apply(self, points: np.ndarray) -> np.ndarray:
+        """(n, 2)."""
+        found = complex(self.a, self.b) * (points @ (1, 1j)) + complex(self.right, self.down)
+        return np.stack([found.real, found.imag], axis=-1)
+
+    def grid(self, rows: int = SIDE) -> torch.Tensor:
+        """(rows, rows, 2): for each pixel of a picture of ``rows`` the place in another that it comes from, as
+        ``grid_sample`` has places in one of ``SIDE`` rows."""
+        lines = np.arange(rows, dtype=float)
+        x, y = np.meshgrid(lines, lines)
+        return _places(self.apply(np.stack([x, y], axis=-1).reshape(-1, 2))).reshape(rows, rows, 2)
+
+
+def _places(points: np.ndarray) -> torch.Tensor:
+    """Pixels' numbers as places in -1..1; the edge of -1 is half a pixel before the first."""
+    return torch.from_numpy(((2 * points + 1) / SIDE - 1).astype(np.float32))
+
+
+def warped(pictures: torch.Tensor, grids: torch.Tensor) -> torch.Tensor:
+    """(n, 3, rows, rows) of (n, 3, SIDE, SIDE) by ``grids`` (n, rows, rows, 2), bilinear; beyond the edge the edge goes
+    on."""
+    return functional.grid_sample(pictures, grids, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def bent(picture: torch.Tensor, first: np.ndarray, second: np.ndarray) -> torch.Tensor:
+    """(3, SIDE, SIDE) with the points ``first`` (n, 2) gone to ``second``, and all between them bent as little as can
+    be (a thin plate's spline, Bookstein 1989)."""
+    lines = np.arange(SIDE, dtype=float)
+    pixels = np.stack(np.meshgrid(lines, lines), axis=-1).reshape(-1, 2)
+    # Of each pixel the place that it comes from, so the spline leads back.
+    grid = _places(_spline(second, first, pixels)).reshape(1, SIDE, SIDE, 2)
+    return warped(picture[None], grid)[0]
+
+
+def _spline(first: np.ndarray, second: np.ndarray, points: np.ndarray) -> np.ndarray:
+    def plate(to: np.ndarray) -> np.ndarray:
+        squares = ((to[:, None] - first[None]) ** 2).sum(-1)
+        return np.where(squares > 0, squares * np.log(np.maximum(squares, 1e-12)), 0.0)
+
+    count = len(first)
+    flat = np.concatenate([np.ones((count, 1)), first], axis=1)
+    # A little of the stiffness that lets points that fall together be missed.
+    whole = np.block([[plate(first) + 1e-3 * np.eye(count), flat], [flat.T, np.zeros((3, 3))]])
+    weights = np.linalg.solve(whole, np.concatenate([second, np.zeros((3, 2))]))
+    return (
+        plate(points) @ weights[:count] + np.concatenate([np.ones((len(points), 1)), points], axis=1) @ weights[count:]
+    )

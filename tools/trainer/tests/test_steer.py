@@ -1,0 +1,518 @@
+"""Steering, and the reader of OpenVINO's files: what they promise, on small invented networks and faces."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from arcdoor_train import backbones, checkpoint, cli, config, crops, feature_file, ir_file, omz
+from arcdoor_train.data import drawn
+from arcdoor_train.errors import CheckpointError, ConfigError, DataError, NotPlainError
+from arcdoor_train.inversion import attacked, figures, finder, pose, reached, run, section, steering, target, warp
+from arcdoor_train.inversion.drawing import Drawing
+from arcdoor_train.inversion.folder import Folder
+from arcdoor_train.teachers import Teacher
+
+MAY = "nobody: the identities are invented"
+CPU = torch.device("cpu")
+DATA = Path(os.environ.get("ARCDOOR_DATA", "/nowhere"))
+REID = DATA / "teachers/omz_face_reid_0095/face-reidentification-retail-0095.xml"
+MARKS = DATA / "teachers/omz_landmarks_0009/landmarks-regression-retail-0009.xml"
+YUNET = DATA / "detectors/yunet_s_dynamic.onnx"
+real = pytest.mark.skipif(not REID.is_file(), reason="ARCDOOR_DATA is not set, or holds no teachers/: see its INDEX.md")
+
+
+class File:
+    """A small network as OpenVINO writes one."""
+
+    def __init__(self):
+        self.layers, self.edges, self.stored, self.shapes = [], [], b"", {}
+
+    def add(self, kind, shape, takes=(), given="", version="opset1"):
+        name = len(self.layers)
+        ports = "".join(f'<port id="{n}"/>' for n in range(len(takes)))
+        self.edges += [
+            f'<edge from-layer="{one}" from-port="9" to-layer="{name}" to-port="{n}"/>' for n, one in enumerate(takes)
+        ]
+        dims = "".join(f"<dim>{size}</dim>" for size in shape)
+        out = "" if kind == "Result" else f'<output><port id="9">{dims}</port></output>'
+        self.layers.append(
+            f'<layer id="{name}" name="n{name}" type="{kind}" version="{version}"><data {given}/>'
+            f"<input>{ports}</input>{out}</layer>"
+        )
+        return name
+
+    def constant(self, values, kind="f32"):
+        raw = values.astype({"f32": "<f4", "f16": "<f2"}[kind]).tobytes()
+        shape = ", ".join(map(str, values.shape))
+        given = f'element_type="{kind}" shape="{shape}" offset="{len(self.stored)}" size="{len(raw)}"'
+        self.stored += raw
+        name = self.add("Const", values.shape, (), given)
+        return name if kind == "f32" else self.add("Convert", values.shape, (name,), 'destination_type="f32"')
+
+    def write(self, path, head=""):
+        path.write_text(
+            f'<?xml version="1.0"?>{head}<net name="n" version="11"><layers>{"".join(self.layers)}</layers>'
+            f"<edges>{''.join(self.edges)}</edges></net>"
+        )
+        path.with_suffix(".bin").write_bytes(self.stored)
+        return path
+
+
+SQUARE = 'pads_begin="0, 0" pads_end="0, 0" auto_pad="explicit"'
+AROUND = 'strides="1, 1" dilations="1, 1" pads_begin="1, 1" pads_end="1, 1" auto_pad="explicit"'
+
+
+def every_operator():
+    """Each operator that is known, once; and what it must give, by numpy."""
+    rng, file = np.random.default_rng(1), File()
+    scale, weight = rng.normal(size=(1, 3, 1, 1)), rng.normal(size=(4, 3, 3, 3)).astype(np.float16)
+    slope, deep, shift = rng.uniform(0.1, 0.9, 4), rng.normal(size=(2, 3, 2, 1, 1)), rng.normal(size=(1, 6, 1, 1))
+    x = file.add("Parameter", (1, 3, 8, 8), (), 'shape="1,3,8,8" element_type="f32"')
+    now = file.add("Multiply", (1, 3, 8, 8), (x, file.constant(scale)), 'auto_broadcast="numpy"')
+    now = file.add("Convolution", (1, 4, 8, 8), (now, file.constant(weight, "f16")), AROUND)
+    now = file.add("PReLU", (1, 4, 8, 8), (now, file.constant(slope)))
+    now = file.add("MaxPool", (1, 4, 4, 4), (now,), f'strides="2, 2" kernel="2, 2" rounding_type="floor" {SQUARE}')
+    now = file.add(
+        "GroupConvolution", (1, 6, 4, 4), (now, file.constant(deep)), f'strides="1, 1" dilations="1, 1" {SQUARE}'
+    )
+    now = file.add("Add", (1, 6, 4, 4), (now, file.constant(shift)), 'auto_broadcast="numpy"')
+    now = file.add("Sigmoid", (1, 6, 4, 4), (now,))
+    pool = f'strides="4, 4" kernel="4, 4" exclude-pad="true" rounding_type="floor" {SQUARE}'
+    file.add("Result", (), (file.add("AvgPool", (1, 6, 1, 1), (now,), pool),))
+
+    def by_hand(image):
+        padded = np.pad(image * scale[0], ((0, 0), (1, 1), (1, 1)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
+        maps = np.einsum("chwij,ocij->ohw", windows, weight.astype(float))
+        maps = np.where(maps > 0, maps, maps * slope[:, None, None])
+        maps = maps.reshape(4, 4, 2, 4, 2).max(axis=(2, 4))
+        halves = [np.einsum("chw,oc->ohw", maps[2 * g : 2 * g + 2], deep[g, :, :, 0, 0]) for g in range(2)]
+        maps = np.concatenate(halves) + shift[0]
+        return (1 / (1 + np.exp(-maps))).mean(axis=(1, 2))
+
+    return file, by_hand
+
+
+def test_operators_give_what_they_must(tmp_path):
+    file, by_hand = every_operator()
+    network = ir_file.read(file.write(tmp_path / "n.xml"))
+    images = np.random.default_rng(2).normal(size=(3, 3, 8, 8)).astype(np.float32)
+    found = network(torch.from_numpy(images)).flatten(1).numpy()
+    assert network.takes == (3, 8, 8)
+    assert np.allclose(found, [by_hand(image) for image in images], atol=1e-5)
+
+
+def test_layers_may_stand_in_any_order(tmp_path):
+    file, _ = every_operator()
+    before = ir_file.read(file.write(tmp_path / "n.xml"))(torch.ones(1, 3, 8, 8))
+    file.layers.reverse()
+    assert torch.equal(ir_file.read(file.write(tmp_path / "n.xml"))(torch.ones(1, 3, 8, 8)), before)
+
+
+BOMB = '<!DOCTYPE net [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "says"),
+    [
+        ('type="Sigmoid"', 'type="TopK"', NotPlainError, "TopK of opset1 is not known here.*Convert the network"),
+        ('type="Sigmoid" version="opset1"', 'type="Sigmoid" version="opset9"', NotPlainError, "opset9 is not known"),
+        ('shape="4, 3, 3, 3"', 'shape="4, 3, 3, 4"', DataError, "bytes are no"),
+        ('shape="4, 3, 3, 3"', 'shape="40000, 30000, 3, 3"', DataError, "67108864 values in all are read"),
+        ("<dim>4</dim><dim>8</dim>", "<dim>400000</dim><dim>800000</dim>", DataError, "values in all are read"),
+        ("<dim>4</dim><dim>8</dim>", "<dim>5</dim><dim>8</dim>", DataError, "gives .* where the file says"),
+        ("<dim>4</dim><dim>8</dim>", "<dim>-4</dim><dim>8</dim>", DataError, "'-4' stands where a number"),
+        ('offset="0"', 'offset="999"', DataError, "its values end at byte 1011 of a .bin"),
+        ('offset="0"', 'offset="-9"', DataError, "'-9' stands where a number"),
+        ('element_type="f16"', 'element_type="u1"', NotPlainError, "take the model's FP32 or FP16 files"),
+        ('from-layer="0"', 'from-layer="2"', DataError, "take what nothing gives, or themselves"),
+        ('from-layer="0"', 'from-layer="77"', DataError, "take what nothing gives"),
+        ('kernel="2, 2"', 'kernel="2, 2000"', DataError, "two numbers up to 512"),
+        ('kernel="4, 4"', 'kernel="9, 9"', DataError, "AvgPool cannot be"),
+        ('strides="2, 2"', 'strides="0, 0"', DataError, "two numbers up to 512"),
+        ('pads_begin="1, 1"', 'pads_begin="0, 1"', NotPlainError, "pads its ends unlike"),
+        ('auto_pad="explicit"', 'auto_pad="same_upper"', NotPlainError, "only 'explicit' is read"),
+        ('exclude-pad="true"', 'exclude-pad="false"', NotPlainError, "exclude-pad = 'false'"),
+        ('version="11"', 'version="99"', DataError, "is no OpenVINO network of version 10 or 11"),
+        ("</net>", "", DataError, "is no XML"),
+        ('<layer id="1"', '<layer id="0"', DataError, "two layers 0"),
+    ],
+)
+def test_files_that_are_refused(old, new, error, says, tmp_path):
+    path = every_operator()[0].write(tmp_path / "n.xml")
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(error, match=says):
+        ir_file.read(path)
+
+
+def test_what_is_no_plain_pair_of_files_is_refused(tmp_path):
+    file, _ = every_operator()
+    path = file.write(tmp_path / "n.xml", BOMB)
+    with pytest.raises(DataError, match="declares a document type or entities"):
+        ir_file.read(path)
+    path.write_text("<a>" * 100 + "</a>" * 100)
+    with pytest.raises(DataError, match="deeper than 16"):
+        ir_file.read(path)
+    file.write(path)
+    path.with_suffix(".bin").write_bytes(file.stored[:-1])
+    with pytest.raises(DataError, match=r"of a .bin of .*fetch the model's .xml and .bin again"):
+        ir_file.read(path)
+    path.with_suffix(".bin").write_bytes(file.stored[:-4] + np.float32("nan").tobytes())
+    with pytest.raises(DataError, match="not every stored value is finite"):
+        ir_file.read(path)
+    path.with_suffix(".bin").unlink()
+    with pytest.raises(DataError, match=r"an \.xml with its \.bin beside it"):
+        ir_file.read(path)
+
+
+def test_too_large_and_too_slow_files_are_refused(tmp_path, monkeypatch):
+    path = every_operator()[0].write(tmp_path / "n.xml")
+    for limit, says in (("MOST_XML", "no face network is so large"), ("MOST_LAYERS", "are the most that are read")):
+        with monkeypatch.context() as patch:
+            patch.setattr(ir_file, limit, 4)
+            with pytest.raises(DataError, match=says):
+                ir_file.read(path)
+    monkeypatch.setattr(ir_file, "MOST_MACS", 6000)
+    with pytest.raises(DataError, match="multiplications for one image"):
+        ir_file.read(path)
+
+
+def points_network(path, seed):
+    """Finds five points anywhere: a network of the landmark network's form, with weights drawn by ``seed``."""
+    rng, file = np.random.default_rng(seed), File()
+    now = file.add("Parameter", (1, 3, 16, 16), (), 'shape="1,3,16,16" element_type="f32"')
+    now = file.add("Multiply", (1, 3, 16, 16), (now, file.constant(np.full((1, 3, 1, 1), 1 / 255))))
+    wide = 'strides="4, 4" dilations="1, 1" pads_begin="0, 0" pads_end="0, 0" auto_pad="explicit"'
+    now = file.add("Convolution", (1, 8, 4, 4), (now, file.constant(rng.normal(0, 0.3, (8, 3, 4, 4)))), wide)
+    now = file.add("PReLU", (1, 8, 4, 4), (now, file.constant(np.full(1, 0.2))))
+    now = file.add("Convolution", (1, 10, 1, 1), (now, file.constant(rng.normal(0, 0.3, (10, 8, 4, 4)))), wide)
+    file.add("Result", (), (file.add("Sigmoid", (1, 10, 1, 1), (now,)),))
+    return file.write(path)
+
+
+def embedder_file(path, seed=5):
+    """A judge as OpenVINO writes one."""
+    file = File()
+    now = file.add("Parameter", (1, 3, 32, 32), (), 'shape="1,3,32,32" element_type="f32"')
+    weight = np.random.default_rng(seed).normal(0, 0.01, (6, 3, 32, 32))
+    wide = 'strides="32, 32" dilations="1, 1" pads_begin="0, 0" pads_end="0, 0" auto_pad="explicit"'
+    file.add("Result", (), (file.add("Convolution", (1, 6, 1, 1), (now, file.constant(weight)), wide),))
+    return file.write(path)
+
+
+def test_a_judge_of_openvinos_sees_the_middle_in_bgr(tmp_path):
+    images = crops.random(2)
+    found = omz.Judging(embedder_file(tmp_path / "j.xml"))([crops.to_input(images)])
+    weight = np.random.default_rng(5).normal(0, 0.01, (6, 3, 32, 32))
+    cut = torch.from_numpy(images[:, :, 8:104, ::-1].transpose(0, 3, 1, 2).astype(np.float32))
+    small = torch.nn.functional.interpolate(cut, (32, 32), mode="bilinear").numpy()
+    assert np.allclose(found, feature_file.unit(np.einsum("nchw,ochw->no", small, weight)), atol=1e-4)
+    with pytest.raises(DataError, match="one that finds five points gives ten"):
+        omz.Marks(tmp_path / "j.xml")
+
+
+@pytest.mark.parametrize(("yaw", "pitch"), [(0, 0), (30, 0), (-30, 0), (45, 10), (0, 20), (-20, -15)])
+def test_points_of_known_poses_are_read_back(yaw, pitch):
+    marks = pose.seen(yaw, pitch, 0.7, (5, -3))
+    turn = np.exp(1j * np.deg2rad(25))
+    rolled = (marks @ (1, 1j)) * turn
+    for one in (marks, np.stack([rolled.real, rolled.imag], axis=1)):
+        assert pose.fitted(one[None])[0] == pytest.approx((yaw, pitch), abs=0.11)
+    if pitch == 0:
+        assert pose.measured(marks[None])[0] == pytest.approx((yaw, 0), abs=3)
+    assert np.isnan(pose.fitted(np.full((1, 5, 2), np.nan))).all()
+
+
+def test_points_by_hand():
+    assert np.allclose(pose.turned(np.array([[0.0, 0.0, 1.0]]), 90, 0), [[1, 0]])
+    assert np.allclose(pose.turned(np.array([[0.0, 0.0, 1.0]]), 0, 30), [[0, 0.5]])
+    assert np.abs(pose.seen(0, 0) - pose.TEMPLATE).max() < 2, "a level face lies where the device puts it"
+    larger = pose.seen(0, 0, 1.2, (4, 0))
+    assert np.allclose(larger - larger.mean(axis=0), 1.2 * (pose.seen(0, 0) - pose.seen(0, 0).mean(axis=0)))
+    assert np.allclose(larger.mean(axis=0) - pose.TEMPLATE.mean(axis=0), (4, 0))
+    # As the device's own tests have it: the nose 21.1 pixels off the middle is 45 degrees.
+    marks = pose.TEMPLATE.copy()
+    marks[2, 0] += 21.1
+    assert pose.measured(marks[None])[0, 0] == pytest.approx(45, abs=1.5)
+
+
+def test_similarities():
+    rng = np.random.default_rng(1)
+    wanted = warp.Similarity(0.8, 0.3, 5.0, -7.0)
+    first = rng.normal(0, 20, (5, 2))
+    found = warp.Similarity.between(first, wanted.apply(first))
+    assert dataclasses.astuple(found) == pytest.approx(dataclasses.astuple(wanted))
+    assert np.allclose(wanted.inverse().apply(wanted.apply(first)), first)
+
+
+def test_a_warp_takes_asked_points_to_the_template():
+    asked = pose.seen(25, 0, 0.7, (6, -4))
+    view = warp.Similarity.between(asked, pose.TEMPLATE)
+    lines = torch.arange(112.0)
+    x, y = torch.meshgrid(lines, lines, indexing="xy")
+    picture = torch.stack([x, y, x + y])[None]
+    found = warp.warped(picture, view.inverse().grid()[None])[0]
+    for marks in pose.TEMPLATE.round().astype(int):
+        assert found[:2, marks[1], marks[0]].numpy() == pytest.approx(view.inverse().apply(marks[None])[0], abs=0.01)
+    assert torch.allclose(warp.warped(picture, warp.Similarity(1, 0, 0, 0).grid()[None]), picture, atol=1e-3)
+
+
+def test_the_gradient_of_a_warp_is_that_of_finite_differences():
+    grids = warp.Similarity.between(pose.seen(20, 10, 0.8), pose.TEMPLATE).inverse().grid(7)[None]
+    torch.manual_seed(1)
+    pictures, weight = torch.randn(1, 3, 112, 112, dtype=torch.float64), torch.randn(1, 3, 7, 7, dtype=torch.float64)
+
+    def total(x):
+        return (warp.warped(x, grids.double()).sin() * weight).sum()
+
+    pictures.requires_grad_(True)
+    (gradient,) = torch.autograd.grad(total(pictures), pictures)
+    places = [0, *gradient.abs().flatten().topk(6).indices.tolist()]
+    for at in places:
+        step = torch.zeros(pictures.numel(), dtype=torch.float64)
+        step[at] = 1e-5
+        step = step.reshape(pictures.shape)
+        apart = (total(pictures + step) - total(pictures - step)).item() / 2e-5
+        assert gradient.flatten()[at].item() == pytest.approx(apart, abs=1e-7)
+
+
+def test_a_face_is_bent_to_where_its_points_go():
+    spots = torch.zeros(3, 112, 112)
+    first, second = pose.seen(0, 0), pose.seen(30, 0)
+    lines = torch.arange(112.0)
+    for channel, (x, y) in zip((0, 1, 2), first[[0, 1, 2]], strict=True):
+        spots[channel] = torch.exp(-((lines[None] - x) ** 2 + (lines[:, None] - y) ** 2) / 8)
+    found = warp.bent(spots, first, second)
+    for channel, wanted in zip((0, 1, 2), second[[0, 1, 2]], strict=True):
+        row, column = divmod(int(found[channel].argmax()), 112)
+        assert (column, row) == pytest.approx(tuple(wanted), abs=1.5)
+    assert torch.allclose(warp.bent(spots, first, first), spots, atol=0.02)
+
+
+class Exact(torch.nn.Module):
+    """Finds the points where three colours' spots are brightest: what a perfect landmark network would."""
+
+    size = (48, 48)
+
+    def __init__(self, marks):
+        super().__init__()
+        self.marks = marks
+
+    def forward(self, x):
+        return self.marks(x)
+
+
+def test_points_where_they_shall_be_cost_nothing(tmp_path):
+    made = steered(tmp_path, yaw=(20.0,), scale=0.8, place=(3.0, 2.0))
+    lines = torch.arange(112.0)
+    picture = torch.zeros(5, 112, 112)
+    for channel, (x, y) in enumerate(made.asked[0]):
+        picture[channel] = torch.exp(-((lines[None] - x) ** 2 + (lines[:, None] - y) ** 2) / 18)
+
+    def centres(x):
+        """Each spot's middle; of a mirrored picture the left eye is the other one."""
+        x = x / x.sum((2, 3), keepdim=True)
+        steps = (torch.arange(x.shape[2]) + 0.5) / x.shape[2]
+        found = torch.stack([(x.sum(2) * steps).sum(2), (x.sum(3) * steps).sum(2)], dim=2)
+        return found if found[0, 0, 0] < found[0, 1, 0] else found[:, steering._MIRRORED]
+
+    made.network = Exact(centres)
+    assert made.loss(picture[None], slice(0, 1), (1, 2)).item() < 0.05
+    assert made.loss(picture[None].roll(4, 3), slice(0, 1), (1, 2)).item() == pytest.approx(16, rel=0.1)
+
+
+def steered(folder, people=1, **more):
+    points_network(folder / "marks.xml", 3)
+    return steering.Steering(section.Steer(str(folder / "marks.xml"), **more), people, CPU)
+
+
+def small(place, name, judges=False, **more):
+    if not (place / "net").is_dir():
+        torch.manual_seed(3)
+        (place / "net").mkdir()
+        whole = config.parse('[model]\nbackbone = "dense-xs"\ndimension = 8')
+        checkpoint.save_model(place / "net" / "model.pt", backbones.build("dense-xs", 8).eval(), whole)
+        for person in range(2):
+            crops.save(place / "set" / f"p{person}", np.stack([drawn.face(1, person, n) for n in range(3)]))
+        points_network(place / "marks.xml", 3)
+        points_network(place / "other.xml", 4)
+        embedder_file(place / "judge.xml")
+    steer = {"landmarks": str(place / "marks.xml"), "measured_by": str(place / "other.xml")}
+    steer |= {"yaw": [0.0, 25.0], "faces": str(place / "set"), "scale": 0.9, "weight": 0.1}
+    return config.from_table(
+        {
+            "run": {"folder": str(place / name), "device": "cpu", "threads": 1, "checkpoint_steps": 2, "log_every": 1},
+            "invert": {
+                "model": {"path": str(place / "net")},
+                "target": {"crops": str(place / "set"), "most": 2},
+                "judges": [{"path": str(place / "judge.xml")}] if judges else [],
+                "batch": 3,
+                "steps": 5,
+                "lr": 0.05,
+                "sides": [32, 56],
+                "flip": 0.5,
+                "jitter": 1,
+                "looks": [3],
+                "restarts": 2,
+                "steer": steer | more,
+            },
+        }
+    )
+
+
+def left(folder):
+    names = ["pictures.jsonl", "metrics.jsonl", "sheet.png", *(f"pictures/{n:05}.png" for n in range(4))]
+    return {name: (folder / name).read_bytes() for name in [*names, "steps/000003/00003.png"]}
+
+
+@pytest.mark.parametrize("stop", [4, 8, 13])
+def test_a_steered_run_that_goes_on_draws_what_an_unbroken_one_does(stop, tmp_path, monkeypatch):
+    whole = left(run.drive(small(tmp_path, "whole", True), MAY, quiet=True))
+    ours, calls = Drawing.advance, []
+
+    def killed(drawing):
+        calls.append(drawing.place)
+        if len(calls) == stop:
+            raise KeyboardInterrupt
+        return ours(drawing)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Drawing, "advance", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run.drive(small(tmp_path, "broken", True), MAY, quiet=True)
+    assert left(run.drive(small(tmp_path, "broken", True), MAY, resume=True, quiet=True)) == whole
+    with pytest.raises(CheckpointError, match="begun with another settings"):
+        run.drive(small(tmp_path, "broken", True, yaw=[0.0, 26.0]), MAY, resume=True, quiet=True)
+    points_network(tmp_path / "marks.xml", 9)
+    with pytest.raises(CheckpointError, match="begun with another settings"):
+        run.drive(small(tmp_path, "broken", True), MAY, resume=True, quiet=True)
+
+
+def test_a_run_draws_every_target_at_every_pose_and_is_measured(tmp_path, capsys):
+    whole = small(tmp_path, "run", True)
+    folder = run.drive(whole, MAY, quiet=True)
+    names = crops.Crops(tmp_path / "set").spread(2)
+    assert [one.of for one in Folder(folder).drawn()] == [*names, *names]
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert {"identity", "prior", "landmarks", "cosine"} <= set(lines[0])
+    assert lines[4]["landmarks"] < lines[0]["landmarks"], "the network that is asked finds the points nearer"
+    given = ["invert", "--measure", str(folder), "--photos", "6", "--json", str(tmp_path / "f.json")]
+    assert cli.main(given) == 0
+    found = [one for one in json.loads((tmp_path / "f.json").read_text()) if "turned" in one]
+    assert [(one["steps"], one["yaw"]) for one in found] == [
+        (0, 0.0), (0, 25.0), (0, None), (3, 0.0), (3, 25.0), (3, None), (5, 0.0), (5, 25.0), (5, None)
+    ]  # fmt: skip
+    level, turned, both = found[-3:]
+    assert (level["pictures"], both["pictures"], level["seen"][0]) == (2, 4, 1.0)
+    assert level["alike"][0]["share"] is None
+    assert turned["alike"][0]["judge"] == "judge"
+    assert [one["measure"] for one in turned["turned"]] == ["device", "fit"]
+    assert len(capsys.readouterr().out.splitlines()) > 11
+    # The attacked network's word is of the picture as it is aligned.
+    own = attacked.load(Teacher(str(tmp_path / "net")), CPU)
+    made = steering.of(config.section(whole, "invert", section.Invert), 2, CPU)
+    aim = made.spread(target.find(section.Aim(crops=str(tmp_path / "set"), most=2), own, 1))
+    shown = made.aligned_pixels(np.stack(Folder(folder).pictures()))
+    told = [one.cosine for one in Folder(folder).drawn()]
+    assert target.likeness(aim, own, shown) == pytest.approx(told, abs=1e-5)
+    assert figures.measure(folder, 6)[-1].attacked == pytest.approx(np.mean(told), abs=1e-5)
+
+
+def test_the_network_that_is_asked_does_not_measure(tmp_path):
+    with pytest.raises(ConfigError, match="it would measure itself"):
+        run.drive(small(tmp_path, "run", measured_by=str(tmp_path / "marks.xml")), MAY, quiet=True)
+    (tmp_path / "copy.xml").write_bytes((tmp_path / "marks.xml").read_bytes())
+    (tmp_path / "copy.bin").write_bytes((tmp_path / "marks.bin").read_bytes())
+    with pytest.raises(ConfigError, match="it would measure itself"):
+        run.drive(small(tmp_path, "run", measured_by=str(tmp_path / "copy.xml")), MAY, quiet=True)
+    folder = run.drive(small(tmp_path, "run", measured_by=""), MAY, quiet=True)
+    with pytest.raises(DataError, match=r"has no steer.measured_by: name YuNet"):
+        reached.measure(folder)
+
+
+def test_an_unseen_face_stays_in_the_denominator(tmp_path):
+    made = steered(tmp_path, 4, yaw=(0.0, 20.0))
+    yaws = np.array([1.0, -2.0, np.nan, 3.0, 10.0, np.nan, np.nan, np.nan])
+    angles = np.stack([yaws, yaws * 0], axis=1)
+    cosines = np.array([0.4, 0.5, 0.6, 0.5, 0.2, 0.3, 0.2, 0.3])
+    rows = reached._each("run", reached._Look(5, {"device": angles}, {"judge": cosines}), made)
+    level, aside, whole = rows
+    assert level.seen[0] == 0.75
+    assert level.turned[0].yaw_error[0] == 2.0
+    assert level.turned[0].yaw_error_90 == np.inf
+    assert (aside.seen[0], aside.turned[0].reached_yaw, aside.turned[0].yaw_error[0]) == (0.25, 10.0, np.inf)
+    assert aside.alike[0].share[0] == pytest.approx(0.5)
+    assert whole.turned[0].yaw_error[0] == 10.0
+    assert json.dumps(reached.plain(rows), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"yaw": ()}, {"yaw": (80.0,)}, {"pitch": (1.0, 1.0)}, {"scale": 0.1}, {"place": (1.0,)}, {"weight": 0.0}]
+)
+def test_poses_that_cannot_be_asked(bad):
+    with pytest.raises(ConfigError, match=r"^invert\.steer\."):
+        section.Steer("x.xml", **bad)
+
+
+def test_a_network_without_a_gradient_cannot_steer(tmp_path):
+    with pytest.raises(DataError, match="a network with a gradient is wanted"):
+        steering.Steering(section.Steer(str(tmp_path / "yunet.onnx")), 1, CPU)
+
+
+def test_a_run_that_is_not_steered_depends_on_nothing_new(tmp_path):
+    whole = small(tmp_path, "run")
+    whole.foreign["invert"].pop("steer")
+    assert "steer" not in run.Run(whole, Folder(tmp_path / "run"), CPU).about()["settings"]
+
+
+def test_shipped_configuration():
+    whole = config.load(Path(__file__).parents[1] / "configs" / "invert-steer.toml")
+    section.refuse(whole)
+    found = config.section(whole, "invert", section.Invert)
+    assert (0.0, 0.0) in found.steer.poses()
+    assert found.steer.measured_by.endswith(".onnx")
+
+
+@real
+def test_the_zoos_landmark_network_finds_an_aligned_face():
+    faces = crops.Crops(DATA / "train/lfw_unpaired.zip")
+    found = omz.Marks(MARKS)(torch.from_numpy(crops.to_input(np.stack([faces.read(n) for n in faces.spread(40)]))))
+    apart = np.linalg.norm(found.numpy() * 112 - pose.TEMPLATE, axis=2)
+    assert np.median(apart) < 4
+    assert apart.mean() < 5
+
+
+@real
+def test_the_zoos_embedder_tells_people_apart():
+    faces = crops.Crops(DATA / "train/celeba.zip")
+    people = {}
+    for name in faces.names:
+        people.setdefault(name.rpartition("/")[0], []).append(name)
+    pairs = [names[:2] for names in list(people.values())[:24] if len(names) > 1]
+    images = np.stack([[faces.read(name) for name in names] for names in pairs])
+    table = omz.Judging(REID)([crops.to_input(images[:, 0])]) @ omz.Judging(REID)([crops.to_input(images[:, 1])]).T
+    own = np.eye(len(table), dtype=bool)
+    best = max(
+        (((table >= least) == own)[own].mean() + ((table >= least) == own)[~own].mean()) / 2 for least in table.flat
+    )
+    assert best > 0.9
+
+
+@real
+def test_yunet_finds_an_aligned_face_and_nothing_in_noise():
+    faces = crops.Crops(DATA / "train/lfw_unpaired.zip")
+    seer = finder.Finder(YUNET)
+    found = seer(np.stack([faces.read(name) for name in faces.spread(12)]))
+    assert found.seen.mean() > 0.9
+    assert np.nanmedian(np.linalg.norm(found.marks - pose.TEMPLATE, axis=2)) < 4
+    assert np.nanmedian(np.abs(pose.measured(found.marks))) < 10
+    assert not seer(crops.random(2)).seen.any()
+    with pytest.raises(DataError, match="is no YuNet"):
+        finder.Finder(DATA / "teachers/MobileFaceNet_foamliu.onnx")
