@@ -12,7 +12,19 @@ import torch
 from arcdoor_train import backbones, checkpoint, cli, config, crops, feature_file, ir_file, omz
 from arcdoor_train.data import drawn
 from arcdoor_train.errors import CheckpointError, ConfigError, DataError, NotPlainError
-from arcdoor_train.inversion import attacked, figures, finder, pose, reached, run, section, steering, target, warp
+from arcdoor_train.inversion import (
+    attacked,
+    figures,
+    finder,
+    mean_face,
+    pose,
+    reached,
+    run,
+    section,
+    steering,
+    target,
+    warp,
+)
 from arcdoor_train.inversion.drawing import Drawing
 from arcdoor_train.inversion.folder import Folder
 from arcdoor_train.teachers import Teacher
@@ -283,17 +295,31 @@ def test_the_gradient_of_a_warp_is_that_of_finite_differences():
         assert gradient.flatten()[at].item() == pytest.approx(apart, abs=1e-7)
 
 
-def test_a_face_is_bent_to_where_its_points_go():
-    spots = torch.zeros(3, 112, 112)
-    first, second = pose.seen(0, 0), pose.seen(30, 0)
-    lines = torch.arange(112.0)
-    for channel, (x, y) in zip((0, 1, 2), first[[0, 1, 2]], strict=True):
-        spots[channel] = torch.exp(-((lines[None] - x) ** 2 + (lines[:, None] - y) ** 2) / 8)
-    found = warp.bent(spots, first, second)
-    for channel, wanted in zip((0, 1, 2), second[[0, 1, 2]], strict=True):
-        row, column = divmod(int(found[channel].argmax()), 112)
-        assert (column, row) == pytest.approx(tuple(wanted), abs=1.5)
-    assert torch.allclose(warp.bent(spots, first, first), spots, atol=0.02)
+def test_pictures_begin_as_the_mean_of_those_who_look_so(tmp_path, monkeypatch):
+    """The nose's column tells the network of this test the yaw."""
+    dark = np.full((50, 112, 112, 3), 40, np.uint8)
+    for number, one in enumerate(dark):
+        one[70:76, 30 + number : 34 + number] = 200
+    crops.save(tmp_path / "set", dark)
+
+    def marks(x):
+        column = x[:, 0, 72].argmax(1).double() + 1.5
+        found = torch.from_numpy(pose.seen(0, 0)).repeat(len(x), 1, 1)
+        found[:, 2, 0] = column
+        return found / 112
+
+    network = Exact(marks)
+    monkeypatch.setattr(mean_face, "_NEAREST", 5)
+    asked = [(0.0, 0.0), (15.0, 0.0)]
+    level, aside = mean_face.gather(str(tmp_path / "set"), network, asked, "n", tmp_path / "kept.npz")
+    assert level[0, 72].argmax().item() == pytest.approx(56, abs=3)
+    assert aside[0, 72].argmax().item() == pytest.approx(56 + 10, abs=4)
+    (tmp_path / "set" / "00000.png").unlink()
+    again = mean_face.gather(str(tmp_path / "set"), network, asked, "n", tmp_path / "kept.npz")
+    assert torch.equal(again[1], aside), "what was kept is taken"
+    monkeypatch.setattr(mean_face, "_FEWEST", 1000)
+    with pytest.raises(DataError, match="whose mean may show somebody"):
+        mean_face.gather(str(tmp_path / "set"), network, asked, "other", None)
 
 
 class Exact(torch.nn.Module):
@@ -304,12 +330,13 @@ class Exact(torch.nn.Module):
     def __init__(self, marks):
         super().__init__()
         self.marks = marks
+        self.register_buffer("place", torch.zeros(1))
 
     def forward(self, x):
         return self.marks(x)
 
 
-def test_points_where_they_shall_be_cost_nothing(tmp_path):
+def test_points_where_they_shall_be_cost_nothing(tmp_path, monkeypatch):
     made = steered(tmp_path, yaw=(20.0,), scale=0.8, place=(3.0, 2.0))
     lines = torch.arange(112.0)
     picture = torch.zeros(5, 112, 112)
@@ -324,6 +351,8 @@ def test_points_where_they_shall_be_cost_nothing(tmp_path):
         return found if found[0, 0, 0] < found[0, 1, 0] else found[:, steering._MIRRORED]
 
     made.network = Exact(centres)
+    for name in ("_NOISE", "_CONTRAST", "_LIGHT"):
+        monkeypatch.setattr(steering, name, 0.0)
     assert made.loss(picture[None], slice(0, 1), (1, 2)).item() < 0.05
     assert made.loss(picture[None].roll(4, 3), slice(0, 1), (1, 2)).item() == pytest.approx(16, rel=0.1)
 
@@ -340,7 +369,7 @@ def small(place, name, judges=False, **more):
         whole = config.parse('[model]\nbackbone = "dense-xs"\ndimension = 8')
         checkpoint.save_model(place / "net" / "model.pt", backbones.build("dense-xs", 8).eval(), whole)
         for person in range(2):
-            crops.save(place / "set" / f"p{person}", np.stack([drawn.face(1, person, n) for n in range(3)]))
+            crops.save(place / "set" / f"p{person}", np.stack([drawn.face(1, person, n) for n in range(20)]))
         points_network(place / "marks.xml", 3)
         points_network(place / "other.xml", 4)
         embedder_file(place / "judge.xml")

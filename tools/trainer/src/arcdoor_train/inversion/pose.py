@@ -15,18 +15,6 @@ FACE = np.array(
         [-2.456206, 4.342621, 4.283884], [2.456206, 4.342621, 4.283884],
     ]
 )  # fmt: skip
-#: More of them, by which a whole face is bent: forehead (10, 103, 332), brows (105, 334), nose's root and base (6, 2),
-#: cheeks (50, 280), the face's edge at the ears (234, 454), lips (13, 17), jaw (136, 365), chin (152).
-MORE = np.array(
-    [
-        [0.0, -8.261778, 4.481535], [-5.133204, -7.485602, 2.660442], [5.133204, -7.485602, 2.660442],
-        [-3.986562, -5.109487, 4.466315], [3.986562, -5.109487, 4.466315], [0.0, -2.473255, 5.788627],
-        [0.0, 2.089024, 6.058267], [-4.765501, 0.701554, 3.534632], [4.765501, 0.701554, 3.534632],
-        [-7.664182, -0.673132, -2.435867], [7.664182, -0.673132, -2.435867], [0.0, 3.994436, 5.219482],
-        [0.0, 5.365123, 5.535441], [-5.000589, 6.135128, 1.892523], [5.000589, 6.135128, 1.892523],
-        [0.0, 9.403378, 4.264492],
-    ]
-)  # fmt: skip
 #: Where the device puts them in a crop of 112 pixels (``runtime/vision/src/align.rs``).
 TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
@@ -45,16 +33,14 @@ def turned(points: np.ndarray, yaw: np.ndarray | float, pitch: np.ndarray | floa
     return np.stack([right, y * np.cos(pitch) + depth * np.sin(pitch)], axis=-1)
 
 
-def seen(
-    yaw: float, pitch: float, scale: float = 1.0, place: tuple[float, float] = (0.0, 0.0), points: np.ndarray = FACE
-) -> np.ndarray:
-    """(n, 2) pixels of points of a head that is turned so. The five lie as near the template's as size and
+def seen(yaw: float, pitch: float, scale: float = 1.0, place: tuple[float, ...] = (0.0, 0.0)) -> np.ndarray:
+    """(5, 2) pixels of the points of a head that is turned so. They lie as near the template's as size and
     place allow; then the face is ``scale`` times as large about the template's middle, and moved by ``place`` (right,
     down)."""
     five, middle = turned(FACE, yaw, pitch), TEMPLATE.mean(axis=0)
     centred = five - five.mean(axis=0)
     size = (centred * (TEMPLATE - middle)).sum() / (centred**2).sum()
-    return (turned(points, yaw, pitch) - five.mean(axis=0)) * size * scale + middle + place
+    return centred * size * scale + middle + place
 
 
 def measured(marks: np.ndarray) -> np.ndarray:

@@ -84,7 +84,7 @@ def measure(run: Path) -> list[Reached]:
     threads = whole.run.threads or 1
     network = attacked.load(wanted.model, torch.device("cpu"))
     people = target.find(wanted.target, network, whole.run.seed)
-    steered = steering.Steering(wanted.steer, len(people.names), network.device)
+    steered = steering.Steering(wanted.steer, len(people.names), network.device, run / "faces.npz")
     seer = finder.Finder(config.expand(wanted.steer.measured_by), threads)
     if seer.digest == steered.digest:
         raise DataError("steer.measured_by is the network that the points were drawn by: it would measure itself")

@@ -51,7 +51,8 @@ class Run:
         self.folder = folder
         self.attacked = attacked.load(self.section.model, device)
         self.target = target.find(self.section.target, self.attacked, whole.run.seed)
-        self.steering = steering.of(self.section, len(self.target.names), device)
+        people = len(self.target.names)
+        self.steering = steering.of(self.section, people, device, folder.path / "faces.npz")
         if self.steering:
             self.target = self.steering.spread(self.target)
         self.judges = judges.gather(self.section.judges, self.attacked, whole.run.threads or 1)
@@ -64,10 +65,8 @@ class Run:
         settings = {name: value for name, value in settings.items() if name not in ("model", "target", "judges")}
         steer = settings.pop("steer", None)
         if steer:
-            settings["steer"] = {
-                name: steer[name] for name in steer if name not in ("landmarks", "measured_by", "faces")
-            }
-            settings["steer"] |= self.steering.about()
+            settings["steer"] = {name: steer[name] for name in steer if name not in ("landmarks", "measured_by")}
+            settings["steer"] |= {"begin": self.steering.begin(), "network": self.steering.digest}
         whom = {"network": self.attacked.digest, "target": self.target.digest()}
         return {"settings": settings, "seed": self.whole.run.seed, **whom}
 

@@ -46,8 +46,8 @@ class Steer:
     place: tuple[float, ...] = (0.0, 0.0)
     #: Of the squared pixels between found and asked points.
     weight: float = 1.0
-    #: Aligned crops (a folder or .zip) whose mean face, turned as asked, pictures begin as; nothing: noise. So much
-    #: noise lies over it.
+    #: Aligned crops of many people (a folder or .zip): pictures begin as the mean of those that look as asked, with so
+    #: much noise over it. Nothing: as noise alone.
     faces: str = ""
     noise: float = 0.1
 

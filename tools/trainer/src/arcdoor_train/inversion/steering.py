@@ -1,16 +1,17 @@
 """Which way the drawn faces look, how large they are and where: by the five points that one network finds in them. The
 attacked network sees the picture aligned by the asked points, as a device would align a photo."""
 
+import functools as tools
 import hashlib
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from arcdoor_train import config, crops, omz
 from arcdoor_train.errors import ConfigError, DataError
-from arcdoor_train.inversion import picture, pose, warp
+from arcdoor_train.inversion import mean_face, picture, pose, warp
 from arcdoor_train.inversion.section import Invert, Steer
 from arcdoor_train.inversion.target import Closed, Target
 from arcdoor_train.inversion.target import Open as OpenSet
@@ -22,16 +23,18 @@ from arcdoor_train.teachers import digest
 _SQUARE, _MOVED, _ENLARGED = (4.0, 4.0, 104.0), 4.0, 0.08
 #: Which point is which in a mirrored picture.
 _MIRRORED = [1, 0, 2, 4, 3]
-#: Crops that the mean face is made of, at most.
-_MOST_FACES = 500
+#: In a step so much noise lies over what the landmark network sees (standard deviation; a crop's is about 0.4), and so
+#: much more or less contrast and light it has: what pleases one network alone does not outlast that.
+_NOISE, _CONTRAST, _LIGHT = 0.1, 0.2, 0.1
 
 
 class Steering:
     """What ``[invert.steer]`` asks for, made ready: each target is drawn at each pose, all targets at the first, then
     all at the second."""
 
-    def __init__(self, section: Steer, people: int, device: torch.device) -> None:
-        self.section, self.people, self.device = section, people, device
+    def __init__(self, section: Steer, people: int, device: torch.device, keep: Path | None = None) -> None:
+        """``keep``: the file where the mean faces lie for the next time."""
+        self.section, self.people, self.device, self._keep = section, people, device, keep
         path = config.expand(section.landmarks)
         self.digest = digest(path) if path.is_file() else ""
         self._refuse(path)
@@ -43,7 +46,18 @@ class Steering:
         views = [warp.Similarity.between(marks, pose.TEMPLATE).inverse() for marks in asked]
         self._grids = torch.stack([view.grid() for view in views]).to(device)
         self._views = views
-        self.faces = _mean_face(section.faces) if section.faces else None
+
+    @tools.cached_property
+    def faces(self) -> torch.Tensor | None:
+        """(poses, 3, 112, 112) what pictures begin as, as large and where they are asked to be; None where as noise."""
+        if not self.section.faces:
+            return None
+        found = mean_face.gather(self.section.faces, self.network, self.poses, self.digest, self._keep)
+        middle, (right, down) = pose.TEMPLATE.mean(axis=0), self.section.place
+        scale = self.section.scale
+        move = (1 - scale) * middle + (right, down)
+        view = warp.Similarity(scale, 0.0, *move.tolist()).inverse()
+        return warp.warped(found, view.grid().expand(len(found), -1, -1, -1))
 
     def _refuse(self, path: Path) -> None:
         if path.suffix != omz.ENDING or not self.digest:
@@ -87,7 +101,7 @@ class Steering:
         views = [self._square(number, row) for number, row in zip(self._numbers(chosen).tolist(), squares, strict=True)]
         rows = 2 * self.network.size[0]
         grids = torch.stack([view.grid(rows) for view in views]).to(pictures.device)
-        seen = torch.nn.functional.avg_pool2d(warp.warped(pictures, grids), 2)
+        seen = self._worse(functional.avg_pool2d(warp.warped(pictures, grids), 2), chance)
         wanted = [
             (view.inverse().apply(marks) + 0.5) / rows for view, marks in zip(views, self.asked[chosen], strict=True)
         ]
@@ -96,6 +110,14 @@ class Steering:
         mirrored = self.network(seen.flip(3))[:, _MIRRORED] * seen.new_tensor([-1.0, 1.0]) + seen.new_tensor([1.0, 0.0])
         apart = [(found - wanted) * sizes[:, None, None] for found in (self.network(seen), mirrored)]
         return sum(each.square().sum(2).mean() for each in apart) / 2
+
+    @staticmethod
+    def _worse(seen: torch.Tensor, chance: torch.Generator) -> torch.Tensor:
+        """As a poor camera would have it."""
+        light = torch.rand(2, len(seen), 1, 1, 1, generator=chance) * 2 - 1
+        noise = _NOISE * torch.randn(seen.shape, generator=chance)
+        contrast, shift = (1 + _CONTRAST * light[0]).to(seen.device), (_LIGHT * light[1] + noise).to(seen.device)
+        return (seen * contrast + shift).clamp(picture.LOWEST, picture.HIGHEST)
 
     def _square(self, number: int, drawn: np.ndarray) -> warp.Similarity:
         """From the pixels of what the network takes, twice enlarged, to the picture's."""
@@ -110,25 +132,16 @@ class Steering:
         return _after(self._views[number], inner)
 
     def start(self, chosen: slice, side: int, place: tuple[int, ...]) -> torch.Tensor:
-        """What pictures begin as: noise, or the mean face turned as asked with a little noise."""
+        """What pictures begin as: noise, or the mean face that looks as asked, with a little noise."""
         noise = picture.noise(chosen.stop - chosen.start, side, place)
         if self.faces is None:
             return noise
-        faces = torch.stack([self.turned_face(number) for number in range(len(self.poses))])[self._numbers(chosen)]
-        small = torch.nn.functional.adaptive_avg_pool2d(faces, side)
+        small = functional.adaptive_avg_pool2d(self.faces[self._numbers(chosen)], side)
         return (small + self.section.noise * noise).clamp(picture.LOWEST, picture.HIGHEST)
 
-    def turned_face(self, number: int) -> torch.Tensor:
-        """(3, 112, 112) the mean face at a pose, bent from the frontal one: its points go where they are seen then."""
-        both = np.concatenate([pose.FACE, pose.MORE])
-        level = pose.seen(0.0, 0.0, points=both)
-        moved = pose.seen(*self.poses[number], self.section.scale, self.section.place, both)
-        return warp.bent(self.faces, level, moved)
-
-    def about(self) -> dict[str, str]:
-        """What pictures depend on besides the settings."""
-        faces = hashlib.sha256(self.faces.numpy().tobytes()).hexdigest() if self.faces is not None else ""
-        return {"landmarks": self.digest, "faces": faces}
+    def begin(self) -> str:
+        """A hash of the mean faces."""
+        return hashlib.sha256(self.faces.numpy().tobytes()).hexdigest() if self.faces is not None else "noise"
 
 
 def _after(outer: warp.Similarity, inner: warp.Similarity) -> warp.Similarity:
@@ -138,17 +151,6 @@ def _after(outer: warp.Similarity, inner: warp.Similarity) -> warp.Similarity:
     return warp.Similarity(factor.real, factor.imag, move.real, move.imag)
 
 
-def _mean_face(path: str) -> torch.Tensor:
-    """(3, 112, 112) of aligned crops and their mirror images, of which some hundred show nobody any more."""
-    faces = crops.Crops(config.expand(path))
-    names = faces.spread(_MOST_FACES)
-    if len(names) < 50:
-        print(f"note: the mean of {len(names)} crops may still show somebody; name a set of hundreds", file=sys.stderr)
-    total = sum(part.astype(np.float64).sum(axis=0) for part in faces.batches(names))
-    mean = torch.from_numpy(total / len(names))
-    return ((mean + mean.flip(2)) / 2).float()
-
-
-def of(section: Invert, people: int, device: torch.device) -> Steering | None:
+def of(section: Invert, people: int, device: torch.device, keep: Path | None = None) -> Steering | None:
     """None where nothing is asked. Raises ``DataError``, ``ConfigError``."""
-    return Steering(section.steer, people, device) if section.steer else None
+    return Steering(section.steer, people, device, keep) if section.steer else None

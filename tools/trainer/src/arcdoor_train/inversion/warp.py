@@ -1,4 +1,4 @@
-"""Pictures moved and bent: by a similarity, through which they keep a gradient, and by points that go elsewhere."""
+"""Pictures turned, enlarged and moved by a similarity, through which they keep a gradient."""
 
 from dataclasses import dataclass
 
@@ -55,28 +55,3 @@ def warped(pictures: torch.Tensor, grids: torch.Tensor) -> torch.Tensor:
     """(n, 3, rows, rows) of (n, 3, SIDE, SIDE) by ``grids`` (n, rows, rows, 2), bilinear; beyond the edge the edge goes
     on."""
     return functional.grid_sample(pictures, grids, mode="bilinear", padding_mode="border", align_corners=False)
-
-
-def bent(picture: torch.Tensor, first: np.ndarray, second: np.ndarray) -> torch.Tensor:
-    """(3, SIDE, SIDE) with the points ``first`` (n, 2) gone to ``second``, and all between them bent as little as can
-    be (a thin plate's spline, Bookstein 1989)."""
-    lines = np.arange(SIDE, dtype=float)
-    pixels = np.stack(np.meshgrid(lines, lines), axis=-1).reshape(-1, 2)
-    # Of each pixel the place that it comes from, so the spline leads back.
-    grid = _places(_spline(second, first, pixels)).reshape(1, SIDE, SIDE, 2)
-    return warped(picture[None], grid)[0]
-
-
-def _spline(first: np.ndarray, second: np.ndarray, points: np.ndarray) -> np.ndarray:
-    def plate(to: np.ndarray) -> np.ndarray:
-        squares = ((to[:, None] - first[None]) ** 2).sum(-1)
-        return np.where(squares > 0, squares * np.log(np.maximum(squares, 1e-12)), 0.0)
-
-    count = len(first)
-    flat = np.concatenate([np.ones((count, 1)), first], axis=1)
-    # A little of the stiffness that lets points that fall together be missed.
-    whole = np.block([[plate(first) + 1e-3 * np.eye(count), flat], [flat.T, np.zeros((3, 3))]])
-    weights = np.linalg.solve(whole, np.concatenate([second, np.zeros((3, 2))]))
-    return (
-        plate(points) @ weights[:count] + np.concatenate([np.ones((len(points), 1)), points], axis=1) @ weights[count:]
-    )
