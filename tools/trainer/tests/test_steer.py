@@ -153,6 +153,7 @@ BOMB = '<!DOCTYPE net [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;
         ('version="11"', 'version="99"', DataError, "is no OpenVINO network of version 10 or 11"),
         ("</net>", "", DataError, "is no XML"),
         ('<layer id="1"', '<layer id="0"', DataError, "two layers 0"),
+        ('from-layer="14" from-port="9" to-layer="15"', 'from-layer="1" to-layer="15"', DataError, "none of one image"),
     ],
 )
 def test_files_that_are_refused(old, new, error, says, tmp_path):
@@ -186,9 +187,10 @@ def test_what_is_no_plain_pair_of_files_is_refused(tmp_path):
 
 def test_too_large_and_too_slow_files_are_refused(tmp_path, monkeypatch):
     path = every_operator()[0].write(tmp_path / "n.xml")
-    for limit, says in (("MOST_XML", "no face network is so large"), ("MOST_LAYERS", "are the most that are read")):
+    layers, values = "layers; 4 are the most", "values in its tensors; 800 are the most"
+    for limit, most, says in (("MOST_XML", 4, "no face"), ("MOST_LAYERS", 4, layers), ("MOST_VALUES", 800, values)):
         with monkeypatch.context() as patch:
-            patch.setattr(ir_file, limit, 4)
+            patch.setattr(ir_file, limit, most)
             with pytest.raises(DataError, match=says):
                 ir_file.read(path)
     monkeypatch.setattr(ir_file, "MOST_MACS", 6000)

@@ -19,8 +19,8 @@ from torch.nn import functional
 
 from arcdoor_train.errors import DataError, NotPlainError
 
-#: Bytes of the two files, layers, how deep elements lie in each other, values of one tensor, and multiplications of a
-#: pass: several times what the zoo's face networks have.
+#: Bytes of the two files, layers, how deep elements lie in each other, values of all tensors for one image, and
+#: multiplications of a pass: several times what the zoo's face networks have.
 MOST_XML, MOST_BIN, MOST_LAYERS, MOST_DEEP, MOST_VALUES, MOST_MACS = 1 << 23, 1 << 28, 4096, 16, 1 << 26, 1 << 34
 _VERSIONS = ("10", "11")
 _KINDS = {"f32": np.dtype("<f4"), "f16": np.dtype("<f2")}
@@ -110,6 +110,9 @@ def _layers(root: ElementTree.Element, path: Path) -> list[Layer]:
         if name in layers:
             raise DataError(f"{path} has two layers {name}: {_AGAIN}")
         layers[name] = _layer(element, tuple(into[port] for port in sorted(into)), path)
+    values = sum(math.prod(layer.shape) for layer in layers.values())
+    if values > MOST_VALUES:
+        raise DataError(f"{path} has {values} values in its tensors; {MOST_VALUES} are the most that are read")
     return _sorted(layers, path)
 
 
@@ -172,10 +175,12 @@ class Network(nn.Module):
         #: Channels, rows and columns of its input.
         self.takes = _entry(layers, path)
         self.layers: list[Layer] = []
+        self._places: dict[str, str] = {}
         self._rules: dict[str, Rule] = {}
         for layer in layers:
             if layer.kind == "Const":
-                self.register_buffer(_place(layer.name), _constant(layer, stored, path))
+                self._places[layer.name] = f"constant_{len(self._places)}"
+                self.register_buffer(self._places[layer.name], _constant(layer, stored, path))
             elif layer.kind == "Convert":
                 _only(layer, path, destination_type="f32")
             if layer.kind not in ("Const", "Parameter"):
@@ -191,7 +196,7 @@ class Network(nn.Module):
         values = {self._entry: x}
         for layer in self.layers:
             if layer.kind != "Result":
-                inputs = [values[name] if name in values else getattr(self, _place(name)) for name in layer.takes]
+                inputs = [values[name] if name in values else getattr(self, self._places[name]) for name in layer.takes]
                 values[layer.name] = self._rules[layer.name](*inputs)
         return values
 
@@ -200,10 +205,10 @@ class Network(nn.Module):
         against, or all take too long. Nothing is computed for it."""
         shapes, macs = {self._entry: (1, *self.takes)}, 0
         for layer in self.layers:
-            inputs = [shapes.get(name) or tuple(getattr(self, _place(name)).shape) for name in layer.takes]
+            inputs = [shapes.get(name) or tuple(getattr(self, self._places[name]).shape) for name in layer.takes]
             try:
                 found = inputs[0] if layer.kind == "Result" else self._rules[layer.name].shape(*inputs)
-            except ValueError as error:
+            except (ValueError, IndexError) as error:
                 raise DataError(f"{path}, layer {layer.name}: {layer.kind} cannot be: {error}; {_AGAIN}") from error
             if layer.kind != "Result" and found != layer.shape:
                 raise DataError(
@@ -213,12 +218,10 @@ class Network(nn.Module):
             if isinstance(self._rules[layer.name], _Convolution):
                 macs += math.prod(found[2:]) * math.prod(inputs[1])
             shapes[layer.name] = found
+        if self._result not in shapes or shapes[self._result][0] != 1:
+            raise DataError(f"{path}: its result is none of one image: {_AGAIN}")
         if macs > MOST_MACS:
             raise DataError(f"{path} takes {macs:.1e} multiplications for one image; {MOST_MACS:.1e} are the most")
-
-
-def _place(name: str) -> str:
-    return f"layer_{name.replace('.', '_')}"
 
 
 def _entry(layers: list[Layer], path: Path) -> tuple[int, int, int]:

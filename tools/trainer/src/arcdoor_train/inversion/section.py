@@ -45,11 +45,11 @@ class Steer:
     scale: float = 1.0
     place: tuple[float, ...] = (0.0, 0.0)
     #: Of the squared pixels between found and asked points.
-    weight: float = 1.0
+    weight: float = 10.0
     #: Aligned crops of many people (a folder or .zip): pictures begin as the mean of those that look as asked, with so
     #: much noise over it. Nothing: as noise alone.
     faces: str = ""
-    noise: float = 0.1
+    noise: float = 0.02
 
     def __post_init__(self) -> None:
         checks = {

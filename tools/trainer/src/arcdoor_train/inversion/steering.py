@@ -1,8 +1,8 @@
 """Which way the drawn faces look, how large they are and where: by the five points that one network finds in them. The
 attacked network sees the picture aligned by the asked points, as a device would align a photo."""
 
-import functools as tools
 import hashlib
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +47,7 @@ class Steering:
         self._grids = torch.stack([view.grid() for view in views]).to(device)
         self._views = views
 
-    @tools.cached_property
+    @cached_property
     def faces(self) -> torch.Tensor | None:
         """(poses, 3, 112, 112) what pictures begin as, as large and where they are asked to be; None where as noise."""
         if not self.section.faces:
