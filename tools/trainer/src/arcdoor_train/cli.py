@@ -21,6 +21,7 @@ COMMANDS += (
     "merge_bench",
     "noise_study",
     "invert",
+    "leak",
 )
 
 

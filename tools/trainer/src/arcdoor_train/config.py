@@ -20,7 +20,7 @@ from arcdoor_train.errors import ConfigError
 T = TypeVar("T")
 
 #: Sections that other commands own.
-FOREIGN_SECTIONS = ("export", "qat", "distil", "compress", "invert")
+FOREIGN_SECTIONS = ("export", "qat", "distil", "compress", "invert", "leak")
 
 HeadKind = Literal["softmax", "norm-softmax", "margin", "adaface", "magface", "triplet", "tuplet"]
 #: Kinds that compare the images of a micro-batch with each other and have no class centres.
