@@ -48,6 +48,8 @@ def write(folder: Path, about: dict[str, Any], found: dict[str, Found], pairs: t
 def _page(about: dict[str, Any], found: dict[str, Found], said: verdict.Verdict, pairs: tuple[int, ...]) -> str:
     lines = [f"# What {about['pack']} gives away", "", verdict.BOUND, ""]
     lines += _told(about)
+    if said.summary:
+        lines += ["## In short", "", *(f"- {sentence}" for sentence in said.summary), ""]
     rows = verdict.protections(found, pairs)
     if rows:
         lines += ["## Protections, switched off one by one", "", *_protections(rows), ""]

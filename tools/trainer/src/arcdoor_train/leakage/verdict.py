@@ -19,8 +19,9 @@ WEAK = 0.6
 
 @dataclass(frozen=True)
 class Verdict:
-    """Sentences under each of ISO/IEC 24745's properties, and the protections one by one."""
+    """What to make of it at the door, and sentences under each of ISO/IEC 24745's properties."""
 
+    summary: tuple[str, ...]
     irreversibility: tuple[str, ...]
     unlinkability: tuple[str, ...]
     renewability: tuple[str, ...]
@@ -35,7 +36,71 @@ def of(found: dict[str, Found], pairs: tuple[int, ...]) -> Verdict:
     back += _bits(found["few_bits"], found.get("templates")) if "few_bits" in found else []
     links = _links(found["linked"]) if "linked" in found else []
     renewed = _renewed(found["linked"]) if "linked" in found else []
-    return Verdict(tuple(back), tuple(links), tuple(renewed))
+    return Verdict(tuple(_summary(found, pairs)), tuple(back), tuple(links), tuple(renewed))
+
+
+def _summary(found: dict[str, Found], pairs: tuple[int, ...]) -> list[str]:
+    """What protects and what does not."""
+    said = []
+    if "sealed" in found:
+        safe = not any(one.above_chance or one.of_the_photo for one in found["sealed"].attacks)
+        said.append(f"The seal, its key away, {'protects' if safe else 'DOES NOT PROTECT'}.")
+    if "templates" in found:
+        itself = found["templates"].attack(plain.TEMPLATE)
+        drawn = [one for one in found["templates"].attacks if one.name != plain.TEMPLATE]
+        faces = any(one.above_chance or one.of_the_photo for one in drawn)
+        use = "can be used in the person's place" if itself.above_chance else "could not be used in the person's place"
+        said.append(
+            f"A plain template {use}, and {'pictures' if faces else 'no picture'} that pass for the person "
+            f"{'were' if faces else 'was'} drawn from it: with the key at hand, nothing of the person is protected."
+            if itself.above_chance or faces
+            else f"A plain template {use}, and no picture was drawn from it that passes for the person."
+        )
+    if "opened" in found:
+        said += _falls(found["opened"], pairs)
+    if "linked" in found:
+        gram = found["linked"].figures[linked.GRAM]
+        free = gram.low <= found["linked"].figures[linked.GRAM + linked.CHANCE].value
+        said.append(
+            "A new key makes templates that match the old ones no more; whether both are of the same people "
+            f"{'was not found out' if free else 'shows to who has both galleries open'}."
+        )
+    if "few_bits" in found:
+        less = [kind for kind in quantiser.LEVELS if _less(found["few_bits"], found.get("templates"), kind)]
+        said.append(
+            f"Fewer bits: {', '.join(less)} took away some of the pictures' success, at the price told below."
+            if less
+            else "Fewer bits took nothing from the thief that could be told from chance: they are no protection."
+        )
+    return said
+
+
+def _falls(found: Found, pairs: tuple[int, ...]) -> list[str]:
+    """What the rotation is worth without its key."""
+    if any(found.attack(opened.itself(way)).above_chance for way in (opened.NONE, opened.GUESSED)):
+        return ["The rotation alone does not protect: templates were got without a single pair."]
+    least = [opened.enough(found, pairs, kind) for kind in (opened.SAME, opened.OTHER)]
+    counts = [one[0] for one in least if one]
+    if not counts:
+        return ["The rotation alone, its key away, held against all pairs that were tried."]
+    return [
+        f"The rotation alone, its key away, held without pairs and fell with {min(counts)}: it is renewal, not "
+        "irreversibility."
+    ]
+
+
+def _less(found: Found, whole: Found | None, kind: str) -> bool:
+    """Whether the best picture passes less often than that of plain templates, beyond chance."""
+    before = whole and _best(whole, (plain.DECODER, plain.REFINED)).door()
+    return bool(before and _best(found, _ways(kind)).door().type_two.high < before.type_two.low)
+
+
+def _ways(kind: str) -> tuple[str, ...]:
+    return tuple(name(kind) for name in (few_bits.unadapted, few_bits.adapted, few_bits.refined))
+
+
+def _best(found: Found, names: tuple[str, ...]) -> Attack:
+    return max((found.attack(name) for name in names), key=lambda one: one.rank)
 
 
 def passes(attack: Attack) -> str:
@@ -129,19 +194,13 @@ def _opened(found: Found, counts: tuple[int, ...]) -> list[str]:
 def _bits(found: Found, whole: Found | None) -> list[str]:
     said = []
     for kind in quantiser.LEVELS:
-        best = max(
-            (found.attack(name(kind)) for name in (few_bits.unadapted, few_bits.adapted, few_bits.refined)),
-            key=lambda one: one.rank,
-        )
-        before = whole and max(
-            (whole.attack(name) for name in (plain.DECODER, plain.REFINED)), key=lambda one: one.rank
-        )
-        less = before and best.door().type_two.high < before.door().type_two.low
+        best = _best(found, _ways(kind))
+        less = _less(found, whole, kind)
         word = "gives away less" if less else "gives away no less, as far as it can be told"
         told = f"{kind} {word}: after adaptation the best picture ({best.name}) {passes(best)}"
         prices = [
             f"{100 * found.figures[name].value:+.2f} [{100 * found.figures[name].low:+.2f}, "
-            f"{100 * found.figures[name].high:+.2f}] points at FMR {fmr:.0e}"
+            f"{100 * found.figures[name].high:+.2f}] points at FMR {fmr:g}"
             for fmr in few_bits.RATES
             if (name := few_bits.cost(kind, fmr)) in found.figures
         ]
@@ -159,9 +218,9 @@ def _links(found: Found) -> list[str]:
     chance = found.figures[linked.GRAM + linked.CHANCE].value
     for name in grams:
         figure = found.figures[name]
-        word = "link" if figure.low > chance else "do not link beyond chance"
+        word = "link people" if figure.low > chance else "link nobody beyond chance"
         said.append(
-            f"Cosines within each gallery, which no rotation changes, {word} people: {figure.percent()} % ({name}; "
+            f"Cosines within each gallery, which no rotation changes, {word}: {figure.percent()} % ({name}; "
             f"chance {100 * chance:.1f} %)."
         )
     return said
@@ -197,9 +256,6 @@ def protections(found: dict[str, Found], pairs: tuple[int, ...]) -> list[tuple[s
                 rows.append((f"opened, rotated: {way}", max(some, key=lambda one: one.rank)))
     if "templates" in found:
         drawn = [one for one in found["templates"].attacks if one.name != plain.TEMPLATE]
-        rows.append(
-            ("opened, rotation off or its key at hand: the template", found["templates"].attack(plain.TEMPLATE))
-        )
-        best = max(drawn, key=lambda one: one.rank)
-        rows.append(("opened, rotation off or its key at hand: the best picture", best))
+        rows.append((f"{OFF}: the template", found["templates"].attack(plain.TEMPLATE)))
+        rows.append((f"{OFF}: the best picture", max(drawn, key=lambda one: one.rank)))
     return rows

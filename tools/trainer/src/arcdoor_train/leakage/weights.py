@@ -52,8 +52,9 @@ def _membership(scene: Scene, wanted: Members) -> dict[str, Figure]:
     for other in scene.section.judges:
         if other.taught and judges.at_hand(other):
             teacher = Network(other, scene.threads)
-            agreed = [np.sum(scene.victim(images) * teacher(images), axis=1) for images in (inside, outside)]
-            found[TAUGHT] = area(*agreed)
+            pairs = [(scene.victim(images), teacher(images)) for images in (inside, outside)]
+            if pairs[0][0].shape == pairs[0][1].shape:
+                found[TAUGHT] = area(*(np.sum(own * taught, axis=1) for own, taught in pairs))
     return found
 
 
