@@ -84,7 +84,7 @@ def _falls(found: Found, pairs: tuple[int, ...]) -> list[str]:
     if not counts:
         return ["The rotation alone, its key away, held against all pairs that were tried."]
     return [
-        f"The rotation alone, its key away, held without pairs and fell with {min(counts)}: it is renewal, not "
+        f"The rotation alone, its key away, held without pairs and fell with {min(counts)} of them: it is renewal, not "
         "irreversibility."
     ]
 
