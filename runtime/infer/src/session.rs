@@ -57,7 +57,8 @@ impl Session {
         }
     }
 
-    /// The input values, batch by channel by row by column; they stay as they were written last.
+    /// The input values, batch by channel by row by column. Write them all before each run: maps take the place of
+    /// what has been read.
     pub fn input_mut(&mut self) -> &mut [f32] {
         match &mut self.runner {
             Inside::Plan(runner) => runner.input_mut(),

@@ -1,5 +1,5 @@
-//! A dense convolution and what follows it within each channel, some rows at a time: the rows between wait in a
-//! strip that stays in the cache, where whole maps would go to memory and come back.
+//! A dense convolution and what follows it within each block of channels, some rows at a time: the rows between wait
+//! in a strip that stays in the cache, where whole maps would go to memory and come back.
 
 use core::ops::Range;
 
@@ -14,13 +14,15 @@ use crate::map::{Held, Map, Part, Piece, Slab};
 use crate::pool::Pool;
 
 /// Most operators behind the convolution.
-pub const MAX_BEHIND: usize = 2;
+pub const MAX_BEHIND: usize = 3;
 
 /// An operator behind the convolution: it computes each block of channels from the same block of its input.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Behind {
     /// A depthwise convolution.
     Depthwise(Depthwise),
+    /// A dense convolution that is [`Conv::is_pointwise`] within one block.
+    Pointwise(Conv, Tile),
     /// A pool.
     Pool(Pool),
 }
@@ -29,6 +31,11 @@ impl Behind {
     const fn maps(&self) -> [Map; 2] {
         match self {
             Self::Depthwise(op) => [op.input(), op.output()],
+            // One that reads a planar image is no chain's: `Chain::new`.
+            Self::Pointwise(op, _) => match op.input() {
+                Some(input) => [input, op.output()],
+                None => [op.output(); 2],
+            },
             Self::Pool(op) => [op.input(), op.output()],
         }
     }
@@ -36,6 +43,7 @@ impl Behind {
     const fn epilogue(&self) -> Epilogue {
         match self {
             Self::Depthwise(op) => op.epilogue(),
+            Self::Pointwise(op, _) => op.epilogue(),
             Self::Pool(op) => op.epilogue(),
         }
     }
@@ -43,6 +51,7 @@ impl Behind {
     const fn taps(&self) -> Taps {
         match self {
             Self::Depthwise(op) => op.taps(),
+            Self::Pointwise(op, _) => op.taps(),
             Self::Pool(op) => op.taps(),
         }
     }
@@ -51,6 +60,7 @@ impl Behind {
     const fn between(&self, input: Map, output: Map) -> Self {
         match self {
             Self::Depthwise(op) => Self::Depthwise(op.between(input, output)),
+            Self::Pointwise(op, tile) => Self::Pointwise(op.between(input, output), *tile),
             Self::Pool(op) => Self::Pool(op.between(input, output)),
         }
     }
@@ -58,6 +68,7 @@ impl Behind {
     fn macs(&self) -> u64 {
         match self {
             Self::Depthwise(op) => op.macs(),
+            Self::Pointwise(op, _) => op.macs(),
             Self::Pool(_) => 0,
         }
     }
@@ -65,6 +76,7 @@ impl Behind {
     fn packed_len(&self) -> usize {
         match self {
             Self::Depthwise(op) => op.packed_len(),
+            Self::Pointwise(op, _) => op.packed_len(),
             Self::Pool(op) => op.packed_len(),
         }
     }
@@ -84,12 +96,13 @@ impl Behind {
     ) -> Result<(), ShapeError> {
         match self {
             Self::Depthwise(op) => op.run_slab(isa, inputs, source, slab, piece),
+            Self::Pointwise(op, tile) => op.run_from(isa, *tile, inputs, source, slab, piece),
             Self::Pool(op) => local::run_slab(op, isa, inputs, source, slab, piece),
         }
     }
 }
 
-/// A dense convolution and one or two operators behind it. The last alone may add a residual.
+/// A dense convolution and up to [`MAX_BEHIND`] operators behind it. The last alone may add a residual.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Chain {
     head: Conv,
@@ -108,11 +121,19 @@ impl Chain {
     ///
     /// # Errors
     /// [`ShapeError::Chain`] where there is no operator behind, or too many, where a map is not what the operator
-    /// before makes, has a border, or where a residual is added before the last.
+    /// before makes, has a border, where a residual is added before the last, or a dense convolution behind is not
+    /// pointwise within one block.
     pub fn new(head: Conv, behind: &[Behind], room: usize) -> Result<Self, ShapeError> {
         let (Some(&first), 1..=MAX_BEHIND) = (behind.first(), behind.len()) else {
             return Err(ShapeError::Chain);
         };
+        let is_local = |one: &Behind| match one {
+            Behind::Pointwise(op, _) => op.is_pointwise() && op.output().blocks() == 1,
+            Behind::Depthwise(_) | Behind::Pool(_) => true,
+        };
+        if !behind.iter().all(is_local) {
+            return Err(ShapeError::Chain);
+        }
         let (mut map, mut epilogue) = (head.output(), head.epilogue());
         for one in behind {
             let [input, output] = one.maps();
@@ -281,8 +302,7 @@ fn advance(
 ) -> impl Iterator<Item = Slab> + Clone + use<> {
     let missing = made.end.max(needed.start)..needed.end;
     *made = needed.start..made.end.max(needed.end);
-    let (held, blocks) = (map.held(), blocks.clone());
-    let turn = ((missing.start / held + 1) * held).min(missing.end);
+    let (turn, blocks) = (map.turn(missing.start).min(missing.end), blocks.clone());
     [missing.start..turn, turn..missing.end]
         .into_iter()
         .filter(|rows| !rows.is_empty())

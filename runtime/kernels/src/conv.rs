@@ -10,7 +10,7 @@ use crate::error::{ShapeError, check_len};
 use crate::finish::Finish;
 use crate::gemm::{self, Job, Window};
 use crate::isa::Isa;
-use crate::map::{LANES, MAX_LEN, Map, Part, Piece, Slab};
+use crate::map::{Held, LANES, MAX_LEN, Map, Part, Piece, Slab};
 use crate::weight::Weight;
 
 pub use tile::Tile;
@@ -136,7 +136,8 @@ struct Run<'a> {
     tile: Tile,
     inputs: Inputs<'a>,
     ahead: &'a Ahead<'a>,
-    /// Where the first value of the whole output map would lie: only the slab's rows need be in memory.
+    /// Where the first values of the whole input and output would lie: only the slab's rows need be in memory.
+    input: *const f32,
     output: *mut f32,
 }
 
@@ -240,9 +241,35 @@ impl Conv {
         self.output
     }
 
+    /// Whether each pixel of the output is computed from the same pixel of a blocked map of one block.
+    #[must_use]
+    pub fn is_pointwise(&self) -> bool {
+        self.input().is_some_and(|map| map.blocks() == 1) && self.taps == Taps::square(1, 1, 0)
+    }
+
+    /// The blocked map that it reads; `None` where it reads a planar image.
+    pub(crate) const fn input(&self) -> Option<Map> {
+        match self.source {
+            Source::Blocked(map) => Some(map),
+            Source::Planar(_) => None,
+        }
+    }
+
+    pub(crate) const fn taps(&self) -> Taps {
+        self.taps
+    }
+
     /// The same operator into a map of the same shape of which a strip is in memory.
-    pub(crate) fn into_map(self, output: Map) -> Self {
+    pub(crate) const fn into_map(self, output: Map) -> Self {
         Self { output, ..self }
+    }
+
+    /// The same operator, which is [pointwise](Self::is_pointwise), between maps of the same shape of which strips are in
+    /// memory.
+    pub(crate) const fn between(self, input: Map, output: Map) -> Self {
+        let window =
+            Window { plane_stride: input.plane_stride(), row_stride: input.row_stride(), ..self.window };
+        Self { source: Source::Blocked(input), output, window, ..self }
     }
 
     pub(crate) const fn epilogue(&self) -> Epilogue {
@@ -385,9 +412,38 @@ impl Conv {
         };
         let steps = slabs.clone().map(tiles).sum::<usize>() * self.window.planes;
         let ahead = Ahead::new(self.behind_first_pass(isa, tile, inputs.packed), inputs.next, steps);
+        let input = inputs.input.as_ptr();
         for slab in slabs {
             let output = self.output.begin(&slab, piece)?;
-            self.run_slab(&Run { isa, tile, inputs, ahead: &ahead, output }, &slab);
+            self.run_slab(&Run { isa, tile, inputs, ahead: &ahead, input, output }, &slab);
+        }
+        Ok(())
+    }
+
+    /// Computes a slab into `piece` from the rows of the input in `source`, where it is
+    /// [pointwise](Self::is_pointwise).
+    pub(crate) fn run_from(
+        &self,
+        isa: Isa,
+        tile: Tile,
+        inputs: &Inputs<'_>,
+        source: Held<'_>,
+        slab: &Slab,
+        piece: &mut Piece<'_>,
+    ) -> Result<(), ShapeError> {
+        let Some(map) = self.input().filter(|_| self.is_pointwise()) else { return Err(ShapeError::Chain) };
+        check_len("packed weights", self.packed_len(), inputs.packed.len())?;
+        self.epilogue.check_residual(inputs.residual)?;
+        let (tile, ahead) = (tile.fitted(isa), Ahead::new(&[], &[], 0));
+        let mut rows = slab.rows.clone();
+        while !rows.is_empty() {
+            // In a strip, rows go on at the beginning of the memory: no rectangle goes over its end.
+            let turn = map.turn(rows.start).min(rows.end);
+            let input = map.source(&Slab { blocks: 0..1, rows: rows.start..turn }, source)?;
+            let part = Slab { blocks: slab.blocks.clone(), rows: rows.start..turn };
+            let output = self.output.begin(&part, piece)?;
+            self.run_slab(&Run { isa, tile, inputs: *inputs, ahead: &ahead, input, output }, &part);
+            rows.start = turn;
         }
         Ok(())
     }
@@ -423,22 +479,23 @@ impl Conv {
     /// Computes the rectangle of the slab's rows and `columns`. `on` are the rows and columns of the kernel that are
     /// summed.
     fn run_area(&self, run: &Run<'_>, slab: &Slab, columns: Range<usize>, on: &[Range<usize>; 2]) {
-        let Run { isa, tile, inputs, ahead, output } = run;
+        let Run { isa, tile, inputs, ahead, input, output } = run;
         let pixels = slab.rows.len() * columns.len();
         let Taps { stride, pads: [top, left, ..], .. } = self.taps;
         let mut window = self.window;
         // Where the window of the output pixel at row 0, column 0 begins, and how far the next ones lie.
         let (input, input_row, input_column) = match self.source {
             Source::Blocked(map) => {
-                let origin = map.at(0, 0, 0) - top * map.row_stride() - left * LANES;
-                (inputs.input.as_ptr().wrapping_add(origin), stride * map.row_stride(), stride * LANES)
+                let origin =
+                    map.row_0(0, slab.rows.start).wrapping_sub(top * map.row_stride() + left * LANES);
+                (input.wrapping_add(origin), stride * map.row_stride(), stride * LANES)
             }
             Source::Planar(image) => {
                 let [down, across] = on;
                 (window.rows, window.inner, window.inner_last) = (down.len(), across.len(), across.len());
                 let before = top * image.width + left;
                 let first = down.start * image.width + across.start;
-                let input = inputs.input.as_ptr().wrapping_sub(before).wrapping_add(first);
+                let input = input.wrapping_sub(before).wrapping_add(first);
                 (input, stride * image.width, stride)
             }
         };

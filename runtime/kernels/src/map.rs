@@ -56,9 +56,9 @@ impl Map {
         Self { held: rows, ..self }
     }
 
-    /// Rows of each plane that are in memory at a time.
-    pub(crate) const fn held(&self) -> usize {
-        self.held
+    /// The first row after `row` that lies in memory before it: where a strip begins anew, or after the last row.
+    pub(crate) const fn turn(&self, row: usize) -> usize {
+        if self.is_strip() { (row / self.held + 1) * self.held } else { self.height }
     }
 
     const fn is_strip(&self) -> bool {

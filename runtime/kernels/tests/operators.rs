@@ -7,8 +7,8 @@ mod naive;
 use core::ops::Range;
 
 use arcdoor_kernels::{
-    Activation, Behind, Block, Chain, Conv, Depthwise, Elementwise, Epilogue, Inputs, Isa, Map, Order, Part,
-    Planar, Pool, PoolKind, Residual, ShapeError, Square, Taps, Tile, Unblock, Upsample2, Winograd,
+    Activation, Behind, Block, Chain, Conv, Depthwise, Elementwise, Epilogue, Inputs, Isa, LANES, Map, Order,
+    Part, Planar, Pool, PoolKind, Residual, ShapeError, Square, Taps, Tile, Unblock, Upsample2, Winograd,
 };
 use naive::{Plain, Seed, activate, assert_near, convolve, inputs, isas, plain};
 use proptest::prelude::*;
@@ -228,9 +228,9 @@ proptest! {
 
     #[test]
     fn chains_are_their_operators_one_after_the_other(
-        (channels, outputs) in (CHANNELS, OUTPUTS), (height, width) in (ROWS, COLUMNS),
+        (channels, outputs) in (CHANNELS, prop_oneof![1..=LANES, OUTPUTS]), (height, width) in (ROWS, COLUMNS),
         head in prop_oneof![Just([1, 1]), [1_usize..4, 1_usize..4]], planar in any::<bool>(),
-        behind in prop::collection::vec((any::<bool>(), [1_usize..6, 1_usize..6], 1_usize..4, any::<[u8; 4]>()), 1..3),
+        behind in prop::collection::vec((0..3, [1_usize..6, 1_usize..6], 1_usize..4, any::<[u8; 4]>()), 1..4),
         (seed, border, room) in (any::<u64>(), 0_usize..3, 0_usize..6000), parts in 1_usize..5,
     ) {
         let seed = &mut Seed(seed);
@@ -251,9 +251,15 @@ proptest! {
         head.pack(&seed.values(head.weights_len()), Some(&seed.values(outputs)), None, &mut packed).unwrap();
         let mut operators = Vec::new();
         let mut end = None;
-        for (at, (pool, kernel, stride, pads)) in behind.iter().enumerate() {
+        for (at, (kind, kernel, stride, pads)) in behind.iter().enumerate() {
             let pads = [0, 1, 2, 3].map(|side: usize| usize::from(pads[side]) % kernel[side % 2]);
-            let taps = Taps { kernel: *kernel, stride: *stride, pads };
+            // A pointwise convolution is a chain's within one block alone.
+            let (is_pool, is_pointwise) = (*kind == 0, *kind == 1 && outputs <= LANES);
+            let taps = if is_pointwise {
+                Taps::square(1, 1, 0)
+            } else {
+                Taps { kernel: *kernel, stride: *stride, pads }
+            };
             let Ok(size) = taps.output_size(map.height(), map.width()) else { return Ok(()) };
             let last = at + 1 == behind.len();
             let output = Map::new(outputs, size[0], size[1], if last { border } else { 0 }).unwrap();
@@ -267,11 +273,17 @@ proptest! {
             };
             let slopes = end.as_ref().and_then(|end| end.slopes.as_deref());
             let mut weights = Vec::new();
-            let operator = if *pool {
+            let operator = if is_pool {
                 let Ok(pool) = Pool::new(PoolKind::Max, map, output, taps, epilogue) else { return Ok(()) };
                 weights.resize(pool.packed_len(), 0.0);
                 pool.pack(slopes, &mut weights).unwrap();
                 Behind::Pool(pool)
+            } else if is_pointwise {
+                let conv = Conv::new(map, output, taps, epilogue).unwrap();
+                weights.resize(conv.packed_len(), 0.0);
+                let values = seed.values(conv.weights_len());
+                conv.pack(&values, Some(&seed.values(outputs)), slopes, &mut weights).unwrap();
+                Behind::Pointwise(conv, conv.tile(isas()[0]))
             } else {
                 let depthwise = Depthwise::new(map, output, taps, epilogue).unwrap();
                 weights.resize(depthwise.packed_len(), 0.0);
@@ -298,6 +310,11 @@ proptest! {
                     Behind::Depthwise(operator) => {
                         let mut output = vec![f32::NAN; operator.output().len()];
                         operator.run(isa, inputs, &mut output).unwrap();
+                        output
+                    }
+                    Behind::Pointwise(operator, tile) => {
+                        let mut output = vec![f32::NAN; operator.output().len()];
+                        operator.run(isa, *tile, inputs, &mut output).unwrap();
                         output
                     }
                     Behind::Pool(operator) => {

@@ -44,7 +44,7 @@ pub(super) fn group(graph: &Graph<'_>, links: &[Link<'_>]) -> Vec<Range<usize>> 
 }
 
 /// Whether link `at` can join the group of the link before it: it alone reads that link's map, the map is large enough
-/// to be worth it, and the link computes each channel from the same channel, row by row.
+/// to be worth it, and the link computes each block of channels from the same block, row by row.
 fn follows(graph: &Graph<'_>, links: &[Link<'_>], at: usize) -> bool {
     let (before, link) = (&links[at - 1], &links[at]);
     let value = before.fused.output;
@@ -58,7 +58,11 @@ fn follows(graph: &Graph<'_>, links: &[Link<'_>], at: usize) -> bool {
         && !graph.outputs.iter().any(|view| view.value == value)
         && before.fused.added.is_none()
         && before.map.len() >= LEAST
-        && matches!(link.kernel, Kernel::Depthwise(_) | Kernel::Pool(_))
+        && match link.kernel {
+            Kernel::Depthwise(_) | Kernel::Pool(_) => true,
+            Kernel::Conv(op, _) => op.is_pointwise() && op.output().blocks() == 1,
+            _ => false,
+        }
 }
 
 /// The kernel of a group: the link's own, or a chain of all.
@@ -70,6 +74,7 @@ pub(super) fn kernel(links: &[Link<'_>]) -> Result<Kernel, ShapeError> {
     };
     let behind = links[1..].iter().map(|link| match link.kernel {
         Kernel::Depthwise(op) => Ok(Behind::Depthwise(op)),
+        Kernel::Conv(op, tile) => Ok(Behind::Pointwise(op, tile)),
         Kernel::Pool(op) => Ok(Behind::Pool(op)),
         _ => Err(ShapeError::Chain),
     });

@@ -12,7 +12,7 @@ use super::floats::Floats;
 use super::fuse::{Added, Fused, Kind, fuse, is_stem};
 use super::merge::{Taken, merge};
 use super::run::{Output, Plan};
-use super::step::{Kernel, Source, Step};
+use super::step::{Kernel, Step};
 use crate::graph::{Graph, Shape, Unsupported, View, Why};
 use crate::tuning::{Layer, Tuning};
 use crate::watcher::{Done, Watcher};
@@ -41,7 +41,8 @@ pub(crate) fn compile(graph: &Graph<'_>, tuning: &Tuning, watcher: &Watcher) -> 
     }
     look_ahead(&mut steps);
     let outputs = answers(graph, &maps, &places, &taken)?;
-    let (batch, image) = (graph.batch, graph.input.len());
+    let image = places.get(&IMAGE).cloned().ok_or_else(|| Unsupported::whole(Why::Order))?;
+    let batch = graph.batch;
     watcher.tell(Done::Planned);
     let weights = pack(&links)?;
     watcher.tell(Done::Packed);
@@ -89,13 +90,10 @@ fn step(links: &[Link<'_>], places: &Places) -> Result<(Step, Entry), Unsupporte
     let of = |value: usize| places.get(&value).cloned().ok_or_else(|| refused(Why::Order));
     let kernel = chain::kernel(links).map_err(|error| refused(Why::Kernel(error)))?;
     let packed = first.packed.start..last.packed.end;
-    let input = match first.planar {
-        true => Source::Image,
-        false => Source::Map(of(first.fused.input)?),
-    };
+    let input = of(if first.planar { IMAGE } else { first.fused.input })?;
     let residual = last.fused.added.map(|added| of(added.value())).transpose()?;
     let output = of(last.fused.output)?;
-    let read = if let Source::Map(place) = &input { place.len() } else { 0 };
+    let read = if first.planar { 0 } else { input.len() };
     let names: Vec<&str> = links.iter().map(|link| &*link.fused.operators).collect();
     let entry = Entry {
         operators: names.join(" > "),
@@ -170,14 +168,20 @@ fn maps(graph: &Graph<'_>, fused: &[Fused<'_>]) -> Result<Maps, Unsupported> {
 
 type Places = BTreeMap<usize, Range<usize>>;
 
-/// Where in the arena each value lies that one step hands to another.
+/// The network's input among the values that have a place: value 0 is its blocked form.
+const IMAGE: usize = usize::MAX;
+
+/// Where in the arena each value lies that one step hands to another, and the input.
 fn places(
     graph: &Graph<'_>,
     links: &[Link<'_>],
     groups: &[Range<usize>],
     taken: &BTreeMap<usize, Taken>,
 ) -> Result<(Places, usize), Unsupported> {
-    let mut lives: BTreeMap<usize, Life> = BTreeMap::new();
+    let reads_image = |group: &Range<usize>| links.get(group.start).is_some_and(|link| link.planar);
+    let last = groups.iter().rposition(reads_image).unwrap_or(0);
+    let image = Life { len: graph.input.len().next_multiple_of(LANES), from: 0, until: last };
+    let mut lives = BTreeMap::from([(IMAGE, image)]);
     for (index, group) in groups.iter().enumerate() {
         let links = &links[group.clone()];
         for link in links {
@@ -202,7 +206,11 @@ fn places(
     let lives: Vec<Life> = lives.into_values().collect();
     let placed = place(&lives).filter(|&(_, len)| len <= MAX_VALUES);
     let (places, len) = placed.ok_or_else(|| Unsupported::whole(Why::TooLarge))?;
-    Ok((values.into_iter().zip(places).collect(), len))
+    let mut places: Places = values.into_iter().zip(places).collect();
+    if let Some(image) = places.get_mut(&IMAGE) {
+        image.end = image.start + graph.input.len();
+    }
+    Ok((places, len))
 }
 
 /// How each output is read out of its map.

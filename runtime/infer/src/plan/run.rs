@@ -8,7 +8,7 @@ use arcdoor_kernels::{Inputs, Isa, ShapeError, Unblock};
 use super::explain::Entry;
 use super::floats::Floats;
 use super::halves;
-use super::step::{Source, Step};
+use super::step::Step;
 use crate::error::InferError;
 use crate::team::Threads;
 use crate::watcher::{Done, Watcher};
@@ -24,8 +24,8 @@ pub(crate) struct Plan {
     pub(super) scratch_len: usize,
     pub(super) outputs: Vec<Output>,
     pub(super) batch: usize,
-    /// Values of one input image.
-    pub(super) image: usize,
+    /// Where in the arena an input image lies, until the last step that reads it.
+    pub(super) image: Range<usize>,
     pub(super) isa: Isa,
 }
 
@@ -52,7 +52,8 @@ impl Plan {
 pub(crate) struct Runner {
     plan: Arc<Plan>,
     threads: Threads,
-    input: Vec<f32>,
+    /// The images of a batch of several; a single one lies in the arena from the start.
+    batch: Vec<f32>,
     arena: Floats,
     scratch: Floats,
     outputs: Vec<Vec<f32>>,
@@ -66,7 +67,7 @@ impl Runner {
         Self {
             plan: Arc::clone(plan),
             threads,
-            input: vec![0.0; plan.image * plan.batch],
+            batch: if plan.batch > 1 { vec![0.0; plan.image.len() * plan.batch] } else { Vec::new() },
             arena: Floats::new(plan.arena_len),
             scratch: Floats::new(halves::scratch_len(plan.scratch_len, threads)),
             outputs: outputs.collect(),
@@ -75,7 +76,10 @@ impl Runner {
     }
 
     pub(crate) fn input_mut(&mut self) -> &mut [f32] {
-        &mut self.input
+        if self.plan.batch > 1 {
+            return &mut self.batch;
+        }
+        self.arena.all_mut().get_mut(self.plan.image.clone()).unwrap_or_default()
     }
 
     pub(crate) fn run(&mut self, watcher: &Watcher) -> Result<(), InferError> {
@@ -89,10 +93,12 @@ impl Runner {
 
     fn image(&mut self, index: usize, watcher: &Watcher) -> Result<(), ShapeError> {
         let plan = &*self.plan;
-        let input = self.input.chunks_exact(plan.image).nth(index).unwrap_or_default();
         let (weights, arena) = (plan.weights.all(), self.arena.all_mut());
+        if let Some(image) = self.batch.chunks_exact(plan.image.len()).nth(index) {
+            arena.get_mut(plan.image.clone()).ok_or(ShapeError::EmptyMap)?.copy_from_slice(image);
+        }
         let scratch = self.scratch.all_mut();
-        let mut room = Room { plan, threads: self.threads, weights, image: input, scratch, arena };
+        let mut room = Room { plan, threads: self.threads, weights, scratch, arena };
         for (at, step) in plan.steps.iter().enumerate() {
             room.step(step)?;
             watcher.tell(Done::Step(at));
@@ -122,7 +128,6 @@ struct Room<'a> {
     plan: &'a Plan,
     threads: Threads,
     weights: &'a [f32],
-    image: &'a [f32],
     scratch: &'a mut [f32],
     arena: &'a mut [f32],
 }
@@ -142,11 +147,7 @@ impl Room<'_> {
                 start.and_then(|start| after.get(start..start + place.len()))
             }
         };
-        let input = match &step.input {
-            Source::Image => Some(self.image),
-            Source::Map(place) => read(place),
-        };
-        let input = input.ok_or(ShapeError::EmptyMap)?;
+        let input = read(&step.input).ok_or(ShapeError::EmptyMap)?;
         let next = self.weights.get(step.next.clone()).unwrap_or_default();
         let inputs = Inputs { packed, input, residual: step.residual.as_ref().and_then(read), next };
         halves::run(&step.kernel, self.threads, self.plan.isa, inputs, self.scratch, written)

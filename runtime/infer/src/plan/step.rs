@@ -29,15 +29,6 @@ pub(super) enum Kernel {
     Winograd(Winograd, Tile),
 }
 
-/// Where a step's input lies.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Source {
-    /// The network's input.
-    Image,
-    /// In the arena.
-    Map(Range<usize>),
-}
-
 /// A step, ready to run.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
@@ -46,7 +37,7 @@ pub(super) struct Step {
     /// The weights that are fetched while this step runs: those of the steps after it, up to and with the next dense
     /// convolution's.
     pub(super) next: Range<usize>,
-    pub(super) input: Source,
+    pub(super) input: Range<usize>,
     pub(super) residual: Option<Range<usize>>,
     pub(super) output: Range<usize>,
 }
