@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod about;
 mod archive;
 mod card;
 mod error;
@@ -17,6 +18,7 @@ mod recognisability;
 mod role;
 mod trust;
 
+pub use about::AboutPack;
 pub use archive::{MAX_ENTRIES, bundle, unpack};
 pub use card::EmbedderCard;
 pub use error::{PackError, Problem};

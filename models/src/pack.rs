@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arcdoor_core::file::{self, ReadError};
-use arcdoor_core::{Calibration, CalibrationError, CalibrationId, Fmr, ModelId, Threshold};
+use arcdoor_core::{Calibration, CalibrationError, CalibrationId};
 use sha2::{Digest, Sha256};
 
+use crate::about::AboutPack;
 use crate::error::{PackError, Problem};
 use crate::manifest::{MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, NetFile, first_16};
 use crate::role::Role;
@@ -21,13 +22,17 @@ pub const MAX_NET_BYTES: u64 = 64 << 20;
 
 /// A pack whose every byte is what its manifest promises.
 pub struct Pack {
-    /// The folder, or the word for where the bytes came from.
-    dir: PathBuf,
-    is_folder: bool,
-    manifest: Manifest,
+    about: AboutPack,
     /// By role; empty where the pack has no such network.
     bytes: [NetBytes; Role::ALL.len()],
-    calibration: Calibration,
+}
+
+impl Deref for Pack {
+    type Target = AboutPack;
+
+    fn deref(&self) -> &AboutPack {
+        &self.about
+    }
 }
 
 /// One network's files.
@@ -108,7 +113,7 @@ impl Pack {
     }
 
     /// As [`Pack::open`], of a pack that is compiled into the program: whoever trusts the program trusts it, and no
-    /// signature is looked for. `origin` stands for the folder in errors and in [`Pack::dir`].
+    /// signature is looked for. `origin` stands for the folder in errors and in [`AboutPack::dir`].
     ///
     /// # Errors
     /// As [`Pack::open`].
@@ -153,7 +158,7 @@ impl Pack {
         match calibration {
             Ok(calibration) if problems.is_empty() => {
                 let (dir, is_folder) = (dir.to_path_buf(), matches!(source, Source::Folder(_)));
-                Ok(Self { dir, is_folder, manifest, bytes, calibration })
+                Ok(Self { about: AboutPack::new(dir, is_folder, manifest, calibration), bytes })
             }
             Ok(_) => Err(problems),
             Err(cause) => {
@@ -163,36 +168,10 @@ impl Pack {
         }
     }
 
-    /// The pack's name.
+    /// What it says about itself, without the networks' bytes: for whoever has loaded these.
     #[must_use]
-    pub fn name(&self) -> &str {
-        &self.manifest.name
-    }
-
-    /// The folder it was read from; of one that is compiled in, the word that stands for it.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
-    /// The folder it was read from; `None`: it is compiled in.
-    #[must_use]
-    pub fn folder(&self) -> Option<&Path> {
-        self.is_folder.then_some(&*self.dir)
-    }
-
-    /// What it says about itself.
-    #[must_use]
-    pub const fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
-    /// The names of its files, the manifest first, without the signature.
-    #[must_use]
-    pub fn files(&self) -> Vec<String> {
-        let graph = |net: &NetFile| net.graph.as_ref().map(|graph| graph.file.clone());
-        let nets = self.manifest.nets().flat_map(|(_, net)| [Some(net.file.clone()), graph(net)]);
-        [MANIFEST_FILE.to_owned()].into_iter().chain(nets.flatten()).collect()
+    pub fn into_about(self) -> AboutPack {
+        self.about
     }
 
     /// The network of a role.
@@ -200,42 +179,16 @@ impl Pack {
     /// # Errors
     /// When the pack has none.
     pub fn net(&self, role: Role) -> Result<PackNet<'_>, PackError> {
-        let missing = || PackError { dir: self.dir.clone(), problem: Problem::NoNetwork(role) };
+        let missing = || PackError { dir: self.dir().to_path_buf(), problem: Problem::NoNetwork(role) };
         self.nets().find(|net| net.role == role).ok_or_else(missing)
     }
 
     /// All networks, in the order of [`Role::ALL`].
     pub fn nets(&self) -> impl Iterator<Item = PackNet<'_>> {
         Role::ALL.into_iter().zip(&self.bytes).filter_map(|(role, bytes)| {
-            let entry = self.manifest.net(role)?;
+            let entry = self.manifest().net(role)?;
             Some(PackNet { role, entry, onnx: &bytes.onnx, graphs: bytes.graph.as_deref() })
         })
-    }
-
-    /// How many values a template has.
-    #[must_use]
-    pub fn dimension(&self) -> usize {
-        self.manifest.embedder.dimension.unwrap_or_default()
-    }
-
-    /// The embedder's id: templates carry it and meet only their own kind.
-    #[must_use]
-    pub const fn model_id(&self) -> ModelId {
-        self.calibration.model_id()
-    }
-
-    /// The table from false match rates to thresholds, for the scores of this embedder.
-    #[must_use]
-    pub const fn calibration(&self) -> &Calibration {
-        &self.calibration
-    }
-
-    /// The threshold for a false match rate.
-    ///
-    /// # Errors
-    /// When the table does not reach so low a rate.
-    pub fn threshold(&self, target: Fmr) -> Result<Threshold, CalibrationError> {
-        self.calibration.threshold(target)
     }
 }
 

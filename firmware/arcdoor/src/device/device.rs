@@ -18,7 +18,7 @@ use crate::home::{Home, tuning};
 use arcdoor_api::{Act, Entry, KeySource, OperatingPoint, UtcTime};
 use arcdoor_core::{Millis, ModelId, SubjectId};
 use arcdoor_gallery::{FileFolder, Gallery, GalleryError};
-use arcdoor_models::Pack;
+use arcdoor_models::{AboutPack, Pack};
 use arcdoor_pipeline::{Policy, Rules, Thresholds};
 use arcdoor_vision::DetectorKind;
 use arcdoor_vision::tuning::Tuning;
@@ -59,7 +59,7 @@ pub struct Device {
     key_source: Option<KeySource>,
     gone_keys: Vec<&'static GoneKey>,
     passphrase: Option<Passphrase>,
-    pack: Option<Pack>,
+    pack: Option<ChosenPack>,
     recognition: Option<Recognition>,
     /// What recognition goes on with when it is loaded anew.
     lockout: Lockout,
@@ -208,12 +208,20 @@ impl Device {
         Tally::count(&self.home, &self.settings, &log)
     }
 
-    /// The chosen pack, verified.
+    /// What the chosen pack, which is verified, says about itself.
     ///
     /// # Errors
     /// When there is none, or it is refused.
-    pub fn pack(&mut self) -> Result<&Pack, Error> {
-        open_once(&mut self.pack, || open_pack(&self.home, &self.settings)).map(|pack| &*pack)
+    pub fn pack(&mut self) -> Result<&AboutPack, Error> {
+        chosen(&mut self.pack, &self.home, &self.settings)
+    }
+
+    /// The chosen pack with its networks, read and verified anew.
+    ///
+    /// # Errors
+    /// As [`Device::pack`].
+    pub fn networks(&self) -> Result<Pack, Error> {
+        open_pack(&self.home, &self.settings)
     }
 
     /// The gallery, made empty where there is none.
@@ -221,7 +229,7 @@ impl Device {
     /// # Errors
     /// When it is of another embedder than the pack, its key is missing, or it refuses.
     pub fn gallery(&mut self) -> Result<&mut Gallery, Error> {
-        let pack = open_once(&mut self.pack, || open_pack(&self.home, &self.settings))?;
+        let pack = chosen(&mut self.pack, &self.home, &self.settings)?;
         let keys = || keys(&self.home, self.key_source, &self.hold);
         open_gallery(&mut self.gallery, &self.home, keys, pack, self.passphrase.as_ref())
     }
@@ -244,7 +252,7 @@ impl Device {
 
     /// The embedder of the chosen pack, where that can be opened.
     pub fn embedder(&mut self) -> Option<ModelId> {
-        self.pack().ok().map(Pack::model_id)
+        self.pack().ok().map(AboutPack::model_id)
     }
 
     /// Takes another pack from now on; its name is in the settings already.
@@ -314,13 +322,9 @@ impl Device {
     /// # Errors
     /// When the pack is refused, or a network cannot be loaded.
     pub fn recognition(&mut self) -> Result<&mut Recognition, Error> {
-        let (home, settings) = (&self.home, &self.settings);
-        let pack = open_once(&mut self.pack, || open_pack(home, settings))?;
+        let (home, settings, pack) = (&self.home, &self.settings, &mut self.pack);
         let lockout = &self.lockout;
-        open_once(&mut self.recognition, || {
-            let recognition = Recognition::open(pack, settings, tuning::of(home, pack))?;
-            Ok(recognition.resuming(lockout.state().clone()))
-        })
+        open_once(&mut self.recognition, || load(pack, home, settings, lockout))
     }
 
     /// Everything that a decision needs. `policy`: how many frames must agree.
@@ -328,13 +332,10 @@ impl Device {
     /// # Errors
     /// When pack or gallery is refused, or the pack has no threshold for the settings' targets.
     pub fn work(&mut self, policy: Policy) -> Result<Work<'_>, Error> {
-        let (home, settings) = (&self.home, &self.settings);
-        let pack = open_once(&mut self.pack, || open_pack(home, settings))?;
+        let (home, settings, pack) = (&self.home, &self.settings, &mut self.pack);
         let lockout = &self.lockout;
-        let recognition = open_once(&mut self.recognition, || {
-            let recognition = Recognition::open(pack, settings, tuning::of(home, pack))?;
-            Ok(recognition.resuming(lockout.state().clone()))
-        })?;
+        let recognition = open_once(&mut self.recognition, || load(pack, home, settings, lockout))?;
+        let pack = chosen(pack, home, settings)?;
         let keys = || keys(home, self.key_source, &self.hold);
         let gallery = open_gallery(&mut self.gallery, home, keys, pack, self.passphrase.as_ref())?;
         let templates = gallery.templates();
@@ -356,7 +357,7 @@ impl Device {
             Some(subject) => gallery.subject(subject).map_or(0, |subject| subject.templates),
             None => gallery.templates(),
         };
-        let pack = open_once(&mut self.pack, || open_pack(&self.home, &self.settings))?;
+        let pack = chosen(&mut self.pack, &self.home, &self.settings)?;
         let calibration = self.settings.calibration(pack);
         Ok(match claim {
             Some(_) => verify_point(&calibration, &self.settings, templates),
@@ -369,7 +370,7 @@ impl Device {
     /// # Errors
     /// When the pack is refused. The inner result says why a file of tiles is left aside.
     pub fn tuning(&mut self) -> Result<Result<Option<Tuning>, TuningProblem>, Error> {
-        let pack = open_once(&mut self.pack, || open_pack(&self.home, &self.settings))?;
+        let pack = chosen(&mut self.pack, &self.home, &self.settings)?;
         Ok(tuning::read(&self.home, pack))
     }
 
@@ -378,7 +379,7 @@ impl Device {
     /// # Errors
     /// When the pack is refused, or the file cannot be written.
     pub fn keep_tuning(&mut self, tiles: &Tuning) -> Result<(), Error> {
-        let pack = open_once(&mut self.pack, || open_pack(&self.home, &self.settings))?;
+        let pack = chosen(&mut self.pack, &self.home, &self.settings)?;
         tuning::write(&self.home, pack, tiles)
     }
 
@@ -387,7 +388,8 @@ impl Device {
     pub fn drop_recognition(&mut self) {
         // A lockout that cannot be written holds until the next restart.
         let _ = self.keep_lockout();
-        self.recognition = None;
+        // The pack is read anew for it, and may be another by then.
+        (self.recognition, self.thresholds) = (None, None);
     }
 
     /// Forgets all earlier frames, but for a lockout and the denials that lead to one.
@@ -417,7 +419,7 @@ impl Device {
     /// Throws pack and recognition away: another pack was installed, and whoever needs it next opens it.
     pub fn drop_pack(&mut self) {
         self.drop_recognition();
-        (self.pack, self.thresholds) = (None, None);
+        self.pack = None;
     }
 }
 
@@ -428,6 +430,40 @@ fn open_once<T>(slot: &mut Option<T>, open: impl FnOnce() -> Result<T, Error>) -
         None => open()?,
     };
     Ok(slot.insert(value))
+}
+
+/// The chosen pack while it is open: with the bytes of its networks until recognition is loaded from them.
+enum ChosenPack {
+    Whole(Pack),
+    Loaded(AboutPack),
+}
+
+/// What the chosen pack says about itself; it is opened where it is not open.
+fn chosen<'a>(
+    slot: &'a mut Option<ChosenPack>,
+    home: &Home,
+    settings: &Settings,
+) -> Result<&'a AboutPack, Error> {
+    Ok(match open_once(slot, || open_pack(home, settings).map(ChosenPack::Whole))? {
+        ChosenPack::Whole(pack) => pack,
+        ChosenPack::Loaded(about) => about,
+    })
+}
+
+/// Recognition by the chosen pack, whose networks' bytes are let go.
+fn load(
+    slot: &mut Option<ChosenPack>,
+    home: &Home,
+    settings: &Settings,
+    lockout: &Lockout,
+) -> Result<Recognition, Error> {
+    let pack = match slot.take() {
+        Some(ChosenPack::Whole(pack)) => pack,
+        Some(ChosenPack::Loaded(_)) | None => open_pack(home, settings)?,
+    };
+    let recognition = Recognition::open(&pack, settings, tuning::of(home, &pack))?;
+    *slot = Some(ChosenPack::Loaded(pack.into_about()));
+    Ok(recognition.resuming(lockout.state().clone()))
 }
 
 fn open_pack(home: &Home, settings: &Settings) -> Result<Pack, Error> {
@@ -445,7 +481,7 @@ fn open_gallery<'a>(
     slot: &'a mut Option<Opened>,
     home: &Home,
     keys: impl Fn() -> Result<Keys<FileFolder>, Error>,
-    pack: &Pack,
+    pack: &AboutPack,
     passphrase: Option<&Passphrase>,
 ) -> Result<&'a mut Gallery, Error> {
     let (asked, dimension) = (pack.model_id(), pack.dimension());

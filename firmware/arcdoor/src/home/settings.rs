@@ -52,7 +52,7 @@ use arcdoor_core::{Calibration, Fmr, Rect};
 use arcdoor_door::Policy;
 use arcdoor_frame::{Orientation, Turn};
 use arcdoor_log::Retention;
-use arcdoor_models::{Pack, TrustedKey};
+use arcdoor_models::{AboutPack, Pack, TrustedKey};
 use arcdoor_panel::Language;
 use arcdoor_pipeline::FaceChoice;
 use arcdoor_vision::tuning::Tuning;
@@ -355,7 +355,7 @@ impl Settings {
 
     /// The pack's calibration, without the rows of a tail fit unless these settings allow them.
     #[must_use]
-    pub fn calibration(&self, pack: &Pack) -> Calibration {
+    pub fn calibration(&self, pack: &AboutPack) -> Calibration {
         if self.allow_tail_fit { pack.calibration().clone() } else { pack.calibration().counted() }
     }
 

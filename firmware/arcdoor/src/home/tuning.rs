@@ -23,7 +23,7 @@
 use super::Home;
 use super::file::{read_bytes, read_text, replace};
 use crate::error::Error;
-use arcdoor_models::Pack;
+use arcdoor_models::AboutPack;
 use arcdoor_vision::tuning::{Isa, Tuning};
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -72,13 +72,13 @@ struct File {
 ///
 /// # Errors
 /// When the file is broken, or was measured for something else.
-pub fn read(home: &Home, pack: &Pack) -> Result<Option<Tuning>, TuningProblem> {
+pub fn read(home: &Home, pack: &AboutPack) -> Result<Option<Tuning>, TuningProblem> {
     let Some(text) = read_text(&home.tuning(), MAX_BYTES).map_err(Box::new)? else { return Ok(None) };
     parse(&text, &networks(pack), &cpu(), Isa::detect().name()).map(Some)
 }
 
 /// The defaults where the file does not fit.
-pub(crate) fn of(home: &Home, pack: &Pack) -> Tuning {
+pub(crate) fn of(home: &Home, pack: &AboutPack) -> Tuning {
     read(home, pack).ok().flatten().unwrap_or_default()
 }
 
@@ -101,7 +101,7 @@ fn parse(text: &str, networks: &[String], cpu: &str, isa: &str) -> Result<Tuning
 ///
 /// # Errors
 /// When it cannot be written.
-pub(crate) fn write(home: &Home, pack: &Pack, tuning: &Tuning) -> Result<(), Error> {
+pub(crate) fn write(home: &Home, pack: &AboutPack, tuning: &Tuning) -> Result<(), Error> {
     let file = File {
         version: VERSION,
         networks: networks(pack),
@@ -118,7 +118,7 @@ pub(crate) fn write(home: &Home, pack: &Pack, tuning: &Tuning) -> Result<(), Err
 }
 
 /// What the layers come from: a pack with the same networks has the same.
-fn networks(pack: &Pack) -> Vec<String> {
+fn networks(pack: &AboutPack) -> Vec<String> {
     pack.manifest().nets().map(|(_, net)| net.sha256.clone()).collect()
 }
 

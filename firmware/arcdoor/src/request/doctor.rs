@@ -7,7 +7,7 @@ use crate::home::settings::Settings;
 use arcdoor_api::{Check, FilePath, Finding, KeySource, Response};
 use arcdoor_calib::gallery_threshold;
 use arcdoor_core::{Calibration, CalibrationError};
-use arcdoor_models::Pack;
+use arcdoor_models::AboutPack;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -68,7 +68,7 @@ pub fn doctor(device: &mut Device, trouble: &Trouble, reply: &mut dyn Reply) -> 
 }
 
 /// The pack in use. `signed`: whether one from outside must be.
-fn chosen(pack: &Pack, signed: bool) -> Finding {
+fn chosen(pack: &AboutPack, signed: bool) -> Finding {
     let name = pack.name().to_owned();
     match pack.folder().map(FilePath::from) {
         None => Finding::CompiledInPack { name, version: pack.manifest().version },
@@ -78,7 +78,7 @@ fn chosen(pack: &Pack, signed: bool) -> Finding {
 }
 
 /// What whoever installs it must know of where its embedder comes from.
-fn weights(pack: &Pack) -> Finding {
+fn weights(pack: &AboutPack) -> Finding {
     let embedder = &pack.manifest().embedder;
     Finding::Weights { licence: embedder.licence.clone(), training_data: embedder.training_data.clone() }
 }
@@ -187,7 +187,7 @@ fn source(device: &Device) -> Result<Option<KeySource>, Error> {
     device.keys()?.source()
 }
 
-fn promise_of(settings: &Settings, pack: &Pack, templates: usize) -> Finding {
+fn promise_of(settings: &Settings, pack: &AboutPack, templates: usize) -> Finding {
     let taken = settings.calibration(pack);
     promise(settings, &taken, pack.calibration(), templates.max(1))
         .unwrap_or_else(|error| failed(&error.into()))

@@ -36,7 +36,7 @@ pub(super) fn tune(
     reply: &mut dyn Reply,
 ) -> Result<Outcome, Error> {
     let detect = detect_settings(device.settings());
-    let pack = device.pack()?;
+    let pack = &device.networks()?;
     let plain = networks(pack, frame, &detect, &Tuning::default())?;
     let layers = layers(&plain);
     let mut chosen = Vec::new();
