@@ -25,6 +25,8 @@ pub enum Check {
     Key,
     /// The enrolled people.
     Gallery,
+    /// What somebody has who takes the card.
+    Card,
     /// What the thresholds promise.
     Threshold,
     /// Whether the promised rate of wrong grants stands.
@@ -49,6 +51,7 @@ impl Check {
             Self::Tuning => "tuning",
             Self::Key => "key",
             Self::Gallery => "gallery",
+            Self::Card => "card",
             Self::Threshold => "threshold",
             Self::Promise => "promise",
             Self::Probes => "probes",
@@ -184,6 +187,11 @@ pub enum Finding {
         /// The file.
         path: FilePath,
     },
+    /// What a stolen card gives away of those who are enrolled.
+    StolenCard {
+        /// Where the gallery's key comes from.
+        source: KeySource,
+    },
     /// Nobody is enrolled yet.
     NobodyEnrolled,
     /// Who is enrolled.
@@ -282,6 +290,7 @@ impl Finding {
             | Self::UnsignedPack { .. }
             | Self::TilesLeftAside { .. }
             | Self::Key { source: KeySource::File, .. }
+            | Self::StolenCard { source: KeySource::File }
             | Self::OldKeyLeft { .. }
             | Self::NobodyEnrolled
             | Self::Thresholds { is_met: false, .. }

@@ -69,6 +69,7 @@ fn a_key_file_opens_the_gallery_and_the_doctor_says_what_it_is_worth() {
     assert_eq!(enrolled.key(), ("warn".to_owned(), "file".to_owned()));
     let said = enrolled.device.run(&["doctor", "--pack", &enrolled.pack]).1;
     assert!(said.contains("protects nothing"), "{said}");
+    assert!(said.contains("everybody's templates, for the key lies on it"), "{said}");
 
     let key = fs::read(enrolled.path("gallery.key")).unwrap();
     fs::remove_file(enrolled.path("gallery.key")).unwrap();

@@ -63,6 +63,7 @@ fn text(finding: &Finding) -> String {
             let more = if tpm { "; this board has a TPM that can seal one" } else { "" };
             format!("{}{more}", protection(*source))
         }
+        Finding::StolenCard { source } => stolen(*source),
         Finding::NobodyEnrolled => "nobody is enrolled yet: arcdoor enrol NAME --camera".to_owned(),
         Finding::Enrolled { subjects, templates } => {
             format!("{subjects} subject(s), {templates} template(s)")
@@ -110,6 +111,25 @@ pub(super) const fn protection(source: KeySource) -> &'static str {
             "key file beside the gallery: who takes the card has both, it protects nothing then; \
              `arcdoor key change --to passphrase`, or a systemd credential, does"
         }
+    }
+}
+
+/// Where the figures come from: `arcdoor-train leak` on the pack that is compiled in.
+const LEAK_REPORT: &str = "docs/what-an-embedding-gives-away.md";
+
+/// What a stolen card gives away of those who are enrolled, as it was measured.
+fn stolen(source: KeySource) -> String {
+    let measured = "pictures drawn from templates passed for their people in 95.8 % [75.9, 100] of the tries, as often as \
+                    photos do (measured with doornet)";
+    match source {
+        KeySource::File => format!(
+            "stolen, it gives away everybody's templates, for the key lies on it: {measured}: {LEAK_REPORT}; move the \
+             key off the card, by `arcdoor key change`"
+        ),
+        KeySource::Credential | KeySource::Passphrase => format!(
+            "stolen, it gives away how many people and templates there are, and each name's length; with the key, \
+             which does not lie on it in the clear, everybody's templates, too: {measured}: {LEAK_REPORT}"
+        ),
     }
 }
 

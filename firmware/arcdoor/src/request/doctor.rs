@@ -166,8 +166,10 @@ fn gallery(device: &mut Device) -> Vec<(Check, Finding)> {
         {
             found.push((Check::Key, Finding::OldKeyLeft { path: path.into() }));
         }
+        let card = source.as_ref().ok().copied().flatten().map(|source| Finding::StolenCard { source });
         found.push((Check::Key, key(source)));
         found.push((Check::Gallery, people));
+        found.extend(card.filter(|_| templates > 0).map(|card| (Check::Card, card)));
         if !opened {
             return found;
         }
