@@ -25,6 +25,14 @@ arcdoor log verify > /data/verify || fail "the log"
 say "$(since) the log verifies"
 # Of the frames that something else was done beside, none is the quickest.
 say "the quickest frame, microseconds: $(grep -o '"detect_us.*match_us":[0-9]*' /data/run.jsonl | grep -v 'embed_us":0,' | sed 's/.*embed_us":\([0-9]*\)/\1 &/' | sort -n | head -1 | cut -d' ' -f2- | tr -d '"')"
+# The pack for slower boards: the most memory that one photo takes, from a process's start to its end.
+small="--home /data/small --pack /packs/doornet-m/ --allow-unsigned-pack"
+arcdoor enrol Ada --image /photos/obama.jpg $small > /dev/null 2>&1 || fail "an enrolment with doornet-m"
+arcdoor identify --image /photos/obama2.jpg $small > /data/small.out 2>&1 &
+looked=$!
+while grep VmHWM /proc/$looked/status > /data/small.now 2> /dev/null; do cp /data/small.now /data/small.most; usleep 10000; done
+wait $looked || fail "an identification with doornet-m"
+say "$(since) identified with doornet-m from a photo; resident at most: $(tr -s '\t ' ' ' < /data/small.most)"
 if [ -x /bin/nokhwa ]; then
 	ARCDOOR_VIVID=/dev/video0 nokhwa --exact nokhwas_own_capture_shows_the_same_colour_bars > /data/nokhwa 2>&1 || fail "nokhwa's own capture"
 	say "$(since) nokhwa's own capture shows the same colour bars"

@@ -37,6 +37,8 @@ const MODULES: [(&str, &str); 6] = [
 const PI3_MODULES: [&str; 5] = ["bcm2835", "sdhci_iproc", "bcm2835_wdt", "crc32c_generic", "ext4"];
 /// Photos of the demo that it uses.
 const PHOTOS: [&str; 3] = ["obama.jpg", "obama2.jpg", "biden.jpg"];
+/// The pack for slower boards, with which the memory of one identification is looked at.
+const SMALL: &str = "models/packs/doornet-m";
 /// The framebuffer's sides, as board.toml has them.
 const PANEL: [usize; 2] = [1280, 800];
 /// What the panel showed, as the script leaves it.
@@ -59,6 +61,7 @@ pub(crate) fn board(program: Option<PathBuf>) -> Result<()> {
         println!("skipped: nokhwa's own capture: libclang is missing: apt-get install libclang-dev");
     }
     wire(&mut machine)?;
+    machine.put_pack(&cargo::root().join(SMALL))?;
     let disk = disk(&machine.dir)?;
     let drive = format!("file={},if=virtio,format=raw", disk.display());
     let devices = ["-drive", &drive, "-device", "virtio-gpu-pci"];

@@ -1,14 +1,13 @@
 //! `cargo xtask board-test --lab`: LFR2019's light track on the emulated board, and the same here. Gates must say the same, and
 //! reports have the same digest: the order of their sums is fixed, whatever the processor.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
 
-use super::machine::{Arch, ENDED, Machine, copy};
+use super::machine::{Arch, ENDED, Machine};
 use crate::light_track::{self, Size};
 use crate::{cargo, cross};
 
@@ -35,12 +34,7 @@ pub(crate) fn lab(program: Option<PathBuf>) -> Result<()> {
     let (mut here, mut script) = (String::new(), BEGIN.replace("END", ENDED) + "most=1\n");
     for pack in &packs {
         let name = pack.file_name().unwrap_or_default().to_string_lossy();
-        let to = machine.root().join("packs").join(&*name);
-        fs::create_dir_all(&to)?;
-        for file in fs::read_dir(pack)? {
-            let file = file?;
-            copy(&file.path(), &to.join(file.file_name()))?;
-        }
+        machine.put_pack(pack)?;
         let judged = Command::new(cargo::binary("arcdoor-lab")).arg("gate").arg(pack).output()?;
         ensure!(matches!(judged.status.code(), Some(0 | 1)), "gate {name} ended with {}", judged.status);
         here += &String::from_utf8_lossy(&judged.stdout);

@@ -134,6 +134,17 @@ impl Machine {
         libraries(program, &self.root)
     }
 
+    /// Copies a pack's folder to /packs.
+    pub(super) fn put_pack(&self, pack: &Path) -> Result<()> {
+        let to = self.root.join("packs").join(pack.file_name().unwrap_or_default());
+        fs::create_dir_all(&to)?;
+        for file in fs::read_dir(pack)? {
+            let file = file?;
+            copy(&file.path(), &to.join(file.file_name()))?;
+        }
+        Ok(())
+    }
+
     /// Loads a module of the kernel's, and before it what it needs.
     pub(super) fn load(&mut self, module: &str, options: &str) -> Result<()> {
         let mut modprobe = Command::new(which("modprobe")?);
