@@ -60,7 +60,9 @@ pub(super) fn install(
         {
             tell(again, sure, reply)?;
         }
-        let Some(here) = present.map(|pack| pack.model_id()).filter(|here| *here != asked) else { return Ok(false) };
+        let Some(here) = present.map(|pack| pack.model_id()).filter(|here| *here != asked) else {
+            return Ok(false);
+        };
         // People who cannot be read may need it, but not for it to take the place of the pack in use.
         let is_free =
             || choice::takes_installed(home, settings, &packs::kept_name(pack.name())).map(|takes| !takes);
