@@ -149,6 +149,9 @@ pub enum InferError {
          and the engine `tract` need: use a build with tract, or a pack whose networks all have such files"
     )]
     NoTract,
+    /// A second run on one input.
+    #[error("a run spends the network's input: write it before each run")]
+    SpentInput,
     /// A run failed, on the plan or on tract.
     #[error("the network failed while running ({0}): check the pack with `arcdoor pack check`")]
     Run(String),

@@ -22,6 +22,8 @@ pub struct Session {
     runner: Inside,
     names: Arc<[String]>,
     watcher: Watcher,
+    /// Whether a run has been since the input was asked for.
+    spent: bool,
 }
 
 enum Inside {
@@ -45,7 +47,7 @@ impl Session {
             }
             Loaded::Tract(tract) => Inside::Tract(Box::new(tract.runner()?)),
         };
-        Ok(Self { runner, names, watcher })
+        Ok(Self { runner, names, watcher, spent: false })
     }
 
     /// Whether the plan or tract runs the network.
@@ -60,18 +62,23 @@ impl Session {
     /// The input values, batch by channel by row by column. Write them all before each run: maps take the place of
     /// what has been read.
     pub fn input_mut(&mut self) -> &mut [f32] {
+        self.spent = false;
         match &mut self.runner {
             Inside::Plan(runner) => runner.input_mut(),
             Inside::Tract(tract) => tract.input_mut(),
         }
     }
 
-    /// Runs the network on the present input. On the plan nothing is allocated.
+    /// Runs the network on the present input, and spends it. On the plan nothing is allocated.
     ///
     /// # Errors
-    /// [`InferError::Run`] when the plan or tract fails, [`InferError::OutputType`] when an output holds no f32
+    /// [`InferError::SpentInput`] where [`input_mut`](Self::input_mut) was not called since the last run, [`InferError::Run`] when the plan or tract fails, [`InferError::OutputType`] when an output holds no f32
     /// values. Outputs are then empty.
     pub fn run(&mut self) -> Result<(), InferError> {
+        if self.spent {
+            return Err(InferError::SpentInput);
+        }
+        self.spent = true;
         match &mut self.runner {
             Inside::Plan(runner) => runner.run(&self.watcher),
             Inside::Tract(tract) => tract.run(&self.names),

@@ -47,6 +47,19 @@ fn a_graph_file_is_enough() {
 }
 
 #[test]
+fn a_second_run_on_one_input_is_refused() {
+    let mut session = load(Some(GRAPHS), EngineChoice::Auto).unwrap().session().unwrap();
+    session.input_mut().fill(0.5);
+    session.run().unwrap();
+    let answer = session.output(0).to_vec();
+    assert_eq!(session.run(), Err(InferError::SpentInput));
+    assert_eq!(session.output(0), answer, "what was refused takes no answer away");
+    session.input_mut().fill(0.5);
+    session.run().unwrap();
+    assert_eq!(session.output(0), answer);
+}
+
+#[test]
 fn a_build_without_tract_says_so_where_tract_would_be_asked() {
     for loaded in [load(None, EngineChoice::Auto), load(Some(GRAPHS), EngineChoice::Tract)] {
         match loaded {

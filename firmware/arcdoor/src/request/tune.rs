@@ -102,6 +102,7 @@ fn layers(networks: &[Network]) -> BTreeMap<Layer, usize> {
 
 /// Runs both networks in turns on the same input, and compares their times and outputs.
 fn compare(plain: &Network, tuned: &Network) -> Result<Compared, Error> {
+    let session = |network: &Network| network.net.session().map_err(arcdoor_vision::VisionError::from);
     let mut sessions = [session(plain)?, session(tuned)?];
     let mut times = [Vec::new(), Vec::new()];
     let start = Instant::now();
@@ -110,6 +111,7 @@ fn compare(plain: &Network, tuned: &Network) -> Result<Compared, Error> {
             break;
         }
         for (session, times) in sessions.iter_mut().zip(&mut times) {
+            fill(session);
             let start = thread_ns();
             session.run().map_err(arcdoor_vision::VisionError::from)?;
             // The first one warms the caches.
@@ -130,10 +132,8 @@ fn compare(plain: &Network, tuned: &Network) -> Result<Compared, Error> {
     Ok(Compared { before_us, after_us, difference })
 }
 
-fn session(network: &Network) -> Result<Session, Error> {
-    let mut session = network.net.session().map_err(arcdoor_vision::VisionError::from)?;
+fn fill(session: &mut Session) {
     session.input_mut().iter_mut().zip(noise()).for_each(|(value, noise)| *value = noise);
-    Ok(session)
 }
 
 fn outputs(session: &Session) -> usize {

@@ -348,8 +348,10 @@ fn engine_allocations(pack: &Pack, ours: &Ours, image: &RgbImage) -> Result<Vec<
         let net = Net::load(file.onnx, &NetSpec { input, outputs: &outputs }, &RunOptions::default())?;
         let mut session = net.session()?;
         for _ in 0..WARM_UP {
+            session.input_mut().fill(0.0);
             session.run()?;
         }
+        session.input_mut().fill(0.0);
         let (result, allocations) = during(|| session.run());
         result?;
         Ok(Row { allocations: Some(allocations), ..Row::new(name, net.engine().name()) })

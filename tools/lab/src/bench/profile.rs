@@ -93,9 +93,9 @@ type Mark = (Done, f64);
 /// Microseconds of each step, and of reading the outputs.
 fn measure(net: &Net, marks: &Receiver<Mark>, values: &[f32], runs: usize) -> Result<Vec<f64>> {
     let mut session = net.session()?;
-    session.input_mut().copy_from_slice(values);
     let mut times = vec![Vec::with_capacity(runs); net.steps().len() + 1];
     for run in 0..runs + 2 {
+        session.input_mut().copy_from_slice(values);
         let mut took = vec![0.0; times.len()];
         let mut before = cpu_ms();
         session.run()?;

@@ -145,18 +145,23 @@ pub(crate) fn race(course: &Course, effort: Effort, python: Option<&Path>) -> Re
         }
         peers = Some(started);
     }
-    let table = rounds(&mut ours, peers.as_mut(), effort)?;
+    let table = rounds(&mut ours, &values, peers.as_mut(), effort)?;
     rows.iter_mut().for_each(|row| table.fill(row));
     table.compare(&mut rows);
     Ok(rows)
 }
 
-fn rounds(ours: &mut [Ours], mut peers: Option<&mut PeerProcess>, effort: Effort) -> Result<Table> {
+fn rounds(
+    ours: &mut [Ours],
+    input: &[f32],
+    mut peers: Option<&mut PeerProcess>,
+    effort: Effort,
+) -> Result<Table> {
     let mut table = Table::default();
     for round in 0..WARM_UP + effort.rounds {
         let mut took: BTreeMap<String, Times> = BTreeMap::new();
         for ours in &mut *ours {
-            took.insert(ours.engine.to_owned(), timed(&mut ours.session, effort.runs)?);
+            took.insert(ours.engine.to_owned(), timed(&mut ours.session, input, effort.runs)?);
         }
         if let Some(peers) = &mut peers {
             took.extend(peers.round::<BTreeMap<String, Times>>()?);
@@ -171,10 +176,12 @@ fn rounds(ours: &mut [Ours], mut peers: Option<&mut PeerProcess>, effort: Effort
 }
 
 /// The median of some runs after one that warms the caches, as the peers do it.
-fn timed(session: &mut Session, runs: usize) -> Result<Times> {
+fn timed(session: &mut Session, input: &[f32], runs: usize) -> Result<Times> {
+    session.input_mut().copy_from_slice(input);
     session.run()?;
     let mut times = [Vec::new(), Vec::new()];
     for _ in 0..runs {
+        session.input_mut().copy_from_slice(input);
         let (cpu, wall) = (cpu_ms(), Instant::now());
         session.run()?;
         times[0].push(cpu_ms() - cpu);
