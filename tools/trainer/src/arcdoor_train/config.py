@@ -418,6 +418,20 @@ def refuse_unheeded(given: Optim, names: tuple[str, ...], who: str) -> None:
             raise ConfigError(f"optim.{name} = {getattr(given, name)}: {who} does not know it; leave it out")
 
 
+def refuse_other_sections(whole: Config, own: str, brings: str, says: str) -> None:
+    """Raises ``ConfigError`` for sections that the command of the section ``own`` does not heed, since what it works on
+    ``brings`` them itself, and where ``own``, which ``says`` what it works on, is missing."""
+    usual = Config()
+    for name in ("data", "model", "head", "optim", "verification"):
+        if getattr(whole, name) != getattr(usual, name):
+            raise ConfigError(f"[{name}]: {own} does not know it; {brings} its own. Leave it out")
+    for name in whole.foreign:
+        if name != own:
+            raise ConfigError(f"[{name}]: {own} does not know it; leave it out")
+    if own not in whole.foreign:
+        raise ConfigError(f"there is no section [{own}]: {says}")
+
+
 def expand(path: str) -> Path:
     """A path with ``$NAME`` and ``~`` replaced. Raises ``ConfigError`` where the variable is not set."""
     expanded = os.path.expanduser(os.path.expandvars(path))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from arcdoor_train.config import Config
+from arcdoor_train.config import Config, refuse_other_sections
 from arcdoor_train.data.sets import SIDE
 from arcdoor_train.errors import ConfigError
 from arcdoor_train.teachers import Teacher
@@ -147,12 +147,6 @@ class Invert:
 
 def refuse(whole: Config) -> None:
     """Raises ``ConfigError`` for sections that the command does not heed: the attacked run has its own."""
-    usual = Config()
-    for name in ("data", "model", "head", "optim", "verification"):
-        if getattr(whole, name) != getattr(usual, name):
-            raise ConfigError(f"[{name}]: invert does not know it; the attacked network brings its own. Leave it out")
-    for name in whole.foreign:
-        if name != "invert":
-            raise ConfigError(f"[{name}]: invert does not know it; leave it out")
-    if "invert" not in whole.foreign:
-        raise ConfigError("there is no section [invert]: it names the network that is attacked, and the target")
+    refuse_other_sections(
+        whole, "invert", "the attacked network brings", "it names the network that is attacked, and the target"
+    )

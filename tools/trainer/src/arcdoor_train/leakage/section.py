@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from arcdoor_train.config import Config
+from arcdoor_train.config import Config, refuse_other_sections
 from arcdoor_train.errors import ConfigError
 from arcdoor_train.teachers import Teacher
 
@@ -133,12 +133,4 @@ class Leak:
 
 def refuse(whole: Config) -> None:
     """Raises ``ConfigError`` for sections that the command does not heed, and where there is none for it."""
-    usual = Config()
-    for name in ("data", "model", "head", "optim", "verification"):
-        if getattr(whole, name) != getattr(usual, name):
-            raise ConfigError(f"[{name}]: leak does not know it; the pack brings its own. Leave it out")
-    for name in whole.foreign:
-        if name != "leak":
-            raise ConfigError(f"[{name}]: leak does not know it; leave it out")
-    if "leak" not in whole.foreign:
-        raise ConfigError("there is no section [leak]: it names the photos, as configs/leak.toml does")
+    refuse_other_sections(whole, "leak", "the pack brings", "it names the photos, as configs/leak.toml does")
