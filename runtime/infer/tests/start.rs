@@ -83,6 +83,7 @@ fn a_watcher_hears_of_each_part_in_its_order() {
     let mut session = net.session().unwrap();
     assert_eq!(heard.try_iter().collect::<Vec<_>>(), [Done::Decluttered, Done::Planned, Done::Packed]);
     for _ in 0..2 {
+        session.input_mut().fill(0.0);
         session.run().unwrap();
         let steps = (0..net.steps().len()).map(Done::Step);
         assert_eq!(heard.try_iter().collect::<Vec<_>>(), steps.chain([Done::Outputs]).collect::<Vec<_>>());
