@@ -6,7 +6,8 @@ mod common;
 
 use arcdoor_infer::rewrite::{simplify, with_int8_weights};
 use arcdoor_infer::{
-    Engine, EngineChoice, Files, InferError, Net, NetSpec, RunOptions, check_graphs, cost, write_graphs,
+    Engine, EngineChoice, Files, InferError, Net, NetSpec, RunOptions, Threads, check_graphs, cost,
+    write_graphs,
 };
 use common::{
     Answers, Builder, Numbers, answers, answers_of, assert_equal, bits, image, int, ints, of_opset,
@@ -93,6 +94,33 @@ fn int8_weights_answer_bit_for_bit_as_their_f32_values() {
         let spec = NetSpec { input: INPUT, outputs: &[&output] };
         assert_eq!(cost(&coded, &spec), cost(&onnx, &spec));
     }
+}
+
+#[test]
+fn layers_of_many_int8_weights_keep_them_so_and_answer_the_same() {
+    let mut b = Builder::new(8);
+    let x = b.conv("x", [3, 160, 1], [3, 3], 1, [1; 4]);
+    let x = b.conv(&x, [160, 224, 1], [1, 1], 1, [0; 4]);
+    let x = b.prelu(&x, 224, 2);
+    let x = b.conv(&x, [224, 40, 1], [3, 3], 2, [1; 4]);
+    let x = b.node("Flatten", &[&x], vec![]);
+    let weights = b.constant(&[100, 640], -0.1, 0.1);
+    let output = b.node("Gemm", &[&x, &weights], vec![int("transB", 1)]);
+    let (coded, count) = with_int8_weights(&b.finish(INPUT, &[(&output, 2)])).unwrap();
+    assert_eq!(count, 4);
+    let wide = widened(&coded);
+    let plan = run(&coded, &output, EngineChoice::Plan);
+    assert_eq!(bits(&plan), bits(&run(&wide, &output, EngineChoice::Plan)));
+    assert_equal(&plan, &run(&coded, &output, EngineChoice::Tract), "int8");
+    let spec = NetSpec { input: INPUT, outputs: &[&output] };
+    let load = |onnx: &[u8], threads| {
+        Net::load(onnx, &spec, &RunOptions { threads, ..EngineChoice::Plan.into() }).unwrap()
+    };
+    let two = load(&coded, Threads::Two);
+    assert_eq!(bits(&answers_of(&two, &spec, &image(INPUT))), bits(&plan));
+    let [bytes, numbers] =
+        [&coded, &wide].map(|onnx| load(onnx, Threads::One).plan_bytes().unwrap()[0] as f64);
+    assert!(numbers / bytes > 3.5, "{bytes} of {numbers} bytes");
 }
 
 #[test]

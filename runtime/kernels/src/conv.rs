@@ -1,5 +1,6 @@
 //! Dense convolutions, and fully connected layers as convolutions whose window is the whole map.
 
+mod coded;
 mod tile;
 
 use core::ops::Range;
@@ -13,6 +14,8 @@ use crate::isa::Isa;
 use crate::map::{Held, LANES, MAX_LEN, Map, Part, Piece, Slab};
 use crate::weight::Weight;
 
+pub use coded::Coded;
+use coded::Panel;
 pub use tile::Tile;
 
 /// Most rows or columns of a convolution's kernel.
@@ -136,6 +139,8 @@ struct Run<'a> {
     tile: Tile,
     inputs: Inputs<'a>,
     ahead: &'a Ahead<'a>,
+    /// Where weights are widened to before they are read; `None` where they are packed as numbers.
+    panel: Option<Panel<'a>>,
     /// Where the first values of the whole input and output would lie: only the slab's rows need be in memory.
     input: *const f32,
     output: *mut f32,
@@ -398,24 +403,40 @@ impl Conv {
         slabs: impl Iterator<Item = Slab> + Clone,
         piece: &mut Piece<'_>,
     ) -> Result<(), ShapeError> {
+        check_len("packed weights", self.packed_len(), inputs.packed.len())?;
+        let tile = tile.fitted(isa);
+        let own = self.behind_first_pass(isa, tile, inputs.packed);
+        self.run_packed(isa, tile, inputs, None, own, slabs, piece)
+    }
+
+    /// As `run_slabs`, with weights that the caller has checked, and `own`, those of them to fetch ahead.
+    #[allow(clippy::too_many_arguments, reason = "one loop for weights of either form")]
+    fn run_packed(
+        &self,
+        isa: Isa,
+        tile: Tile,
+        inputs: Inputs<'_>,
+        panel: Option<Panel<'_>>,
+        own: &[f32],
+        slabs: impl Iterator<Item = Slab> + Clone,
+        piece: &mut Piece<'_>,
+    ) -> Result<(), ShapeError> {
         let input_len = match self.source {
             Source::Blocked(map) => map.len(),
             Source::Planar(image) => image.len(),
         };
         check_len("input", input_len, inputs.input.len())?;
-        check_len("packed weights", self.packed_len(), inputs.packed.len())?;
         self.epilogue.check_residual(inputs.residual)?;
-        let tile = tile.fitted(isa);
         let tiles = |slab: Slab| {
             let pixels = slab.rows.len() * self.output.width();
             pixels.div_ceil(tile.pixels) * slab.blocks.len().div_ceil(tile.blocks)
         };
         let steps = slabs.clone().map(tiles).sum::<usize>() * self.window.planes;
-        let ahead = Ahead::new(self.behind_first_pass(isa, tile, inputs.packed), inputs.next, steps);
+        let ahead = Ahead::new(own, inputs.next, steps);
         let input = inputs.input.as_ptr();
         for slab in slabs {
             let output = self.output.begin(&slab, piece)?;
-            self.run_slab(&Run { isa, tile, inputs, ahead: &ahead, input, output }, &slab);
+            self.run_slab(&Run { isa, tile, inputs, ahead: &ahead, panel, input, output }, &slab);
         }
         Ok(())
     }
@@ -442,7 +463,8 @@ impl Conv {
             let input = map.source(&Slab { blocks: 0..1, rows: rows.start..turn }, source)?;
             let part = Slab { blocks: slab.blocks.clone(), rows: rows.start..turn };
             let output = self.output.begin(&part, piece)?;
-            self.run_slab(&Run { isa, tile, inputs: *inputs, ahead: &ahead, input, output }, &part);
+            let run = Run { isa, tile, inputs: *inputs, ahead: &ahead, panel: None, input, output };
+            self.run_slab(&run, &part);
             rows.start = turn;
         }
         Ok(())
@@ -479,7 +501,7 @@ impl Conv {
     /// Computes the rectangle of the slab's rows and `columns`. `on` are the rows and columns of the kernel that are
     /// summed.
     fn run_area(&self, run: &Run<'_>, slab: &Slab, columns: Range<usize>, on: &[Range<usize>; 2]) {
-        let Run { isa, tile, inputs, ahead, input, output } = run;
+        let Run { isa, tile, inputs, ahead, panel, input, output } = run;
         let pixels = slab.rows.len() * columns.len();
         let Taps { stride, pads: [top, left, ..], .. } = self.taps;
         let mut window = self.window;
@@ -511,19 +533,23 @@ impl Conv {
                 };
                 let finish = Finish::new(&self.epilogue, &self.output, inputs, block);
                 for first in (0..self.window.planes).step_by(tile.planes) {
+                    let planes = first..self.window.planes.min(first.saturating_add(tile.planes));
+                    let (weights, weights_block) = match panel {
+                        Some(panel) => panel.widen(*isa, block..block + blocks, &planes),
+                        None => {
+                            let at = head_len(self.output.blocks()) + block * self.block_weights();
+                            (inputs.packed.as_ptr().wrapping_add(at), self.block_weights())
+                        }
+                    };
                     let job = Job {
                         window: &window,
                         finish: &finish,
-                        planes: first..self.window.planes.min(first.saturating_add(tile.planes)),
+                        planes,
                         input,
                         input_row,
                         input_column,
-                        weights: inputs
-                            .packed
-                            .as_ptr()
-                            .wrapping_add(head_len(self.output.blocks()) + block * self.block_weights())
-                            .wrapping_add(skipped),
-                        weights_block: self.block_weights(),
+                        weights: weights.wrapping_add(skipped),
+                        weights_block,
                         output: output.wrapping_add(self.output.row_0(block, slab.rows.start)),
                         output_plane: self.output.plane_stride(),
                         output_row: self.output.row_stride(),

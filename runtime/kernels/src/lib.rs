@@ -79,7 +79,7 @@ mod weight;
 mod winograd;
 
 pub use chain::{Behind, Chain, MAX_BEHIND};
-pub use conv::{Conv, MAX_KERNEL, Planar, Taps, Tile};
+pub use conv::{Coded, Conv, MAX_KERNEL, Planar, Taps, Tile};
 pub use depthwise::Depthwise;
 pub use dot::{MAX_I8_LEN, dot_f32, dot_f32_rows, dot_i8, dot_i8_rows};
 pub use elementwise::Elementwise;

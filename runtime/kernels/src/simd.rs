@@ -41,6 +41,11 @@ pub(crate) trait Simd: Copy {
     /// # Safety
     /// 16 values can be read at `at`.
     unsafe fn load(self, at: *const f32) -> Self::V;
+    /// Sixteen int8 as numbers.
+    ///
+    /// # Safety
+    /// 16 bytes can be read at `at`.
+    unsafe fn load_codes(self, at: *const i8) -> Self::V;
     /// # Safety
     /// 16 values can be written at `at`.
     unsafe fn store(self, at: *mut f32, v: Self::V);

@@ -7,8 +7,9 @@ mod naive;
 use core::ops::Range;
 
 use arcdoor_kernels::{
-    Activation, Behind, Block, Chain, Conv, Depthwise, Elementwise, Epilogue, Inputs, Isa, LANES, Map, Order,
-    Part, Planar, Pool, PoolKind, Residual, ShapeError, Square, Taps, Tile, Unblock, Upsample2, Winograd,
+    Activation, Behind, Block, Chain, Coded, Conv, Depthwise, Elementwise, Epilogue, Inputs, Isa, LANES, Map,
+    Order, Part, Planar, Pool, PoolKind, Residual, ShapeError, Square, Taps, Tile, Unblock, Upsample2,
+    Winograd,
 };
 use naive::{Plain, Seed, activate, assert_near, convolve, inputs, isas, plain};
 use proptest::prelude::*;
@@ -182,6 +183,49 @@ proptest! {
         let wanted = end.apply(outputs, &convolve(&plain, outputs, taps, [1, 1], &weights, &end.bias, false));
         let conv = Conv::dense(input, output, end.epilogue).unwrap();
         check_conv(&conv, &values, &weights, &end, &wanted, seed);
+    }
+
+    #[test]
+    fn weights_of_codes_give_the_bits_of_their_products(
+        (channels, outputs) in (CHANNELS, 1..2 * OUTPUTS.end), (height, width) in (ROWS, COLUMNS),
+        kernel in [1_usize..8, 1_usize..8], stride in 1_usize..4, (seed, border) in (any::<u64>(), 0_usize..3),
+        dense in any::<bool>(), parts in 1_usize..5,
+    ) {
+        let seed = &mut Seed(seed);
+        let (height, width) = if dense { (1 + height % 5, 1 + width % 5) } else { (height, width) };
+        let whole = Taps { kernel: [height, width], stride: 1, pads: [0; 4] };
+        let taps = if dense { whole } else { Taps { kernel, stride, pads: [1; 4] } };
+        let Ok(size) = taps.output_size(height, width) else { return Ok(()) };
+        let output = Map::new(outputs, size[0], size[1], border).unwrap();
+        let end = End::draw(seed, &output);
+        let (input, values) = Plain::random(seed, channels, height, width).blocked(7);
+        let conv = match dense {
+            true => Conv::dense(input, output, end.epilogue).unwrap(),
+            false => Conv::new(input, output, taps, end.epilogue).unwrap(),
+        };
+        let codes: Vec<u8> = (0..conv.weights_len()).map(|_| seed.next() as u8).collect();
+        let scales = seed.values(outputs);
+        let by_output = conv.weights_len() / outputs;
+        let value = |(at, &code): (usize, &u8)| f32::from(code.cast_signed()) * scales[at / by_output];
+        let weights: Vec<f32> = codes.iter().enumerate().map(value).collect();
+        let operator = Coded::new(conv).unwrap();
+        let mut packed = [vec![f32::NAN; conv.packed_len()], vec![f32::NAN; operator.packed_len()]];
+        conv.pack(&weights, Some(&end.bias), end.slopes.as_deref(), &mut packed[0]).unwrap();
+        operator.pack(&codes, &scales, Some(&end.bias), end.slopes.as_deref(), &mut packed[1]).unwrap();
+        let mut scratch = vec![f32::NAN; operator.scratch_len()];
+        for isa in isas() {
+            let mut draw = |below: u64| 1 + (seed.next() % below) as usize;
+            let drawn = Tile { pixels: draw(20), blocks: draw(5), planes: draw(3), strip: draw(60) };
+            let wanted = in_parts(&output, 1, |part, piece| {
+                conv.run_part(isa, conv.tile(isa), inputs(&packed[0], &values, end.residual()), part, piece)
+            });
+            for tile in [conv.tile(isa), drawn] {
+                let got = in_parts(&output, parts, |part, piece| {
+                    operator.run_part(isa, tile, inputs(&packed[1], &values, end.residual()), part, &mut scratch, piece)
+                });
+                prop_assert_eq!(&got, &wanted, "{} {:?}", isa, tile);
+            }
+        }
     }
 
     #[test]

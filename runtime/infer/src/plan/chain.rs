@@ -11,7 +11,7 @@ use crate::tuning::Layer;
 
 /// Least length, in values, of a map that is not kept whole between two steps: shorter ones stay in a second cache
 /// anyway. Lower under a fuzzer, whose small files should reach this code, too.
-const LEAST: usize = if cfg!(fuzzing) { 1 << 6 } else { 1 << 17 };
+pub(super) const LEAST: usize = if cfg!(fuzzing) { 1 << 6 } else { 1 << 17 };
 /// Most values of a chain's strips together: 256 KiB, half of a small second cache. 64 KiB were about as fast.
 const ROOM: usize = if cfg!(fuzzing) { 1 << 8 } else { 1 << 16 };
 

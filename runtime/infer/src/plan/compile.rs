@@ -112,7 +112,7 @@ fn look_ahead(steps: &mut [Step]) {
     let mut end = steps.last().map_or(0, |step| step.packed.end);
     for step in steps.iter_mut().rev() {
         step.next = step.packed.end..end;
-        if matches!(step.kernel, Kernel::Conv(..) | Kernel::Chain(..)) {
+        if matches!(step.kernel, Kernel::Coded(..) | Kernel::Conv(..) | Kernel::Chain(..)) {
             end = step.packed.end;
         }
     }

@@ -60,7 +60,7 @@ fn computing(link: &Link<'_>) -> f64 {
     let pixels = (map.height() * map.width() * map.blocks()) as f64;
     let lanes = kernel.macs() as f64 * (map.blocks() * LANES) as f64 / map.channels() as f64;
     match kernel {
-        Kernel::Conv(..) => lanes / PEAK + pixels * ENDS,
+        Kernel::Coded(..) | Kernel::Conv(..) => lanes / PEAK + pixels * ENDS,
         Kernel::Winograd(op, _) => {
             let [macs, transformed] = op.work();
             macs as f64 / PEAK + transformed as f64 * TRANSFORM

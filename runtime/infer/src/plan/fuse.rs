@@ -215,6 +215,8 @@ impl<'m> Fuser<'m> {
                 moved(&mut weights.bias);
                 match &mut weights.scale {
                     Some(old) => scaled(old),
+                    // A bias alone comes as a normalisation whose factors are all 1.
+                    None if scale.iter().all(|&factor| factor == 1.0) => {}
                     None => weights.scale = Some(scale.to_vec()),
                 }
             }

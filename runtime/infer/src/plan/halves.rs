@@ -43,6 +43,7 @@ pub(super) fn run(
 fn halves(kernel: &Kernel) -> Option<([Part; 2], usize)> {
     let map = match kernel {
         Kernel::Chain(op, _) => op.output(),
+        Kernel::Coded(op, _) => op.output(),
         Kernel::Conv(op, _) => op.output(),
         Kernel::Depthwise(op) => op.output(),
         Kernel::Winograd(op, _) => op.output(),

@@ -5,14 +5,18 @@ use std::iter;
 use std::ops::Range;
 
 use arcdoor_kernels::{
-    Activation, Block, Chain, Conv, Depthwise, Elementwise, Epilogue, Inputs, Isa, Map, Part, Planar, Pool,
-    PoolKind, Residual, ShapeError, Tile, Upsample2, Weight, Winograd,
+    Activation, Block, Chain, Coded, Conv, Depthwise, Elementwise, Epilogue, Inputs, Isa, Map, Part, Planar,
+    Pool, PoolKind, Residual, ShapeError, Tile, Upsample2, Weight, Winograd,
 };
 
+use super::chain;
 use super::fuse::{Added, Fused, Kind};
 use crate::codes::Codes;
 use crate::graph::{Act, Shape, Values, Weights};
 use crate::tuning::Choice;
+
+/// Fewest weights that stay int8: 128 KiB as numbers. Fewer under a fuzzer, whose small files should reach this code, too.
+const LEAST_CODED: usize = if cfg!(fuzzing) { 1 << 4 } else { 1 << 15 };
 
 /// A kernel with its shapes.
 #[derive(Debug, Clone)]
@@ -20,6 +24,8 @@ pub(super) enum Kernel {
     Block(Block),
     /// Several links that run some rows at a time. Each link's own kernel packs its weights.
     Chain(Box<Chain>, Tile),
+    /// A dense convolution whose weights stay int8.
+    Coded(Coded, Tile),
     Conv(Conv, Tile),
     Depthwise(Depthwise),
     Elementwise(Elementwise),
@@ -74,7 +80,10 @@ impl Kernel {
     ) -> Result<Self, ShapeError> {
         let epilogue = epilogue(fused, added)?;
         let tile_of = |conv: &Conv| choice.map_or_else(|| conv.tile(isa), |choice| choice.tile);
-        let conv = |conv: Conv| Self::Conv(conv, tile_of(&conv));
+        let conv = |conv: Conv| match Coded::new(conv) {
+            Ok(coded) if stays_coded(fused, &conv) => Self::Coded(coded, tile_of(&conv)),
+            _ => Self::Conv(conv, tile_of(&conv)),
+        };
         let Some(input) = input else {
             let Kind::Conv { taps, .. } = fused.kind else { return Ok(Self::Block(Block::new(output))) };
             let Shape { channels, height, width } = image;
@@ -111,6 +120,7 @@ impl Kernel {
     pub(super) fn scratch_len(&self) -> usize {
         match self {
             Self::Chain(op, _) => op.scratch_len(),
+            Self::Coded(op, _) => op.scratch_len(),
             Self::Winograd(op, _) => op.scratch_len(),
             _ => 0,
         }
@@ -120,6 +130,7 @@ impl Kernel {
         match self {
             Self::Block(_) => 0,
             Self::Chain(op, _) => op.packed_len(),
+            Self::Coded(op, _) => op.packed_len(),
             Self::Conv(op, _) => op.packed_len(),
             Self::Depthwise(op) => op.packed_len(),
             Self::Elementwise(op) => op.packed_len(),
@@ -133,6 +144,7 @@ impl Kernel {
     pub(super) fn macs(&self) -> u64 {
         match self {
             Self::Chain(op, _) => op.macs(),
+            Self::Coded(op, _) => op.macs(),
             Self::Conv(op, _) => op.macs(),
             Self::Depthwise(op) => op.macs(),
             Self::Winograd(op, _) => op.macs(),
@@ -145,11 +157,14 @@ impl Kernel {
         let slopes = if let Act::Prelu(slopes) = &fused.act { Some(&**slopes) } else { None };
         match (self, &fused.kind) {
             (
-                Self::Conv(..) | Self::Winograd(..) | Self::Depthwise(_),
+                Self::Coded(..) | Self::Conv(..) | Self::Winograd(..) | Self::Depthwise(_),
                 Kind::Conv { weights, .. } | Kind::Depthwise { weights, .. } | Kind::Dense { weights },
             ) => {
                 let mut bias = Cow::Borrowed(&*weights.bias);
                 fused.beside.iter().for_each(|more| bias.to_mut().extend_from_slice(&more.bias));
+                if let (Self::Coded(op, _), Some((codes, scales))) = (self, by_rows(weights)) {
+                    return op.pack(codes, &scales, Some(&bias), slopes, packed);
+                }
                 if let Self::Conv(op, _) = self
                     && fused.beside.is_empty()
                     && let Some(done) = pack_rows(op, weights, &bias, slopes, packed)
@@ -201,6 +216,10 @@ impl Kernel {
         match self {
             Self::Block(op) => op.run(inputs.input, output),
             Self::Chain(op, tile) => {
+                let scratch = scratch.get_mut(..op.scratch_len()).unwrap_or_default();
+                op.run_part(isa, *tile, inputs, part, scratch, output)
+            }
+            Self::Coded(op, tile) => {
                 let scratch = scratch.get_mut(..op.scratch_len()).unwrap_or_default();
                 op.run_part(isa, *tile, inputs, part, scratch, output)
             }
@@ -266,20 +285,38 @@ fn pack_rows(
     match weights.values {
         Values::Seen(values) => Some(pack_scaled(op, values, factors?, bias, slopes, packed)),
         Values::Stored(values) => Some(pack_scaled(op, values, factors?, bias, slopes, packed)),
-        Values::Coded(Codes { codes, scales, run }) => {
-            let outputs = weights.bias.len();
-            // A row has one scale: its own, or that of all.
-            if scales.len() != 1 && run.checked_mul(outputs) != Some(codes.len()) {
-                return None;
-            }
-            let scales = scales.iter().cycle().take(outputs).map(|&scale| f32::from_le_bytes(scale));
-            let scales: Vec<f32> = scales.collect();
+        Values::Coded(_) => {
+            let (codes, scales) = by_rows(weights)?;
             let value = |m: usize, code: [u8; 1]| {
                 code.value() * factor_of(&scales, m) * factor_of(factors.unwrap_or_default(), m)
             };
             Some(op.pack_with(codes.as_chunks::<1>().0, value, Some(bias), slopes, packed))
         }
     }
+}
+
+/// Codes row by row, and a scale for each; `None` for other weights.
+fn by_rows<'m>(weights: &Weights<Values<'m>>) -> Option<(&'m [u8], Vec<f32>)> {
+    let Values::Coded(Codes { codes, scales, run }) = weights.values else { return None };
+    let outputs = weights.bias.len();
+    // A row has one scale: its own, or that of all.
+    if weights.by_input || scales.len() != 1 && run.checked_mul(outputs) != Some(codes.len()) {
+        return None;
+    }
+    let scales = scales.iter().cycle().take(outputs).map(|&scale| f32::from_le_bytes(scale));
+    Some((codes, scales.collect()))
+}
+
+/// Whether weights stay int8 in memory: the file has them so, nothing else is multiplied into them, and they are many
+/// enough to be read once an image and from beyond the nearest caches. No chain begins with such a step: maps that are
+/// large enough for one have few weights before them.
+fn stays_coded(fused: &Fused<'_>, conv: &Conv) -> bool {
+    let (Kind::Conv { weights, .. } | Kind::Dense { weights }) = &fused.kind else { return false };
+    let alone = fused.beside.is_empty() && weights.scale.is_none();
+    alone
+        && conv.output().len() < chain::LEAST
+        && conv.weights_len() >= LEAST_CODED
+        && by_rows(weights).is_some()
 }
 
 /// Packs weights, each times the factor of its row.

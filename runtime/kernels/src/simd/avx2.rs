@@ -3,9 +3,9 @@
 #![allow(unsafe_code)]
 
 use core::arch::x86_64::{
-    __m256, _CMP_UNORD_Q, _MM_HINT_T1, _mm_prefetch, _mm256_add_ps, _mm256_blendv_ps, _mm256_cmp_ps,
-    _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps,
-    _mm256_set1_ps, _mm256_storeu_ps,
+    __m256, _CMP_UNORD_Q, _MM_HINT_T1, _mm_loadl_epi64, _mm_prefetch, _mm256_add_ps, _mm256_blendv_ps,
+    _mm256_cmp_ps, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
+    _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_set1_ps, _mm256_storeu_ps,
 };
 
 use super::{Kernel, Simd};
@@ -41,6 +41,13 @@ impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn load(self, at: *const f32) -> Pair {
         unsafe { Pair(_mm256_loadu_ps(at), _mm256_loadu_ps(at.add(8))) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_codes(self, at: *const i8) -> Pair {
+        let half =
+            |at: *const i8| unsafe { _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(at.cast()))) };
+        unsafe { Pair(half(at), half(at.add(8))) }
     }
 
     #[inline(always)]

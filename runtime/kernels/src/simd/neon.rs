@@ -3,8 +3,9 @@
 #![allow(unsafe_code)]
 
 use core::arch::aarch64::{
-    float32x4_t, vaddq_f32, vbslq_f32, vcltzq_f32, vdivq_f32, vdupq_n_f32, vfmaq_f32, vfmaq_laneq_f32,
-    vld1q_f32, vmaxq_f32, vminq_f32, vmulq_f32, vst1q_f32,
+    float32x4_t, vaddq_f32, vbslq_f32, vcltzq_f32, vcvtq_f32_s32, vdivq_f32, vdupq_n_f32, vfmaq_f32,
+    vfmaq_laneq_f32, vget_low_s8, vget_low_s16, vld1q_f32, vld1q_s8, vmaxq_f32, vminq_f32, vmovl_high_s8,
+    vmovl_high_s16, vmovl_s8, vmovl_s16, vmulq_f32, vst1q_f32,
 };
 
 use super::{Kernel, Simd};
@@ -53,6 +54,20 @@ impl Simd for Neon {
     #[inline(always)]
     unsafe fn load(self, at: *const f32) -> Quad {
         unsafe { Quad(vld1q_f32(at), vld1q_f32(at.add(4)), vld1q_f32(at.add(8)), vld1q_f32(at.add(12))) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_codes(self, at: *const i8) -> Quad {
+        unsafe {
+            let bytes = vld1q_s8(at);
+            let (low, high) = (vmovl_s8(vget_low_s8(bytes)), vmovl_high_s8(bytes));
+            Quad(
+                vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))),
+                vcvtq_f32_s32(vmovl_high_s16(low)),
+                vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))),
+                vcvtq_f32_s32(vmovl_high_s16(high)),
+            )
+        }
     }
 
     #[inline(always)]

@@ -60,6 +60,13 @@ impl<const FUSED: bool> Simd for Lanes<FUSED> {
     }
 
     #[inline(always)]
+    unsafe fn load_codes(self, at: *const i8) -> Self::V {
+        // SAFETY: the caller's 16 bytes.
+        let codes = unsafe { at.cast::<[i8; LANES]>().read() };
+        lanes(|lane| f32::from(codes[lane]))
+    }
+
+    #[inline(always)]
     unsafe fn store(self, at: *mut f32, v: Self::V) {
         // SAFETY: the caller's 16 values, as an array of the same alignment.
         unsafe { at.cast::<Self::V>().write(v) }
