@@ -1,6 +1,5 @@
 //! Dense convolutions, and fully connected layers as convolutions whose window is the whole map.
 
-mod coded;
 mod tile;
 
 use core::ops::Range;
@@ -12,10 +11,9 @@ use crate::finish::Finish;
 use crate::gemm::{self, Job, Window};
 use crate::isa::Isa;
 use crate::map::{Held, LANES, MAX_LEN, Map, Part, Piece, Slab};
+use crate::panel::Panel;
 use crate::weight::Weight;
 
-pub use coded::Coded;
-use coded::Panel;
 pub use tile::Tile;
 
 /// Most rows or columns of a convolution's kernel.
@@ -307,12 +305,17 @@ impl Conv {
         }
     }
 
-    fn weights_by_output(&self) -> usize {
+    /// Packed weights of one output block and one block of input channels.
+    pub(crate) const fn plane_weights(&self) -> usize {
+        self.window.plane_weights
+    }
+
+    pub(crate) fn weights_by_output(&self) -> usize {
         self.channels() * self.taps.area()
     }
 
     /// Packed weights of one output block.
-    fn block_weights(&self) -> usize {
+    pub(crate) const fn block_weights(&self) -> usize {
         self.window.planes * self.window.plane_weights
     }
 
@@ -411,7 +414,7 @@ impl Conv {
 
     /// As `run_slabs`, with weights that the caller has checked, and `own`, those of them to fetch ahead.
     #[allow(clippy::too_many_arguments, reason = "one loop for weights of either form")]
-    fn run_packed(
+    pub(crate) fn run_packed(
         &self,
         isa: Isa,
         tile: Tile,

@@ -18,6 +18,7 @@
 //! | `ahead` | fetching what is read next into the cache while an operator computes |
 //! | `error` | [`ShapeError`]: why an operator was refused |
 //! | `conv` | [`Conv`]: dense convolutions, fully connected layers; [`Tile`]: how loops are cut |
+//! | `coded`, `panel` | [`Coded`]: the same with int8 weights; the memory where they are widened |
 //! | `winograd` | [`Winograd`]: 3x3 with fewer multiplications |
 //! | `chain` | [`Chain`]: a dense convolution and what follows it within each channel, some rows at a time |
 //! | `gemm` | the loop that sums in registers, which `conv` and `winograd` share |
@@ -54,6 +55,7 @@ mod ahead;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod chain;
+mod coded;
 mod conv;
 mod depthwise;
 mod dot;
@@ -68,6 +70,7 @@ mod local;
 mod map;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod panel;
 mod peak;
 mod pool;
 mod portable;
@@ -79,7 +82,8 @@ mod weight;
 mod winograd;
 
 pub use chain::{Behind, Chain, MAX_BEHIND};
-pub use conv::{Coded, Conv, MAX_KERNEL, Planar, Taps, Tile};
+pub use coded::Coded;
+pub use conv::{Conv, MAX_KERNEL, Planar, Taps, Tile};
 pub use depthwise::Depthwise;
 pub use dot::{MAX_I8_LEN, dot_f32, dot_f32_rows, dot_i8, dot_i8_rows};
 pub use elementwise::Elementwise;

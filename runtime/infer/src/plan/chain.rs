@@ -5,13 +5,10 @@ use std::ops::Range;
 use arcdoor_kernels::{Behind, Chain, MAX_BEHIND, Map, ShapeError};
 
 use super::fuse::Fused;
-use super::step::Kernel;
+use super::step::{Kernel, LEAST_CHAINED};
 use crate::graph::Graph;
 use crate::tuning::Layer;
 
-/// Least length, in values, of a map that is not kept whole between two steps: shorter ones stay in a second cache
-/// anyway. Lower under a fuzzer, whose small files should reach this code, too.
-pub(super) const LEAST: usize = if cfg!(fuzzing) { 1 << 6 } else { 1 << 17 };
 /// Most values of a chain's strips together: 256 KiB, half of a small second cache. 64 KiB were about as fast.
 const ROOM: usize = if cfg!(fuzzing) { 1 << 8 } else { 1 << 16 };
 
@@ -57,7 +54,7 @@ fn follows(graph: &Graph<'_>, links: &[Link<'_>], at: usize) -> bool {
         && !others
         && !graph.outputs.iter().any(|view| view.value == value)
         && before.fused.added.is_none()
-        && before.map.len() >= LEAST
+        && before.map.len() >= LEAST_CHAINED
         && match link.kernel {
             Kernel::Depthwise(_) | Kernel::Pool(_) => true,
             Kernel::Conv(op, _) => op.is_pointwise() && op.output().blocks() == 1,

@@ -9,12 +9,14 @@ use arcdoor_kernels::{
     Pool, PoolKind, Residual, ShapeError, Tile, Upsample2, Weight, Winograd,
 };
 
-use super::chain;
 use super::fuse::{Added, Fused, Kind};
 use crate::codes::Codes;
 use crate::graph::{Act, Shape, Values, Weights};
 use crate::tuning::Choice;
 
+/// Least length, in values, of a map that is not kept whole between two steps: shorter ones stay in a second cache
+/// anyway. Lower under a fuzzer, whose small files should reach this code, too.
+pub(super) const LEAST_CHAINED: usize = if cfg!(fuzzing) { 1 << 6 } else { 1 << 17 };
 /// Fewest weights that stay int8: 128 KiB as numbers. Fewer under a fuzzer, whose small files should reach this code, too.
 const LEAST_CODED: usize = if cfg!(fuzzing) { 1 << 4 } else { 1 << 15 };
 
@@ -314,7 +316,7 @@ fn stays_coded(fused: &Fused<'_>, conv: &Conv) -> bool {
     let (Kind::Conv { weights, .. } | Kind::Dense { weights }) = &fused.kind else { return false };
     let alone = fused.beside.is_empty() && weights.scale.is_none();
     alone
-        && conv.output().len() < chain::LEAST
+        && conv.output().len() < LEAST_CHAINED
         && conv.weights_len() >= LEAST_CODED
         && by_rows(weights).is_some()
 }

@@ -1,16 +1,11 @@
 //! Dense convolutions whose weights stay int8 in memory: a quarter of the bytes to hold and to read.
-// Kernels write through the pointer of a panel.
-#![allow(unsafe_code)]
 
-use core::marker::PhantomData;
-use core::ops::Range;
-
-use super::{Conv, Source, Tile};
+use crate::conv::{Conv, Tile};
 use crate::epilogue::{Inputs, head_len};
 use crate::error::{ShapeError, check_len};
 use crate::isa::Isa;
 use crate::map::{LANES, Map, Part};
-use crate::simd::{Kernel, Simd};
+use crate::panel::Panel;
 
 /// Most values that are widened at a time: 128 KiB, a quarter of a small second cache.
 const MOST: usize = 1 << 15;
@@ -30,7 +25,7 @@ impl Coded {
     /// [`ShapeError::MapTooLarge`] where one block of the window's weights is beyond 32,768 values, or the convolution
     /// reads a planar image.
     pub fn new(conv: Conv) -> Result<Self, ShapeError> {
-        let fits = matches!(conv.source, Source::Blocked(_)) && conv.window.plane_weights <= MOST;
+        let fits = conv.input().is_some() && conv.plane_weights() <= MOST;
         if fits { Ok(Self { conv }) } else { Err(ShapeError::MapTooLarge) }
     }
 
@@ -49,23 +44,23 @@ impl Coded {
     /// Values that [`pack`](Self::pack) writes; four codes lie in each of most of them.
     #[must_use]
     pub fn packed_len(&self) -> usize {
-        let blocks = self.conv.output.blocks();
+        let blocks = self.output().blocks();
         self.codes_at() + blocks * self.conv.block_weights() / IN_VALUE
     }
 
     /// Where the scales begin that lie between bias and slopes and the codes.
     fn scales_at(&self) -> usize {
-        head_len(self.conv.output.blocks())
+        head_len(self.output().blocks())
     }
 
     fn codes_at(&self) -> usize {
-        self.scales_at() + self.conv.output.blocks() * LANES
+        self.scales_at() + self.output().blocks() * LANES
     }
 
     /// Values of scratch memory that each run, and each part of one, needs; what it holds means nothing.
     #[must_use]
     pub fn scratch_len(&self) -> usize {
-        MOST.min(self.conv.block_weights() * self.conv.output.blocks().min(4))
+        MOST.min(self.conv.block_weights() * self.output().blocks().min(4))
     }
 
     /// Writes bias (0 where there is none), PReLU slopes, the output channels' scales and the codes as
@@ -84,12 +79,12 @@ impl Coded {
     ) -> Result<(), ShapeError> {
         let conv = &self.conv;
         check_len("weights", conv.weights_len(), codes.len())?;
-        check_len("scales", conv.output.channels(), scales.len())?;
+        check_len("scales", conv.output().channels(), scales.len())?;
         check_len("packed weights", self.packed_len(), packed.len())?;
-        let body = conv.epilogue.pack(&conv.output, bias, slopes, packed)?;
-        let (padded, body) = body.split_at_mut(conv.output.blocks() * LANES);
+        let body = conv.epilogue().pack(&conv.output(), bias, slopes, packed)?;
+        let (padded, body) = body.split_at_mut(conv.output().blocks() * LANES);
         padded[..scales.len()].copy_from_slice(scales);
-        let (taps, by_output) = (conv.taps.area(), conv.weights_by_output());
+        let (taps, by_output) = (conv.taps().area(), conv.weights_by_output());
         for (m, codes) in codes.chunks_exact(by_output).enumerate() {
             let block = m / LANES * conv.block_weights();
             for (c, codes) in codes.chunks_exact(taps).enumerate() {
@@ -123,14 +118,13 @@ impl Coded {
         check_len("packed weights", self.packed_len(), inputs.packed.len())?;
         check_len("scratch", self.scratch_len(), scratch.len())?;
         let panel = Panel {
-            scales: inputs.packed[self.scales_at()..].as_ptr(),
-            codes: inputs.packed[self.codes_at()..].as_ptr(),
+            scales: &inputs.packed[self.scales_at()..self.codes_at()],
+            codes: &inputs.packed[self.codes_at()..],
             block: self.conv.block_weights(),
-            plane: self.conv.window.plane_weights,
+            plane: self.conv.plane_weights(),
             room: scratch.as_mut_ptr(),
-            borrowed: PhantomData,
         };
-        let output_map = self.conv.output;
+        let output_map = self.output();
         let mut piece = part.piece(&output_map, output)?;
         let slabs = part.slabs(&output_map);
         let tile = self.cut(tile.fitted(isa));
@@ -139,61 +133,11 @@ impl Coded {
 
     /// The tile whose blocks and planes have room in scratch memory; without strips, so that each code is widened once.
     fn cut(&self, tile: Tile) -> Tile {
-        let (plane, room) = (self.conv.window.plane_weights, self.scratch_len());
-        let mut blocks = tile.blocks.min(self.conv.output.blocks());
+        let (plane, room) = (self.conv.plane_weights(), self.scratch_len());
+        let mut blocks = tile.blocks.min(self.output().blocks());
         while blocks > 1 && blocks * plane > room {
             blocks /= 2;
         }
         Tile { blocks, planes: tile.planes.min(room / (blocks * plane)), strip: usize::MAX, ..tile }
-    }
-}
-
-/// Codes, and the memory that they are widened to.
-#[derive(Clone, Copy)]
-pub(super) struct Panel<'a> {
-    scales: *const f32,
-    codes: *const f32,
-    /// Codes of one output block, and of one of its planes.
-    block: usize,
-    plane: usize,
-    room: *mut f32,
-    borrowed: PhantomData<&'a mut [f32]>,
-}
-
-impl Panel<'_> {
-    /// Widens the weights of some output blocks and planes. Returns where those of plane 0 of the first block would
-    /// lie, and how far the next block's are.
-    pub(super) fn widen(&self, isa: Isa, blocks: Range<usize>, planes: &Range<usize>) -> (*const f32, usize) {
-        let len = planes.len() * self.plane;
-        for (at, block) in blocks.enumerate() {
-            let codes = self.codes.cast::<i8>().wrapping_add(block * self.block + planes.start * self.plane);
-            let scales = self.scales.wrapping_add(block * LANES);
-            let values = self.room.wrapping_add(at * len);
-            isa.run(Widen { codes, scales, values, rows: len / LANES });
-        }
-        (self.room.wrapping_sub(planes.start * self.plane), len)
-    }
-}
-
-/// `rows` rows of 16 codes, each times the 16 scales.
-struct Widen {
-    codes: *const i8,
-    scales: *const f32,
-    values: *mut f32,
-    rows: usize,
-}
-
-impl Kernel for Widen {
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        // SAFETY: `Coded::run_part` checked that the packed weights hold scales and codes of every block and plane,
-        // and `Coded::cut` that the scratch memory holds those that are widened at a time.
-        unsafe {
-            let scales = s.load(self.scales);
-            for row in 0..self.rows {
-                let codes = s.load_codes(self.codes.add(row * LANES));
-                s.store(self.values.add(row * LANES), s.mul(codes, scales));
-            }
-        }
     }
 }
