@@ -55,8 +55,9 @@ END = time.monotonic() + float(os.environ["SECONDS_LEFT"])
 FOLDER = tempfile.TemporaryDirectory(prefix="arcdoor-gpu-check-")
 #: Largest relative difference of a loss that is computed in two ways, of one after three steps, and of bf16's mean loss.
 SAME, LATER, ROUNDED = 1e-3, 1e-2, 0.05
-#: Of a cosine that two devices find after the same steps; convolutions are TF32 on a GPU.
-LEAKED = 0.05
+#: Of a mean cosine after the same steps on two devices. Each step makes what was rounded otherwise larger: where a CPU
+#: rounded as TF32 does, cosines were 0.04 apart.
+LEAKED = 0.1
 rows, failed = [], []
 
 
@@ -290,7 +291,7 @@ def inverted():
 def stolen():
     """A pack of a network with weights by chance, and drawn faces: people whose templates are stolen, others, and crops
     of nobody in particular."""
-    place, people = Path(FOLDER.name) / "stolen", (2, 4, 8) if TINY else (8, 8, 64)
+    place, people = Path(FOLDER.name) / "stolen", (2, 4, 8) if TINY else (32, 8, 64)
     for name, count, first in zip(("gallery", "known", "public"), people, (0, 100, 200), strict=True):
         for person in range(first, first + count):
             crops.save(place / name / f"p{person}", np.stack([drawn.face(1, person, n) for n in range(2)]))
@@ -310,7 +311,7 @@ def stolen():
 def leaked():
     """What plain templates give away, by the decoder and by gradient, as the GPU and as the CPU find it."""
     place, found = stolen(), []
-    steps, epochs = (2, 1) if TINY else (20, 4)
+    steps, epochs = (2, 1) if TINY else (8, 4)
     for name, device in (("here", DEVICE), ("cpu", torch.device("cpu"))):
         whole = config.parse(f"""
         [run]
@@ -322,7 +323,7 @@ def leaked():
         gallery = {{ crops = "{place / "gallery"}", most = 0, photos = 2 }}
         known = {{ crops = "{place / "known"}", most = 0, photos = 2 }}
         decoder = {{ crops = ["{place / "public"}"], side = 16, epochs = {epochs}, batch = 16, ask_every = 4, ask = 4 }}
-        gradient = {{ people = 8, steps = {steps}, refined = {steps}, sides = [28, 112] }}
+        gradient = {{ people = 32, steps = {steps}, refined = {steps}, sides = [28, 112] }}
         """)
         began = time.monotonic()
         leak.drive(pack.read(place / "pack"), whole, "nobody: the faces are invented", ("templates",), quiet=True)

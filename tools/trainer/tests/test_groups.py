@@ -1,6 +1,7 @@
 """Figures by group, covered templates and bad cases: what they promise, on invented faces and features."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from arcdoor_train.inversion import (
     attacked,
     bad_cases,
     cover,
+    finder,
     labels,
     marked,
     photos,
@@ -35,6 +37,8 @@ from arcdoor_train.teachers import Teacher
 MAY = "nobody: the identities are invented"
 CPU = torch.device("cpu")
 TRAINER = Path(__file__).parents[1]
+DATA = Path(os.environ.get("ARCDOOR_DATA", "/nowhere"))
+YUNET = DATA / "detectors/yunet_s_dynamic.onnx"
 DEGRADE = TRAINER.parent / "lab/src/degrade"
 
 
@@ -237,14 +241,22 @@ def test_tables_that_are_refused(text, says, tmp_path):
 def test_photos_are_told_apart_by_yaw():
     yaws = {0: 0.0, 1: -17.0, 2: 40.0, 3: None}
 
-    def finder(images):
+    def found_in(images):
         seen = [yaws[image[0, 0, 0]] for image in images]
         marks = [np.full((5, 2), np.nan) if yaw is None else pose.seen(yaw, 0) for yaw in seen]
         return Found(np.stack(marks), np.ones(len(seen)))
 
     images = [np.full((112, 112, 3), n, np.uint8) for n in range(4)]
-    found = labels._by_pose(finder, np.array([3, 1, 2, 0, 2]), images)
+    found = labels._by_pose(found_in, np.array([3, 1, 2, 0, 2]), images)
     assert found.values == ["no face found", "10 to 25", "above 25", "below 10", "above 25"]
+
+
+@pytest.mark.skipif(not YUNET.is_file(), reason="ARCDOOR_DATA is not set, or holds no detectors/: see its INDEX.md")
+def test_yunet_finds_the_yaw_of_photos_and_none_of_what_is_no_face():
+    faces = crops.Crops(DATA / "train/lfw_unpaired.zip")
+    images = [faces.read(name) for name in faces.spread(5)] + [np.full((112, 112, 3), 120, np.uint8)]
+    found = labels._by_pose(finder.Finder(YUNET), np.arange(6), images)
+    assert [value == "no face found" for value in found.values] == [False] * 5 + [True]
 
 
 def test_the_worst_come_first_and_the_best_stand_for_scale(tmp_path):

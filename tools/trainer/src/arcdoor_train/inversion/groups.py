@@ -32,7 +32,7 @@ class Group:
 
 
 def measure(bench: Bench, columns: list[Column]) -> list[Group]:
-    """Of each value of each column. Raises ``DataError``."""
+    """Of each value of each column."""
     run, found = bench.run, []
     for judge in run.judges if columns else []:
         compared, covered = bench.comparison(judge, run.looks[-1]), bench.covered(judge)
@@ -62,16 +62,7 @@ def table(found: list[Group]) -> str:
     """For people: a row for each judge, column and value. Groups whose intervals overlap are not told apart."""
     fmrs = [rate.fmr for rate in max((one.rates for one in found), key=len)]
     hidden = any(one.hidden for one in found)
-    heads = [
-        "run",
-        "judge",
-        "by",
-        "group",
-        "pictures",
-        "people",
-        "cosine to the template's photo",
-        "to own other photos",
-    ]
+    heads = ["run", "judge", "by", "group", "pictures", "people", "cosine to the template's photo", "to other own ones"]
     heads += [text for fmr in fmrs for text in (f"the template's photo at {fmr:.0e} %", "own %", "strangers %")]
     heads += ["to the covered photo", "covered photo to uncovered"] if hidden else []
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
