@@ -167,6 +167,8 @@ def test_measure_tells_groups_apart_and_shows_bad_cases(folder, capsys, tmp_path
     assert bare["left"][0] == pytest.approx(1, abs=1e-5)
     assert masked["hidden"] != pytest.approx(masked["source"])
     assert masked["left"][0] < 0.999
+    told = np.array([one.cosine for one in bench.run.drawn])
+    assert found[1]["attacked"][0] == pytest.approx(told[[1, 4]].mean(), abs=1e-5)
     assert "| age | old | 4 | 2 |" in capsys.readouterr().out
     with Image.open(folder / bad_cases.FILE) as file:
         assert file.text[marked.KEY] == marked.MARK

@@ -21,6 +21,8 @@ class Group:
     value: str
     pictures: int
     people: int
+    #: To the targets, by the attacked network: a group may be drawn less well, or be judged otherwise.
+    attacked: Interval
     #: To the photo that the template was made of, and to other photos of the person.
     source: Interval | None
     own: Interval | None
@@ -34,6 +36,7 @@ class Group:
 def measure(bench: Bench, columns: list[Column]) -> list[Group]:
     """Of each value of each column."""
     run, found = bench.run, []
+    cosines = np.array([one.cosine for one in run.drawn])
     for judge in run.judges if columns else []:
         compared, covered = bench.comparison(judge, run.looks[-1]), bench.covered(judge)
         for column in columns:
@@ -46,7 +49,7 @@ def measure(bench: Bench, columns: list[Column]) -> list[Group]:
                 if covered is not None and column.name == COVERED:
                     beside = _beside(bench, judge, chosen, covered[chosen])
                 about = (run.path.name, run.looks[-1], judge.name, column.name, value)
-                sizes = (len(chosen), len(np.unique(part.drawn)))
+                sizes = (len(chosen), len(np.unique(part.drawn)), mean(cosines[chosen], part.drawn))
                 found.append(Group(*about, *sizes, part.cosine("source"), part.cosine("own"), part.rates(), *beside))
     return found
 
@@ -62,13 +65,23 @@ def table(found: list[Group]) -> str:
     """For people: a row for each judge, column and value. Groups whose intervals overlap are not told apart."""
     fmrs = [rate.fmr for rate in max((one.rates for one in found), key=len)]
     hidden = any(one.hidden for one in found)
-    heads = ["run", "judge", "by", "group", "pictures", "people", "cosine to the template's photo", "to other own ones"]
+    heads = [
+        "run",
+        "judge",
+        "by",
+        "group",
+        "pictures",
+        "people",
+        "attacked",
+        "cosine to the template's photo",
+        "to other own ones",
+    ]
     heads += [text for fmr in fmrs for text in (f"the template's photo at {fmr:.0e} %", "own %", "strangers %")]
     heads += ["to the covered photo", "covered photo to uncovered"] if hidden else []
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for one in found:
         cells = [one.run, one.judge, one.column, one.value, str(one.pictures), str(one.people)]
-        cells += [told(one.source), told(one.own)]
+        cells += [told(one.attacked), told(one.source), told(one.own)]
         for rate in one.rates:
             cells += [told(rate.source, 100, 1), told(rate.own, 100, 1), f"{100 * rate.strangers:.2f}"]
         cells += ["-"] * 3 * (len(fmrs) - len(one.rates))
