@@ -1,19 +1,22 @@
 #!/bin/sh
 # What machines without a GPU cannot check, in less than five minutes of one: NCCL, bf16 against fp32, torch.compile, the
-# speed of the training step beside a plain PyTorch loop of the same network, a sharded head of a million classes.
+# speed of the training step beside a plain PyTorch loop of the same network, a sharded head of a million classes, an
+# inversion's steps, the leak report's plain templates beside the CPU's.
 # Prints a table and ends; 1 where something differs that must not. Nothing is fetched and nothing is left.
 #
 #   gpu_check.sh             on a GPU host, from its own torch (README, On a GPU host); begins with gpu_doornet.sh where
 #                            both wait
 #   TINY=1 gpu_check.sh      the same code at a tiny length, on a CPU with gloo: its figures mean nothing
 #
-# PACK is where doornet-m lies; PARTS names some of joined, rounded, speeds, million, inverted, compiled. After SECONDS_LEFT (280) what has not begun is left out; 20 s later all ends.
+# PACK is where doornet-m lies; PARTS names some of joined, rounded, speeds, million, inverted, leaked, compiled. After SECONDS_LEFT (280) what has not begun is left out; 20 s later all ends.
 set -eu
 cd "$(dirname "$0")"
 PYTHON=${PYTHON:-python3}
 SECONDS_LEFT=${SECONDS_LEFT:-280}
 export SECONDS_LEFT PYTHONPATH=src${PYTHONPATH:+:$PYTHONPATH}
 exec timeout -k 5 "$((SECONDS_LEFT + 20))" "$PYTHON" - <<'PYTHON_END'
+import hashlib
+import json
 import os
 import sys
 import tempfile
@@ -26,13 +29,16 @@ import torch.distributed as dist
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
-from arcdoor_train import backbones, checkpoint, config, crops, data, heads, teachers
+from arcdoor_train import backbones, checkpoint, config, crops, data, heads, onnx_file, teachers
+from arcdoor_train.data import drawn
 from arcdoor_train.heads.margins import combined
 from arcdoor_train.inversion import section
 from arcdoor_train.inversion.attacked import Attacked
 from arcdoor_train.inversion.drawing import Drawing, Place
 from arcdoor_train.inversion.prior import Prior
 from arcdoor_train.inversion.target import Open
+from arcdoor_train.leakage import pack
+from arcdoor_train.leakage import run as leak
 from arcdoor_train.partial import ShardedHead
 from arcdoor_train.trainer import Net, Trainer, normalise
 from arcdoor_train.world import World, kernels
@@ -49,6 +55,9 @@ END = time.monotonic() + float(os.environ["SECONDS_LEFT"])
 FOLDER = tempfile.TemporaryDirectory(prefix="arcdoor-gpu-check-")
 #: Largest relative difference of a loss that is computed in two ways, of one after three steps, and of bf16's mean loss.
 SAME, LATER, ROUNDED = 1e-3, 1e-2, 0.05
+#: Of a mean cosine after the same steps on two devices. Each step makes what was rounded otherwise larger: where a CPU
+#: rounded as TF32 does, cosines were 0.04 apart.
+LEAKED = 0.1
 rows, failed = [], []
 
 
@@ -250,17 +259,23 @@ def million():
     row(f"sharded head, {MILLION:,} classes x 512, {BATCH} images", f"{1000 * each:.0f} ms a step, {memory}")
 
 
+def untaught(name, dimension, images, device):
+    """A network with weights by chance, whose BatchNorm knows the images."""
+    torch.manual_seed(1)
+    network = backbones.build(name, dimension).to(device).requires_grad_(False)
+    for norm in (one for one in network.modules() if isinstance(one, torch.nn.modules.batchnorm._BatchNorm)):
+        norm.momentum = None
+    network.train()(normalise(images, device, True))
+    return network.eval()
+
+
 def inverted():
     """Pictures of the paper's batch drawn from invented templates, with BatchNorm's statistics."""
     name, count = ("dense-xs", 2) if TINY else ("iresnet50", 256)
-    torch.manual_seed(1)
-    network = backbones.build(name, 512).to(DEVICE).requires_grad_(False)
-    for norm in (one for one in network.modules() if isinstance(one, torch.nn.modules.batchnorm._BatchNorm)):
-        norm.momentum = None
-    network.train()(normalise(batch()[0], DEVICE, True))
+    network = untaught(name, 512, batch()[0], DEVICE)
     templates = Open(np.random.default_rng(1).normal(size=(count, 512)), ["invented"] * count)
     wanted = section.Invert(teachers.Teacher(""), section.Aim(templates="invented"), batch=count, flip=0.5, jitter=2)
-    known = Attacked(network.eval(), Path(), "", 512, DEVICE)
+    known = Attacked(network, Path(), "", 512, DEVICE)
     drawing = Drawing(wanted, known, templates, Prior(network), 1, Place(0, 0))
     first = drawing.advance()
     wait()
@@ -273,8 +288,56 @@ def inverted():
     row(f"{name}, {count} pictures inverted, {STEPS} steps: BatchNorm's loss, cosine to the template", text, fell)
 
 
+def stolen():
+    """A pack of a network with weights by chance, and drawn faces: people whose templates are stolen, others, and crops
+    of nobody in particular."""
+    place, people = Path(FOLDER.name) / "stolen", (2, 4, 8) if TINY else (32, 8, 64)
+    for name, count, first in zip(("gallery", "known", "public"), people, (0, 100, 200), strict=True):
+        for person in range(first, first + count):
+            crops.save(place / name / f"p{person}", np.stack([drawn.face(1, person, n) for n in range(2)]))
+    faces = torch.from_numpy(np.stack([drawn.face(1, person, 0) for person in range(300, 316)]))
+    network = backbones.reparameterise(untaught("dense-xs", 16, faces, torch.device("cpu")))
+    (place / "pack").mkdir()
+    onnx_file.save(onnx_file.trace(network, 17), place / "pack" / "net.onnx")
+    (place / "pack" / "pack.toml").write_text(f"""
+    name = "invented"
+    format = 1
+    embedder = {{ file = "net.onnx", dimension = 16, sha256 = "{hashlib.sha256((place / "pack" / "net.onnx").read_bytes()).hexdigest()}", preprocess = {{ channel_order = "rgb", mean = [127.5, 127.5, 127.5], scale = [0.0078125, 0.0078125, 0.0078125] }} }}
+    calibration.rows = [{{ fmr = 1e-4, threshold = 0.8 }}]
+    """)
+    return place
+
+
+def leaked():
+    """What plain templates give away, by the decoder and by gradient, as the GPU and as the CPU find it."""
+    place, found = stolen(), []
+    steps, epochs = (2, 1) if TINY else (8, 4)
+    for name, device in (("here", DEVICE), ("cpu", torch.device("cpu"))):
+        whole = config.parse(f"""
+        [run]
+        folder = "{place / name}"
+        device = "{device.type}"
+        threads = 1
+        [leak]
+        statistics = 16
+        gallery = {{ crops = "{place / "gallery"}", most = 0, photos = 2 }}
+        known = {{ crops = "{place / "known"}", most = 0, photos = 2 }}
+        decoder = {{ crops = ["{place / "public"}"], side = 16, epochs = {epochs}, batch = 16, ask_every = 4, ask = 4 }}
+        gradient = {{ people = 32, steps = {steps}, refined = {steps}, sides = [28, 112] }}
+        """)
+        began = time.monotonic()
+        leak.drive(pack.read(place / "pack"), whole, "nobody: the faces are invented", ("templates",), quiet=True)
+        table = json.loads((place / name / "sections" / "templates.json").read_text())
+        cosines = {one["name"]: one["cosine"]["value"] for one in table["attacks"][1:]}
+        found.append((np.array(list(cosines.values())), time.monotonic() - began))
+    (here, took), (cpu, longer) = found
+    told = "; ".join(f"{one:.3f} ({other:.3f})" for one, other in zip(here, cpu, strict=True))
+    same = len(here) == 4 and bool(np.abs(here - cpu).max() < LEAKED)
+    row(f"plain templates leak: cosines of {', '.join(cosines)} (the CPU's)", f"{told}; {took:.1f} s ({longer:.1f})", same)
+
+
 print(f"{NAME}; torch {torch.__version__}", file=sys.stderr)
-PARTS = (joined, rounded, speeds, million, inverted, compiled)
+PARTS = (joined, rounded, speeds, million, inverted, leaked, compiled)
 WANTED = os.environ.get("PARTS", " ".join(part.__name__ for part in PARTS)).split()
 for part in (part for part in PARTS if part.__name__ in WANTED):
     if time.monotonic() > END:

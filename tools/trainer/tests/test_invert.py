@@ -17,7 +17,9 @@ from arcdoor_train.data import drawn
 from arcdoor_train.errors import CheckpointError, ConfigError, DataError, NotPlainError, UsageError
 from arcdoor_train.feature_file import unit
 from arcdoor_train.inversion import attacked, distances, figures, graph, losses, marked, picture, run, section, target
+from arcdoor_train.inversion.comparison import Bench
 from arcdoor_train.inversion.drawing import Drawing
+from arcdoor_train.inversion.finished import Finished
 from arcdoor_train.inversion.folder import Folder
 from arcdoor_train.inversion.prior import Prior
 from arcdoor_train.teachers import Teacher
@@ -217,7 +219,7 @@ def test_figures_by_a_judge_after_each_look(folders, capsys, tmp_path):
 def test_figures_of_templates_that_photos_made(runs):
     aim = f'crops = "{runs / "set"}"\nmost = 5'
     folder = run.drive(wanted(runs, "crops", 4, aim=aim), MAY, quiet=True)
-    (found,) = figures.measure(folder, 100)
+    (found,) = figures.measure(Bench(Finished(folder), 100, {}))
     assert found.photos >= 5 * EACH
     assert found.source[0] > -1
     assert found.own[0] != found.source[0]
@@ -227,7 +229,7 @@ def test_figures_of_templates_that_photos_made(runs):
 def test_nothing_is_measured_without_photos_or_judges(runs, tmp_path):
     folder = run.drive(small(tmp_path, "run"), MAY, quiet=True)
     with pytest.raises(DataError, match="cannot judge itself"):
-        figures.measure(folder, 100)
+        Bench(Finished(folder), 100, {})
 
 
 def test_distances():

@@ -25,7 +25,9 @@ from arcdoor_train.inversion import (
     target,
     warp,
 )
+from arcdoor_train.inversion.comparison import Bench
 from arcdoor_train.inversion.drawing import Drawing
+from arcdoor_train.inversion.finished import Finished
 from arcdoor_train.inversion.folder import Folder
 from arcdoor_train.teachers import Teacher
 
@@ -453,7 +455,7 @@ def test_a_run_draws_every_target_at_every_pose_and_is_measured(tmp_path, capsys
     shown = made.aligned_pixels(np.stack(Folder(folder).pictures()))
     told = [one.cosine for one in Folder(folder).drawn()]
     assert target.likeness(aim, own, shown) == pytest.approx(told, abs=1e-5)
-    assert figures.measure(folder, 6)[-1].attacked == pytest.approx(np.mean(told), abs=1e-5)
+    assert figures.measure(Bench(Finished(folder), 6, {}))[-1].attacked == pytest.approx(np.mean(told), abs=1e-5)
 
 
 def test_the_network_that_is_asked_does_not_measure(tmp_path):
@@ -465,7 +467,7 @@ def test_the_network_that_is_asked_does_not_measure(tmp_path):
         run.drive(small(tmp_path, "run", measured_by=str(tmp_path / "copy.xml")), MAY, quiet=True)
     folder = run.drive(small(tmp_path, "run", measured_by=""), MAY, quiet=True)
     with pytest.raises(DataError, match=r"has no steer.measured_by: name YuNet"):
-        reached.measure(folder)
+        reached.measure(Finished(folder))
 
 
 def test_an_unseen_face_stays_in_the_denominator(tmp_path):
@@ -503,8 +505,9 @@ def test_a_run_that_is_not_steered_depends_on_nothing_new(tmp_path):
     assert "steer" not in run.Run(whole, Folder(tmp_path / "run"), CPU).about()["settings"]
 
 
-def test_shipped_configuration():
-    whole = config.load(Path(__file__).parents[1] / "configs" / "invert-steer.toml")
+@pytest.mark.parametrize("name", ["invert-steer", "invert-groups"])
+def test_shipped_configurations(name):
+    whole = config.load(Path(__file__).parents[1] / "configs" / f"{name}.toml")
     section.refuse(whole)
     found = config.section(whole, "invert", section.Invert)
     assert (0.0, 0.0) in found.steer.poses()

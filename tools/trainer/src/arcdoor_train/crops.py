@@ -51,10 +51,24 @@ class Crops:
         """(112, 112, 3) uint8, RGB. Raises ``DataError`` where it does not decode or has another size."""
         return decode(self.bytes(name), name)
 
-    def spread(self, count: int) -> list[str]:
-        """At most ``count`` names, evenly spaced over the set."""
-        count = min(count, len(self.names))
-        return [self.names[i * len(self.names) // count] for i in range(count)]
+    def spread(self, count: int, names: list[str] | None = None) -> list[str]:
+        """At most ``count`` names, evenly spaced over the set, or over ``names`` of it."""
+        names = self.names if names is None else names
+        count = min(count, len(names))
+        return [names[i * len(names) // count] for i in range(count)]
+
+    def listed(self, path: Path) -> list[str]:
+        """The names that a file has, one a line. Raises ``DataError`` where the set does not have them all."""
+        try:
+            found = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"cannot read {path}: {error}") from error
+        missing = set(found) - set(self.names)
+        if missing or not found:
+            raise DataError(
+                f"{path} lists {len(missing)} of {len(found)} images that {self.path} does not have: another set?"
+            )
+        return found
 
     def batches(self, names: list[str], size: int = 64) -> Iterator[np.ndarray]:
         """Network inputs (n, 3, 112, 112) in the order of ``names``."""

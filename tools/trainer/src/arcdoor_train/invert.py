@@ -3,12 +3,15 @@ networks say how alike they are."""
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 from arcdoor_train import checkpoint
 from arcdoor_train.errors import UsageError
-from arcdoor_train.inversion import figures, reached, run
+from arcdoor_train.inversion import bad_cases, figures, groups, labels, reached, run
+from arcdoor_train.inversion.comparison import Bench, Known
+from arcdoor_train.inversion.finished import Finished
 from arcdoor_train.train import configured
 
 #: Letters of a sentence that says by what right, at least.
@@ -53,14 +56,23 @@ def _run(options: argparse.Namespace) -> int:
 def _measure(options: argparse.Namespace) -> int:
     if options.config or options.i_may or options.folder or options.resume:
         raise UsageError("--measure draws nothing: it takes finished runs, --photos and --json alone")
-    known: figures.Known = {}
-    found = [one for folder in options.measure for one in figures.measure(folder, options.photos, known)]
-    turned = [one for folder in options.measure for one in reached.measure(folder)]
+    known: Known = {}
+    found, parts, turned, sheets = [], [], [], []
+    for folder in options.measure:
+        bench = Bench(Finished(folder), options.photos, known)
+        columns = labels.gather(bench.run, bench.real.source, bench.images)
+        found += figures.measure(bench)
+        parts += groups.measure(bench, columns)
+        turned += reached.measure(bench.run)
+        sheets.append(str(bad_cases.write(bench, columns)))
     print(figures.table(found))
+    if parts:
+        print(f"\n{groups.table(parts)}")
     if turned:
         print(f"\n{reached.table(turned)}")
+    print(f"bad cases: {', '.join(sheets)}", file=sys.stderr)
     if options.json:
-        whole = [*figures.plain(found), *reached.plain(turned)]
+        whole = [*figures.plain(found), *figures.plain(parts), *reached.plain(turned)]
         text = json.dumps(whole, indent=1) + "\n"
         checkpoint.write_file(options.json, lambda file: file.write(text.encode()))
     return 0

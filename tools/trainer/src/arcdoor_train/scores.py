@@ -54,7 +54,18 @@ class Operating:
 
 def all_pairs(features: np.ndarray, people: np.ndarray, fmrs: tuple[float, ...] = FMRS) -> list[Operating]:
     """Every crop against every other: ``features`` (n, d) of unit length, ``people`` (n,). A rate that the impostors
-    do not reach (fewer than 1 / rate pairs) is left out."""
+    do not reach (fewer than 1 / rate pairs) is left out; so are all where nobody has two crops."""
+    scores, owner, others = _each_pair(features, people)
+    return [operating(*point, scores, owner) for point in _thresholds(others, fmrs)] if len(scores) else []
+
+
+def thresholds(features: np.ndarray, people: np.ndarray, fmrs: tuple[float, ...] = FMRS) -> list[tuple[float, float]]:
+    """The same rates and their thresholds, which impostors alone give: nobody need have two crops."""
+    return _thresholds(_each_pair(features, people)[2], fmrs)
+
+
+def _each_pair(features: np.ndarray, people: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Genuine scores, whose each is, and impostor scores."""
     features = features.astype(np.float32)
     count = len(features)
     genuine, owners, impostors = [], [], []
@@ -64,15 +75,18 @@ def all_pairs(features: np.ndarray, people: np.ndarray, fmrs: tuple[float, ...] 
         genuine.append(scores[same])
         owners.append(np.full(int(same.sum()), people[first]))
         impostors.append(scores[~same])
-    scores, owner, others = np.concatenate(genuine), np.concatenate(owners), np.concatenate(impostors)
-    if not len(scores) or not len(others):
+    return np.concatenate(genuine), np.concatenate(owners), np.concatenate(impostors)
+
+
+def _thresholds(others: np.ndarray, fmrs: tuple[float, ...]) -> list[tuple[float, float]]:
+    if not len(others):
         return []
     reached = [fmr for fmr in fmrs if fmr * len(others) >= 1]
     keep = min(len(others), int(max(reached, default=0) * len(others)) + 1)
     highest = -np.sort(-np.partition(others, len(others) - keep)[len(others) - keep :])
     # The least score above the highest that is refused: a pair is accepted where its score is at or above it.
     least = np.nextafter(highest, np.float32(np.inf))
-    return [operating(fmr, float(least[int(fmr * len(others))]), scores, owner) for fmr in reached]
+    return [(fmr, float(least[int(fmr * len(others))])) for fmr in reached]
 
 
 def operating(fmr: float, threshold: float, genuine: np.ndarray, owner: np.ndarray) -> Operating:

@@ -40,7 +40,7 @@ class Finder:
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         if not path.is_file():
-            raise DataError(f"there is no network at {path}: steer.measured_by names YuNet's ONNX file")
+            raise DataError(f"there is no network at {path}: name YuNet's ONNX file, or an .xml of OpenVINO's")
         self.digest, self.name = digest(path), path.stem
         self._marks = omz.Marks(path) if path.suffix == omz.ENDING else None
         self._session = None if self._marks else onnx_file.session(path, threads)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from arcdoor_train import crops
 from arcdoor_train.errors import DataError
 from arcdoor_train.inversion.target import Closed, Open, Target, dataset, spread
 
@@ -24,14 +25,15 @@ class Photos:
     source: np.ndarray
 
 
-def gather(target: Target, most: int) -> Photos:
+def gather(target: Target, most: int, alone: bool = False) -> Photos:
     """Up to 16 photos of everybody who is drawn, and evenly spaced ones of others, ``most`` in all unless those drawn
-    have more. Raises ``DataError`` where there are none."""
+    have more. Crops are of one person where they lie in one folder; ``alone``: of none other. Raises ``DataError``
+    where there are none."""
     if isinstance(target, Closed):
         return _of_run(target, most)
     if target.faces is None:
         raise DataError("templates alone show nobody: what is drawn of them can be compared with no photo")
-    return _of_crops(target, most)
+    return _of_crops(target, most, alone)
 
 
 def _of_run(target: Closed, most: int) -> Photos:
@@ -42,9 +44,9 @@ def _of_run(target: Closed, most: int) -> Photos:
     return Photos(lambda name: faces.read(place[name]), list(place), labels[chosen], drawn, np.full(len(drawn), -1))
 
 
-def _of_crops(target: Open, most: int) -> Photos:
+def _of_crops(target: Open, most: int, alone: bool) -> Photos:
     every = target.faces.names
-    _, people = np.unique([name.rpartition("/")[0] for name in every], return_inverse=True)
+    people = np.arange(len(every)) if alone else crops.owners(every)
     place = {name: number for number, name in enumerate(every)}
     own = np.array([place[name] for name in target.names])
     chosen = np.union1d(_chosen(people, people[own], most), own)

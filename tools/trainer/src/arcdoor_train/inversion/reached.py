@@ -2,19 +2,16 @@
 costs: how much less alike they are than the frontal ones of the same run."""
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
-import torch
 
 from arcdoor_train import config, scores
 from arcdoor_train.errors import DataError
-from arcdoor_train.inversion import attacked, finder, judges, picture, pose, section, steering, target
-from arcdoor_train.inversion.folder import Folder
+from arcdoor_train.inversion import finder, picture, pose, steering, target
+from arcdoor_train.inversion.comparison import Interval, told
+from arcdoor_train.inversion.finished import Finished
 
 _ROUNDS = 1000
-#: A share or an angle with its 95 % interval over people.
-Interval = tuple[float, float, float]
 #: By the device's own measure, and by a fit of the five points in space.
 MEASURES = {"device": pose.measured, "fit": pose.fitted}
 
@@ -71,45 +68,36 @@ class _Look:
     cosines: dict[str, np.ndarray]
 
 
-def measure(run: Path) -> list[Reached]:
-    """All figures of a finished run; nothing of one that was not steered. Raises ``DataError``, ``ConfigError``."""
-    whole, folder = config.load(run / "config.toml"), Folder(run)
-    wanted = config.section(whole, "invert", section.Invert)
-    if not wanted.steer:
+def measure(run: Finished) -> list[Reached]:
+    """All figures of a finished run; nothing of one that was not steered. Raises ``DataError``."""
+    steered, wanted = run.steering, run.section
+    if not steered:
         return []
     if not wanted.steer.measured_by:
         raise DataError(
-            f"{run}/config.toml has no steer.measured_by: name YuNet's ONNX file, which takes no part, there"
+            f"{run.path}/config.toml has no steer.measured_by: name YuNet's ONNX file, which takes no part, there"
         )
-    threads = whole.run.threads or 1
-    network = attacked.load(wanted.model, torch.device("cpu"))
-    people = target.find(wanted.target, network, whole.run.seed)
-    steered = steering.Steering(wanted.steer, len(people.names), network.device, run / "faces.npz")
-    seer = finder.Finder(config.expand(wanted.steer.measured_by), threads)
+    seer = finder.Finder(config.expand(wanted.steer.measured_by), run.threads)
     if seer.digest == steered.digest:
         raise DataError("steer.measured_by is the network that the points were drawn by: it would measure itself")
-    aim = steered.spread(people)
-    if len(folder.drawn()) < len(aim.names):
-        raise DataError(f"{run} is not finished: go on with --resume")
-    asked = judges.gather(wanted.judges, network, threads)
-    photos = target.photos(aim) if asked else None
-    real = [photos[name] for name in aim.names] if photos else []
+    photos = target.photos(run.target) if run.judges else None
+    real = [photos[name] for name in run.target.names] if photos else []
     looks = []
-    for steps in (0, *(look for look in wanted.looks if look < wanted.steps), wanted.steps):
-        pictures = _pictures(steps, wanted, steered, folder, whole.run.seed)
+    for steps in (0, *run.looks):
+        pictures = run.pictures(steps) if steps else _begun(run)
         marks, shown = seer(pictures).marks, list(steered.aligned_pixels(pictures))
         angles = {name: rule(marks) for name, rule in MEASURES.items()}
-        looks.append(_Look(steps, angles, {judge.name: judge.likeness(shown, real) for judge in asked if real}))
-    return [one for look in looks for one in _each(run.name, look, steered)]
+        looks.append(_Look(steps, angles, {judge.name: judge.likeness(shown, real) for judge in run.judges if real}))
+    return [one for look in looks for one in _each(run.path.name, look, steered)]
 
 
-def _pictures(steps: int, wanted: section.Invert, steered: steering.Steering, folder: Folder, seed: int) -> np.ndarray:
-    if steps:
-        return np.stack(folder.pictures(steps if steps < wanted.steps else 0))
+def _begun(run: Finished) -> np.ndarray:
+    """What the run's pictures began as."""
+    steered, wanted = run.steering, run.section
     whole, found = steered.people * len(steered.poses), []
     for batch, first in enumerate(range(0, whole, wanted.batch)):
         chosen = slice(first, min(first + wanted.batch, whole))
-        found.append(picture.pixels(steered.start(chosen, wanted.sides[0], (seed, batch, 0))))
+        found.append(picture.pixels(steered.start(chosen, wanted.sides[0], (run.whole.run.seed, batch, 0))))
     return np.concatenate(found)
 
 
@@ -202,14 +190,14 @@ def table(found: list[Reached]) -> str:
     ]
     for one in found:
         asked = "all within 30" if one.yaw is None else f"{one.yaw:+g}, {one.pitch:+g}"
-        cells = [one.run, one.steps or "start", asked, one.pictures, _interval(one.seen, 100, 0)]
+        cells = [one.run, one.steps or "start", asked, one.pictures, told(one.seen, 100, 0)]
         for name in ("reached_yaw", "reached_pitch"):
             cells.append(" / ".join("-" if one.yaw is None else f"{getattr(each, name):+.1f}" for each in one.turned))
         for name in ("yaw_error", "pitch_error"):
-            cells.append(" / ".join(_interval(getattr(each, name), 1, 1) for each in one.turned))
+            cells.append(" / ".join(told(getattr(each, name), 1, 1) for each in one.turned))
             cells.append(" / ".join(f"{getattr(each, f'{name}_90'):.1f}" for each in one.turned))
         for each in one.alike:
-            cells += [_interval(each.cosine, 1, 3), _interval(each.share, 1, 2) if each.share else "-"]
+            cells += [told(each.cosine, 1, 3), told(each.share, 1, 2) if each.share else "-"]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines)
 
@@ -225,8 +213,3 @@ def plain(found: list[Reached]) -> list[dict]:
         return None if isinstance(value, float) and not np.isfinite(value) else value
 
     return [finite(asdict(one)) for one in found]
-
-
-def _interval(values: Interval, times: float, digits: int) -> str:
-    share, low, high = (f"{times * value:.{digits}f}" for value in values)
-    return f"{share} [{low}, {high}]"

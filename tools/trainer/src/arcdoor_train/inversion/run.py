@@ -164,8 +164,8 @@ class Run:
                     if math.isfinite(cosine):
                         one.judges[judge.name] = cosine
             self.folder.tell(drawn)
-        asked = [self.steering.pose_of(number) for number in range(len(drawn))] if self.steering else None
-        sheet.write(self.folder.path / "sheet.png", pictures, drawn, asked)
+        notes = [self.steering.note(number) if self.steering else [] for number in range(len(drawn))]
+        sheet.write(self.folder.path / "sheet.png", pictures, drawn, notes)
 
 
 class _Best:

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from arcdoor_train.config import Config, refuse_other_sections
 from arcdoor_train.data.sets import SIDE
 from arcdoor_train.errors import ConfigError
+from arcdoor_train.inversion.cover import KINDS, NOTHING
 from arcdoor_train.teachers import Teacher
+
+#: What ``Aim.labels`` says of crops whose names are labels.
+UTKFACE = "utkface"
 
 
 @dataclass(frozen=True)
@@ -22,11 +26,29 @@ class Aim:
     #: open set with photos to compare with. ``most`` of them, evenly spaced; 0 takes all.
     crops: str = ""
     most: int = 0
+    #: A file with a name of ``crops`` a line: templates are made of these alone, the others are photos to compare with.
+    listed: str = ""
+    #: What is drawn over a crop before its template is made, of ``cover.KINDS``: each target is drawn once with each.
+    #: Judges compare with the uncovered crop.
+    covered: tuple[str, ...] = (NOTHING,)
+    #: Groups that ``--measure`` tells apart: a table with tabs, whose first column names targets or their folders and
+    #: whose others say what each is; or "utkface", whose names say age, gender and race, each photo of somebody else.
+    labels: str = ""
+    #: A network that finds five points, YuNet's ONNX file or an .xml of OpenVINO's: ``--measure`` tells photos of faces
+    #: that look ahead from others.
+    pose_by: str = ""
 
     def __post_init__(self) -> None:
         given = [bool(self.classes), self.drawn > 0, bool(self.templates), bool(self.crops)]
         if sum(given) != 1 or self.drawn < 0 or self.most < 0:
             raise ConfigError("[invert.target] wants one of classes, drawn, templates and crops")
+        unknown = [kind for kind in self.covered if kind not in KINDS]
+        if unknown or not self.covered or len(set(self.covered)) < len(self.covered):
+            raise ConfigError(f"invert.target.covered = {list(self.covered)}: each once, of {', '.join(KINDS)}")
+        if not self.crops and (self.listed or self.covered != (NOTHING,) or self.pose_by or self.labels == UTKFACE):
+            raise ConfigError(
+                f'invert.target: listed, covered, pose_by and labels = "{UTKFACE}" are of crops, and none are named'
+            )
 
 
 @dataclass(frozen=True)

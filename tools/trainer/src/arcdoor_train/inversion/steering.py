@@ -74,11 +74,13 @@ class Steering:
         times = len(self.poses)
         if isinstance(target, Closed):
             return Closed(target.head, np.tile(target.labels.numpy(), times), target.names * times, target.run)
-        return OpenSet(np.tile(target.templates.numpy(), (times, 1)), target.names * times, target.faces)
+        templates = np.tile(target.templates.numpy(), (times, 1))
+        return OpenSet(templates, target.names * times, target.faces, target.covered * times)
 
-    def pose_of(self, number: int) -> tuple[float, float]:
-        """Asked yaw and pitch of a picture."""
-        return self.poses[number // self.people]
+    def note(self, number: int) -> list[str]:
+        """A line that says what was asked of a picture."""
+        yaw, pitch = self.poses[number // self.people]
+        return [f"asked: yaw {yaw:+g}, pitch {pitch:+g}"]
 
     def aligned(self, pictures: torch.Tensor, chosen: slice) -> torch.Tensor:
         """(n, 3, 112, 112) as the attacked network and judges take them."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch.nn import functional
 
 from arcdoor_train import checkpoint, config, crops, data, feature_file, heads, trained
 from arcdoor_train.errors import CheckpointError, DataError
+from arcdoor_train.inversion import cover
 from arcdoor_train.inversion.attacked import Attacked
 from arcdoor_train.inversion.section import Aim
 
@@ -47,9 +49,17 @@ class Closed:
 class Open:
     """The open set: templates of people whom the network may never have met."""
 
-    def __init__(self, templates: np.ndarray, names: list[str], faces: crops.Crops | None = None) -> None:
-        """``templates`` (n, d) of any length; ``faces``: the crops that they were made of, by ``names``."""
+    def __init__(
+        self,
+        templates: np.ndarray,
+        names: list[str],
+        faces: crops.Crops | None = None,
+        covered: list[str] | None = None,
+    ) -> None:
+        """``templates`` (n, d) of any length; ``faces``: the crops that they were made of, by ``names``; ``covered``:
+        what lay over each."""
         self.names, self.faces = names, faces
+        self.covered = covered or [cover.NOTHING] * len(names)
         self.templates = torch.from_numpy(feature_file.unit(templates).astype(np.float32))
 
     def loss(self, embeddings: torch.Tensor, chosen: slice) -> torch.Tensor:
@@ -104,10 +114,16 @@ def _table(path: Path) -> np.ndarray:
 
 def _of_crops(aim: Aim, attacked: Attacked) -> Open:
     faces = crops.Crops(config.expand(aim.crops))
-    names = faces.spread(aim.most) if aim.most else faces.names
+    names = faces.listed(config.expand(aim.listed)) if aim.listed else faces.names
+    names = faces.spread(aim.most, names) if aim.most else names
+    images = (cover.over(faces.read(name), kind) for kind in aim.covered for name in names)
+    found = []
     with torch.no_grad():
-        found = [attacked.network(torch.from_numpy(part).to(attacked.device)) for part in faces.batches(names, _PASS)]
-    return Open(torch.cat(found).cpu().numpy(), names, faces)
+        while part := list(islice(images, _PASS)):
+            pixels = torch.from_numpy(crops.to_input(np.stack(part))).to(attacked.device)
+            found.append(attacked.network(pixels).cpu().numpy())
+    covered = [kind for kind in aim.covered for _ in names]
+    return Open(np.concatenate(found), names * len(aim.covered), faces, covered)
 
 
 def _closed(aim: Aim, attacked: Attacked, seed: int) -> Closed:

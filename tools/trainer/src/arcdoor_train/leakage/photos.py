@@ -98,12 +98,6 @@ def public(wanted: tuple[str, ...], most: int, seed: int) -> np.ndarray:
 
 def listed(path: str, names: str, most: int) -> np.ndarray:
     """The crops of ``path`` that the file ``names`` lists, evenly spaced. Raises ``DataError``."""
-    faces, told = crops.Crops(config.expand(path)), config.expand(names)
-    try:
-        wanted = [line.strip() for line in told.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {told}: {error}") from error
-    missing = set(wanted) - set(faces.names)
-    if missing or not wanted:
-        raise DataError(f"{told} lists {len(missing)} of {len(wanted)} images that {path} does not have: another set?")
+    faces = crops.Crops(config.expand(path))
+    wanted = faces.listed(config.expand(names))
     return np.stack([faces.read(name) for name in _spread(wanted, most or len(wanted))])
