@@ -14,6 +14,7 @@ from arcdoor_train.data import drawn
 from arcdoor_train.errors import CheckpointError, ConfigError, DataError, NotPlainError
 from arcdoor_train.inversion import (
     attacked,
+    ceiling,
     figures,
     finder,
     mean_face,
@@ -478,10 +479,50 @@ def test_an_unseen_face_stays_in_the_denominator(tmp_path):
     assert level.seen[0] == 0.75
     assert level.turned[0].yaw_error[0] == 2.0
     assert level.turned[0].yaw_error_90 == np.inf
-    assert (aside.seen[0], aside.turned[0].reached_yaw, aside.turned[0].yaw_error[0]) == (0.25, 10.0, np.inf)
+    assert (aside.seen[0], aside.turned[0].reached_yaw[0], aside.turned[0].yaw_error[0]) == (0.25, 10.0, np.inf)
     assert aside.alike[0].share[0] == pytest.approx(0.5)
     assert whole.turned[0].yaw_error[0] == 10.0
     assert json.dumps(reached.plain(rows), allow_nan=False)
+
+
+def test_what_a_turn_costs_photos_of_people(tmp_path, monkeypatch):
+    """A photo's light says which way it looks; the judge sees nothing else. Of one person there is no second photo that
+    looks ahead, of another none that looks aside."""
+    for name, yaws in {"a": (0, 2, 30), "b": (-4, 4, -28, 33, 60), "c": (0, 30), "d": (0, 1, 15)}.items():
+        crops.save(tmp_path / "photos" / name, np.stack([np.full((112, 112, 3), 100 + yaw, np.uint8) for yaw in yaws]))
+
+    def yaws_of(images):
+        return np.array([float(image[0, 0, 0]) - 100 for image in images])
+
+    def see(images):
+        marks = np.repeat(pose.TEMPLATE[None], len(images), axis=0)
+        marks[:, 1, 1] = marks[:, 0, 1]
+        eyes = marks[0, :2].mean(axis=0)
+        marks[:, 2, 0] = eyes[0] + 0.6 * (marks[0, 1, 0] - marks[0, 0, 0]) * np.tan(np.deg2rad(yaws_of(images)))
+        return finder.Found(marks, np.ones(len(images)))
+
+    class Judge:
+        name = "judge"
+
+        def __call__(self, images):
+            turn = np.deg2rad(yaws_of(images))
+            return np.stack([np.cos(turn), np.sin(turn)], axis=1)
+
+    see.digest = "other"
+    monkeypatch.setattr(ceiling.finder, "Finder", lambda *_: see)
+    monkeypatch.setattr(ceiling.judges, "gather", lambda *_: [Judge()])
+    whole = small(tmp_path, "run", yaw=[-30.0, 0.0, 30.0])
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.toml").write_text(config.to_toml(whole))
+    (found,) = ceiling.measure(tmp_path / "run", tmp_path / "photos")
+    assert (found.yaw, found.people, found.photos) == (30.0, 2, 7)
+    cosine = [np.cos(np.deg2rad(angles)).mean() for angles in ([2], [8], [30, 28], [24, 32, 37, 29])]
+    assert found.ahead[0] == pytest.approx(np.mean(cosine[:2]))
+    assert found.turned[0] == pytest.approx(np.mean(cosine[2:]))
+    assert found.share[0] == pytest.approx(sum(cosine[2:]) / sum(cosine[:2]))
+    assert "| 30 | judge | 2 | 7 |" in ceiling.table([found])
+    with pytest.raises(DataError, match="no two people with two photos that look ahead and one at 30 degrees"):
+        ceiling.measure(tmp_path / "run", tmp_path / "photos" / "a")
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@
 networks say how alike they are."""
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 from arcdoor_train import checkpoint
 from arcdoor_train.errors import UsageError
-from arcdoor_train.inversion import figures, reached, run
+from arcdoor_train.inversion import ceiling, figures, reached, run
 from arcdoor_train.train import configured
 
 #: Letters of a sentence that says by what right, at least.
@@ -31,6 +32,12 @@ def add_parser(subparsers: Any) -> None:
         "--measure", nargs="+", type=Path, metavar="RUN", help="draw nothing; what finished runs' judges say of them"
     )
     parser.add_argument("--photos", type=int, default=1000, help="that thresholds and distances come from [1000]")
+    parser.add_argument(
+        "--turned-photos",
+        type=Path,
+        metavar="CROPS",
+        help="with --measure of a steered run: also what a turn costs real photos, a folder a person",
+    )
     parser.add_argument("--json", type=Path, help="with --measure: also write the figures here")
     parser.set_defaults(run=_run)
 
@@ -52,15 +59,18 @@ def _run(options: argparse.Namespace) -> int:
 
 def _measure(options: argparse.Namespace) -> int:
     if options.config or options.i_may or options.folder or options.resume:
-        raise UsageError("--measure draws nothing: it takes finished runs, --photos and --json alone")
+        raise UsageError("--measure draws nothing: it takes finished runs, --photos, --turned-photos and --json alone")
     known: figures.Known = {}
     found = [one for folder in options.measure for one in figures.measure(folder, options.photos, known)]
     turned = [one for folder in options.measure for one in reached.measure(folder)]
     print(figures.table(found))
     if turned:
         print(f"\n{reached.table(turned)}")
+    photos = ceiling.measure(options.measure[0], options.turned_photos) if options.turned_photos else []
+    if photos:
+        print(f"\n{ceiling.table(photos)}")
     if options.json:
-        whole = [*figures.plain(found), *reached.plain(turned)]
+        whole = [*figures.plain(found), *reached.plain(turned), *map(dataclasses.asdict, photos)]
         text = json.dumps(whole, indent=1) + "\n"
         checkpoint.write_file(options.json, lambda file: file.write(text.encode()))
     return 0

@@ -9,12 +9,10 @@ import torch
 
 from arcdoor_train import config, scores
 from arcdoor_train.errors import DataError
-from arcdoor_train.inversion import attacked, finder, judges, picture, pose, section, steering, target
+from arcdoor_train.inversion import attacked, finder, intervals, judges, picture, pose, section, steering, target
 from arcdoor_train.inversion.folder import Folder
+from arcdoor_train.inversion.intervals import Interval
 
-_ROUNDS = 1000
-#: A share or an angle with its 95 % interval over people.
-Interval = tuple[float, float, float]
 #: By the device's own measure, and by a fit of the five points in space.
 MEASURES = {"device": pose.measured, "fit": pose.fitted}
 
@@ -26,8 +24,8 @@ class Turned:
 
     measure: str
     #: The median of those with a face: where they look.
-    reached_yaw: float
-    reached_pitch: float
+    reached_yaw: Interval
+    reached_pitch: Interval
     yaw_error: Interval
     yaw_error_90: float
     pitch_error: Interval
@@ -138,57 +136,25 @@ def _row(
         found = chosen(angles, numbers)
         off = np.abs(found - np.array(steered.poses)[numbers][:, None])
         off = np.where(np.isnan(off), np.inf, off)
-        reached = np.nanmedian(found, axis=(0, 1)) if np.isfinite(found).any() else (np.nan, np.nan)
+        reached = [intervals.median(found[..., axis]) for axis in (0, 1)]
         errors = [
-            value for axis in (0, 1) for value in (_median(off[..., axis]), float(_quantile(off[..., axis], 0.9)))
+            value
+            for axis in (0, 1)
+            for value in (intervals.median(off[..., axis]), intervals.quantile(off[..., axis], 0.9))
         ]
-        turned.append(Turned(name, *map(float, reached), *errors))
+        turned.append(Turned(name, *reached, *errors))
     seen = np.isfinite(chosen(look.angles["device"], numbers)[..., 0]).mean(axis=0)
     alike = []
     for name, cosines in look.cosines.items():
         whole, own = chosen(cosines, numbers).mean(axis=0), None
         others = [number for number in numbers if number != level]
         if level is not None and others:
-            own = _share(chosen(cosines, others).mean(axis=0), chosen(cosines, [level])[0])
-        alike.append(Alike(name, _mean(whole), own))
+            own = intervals.share(chosen(cosines, others).mean(axis=0), chosen(cosines, [level])[0])
+        alike.append(Alike(name, intervals.mean(whole), own))
     low, high = scores.wilson(seen)
     return Reached(
         run, look.steps, *asked, len(numbers) * people, (float(seen.mean()), low, high), tuple(turned), tuple(alike)
     )
-
-
-def _drawn(count: int) -> np.ndarray:
-    """(rounds, count) people, drawn with replacement."""
-    return np.random.default_rng(1).integers(0, count, (_ROUNDS, count))
-
-
-def _quantile(off: np.ndarray, share: float) -> np.ndarray:
-    """The value that ``share`` of all do not exceed: no mean of two, of which one may be infinite."""
-    return np.quantile(off.reshape(-1), share, method="inverted_cdf")
-
-
-def _median(off: np.ndarray) -> Interval:
-    """Of (poses, people)."""
-    rounds = [_quantile(off[:, people], 0.5) for people in _drawn(off.shape[1])]
-    low, high = np.quantile(rounds, [0.025, 0.975], method="inverted_cdf")
-    return float(_quantile(off, 0.5)), float(low), float(high)
-
-
-def _mean(each: np.ndarray) -> Interval:
-    low, high = np.quantile(each[_drawn(len(each))].mean(axis=1), [0.025, 0.975])
-    return float(each.mean()), float(low), float(high)
-
-
-def _share(each: np.ndarray, level: np.ndarray) -> Interval | None:
-    """Of two means over the same people; None where the frontal pictures are alike to nobody."""
-    drawn = _drawn(len(each))
-    below = level[drawn].mean(axis=1)
-    if level.mean() <= 0:
-        return None
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rounds = np.where(below > 0, each[drawn].mean(axis=1) / below, np.inf)
-    low, high = np.quantile(rounds, [0.025, 0.975], method="inverted_cdf")
-    return float(each.mean() / level.mean()), float(low), float(high)
 
 
 def table(found: list[Reached]) -> str:
@@ -202,14 +168,16 @@ def table(found: list[Reached]) -> str:
     ]
     for one in found:
         asked = "all within 30" if one.yaw is None else f"{one.yaw:+g}, {one.pitch:+g}"
-        cells = [one.run, one.steps or "start", asked, one.pictures, _interval(one.seen, 100, 0)]
+        cells = [one.run, one.steps or "start", asked, one.pictures, intervals.text(one.seen, 100, 0)]
         for name in ("reached_yaw", "reached_pitch"):
-            cells.append(" / ".join("-" if one.yaw is None else f"{getattr(each, name):+.1f}" for each in one.turned))
+            cells.append(
+                " / ".join("-" if one.yaw is None else f"{getattr(each, name)[0]:+.1f}" for each in one.turned)
+            )
         for name in ("yaw_error", "pitch_error"):
-            cells.append(" / ".join(_interval(getattr(each, name), 1, 1) for each in one.turned))
+            cells.append(" / ".join(intervals.text(getattr(each, name), 1, 1) for each in one.turned))
             cells.append(" / ".join(f"{getattr(each, f'{name}_90'):.1f}" for each in one.turned))
         for each in one.alike:
-            cells += [_interval(each.cosine, 1, 3), _interval(each.share, 1, 2) if each.share else "-"]
+            cells += [intervals.text(each.cosine, 1, 3), intervals.text(each.share, 1, 2) if each.share else "-"]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines)
 
@@ -225,8 +193,3 @@ def plain(found: list[Reached]) -> list[dict]:
         return None if isinstance(value, float) and not np.isfinite(value) else value
 
     return [finite(asdict(one)) for one in found]
-
-
-def _interval(values: Interval, times: float, digits: int) -> str:
-    share, low, high = (f"{times * value:.{digits}f}" for value in values)
-    return f"{share} [{low}, {high}]"
