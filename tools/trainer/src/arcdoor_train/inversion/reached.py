@@ -82,7 +82,7 @@ def measure(run: Path) -> list[Reached]:
     threads = whole.run.threads or 1
     network = attacked.load(wanted.model, torch.device("cpu"))
     people = target.find(wanted.target, network, whole.run.seed)
-    steered = steering.Steering(wanted.steer, len(people.names), network.device, run / "faces.npz")
+    steered = steering.Steering(wanted.steer, len(people.names), network.device, run / "points.npz")
     seer = finder.Finder(config.expand(wanted.steer.measured_by), threads)
     if seer.digest == steered.digest:
         raise DataError("steer.measured_by is the network that the points were drawn by: it would measure itself")
@@ -107,7 +107,8 @@ def _pictures(steps: int, wanted: section.Invert, steered: steering.Steering, fo
     whole, found = steered.people * len(steered.poses), []
     for batch, first in enumerate(range(0, whole, wanted.batch)):
         chosen = slice(first, min(first + wanted.batch, whole))
-        found.append(picture.pixels(steered.start(chosen, wanted.sides[0], (seed, batch, 0))))
+        pixels = steered.start(chosen, wanted.sides[0], (seed, batch, 0)).to(steered.device)
+        found.append(picture.pixels(steered.whole(pixels, steered.weights(chosen), chosen)))
     return np.concatenate(found)
 
 
