@@ -505,9 +505,11 @@ def test_an_unseen_face_stays_in_the_denominator(tmp_path):
     yaws = np.array([1.0, -2.0, np.nan, 3.0, 10.0, np.nan, np.nan, np.nan])
     angles = np.stack([yaws, yaws * 0], axis=1)
     cosines = np.array([0.4, 0.5, 0.6, 0.5, 0.2, 0.3, 0.2, 0.3])
-    rows = reached._each("run", reached._Look(5, {"device": angles}, {"judge": cosines}), made)
+    lie = np.array([reached._lie(pose.seen(20, 0, 0.8, (6, -4)) + (yaw - yaw), 20, 0) for yaw in yaws])
+    rows = reached._each("run", reached._Look(5, {"device": angles}, lie, {"judge": cosines}), made)
     level, aside, whole = rows
     assert level.seen[0] == 0.75
+    assert (level.scale[0], level.right[0], level.down[0]) == pytest.approx((0.8, 6, -4))
     assert level.turned[0].yaw_error[0] == 2.0
     assert level.turned[0].yaw_error_90 == np.inf
     assert (aside.seen[0], aside.turned[0].reached_yaw[0], aside.turned[0].yaw_error[0]) == (0.25, 10.0, np.inf)
@@ -557,7 +559,16 @@ def test_what_a_turn_costs_photos_of_people(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"yaw": ()}, {"yaw": (80.0,)}, {"pitch": (1.0, 1.0)}, {"scale": 0.1}, {"place": (1.0,)}, {"weight": 0.0}]
+    "bad",
+    [
+        {"yaw": ()},
+        {"yaw": (80.0,)},
+        {"pitch": (1.0, 1.0)},
+        {"scale": 0.1},
+        {"place": (1.0,)},
+        {"weight": 0.0},
+        {"rate": 0.0},
+    ],
 )
 def test_poses_that_cannot_be_asked(bad):
     with pytest.raises(ConfigError, match=r"^invert\.steer\."):

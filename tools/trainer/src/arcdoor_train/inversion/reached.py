@@ -9,7 +9,7 @@ import torch
 
 from arcdoor_train import config, scores
 from arcdoor_train.errors import DataError
-from arcdoor_train.inversion import attacked, finder, intervals, judges, picture, pose, section, steering, target
+from arcdoor_train.inversion import attacked, finder, intervals, judges, picture, pose, section, steering, target, warp
 from arcdoor_train.inversion.folder import Folder
 from arcdoor_train.inversion.intervals import Interval
 
@@ -54,6 +54,10 @@ class Reached:
     pictures: int
     #: Where the measuring network finds a face.
     seen: Interval
+    #: Medians of those with a face, as ``steer.scale`` and ``steer.place`` ask for them.
+    scale: Interval
+    right: Interval
+    down: Interval
     turned: tuple[Turned, ...]
     alike: tuple[Alike, ...]
 
@@ -65,6 +69,8 @@ class _Look:
     steps: int
     #: By measure (n, 2) angles; NaN where no face was found.
     angles: dict[str, np.ndarray]
+    #: (n, 3) how large faces are, and how far right and down they lie.
+    lie: np.ndarray
     #: By judge (n,) cosines.
     cosines: dict[str, np.ndarray]
 
@@ -97,8 +103,16 @@ def measure(run: Path) -> list[Reached]:
         pictures = _pictures(steps, wanted, steered, folder, whole.run.seed)
         marks, shown = seer(pictures).marks, list(steered.aligned_pixels(pictures))
         angles = {name: rule(marks) for name, rule in MEASURES.items()}
-        looks.append(_Look(steps, angles, {judge.name: judge.likeness(shown, real) for judge in asked if real}))
+        lie = np.array([_lie(one, *steered.pose_of(number)) for number, one in enumerate(marks)])
+        looks.append(_Look(steps, angles, lie, {judge.name: judge.likeness(shown, real) for judge in asked if real}))
     return [one for look in looks for one in _each(run.name, look, steered)]
+
+
+def _lie(marks: np.ndarray, yaw: float, pitch: float) -> tuple[float, float, float]:
+    """Scale, right and down of (5, 2), against a face that looks so and lies as aligned ones do."""
+    level = pose.seen(yaw, pitch)
+    to = warp.Similarity.between(level, marks)
+    return abs(complex(to.a, to.b)), *(marks.mean(axis=0) - level.mean(axis=0))
 
 
 def _pictures(steps: int, wanted: section.Invert, steered: steering.Steering, folder: Folder, seed: int) -> np.ndarray:
@@ -152,9 +166,18 @@ def _row(
         if level is not None and others:
             own = intervals.share(chosen(cosines, others).mean(axis=0), chosen(cosines, [level])[0])
         alike.append(Alike(name, intervals.mean(whole), own))
+    lie = chosen(look.lie, numbers)
+    lie = [intervals.median(lie[..., part]) for part in range(3)]
     low, high = scores.wilson(seen)
     return Reached(
-        run, look.steps, *asked, len(numbers) * people, (float(seen.mean()), low, high), tuple(turned), tuple(alike)
+        run,
+        look.steps,
+        *asked,
+        len(numbers) * people,
+        (float(seen.mean()), low, high),
+        *lie,
+        tuple(turned),
+        tuple(alike),
     )
 
 
@@ -163,13 +186,15 @@ def table(found: list[Reached]) -> str:
     names = [one.judge for one in found[0].alike]
     heads = [text for name in names for text in (f"{name}", "as a share of the frontal")]
     lines = [
-        "| run | steps | asked yaw, pitch | pictures | a face is found % | reached yaw | reached pitch "
-        f"| yaw off, median | 90 % | pitch off, median | 90 % |{''.join(f' {head} |' for head in heads)}",
-        "|" + "---|" * (11 + len(heads)),
+        "| run | steps | asked yaw, pitch | pictures | a face is found % | scale | right, down | reached yaw "
+        "| reached pitch | yaw off, median | 90 % | pitch off, median | 90 % |"
+        f"{''.join(f' {head} |' for head in heads)}",
+        "|" + "---|" * (13 + len(heads)),
     ]
     for one in found:
         asked = "all within 30" if one.yaw is None else f"{one.yaw:+g}, {one.pitch:+g}"
         cells = [one.run, one.steps or "start", asked, one.pictures, intervals.text(one.seen, 100, 0)]
+        cells += [f"{one.scale[0]:.2f}", f"{one.right[0]:+.1f}, {one.down[0]:+.1f}"]
         for name in ("reached_yaw", "reached_pitch"):
             cells.append(
                 " / ".join("-" if one.yaw is None else f"{getattr(each, name)[0]:+.1f}" for each in one.turned)
