@@ -162,3 +162,26 @@ def test_figures_that_cannot_be_drawn_are_refused(more, tmp_path):
     except SystemExit as end:
         code = end.code
     assert code == 2
+
+
+def test_which_way_faces_look(tmp_path):
+    def row(steps, yaw, reached, share=None):
+        angles = {"measure": "device", "reached_yaw": reached, "yaw_error": [4.0, 1.0, 9.0]}
+        alike = [{"judge": "judge", "cosine": [0.5, 0.4, 0.6], "share": share}]
+        return {"run": "one", "steps": steps, "yaw": yaw, "pitch": 0.0, "turned": [angles], "alike": alike}
+
+    looks = [row(0, 0.0, [1.0, 0.5, 2.0]), row(0, 30.0, [24.0, 23.0, 25.0]), row(9, 0.0, [1.5, 0.0, 2.0])]
+    looks += [row(9, 30.0, [26.0, 22.0, 29.0], [0.7, 0.6, 0.8]), row(5, 30.0, [20.0, 18.0, 22.0])]
+    photos = {"judge": "judge", "yaw": 30.0, "ahead": [0.6, 0.5, 0.7], "share": [0.8, 0.7, 0.9]}
+    (tmp_path / "f.json").write_text(json.dumps([{"prior": 0.05}, *looks, photos]))
+    assert cli.main(["plot", "steer", str(tmp_path / "f.json"), "--out", str(tmp_path)]) == 0
+    found = drawn(tmp_path, "steer")
+    assert found["steps"] == ["0", "0", "9", "9"], "what was between is left out"
+    assert (found["asked_yaw"][3], found["reached_yaw"][3], found["low"][3], found["high"][3]) == (
+        "30",
+        "26",
+        "22",
+        "29",
+    )
+    (tmp_path / "f.json").write_text("[]")
+    assert cli.main(["plot", "steer", str(tmp_path / "f.json"), "--out", str(tmp_path)]) == 3

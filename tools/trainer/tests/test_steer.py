@@ -14,9 +14,10 @@ from arcdoor_train.data import drawn
 from arcdoor_train.errors import CheckpointError, ConfigError, DataError, NotPlainError
 from arcdoor_train.inversion import (
     attacked,
+    ceiling,
+    eigenfaces,
     figures,
     finder,
-    mean_face,
     pose,
     reached,
     run,
@@ -299,31 +300,62 @@ def test_the_gradient_of_a_warp_is_that_of_finite_differences():
         assert gradient.flatten()[at].item() == pytest.approx(apart, abs=1e-7)
 
 
-def test_pictures_begin_as_the_mean_of_those_who_look_so(tmp_path, monkeypatch):
-    """The nose's column tells the network of this test the yaw."""
+def noses(place):
+    """Dark crops with a bright nose in one of 50 columns, and a network that finds it."""
     dark = np.full((50, 112, 112, 3), 40, np.uint8)
     for number, one in enumerate(dark):
         one[70:76, 30 + number : 34 + number] = 200
-    crops.save(tmp_path / "set", dark)
+    crops.save(place, dark)
 
     def marks(x):
-        column = x[:, 0, 72].argmax(1).double() + 1.5
-        found = torch.from_numpy(pose.seen(0, 0)).repeat(len(x), 1, 1)
-        found[:, 2, 0] = column
+        """As shares of the whole; the nose's column tells the yaw."""
+        found = torch.from_numpy(pose.seen(0, 0) + 0.5).repeat(len(x), 1, 1)
+        found[:, 2, 0] = x[:, 0, 72].argmax(1).double() + 2
         return found / 112
 
-    network = Exact(marks)
-    monkeypatch.setattr(mean_face, "_NEAREST", 5)
-    asked = [(0.0, 0.0), (15.0, 0.0)]
-    level, aside = mean_face.gather(str(tmp_path / "set"), network, asked, "n", tmp_path / "kept.npz")
-    assert level[0, 72].argmax().item() == pytest.approx(56, abs=3)
-    assert aside[0, 72].argmax().item() == pytest.approx(56 + 10, abs=4)
-    (tmp_path / "set" / "00000.png").unlink()
-    again = mean_face.gather(str(tmp_path / "set"), network, asked, "n", tmp_path / "kept.npz")
-    assert torch.equal(again[1], aside), "what was kept is taken"
-    monkeypatch.setattr(mean_face, "_FEWEST", 1000)
+    return Exact(marks)
+
+
+def test_pictures_begin_as_the_mean_of_those_who_look_so(tmp_path, monkeypatch):
+    network, asked = noses(tmp_path / "set"), np.stack([pose.seen(0, 0), pose.seen(15, 0), pose.seen(-15, 0)])
+    monkeypatch.setattr(eigenfaces, "_FACES", 8)
+    found = eigenfaces.gather(str(tmp_path / "set"), network, asked, "n", tmp_path / "kept.npz")
+    level, aside, other = found.means
+    assert found.deviations.shape == (3, 4, 3 * 56 * 56)
+    assert level[0, 36].argmax().item() == pytest.approx(28, abs=1.5)
+    # Half of the picture's pixels: the nose of 15 degrees lies five of these aside.
+    assert aside[0, 36].argmax().item() == pytest.approx(pose.seen(15, 0)[2, 0] / 2, abs=1.5)
+    assert other[0, 36].argmax().item() == pytest.approx(56 - aside[0, 36].argmax().item(), abs=1.5)
+    monkeypatch.setattr(network, "marks", None)
+    again = eigenfaces.gather(str(tmp_path / "set"), network, asked, "n", tmp_path / "kept.npz")
+    assert torch.equal(again.means, found.means), "points that were kept are taken"
+    assert torch.equal(again.deviations, found.deviations)
+    (tmp_path / "kept.npz").write_bytes(b"no")
+    with pytest.raises(DataError, match=r"is damaged: .* remove it"):
+        eigenfaces.gather(str(tmp_path / "set"), network, asked, "n", tmp_path / "kept.npz")
+    monkeypatch.setattr(eigenfaces, "_FEWEST", 1000)
     with pytest.raises(DataError, match="whose mean may show somebody"):
-        mean_face.gather(str(tmp_path / "set"), network, asked, "other", None)
+        eigenfaces.gather(str(tmp_path / "set"), network, asked, "other", None)
+
+
+def test_faces_that_lie_elsewhere_are_bent_to_the_asked_points(tmp_path):
+    """All of a set lie alike, smaller and aside: its mean does not."""
+    lie = pose.seen(10, 5, 0.7, (8, -6))
+    dots = np.zeros((40, 112, 112, 3), np.uint8)
+    for x, y in lie.round().astype(int):
+        dots[:, y - 2 : y + 3, x - 2 : x + 3] = 255
+    crops.save(tmp_path / "set", dots)
+    network = Exact(lambda x: torch.from_numpy((lie.round() + 0.5) / 112).repeat(len(x), 1, 1))
+    network.marks, upright = None, torch.from_numpy((lie.round() + 0.5) / 112)
+    flipped = torch.from_numpy((pose.mirrored(lie.round()[None], 112)[0] + 0.5) / 112)
+    network.marks = lambda x: (upright if x[0, 0, :, :56].sum() < x[0, 0, :, 56:].sum() else flipped).repeat(
+        len(x), 1, 1
+    )
+    asked = pose.seen(15, 0)
+    mean = eigenfaces.gather(str(tmp_path / "set"), network, asked[None], "n", None).means[0, 0]
+    for x, y in asked:
+        around = mean[int(y / 2) - 3 : int(y / 2) + 4, int(x / 2) - 3 : int(x / 2) + 4]
+        assert around.max() > 0, "there is a dot where one is asked for"
 
 
 class Exact(torch.nn.Module):
@@ -352,7 +384,7 @@ def test_points_where_they_shall_be_cost_nothing(tmp_path, monkeypatch):
         x = x / x.sum((2, 3), keepdim=True)
         steps = (torch.arange(x.shape[2]) + 0.5) / x.shape[2]
         found = torch.stack([(x.sum(2) * steps).sum(2), (x.sum(3) * steps).sum(2)], dim=2)
-        return found if found[0, 0, 0] < found[0, 1, 0] else found[:, steering._MIRRORED]
+        return found if found[0, 0, 0] < found[0, 1, 0] else found[:, pose.MIRRORED]
 
     made.network = Exact(centres)
     for name in ("_NOISE", "_CONTRAST", "_LIGHT"):
@@ -475,19 +507,70 @@ def test_an_unseen_face_stays_in_the_denominator(tmp_path):
     yaws = np.array([1.0, -2.0, np.nan, 3.0, 10.0, np.nan, np.nan, np.nan])
     angles = np.stack([yaws, yaws * 0], axis=1)
     cosines = np.array([0.4, 0.5, 0.6, 0.5, 0.2, 0.3, 0.2, 0.3])
-    rows = reached._each("run", reached._Look(5, {"device": angles}, {"judge": cosines}), made)
+    lie = np.array([reached._lie(pose.seen(20, 0, 0.8, (6, -4)) + (yaw - yaw), 20, 0) for yaw in yaws])
+    rows = reached._each("run", reached._Look(5, {"device": angles}, lie, {"judge": cosines}), made)
     level, aside, whole = rows
     assert level.seen[0] == 0.75
+    assert (level.scale[0], level.right[0], level.down[0]) == pytest.approx((0.8, 6, -4))
     assert level.turned[0].yaw_error[0] == 2.0
     assert level.turned[0].yaw_error_90 == np.inf
-    assert (aside.seen[0], aside.turned[0].reached_yaw, aside.turned[0].yaw_error[0]) == (0.25, 10.0, np.inf)
+    assert (aside.seen[0], aside.turned[0].reached_yaw[0], aside.turned[0].yaw_error[0]) == (0.25, 10.0, np.inf)
     assert aside.alike[0].share[0] == pytest.approx(0.5)
     assert whole.turned[0].yaw_error[0] == 10.0
     assert json.dumps(reached.plain(rows), allow_nan=False)
 
 
+def test_what_a_turn_costs_photos_of_people(tmp_path, monkeypatch):
+    """A photo's light says which way it looks; the judge sees nothing else. Of one person there is no second photo that
+    looks ahead, of another none that looks aside."""
+    for name, yaws in {"a": (0, 2, 30), "b": (-4, 4, -28, 33, 60), "c": (0, 30), "d": (0, 1, 15)}.items():
+        crops.save(tmp_path / "photos" / name, np.stack([np.full((112, 112, 3), 100 + yaw, np.uint8) for yaw in yaws]))
+
+    def yaws_of(images):
+        return np.array([float(image[0, 0, 0]) - 100 for image in images])
+
+    def see(images):
+        marks = np.repeat(pose.TEMPLATE[None], len(images), axis=0)
+        marks[:, 1, 1] = marks[:, 0, 1]
+        eyes = marks[0, :2].mean(axis=0)
+        marks[:, 2, 0] = eyes[0] + 0.6 * (marks[0, 1, 0] - marks[0, 0, 0]) * np.tan(np.deg2rad(yaws_of(images)))
+        return finder.Found(marks, np.ones(len(images)))
+
+    class Judge:
+        name = "judge"
+
+        def __call__(self, images):
+            turn = np.deg2rad(yaws_of(images))
+            return np.stack([np.cos(turn), np.sin(turn)], axis=1)
+
+    see.digest = "other"
+    monkeypatch.setattr(ceiling.finder, "Finder", lambda *_: see)
+    monkeypatch.setattr(ceiling.judges, "gather", lambda *_: [Judge()])
+    whole = small(tmp_path, "run", yaw=[-30.0, 0.0, 30.0])
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.toml").write_text(config.to_toml(whole))
+    (found,) = ceiling.measure(tmp_path / "run", tmp_path / "photos")
+    assert (found.yaw, found.people, found.photos) == (30.0, 2, 7)
+    cosine = [np.cos(np.deg2rad(angles)).mean() for angles in ([2], [8], [30, 28], [24, 32, 37, 29])]
+    assert found.ahead[0] == pytest.approx(np.mean(cosine[:2]))
+    assert found.turned[0] == pytest.approx(np.mean(cosine[2:]))
+    assert found.share[0] == pytest.approx(sum(cosine[2:]) / sum(cosine[:2]))
+    assert "| 30 | judge | 2 | 7 |" in ceiling.table([found])
+    with pytest.raises(DataError, match="no two people with two photos that look ahead and one at 30 degrees"):
+        ceiling.measure(tmp_path / "run", tmp_path / "photos" / "a")
+
+
 @pytest.mark.parametrize(
-    "bad", [{"yaw": ()}, {"yaw": (80.0,)}, {"pitch": (1.0, 1.0)}, {"scale": 0.1}, {"place": (1.0,)}, {"weight": 0.0}]
+    "bad",
+    [
+        {"yaw": ()},
+        {"yaw": (80.0,)},
+        {"pitch": (1.0, 1.0)},
+        {"scale": 0.1},
+        {"place": (1.0,)},
+        {"weight": 0.0},
+        {"rate": 0.0},
+    ],
 )
 def test_poses_that_cannot_be_asked(bad):
     with pytest.raises(ConfigError, match=r"^invert\.steer\."):

@@ -9,7 +9,7 @@ from typing import Any
 
 from arcdoor_train import checkpoint
 from arcdoor_train.errors import UsageError
-from arcdoor_train.inversion import bad_cases, figures, groups, labels, reached, run
+from arcdoor_train.inversion import bad_cases, ceiling, figures, groups, labels, reached, run
 from arcdoor_train.inversion.comparison import Bench, Known
 from arcdoor_train.inversion.finished import Finished
 from arcdoor_train.train import configured
@@ -34,6 +34,12 @@ def add_parser(subparsers: Any) -> None:
         "--measure", nargs="+", type=Path, metavar="RUN", help="draw nothing; what finished runs' judges say of them"
     )
     parser.add_argument("--photos", type=int, default=1000, help="that thresholds and distances come from [1000]")
+    parser.add_argument(
+        "--turned-photos",
+        type=Path,
+        metavar="CROPS",
+        help="with --measure of a steered run: also what a turn costs real photos, a folder a person",
+    )
     parser.add_argument("--json", type=Path, help="with --measure: also write the figures here")
     parser.set_defaults(run=_run)
 
@@ -55,7 +61,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _measure(options: argparse.Namespace) -> int:
     if options.config or options.i_may or options.folder or options.resume:
-        raise UsageError("--measure draws nothing: it takes finished runs, --photos and --json alone")
+        raise UsageError("--measure draws nothing: it takes finished runs, --photos, --turned-photos and --json alone")
     known: Known = {}
     found, parts, turned, sheets = [], [], [], []
     for folder in options.measure:
@@ -70,9 +76,12 @@ def _measure(options: argparse.Namespace) -> int:
         print(f"\n{groups.table(parts)}")
     if turned:
         print(f"\n{reached.table(turned)}")
+    photos = ceiling.measure(options.measure[0], options.turned_photos) if options.turned_photos else []
+    if photos:
+        print(f"\n{ceiling.table(photos)}")
     print(f"bad cases: {', '.join(sheets)}", file=sys.stderr)
     if options.json:
-        whole = [*figures.plain(found), *figures.plain(parts), *reached.plain(turned)]
+        whole = [*figures.plain([*found, *parts]), *reached.plain(turned), *figures.plain(photos)]
         text = json.dumps(whole, indent=1) + "\n"
         checkpoint.write_file(options.json, lambda file: file.write(text.encode()))
     return 0

@@ -8,7 +8,7 @@ from typing import Any
 from arcdoor_train import config, crops, data, figure
 from arcdoor_train.checkpoint import make
 from arcdoor_train.errors import UsageError
-from arcdoor_train.plots import angles, margins, pairs, toy
+from arcdoor_train.plots import angles, margins, pairs, steer, toy
 
 
 def add_parser(subparsers: Any) -> None:
@@ -24,6 +24,7 @@ def add_parser(subparsers: Any) -> None:
         ("theta", "angles of images to their class centres, from the start of a run to its end"),
         ("statistics", "angles between class centres, features' centres and features of a run"),
         ("pairs", "angles of genuine and impostor comparisons"),
+        ("steer", "which way drawn faces look that were asked to look aside"),
     ):
         kind = kinds.add_parser(name, help=text, description=text, parents=[shared])
         _ADD.get(name, lambda _: None)(kind)
@@ -54,7 +55,11 @@ def _pairs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pairs", type=Path, help="LFW's list; without, every crop against every other")
 
 
-_ADD = {"toy": _toy, "theta": _theta, "statistics": _statistics, "pairs": _pairs}
+def _steer(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("figures", type=Path, help="what invert --measure RUN --json wrote of one steered run")
+
+
+_ADD = {"toy": _toy, "theta": _theta, "statistics": _statistics, "pairs": _pairs, "steer": _steer}
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -82,6 +87,8 @@ def _draw(options: argparse.Namespace) -> list[str]:
     elif options.kind == "statistics":
         faces = crops.Crops(options.crops) if options.crops else None
         return [json.dumps(angles.draw_statistics(out, options.run_folder, options.each, faces))]
+    elif options.kind == "steer":
+        steer.draw(out, options.figures)
     else:
         return [json.dumps(pairs.draw(out, options.model, crops.Crops(options.crops), options.pairs))]
     return []

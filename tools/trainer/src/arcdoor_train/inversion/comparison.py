@@ -8,15 +8,13 @@ import numpy as np
 
 from arcdoor_train import scores
 from arcdoor_train.errors import DataError
-from arcdoor_train.inversion import cover, photos
+from arcdoor_train.inversion import cover, intervals, photos
 from arcdoor_train.inversion.finished import Finished
+from arcdoor_train.inversion.intervals import Interval
 from arcdoor_train.inversion.judges import Judge
 from arcdoor_train.inversion.section import UTKFACE
 
 FMRS = (1e-3, 1e-4)
-_ROUNDS = 1000
-#: A mean or a share with its 95 % interval over people.
-Interval = tuple[float, float, float]
 #: A judge's features by its hash and that of the images: several runs are measured against the same photos.
 Known = dict[tuple[str, str], np.ndarray]
 
@@ -103,12 +101,7 @@ def mean(each: np.ndarray, people: np.ndarray) -> Interval:
     """The mean over people of their own means of ``each`` (n,); of one person the interval is all there is."""
     _, person = np.unique(people, return_inverse=True)
     own = np.bincount(person, each) / np.bincount(person)
-    if len(own) < 2:
-        return float(own[0]), -1.0, 1.0
-    rng = np.random.default_rng(1)
-    means = own[rng.integers(0, len(own), (_ROUNDS, len(own)))].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(own.mean()), float(low), float(high)
+    return intervals.mean(own) if len(own) > 1 else (float(own[0]), -1.0, 1.0)
 
 
 class Bench:
@@ -150,11 +143,3 @@ class Bench:
         return self.features(
             judge, [cover.over(aim.faces.read(name), kind) for name, kind in zip(aim.names, aim.covered, strict=True)]
         )
-
-
-def told(values: Interval | None, times: float = 1, digits: int = 3) -> str:
-    """For people."""
-    if values is None:
-        return "-"
-    share, low, high = (f"{times * value:.{digits}f}" for value in values)
-    return f"{share} [{low}, {high}]"

@@ -39,6 +39,8 @@ class Drawing:
         self.place, self.step, self.steering = place, 0, steering
         self.chosen = slice(place.batch * section.batch, min((place.batch + 1) * section.batch, len(target.names)))
         self._from = (seed, place.batch, place.start)
+        #: How much of each eigenface lies behind the pixels; None where nothing does.
+        self.weights = steering.weights(self.chosen) if steering else None
         if steering:
             self._take(steering.start(self.chosen, section.sides[0], self._from))
         else:
@@ -46,15 +48,25 @@ class Drawing:
 
     def _take(self, pictures: torch.Tensor) -> None:
         self.pictures = pictures.to(self.attacked.device).requires_grad_(True)
-        self.optimiser = torch.optim.Adam([self.pictures], self.section.lr)
+        moved = [{"params": [self.pictures], "rate": self.section.lr}]
+        if self.weights is not None:
+            moved.append({"params": [self.weights.requires_grad_(True)], "rate": self.section.steer.rate})
+        self.optimiser = torch.optim.Adam(moved)
+
+    def whole(self) -> torch.Tensor:
+        """(n, 3, 112, 112) the pictures as they are now."""
+        if self.steering:
+            return self.steering.whole(self.pictures, self.weights, self.chosen)
+        return picture.enlarged(self.pictures)
 
     def advance(self) -> dict[str, torch.Tensor]:
         """One step; each term before it, unweighted, and ``cosine``, the mean of those to the targets."""
         section, side = self.section, self.section.side(self.step)
         if side != self.pictures.shape[-1]:
             self._take(picture.enlarged(self.pictures.detach(), side))
-        self.optimiser.param_groups[0]["lr"] = self._rate()
-        whole = picture.enlarged(self.pictures)
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["rate"] * self._share()
+        whole = self.whole()
         aligned = self.steering.aligned(whole, self.chosen) if self.steering else whole
         shown = picture.varied(aligned, section.flip, section.jitter, (*self._from, self.step))
         embeddings = self.attacked.network(shown)
@@ -76,10 +88,11 @@ class Drawing:
         self.step += 1
         return {name: term.detach() for name, term in terms.items()}
 
-    def _rate(self) -> float:
+    def _share(self) -> float:
+        """Of the rates, in this step."""
         if self.section.schedule == "constant":
-            return self.section.lr
-        return self.section.lr * 0.5 * (1 + math.cos(math.pi * self.step / self.section.steps))
+            return 1.0
+        return 0.5 * (1 + math.cos(math.pi * self.step / self.section.steps))
 
     def state(self) -> dict[str, Any]:
         """All that ``load`` needs."""
@@ -88,11 +101,14 @@ class Drawing:
             "start": self.place.start,
             "step": self.step,
             "pictures": self.pictures.detach().cpu().clone(),
+            "weights": None if self.weights is None else self.weights.detach().cpu().clone(),
             "optimiser": self.optimiser.state_dict(),
         }
 
     def load(self, state: dict[str, Any]) -> None:
         """Takes what ``state`` gave of the same place. Raises ``KeyError``, ``ValueError``."""
+        if self.weights is not None:
+            self.weights = state["weights"].to(self.attacked.device)
         self._take(state["pictures"].clone())
         self.optimiser.load_state_dict(state["optimiser"])
         self.step = state["step"]

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from arcdoor_train.inversion import distances, target
-from arcdoor_train.inversion.comparison import Bench, Interval, Rate, told
+from arcdoor_train.inversion.comparison import Bench, Rate
+from arcdoor_train.inversion.intervals import Interval, told
 
 
 @dataclass(frozen=True)

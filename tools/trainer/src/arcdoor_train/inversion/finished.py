@@ -24,7 +24,7 @@ class Finished:
             torch.set_num_threads(self.whole.run.threads)
         self.network = attacked.load(self.section.model, torch.device("cpu"))
         found = target.find(self.section.target, self.network, self.whole.run.seed)
-        self.steering = steering.of(self.section, len(found.names), self.network.device, run / "faces.npz")
+        self.steering = steering.of(self.section, len(found.names), self.network.device, run / "points.npz")
         self.target = self.steering.spread(found) if self.steering else found
         if len(self.drawn) < len(self.target.names):
             raise DataError(f"{run} is not finished: go on with --resume")

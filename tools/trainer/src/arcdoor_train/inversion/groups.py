@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from arcdoor_train.inversion.comparison import Bench, Interval, Rate, mean, told
+from arcdoor_train.inversion.comparison import Bench, Rate, mean
+from arcdoor_train.inversion.intervals import Interval, told
 from arcdoor_train.inversion.judges import Judge
 from arcdoor_train.inversion.labels import COVERED, Column
 

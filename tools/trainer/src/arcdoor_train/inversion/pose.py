@@ -23,6 +23,14 @@ TEMPLATE = np.array(
 #: eyes and mouth, and how far it stands out in that distance.
 _NOSE_DEPTH, _NOSE_LEVEL, _NOSE_PITCH_DEPTH = 0.6, 0.56, 0.43
 
+#: Which point is which in a mirrored picture.
+MIRRORED = [1, 0, 2, 4, 3]
+
+
+def mirrored(marks: np.ndarray, side: int) -> np.ndarray:
+    """(n, 5, 2) pixels of the points of a picture of ``side`` columns, as they are in its mirror image."""
+    return marks[:, MIRRORED] * (-1.0, 1.0) + (side - 1.0, 0.0)
+
 
 def turned(points: np.ndarray, yaw: np.ndarray | float, pitch: np.ndarray | float) -> np.ndarray:
     """(..., n, 2) of points (n, 3) as they are seen of a head that is turned by yaw, then nods by pitch (degrees;

@@ -7,11 +7,10 @@ import numpy as np
 
 from arcdoor_train import config, scores
 from arcdoor_train.errors import DataError
-from arcdoor_train.inversion import finder, picture, pose, steering, target
-from arcdoor_train.inversion.comparison import Interval, told
+from arcdoor_train.inversion import finder, intervals, picture, pose, steering, target, warp
 from arcdoor_train.inversion.finished import Finished
+from arcdoor_train.inversion.intervals import Interval, told
 
-_ROUNDS = 1000
 #: By the device's own measure, and by a fit of the five points in space.
 MEASURES = {"device": pose.measured, "fit": pose.fitted}
 
@@ -23,8 +22,8 @@ class Turned:
 
     measure: str
     #: The median of those with a face: where they look.
-    reached_yaw: float
-    reached_pitch: float
+    reached_yaw: Interval
+    reached_pitch: Interval
     yaw_error: Interval
     yaw_error_90: float
     pitch_error: Interval
@@ -53,6 +52,10 @@ class Reached:
     pictures: int
     #: Where the measuring network finds a face.
     seen: Interval
+    #: Medians of those with a face, as ``steer.scale`` and ``steer.place`` ask for them.
+    scale: Interval
+    right: Interval
+    down: Interval
     turned: tuple[Turned, ...]
     alike: tuple[Alike, ...]
 
@@ -64,6 +67,8 @@ class _Look:
     steps: int
     #: By measure (n, 2) angles; NaN where no face was found.
     angles: dict[str, np.ndarray]
+    #: (n, 3) how large faces are, and how far right and down they lie.
+    lie: np.ndarray
     #: By judge (n,) cosines.
     cosines: dict[str, np.ndarray]
 
@@ -87,8 +92,17 @@ def measure(run: Finished) -> list[Reached]:
         pictures = run.pictures(steps) if steps else _begun(run)
         marks, shown = seer(pictures).marks, list(steered.aligned_pixels(pictures))
         angles = {name: rule(marks) for name, rule in MEASURES.items()}
-        looks.append(_Look(steps, angles, {judge.name: judge.likeness(shown, real) for judge in run.judges if real}))
+        lie = np.array([_lie(one, *steered.pose_of(number)) for number, one in enumerate(marks)])
+        cosines = {judge.name: judge.likeness(shown, real) for judge in run.judges if real}
+        looks.append(_Look(steps, angles, lie, cosines))
     return [one for look in looks for one in _each(run.path.name, look, steered)]
+
+
+def _lie(marks: np.ndarray, yaw: float, pitch: float) -> tuple[float, float, float]:
+    """Scale, right and down of (5, 2), against a face that looks so and lies as aligned ones do."""
+    level = pose.seen(yaw, pitch)
+    to = warp.Similarity.between(level, marks)
+    return abs(complex(to.a, to.b)), *(marks.mean(axis=0) - level.mean(axis=0))
 
 
 def _begun(run: Finished) -> np.ndarray:
@@ -97,7 +111,8 @@ def _begun(run: Finished) -> np.ndarray:
     whole, found = steered.people * len(steered.poses), []
     for batch, first in enumerate(range(0, whole, wanted.batch)):
         chosen = slice(first, min(first + wanted.batch, whole))
-        found.append(picture.pixels(steered.start(chosen, wanted.sides[0], (run.whole.run.seed, batch, 0))))
+        pixels = steered.start(chosen, wanted.sides[0], (run.whole.run.seed, batch, 0)).to(steered.device)
+        found.append(picture.pixels(steered.whole(pixels, steered.weights(chosen), chosen)))
     return np.concatenate(found)
 
 
@@ -126,57 +141,34 @@ def _row(
         found = chosen(angles, numbers)
         off = np.abs(found - np.array(steered.poses)[numbers][:, None])
         off = np.where(np.isnan(off), np.inf, off)
-        reached = np.nanmedian(found, axis=(0, 1)) if np.isfinite(found).any() else (np.nan, np.nan)
+        reached = [intervals.median(found[..., axis]) for axis in (0, 1)]
         errors = [
-            value for axis in (0, 1) for value in (_median(off[..., axis]), float(_quantile(off[..., axis], 0.9)))
+            value
+            for axis in (0, 1)
+            for value in (intervals.median(off[..., axis]), intervals.quantile(off[..., axis], 0.9))
         ]
-        turned.append(Turned(name, *map(float, reached), *errors))
+        turned.append(Turned(name, *reached, *errors))
     seen = np.isfinite(chosen(look.angles["device"], numbers)[..., 0]).mean(axis=0)
     alike = []
     for name, cosines in look.cosines.items():
         whole, own = chosen(cosines, numbers).mean(axis=0), None
         others = [number for number in numbers if number != level]
         if level is not None and others:
-            own = _share(chosen(cosines, others).mean(axis=0), chosen(cosines, [level])[0])
-        alike.append(Alike(name, _mean(whole), own))
+            own = intervals.share(chosen(cosines, others).mean(axis=0), chosen(cosines, [level])[0])
+        alike.append(Alike(name, intervals.mean(whole), own))
+    lie = chosen(look.lie, numbers)
+    lie = [intervals.median(lie[..., part]) for part in range(3)]
     low, high = scores.wilson(seen)
     return Reached(
-        run, look.steps, *asked, len(numbers) * people, (float(seen.mean()), low, high), tuple(turned), tuple(alike)
+        run,
+        look.steps,
+        *asked,
+        len(numbers) * people,
+        (float(seen.mean()), low, high),
+        *lie,
+        tuple(turned),
+        tuple(alike),
     )
-
-
-def _drawn(count: int) -> np.ndarray:
-    """(rounds, count) people, drawn with replacement."""
-    return np.random.default_rng(1).integers(0, count, (_ROUNDS, count))
-
-
-def _quantile(off: np.ndarray, share: float) -> np.ndarray:
-    """The value that ``share`` of all do not exceed: no mean of two, of which one may be infinite."""
-    return np.quantile(off.reshape(-1), share, method="inverted_cdf")
-
-
-def _median(off: np.ndarray) -> Interval:
-    """Of (poses, people)."""
-    rounds = [_quantile(off[:, people], 0.5) for people in _drawn(off.shape[1])]
-    low, high = np.quantile(rounds, [0.025, 0.975], method="inverted_cdf")
-    return float(_quantile(off, 0.5)), float(low), float(high)
-
-
-def _mean(each: np.ndarray) -> Interval:
-    low, high = np.quantile(each[_drawn(len(each))].mean(axis=1), [0.025, 0.975])
-    return float(each.mean()), float(low), float(high)
-
-
-def _share(each: np.ndarray, level: np.ndarray) -> Interval | None:
-    """Of two means over the same people; None where the frontal pictures are alike to nobody."""
-    drawn = _drawn(len(each))
-    below = level[drawn].mean(axis=1)
-    if level.mean() <= 0:
-        return None
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rounds = np.where(below > 0, each[drawn].mean(axis=1) / below, np.inf)
-    low, high = np.quantile(rounds, [0.025, 0.975], method="inverted_cdf")
-    return float(each.mean() / level.mean()), float(low), float(high)
 
 
 def table(found: list[Reached]) -> str:
@@ -184,20 +176,24 @@ def table(found: list[Reached]) -> str:
     names = [one.judge for one in found[0].alike]
     heads = [text for name in names for text in (f"{name}", "as a share of the frontal")]
     lines = [
-        "| run | steps | asked yaw, pitch | pictures | a face is found % | reached yaw | reached pitch "
-        f"| yaw off, median | 90 % | pitch off, median | 90 % |{''.join(f' {head} |' for head in heads)}",
-        "|" + "---|" * (11 + len(heads)),
+        "| run | steps | asked yaw, pitch | pictures | a face is found % | scale | right, down | reached yaw "
+        "| reached pitch | yaw off, median | 90 % | pitch off, median | 90 % |"
+        f"{''.join(f' {head} |' for head in heads)}",
+        "|" + "---|" * (13 + len(heads)),
     ]
     for one in found:
         asked = "all within 30" if one.yaw is None else f"{one.yaw:+g}, {one.pitch:+g}"
         cells = [one.run, one.steps or "start", asked, one.pictures, told(one.seen, 100, 0)]
+        cells += [f"{one.scale[0]:.2f}", f"{one.right[0]:+.1f}, {one.down[0]:+.1f}"]
         for name in ("reached_yaw", "reached_pitch"):
-            cells.append(" / ".join("-" if one.yaw is None else f"{getattr(each, name):+.1f}" for each in one.turned))
+            cells.append(
+                " / ".join("-" if one.yaw is None else f"{getattr(each, name)[0]:+.1f}" for each in one.turned)
+            )
         for name in ("yaw_error", "pitch_error"):
             cells.append(" / ".join(told(getattr(each, name), 1, 1) for each in one.turned))
             cells.append(" / ".join(f"{getattr(each, f'{name}_90'):.1f}" for each in one.turned))
         for each in one.alike:
-            cells += [told(each.cosine, 1, 3), told(each.share, 1, 2) if each.share else "-"]
+            cells += [told(each.cosine, 1, 3), told(each.share, 1, 2)]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines)
 

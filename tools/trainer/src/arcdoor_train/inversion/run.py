@@ -52,7 +52,7 @@ class Run:
         self.attacked = attacked.load(self.section.model, device)
         self.target = target.find(self.section.target, self.attacked, whole.run.seed)
         people = len(self.target.names)
-        self.steering = steering.of(self.section, people, device, folder.path / "faces.npz")
+        self.steering = steering.of(self.section, people, device, folder.path / "points.npz")
         if self.steering:
             self.target = self.steering.spread(self.target)
         self.judges = judges.gather(self.section.judges, self.attacked, whole.run.threads or 1)
@@ -109,7 +109,7 @@ class Run:
                 _go_on(drawing, state)
                 state = None
             self._start(drawing, best, watch)
-            found = picture.pixels(drawing.pictures)
+            found = picture.pixels(drawing.whole())
             first = drawing.chosen.start
             shown = self.steering.aligned_pixels(found, first) if self.steering else found
             best.offer(found, target.likeness(self.target, self.attacked, shown, first))
@@ -129,7 +129,7 @@ class Run:
             if drawing.step % watch.run.log_every == 0 or drawing.step == section.steps:
                 self._log(watch, before + drawing.step, terms)
             if drawing.place.start == 0 and drawing.step in section.looks:
-                self.folder.keep(drawing.chosen.start, picture.pixels(drawing.pictures), drawing.step)
+                self.folder.keep(drawing.chosen.start, picture.pixels(drawing.whole()), drawing.step)
             if watch.due(drawing.step):
                 self.folder.save(drawing.state() | best.state())
                 watch.saved()

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from arcdoor_train import config, crops, omz
 from arcdoor_train.errors import ConfigError, DataError
-from arcdoor_train.inversion import mean_face, picture, pose, warp
+from arcdoor_train.inversion import eigenfaces, picture, pose, warp
 from arcdoor_train.inversion.section import Invert, Steer
 from arcdoor_train.inversion.target import Closed, Target
 from arcdoor_train.inversion.target import Open as OpenSet
@@ -21,8 +21,6 @@ from arcdoor_train.teachers import digest
 #: nearest to the device's points (3.3 pixels in the mean; the whole crop 3.4). In a step it is moved and enlarged by up
 #: to so much.
 _SQUARE, _MOVED, _ENLARGED = (4.0, 4.0, 104.0), 4.0, 0.08
-#: Which point is which in a mirrored picture.
-_MIRRORED = [1, 0, 2, 4, 3]
 #: In a step so much noise lies over what the landmark network sees (standard deviation; a crop's is about 0.4), and so
 #: much more or less contrast and light it has: what pleases one network alone does not outlast that.
 _NOISE, _CONTRAST, _LIGHT = 0.1, 0.2, 0.1
@@ -33,7 +31,7 @@ class Steering:
     all at the second."""
 
     def __init__(self, section: Steer, people: int, device: torch.device, keep: Path | None = None) -> None:
-        """``keep``: the file where the mean faces lie for the next time."""
+        """``keep``: the file where the points of ``section.faces`` lie for the next time."""
         self.section, self.people, self.device, self._keep = section, people, device, keep
         path = config.expand(section.landmarks)
         self.digest = digest(path) if path.is_file() else ""
@@ -48,16 +46,13 @@ class Steering:
         self._views = views
 
     @cached_property
-    def faces(self) -> torch.Tensor | None:
-        """(poses, 3, 112, 112) what pictures begin as, as large and where they are asked to be; None where as noise."""
+    def faces(self) -> eigenfaces.Eigenfaces | None:
+        """Of each pose, as large and where it is asked to be; None where pictures begin as noise."""
         if not self.section.faces:
             return None
-        found = mean_face.gather(self.section.faces, self.network, self.poses, self.digest, self._keep)
-        middle, (right, down) = pose.TEMPLATE.mean(axis=0), self.section.place
-        scale = self.section.scale
-        move = (1 - scale) * middle + (right, down)
-        view = warp.Similarity(scale, 0.0, *move.tolist()).inverse()
-        return warp.warped(found, view.grid().expand(len(found), -1, -1, -1))
+        asked = self.asked[:: self.people]
+        found = eigenfaces.gather(self.section.faces, self.network, asked, self.digest, self._keep)
+        return eigenfaces.Eigenfaces(found.means.to(self.device), found.deviations.to(self.device))
 
     def _refuse(self, path: Path) -> None:
         if path.suffix != omz.ENDING or not self.digest:
@@ -77,9 +72,13 @@ class Steering:
         templates = np.tile(target.templates.numpy(), (times, 1))
         return OpenSet(templates, target.names * times, target.faces, target.covered * times)
 
+    def pose_of(self, number: int) -> tuple[float, float]:
+        """Asked yaw and pitch of a picture."""
+        return self.poses[number // self.people]
+
     def note(self, number: int) -> list[str]:
         """A line that says what was asked of a picture."""
-        yaw, pitch = self.poses[number // self.people]
+        yaw, pitch = self.pose_of(number)
         return [f"asked: yaw {yaw:+g}, pitch {pitch:+g}"]
 
     def aligned(self, pictures: torch.Tensor, chosen: slice) -> torch.Tensor:
@@ -109,7 +108,9 @@ class Steering:
         ]
         wanted = torch.from_numpy(np.stack(wanted).astype(np.float32)).to(pictures.device)
         sizes = torch.tensor([abs(complex(view.a, view.b)) * rows for view in views], device=pictures.device)
-        mirrored = self.network(seen.flip(3))[:, _MIRRORED] * seen.new_tensor([-1.0, 1.0]) + seen.new_tensor([1.0, 0.0])
+        mirrored = self.network(seen.flip(3))[:, pose.MIRRORED] * seen.new_tensor([-1.0, 1.0]) + seen.new_tensor(
+            [1.0, 0.0]
+        )
         apart = [(found - wanted) * sizes[:, None, None] for found in (self.network(seen), mirrored)]
         return sum(each.square().sum(2).mean() for each in apart) / 2
 
@@ -134,16 +135,30 @@ class Steering:
         return _after(self._views[number], inner)
 
     def start(self, chosen: slice, side: int, place: tuple[int, ...]) -> torch.Tensor:
-        """What pictures begin as: noise, or the mean face that looks as asked, with a little noise."""
+        """The pixels that pictures begin as: noise, a little where there is a face behind."""
         noise = picture.noise(chosen.stop - chosen.start, side, place)
-        if self.faces is None:
-            return noise
-        small = functional.adaptive_avg_pool2d(self.faces[self._numbers(chosen)], side)
-        return (small + self.section.noise * noise).clamp(picture.LOWEST, picture.HIGHEST)
+        return self.section.noise * noise if self.faces else noise
+
+    def weights(self, chosen: slice) -> torch.Tensor | None:
+        """(n, kept) how many deviations along each eigenface a face begins with: none. None without faces."""
+        if not self.faces:
+            return None
+        return torch.zeros(chosen.stop - chosen.start, self.faces.deviations.shape[1], device=self.device)
+
+    def whole(self, pixels: torch.Tensor, weights: torch.Tensor | None, chosen: slice) -> torch.Tensor:
+        """(n, 3, 112, 112): pixels, over a sum of eigenfaces where there are weights of these."""
+        over = picture.enlarged(pixels)
+        if weights is None:
+            return over
+        numbers = self._numbers(chosen).to(weights.device)
+        # Pictures of one pose follow each other.
+        moved = [weights[numbers == one] @ self.faces.deviations[one] for one in numbers.unique()]
+        faces = self.faces.means[numbers] + torch.cat(moved).unflatten(1, self.faces.means.shape[1:])
+        return (picture.enlarged(faces) + over).clamp(picture.LOWEST, picture.HIGHEST)
 
     def begin(self) -> str:
         """A hash of the mean faces."""
-        return hashlib.sha256(self.faces.numpy().tobytes()).hexdigest() if self.faces is not None else "noise"
+        return hashlib.sha256(self.faces.means.cpu().numpy().tobytes()).hexdigest() if self.faces else "noise"
 
 
 def _after(outer: warp.Similarity, inner: warp.Similarity) -> warp.Similarity:

@@ -46,6 +46,14 @@ class Similarity:
         return _places(self.apply(np.stack([x, y], axis=-1).reshape(-1, 2))).reshape(rows, rows, 2)
 
 
+def affine_grid(first: np.ndarray, second: np.ndarray) -> torch.Tensor:
+    """``Similarity.grid`` of the affine map that takes (n, 2) nearest to another (n, 2) by least squares."""
+    known = np.hstack([first, np.ones((len(first), 1))])
+    factors = np.linalg.lstsq(known, second, rcond=None)[0]
+    x, y = (line.ravel() for line in np.meshgrid(np.arange(SIDE, dtype=float), np.arange(SIDE, dtype=float)))
+    return _places(np.stack([x, y, np.ones_like(x)], axis=1) @ factors).reshape(SIDE, SIDE, 2)
+
+
 def _places(points: np.ndarray) -> torch.Tensor:
     """Pixels' numbers as places in -1..1; the edge of -1 is half a pixel before the first."""
     return torch.from_numpy(((2 * points + 1) / SIDE - 1).astype(np.float32))
