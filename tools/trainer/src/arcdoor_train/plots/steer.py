@@ -77,9 +77,9 @@ def _alike(axes: Any, found: list[dict], photos: list[dict]) -> None:
         own = [one for one in photos if one["judge"] == judge and one["share"]]
         both = [(sign * one["yaw"], one["share"][0]) for one in own for sign in (-1, 1)]
         if both:
-            axes.scatter(*zip(*both, strict=True), marker="x", color=f"C{number + 2}", label="real photos")
+            axes.scatter(*zip(*both, strict=True), marker="x", color=f"C{number + 2}", label=f"{judge}, real photos")
     axes.set(xlabel="asked yaw in degrees", ylabel="cosine, as a share of the frontal pictures'", title="by two judges")
-    axes.legend()
+    axes.legend(loc="lower center", fontsize="small")
 
 
 def _bars(axes: Any, found: list[dict], values: list[list[float]], label: str, **more: Any) -> None:
