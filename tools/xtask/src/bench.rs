@@ -43,16 +43,16 @@ pub(crate) fn verify(json: Option<PathBuf>) -> Result<()> {
     cargo::check(&mut lab(&peers::install()?, "verify", json))
 }
 
-/// Whole networks beside onnxruntime, ncnn and OpenCV.
-pub(crate) fn nets(json: Option<PathBuf>, only: &str) -> Result<()> {
+/// Whole networks beside onnxruntime, ncnn and OpenCV: among them the embedders of our own packs, and of `more`.
+pub(crate) fn nets(json: Option<PathBuf>, only: &str, more: &[PathBuf]) -> Result<()> {
     cargo::build_binaries()?;
     pack::build(PACK, None)?;
     let peers = peers::install()?;
     let mut bench = lab(&peers, "nets", json);
     bench.arg("--pack").arg(folder(PACK));
     bench.arg("--nets").arg(made_nets(&peers)?.join("nets"));
-    for own in OWN {
-        bench.arg("--embedder-of").arg(folder(own));
+    for pack in OWN.map(folder).iter().chain(more) {
+        bench.arg("--embedder-of").arg(pack);
     }
     cargo::check(bench.args(["--only", only]))
 }

@@ -315,6 +315,9 @@ enum Bench {
         /// Only the networks whose name holds this
         #[arg(long, value_name = "TEXT", default_value = "")]
         only: String,
+        /// A pack whose embedder is measured beside those of doornet and doornet-m; may be given several times
+        #[arg(long, value_name = "DIR")]
+        pack: Vec<PathBuf>,
     },
     /// From the start of a process to the first result, by part, and memory over the weights
     Start {
@@ -384,7 +387,7 @@ fn main() -> ExitCode {
         }
         Command::Bench { what: Bench::Door { subjects } } => door_bench::run(subjects as usize),
         Command::Bench { what: Bench::Kernels { json } } => bench::kernels(json),
-        Command::Bench { what: Bench::Nets { json, only } } => bench::nets(json, &only),
+        Command::Bench { what: Bench::Nets { json, only, pack } } => bench::nets(json, &only, &pack),
         Command::Bench { what: Bench::Profile { only } } => bench::ours("profile", &only),
         Command::Bench { what: Bench::Start { only } } => bench::ours("start", &only),
         Command::Bench { what: Bench::Verify { json } } => bench::verify(json),

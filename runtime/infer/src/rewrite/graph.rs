@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost::Message as _;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Side};
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
+use tract_onnx::pb::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
+};
 use tract_onnx::prelude::f16;
 
 use super::int8::Int8;
@@ -316,8 +318,18 @@ impl Graph {
 }
 
 /// Attributes that are 0 where a node has none.
-const DEFAULT_ZERO: [&str; 6] =
-    ["ceil_mode", "count_include_pad", "storage_order", "training_mode", "transA", "transB"];
+const DEFAULT_ZERO: [&str; 7] =
+    ["allowzero", "ceil_mode", "count_include_pad", "storage_order", "training_mode", "transA", "transB"];
+
+/// Attributes that operator sets after [`PLAIN_OPSET`] have added. Where one says what it says by default anyway, a node
+/// without it means the same in all.
+const LATER: [(&str, &str); 5] = [
+    ("AveragePool", "dilations"),
+    ("Reshape", "allowzero"),
+    ("Resize", "antialias"),
+    ("Resize", "axes"),
+    ("Resize", "keep_aspect_ratio_policy"),
+];
 
 /// The message types used here write no zeros, so an attribute of 0 would be written without a value. OpenCV refuses
 /// such a node; without the attribute it takes the default, which is 0.
@@ -326,17 +338,18 @@ fn drop_default_zeros(node: &mut NodeProto) {
 }
 
 pub(super) fn is_plain(node: &NodeProto) -> bool {
-    // Without the attributes that later versions have added, Resize means the same in all.
-    let plain_resize = node.op_type == "Resize"
-        && !node
-            .attribute
-            .iter()
-            .any(|a| matches!(&*a.name, "antialias" | "axes" | "keep_aspect_ratio_policy"));
+    let later = |a: &AttributeProto| {
+        let is_default = a.i == 0 && DEFAULT_ZERO.contains(&&*a.name);
+        !is_default && LATER.contains(&(&*node.op_type, &*a.name))
+    };
+    if node.attribute.iter().any(later) {
+        return false;
+    }
     if node.op_type == DEQUANTIZE && node.attribute.iter().any(|a| a.name != "axis") {
         return false;
     }
     // BatchNormalization in training mode has further outputs.
-    plain_resize || (PLAIN_OPERATORS.contains(&&*node.op_type) && node.output.len() == 1)
+    node.op_type == "Resize" || (PLAIN_OPERATORS.contains(&&*node.op_type) && node.output.len() == 1)
 }
 
 /// Replaces declared heights, widths and output shapes by names, since the pack chooses the input size. The number of

@@ -322,3 +322,27 @@ fn nets_are_shared_between_threads() {
     fn shared<T: Send + Sync + Clone>() {}
     shared::<Net>();
 }
+
+/// Other programs refuse a file whose nodes have attributes that its operator set does not know.
+#[test]
+fn no_attribute_of_a_later_operator_set_is_left_in_an_older_one() {
+    for (zero_is_copied, opset) in [(0, 13), (1, 18)] {
+        let shape = TensorProto {
+            name: "shape".into(),
+            dims: vec![2],
+            data_type: DataType::Int64 as i32,
+            int64_data: vec![1, 108],
+            ..TensorProto::default()
+        };
+        let nodes = vec![
+            graph::node("Relu", &["x"], "active"),
+            with(graph::node("Reshape", &["active", "shape"], "y"), vec![int("allowzero", zero_is_copied)]),
+        ];
+        let mut onnx = ModelProto::decode(&*model(nodes, vec![shape], &[1, 108])).unwrap();
+        onnx.opset_import[0].version = 18;
+        let after = ModelProto::decode(&*simplify(&onnx.encode_to_vec()).unwrap().onnx).unwrap();
+        assert_eq!(after.opset_import[0].version, opset);
+        let left = after.graph.unwrap().node.iter().flat_map(|node| &node.attribute).count();
+        assert_eq!(left as i64, zero_is_copied);
+    }
+}
