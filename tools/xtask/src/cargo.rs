@@ -48,6 +48,11 @@ pub(crate) fn build_binaries() -> Result<()> {
     run(&["build", "--release", "--locked", "--workspace", "--bins"])
 }
 
+/// Builds the device's program alone, with the workspace's features.
+pub(crate) fn build_arcdoor() -> Result<()> {
+    run(&["build", "--release", "--locked", "--workspace", "--bin", "arcdoor"])
+}
+
 /// Builds the lab alone, with the workspace's features.
 pub(crate) fn build_lab() -> Result<()> {
     run(&["build", "--release", "--locked", "--workspace", "--bin", "arcdoor-lab"])

@@ -62,7 +62,7 @@ enum Checked {
 pub(crate) fn run(out: Option<PathBuf>, recipe: Option<&str>) -> Result<()> {
     let out = out.unwrap_or_else(|| cargo::target_dir().join("demo"));
     eprintln!("building arcdoor (the first time takes some minutes) ...");
-    cargo::build_binaries()?;
+    cargo::build_arcdoor()?;
     if let Some(recipe) = recipe {
         pack::build(recipe, None)?;
     }
