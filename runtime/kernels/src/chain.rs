@@ -4,7 +4,7 @@
 use core::ops::Range;
 
 use crate::ahead;
-use crate::conv::{Conv, Taps, Tile};
+use crate::conv::{Conv, Tile};
 use crate::depthwise::Depthwise;
 use crate::epilogue::{Epilogue, Inputs, Residual};
 use crate::error::{ShapeError, check_len};
@@ -12,6 +12,7 @@ use crate::isa::Isa;
 use crate::local;
 use crate::map::{Held, Map, Part, Piece, Slab};
 use crate::pool::Pool;
+use crate::taps::Taps;
 
 /// Most operators behind the convolution.
 pub const MAX_BEHIND: usize = 3;

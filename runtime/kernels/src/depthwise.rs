@@ -2,11 +2,11 @@
 
 mod rows;
 
-use crate::conv::Taps;
 use crate::epilogue::{Epilogue, Inputs, head_len};
 use crate::error::{ShapeError, check_len};
 use crate::isa::Isa;
 use crate::map::{Held, LANES, Map, Part, Piece, Slab};
+use crate::taps::Taps;
 use crate::weight::Weight;
 use rows::Rows;
 

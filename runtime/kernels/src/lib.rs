@@ -18,6 +18,7 @@
 //! | `ahead` | fetching what is read next into the cache while an operator computes |
 //! | `error` | [`ShapeError`]: why an operator was refused |
 //! | `conv` | [`Conv`]: dense convolutions, fully connected layers; [`Tile`]: how loops are cut |
+//! | `taps` | [`Taps`]: kernel, stride and padding |
 //! | `coded`, `panel` | [`Coded`]: the same with int8 weights; the memory where they are widened |
 //! | `winograd` | [`Winograd`]: 3x3 with fewer multiplications |
 //! | `chain` | [`Chain`]: a dense convolution and what follows it within each channel, some rows at a time |
@@ -77,13 +78,14 @@ mod portable;
 mod scores;
 mod sieve;
 mod simd;
+mod taps;
 mod upsample;
 mod weight;
 mod winograd;
 
 pub use chain::{Behind, Chain, MAX_BEHIND};
 pub use coded::Coded;
-pub use conv::{Conv, MAX_KERNEL, Planar, Taps, Tile};
+pub use conv::{Conv, Planar, Tile};
 pub use depthwise::Depthwise;
 pub use dot::{MAX_I8_LEN, dot_f32, dot_f32_rows, dot_i8, dot_i8_rows};
 pub use elementwise::Elementwise;
@@ -98,6 +100,7 @@ pub use scores::{Affine, scores, scores_picked};
 pub use sieve::{
     LeftTerms, MAX_SIEVE_LEN, RightTerms, SIEVE_LEFTS, SIEVE_RIGHTS, Sieve, pack_lefts, pack_rights, sieve,
 };
+pub use taps::{MAX_KERNEL, Taps};
 pub use upsample::Upsample2;
 pub use weight::Weight;
 pub use winograd::{Square, Winograd};

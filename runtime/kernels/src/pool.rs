@@ -4,13 +4,13 @@
 
 use core::ops::Range;
 
-use crate::conv::Taps;
 use crate::epilogue::Epilogue;
 use crate::error::ShapeError;
 use crate::finish::Places;
 use crate::local::{Local, Through, local_operator};
 use crate::map::{LANES, Map};
 use crate::simd::Simd;
+use crate::taps::Taps;
 
 /// What a pool keeps of its window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,13 +4,14 @@
 mod transform;
 
 use crate::ahead::Ahead;
-use crate::conv::{Taps, Tile};
+use crate::conv::Tile;
 use crate::epilogue::{Epilogue, Inputs, head_len};
 use crate::error::{ShapeError, check_len};
 use crate::finish::Finish;
 use crate::gemm::{Job, Window, run};
 use crate::isa::Isa;
 use crate::map::{LANES, MAX_LEN, Map, Part, Slab};
+use crate::taps::Taps;
 use crate::weight::Weight;
 use transform::{FromSquares, ToSquares, weights_square};
 

@@ -17,7 +17,7 @@ use crate::tuning::Choice;
 /// Least length, in values, of a map that is not kept whole between two steps: shorter ones stay in a second cache
 /// anyway. Lower under a fuzzer, whose small files should reach this code, too.
 pub(super) const LEAST_CHAINED: usize = if cfg!(fuzzing) { 1 << 6 } else { 1 << 17 };
-/// Fewest weights that stay int8: 128 KiB as numbers. Fewer under a fuzzer, whose small files should reach this code, too.
+/// Fewest weights that stay int8: 128 KiB as numbers. Fewer under a fuzzer, as above.
 const LEAST_CODED: usize = if cfg!(fuzzing) { 1 << 4 } else { 1 << 15 };
 
 /// A kernel with its shapes.

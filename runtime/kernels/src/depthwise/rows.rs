@@ -6,12 +6,12 @@
 use core::ops::Range;
 
 use super::Depthwise;
-use crate::conv::{MAX_KERNEL, Taps, on_map};
 use crate::epilogue::{Inputs, head_len};
 use crate::finish::{Finish, InRow};
 use crate::isa::Isa;
 use crate::map::{LANES, Slab};
 use crate::simd::{Kernel, Simd};
+use crate::taps::{MAX_KERNEL, Taps, on_map};
 
 /// The rows of some planes of the output, to be computed.
 pub(super) struct Rows<'a> {
