@@ -362,6 +362,12 @@ def test_what_a_turn_costs_photos_of_people(tmp_path, monkeypatch):
         ceiling.measure(tmp_path / "run", tmp_path / "photos" / "a")
 
 
+@pytest.mark.parametrize("measured", [[], ["--measure", "one", "other"]])
+def test_photos_are_compared_by_the_judges_of_one_run(measured, capsys):
+    assert cli.main(["invert", *measured, "--turned-photos", "photos"]) == 2
+    assert "of one steered run" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "bad",
     [

@@ -38,13 +38,15 @@ def add_parser(subparsers: Any) -> None:
         "--turned-photos",
         type=Path,
         metavar="CROPS",
-        help="with --measure of a steered run: also what a turn costs real photos, a folder a person",
+        help="with --measure of one steered run: also what a turn costs real photos, a folder a person",
     )
     parser.add_argument("--json", type=Path, help="with --measure: also write the figures here")
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.turned_photos and len(options.measure or ()) != 1:
+        raise UsageError("--turned-photos goes with --measure of one steered run, by whose judges photos are compared")
     if options.measure:
         return _measure(options)
     if not options.config:
@@ -62,6 +64,8 @@ def _run(options: argparse.Namespace) -> int:
 def _measure(options: argparse.Namespace) -> int:
     if options.config or options.i_may or options.folder or options.resume:
         raise UsageError("--measure draws nothing: it takes finished runs, --photos, --turned-photos and --json alone")
+    # First, since it refuses what is no such run or no such photos: the rest takes minutes.
+    photos = ceiling.measure(options.measure[0], options.turned_photos) if options.turned_photos else []
     known: Known = {}
     found, parts, turned, sheets = [], [], [], []
     for folder in options.measure:
@@ -76,7 +80,6 @@ def _measure(options: argparse.Namespace) -> int:
         print(f"\n{groups.table(parts)}")
     if turned:
         print(f"\n{reached.table(turned)}")
-    photos = ceiling.measure(options.measure[0], options.turned_photos) if options.turned_photos else []
     if photos:
         print(f"\n{ceiling.table(photos)}")
     print(f"bad cases: {', '.join(sheets)}", file=sys.stderr)
