@@ -9,6 +9,8 @@ use crate::error::Problem;
 pub const MAX_HEADS: usize = 32;
 /// Most shared directions of a pack.
 pub const MAX_DIRECTIONS: usize = 64;
+/// The recognisability at which recognition's gate ends.
+const GATE: f32 = 20.0;
 /// How far lengths and angles of shared directions may be off, as dot products: they are written with few digits.
 const SLACK: f32 = 0.01;
 
@@ -42,8 +44,35 @@ pub struct SharedDirections {
     /// How much they may add to a score, as a share of what all other directions make of it, 0..=1; what exceeds it is
     /// taken off.
     pub allowance: f32,
+    /// Less is allowed to a face that hardly shows clearly; where none is said, all faces are allowed the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
     /// 1..=64 directions, at right angles to each other and of length 1; as many values each as a template has.
     pub directions: Vec<Vec<f32>>,
+}
+
+/// What a face is allowed whose recognisability is low. The gates take or refuse a face at one value; this goes by how near
+/// to it a face lies. Of two faces that are compared the clearer one's allowance counts: the danger is two of this kind.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Doubt {
+    /// From this recognisability on the whole allowance is given, above 20 and up to 100.
+    pub below: f32,
+    /// What is left of it where recognition's gate ends, at 20; between, it falls in a straight line. -1 to the whole
+    /// allowance: below 0, the other directions count for less, too.
+    pub allowance: f32,
+}
+
+impl SharedDirections {
+    /// What a face of this recognisability is allowed, the lowest value of all heads.
+    #[must_use]
+    pub fn allowed(&self, recognisability: f32) -> f32 {
+        let Some(Doubt { below, allowance }) = self.doubt else { return self.allowance };
+        let clear = ((recognisability - GATE) / (below - GATE)).clamp(0.0, 1.0);
+        // A NaN is no clear face.
+        let clear = if clear.is_nan() { 0.0 } else { clear };
+        allowance + (self.allowance - allowance) * clear
+    }
 }
 
 /// One measure, `bias + norm * |e| + direction . e / |e|` of an embedding e. It is 20 where recognition's gate ends and
@@ -99,6 +128,14 @@ impl SharedDirections {
         }
         if !(0.0..=1.0).contains(&self.allowance) {
             return Some("allowance must be 0..=1".to_owned());
+        }
+        if let Some(Doubt { below, allowance }) = self.doubt {
+            if !(GATE < below && below <= 100.0) {
+                return Some(format!("doubt.below must be above {GATE} and up to 100"));
+            }
+            if !(-1.0..=self.allowance).contains(&allowance) {
+                return Some("doubt.allowance must be -1 to the whole allowance".to_owned());
+            }
         }
         if self.directions.iter().any(|direction| direction.len() != dimension) {
             return Some(format!("each direction must have {dimension} values, as a template has"));

@@ -11,8 +11,8 @@ use std::path::Path;
 
 use arcdoor_core::{Basis, Fmr};
 use arcdoor_models::{
-    Built, EmbedderCard, GraphFile, MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, Pack, PackFile, Preprocess,
-    Problem, Recipe, Role, SIGNATURE_FILE, SharedDirections, TrustedKey, bundle, sha256_hex,
+    Built, Doubt, EmbedderCard, GraphFile, MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, Pack, PackFile,
+    Preprocess, Problem, Recipe, Role, SIGNATURE_FILE, SharedDirections, TrustedKey, bundle, sha256_hex,
 };
 use tempfile::TempDir;
 
@@ -241,7 +241,7 @@ fn shared_directions_that_make_no_projection_are_refused() {
     let refused = |allowance: f32, directions: Vec<Vec<f32>>| {
         let mut manifest = manifest();
         let table = manifest.recognisability.as_mut().unwrap();
-        table.shared = Some(SharedDirections { allowance, directions });
+        table.shared = Some(SharedDirections { allowance, doubt: None, directions });
         let problem = manifest.to_toml().err()?;
         Some(problem.to_string())
     };
@@ -259,6 +259,32 @@ fn shared_directions_that_make_no_projection_are_refused() {
         (0.1, vec![vec![0.0; 128]], "length 1"),
     ] {
         let text = refused(allowance, directions).unwrap_or_default();
+        assert!(text.contains("recognisability.shared") && text.contains(named), "{named}: {text}");
+    }
+}
+
+/// A doubt that begins at the gate would divide by 0, and one that allows more than clear faces have rewards damage.
+#[test]
+fn a_doubt_that_is_none_is_refused() {
+    let refused = |below: f32, allowance: f32| {
+        let mut manifest = manifest();
+        let table = manifest.recognisability.as_mut().unwrap();
+        let directions = vec![(0..128).map(|at| f32::from(u8::from(at == 0))).collect()];
+        let doubt = Some(Doubt { below, allowance });
+        table.shared = Some(SharedDirections { allowance: 0.8, doubt, directions });
+        manifest.to_toml().err().map(|problem| problem.to_string())
+    };
+    assert_eq!(refused(60.0, -0.3), None);
+    assert_eq!(refused(100.0, 0.8), None);
+    for (below, allowance, named) in [
+        (20.0, 0.0, "doubt.below"),
+        (100.5, 0.0, "doubt.below"),
+        (f32::NAN, 0.0, "doubt.below"),
+        (60.0, 0.81, "doubt.allowance"),
+        (60.0, -1.01, "doubt.allowance"),
+        (60.0, f32::NAN, "doubt.allowance"),
+    ] {
+        let text = refused(below, allowance).unwrap_or_default();
         assert!(text.contains("recognisability.shared") && text.contains(named), "{named}: {text}");
     }
 }

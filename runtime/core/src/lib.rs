@@ -75,7 +75,7 @@ pub use head_turn::HeadTurn;
 pub use model_id::{CalibrationId, GalleryId, ModelId};
 pub use quality::{Quality, QualityPart};
 pub use score::{Candidate, Candidates, Score};
-pub use shared_part::SharedPart;
+pub use shared_part::{SharedPart, discount};
 pub use stage::{Stage, StageTimes};
 pub use subject::{SubjectId, SubjectName, SubjectNameError};
 pub use template::{Template, TemplateError};

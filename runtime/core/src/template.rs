@@ -3,7 +3,7 @@
 use crate::limits::MAX_DIMENSION;
 use crate::model_id::ModelId;
 use crate::score::Score;
-use crate::shared_part::SharedPart;
+use crate::shared_part::{SharedPart, discount};
 use zeroize::Zeroize as _;
 
 /// Why an embedding is no template.
@@ -25,6 +25,7 @@ pub enum TemplateError {
 pub struct Template {
     model_id: ModelId,
     values: heapless::Vec<f32, MAX_DIMENSION>,
+    allowance: Option<f32>,
     shared: Option<SharedPart>,
 }
 
@@ -55,7 +56,7 @@ impl Template {
         for value in &mut values {
             *value = (f64::from(*value) / length) as f32;
         }
-        Ok(Self { model_id, values, shared: None })
+        Ok(Self { model_id, values, allowance: None, shared: None })
     }
 
     /// This template with its part in the directions that degraded faces share: the projection of its values onto them,
@@ -64,18 +65,32 @@ impl Template {
     ///
     /// # Errors
     /// When the part has another dimension, or a value is not finite.
-    pub fn with_shared(mut self, part: &[f32], allowance: f32) -> Result<Self, TemplateError> {
+    pub fn with_shared(self, part: &[f32], allowance: f32) -> Result<Self, TemplateError> {
         let values = heapless::Vec::from_slice(part).ok().filter(|values| values.len() == self.values.len());
         let values = values.ok_or(TemplateError::Dimension(part.len()))?;
-        if !allowance.is_finite() || !values.iter().all(|value| value.is_finite()) {
+        if !values.iter().all(|value| value.is_finite()) {
             return Err(TemplateError::NotFinite);
         }
-        self.shared = Some(SharedPart { values, allowance });
+        let mut template = self.with_allowance(allowance)?;
+        template.shared = Some(SharedPart { values });
+        Ok(template)
+    }
+
+    /// This template with its allowance alone, as a gallery keeps it: the other template of a score is the live one, and
+    /// has a shared part.
+    ///
+    /// # Errors
+    /// When the allowance is not finite.
+    pub fn with_allowance(mut self, allowance: f32) -> Result<Self, TemplateError> {
+        if !allowance.is_finite() {
+            return Err(TemplateError::NotFinite);
+        }
+        self.allowance = Some(allowance);
         Ok(self)
     }
 
     /// The normalised mean of several templates of one embedder (ArcFace's template of a video), which knows its shared
-    /// part where all of them do.
+    /// part where all of them do; its allowance is then the least of theirs.
     ///
     /// # Errors
     /// When there is none, when they come from different embedders, or when they cancel out.
@@ -83,17 +98,19 @@ impl Template {
         let mut templates = templates.into_iter();
         let first = templates.next().ok_or(TemplateError::Dimension(0))?;
         let (mut sum, mut shared) = (first.values.clone(), first.shared.clone());
+        let mut allowance = first.allowance;
         for template in templates {
             first.same_model(template)?;
             sum.iter_mut().zip(&template.values).for_each(|(s, v)| *s += v);
             shared = shared.zip(template.shared.as_ref()).map(|(sum, part)| sum.plus(part));
+            allowance = allowance.zip(template.allowance).map(|(least, other)| least.min(other));
         }
         let mean = Self::new(first.model_id, &sum)?;
-        let Some(mut shared) = shared else { return Ok(mean) };
+        let (Some(mut shared), Some(allowance)) = (shared, allowance) else { return Ok(mean) };
         // A projection is linear: what makes the sum a unit vector makes its part that vector's.
         let to_unit = dot(&mean.values, &sum).recip();
         shared.values.iter_mut().for_each(|value| *value *= to_unit);
-        mean.with_shared(&shared.values, shared.allowance)
+        mean.with_shared(&shared.values, allowance)
     }
 
     /// The embedder that made it.
@@ -106,6 +123,13 @@ impl Template {
     #[must_use]
     pub fn values(&self) -> &[f32] {
         &self.values
+    }
+
+    /// How much the directions that degraded faces share may add to a score, as a share of what the others make of it;
+    /// less for a face that hardly shows clearly. `None` where that is not known.
+    #[must_use]
+    pub const fn allowance(&self) -> Option<f32> {
+        self.allowance
     }
 
     /// Its part in the directions that degraded faces share, where that is known: of a live template of an embedder
@@ -125,19 +149,23 @@ impl Template {
     }
 
     /// How much the templates are of one person: their cosine similarity, less what exceeds the allowance in the
-    /// directions that degraded faces share, where one of the two knows its part there. Never above
+    /// directions that degraded faces share, where one of the two knows its part there. The greater allowance counts,
+    /// which is that of the clearer face: the danger is two that do not show clearly. Never above
     /// [`cosine`](Self::cosine).
     ///
     /// # Errors
     /// When the templates come from different embedders.
     pub fn score(&self, other: &Self) -> Result<Score, TemplateError> {
         let Score(cosine) = self.cosine(other)?;
-        let discount = match (&self.shared, &other.shared) {
-            (Some(part), _) => part.discount(cosine, dot(&part.values, &other.values)),
-            (None, Some(part)) => part.discount(cosine, dot(&part.values, &self.values)),
-            (None, None) => 0.0,
+        let shared = match (&self.shared, &other.shared) {
+            (Some(part), _) => dot(&part.values, &other.values),
+            (None, Some(part)) => dot(&part.values, &self.values),
+            (None, None) => return Ok(Score(cosine)),
         };
-        Ok(Score((cosine - discount).clamp(-1.0, 1.0)))
+        // A template with a part has an allowance.
+        let known = self.allowance.into_iter().chain(other.allowance);
+        let allowance = known.fold(f32::NEG_INFINITY, f32::max);
+        Ok(Score((cosine - discount(cosine, shared, allowance)).clamp(-1.0, 1.0)))
     }
 
     fn same_model(&self, other: &Self) -> Result<(), TemplateError> {
@@ -205,7 +233,7 @@ mod tests {
         // 0.64 in the first direction, 0.18 in the second.
         let (a, b) = ([0.8, 0.6, 0.0], [0.8, 0.3, 0.27_f32.sqrt()]);
         let score = |a: &Template, b: &Template| a.score(b).unwrap().0;
-        for (allowance, expected) in [(0.0, 0.18), (0.5, 0.27), (4.0, 0.82)] {
+        for (allowance, expected) in [(-0.5, 0.09), (0.0, 0.18), (0.5, 0.27), (4.0, 0.82)] {
             let (a, b) = (of(a, allowance), of(b, allowance));
             assert!((score(&a, &b) - expected).abs() < 1e-6, "{allowance}");
             assert!((a.cosine(&b).unwrap().0 - 0.82).abs() < 1e-6);
@@ -216,17 +244,22 @@ mod tests {
                 "one side knows"
             );
         }
+        for (own, other) in [(0.0, 0.5), (0.5, 0.0)] {
+            assert!((score(&of(a, own), &of(b, other)) - 0.27).abs() < 1e-6, "the clearer face counts");
+            let kept = Template::new(A, of(b, other).values()).unwrap().with_allowance(other).unwrap();
+            assert!((score(&of(a, own), &kept) - 0.27).abs() < 1e-6, "also where it is a gallery's");
+        }
         let opposite = of([-0.8, 0.6, 0.0], 0.0);
         assert!((score(&of(a, 0.0), &opposite) + 0.28).abs() < 1e-6, "a discount never raises a score");
     }
 
     #[test]
     fn a_mean_shares_what_its_templates_share() {
-        let (a, b) = (of([0.8, 0.6, 0.0], 0.2), of([0.6, 0.0, -0.8], 0.2));
+        let (a, b) = (of([0.8, 0.6, 0.0], 0.3), of([0.6, 0.0, -0.8], 0.2));
         let mean = Template::mean([&a, &b]).unwrap();
         let part = mean.shared().unwrap();
         assert!((part.values()[0] - mean.values()[0]).abs() < 1e-6);
-        assert_eq!((part.values()[1], part.allowance()), (0.0, 0.2));
+        assert_eq!((part.values()[1], mean.allowance()), (0.0, Some(0.2)));
         let plain = Template::new(A, &[0.0, 1.0, 0.0]).unwrap();
         assert!(Template::mean([&a, &plain]).unwrap().shared().is_none());
     }
@@ -237,5 +270,6 @@ mod tests {
         assert_eq!(template().with_shared(&[0.0; 3], 0.1), Err(TemplateError::Dimension(3)));
         assert_eq!(template().with_shared(&[f32::NAN, 0.0], 0.1), Err(TemplateError::NotFinite));
         assert_eq!(template().with_shared(&[0.0; 2], f32::NAN), Err(TemplateError::NotFinite));
+        assert_eq!(template().with_allowance(f32::INFINITY), Err(TemplateError::NotFinite));
     }
 }

@@ -187,8 +187,8 @@ impl Gallery {
         self.meta = meta;
         for (Taken { subject, .. }, (own, impostors)) in taken.iter().zip(&rotated) {
             self.subjects.push(subject.clone());
-            own.iter().for_each(|template| self.matcher.push_values(subject.id, template.values()));
-            impostors.iter().for_each(|template| self.impostors.push_values(subject.id, template.values()));
+            own.iter().for_each(|template| self.matcher.push_checked(subject.id, template));
+            impostors.iter().for_each(|template| self.impostors.push_checked(subject.id, template));
         }
         Ok(())
     }
@@ -287,7 +287,7 @@ impl Gallery {
         if first == 0 {
             self.matcher.remove(id);
         }
-        rotated.iter().for_each(|template| self.matcher.push_values(id, template.values()));
+        rotated.iter().for_each(|template| self.matcher.push_checked(id, template));
         Ok(())
     }
 

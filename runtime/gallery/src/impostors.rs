@@ -69,7 +69,7 @@ impl Gallery {
         if first == 0 {
             self.impostors.remove(id);
         }
-        rotated.iter().for_each(|template| self.impostors.push_values(id, template.values()));
+        rotated.iter().for_each(|template| self.impostors.push_checked(id, template));
         Ok(())
     }
 

@@ -37,11 +37,11 @@ pub(crate) fn matcher(
     let expected = subjects.iter().map(count).sum();
     matcher.reserve(expected);
     let mut order = subjects.iter().flat_map(|subject| (0..count(subject)).map(|index| (subject.id, index)));
-    store.templates(kind, None, dimension, |id, index, values| {
+    store.templates(kind, None, dimension, |id, index, values, allowance| {
         if order.next() != Some((id, usize::from(index))) {
             return Err(damaged("whose a template is"));
         }
-        matcher.push_values(id, values);
+        matcher.push_values(id, values, allowance);
         Ok(())
     })?;
     if matcher.len() == expected { Ok(matcher) } else { Err(damaged("a missing template")) }

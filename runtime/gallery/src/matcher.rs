@@ -4,7 +4,7 @@ use crate::error::GalleryError;
 use crate::ranking::Ranking;
 use crate::rows::Rows;
 use arcdoor_core::limits::MAX_DIMENSION;
-use arcdoor_core::{Candidates, ModelId, Score, SharedPart, SubjectId, Template};
+use arcdoor_core::{Candidates, ModelId, Score, SubjectId, Template, discount};
 use arcdoor_kernels::{Isa, dot_f32, dot_f32_rows, dot_i8, dot_i8_rows};
 
 /// Rows scored at a time: their scores fit the first-level cache, on the stack.
@@ -36,7 +36,12 @@ pub struct Matcher {
     templates: Templates,
     /// The subject of each row.
     subjects: Vec<SubjectId>,
+    /// The allowance of each row's template; [`UNKNOWN`] where it has none.
+    allowances: Vec<f32>,
 }
+
+/// The probe's allowance counts.
+const UNKNOWN: f32 = f32::NEG_INFINITY;
 
 impl Matcher {
     /// An empty matcher for templates of `dimension` values by the embedder `model_id`.
@@ -53,7 +58,8 @@ impl Matcher {
                 Templates::Int8 { rows: Rows::new(dimension), scales: Vec::new(), largest: 0.0 }
             }
         };
-        Ok(Self { model_id, dimension, isa: Isa::detect(), templates, subjects: Vec::new() })
+        let (subjects, allowances) = (Vec::new(), Vec::new());
+        Ok(Self { model_id, dimension, isa: Isa::detect(), templates, subjects, allowances })
     }
 
     /// How many templates are held.
@@ -95,6 +101,7 @@ impl Matcher {
     /// Makes room for `count` templates in all, so that adding them does not copy.
     pub fn reserve(&mut self, count: usize) {
         self.subjects.reserve(count.saturating_sub(self.len()));
+        self.allowances.reserve(count.saturating_sub(self.len()));
         match &mut self.templates {
             Templates::F32(rows) => rows.reserve(count),
             Templates::Int8 { rows, scales, .. } => {
@@ -110,12 +117,17 @@ impl Matcher {
     /// [`GalleryError::ForeignTemplate`] when another embedder made it.
     pub fn push(&mut self, subject: SubjectId, template: &Template) -> Result<(), GalleryError> {
         self.admit(template)?;
-        self.push_values(subject, template.values());
+        self.push_checked(subject, template);
         Ok(())
     }
 
-    /// Adds `dimension` checked values.
-    pub(crate) fn push_values(&mut self, subject: SubjectId, values: &[f32]) {
+    /// Adds a template of this embedder.
+    pub(crate) fn push_checked(&mut self, subject: SubjectId, template: &Template) {
+        self.push_values(subject, template.values(), template.allowance());
+    }
+
+    /// Adds `dimension` checked values, and the allowance where it is known.
+    pub(crate) fn push_values(&mut self, subject: SubjectId, values: &[f32], allowance: Option<f32>) {
         match &mut self.templates {
             Templates::F32(rows) => rows.push(values.iter().copied()),
             Templates::Int8 { rows, scales, largest } => {
@@ -126,6 +138,7 @@ impl Matcher {
             }
         }
         self.subjects.push(subject);
+        self.allowances.push(allowance.unwrap_or(UNKNOWN));
     }
 
     /// Removes every template of `subject`; returns how many there were.
@@ -136,6 +149,7 @@ impl Matcher {
                 continue;
             }
             self.subjects.swap_remove(row);
+            self.allowances.swap_remove(row);
             match &mut self.templates {
                 Templates::F32(rows) => rows.swap_remove(row),
                 Templates::Int8 { rows, scales, .. } => {
@@ -172,11 +186,11 @@ impl Matcher {
         let best = match &self.templates {
             Templates::F32(rows) => {
                 let probe = Probe::new(self.isa, rows.stride(), probe);
-                own.map(|row| probe.score(rows.row(row), 1.0)).reduce(f32::max)
+                own.map(|row| probe.score(rows.row(row), 1.0, self.allowances[row])).reduce(f32::max)
             }
             Templates::Int8 { rows, scales, .. } => {
                 let probe = Probe::new(self.isa, rows.stride(), probe);
-                own.map(|row| probe.score(rows.row(row), scales[row])).reduce(f32::max)
+                own.map(|row| probe.score(rows.row(row), scales[row], self.allowances[row])).reduce(f32::max)
             }
         };
         Ok(best.map(Score))
@@ -188,7 +202,7 @@ impl Matcher {
     /// e = s sqrt(D) / 2; with Cauchy-Schwarz the product of two unit vectors then changes by at most
     /// `e_row + e_probe (1 + e_row)`. To that, the rounding of f32 sums is added. The usual error is far
     /// smaller: about s / sqrt(6), as single errors cancel. A part that the probe shares is no longer than 1: its product
-    /// has a like error, which the discount adds with (1 + its allowance), and that of the cosine with the allowance.
+    /// has a like error, which the discount adds with (1 + the size of the allowance), and that of the cosine with it.
     #[must_use]
     pub fn error_bound(&self, probe: &Template) -> f32 {
         let dimension = self.dimension as f32;
@@ -204,19 +218,23 @@ impl Matcher {
             }
         };
         let plain = bound(probe.values());
-        let more =
-            |part: &SharedPart| part.allowance() * plain + (1.0 + part.allowance()) * bound(part.values());
-        plain + probe.shared().map_or(0.0, more)
+        let (Some(part), Some(own)) = (probe.shared(), probe.allowance()) else { return plain };
+        // What counts lies between the probe's own and the greatest.
+        let size = self.allowances.iter().copied().fold(own, f32::max).abs().max(own.abs());
+        plain + size * plain + (1.0 + size) * bound(part.values())
     }
 
     fn identify_f32(&self, rows: &Rows<f32>, probe: &Template, ranking: &mut Ranking<'_>) {
         let stride = rows.stride();
         let probe = Probe::new(self.isa, stride, probe);
         let mut cosines = [0.0; BLOCK];
-        for (rows, subjects) in rows.all().chunks(BLOCK * stride).zip(self.subjects.chunks(BLOCK)) {
+        let blocks = rows.all().chunks(BLOCK * stride).zip(self.subjects.chunks(BLOCK));
+        for ((rows, subjects), allowances) in blocks.zip(self.allowances.chunks(BLOCK)) {
             let cosines = &mut cosines[..subjects.len()];
             dot_f32_rows(self.isa, &probe.own.values[..stride], rows, cosines);
-            let discount = |row, cosine| probe.discount(&rows[row * stride..][..stride], 1.0, cosine);
+            let discount = |row: usize, cosine| {
+                probe.discount(&rows[row * stride..][..stride], 1.0, allowances[row], cosine)
+            };
             rank(subjects, cosines, ranking, discount);
         }
     }
@@ -226,13 +244,16 @@ impl Matcher {
         let probe = Probe::new(self.isa, stride, probe);
         let (mut sums, mut cosines) = ([0; BLOCK], [0.0; BLOCK]);
         let blocks = rows.all().chunks(BLOCK * stride).zip(self.subjects.chunks(BLOCK));
-        for ((rows, subjects), scales) in blocks.zip(scales.chunks(BLOCK)) {
+        let beside = scales.chunks(BLOCK).zip(self.allowances.chunks(BLOCK));
+        for ((rows, subjects), (scales, allowances)) in blocks.zip(beside) {
             let sums = &mut sums[..subjects.len()];
             dot_i8_rows(self.isa, &probe.own.values[..stride], rows, sums);
             for ((cosine, &sum), &row_scale) in cosines.iter_mut().zip(&*sums).zip(scales) {
                 *cosine = sum as f32 * (row_scale * probe.own.scale);
             }
-            let discount = |row, cosine| probe.discount(&rows[row * stride..][..stride], scales[row], cosine);
+            let discount = |row: usize, cosine| {
+                probe.discount(&rows[row * stride..][..stride], scales[row], allowances[row], cosine)
+            };
             rank(subjects, &cosines[..subjects.len()], ranking, discount);
         }
     }
@@ -304,27 +325,29 @@ impl Value for i8 {
 }
 
 /// A probe as rows meet it, each row with its scale.
-struct Probe<'a, T> {
+struct Probe<T> {
     isa: Isa,
     stride: usize,
     own: Padded<T>,
-    shared: Option<(&'a SharedPart, Padded<T>)>,
+    /// Its part in the shared directions, and its allowance.
+    shared: Option<(Padded<T>, f32)>,
 }
 
-impl<'a, T: Value> Probe<'a, T> {
-    fn new(isa: Isa, stride: usize, probe: &'a Template) -> Self {
-        let shared = probe.shared().map(|shared| (shared, T::padded(shared.values())));
+impl<T: Value> Probe<T> {
+    fn new(isa: Isa, stride: usize, probe: &Template) -> Self {
+        let shared = probe.shared().zip(probe.allowance());
+        let shared = shared.map(|(part, allowance)| (T::padded(part.values()), allowance));
         Self { isa, stride, own: T::padded(probe.values()), shared }
     }
 
-    fn score(&self, row: &[T], row_scale: f32) -> f32 {
+    fn score(&self, row: &[T], row_scale: f32, row_allowance: f32) -> f32 {
         let cosine = self.dot(&self.own, row, row_scale).clamp(-1.0, 1.0);
-        (cosine - self.discount(row, row_scale, cosine)).max(-1.0)
+        (cosine - self.discount(row, row_scale, row_allowance, cosine)).max(-1.0)
     }
 
-    fn discount(&self, row: &[T], row_scale: f32, cosine: f32) -> f32 {
-        let of = |(shared, part): &(&SharedPart, _)| shared.discount(cosine, self.dot(part, row, row_scale));
-        self.shared.as_ref().map_or(0.0, of)
+    fn discount(&self, row: &[T], row_scale: f32, row_allowance: f32, cosine: f32) -> f32 {
+        let Some((part, allowance)) = &self.shared else { return 0.0 };
+        discount(cosine, self.dot(part, row, row_scale), allowance.max(row_allowance))
     }
 
     fn dot(&self, part: &Padded<T>, row: &[T], row_scale: f32) -> f32 {

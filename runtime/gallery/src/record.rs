@@ -5,13 +5,13 @@
 //! | header (open) | format u32, salt 16, check 16 |
 //! | meta | embedder id 16, dimension u32, next id u32, subjects u32, templates u32 |
 //! | subject | enrolled (Unix seconds) u64, templates u16, impostor templates u16, name in UTF-8 |
-//! | template, impostor template | dimension x f32, rotated by the gallery's key |
+//! | template, impostor template | dimension x f32, rotated by the gallery's key; its allowance f32, where it is known |
 //!
 //! What stays visible without the key: how many subjects, templates and impostor templates there are, their
 //! numbers, the length of each name, the hint and the gallery's id.
 //!
-//! This is format 3. Format 4 was written for a while; opening such a gallery brings it back to this one, see
-//! `format_4`.
+//! This is format 5. Format 3 knew no allowances: opening such a gallery makes it one of format 5, its records as they
+//! are. Format 4 was written for a while; opening such a gallery writes it anew, see `format_4`.
 
 use crate::error::GalleryError;
 use crate::key::{CHECK_BYTES, SALT_BYTES};
@@ -19,7 +19,9 @@ use crate::sealer::Sealer;
 use arcdoor_core::{ModelId, SubjectId, SubjectName};
 use zeroize::Zeroizing;
 
-pub(crate) const FORMAT: u32 = 3;
+pub(crate) const FORMAT: u32 = 5;
+/// Without allowances.
+pub(crate) const FORMAT_3: u32 = 3;
 /// The format of some earlier versions of arcdoor; see `format_4`.
 pub(crate) const FORMAT_4: u32 = 4;
 
@@ -70,7 +72,7 @@ impl Header {
         let what = "its first record";
         let (format, rest) = bytes.split_first_chunk::<4>().ok_or_else(|| damaged(what))?;
         let format = u32::from_le_bytes(*format);
-        if ![FORMAT, FORMAT_4].contains(&format) {
+        if ![FORMAT, FORMAT_3, FORMAT_4].contains(&format) {
             return Err(GalleryError::OtherFormat { found: format, known: FORMAT });
         }
         let (salt, check) = rest.split_first_chunk::<SALT_BYTES>().ok_or_else(|| damaged(what))?;
@@ -178,18 +180,22 @@ pub(crate) fn seal_template(
     id: SubjectId,
     index: u16,
     values: &[f32],
+    allowance: Option<f32>,
 ) -> Result<Vec<u8>, GalleryError> {
-    Place::Template(kind, id, index).seal(sealer, &to_bytes(values))
+    let mut bytes = to_bytes(values);
+    // It would leave a copy of the template behind where it grows; so it has room.
+    bytes.extend_from_slice(allowance.map(f32::to_le_bytes).as_ref().map_or(&[], |four| &four[..]));
+    Place::Template(kind, id, index).seal(sealer, &bytes)
 }
 
-/// Little-endian; made at its full length, since a growing vector leaves copies behind.
+/// Little-endian; made with room for one value more, since a growing vector leaves copies behind.
 pub(crate) fn to_bytes(values: &[f32]) -> Zeroizing<Vec<u8>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(size_of_val(values)));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size_of_val(values) + size_of::<f32>()));
     values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
     bytes
 }
 
-/// Reads a template into `values`, whose length is the gallery's dimension.
+/// Reads a template into `values`, whose length is the gallery's dimension; its allowance comes back, where it is known.
 pub(crate) fn open_template(
     sealer: &Sealer,
     kind: Kind,
@@ -197,9 +203,16 @@ pub(crate) fn open_template(
     index: u16,
     bytes: &[u8],
     values: &mut [f32],
-) -> Result<(), GalleryError> {
+) -> Result<Option<f32>, GalleryError> {
     let contents = Place::Template(kind, id, index).open(sealer, bytes, "a template")?;
-    from_bytes(&contents, values)
+    let (template, rest) = contents.split_at(contents.len().min(size_of_val(values)));
+    from_bytes(template, values)?;
+    let allowance = match *rest {
+        [] => None,
+        [a, b, c, d] => Some(f32::from_le_bytes([a, b, c, d])),
+        _ => return Err(damaged("a template's length")),
+    };
+    if allowance.is_none_or(f32::is_finite) { Ok(allowance) } else { Err(damaged("a template's allowance")) }
 }
 
 /// Reads the values of a template, which has length 1.
@@ -234,14 +247,24 @@ mod tests {
         assert_eq!(SubjectRecord::open(&sealer, SubjectId(1), &sealed).unwrap(), subject);
         assert!(SubjectRecord::open(&sealer, SubjectId(2), &sealed).is_err());
         let mut values = [0.0; 2];
-        let sealed = seal_template(&sealer, Kind::Own, SubjectId(1), 0, &[0.6, 0.8]).unwrap();
-        assert!(open_template(&sealer, Kind::Own, SubjectId(1), 0, &sealed, &mut values).is_ok());
-        assert_eq!(values, [0.6, 0.8]);
+        for allowance in [None, Some(-0.25)] {
+            let sealed = seal_template(&sealer, Kind::Own, SubjectId(1), 0, &[0.6, 0.8], allowance).unwrap();
+            let found = open_template(&sealer, Kind::Own, SubjectId(1), 0, &sealed, &mut values).unwrap();
+            assert_eq!((found, values), (allowance, [0.6, 0.8]));
+        }
+        let sealed = seal_template(&sealer, Kind::Own, SubjectId(1), 0, &[0.6, 0.8], Some(f32::NAN)).unwrap();
+        assert!(open_template(&sealer, Kind::Own, SubjectId(1), 0, &sealed, &mut values).is_err());
+        let sealed = seal_template(&sealer, Kind::Own, SubjectId(1), 0, &[0.6, 0.8], None).unwrap();
         assert!(open_template(&sealer, Kind::Impostor, SubjectId(1), 0, &sealed, &mut values).is_err());
         assert!(open_template(&sealer, Kind::Own, SubjectId(1), 1, &sealed, &mut values).is_err());
         assert!(open_template(&sealer, Kind::Own, SubjectId(1), 0, &sealed, &mut [0.0; 3]).is_err());
-        let long = seal_template(&sealer, Kind::Own, SubjectId(1), 0, &[3.0, 4.0]).unwrap();
-        assert!(open_template(&sealer, Kind::Own, SubjectId(1), 0, &long, &mut values).is_err());
+        for wrong in [&[3.0, 4.0][..], &[0.6, 0.8, 0.0, 0.0], &[1.0]] {
+            let sealed = seal_template(&sealer, Kind::Own, SubjectId(1), 0, wrong, None).unwrap();
+            assert!(
+                open_template(&sealer, Kind::Own, SubjectId(1), 0, &sealed, &mut values).is_err(),
+                "{wrong:?}"
+            );
+        }
     }
 
     #[test]

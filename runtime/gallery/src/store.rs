@@ -5,7 +5,7 @@ use crate::error::GalleryError;
 use crate::format_4::{self, Issues};
 use crate::key::{Derived, GalleryKey, SALT_BYTES, fill_random};
 use crate::record::{
-    FORMAT, FORMAT_4, Header, Kind, Meta, SubjectRecord, damaged, open_template, seal_template,
+    FORMAT, FORMAT_3, FORMAT_4, Header, Kind, Meta, SubjectRecord, damaged, open_template, seal_template,
 };
 use crate::sealer::Sealer;
 use arcdoor_core::limits::{MAX_DIMENSION, MAX_TEMPLATES_PER_SUBJECT};
@@ -95,7 +95,7 @@ type Change<'a> = dyn Fn(&redb::WriteTransaction) -> Result<(), redb::Error> + '
 
 impl Store {
     /// Opens what `disk` holds; an empty disk becomes an empty gallery of `fresh`, where there is one, and a
-    /// gallery of format 4 becomes one of the present format. With the store comes what else follows from the key.
+    /// gallery of an earlier format becomes one of the present. With the store comes what else follows from the key.
     pub(crate) fn open(
         disk: impl Disk,
         fresh: Option<&Meta>,
@@ -118,8 +118,10 @@ impl Store {
             None => OnceLock::new(),
         };
         let store = Self { database, sealer: Sealer::new(&derived.records), id };
-        if header.format == FORMAT_4 {
-            store.leave_format_4(header, &Issues::new(key.issues(&header.salt)))?;
+        match header.format {
+            FORMAT_3 => store.leave_format_3(header)?,
+            FORMAT_4 => store.leave_format_4(header, &Issues::new(key.issues(&header.salt)))?,
+            _ => {}
         }
         Ok((store, derived))
     }
@@ -150,19 +152,19 @@ impl Store {
     }
 
     /// Hands every template of this kind, or only those of one subject, to `each`, by id and index, under the
-    /// gallery's rotation.
+    /// gallery's rotation, and with its allowance where that is known.
     pub(crate) fn templates(
         &self,
         kind: Kind,
         only: Option<SubjectId>,
         dimension: usize,
-        mut each: impl FnMut(SubjectId, u16, &[f32]) -> Result<(), GalleryError>,
+        mut each: impl FnMut(SubjectId, u16, &[f32], Option<f32>) -> Result<(), GalleryError>,
     ) -> Result<(), GalleryError> {
         let mut buffer = Zeroizing::new([0.0; MAX_DIMENSION]);
         let values = buffer.get_mut(..dimension).ok_or(GalleryError::Dimension(dimension))?;
         self.each_template(kind, only, |id, index, bytes| {
-            open_template(&self.sealer, kind, id, index, bytes, values)?;
-            each(id, index, values)
+            let allowance = open_template(&self.sealer, kind, id, index, bytes, values)?;
+            each(id, index, values, allowance)
         })
     }
 
@@ -209,6 +211,18 @@ impl Store {
         outcome
     }
 
+    /// Names the present format, in which records without an allowance are read as they are: an earlier arcdoor would take
+    /// those that come for damaged.
+    fn leave_format_3(&self, header: Header) -> Result<(), GalleryError> {
+        let header = Header { format: FORMAT, ..header }.to_bytes();
+        guarded("writing", || {
+            transact(&self.database, &|transaction| {
+                transaction.open_table(META)?.insert(HEADER_KEY, header.as_slice())?;
+                Ok(())
+            })
+        })
+    }
+
     /// Takes every subject's own transform off and writes the gallery in the present format, all in one change: a
     /// power cut leaves one format or the other.
     fn leave_format_4(&self, header: Header, issues: &Issues) -> Result<(), GalleryError> {
@@ -233,7 +247,7 @@ impl Store {
                     None => last.insert((id, issues.issue(id, generation, dimension))),
                 };
                 issue.undo(values);
-                let bytes = seal_template(&self.sealer, kind, id, index, values)?;
+                let bytes = seal_template(&self.sealer, kind, id, index, values, None)?;
                 sealed.templates.push((kind, (id.0, index), bytes));
                 Ok(())
             })?;
@@ -257,7 +271,8 @@ impl Store {
             sealed.subjects.push((id.0, record.seal(&self.sealer, *id)?));
             for (kind, part) in [(Kind::Own, own), (Kind::Impostor, impostors)] {
                 for (index, template) in (part.first..).zip(part.templates) {
-                    let bytes = seal_template(&self.sealer, kind, *id, index, template.values())?;
+                    let (values, allowance) = (template.values(), template.allowance());
+                    let bytes = seal_template(&self.sealer, kind, *id, index, values, allowance)?;
                     sealed.templates.push((kind, (id.0, index), bytes));
                 }
             }

@@ -142,9 +142,12 @@ impl Gallery {
         let mut taken: Vec<_> = subjects.iter().map(take).collect();
         let only = if let [one] = subjects { Some(one.id) } else { None };
         for kind in [Kind::Own, Kind::Impostor] {
-            self.store.templates(kind, only, self.dimension(), |id, _, values| {
+            self.store.templates(kind, only, self.dimension(), |id, _, values, allowance| {
                 if let Ok(at) = taken.binary_search_by_key(&id, |taken| taken.subject.id) {
-                    let template = self.transform.undo(&Template::new(self.meta.model_id, values)?)?;
+                    let mut template = self.transform.undo(&Template::new(self.meta.model_id, values)?)?;
+                    if let Some(allowance) = allowance {
+                        template = template.with_allowance(allowance)?;
+                    }
                     let Taken { own, impostors, .. } = &mut taken[at];
                     if kind == Kind::Own { own.push(template) } else { impostors.push(template) }
                 }

@@ -63,9 +63,10 @@ impl Transform {
         let product = &mut buffer[..self.dimension];
         dot_f32_rows(self.isa, values, rows, product);
         let rotated = Template::new(template.model_id(), product)?;
-        let Some(shared) = template.shared() else { return Ok(rotated) };
+        let Some(allowance) = template.allowance() else { return Ok(rotated) };
+        let Some(shared) = template.shared() else { return rotated.with_allowance(allowance) };
         dot_f32_rows(self.isa, shared.values(), rows, product);
-        rotated.with_shared(product, shared.allowance())
+        rotated.with_shared(product, allowance)
     }
 }
 
@@ -125,6 +126,8 @@ mod tests {
             let shared = a.clone().with_shared(&part, 0.1).unwrap();
             let (before, after) = (shared.score(&b).unwrap().0, transform.apply(&shared).unwrap().score(&tb).unwrap().0);
             prop_assert!((before - after).abs() < 4e-6, "shared: {before} {after}");
+            let kept = transform.apply(&a.clone().with_allowance(0.3).unwrap()).unwrap();
+            prop_assert_eq!(kept.allowance(), Some(0.3));
             let back = transform.undo(&ta).unwrap();
             prop_assert!(back.values().iter().zip(a.values()).all(|(x, y)| (x - y).abs() < 2e-6));
         }

@@ -113,9 +113,9 @@ fn another_key_is_told_from_damage_and_changes_nothing() {
     holds_everybody(&open(&disk));
 }
 
-/// Format 3 is the present one; this file is of the first arcdoor that wrote it.
+/// This file is of the first arcdoor that wrote format 3, which knew no allowances.
 #[test]
-fn a_gallery_of_format_3_opens_as_it_is() {
+fn a_gallery_of_format_3_becomes_one_of_the_present_its_records_as_they_are() {
     let axis = |axis: usize| {
         let mut values = [0.01; DIMENSION];
         values[axis] = 1.0;
@@ -131,5 +131,35 @@ fn a_gallery_of_format_3_opens_as_it_is() {
     }
     assert!(gallery.impostor(SubjectId(3), &axis(13)).unwrap().unwrap().0 > 0.999);
     drop(gallery);
-    assert!(earlier::records(&disk) == earlier::records(&earlier::format_3()));
+    let (written, before) = (earlier::records(&disk), earlier::records(&earlier::format_3()));
+    let other: Vec<_> = written.iter().zip(&before).filter(|(record, old)| record != old).collect();
+    assert!(matches!(other[..], [(header, _)] if header[0] == 5), "the header alone says another format");
+    drop(open(&disk));
+    assert!(earlier::records(&disk) == written, "the second opening wrote again");
+}
+
+/// Of a score, half lies in what the probe shares: without an allowance that half is nothing, with one of 1 it is all.
+#[test]
+fn an_allowance_is_kept_over_openings_keys_and_galleries() {
+    let (folder, view) = (MemoryFolder::new(), template(2));
+    let half: Vec<f32> = view.values().iter().map(|value| value / 2.0).collect();
+    let probe = view.clone().with_shared(&half, 0.0).unwrap();
+    let score = |gallery: &Gallery, id| gallery.verify(id, &probe).unwrap().unwrap().0;
+    let mut gallery = Gallery::open_in(&folder, "gallery", &key(1), MODEL, DIMENSION).unwrap();
+    let ada = gallery.enrol(&name("Ada"), std::slice::from_ref(&view), 1).unwrap();
+    let bob = gallery.enrol(&name("Bob"), &[view.with_allowance(1.0).unwrap()], 1).unwrap();
+    let is_kept = |gallery: &Gallery, ids: [SubjectId; 2], when: &str| {
+        let [ada, bob] = ids.map(|id| score(gallery, id));
+        assert!((ada - 0.5).abs() < 1e-5 && (bob - 1.0).abs() < 1e-5, "{when}: {ada}, {bob}");
+    };
+    is_kept(&gallery, [ada, bob], "enrolled");
+    drop(gallery);
+    let gallery = Gallery::open_in(&folder, "gallery", &key(1), MODEL, DIMENSION).unwrap();
+    is_kept(&gallery, [ada, bob], "opened again");
+    let gallery = gallery.rewrite(&folder, "gallery", &key(2), b"").unwrap();
+    is_kept(&gallery, [ada, bob], "under another key");
+    let mut other = open(&MemoryDisk::new());
+    other.import(&gallery).unwrap();
+    let ids = ["Ada", "Bob"].map(|one| other.find(&name(one)).unwrap().id);
+    is_kept(&other, ids, "in another gallery");
 }

@@ -31,7 +31,9 @@ fn naive(rows: &[(u32, Template)], probe: &Template) -> BTreeMap<u32, f32> {
         let cosine = with(probe.values());
         let discount = probe.shared().map_or(0.0, |part| {
             let shared = with(part.values());
-            (shared - f64::from(part.allowance()) * (cosine - shared)).max(0.0)
+            let known = probe.allowance().into_iter().chain(row.allowance());
+            let allowance = known.fold(f32::NEG_INFINITY, f32::max);
+            (shared - f64::from(allowance) * (cosine - shared)).max(0.0)
         });
         let held = best.entry(*subject).or_insert(f32::NEG_INFINITY);
         *held = held.max((cosine - discount).max(-1.0) as f32);
@@ -67,8 +69,16 @@ fn galleries() -> impl Strategy<Value = (Vec<(u32, Template)>, Template, usize)>
         let values = proptest::collection::vec(-1.0_f32..1.0, dimension)
             .prop_filter("a zero vector", |values| values.iter().any(|value| value.abs() > 1e-3));
         let template = values.prop_map(|values| template(&values));
-        let rows = proptest::collection::vec((0_u32..40, template.clone()), 0..300);
-        let shared = proptest::option::of((template.clone(), 0.0_f32..0.5));
+        let allowance = || -1.0_f32..1.0;
+        let kept =
+            (template.clone(), proptest::option::of(allowance())).prop_map(
+                |(kept, allowance)| match allowance {
+                    Some(allowance) => kept.with_allowance(allowance).unwrap(),
+                    None => kept,
+                },
+            );
+        let rows = proptest::collection::vec((0_u32..40, kept), 0..300);
+        let shared = proptest::option::of((template.clone(), allowance()));
         let probe = (template, shared).prop_map(|(probe, shared)| match shared {
             Some((part, allowance)) => sharing(probe, &part, allowance),
             None => probe,

@@ -4,8 +4,8 @@ use crate::align::{Similarity, warp};
 use crate::error::VisionError;
 use crate::graphs::load;
 use crate::preprocess::Channels;
-use crate::recognisability::{Recognised, recognise};
-use crate::shared::with_shared;
+use crate::recognisability::Recognised;
+use crate::shared::live_template;
 use arcdoor_core::{Landmarks5, ModelId, Template};
 use arcdoor_frame::RgbView;
 use arcdoor_infer::{Engine, RunOptions, Session};
@@ -101,13 +101,8 @@ impl Embedder {
         if embedding.len() != self.dimension {
             return Err(VisionError::EmbedderOutput { found: embedding.len(), expected: self.dimension });
         }
-        let template = Template::new(self.model_id, embedding)?;
-        let shared = self.recognisability.as_ref().and_then(|table| table.shared.as_ref());
-        let template = match shared {
-            Some(shared) => with_shared(template, shared)?,
-            None => template,
-        };
-        self.recognised = self.recognisability.as_ref().map(|table| recognise(table, embedding));
+        let (template, recognised) = live_template(self.model_id, self.recognisability.as_ref(), embedding)?;
+        self.recognised = recognised;
         Ok(template)
     }
 

@@ -10,10 +10,12 @@ use arcdoor_core::RetryReason;
 use arcdoor_models::{RecognisabilityHead, RecognisabilityTable};
 
 /// The recognisability of one embedding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Recognised {
     /// 0..=100: recognition's gate ends at 20, enrolment's at 40.
     pub value: u8,
+    /// The same before it was cut and rounded down.
+    pub exact: f32,
     /// What the person can do about it where it is low.
     pub advice: RetryReason,
 }
@@ -25,9 +27,9 @@ pub fn recognise(table: &RecognisabilityTable, embedding: &[f32]) -> Recognised 
     let lowest = table.heads.iter().map(|head| (value(head, embedding, length), head.advice));
     let lowest = lowest.min_by(|a, b| a.0.total_cmp(&b.0));
     // A verified pack's table has heads.
-    let (value, advice) = lowest.unwrap_or((100.0, RetryReason::NotClear));
+    let (exact, advice) = lowest.unwrap_or((100.0, RetryReason::NotClear));
     // Downwards, so that nothing below a gate reaches it.
-    Recognised { value: value.clamp(0.0, 100.0).floor() as u8, advice }
+    Recognised { value: exact.clamp(0.0, 100.0).floor() as u8, exact, advice }
 }
 
 /// One head's value of an embedding of this length.
@@ -65,16 +67,18 @@ mod tests {
 
     #[test]
     fn the_head_with_the_lowest_value_says_how_low_and_why() {
-        let of = |embedding: [f32; 2]| recognise(&table(), &embedding);
-        assert_eq!(of([0.0, 4.0]), Recognised { value: 40, advice: RetryReason::HoldStill });
-        assert_eq!(of([-3.0, 4.0]), Recognised { value: 0, advice: RetryReason::Covered });
-        assert_eq!(of([0.0, 40.0]), Recognised { value: 50, advice: RetryReason::Covered });
-        assert_eq!(of([30.0, 40.0]).value, 100);
-        assert_eq!(
-            of([0.0, 1.999]),
-            Recognised { value: 19, advice: RetryReason::HoldStill },
-            "not rounded up"
-        );
+        let of = |embedding: [f32; 2]| {
+            let found = recognise(&table(), &embedding);
+            (found.value, found.advice)
+        };
+        assert_eq!(of([0.0, 4.0]), (40, RetryReason::HoldStill));
+        assert_eq!(of([-3.0, 4.0]), (0, RetryReason::Covered));
+        assert_eq!(of([0.0, 40.0]), (50, RetryReason::Covered));
+        assert_eq!(of([30.0, 40.0]).0, 100);
+        assert_eq!(of([0.0, 1.999]), (19, RetryReason::HoldStill), "not rounded up");
+        let exact = |embedding: [f32; 2]| recognise(&table(), &embedding).exact;
+        assert!((exact([0.0, 1.999]) - 19.99).abs() < 1e-4);
+        assert!((exact([-3.0, 4.0]) + 10.0).abs() < 1e-4, "not cut at 0");
     }
 
     #[test]

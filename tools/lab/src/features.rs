@@ -1,6 +1,7 @@
 //! Templates of earlier runs in a file, so that a protocol can be run again without the networks.
 //!
-//! One line of JSON ([`Head`]), then the values of every sample that has a template, f32, little-endian.
+//! One line of JSON ([`Head`]), then the values of every sample that has a template, f32, little-endian: the embedding as it
+//! came from the network, whose length says something about its face.
 
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
@@ -12,12 +13,14 @@ use anyhow::{Context, Result, ensure};
 use arcdoor_core::file::open_regular;
 use arcdoor_core::limits::MAX_DIMENSION;
 use arcdoor_core::{ModelId, Template};
-use arcdoor_models::SharedDirections;
-use arcdoor_vision::shared::with_shared;
+use arcdoor_models::RecognisabilityTable;
+use arcdoor_vision::shared::live_template;
 use serde::{Deserialize, Serialize};
 
 use crate::part_file::part_of;
 
+/// The format that is written.
+const FORMAT: u32 = 2;
 /// Longest first line: some 1,000,000 names.
 const MAX_HEAD_BYTES: u64 = 64 << 20;
 
@@ -37,17 +40,31 @@ struct Head {
 pub(crate) struct Features {
     path: PathBuf,
     made_by: String,
-    known: HashMap<String, Option<Template>>,
+    known: HashMap<String, Option<Known>>,
+}
+
+/// A template, and the length of the embedding that it was made of.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Known {
+    pub(crate) template: Template,
+    pub(crate) length: f32,
+}
+
+impl Known {
+    /// The template with the length of its embedding.
+    pub(crate) fn new(template: Template, embedding: &[f32]) -> Self {
+        Self { template, length: embedding.iter().map(|value| value * value).sum::<f32>().sqrt() }
+    }
 }
 
 impl Features {
-    /// Reads `path`; nothing is known where there is no such file. `made_by` must be the file's. The templates know their
-    /// part in the `shared` directions, as those do that a device makes.
+    /// Reads `path`; nothing is known where there is no such file. `made_by` must be the file's. The templates are live ones
+    /// by the `table` of the pack, as those are that a device makes.
     pub(crate) fn open(
         path: &Path,
         made_by: String,
         model_id: ModelId,
-        shared: Option<&SharedDirections>,
+        table: Option<&RecognisabilityTable>,
     ) -> Result<Self> {
         let place = || format!("{}", path.display());
         let mut features = Self { path: path.to_owned(), made_by, known: HashMap::new() };
@@ -59,7 +76,13 @@ impl Features {
         file.by_ref().take(MAX_HEAD_BYTES).read_line(&mut line).with_context(place)?;
         let head: Head =
             serde_json::from_str(&line).with_context(|| format!("{} is no feature file", place()))?;
-        ensure!(head.format == 1, "{}: format {}; this lab reads format 1", place(), head.format);
+        ensure!(
+            head.format == FORMAT,
+            "{} is of format {}, and this lab reads format {FORMAT}: name another --features file, or delete it to have it made \
+             anew",
+            place(),
+            head.format
+        );
         ensure!(
             head.made_by == features.made_by,
             "{} holds templates of another path ({}, not {}): name another --features file",
@@ -70,48 +93,46 @@ impl Features {
         ensure!((1..=MAX_DIMENSION).contains(&head.dimension), "{}: dimension {}", place(), head.dimension);
         let (mut bytes, mut values) = (vec![0; 4 * head.dimension], vec![0.0; head.dimension]);
         for (name, has_template) in head.photos {
-            let mut template = None;
+            let mut known = None;
             if has_template {
                 file.read_exact(&mut bytes).with_context(|| format!("{} ends too early", place()))?;
                 for (value, four) in values.iter_mut().zip(bytes.chunks_exact(4)) {
                     *value = f32::from_le_bytes([four[0], four[1], four[2], four[3]]);
                 }
-                let made = Template::new(model_id, &values).and_then(|made| match shared {
-                    Some(shared) => with_shared(made, shared),
-                    None => Ok(made),
-                });
-                template = Some(made.with_context(|| format!("{}: {name}", place()))?);
+                let (template, _) = live_template(model_id, table, &values)
+                    .with_context(|| format!("{}: {name}", place()))?;
+                known = Some(Known::new(template, &values));
             }
-            features.known.insert(name, template);
+            features.known.insert(name, known);
         }
         Ok(features)
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<&Option<Template>> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Option<Known>> {
         self.known.get(name)
     }
 
-    pub(crate) fn insert(&mut self, name: String, template: Option<Template>) {
-        self.known.insert(name, template);
+    pub(crate) fn insert(&mut self, name: String, known: Option<Known>) {
+        self.known.insert(name, known);
     }
 
     /// Writes the file anew; it changes in one step and is its owner's alone: templates are personal data.
     pub(crate) fn write(&self) -> Result<()> {
-        let mut known: Vec<(&String, &Option<Template>)> = self.known.iter().collect();
+        let mut known: Vec<(&String, &Option<Known>)> = self.known.iter().collect();
         known.sort_by_key(|(name, _)| *name);
         let dimension =
-            known.iter().find_map(|(_, template)| template.as_ref()).map_or(1, |t| t.values().len());
-        let photos = known.iter().map(|(name, template)| ((*name).clone(), template.is_some())).collect();
-        let head = Head { format: 1, made_by: self.made_by.clone(), dimension, photos };
+            known.iter().find_map(|(_, known)| known.as_ref()).map_or(1, |k| k.template.values().len());
+        let photos = known.iter().map(|(name, known)| ((*name).clone(), known.is_some())).collect();
+        let head = Head { format: FORMAT, made_by: self.made_by.clone(), dimension, photos };
         let part = part_of(&self.path);
         let written = || -> Result<()> {
             let open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
             let mut file = BufWriter::new(open);
             serde_json::to_writer(&mut file, &head)?;
             file.write_all(b"\n")?;
-            for template in known.iter().filter_map(|(_, template)| template.as_ref()) {
+            for Known { template, length } in known.iter().filter_map(|(_, known)| known.as_ref()) {
                 for value in template.values() {
-                    file.write_all(&value.to_le_bytes())?;
+                    file.write_all(&(value * length).to_le_bytes())?;
                 }
             }
             file.into_inner().map_err(|error| error.into_error())?.sync_all()?;
@@ -134,13 +155,15 @@ mod tests {
         let path = dir.join("features");
         let _ = fs::remove_file(&path);
         let mut features = Features::open(&path, "this".to_owned(), MODEL, None).unwrap();
-        let template = Template::new(MODEL, &[0.6, 0.8]).unwrap();
+        let embedding = [6.0, 8.0];
+        let template = Template::new(MODEL, &embedding).unwrap();
         features.insert("a".to_owned(), None);
-        features.insert("b".to_owned(), Some(template.clone()));
+        features.insert("b".to_owned(), Some(Known::new(template.clone(), &embedding)));
         features.write().unwrap();
         let back = Features::open(&path, "this".to_owned(), MODEL, None).unwrap();
         assert_eq!(back.get("a"), Some(&None));
-        assert!(back.get("b").unwrap().as_ref().unwrap().score(&template).unwrap().0 > 0.999_999);
+        let b = back.get("b").unwrap().as_ref().unwrap();
+        assert!(b.template.score(&template).unwrap().0 > 0.999_999 && (b.length - 10.0).abs() < 1e-5);
         assert!(back.get("c").is_none());
         let other = Features::open(&path, "that".to_owned(), MODEL, None).err().unwrap().to_string();
         assert!(other.contains("another path"), "{other}");

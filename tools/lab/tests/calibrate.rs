@@ -10,8 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use arcdoor_calib::Random;
-use arcdoor_core::Template;
-use arcdoor_vision::shared::with_shared;
+use arcdoor_vision::shared::live_template;
 
 fn lab(args: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_arcdoor-lab")).args(args).output().unwrap();
@@ -125,10 +124,9 @@ fn photos_and_the_scores_of_the_same_photos_make_the_same_table() {
     let of_photos = calibrate(["--images", &text(&images)], "a");
     // A device's templates know their part in what degraded faces share, which no score has in it.
     let opened = arcdoor_models::Pack::open(&pack).unwrap();
-    let shared = opened.manifest().recognisability.as_ref().and_then(|table| table.shared.as_ref());
-    let template = |(name, values): (String, Vec<f32>)| {
-        let plain = Template::new(opened.model_id(), &values).unwrap();
-        (name, shared.map_or_else(|| plain.clone(), |shared| with_shared(plain.clone(), shared).unwrap()))
+    let table = opened.manifest().recognisability.as_ref();
+    let template = |(name, embedding): (String, Vec<f32>)| {
+        (name, live_template(opened.model_id(), table, &embedding).unwrap().0)
     };
     let templates: Vec<_> = features(&kept).into_iter().map(template).collect();
     assert_eq!(templates.len(), photos, "a face in every photo");

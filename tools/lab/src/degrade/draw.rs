@@ -16,7 +16,11 @@ pub(crate) fn draw(family: Family, random: &mut Random) -> Damage {
         }
         Family::Scale if is_first(random) => Damage::Scale(between(random, 0.45, 0.8)),
         Family::Scale => Damage::Scale(between(random, 1.25, 2.2)),
-        Family::Stretch => stretch(random),
+        Family::Narrow if is_first(random) => Damage::Stretch(between(random, 0.55, 0.8), 1.0),
+        Family::Narrow => Damage::Stretch(1.0, between(random, 1.25, 1.7)),
+        Family::Wide if is_first(random) => Damage::Stretch(between(random, 1.25, 1.7), 1.0),
+        Family::Wide => Damage::Stretch(1.0, between(random, 0.55, 0.8)),
+        Family::Shear => Damage::Shear(sign(random) * between(random, 0.2, 0.6)),
         Family::Bend if is_first(random) => Damage::Wave(sign(random) * between(random, 3.0, 7.0)),
         Family::Bend => Damage::Bulge(between(random, 0.25, 0.6)),
         Family::Hollow => Damage::Bulge(-between(random, 0.2, 0.6)),
@@ -34,21 +38,6 @@ pub(crate) fn draw(family: Family, random: &mut Random) -> Damage {
         Family::Light => light(random),
         Family::Grain => grain(random),
     }
-}
-
-fn stretch(random: &mut Random) -> Damage {
-    let (narrow, wide) = (between(random, 0.55, 0.8), between(random, 1.25, 1.7));
-    let shear = sign(random) * between(random, 0.2, 0.6);
-    one_of(
-        random,
-        [
-            Damage::Stretch(narrow, 1.0),
-            Damage::Stretch(wide, 1.0),
-            Damage::Stretch(1.0, narrow),
-            Damage::Stretch(1.0, wide),
-            Damage::Shear(shear),
-        ],
-    )
 }
 
 fn hood(random: &mut Random) -> Damage {

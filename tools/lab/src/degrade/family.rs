@@ -11,8 +11,13 @@ pub(crate) enum Family {
     Shift,
     /// Landmarks too near to, or too far from, each other.
     Scale,
-    /// Squeezed or sheared: no similarity brings the face upright.
-    Stretch,
+    /// Squeezed from the sides, or drawn high: no similarity brings the face back. One head knows one side of the middle
+    /// alone, so that narrow and wide are two families.
+    Narrow,
+    /// Squeezed from above, or drawn wide.
+    Wide,
+    /// Slanted.
+    Shear,
     /// Bent, as by a lens or on paper that is not flat.
     Bend,
     /// Bent the other way: the middle is drawn smaller.
@@ -36,11 +41,13 @@ pub(crate) enum Family {
 }
 
 impl Family {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Turn,
         Self::Shift,
         Self::Scale,
-        Self::Stretch,
+        Self::Narrow,
+        Self::Wide,
+        Self::Shear,
         Self::Bend,
         Self::Hollow,
         Self::Mask,
@@ -58,7 +65,9 @@ impl Family {
             Self::Turn => "turn",
             Self::Shift => "shift",
             Self::Scale => "scale",
-            Self::Stretch => "stretch",
+            Self::Narrow => "narrow",
+            Self::Wide => "wide",
+            Self::Shear => "shear",
             Self::Bend => "bend",
             Self::Hollow => "hollow",
             Self::Mask => "mask",
@@ -79,7 +88,13 @@ impl Family {
             Self::Mask | Self::Glasses | Self::Hood | Self::Cover => RetryReason::Covered,
             Self::Blur => RetryReason::HoldStill,
             Self::Small => RetryReason::TooFar,
-            Self::Stretch | Self::Bend | Self::Hollow | Self::Light | Self::Grain => RetryReason::NotClear,
+            Self::Narrow
+            | Self::Wide
+            | Self::Shear
+            | Self::Bend
+            | Self::Hollow
+            | Self::Light
+            | Self::Grain => RetryReason::NotClear,
         }
     }
 
@@ -87,6 +102,7 @@ impl Family {
     pub(crate) fn is_kin(self, other: Self) -> bool {
         let group = |family| match family {
             Self::Glasses => Self::Mask,
+            Self::Narrow | Self::Wide => Self::Shear,
             Self::Hollow => Self::Bend,
             other => other,
         };

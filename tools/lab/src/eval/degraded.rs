@@ -14,8 +14,7 @@ use arcdoor_calib::{Random, Share};
 use arcdoor_core::{Fmr, QualityPart, Score, Template};
 use arcdoor_models::{Pack, RecognisabilityTable};
 use arcdoor_vision::QualityGate;
-use arcdoor_vision::recognisability::recognise;
-use arcdoor_vision::shared::with_shared;
+use arcdoor_vision::shared::live_template;
 use serde::{Deserialize, Serialize};
 
 use crate::degrade::{Family, KINDS};
@@ -216,15 +215,10 @@ fn judge(args: &Args, pack: &Pack, samples: &[&Sample], forms: usize) -> Result<
 fn look(judged: &Judged, table: &RecognisabilityTable) -> Result<Look> {
     let gates = [QualityGate::recognise(), QualityGate::enrol()];
     let least = gates.map(|gate| gate.least.part(QualityPart::Recognisability).unwrap_or_default());
-    let value = recognise(table, &judged.embedding).value;
-    let plain = Template::new(judged.template.model_id(), judged.template.values())?;
-    let template = match &table.shared {
-        Some(shared) => with_shared(plain, shared)?,
-        None => plain,
-    };
+    let (template, recognised) = live_template(judged.template.model_id(), Some(table), &judged.embedding)?;
     Ok(Look {
         template,
-        recognisability: least.map(|least| value >= least),
+        recognisability: least.map(|least| recognised.is_none_or(|found| found.value >= least)),
         other_parts: gates.map(|gate| gate.check(&judged.assessment).is_ok()),
     })
 }

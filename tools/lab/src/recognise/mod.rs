@@ -17,7 +17,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use arcdoor_models::{RecognisabilityHead, RecognisabilityTable};
+use arcdoor_models::{Doubt, RecognisabilityHead, RecognisabilityTable, SharedDirections};
 use serde::Serialize;
 
 use self::digits::short;
@@ -51,14 +51,21 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     choose: Option<PathBuf>,
     /// Damaged faces of each person, over all families in turn
-    #[arg(long, default_value_t = 28, value_parser = clap::value_parser!(u16).range(14..=1000))]
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(16..=1000))]
     damaged: u16,
     /// Shared directions
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=64))]
     directions: u16,
-    /// How much the shared directions may add to a score, as a share of what all others make of it, 0..=1
-    #[arg(long, default_value_t = 0.5)]
+    /// How much the shared directions may add to a score, as a share of what all others make of it, 0..=1, of a face that shows
+    /// clearly
+    #[arg(long, default_value_t = 0.7)]
     allowance: f32,
+    /// The recognisability below which less is allowed, above 20 and up to 100
+    #[arg(long, value_name = "VALUE", default_value_t = 80.0)]
+    doubt_below: f32,
+    /// What is allowed at a recognisability of 20, where recognition's gate ends: -1 to the whole allowance
+    #[arg(long, value_name = "ALLOWANCE", default_value_t = 0.0, allow_negative_numbers = true)]
+    doubtful: f32,
     /// Also writes without-FAMILY.toml: tables as if nobody had thought of a family, for `eval degraded --without`
     #[arg(long)]
     each_without: bool,
@@ -147,7 +154,9 @@ fn table(
         100.0 * recognition.refused,
         100.0 * enrolment.refused,
     );
-    let shared = shared(samples, is_known, usize::from(args.directions), args.allowance)?;
+    let directions = shared(samples, is_known, usize::from(args.directions))?;
+    let doubt = Some(Doubt { below: args.doubt_below, allowance: args.doubtful });
+    let shared = SharedDirections { allowance: args.allowance, doubt, directions };
     Ok(RecognisabilityTable { data, heads, shared: Some(shared) })
 }
 

@@ -41,10 +41,12 @@ impl Subject {
     pub(super) const fn weight(self) -> f64 {
         match self {
             Self::Family(Family::Turn | Family::Grain | Family::Light) => 0.2,
-            Self::Family(Family::Mask | Family::Small | Family::Blur) | Self::Length => 0.5,
-            Self::Family(Family::Scale | Family::Bend | Family::Hollow) => 0.7,
-            Self::Family(Family::Shift | Family::Cover) => 1.0,
-            Self::Family(Family::Stretch) => 2.5,
+            Self::Family(Family::Small | Family::Blur) | Self::Length => 0.5,
+            Self::Family(Family::Scale | Family::Wide | Family::Shear | Family::Bend | Family::Hollow) => 0.7,
+            Self::Family(Family::Mask) => 0.9,
+            Self::Family(Family::Cover) => 1.0,
+            Self::Family(Family::Shift) => 1.5,
+            Self::Family(Family::Narrow) => 2.5,
             Self::Family(Family::Glasses) => 2.0,
             Self::Family(Family::Hood) => 5.0,
         }

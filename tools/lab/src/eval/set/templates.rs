@@ -13,7 +13,7 @@ use crate::eval::origin::maker;
 use crate::eval::report::report::Maker;
 use crate::eval::set::set::{Medium, Sample, Set};
 use crate::face_finder::{FaceFinder, detector_parser, open_pack};
-use crate::features::Features;
+use crate::features::{Features, Known};
 use crate::workers;
 use arcdoor_vision::DetectorKind;
 
@@ -110,7 +110,8 @@ impl PathArgs {
         set: &Set,
     ) -> Result<(Vec<Option<Template>>, Vec<StageTimes>)> {
         let Some(path) = &self.features else {
-            return self.make(pack, &set.samples.iter().collect::<Vec<_>>());
+            let (made, times) = self.make(pack, &set.samples.iter().collect::<Vec<_>>())?;
+            return Ok((made.into_iter().map(|known| known.map(|known| known.template)).collect(), times));
         };
         let detector = pack.net(Role::Detector)?;
         let made_by = format!(
@@ -122,8 +123,8 @@ impl PathArgs {
             self.min_face,
             self.tone()
         );
-        let shared = pack.manifest().recognisability.as_ref().and_then(|table| table.shared.as_ref());
-        let mut features = Features::open(path, made_by, pack.model_id(), shared)?;
+        let table = pack.manifest().recognisability.as_ref();
+        let mut features = Features::open(path, made_by, pack.model_id(), table)?;
         let name = |(): &mut (), index: usize| key(&set.samples[index]);
         let keys = workers::each(self.threads, set.samples.len(), "photos hashed", || Ok(()), name)?;
         let missing: Vec<usize> = (0..keys.len()).filter(|at| features.get(&keys[*at]).is_none()).collect();
@@ -132,12 +133,12 @@ impl PathArgs {
             let samples: Vec<&Sample> = missing.iter().map(|at| &set.samples[*at]).collect();
             let (made, took) = self.make(pack, &samples)?;
             times = took;
-            for (at, template) in missing.iter().zip(made) {
-                features.insert(keys[*at].clone(), template);
+            for (at, known) in missing.iter().zip(made) {
+                features.insert(keys[*at].clone(), known);
             }
             features.write()?;
         }
-        let template = |key: &String| features.get(key).cloned().flatten();
+        let template = |key: &String| features.get(key)?.as_ref().map(|known| known.template.clone());
         Ok((keys.iter().map(template).collect(), times))
     }
 
@@ -165,12 +166,13 @@ impl PathArgs {
         Ok(Maker { detector: maker.detector.clone() + self.tone(), ..maker })
     }
 
-    fn make(&self, pack: &Pack, samples: &[&Sample]) -> Result<(Vec<Option<Template>>, Vec<StageTimes>)> {
+    fn make(&self, pack: &Pack, samples: &[&Sample]) -> Result<(Vec<Option<Known>>, Vec<StageTimes>)> {
         let made = |finder: &mut FaceFinder, index: usize| {
             let template = finder.template(samples[index])?;
+            let known = template.map(|template| Known::new(template, finder.vision().embedding()));
             // Times are of everything since a photo was searched, and no crop is.
             let times = samples[index].photo().map(|_| *finder.vision().times());
-            Ok((template, times))
+            Ok((known, times))
         };
         let made = workers::each(self.threads, samples.len(), "photos", || self.finder(pack), made)?;
         let (templates, times): (Vec<_>, Vec<_>) = made.into_iter().unzip();

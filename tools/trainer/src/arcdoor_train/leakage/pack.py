@@ -42,7 +42,8 @@ class Pack:
 
     def scores(self, probes: np.ndarray, stored: np.ndarray) -> np.ndarray:
         """(n, m): cosines of live templates (n, d) and stored ones (m, d), less what exceeds the allowance in the
-        shared directions, as the door's matcher has them."""
+        shared directions, as the door's matcher has them for faces that show clearly. Of two that hardly do it makes
+        less: no score here is below the door's."""
         cosines = probes @ stored.T
         if not len(self.shared):
             return cosines
