@@ -96,7 +96,7 @@ fn a_good_pack_opens_with_the_bytes_it_verified() {
     assert_eq!(pack.dimension(), 128);
     assert_eq!(pack.manifest(), &manifest());
     let threshold = pack.threshold(Fmr::new(1e-5).unwrap()).unwrap();
-    assert_eq!((threshold.value.0, threshold.model_id), (0.467_5, pack.model_id()));
+    assert_eq!((threshold.value.0, threshold.model_id), (0.467_73, pack.model_id()));
     assert_eq!(threshold.basis, Basis::Counted);
     let fitted = pack.threshold(Fmr::new(1.5e-6).unwrap()).unwrap();
     assert_eq!(fitted.basis, Basis::TailFit);

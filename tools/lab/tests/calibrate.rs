@@ -159,7 +159,8 @@ fn photos_and_the_scores_of_the_same_photos_make_the_same_table() {
 
 const PACK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/packs/doornet");
 
-/// Photos whose content is their name, and a feature file that knows the template of each: a one-hot vector.
+/// Photos whose content is their name, and a feature file that knows the embedding of each: a one-hot vector, as long as that
+/// of a face that shows clearly.
 fn photos(dir: &Path, all: &[(&str, String, usize)]) -> String {
     let pack = arcdoor_models::Pack::open(Path::new(PACK)).unwrap();
     let detector = pack.net(arcdoor_models::Role::Detector).unwrap().sha256[..16].to_owned();
@@ -172,10 +173,12 @@ fn photos(dir: &Path, all: &[(&str, String, usize)]) -> String {
         fs::write(&path, file).unwrap();
         let hash = arcdoor_models::sha256_hex(file.as_bytes());
         known.push((format!("{name}, {}", &hash[..16]), true));
-        values.extend((0..pack.dimension()).flat_map(|at| f32::from(u8::from(at == *hot)).to_le_bytes()));
+        values.extend(
+            (0..pack.dimension()).flat_map(|at| (20.0 * f32::from(u8::from(at == *hot))).to_le_bytes()),
+        );
     }
     let head =
-        serde_json::json!({"format": 1, "made_by": made_by, "dimension": pack.dimension(), "photos": known});
+        serde_json::json!({"format": 2, "made_by": made_by, "dimension": pack.dimension(), "photos": known});
     let kept = dir.join("kept");
     fs::write(&kept, [head.to_string().as_bytes(), b"\n", &values].concat()).unwrap();
     kept.display().to_string()
@@ -205,9 +208,11 @@ fn tracks_tell_what_two_of_two_frames_grant_at_the_packs_thresholds() {
     assert_eq!(code, 0, "{error}");
     // Ann is attempted by four windows and Bob by four: one is granted. Of four genuine windows one is refused.
     assert!(said.contains("2 people, 4 tracks, 16 frames, 0 of them"), "{said}");
-    assert!(said.contains("| 0.42142 | 2 of 2 | 1 | 1.25e-1 ["), "{said}");
+    let pack = arcdoor_models::Pack::open(Path::new(PACK)).unwrap();
+    let threshold = format!("{:.5}", pack.threshold(arcdoor_core::Fmr::new(1e-4).unwrap()).unwrap().value.0);
+    assert!(said.contains(&format!("| {threshold} | 2 of 2 | 1 | 1.25e-1 [")), "{said}");
     assert!(said.contains("| 1.56e-2 | 25.00 % [") && said.contains("| 43.75 % |"), "{said}");
-    assert!(fs::read_to_string(dir.path().join("out/tracks.md")).unwrap().contains("0.42142"));
+    assert!(fs::read_to_string(dir.path().join("out/tracks.md")).unwrap().contains(&threshold));
     for (extra, what) in [(["--agree", "3/2"], "1 <= K <= N"), (["--groups", "x"], "goes with --images")] {
         let (code, _, error) = lab(&[&common[..], &extra].concat());
         assert!(code != 0 && error.contains(what), "{code} {error}");
