@@ -43,18 +43,11 @@ pub(crate) struct Features {
     known: HashMap<String, Option<Known>>,
 }
 
-/// A template, and the length of the embedding that it was made of.
+/// A template, and the embedding that it was made of: what is read again gives the same bits as what was just made.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Known {
     pub(crate) template: Template,
-    pub(crate) length: f32,
-}
-
-impl Known {
-    /// The template with the length of its embedding.
-    pub(crate) fn new(template: Template, embedding: &[f32]) -> Self {
-        Self { template, length: embedding.iter().map(|value| value * value).sum::<f32>().sqrt() }
-    }
+    pub(crate) embedding: Vec<f32>,
 }
 
 impl Features {
@@ -101,7 +94,7 @@ impl Features {
                 }
                 let (template, _) = live_template(model_id, table, &values)
                     .with_context(|| format!("{}: {name}", place()))?;
-                known = Some(Known::new(template, &values));
+                known = Some(Known { template, embedding: values.clone() });
             }
             features.known.insert(name, known);
         }
@@ -121,7 +114,7 @@ impl Features {
         let mut known: Vec<(&String, &Option<Known>)> = self.known.iter().collect();
         known.sort_by_key(|(name, _)| *name);
         let dimension =
-            known.iter().find_map(|(_, known)| known.as_ref()).map_or(1, |k| k.template.values().len());
+            known.iter().find_map(|(_, known)| known.as_ref()).map_or(1, |known| known.embedding.len());
         let photos = known.iter().map(|(name, known)| ((*name).clone(), known.is_some())).collect();
         let head = Head { format: FORMAT, made_by: self.made_by.clone(), dimension, photos };
         let part = part_of(&self.path);
@@ -130,9 +123,9 @@ impl Features {
             let mut file = BufWriter::new(open);
             serde_json::to_writer(&mut file, &head)?;
             file.write_all(b"\n")?;
-            for Known { template, length } in known.iter().filter_map(|(_, known)| known.as_ref()) {
-                for value in template.values() {
-                    file.write_all(&(value * length).to_le_bytes())?;
+            for Known { embedding, .. } in known.iter().filter_map(|(_, known)| known.as_ref()) {
+                for value in embedding {
+                    file.write_all(&value.to_le_bytes())?;
                 }
             }
             file.into_inner().map_err(|error| error.into_error())?.sync_all()?;
@@ -155,15 +148,14 @@ mod tests {
         let path = dir.join("features");
         let _ = fs::remove_file(&path);
         let mut features = Features::open(&path, "this".to_owned(), MODEL, None).unwrap();
-        let embedding = [6.0, 8.0];
-        let template = Template::new(MODEL, &embedding).unwrap();
+        let embedding = vec![6.1, 8.3];
+        let known = Known { template: Template::new(MODEL, &embedding).unwrap(), embedding };
         features.insert("a".to_owned(), None);
-        features.insert("b".to_owned(), Some(Known::new(template.clone(), &embedding)));
+        features.insert("b".to_owned(), Some(known.clone()));
         features.write().unwrap();
         let back = Features::open(&path, "this".to_owned(), MODEL, None).unwrap();
         assert_eq!(back.get("a"), Some(&None));
-        let b = back.get("b").unwrap().as_ref().unwrap();
-        assert!(b.template.score(&template).unwrap().0 > 0.999_999 && (b.length - 10.0).abs() < 1e-5);
+        assert_eq!(back.get("b"), Some(&Some(known)), "bit for bit");
         assert!(back.get("c").is_none());
         let other = Features::open(&path, "that".to_owned(), MODEL, None).err().unwrap().to_string();
         assert!(other.contains("another path"), "{other}");

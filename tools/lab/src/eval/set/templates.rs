@@ -169,7 +169,8 @@ impl PathArgs {
     fn make(&self, pack: &Pack, samples: &[&Sample]) -> Result<(Vec<Option<Known>>, Vec<StageTimes>)> {
         let made = |finder: &mut FaceFinder, index: usize| {
             let template = finder.template(samples[index])?;
-            let known = template.map(|template| Known::new(template, finder.vision().embedding()));
+            let known =
+                template.map(|template| Known { template, embedding: finder.vision().embedding().to_vec() });
             // Times are of everything since a photo was searched, and no crop is.
             let times = samples[index].photo().map(|_| *finder.vision().times());
             Ok((known, times))
