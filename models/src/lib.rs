@@ -29,7 +29,8 @@ pub use manifest::{
 pub use pack::{MAX_NET_BYTES, MAX_SIGNATURE_BYTES, Pack, PackFile, PackNet, sha256_hex};
 pub use recipe::{Built, Recipe, RecipeError, RecipeNet};
 pub use recognisability::{
-    Doubt, MAX_DIRECTIONS, MAX_HEADS, RecognisabilityHead, RecognisabilityTable, SharedDirections,
+    Doubt, MAX_DIRECTIONS, MAX_HEADS, RECOGNITION_GATE, RecognisabilityHead, RecognisabilityTable,
+    SharedDirections,
 };
 pub use role::Role;
 pub use trust::{SIGNATURE_FILE, TrustedKey, TrustedKeyError};

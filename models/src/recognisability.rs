@@ -10,7 +10,7 @@ pub const MAX_HEADS: usize = 32;
 /// Most shared directions of a pack.
 pub const MAX_DIRECTIONS: usize = 64;
 /// The recognisability at which recognition's gate ends.
-const GATE: f32 = 20.0;
+pub const RECOGNITION_GATE: f32 = 20.0;
 /// How far lengths and angles of shared directions may be off, as dot products: they are written with few digits.
 const SLACK: f32 = 0.01;
 
@@ -68,7 +68,7 @@ impl SharedDirections {
     #[must_use]
     pub fn allowed(&self, recognisability: f32) -> f32 {
         let Some(Doubt { below, allowance }) = self.doubt else { return self.allowance };
-        let clear = ((recognisability - GATE) / (below - GATE)).clamp(0.0, 1.0);
+        let clear = ((recognisability - RECOGNITION_GATE) / (below - RECOGNITION_GATE)).clamp(0.0, 1.0);
         // A NaN is no clear face.
         let clear = if clear.is_nan() { 0.0 } else { clear };
         allowance + (self.allowance - allowance) * clear
@@ -130,8 +130,8 @@ impl SharedDirections {
             return Some("allowance must be 0..=1".to_owned());
         }
         if let Some(Doubt { below, allowance }) = self.doubt {
-            if !(GATE < below && below <= 100.0) {
-                return Some(format!("doubt.below must be above {GATE} and up to 100"));
+            if !(RECOGNITION_GATE < below && below <= 100.0) {
+                return Some(format!("doubt.below must be above {RECOGNITION_GATE} and up to 100"));
             }
             if !(-1.0..=self.allowance).contains(&allowance) {
                 return Some("doubt.allowance must be -1 to the whole allowance".to_owned());

@@ -141,16 +141,25 @@ fn forgetting_impostors() {
     cut_everywhere("forgetting impostors", |gallery| gallery.forget_impostors(SubjectId(2)).map(drop));
 }
 
-/// A gallery of format 4 that is opened, and cut while it is written in the present form: everybody is there,
-/// in one form or the other, and whoever opens it next finds the same.
+#[test]
+fn leaving_format_3() {
+    leaving("leaving format 3", earlier::format_3, &["Ada", "Bob"]);
+}
+
 #[test]
 fn leaving_format_4() {
-    let old = earlier::records(&earlier::format_4());
-    let everybody = state(&open(&earlier::format_4()).unwrap());
-    assert_eq!(everybody.iter().map(|subject| subject.0.as_str()).collect::<Vec<_>>(), ["Ada", "Bob", "Dee"]);
+    leaving("leaving format 4", earlier::format_4, &["Ada", "Bob", "Dee"]);
+}
+
+/// A gallery of an earlier format that is opened, and cut while it is written in the present form: everybody is there,
+/// in one form or the other, and whoever opens it next finds the same.
+fn leaving(what: &str, earlier: fn() -> MemoryDisk, names: &[&str]) {
+    let old = earlier::records(&earlier());
+    let everybody = state(&open(&earlier()).unwrap());
+    assert_eq!(everybody.iter().map(|subject| subject.0.as_str()).collect::<Vec<_>>(), names);
     let (mut points, mut untouched, mut rewritten, mut done) = (0, 0, 0, false);
     for cut in 0.. {
-        let disk = earlier::format_4();
+        let disk = earlier();
         disk.fail_after(Some(cut));
         done = open(&disk).is_ok();
         for seed in 0..OUTCOMES {
@@ -168,7 +177,7 @@ fn leaving_format_4() {
         }
     }
     assert!(done && untouched > 0 && rewritten > 0, "{untouched} old, {rewritten} new");
-    counted("leaving format 4", points);
+    counted(what, points);
 }
 
 #[test]

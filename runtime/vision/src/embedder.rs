@@ -3,9 +3,9 @@
 use crate::align::{Similarity, warp};
 use crate::error::VisionError;
 use crate::graphs::load;
+use crate::live::live_template;
 use crate::preprocess::Channels;
 use crate::recognisability::Recognised;
-use crate::shared::live_template;
 use arcdoor_core::{Landmarks5, ModelId, Template};
 use arcdoor_frame::RgbView;
 use arcdoor_infer::{Engine, RunOptions, Session};

@@ -13,7 +13,7 @@
 //! | [`align`] | the least-squares similarity to the ArcFace template, and the warp along it |
 //! | [`quality`] | 0..=100 with named parts, and the gate that turns a weak part into advice |
 //! | [`recognisability`] | whether an embedding is one that tells people apart |
-//! | [`shared`] | the part of a template that degraded faces share, which counts in no score |
+//! | [`live`] | an embedding's template, with what it shares with degraded faces and how much of that may count |
 //! | [`second_look`](mod@second_look) | whether a face stands upright with its landmarks where they were found |
 //! | [`embedder`] | an aligned face in, a [`Template`](arcdoor_core::Template) out |
 //! | [`explain`](mod@explain) | which engine runs each network of a pack, and why |
@@ -32,13 +32,13 @@ pub mod error;
 pub mod explain;
 pub mod graphs;
 mod letterbox;
+pub mod live;
 mod nms;
 mod preprocess;
 pub mod quality;
 pub mod recognisability;
 pub mod second_look;
 pub mod seetaface;
-pub mod shared;
 pub mod tuning;
 pub mod vision;
 pub mod yunet;

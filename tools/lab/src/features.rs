@@ -14,7 +14,7 @@ use arcdoor_core::file::open_regular;
 use arcdoor_core::limits::MAX_DIMENSION;
 use arcdoor_core::{ModelId, Template};
 use arcdoor_models::RecognisabilityTable;
-use arcdoor_vision::shared::live_template;
+use arcdoor_vision::live::live_template;
 use serde::{Deserialize, Serialize};
 
 use crate::part_file::part_of;

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use arcdoor_calib::Random;
-use arcdoor_vision::shared::live_template;
+use arcdoor_vision::live::live_template;
 
 fn lab(args: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_arcdoor-lab")).args(args).output().unwrap();

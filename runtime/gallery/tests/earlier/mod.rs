@@ -18,7 +18,6 @@ fn expanded(packed: &[u8]) -> MemoryDisk {
 }
 
 /// Ada (1) with one template, Bob (3) with two, somebody who was taken for Bob; subject 2 was revoked.
-#[allow(dead_code, reason = "each test file takes what it needs")]
 pub(crate) fn format_3() -> MemoryDisk {
     expanded(include_bytes!("../data/format-3.gallery"))
 }

@@ -14,7 +14,7 @@ use arcdoor_calib::{Random, Share};
 use arcdoor_core::{Fmr, QualityPart, Score, Template};
 use arcdoor_models::{Pack, RecognisabilityTable};
 use arcdoor_vision::QualityGate;
-use arcdoor_vision::shared::live_template;
+use arcdoor_vision::live::live_template;
 use serde::{Deserialize, Serialize};
 
 use crate::degrade::{Family, KINDS};

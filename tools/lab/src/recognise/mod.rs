@@ -17,7 +17,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use arcdoor_models::{Doubt, RecognisabilityHead, RecognisabilityTable, SharedDirections};
+use arcdoor_models::{Doubt, RECOGNITION_GATE, RecognisabilityHead, RecognisabilityTable, SharedDirections};
 use serde::Serialize;
 
 use self::digits::short;
@@ -36,7 +36,7 @@ use crate::say::say;
 const RECOGNITION: f64 = 0.0075;
 const ENROLMENT: f64 = 0.050;
 /// The value of a head at the limits, as the gates of `arcdoor-vision` have it.
-const AT_RECOGNITION: f64 = 20.0;
+const AT_RECOGNITION: f64 = RECOGNITION_GATE as f64;
 const AT_ENROLMENT: f64 = 40.0;
 /// Parts that people are divided into: limits are taken on each with heads that were fitted on the others.
 const FOLDS: usize = 4;

@@ -85,6 +85,12 @@ mod tests {
     }
 
     #[test]
+    fn a_doubt_ends_where_recognitions_gate_does() {
+        let gate = crate::QualityGate::recognise().least.recognisability;
+        assert_eq!(gate.map(f32::from), Some(arcdoor_models::RECOGNITION_GATE));
+    }
+
+    #[test]
     fn without_a_table_a_template_shares_nothing() {
         let (template, recognised) = live_template(ModelId::new([1; 16]), None, &[1.0]).unwrap();
         assert!(template.shared().is_none() && recognised.is_none());
